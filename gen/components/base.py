@@ -1,0 +1,244 @@
+"""What a component is: one class with its arguments as fields and its rules as ordinary NumPy functions.
+
+A component is registered by being defined.  Its rules run as they are (that is the reference); the compiler reads their
+source and inlines it.  Names with a meaning in a rule's signature:
+
+| name | is |
+| --- | --- |
+| the parameters of `output` | the inputs of a layer, in order; `*inputs` for any number of them |
+| the keys of `weights` | the layer's weights; `None` where a weight does not exist |
+| `dy` | the gradient of what `forward` returned |
+| `y` | what `forward` returned |
+| any other name in `backward` | the value that `forward` bound to that name, kept |
+| `rng` | a `numpy.random.Generator`; a rule that has it is random in training |
+
+A `backward` returns names: `dx` is the gradient of `x`, `dkernel` that of `kernel`.  Each is summed over the batch.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import Any, ClassVar, TypeVar, dataclass_transform, get_type_hints
+
+from gen.dims import Shape
+
+# ---------------------------------------------------------------------------------------------- what rules are made of
+
+
+class ArgumentError(ValueError):
+    """An argument of a component that does not fit; `argument` names it."""
+
+    def __init__(self, argument: str, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.argument, self.message, self.hint = argument, message, hint
+
+
+class ShapeError(ValueError):
+    """Inputs whose shapes (or dtypes) do not fit a layer.
+
+    `message` is the sentence of the diagnostic, `label` stands under the call, `code` is the diagnostic's code.
+    """
+
+    def __init__(self, message: str, label: str = "", hint: str | None = None, code: str = "shape-mismatch") -> None:
+        super().__init__(message)
+        self.message, self.label, self.hint, self.code = message, label, hint, code
+
+
+class Component:
+    """Base of all components.  Subclasses are frozen dataclasses; their fields are the arguments, as in Keras."""
+
+    kind: ClassVar[str] = ""
+    aliases: ClassVar[tuple[str, ...]] = ()
+    """Further names by which Keras knows it (`acc`, `mse`)."""
+    unsupported: ClassVar[dict[str, str]] = {}
+    """Arguments that Keras has and gen refuses unless they have their default (None or False), each with the reason."""
+    ignored: ClassVar[dict[str, str]] = {}
+    """Arguments that Keras has and that change nothing here, each with the reason; a warning says so."""
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A weight of a layer: its shape, how it starts, what it costs, whether it is trained."""
+
+    shape: tuple[int, ...]
+    initializer: Initializer
+    regularizer: Regularizer | None = None
+    trainable: bool = True
+
+
+class Initializer(Component):
+    """Draws the first value of a weight: `draw(self, rng, shape)` gives float64; copied into the generated file."""
+
+    kind = "initializer"
+
+
+class Regularizer(Component):
+    """What a weight costs: `forward(self, w)` gives the penalty, a scalar; `backward(self, w)` its gradient."""
+
+    kind = "regularizer"
+
+
+class Activation(Component):
+    """An array to an array of its shape: `forward(self, x)`, `backward(self, dy, …)`.
+
+    `last_axis` activations (softmax) are written for a matrix and work on its rows.
+    """
+
+    kind = "activation"
+    last_axis: ClassVar[bool] = False
+
+
+class Layer(Component):
+    """A layer: `output(self, x)`, `weights(self, x)`, `forward`, `backward`.
+
+    `output` gives the shape of the output for the shapes of the inputs, all with the batch first, and raises
+    `ShapeError`.  `forward` must not apply `activation`: the compiler does, after it.
+    `last_axis` layers are written for a matrix (rows, features); the compiler flattens the leading axes.
+    A layer with statistics has `update(self, …)`: like `backward` it names what it needs of `forward`, and the
+    weights that it changes; it returns their new values under their own names.
+    A layer that does something else in prediction has `predict` beside `forward`, with inputs and weights alone.
+    """
+
+    kind = "layer"
+    last_axis: ClassVar[bool] = False
+    merges: ClassVar[bool] = False
+    """Whether the layer is called on a list of tensors."""
+
+    def output(self, *inputs: Shape) -> Shape:
+        """The shape of the output; by default that of the only input."""
+        return inputs[0]
+
+    def weights(self, *inputs: Shape) -> dict[str, Weight]:
+        """The weights by name, in Keras' order; none by default."""
+        return {}
+
+    def dtype(self, *inputs: str) -> str:
+        """The dtype of the output (`float` is the model's float type); raises `ShapeError` for one that does not fit."""
+        for dtype in inputs:
+            if dtype != "float":
+                raise ShapeError(
+                    f"{type(self).__name__} expects numbers, got {dtype}",
+                    code="dtype-mismatch",
+                    hint="give the Input a float dtype, or embed the ids first",
+                )
+        return "float"
+
+
+class Loss(Component):
+    """How wrong a prediction is, row by row: `forward(self, y_true, y_pred)` gives one value per row of a matrix.
+
+    `backward(self, scale, …)` gives the gradient of `scale · Σ values` by `y_pred`; `scale` is a Python number.
+    """
+
+    kind = "loss"
+    sparse: ClassVar[bool] = False
+    """Whether targets are class ids, one per row, rather than rows."""
+
+    def after(self, head: Activation | None) -> Loss | None:
+        """The loss to compute from what `head` is applied to instead, where that is better; else None.
+
+        Such a loss has `head` as the field and its `forward` gives two results: the values and the prediction.
+        """
+        return None
+
+    def fits(self, shape: Shape, head: Activation | None) -> None:
+        """Raises `ShapeError` (codes `loss-shape`, `loss-range`) if the loss cannot be used on such an output."""
+
+
+class Metric(Component):
+    """A figure to watch: `measure(self, y_true, y_pred)` gives sums over a batch, `result(self, …)` the figure of them.
+
+    Sums of batches are added; both functions are copied into the generated file, with the fields as parameters.
+    """
+
+    kind = "metric"
+
+    def resolve(self, loss: Loss, shape: Shape) -> Metric:
+        """The metric that stands for this one on an output of this shape trained with this loss."""
+        return self
+
+
+class Optimizer(Component):
+    """`slots(self)` gives the first value of each slot by name; `update(self, w, g, learning_rate, step, …)` one step.
+
+    `update` works on the flat vector of all trainable weights; it names the slots that it needs and returns the new
+    `w` and slots under their names.  `learning_rate` and `step` (from 1) are Python numbers.
+    """
+
+    kind = "optimizer"
+
+    def slots(self) -> dict[str, float]:
+        return {}
+
+
+# --------------------------------------------------------------------------------------------------------- the registry
+
+KINDS: dict[str, type[Component]] = {
+    base.kind: base for base in (Layer, Activation, Loss, Metric, Optimizer, Initializer, Regularizer)
+}
+registry: dict[str, dict[str, type[Component]]] = {kind: {} for kind in KINDS}
+"""Every component by kind and by each of its names: `registry["loss"]["mse"]`."""
+
+
+def snake_case(name: str) -> str:
+    """`BatchNormalization` → `batch_normalization`, `ReLU` → `re_lu`, `Conv1D` → `conv1d`; as Keras does."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+C = TypeVar("C", bound=type[Component])
+
+
+@dataclass_transform(frozen_default=True)
+def component(cls: C) -> C:
+    """Make a frozen dataclass of `cls` and register it under its name, its snake-case name and its aliases."""
+    cls = dataclass(frozen=True)(cls)  # type: ignore[assignment]  # dataclass() does not say that it returns cls itself
+    names = (cls.__name__, snake_case(cls.__name__), *cls.aliases)
+    for name in names if cls.kind != "layer" else (cls.__name__, *cls.aliases):
+        taken = registry[cls.kind].get(name)
+        if taken is not None and taken.__qualname__ != cls.__qualname__:
+            raise ValueError(f"{cls.kind} {name} is defined twice: {taken.__module__} and {cls.__module__}")
+        registry[cls.kind][name] = cls
+    return cls
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """An argument of a component: its name, the type that it must have, and its default (`required` if none)."""
+
+    name: str
+    annotation: Any
+    default: Any
+    required: bool
+
+
+@cache
+def parameters(cls: type[Component]) -> tuple[Parameter, ...]:
+    """The arguments of a component in the order in which they may be given by position."""
+    hints = get_type_hints(cls, include_extras=True)
+    return tuple(_parameter(item, hints[item.name]) for item in fields(cls))  # type: ignore[arg-type]  # a dataclass
+
+
+def _parameter(item: Any, annotation: Any) -> Parameter:
+    from dataclasses import MISSING
+
+    if item.default_factory is not MISSING:
+        return Parameter(item.name, annotation, item.default_factory(), False)
+    required = item.default is MISSING
+    return Parameter(item.name, annotation, None if required else item.default, required)
+
+
+def describe(item: Component) -> str:
+    """The component as one would write it: `Dense(32, activation=relu)`; arguments that have their default are left out."""
+    given = []
+    for parameter in parameters(type(item)):
+        value = getattr(item, parameter.name)
+        if parameter.required or value != parameter.default:
+            given.append(f"{parameter.name}={describe(value) if isinstance(value, Component) else repr(value)}")
+    name = type(item).__name__ if item.kind == "layer" else snake_case(type(item).__name__)
+    return f"{name}({', '.join(given)})" if given else name

@@ -1,0 +1,171 @@
+"""Dimensions: integers, or integer formulas over symbols such as `batch` and `text`.
+
+A dimension that is known is an `int`.  One that is known only when data arrives is a `Dim`: a sum of products of
+symbols and floor divisions with integer factors, held in a normal form, so that equal formulas are equal objects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, order=True)
+class Quotient:
+    """`dividend // divisor` where that is no plain sum."""
+
+    dividend: Dim
+    divisor: int
+
+
+Atom: TypeAlias = "str | Quotient"
+
+
+def _key(product: tuple[Atom, ...]) -> tuple[int, tuple[str, ...]]:
+    return -len(product), tuple(str(atom) for atom in product)
+
+
+@dataclass(frozen=True)
+class Dim:
+    """A formula: `terms` maps products of atoms to integer factors; the empty product is the constant."""
+
+    terms: tuple[tuple[tuple[Atom, ...], int], ...]
+
+    @staticmethod
+    def symbol(name: str) -> Dim:
+        return Dim((((name,), 1),))
+
+    @staticmethod
+    def _of(value: Size) -> dict[tuple[Atom, ...], int]:
+        return {(): value} if isinstance(value, int) else dict(value.terms)
+
+    @staticmethod
+    def _from(terms: dict[tuple[Atom, ...], int]) -> Size:
+        kept = {product: factor for product, factor in terms.items() if factor}
+        if not kept:
+            return 0
+        if set(kept) == {()}:
+            return kept[()]
+        return Dim(tuple(sorted(kept.items(), key=lambda item: _key(item[0]))))
+
+    def __add__(self, other: Size) -> Size:
+        total = Dim._of(self)
+        for product, factor in Dim._of(other).items():
+            total[product] = total.get(product, 0) + factor
+        return Dim._from(total)
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Size:
+        return Dim._from({product: -factor for product, factor in self.terms})
+
+    def __sub__(self, other: Size) -> Size:
+        return self + -other
+
+    def __rsub__(self, other: Size) -> Size:
+        return -self + other
+
+    def __mul__(self, other: Size) -> Size:
+        result: dict[tuple[Atom, ...], int] = {}
+        for left, a in self.terms:
+            for right, b in Dim._of(other).items():
+                product = tuple(sorted(left + right, key=str))
+                result[product] = result.get(product, 0) + a * b
+        return Dim._from(result)
+
+    __rmul__ = __mul__
+
+    def __floordiv__(self, divisor: Size) -> Size:
+        if isinstance(divisor, Dim):
+            return _divide_exactly(self, divisor)
+        if all(factor % divisor == 0 for _, factor in self.terms):
+            return Dim._from({product: factor // divisor for product, factor in self.terms})
+        return Dim((((Quotient(self, divisor),), 1),))
+
+    def symbols(self) -> set[str]:
+        """The names of the symbols in the formula."""
+        atoms = [atom for product, _ in self.terms for atom in product]
+        return {
+            name for atom in atoms for name in ({atom} if isinstance(atom, str) else atom.dividend.symbols())
+        }
+
+    def value(self, sizes: dict[str, int]) -> int:
+        """The number that the formula gives for these sizes of its symbols."""
+        total = 0
+        for product, factor in self.terms:
+            for atom in product:
+                factor *= sizes[atom] if isinstance(atom, str) else atom.dividend.value(sizes) // atom.divisor
+            total += factor
+        return total
+
+    def __str__(self) -> str:
+        text = ""
+        for product, factor in self.terms:
+            body = " * ".join(_atom_text(atom) for atom in product)
+            size = abs(factor)
+            term = str(size) if not body else body if size == 1 else f"{size} * {body}"
+            text += (" - " if factor < 0 else " + " if text else "") + term
+        return "-" + text[3:] if text.startswith(" - ") else text
+
+
+Size: TypeAlias = int | Dim
+Shape: TypeAlias = tuple[Size, ...]
+
+BATCH = Dim.symbol("batch")
+
+
+def _atom_text(atom: Atom) -> str:
+    if isinstance(atom, str):
+        return atom
+    inner = str(atom.dividend)
+    bare = len(atom.dividend.terms) == 1 and inner.isidentifier()
+    return f"{inner if bare else f'({inner})'} // {atom.divisor}"
+
+
+def _divide_exactly(dividend: Dim, divisor: Dim) -> Size:
+    """`dividend / divisor` where every term of the dividend holds the divisor's product."""
+    if len(divisor.terms) == 1:
+        ((product, factor),) = divisor.terms
+        result: dict[tuple[Atom, ...], int] = {}
+        for atoms, size in dividend.terms:
+            rest = list(atoms)
+            if size % factor or any(atoms.count(atom) < product.count(atom) for atom in product):
+                break
+            for atom in product:
+                rest.remove(atom)
+            result[tuple(rest)] = size // factor
+        else:
+            return Dim._from(result)
+    raise ValueError(f"{dividend} is not divisible by {divisor}")
+
+
+def product(shape: Shape) -> Size:
+    """The number of elements of an array of this shape."""
+    total: Size = 1
+    for size in shape:
+        total = total * size
+    return total
+
+
+def least(size: Size) -> int | None:
+    """The least size of its one symbol for which `size` is 1 or more; None if there is no such search to make."""
+    if isinstance(size, int):
+        return None
+    names = sorted(size.symbols())
+    if len(names) != 1:
+        return None
+    low, high = 1, 1
+    while size.value({names[0]: high}) < 1:
+        high *= 2
+        if high > 1 << 40:
+            return None
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if size.value({names[0]: middle}) >= 1 else (middle + 1, high)
+    return low
+
+
+def show(shape: Shape) -> str:
+    """The shape as people write it: `(batch, 64)`, `(batch,)`."""
+    sizes = [str(size) for size in shape]
+    return f"({sizes[0]},)" if len(sizes) == 1 else f"({', '.join(sizes)})"
