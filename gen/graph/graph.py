@@ -1,0 +1,117 @@
+"""The graph of a model: tensors, the layer calls that make them, inputs, outputs, and how it is trained.
+
+Plain frozen data.  Tensors, layers and nodes are compared by identity: two equal calls are still two calls.  Called
+models are already flat here: every node is the call of one layer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gen.components.base import Activation, Layer, Loss, Metric, Optimizer, Weight
+from gen.diagnostics import Span
+from gen.dims import Shape
+
+
+@dataclass(frozen=True, eq=False)
+class Tensor:
+    """An array of the model.  `name` is the variable it is bound to, or made from its layer's name.
+
+    `shape` has the batch first; `dtype` is `"float"` (the model's float type), `"int32"`, `"bool"`, …
+    """
+
+    name: str
+    shape: Shape
+    dtype: str = "float"
+
+
+@dataclass(frozen=True, eq=False)
+class NamedLayer:
+    """A layer with its name and weights; a layer that is called several times is one object."""
+
+    name: str
+    component: Layer
+    weights: dict[str, Weight]
+    trainable: bool = True
+    """False freezes all weights of the layer (and a BatchNormalization then runs in inference mode, as in Keras)."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """The place in the `.nn` file that a node comes from.
+
+    `text` is what heads its block in the generated file, on one line: `h = Dense(32, relu)(applicant)`, or the call
+    alone where it stands inside a larger expression.
+    """
+
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One call of a layer: `outputs = layer(inputs)`."""
+
+    layer: NamedLayer
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    call: Call
+
+
+@dataclass(frozen=True, eq=False)
+class Input:
+    """An input: its public name and its tensor."""
+
+    name: str
+    tensor: Tensor
+    span: Span
+
+
+@dataclass(frozen=True, eq=False)
+class Output:
+    """An output: its public name, its tensor, and how it is trained (`loss` is None in a model not compiled).
+
+    `loss_input` is what the loss is computed from: the tensor itself, or the logits before `head` where the loss is
+    fused with its head.
+    """
+
+    name: str
+    tensor: Tensor
+    span: Span
+    loss: Loss | None = None
+    loss_weight: float = 1.0
+    metrics: tuple[tuple[str, Metric], ...] = ()
+    """Log name (without the output's name before it) and metric, resolved for this output."""
+    loss_input: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Training:
+    """What `compile` and `fit` said; `fit` holds the defaults that were given, by argument name."""
+
+    optimizer: Optimizer
+    fit: dict[str, int | float | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A checked model.  `nodes` are in the order of the calls; `layers` in the order of first use, for the weights."""
+
+    name: str
+    docstring: str | None
+    inputs: tuple[Input, ...]
+    nodes: tuple[Node, ...]
+    outputs: tuple[Output, ...]
+    training: Training | None
+    layers: tuple[NamedLayer, ...]
+    summary: bool = False
+    """Whether the file asks for the summary to be printed when it is built."""
+
+
+def head_activation(graph: Graph, tensor: Tensor) -> Activation | None:
+    """The activation that makes `tensor`, if one does: a layer's `activation`, or an activation layer."""
+    for node in graph.nodes:
+        if tensor in node.outputs:
+            activation = getattr(node.layer.component, "activation", None)
+            return activation if isinstance(activation, Activation) else None
+    return None
