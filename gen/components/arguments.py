@@ -1,4 +1,4 @@
-"""What an argument may be: the annotations of component fields, and the one function that checks a value against them."""
+"""What an argument may be: the annotations of component fields, and the function that checks a value against one."""
 
 from __future__ import annotations
 

@@ -17,10 +17,8 @@ A `backward` returns names: `dx` is the gradient of `x`, `dkernel` that of `kern
 
 from __future__ import annotations
 
-import inspect
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any, ClassVar, TypeVar, dataclass_transform, get_type_hints
 
@@ -75,6 +73,9 @@ class Initializer(Component):
 
     kind = "initializer"
 
+    def fits(self, shape: tuple[int, ...]) -> None:
+        """Raises `ShapeError` if no weight of this shape can be drawn."""
+
 
 class Regularizer(Component):
     """What a weight costs: `forward(self, w)` gives the penalty, a scalar; `backward(self, w)` its gradient."""
@@ -90,6 +91,12 @@ class Activation(Component):
 
     kind = "activation"
     last_axis: ClassVar[bool] = False
+    probability: ClassVar[bool] = False
+    """Whether results lie between 0 and 1, so that a crossentropy can be taken of them."""
+
+    def output(self, x: Shape) -> Shape:
+        """The shape of the output, that of the input; raises `ShapeError` where the input has no axis that it needs."""
+        return x
 
 
 class Layer(Component):
@@ -107,17 +114,21 @@ class Layer(Component):
     last_axis: ClassVar[bool] = False
     merges: ClassVar[bool] = False
     """Whether the layer is called on a list of tensors."""
+    applies_activation: ClassVar[bool] = False
+    """Whether `forward` applies `activation` itself, inside; otherwise the compiler applies it to the result."""
 
-    def output(self, *inputs: Shape) -> Shape:
-        """The shape of the output; by default that of the only input."""
-        return inputs[0]
+    # A type checker lets `*_: Any, **__: Any` be overridden by any signature, here one with names for the inputs.
 
-    def weights(self, *inputs: Shape) -> dict[str, Weight]:
-        """The weights by name, in Keras' order; none by default."""
+    def output(self, *_: Any, **__: Any) -> Shape:
+        """The shape of the output for the shapes of the inputs; raises `ShapeError` if they do not fit."""
+        raise NotImplementedError
+
+    def weights(self, *_: Any, **__: Any) -> dict[str, Weight]:
+        """The weights by name, in Keras' order; none by default.  One that does not exist is left out."""
         return {}
 
     def dtype(self, *inputs: str) -> str:
-        """The dtype of the output (`float` is the model's float type); raises `ShapeError` for one that does not fit."""
+        """The dtype of the output (`float` is the model's float type); raises `ShapeError` for one that does not do."""
         for dtype in inputs:
             if dtype != "float":
                 raise ShapeError(
@@ -234,7 +245,7 @@ def _parameter(item: Any, annotation: Any) -> Parameter:
 
 
 def describe(item: Component) -> str:
-    """The component as one would write it: `Dense(32, activation=relu)`; arguments that have their default are left out."""
+    """The component as one would write it: `Dense(32, activation=relu)`; arguments at their defaults are left out."""
     given = []
     for parameter in parameters(type(item)):
         value = getattr(item, parameter.name)

@@ -1,0 +1,447 @@
+"""Activations: arrays to arrays of their shape.  Formulas and defaults are those of `keras/src/activations`.
+
+Where it is cheap, `backward` works from the result `y`, so that nothing else has to be kept.
+"""
+
+# NumPy declares its reductions and comparisons as Any:
+# mypy: disable-error-code="no-any-return"
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import numpy as np
+
+from gen.components.arguments import NonNegative, Positive
+from gen.components.base import Activation, ShapeError, component
+from gen.components.kernels import Array, erf, sparsemax_threshold
+from gen.dims import Shape, show
+
+# ------------------------------------------------------------------------------------------------------ straight pieces
+
+
+@component
+class Linear(Activation):
+    """y = x."""
+
+    def forward(self, x: Array) -> Array:
+        return x
+
+    def backward(self, dy: Array) -> Array:
+        return dy
+
+
+@component
+class Relu(Activation):
+    """y = max(x, 0); below `threshold` y = negative_slope · (x - threshold), and never more than `max_value`."""
+
+    negative_slope: NonNegative = 0.0
+    max_value: NonNegative | None = None
+    threshold: NonNegative = 0.0
+
+    def forward(self, x: Array) -> Array:
+        if self.threshold == 0 and self.negative_slope == 0:
+            y = np.maximum(x, 0.0)
+        elif self.negative_slope == 0:
+            y = np.where(x > self.threshold, x, 0.0)
+        else:
+            y = np.where(x > self.threshold, x, self.negative_slope * (x - self.threshold))
+        if self.max_value is not None:
+            y = np.minimum(y, self.max_value)
+        return y
+
+    def backward(self, dy: Array, y: Array) -> Array:
+        active = y > self.threshold
+        if self.max_value is not None:
+            dx = dy * np.logical_and(active, y < self.max_value)
+        else:
+            dx = dy * active
+        if self.negative_slope != 0:
+            dx = np.where(active, dx, self.negative_slope * dy)
+        return dx
+
+
+@component
+class Relu6(Activation):
+    """y = min(max(x, 0), 6)."""
+
+    def forward(self, x: Array) -> Array:
+        return np.minimum(np.maximum(x, 0.0), 6.0)
+
+    def backward(self, dy: Array, y: Array) -> Array:
+        return dy * np.logical_and(y > 0.0, y < 6.0)
+
+
+@component
+class LeakyRelu(Activation):
+    """y = x where x > 0, else negative_slope · x."""
+
+    negative_slope: NonNegative = 0.2
+
+    def forward(self, x: Array) -> Array:
+        if self.negative_slope <= 1:
+            return np.maximum(x, self.negative_slope * x)
+        return np.where(x > 0.0, x, self.negative_slope * x)
+
+    def backward(self, dy: Array, y: Array) -> Array:
+        return np.where(y > 0.0, dy, self.negative_slope * dy)
+
+
+@component
+class HardSigmoid(Activation):
+    """y = x / 6 + 1/2, between 0 and 1."""
+
+    probability = True
+
+    def forward(self, x: Array) -> Array:
+        return np.minimum(np.maximum(x * (1 / 6) + 0.5, 0.0), 1.0)
+
+    def backward(self, dy: Array, y: Array) -> Array:
+        return dy * np.logical_and(y > 0.0, y < 1.0) * (1 / 6)
+
+
+@component
+class HardSilu(Activation):
+    """y = x · hard_sigmoid(x)."""
+
+    aliases = ("hard_swish",)
+
+    def forward(self, x: Array) -> Array:
+        gate = np.minimum(np.maximum(x * (1 / 6) + 0.5, 0.0), 1.0)
+        return x * gate
+
+    def backward(self, dy: Array, x: Array, gate: Array) -> Array:
+        return dy * (gate + x * np.logical_and(gate > 0.0, gate < 1.0) * (1 / 6))
+
+
+@component
+class HardTanh(Activation):
+    """y = x, between -1 and 1."""
+
+    def forward(self, x: Array) -> Array:
+        return np.minimum(np.maximum(x, -1.0), 1.0)
+
+    def backward(self, dy: Array, y: Array) -> Array:
+        return dy * (np.abs(y) < 1.0)
+
+
+@component
+class HardShrink(Activation):
+    """y = x where |x| > threshold, else 0."""
+
+    threshold: NonNegative = 0.5
+
+    def forward(self, x: Array) -> Array:
+        return x * (np.abs(x) > self.threshold)
+
+    def backward(self, dy: Array, y: Array) -> Array:
+        return dy * (y != 0.0)
+
+
+@component
+class SoftShrink(Activation):
+    """y = x brought `threshold` nearer to 0; 0 where |x| is no more than that."""
+
+    threshold: NonNegative = 0.5
+
+    def forward(self, x: Array) -> Array:
+        return x - np.minimum(np.maximum(x, -self.threshold), self.threshold)
+
+    def backward(self, dy: Array, y: Array) -> Array:
+        return dy * (y != 0.0)
+
+
+@component
+class Threshold(Activation):
+    """y = x where x > threshold, else default_value."""
+
+    threshold: float
+    default_value: float
+
+    def forward(self, x: Array) -> Array:
+        return np.where(x > self.threshold, x, self.default_value)
+
+    def backward(self, dy: Array, x: Array) -> Array:
+        return dy * (x > self.threshold)
+
+
+@component
+class SparseSigmoid(Activation):
+    """y = (x + 1) / 2, between 0 and 1 (Blondel, Martins and Niculae, 2019)."""
+
+    probability = True
+
+    def forward(self, x: Array) -> Array:
+        return np.minimum(np.maximum(0.5 * x + 0.5, 0.0), 1.0)
+
+    def backward(self, dy: Array, y: Array) -> Array:
+        return dy * np.logical_and(y > 0.0, y < 1.0) * 0.5
+
+
+@component
+class SparsePlus(Activation):
+    """y = 0 up to -1, (x + 1)² / 4 between, x from 1 on."""
+
+    def forward(self, x: Array) -> Array:
+        slope = np.minimum(np.maximum(0.5 * x + 0.5, 0.0), 1.0)
+        return slope * slope + np.maximum(x - 1.0, 0.0)
+
+    def backward(self, dy: Array, slope: Array) -> Array:
+        return dy * slope
+
+
+# -------------------------------------------------------------------------------------------------------- smooth curves
+
+
+@component
+class Sigmoid(Activation):
+    """y = 1 / (1 + exp(-x)), computed as 1/2 + tanh(x / 2) / 2, which overflows nowhere."""
+
+    probability = True
+
+    def forward(self, x: Array) -> Array:
+        return 0.5 * np.tanh(0.5 * x) + 0.5
+
+    def backward(self, dy: Array, y: Array) -> Array:
+        return dy * y * (1.0 - y)
+
+
+@component
+class LogSigmoid(Activation):
+    """y = log(sigmoid(x)) = -log(1 + exp(-x))."""
+
+    def forward(self, x: Array) -> Array:
+        return -np.logaddexp(0.0, -x)
+
+    def backward(self, dy: Array, y: Array) -> Array:
+        return -dy * np.expm1(y)
+
+
+@component
+class Tanh(Activation):
+    """y = tanh(x)."""
+
+    def forward(self, x: Array) -> Array:
+        return np.tanh(x)
+
+    def backward(self, dy: Array, y: Array) -> Array:
+        return dy * (1.0 - y * y)
+
+
+@component
+class TanhShrink(Activation):
+    """y = x - tanh(x)."""
+
+    def forward(self, x: Array) -> Array:
+        bend = np.tanh(x)
+        return x - bend
+
+    def backward(self, dy: Array, bend: Array) -> Array:
+        return dy * bend * bend
+
+
+@component
+class Exponential(Activation):
+    """y = exp(x)."""
+
+    def forward(self, x: Array) -> Array:
+        return np.exp(x)
+
+    def backward(self, dy: Array, y: Array) -> Array:
+        return dy * y
+
+
+@component
+class Softplus(Activation):
+    """y = log(1 + exp(x)); its slope, sigmoid(x), is 1 - exp(-y)."""
+
+    def forward(self, x: Array) -> Array:
+        return np.logaddexp(0.0, x)
+
+    def backward(self, dy: Array, y: Array) -> Array:
+        return -dy * np.expm1(-y)
+
+
+@component
+class Softsign(Activation):
+    """y = x / (1 + |x|); its slope is (1 - |y|)²."""
+
+    def forward(self, x: Array) -> Array:
+        return x / (1.0 + np.abs(x))
+
+    def backward(self, dy: Array, y: Array) -> Array:
+        return dy * np.square(1.0 - np.abs(y))
+
+
+@component
+class Squareplus(Activation):
+    """y = (x + √(x² + b)) / 2 (Barron, 2021)."""
+
+    b: Positive = 4.0
+
+    def forward(self, x: Array) -> Array:
+        root = np.sqrt(x * x + self.b)
+        return 0.5 * (x + root)
+
+    def backward(self, dy: Array, y: Array, root: Array) -> Array:
+        return dy * (y / root)
+
+
+@component
+class Elu(Activation):
+    """y = x where x > 0, else alpha · (exp(x) - 1) (Clevert et al., 2016)."""
+
+    alpha: NonNegative = 1.0
+
+    def forward(self, x: Array) -> Array:
+        return np.maximum(x, 0.0) + self.alpha * np.expm1(np.minimum(x, 0.0))
+
+    def backward(self, dy: Array, y: Array) -> Array:
+        if self.alpha == 1:
+            return dy * (np.minimum(y, 0.0) + 1.0)
+        return dy * np.where(y > 0.0, 1.0, y + self.alpha)
+
+
+@component
+class Selu(Activation):
+    """y = scale · elu(x, alpha), with the two constants of Klambauer et al., 2017."""
+
+    scale: ClassVar[float] = 1.0507009873554804934193349852946
+    alpha: ClassVar[float] = 1.6732632423543772848170429916717
+
+    def forward(self, x: Array) -> Array:
+        return self.scale * np.maximum(x, 0.0) + self.scale * self.alpha * np.expm1(np.minimum(x, 0.0))
+
+    def backward(self, dy: Array, y: Array) -> Array:
+        return dy * np.where(y > 0.0, self.scale, y + self.scale * self.alpha)
+
+
+@component
+class Celu(Activation):
+    """y = x where x > 0, else alpha · (exp(x / alpha) - 1) (Barron, 2017)."""
+
+    alpha: Positive = 1.0
+
+    def forward(self, x: Array) -> Array:
+        return np.maximum(x, 0.0) + self.alpha * np.expm1(np.minimum(x, 0.0) * (1 / self.alpha))
+
+    def backward(self, dy: Array, y: Array) -> Array:
+        return dy * (np.minimum(y, 0.0) * (1 / self.alpha) + 1.0)
+
+
+@component
+class Silu(Activation):
+    """y = x · sigmoid(x) (Ramachandran et al., 2017)."""
+
+    aliases = ("swish",)
+
+    def forward(self, x: Array) -> Array:
+        gate = 0.5 * np.tanh(0.5 * x) + 0.5
+        return x * gate
+
+    def backward(self, dy: Array, y: Array, gate: Array) -> Array:
+        return dy * (gate + y * (1.0 - gate))
+
+
+@component
+class Mish(Activation):
+    """y = x · tanh(softplus(x)) (Misra, 2019)."""
+
+    def forward(self, x: Array) -> Array:
+        softplus = np.logaddexp(0.0, x)
+        gate = np.tanh(softplus)
+        return x * gate
+
+    def backward(self, dy: Array, x: Array, softplus: Array, gate: Array) -> Array:
+        sigmoid = -np.expm1(-softplus)
+        return dy * (gate + x * sigmoid * (1.0 - gate * gate))
+
+
+@component
+class Gelu(Activation):
+    """y = x · Φ(x), Φ the normal distribution function (Hendrycks and Gimpel, 2016); with tanh if `approximate`."""
+
+    approximate: bool = False
+    root: ClassVar[float] = math.sqrt(2 / math.pi)
+
+    def forward(self, x: Array) -> Array:
+        if self.approximate:
+            gate = 0.5 * np.tanh(self.root * (x + 0.044715 * x * x * x)) + 0.5
+        else:
+            gate = 0.5 * erf(x * math.sqrt(0.5)) + 0.5
+        return x * gate
+
+    def backward(self, dy: Array, x: Array, gate: Array) -> Array:
+        if self.approximate:
+            slope = 2.0 * gate * (1.0 - gate) * self.root * (1.0 + 0.134145 * x * x)
+        else:
+            slope = 0.5 * self.root * np.exp(-0.5 * x * x)
+        return dy * (gate + x * slope)
+
+
+# --------------------------------------------------------------------------------------------------------- over an axis
+
+
+def check_axis(name: str, axis: int, x: Shape) -> None:
+    """Raise `ShapeError` if `x` has no such axis, or if it is the batch."""
+    if not -len(x) < axis < len(x) or axis == 0:
+        raise ShapeError(f"{name} cannot work along axis {axis} of {show(x[1:])}", "has no such axis beside the batch")
+
+
+@component
+class Softmax(Activation):
+    """y = exp(x) / Σ exp(x), the sum over `axis`; the greatest x is subtracted first, so that nothing overflows."""
+
+    axis: int = -1
+    probability = True
+
+    def output(self, x: Shape) -> Shape:
+        check_axis("softmax", self.axis, x)
+        return x
+
+    def forward(self, x: Array) -> Array:
+        exponentials = np.exp(x - np.maximum.reduce(x, axis=self.axis, keepdims=True))
+        return exponentials / np.add.reduce(exponentials, axis=self.axis, keepdims=True)
+
+    def backward(self, dy: Array, y: Array) -> Array:
+        return y * (dy - np.add.reduce(dy * y, axis=self.axis, keepdims=True))
+
+
+@component
+class LogSoftmax(Activation):
+    """y = x - log(Σ exp(x)), the sum over `axis`."""
+
+    axis: int = -1
+
+    def output(self, x: Shape) -> Shape:
+        check_axis("log_softmax", self.axis, x)
+        return x
+
+    def forward(self, x: Array) -> Array:
+        shifted = x - np.maximum.reduce(x, axis=self.axis, keepdims=True)
+        return shifted - np.log(np.add.reduce(np.exp(shifted), axis=self.axis, keepdims=True))
+
+    def backward(self, dy: Array, y: Array) -> Array:
+        return dy - np.exp(y) * np.add.reduce(dy, axis=self.axis, keepdims=True)
+
+
+@component
+class Sparsemax(Activation):
+    """y = max(x - τ, 0), τ such that y sums to 1 over `axis` (Martins and Astudillo, 2016)."""
+
+    axis: int = -1
+    probability = True
+
+    def output(self, x: Shape) -> Shape:
+        check_axis("sparsemax", self.axis, x)
+        return x
+
+    def forward(self, x: Array) -> Array:
+        return np.maximum(x - sparsemax_threshold(x, self.axis), 0.0)
+
+    def backward(self, dy: Array, y: Array) -> Array:
+        active = y > 0.0
+        count = np.add.reduce(active, axis=self.axis, keepdims=True)
+        mean = np.add.reduce(dy * active, axis=self.axis, keepdims=True) / count
+        return (dy - mean) * active

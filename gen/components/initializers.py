@@ -1,0 +1,236 @@
+"""Initializers: the first value of a weight.  Distributions and defaults are those of `keras/src/initializers`.
+
+The draws themselves differ from Keras': they come from the generator of the generated model.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+
+from gen.components.arguments import NonNegative, Positive
+from gen.components.base import Initializer, ShapeError, component
+from gen.components.kernels import Array, fans, truncated_normal
+
+SEED = {"seed": "Model(seed=…) seeds every draw"}
+AXES = {
+    "input_axes": "gen counts inputs and outputs from the shape of the weight",
+    "output_axes": "gen counts inputs and outputs from the shape of the weight",
+}
+
+# ------------------------------------------------------------------------------------------------------------ constants
+
+
+@component
+class Zeros(Initializer):
+    """All zeros."""
+
+    aliases = ("zero",)
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return np.zeros(shape)
+
+
+@component
+class Ones(Initializer):
+    """All ones."""
+
+    aliases = ("one",)
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return np.ones(shape)
+
+
+@component
+class Constant(Initializer):
+    """The same value everywhere."""
+
+    value: float = 0.0
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return np.full(shape, self.value)
+
+
+@component
+class Identity(Initializer):
+    """A matrix with `gain` on its diagonal and zeros elsewhere."""
+
+    aliases = ("IdentityInitializer",)
+
+    gain: float = 1.0
+
+    def fits(self, shape: tuple[int, ...]) -> None:
+        if len(shape) != 2:
+            raise ShapeError(f"identity starts a matrix, not a weight of shape {shape}")
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return self.gain * np.eye(shape[0], shape[1])
+
+
+# -------------------------------------------------------------------------------------------------- fixed distributions
+
+
+@component
+class RandomNormal(Initializer):
+    """Normal with the given mean and standard deviation."""
+
+    aliases = ("normal",)
+    ignored = SEED
+
+    mean: float = 0.0
+    stddev: NonNegative = 0.05
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return rng.normal(self.mean, self.stddev, shape)
+
+
+@component
+class RandomUniform(Initializer):
+    """Uniform from `minval` up to `maxval`."""
+
+    aliases = ("uniform",)
+    ignored = SEED
+
+    minval: float = -0.05
+    maxval: float = 0.05
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return rng.uniform(self.minval, self.maxval, shape)
+
+
+@component
+class TruncatedNormal(Initializer):
+    """Normal, but nothing beyond two standard deviations from the mean."""
+
+    ignored = SEED
+
+    mean: float = 0.0
+    stddev: NonNegative = 0.05
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        return self.mean + self.stddev * truncated_normal(rng, shape)
+
+
+@component
+class Orthogonal(Initializer):
+    """A random orthogonal matrix times `gain`; all axes but the last count as one (Saxe et al., 2014)."""
+
+    aliases = ("OrthogonalInitializer",)
+    ignored = SEED
+
+    gain: float = 1.0
+
+    def fits(self, shape: tuple[int, ...]) -> None:
+        if len(shape) < 2:
+            raise ShapeError(f"orthogonal starts a matrix, not a weight of shape {shape}")
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
+        q = self.gain * q * np.sign(np.diagonal(r))  # without the signs some matrices would be likelier than others
+        values: Array = q if rows >= columns else q.T
+        return values.reshape(shape)
+
+
+# ------------------------------------------------------------------------ as wide as the number of connections asks for
+
+# 0.8796256610342398 is the standard deviation that is left of 1 when a normal distribution is cut off at two.
+
+
+@component
+class VarianceScaling(Initializer):
+    """Mean 0 and variance scale / n, n the inputs, the outputs or the mean of both."""
+
+    ignored = SEED
+    unsupported = AXES
+
+    scale: Positive = 1.0
+    mode: Literal["fan_in", "fan_out", "fan_avg"] = "fan_in"
+    distribution: Literal["truncated_normal", "untruncated_normal", "uniform"] = "truncated_normal"
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        fan_in, fan_out = fans(shape)
+        connections = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        variance = self.scale / connections
+        if self.distribution == "uniform":
+            limit = math.sqrt(3.0 * variance)
+            return rng.uniform(-limit, limit, shape)
+        if self.distribution == "untruncated_normal":
+            return rng.normal(0.0, math.sqrt(variance), shape)
+        return math.sqrt(variance) / 0.8796256610342398 * truncated_normal(rng, shape)
+
+
+@component
+class GlorotUniform(Initializer):
+    """Uniform with variance 2 / (inputs + outputs) (Glorot and Bengio, 2010)."""
+
+    ignored = SEED
+    unsupported = AXES
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        fan_in, fan_out = fans(shape)
+        limit = math.sqrt(6.0 / (fan_in + fan_out))
+        return rng.uniform(-limit, limit, shape)
+
+
+@component
+class GlorotNormal(Initializer):
+    """Truncated normal with variance 2 / (inputs + outputs) (Glorot and Bengio, 2010)."""
+
+    ignored = SEED
+    unsupported = AXES
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        fan_in, fan_out = fans(shape)
+        stddev = math.sqrt(2.0 / (fan_in + fan_out))
+        return stddev / 0.8796256610342398 * truncated_normal(rng, shape)
+
+
+@component
+class HeUniform(Initializer):
+    """Uniform with variance 2 / inputs (He et al., 2015)."""
+
+    ignored = SEED
+    unsupported = AXES
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        limit = math.sqrt(6.0 / fans(shape)[0])
+        return rng.uniform(-limit, limit, shape)
+
+
+@component
+class HeNormal(Initializer):
+    """Truncated normal with variance 2 / inputs (He et al., 2015)."""
+
+    ignored = SEED
+    unsupported = AXES
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        stddev = math.sqrt(2.0 / fans(shape)[0])
+        return stddev / 0.8796256610342398 * truncated_normal(rng, shape)
+
+
+@component
+class LecunUniform(Initializer):
+    """Uniform with variance 1 / inputs (LeCun et al., 1998)."""
+
+    ignored = SEED
+    unsupported = AXES
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        limit = math.sqrt(3.0 / fans(shape)[0])
+        return rng.uniform(-limit, limit, shape)
+
+
+@component
+class LecunNormal(Initializer):
+    """Truncated normal with variance 1 / inputs (LeCun et al., 1998)."""
+
+    ignored = SEED
+    unsupported = AXES
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        stddev = math.sqrt(1.0 / fans(shape)[0])
+        return stddev / 0.8796256610342398 * truncated_normal(rng, shape)

@@ -1,0 +1,181 @@
+"""Kernels: plain functions that the compiler copies into the generated file, once, where they are used.
+
+A rule calls a kernel as it calls NumPy.  What is too long to inline, or needs indexing or a loop, is one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+
+from gen.dims import Shape
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+"""An array of any shape and dtype; the generated file defines the same name."""
+
+# --------------------------------------------------------------------------------------------------------- the registry
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A function to copy, and the shape of its result for the shapes of its arrays and the values of the others."""
+
+    function: Callable[..., Any]
+    shape: Callable[..., Shape]
+
+    @property
+    def fills(self) -> bool:
+        """Whether the function takes `out=`, the array to put its result in."""
+        return "out" in self.function.__annotations__
+
+
+kernels: dict[str, Kernel] = {}
+"""Every kernel by the name of its function."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def kernel(shape: Callable[..., Shape] = lambda first, *_: first) -> Callable[[F], F]:
+    """Register a function as a kernel; `shape` gives the shape of its result, by default that of its first argument."""
+
+    def register(function: F) -> F:
+        kernels[function.__name__] = Kernel(function, shape)
+        return function
+
+    return register
+
+
+# --------------------------------------------------------------------------------------------------------- activations
+
+
+@kernel()
+def polynomial(x: Array, coefficients: Sequence[float]) -> Array:
+    """The polynomial with these coefficients, highest power first, at `x`: Horner's rule."""
+    value = np.full_like(x, coefficients[0])
+    for coefficient in coefficients[1:]:
+        value *= x
+        value += coefficient
+    return value
+
+
+@kernel()
+def erf(x: Array) -> Array:
+    """The error function, to the last digits of float64.
+
+    W. J. Cody, Rational Chebyshev approximations for the error function, Math. Comp. 23 (1969).  His second
+    approximation is used beyond 4 as well: 1 - erf is so small there that its relative error does not show.
+    """
+    p = (1.85777706184603153e-1, 3.16112374387056560e0, 1.13864154151050156e2, 3.77485237685302021e2)
+    q = (1.0, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3, 2.84423683343917062e3)
+    square = np.minimum(x * x, 0.25)
+    near: Array = x * (polynomial(square, (*p, 3.20937758913846947e3)) / polynomial(square, q))
+
+    p = (2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594e0, 6.61191906371416295e1)
+    p_low = (2.98635138197400131e2, 8.81952221241769090e2, 1.71204761263407058e3, 2.05107837782607147e3)
+    q_high = (1.0, 1.57449261107098347e1, 1.17693950891312499e2, 5.37181101862009858e2, 1.62138957456669019e3)
+    q_low = (3.29079923573345963e3, 4.36261909014324716e3, 3.43936767414372164e3, 1.23033935480374942e3)
+    size = np.minimum(np.abs(x), 6.0)
+    rest = polynomial(size, (*p, *p_low, 1.23033935479799725e3)) / polynomial(size, (*q_high, *q_low))
+    far = np.copysign(1.0 - np.exp(-size * size) * rest, x)
+    return np.where(size < 0.5, near, far)
+
+
+@kernel()
+def sparsemax_threshold(x: Array, axis: int) -> Array:
+    """The number to subtract, along `axis`, for what stays positive to sum to 1 (Martins and Astudillo, 2016)."""
+    descending = -np.sort(-x, axis=axis)
+    sums = np.add.accumulate(descending, axis=axis)
+    ranks = np.arange(1, x.shape[axis] + 1, dtype=x.dtype)
+    ranks = ranks.reshape([-1 if i == axis % x.ndim else 1 for i in range(x.ndim)])
+    count = np.add.reduce(1.0 + ranks * descending > sums, axis=axis, keepdims=True)
+    threshold: Array = (np.take_along_axis(sums, count - 1, axis=axis) - 1.0) / count.astype(x.dtype)
+    return threshold
+
+
+# -------------------------------------------------------------------------------------------------------------- losses
+
+
+@kernel(lambda x, ids: (ids[0],))
+def pick(x: Array, ids: Array) -> Array:
+    """Of each row of `x` the entry that `ids` names, (rows, classes) and (rows,) to (rows,)."""
+    chosen: Array = x[np.arange(len(ids)), ids]
+    return chosen
+
+
+@kernel()
+def minus_one_hot(x: Array, ids: Array, out: Array | None = None) -> Array:
+    """`x` with 1 subtracted from the entry of each row that `ids` names."""
+    if out is None:
+        out = np.empty_like(x)
+    if out is not x:
+        np.copyto(out, x)
+    out[np.arange(len(ids)), ids] -= 1.0
+    return out
+
+
+@kernel(lambda ids, classes: (ids[0], classes))
+def one_hot(ids: Array, classes: int) -> Array:
+    """(rows,) to (rows, classes): in each row True where its id is, and False elsewhere."""
+    chosen: Array = ids[:, None] == np.arange(classes)
+    return chosen
+
+
+# -------------------------------------------------------------------------------------------------------- initializers
+
+
+@kernel()
+def fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    """The number of inputs and of outputs that a weight of this shape connects; a convolution's count its window."""
+    if len(shape) < 2:
+        size = shape[0] if shape else 1
+        return size, size
+    window = math.prod(shape[:-2])
+    return window * shape[-2], window * shape[-1]
+
+
+@kernel()
+def truncated_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Draws of the normal distribution; those beyond two standard deviations are drawn again."""
+    values = rng.standard_normal(shape)
+    outside = np.abs(values) > 2.0
+    while outside.any():
+        values[outside] = rng.standard_normal(np.count_nonzero(outside))
+        outside = np.abs(values) > 2.0
+    return values
+
+
+# ----------------------------------------------------------------------------------------------------------- optimizers
+
+
+@kernel()
+def clip_by_value(gradient: Array, limit: float) -> None:
+    """Bring every entry of the gradient between `-limit` and `limit`, in place."""
+    np.clip(gradient, -limit, limit, out=gradient)
+
+
+@kernel()
+def clip_by_norm(gradients: Sequence[Array], limit: float) -> None:
+    """Scale each weight's gradient down, in place, where its norm is more than `limit`."""
+    for gradient in gradients:
+        clip_by_global_norm(gradient, limit)
+
+
+@kernel()
+def clip_by_global_norm(gradient: Array, limit: float) -> None:
+    """Scale the gradient down, in place, if its norm is more than `limit`."""
+    norm = math.sqrt(float(np.vdot(gradient, gradient)))
+    if norm > limit:
+        gradient *= limit / norm
+
+
+# -------------------------------------------------------------------------------------------------------------- metrics
+
+
+@kernel()
+def ratio(part: float, whole: float) -> float:
+    """`part / whole`, and 0 where there is nothing to divide by."""
+    return part / whole if whole else 0.0

@@ -1,0 +1,492 @@
+"""Losses: one value per row of a matrix.  Formulas and defaults are those of `keras/src/losses/losses.py`.
+
+`y_true` and `y_pred` are (rows, features); sparse losses take class ids, (rows,).  After `sigmoid` and `softmax` the
+crossentropies are computed from the logits, by the three classes at the end: exact where the others have to clip.
+"""
+
+# NumPy declares its reductions and comparisons as Any:
+# mypy: disable-error-code="no-any-return"
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from gen.components.activations import Sigmoid, Softmax
+from gen.components.arguments import Positive, Rate
+from gen.components.base import Activation, Loss, ShapeError, component, snake_case
+from gen.components.kernels import Array, minus_one_hot, one_hot, pick
+from gen.dims import Shape
+
+Reduction = Literal["sum_over_batch_size"]
+UNSUPPORTED = {"dtype": "a model computes in one float type: Model(dtype=…)"}
+
+
+def mean(values: Array) -> Array:
+    """The mean of each row."""
+    return np.add.reduce(values, axis=1) / values.shape[1]
+
+
+# ---------------------------------------------------------------------------------------------------------- differences
+
+
+@component
+class MeanSquaredError(Loss):
+    """The mean of (y_pred - y_true)²."""
+
+    aliases = ("mse", "MSE")
+    unsupported = UNSUPPORTED
+
+    reduction: Reduction = "sum_over_batch_size"
+    name: str | None = None
+
+    def forward(self, y_true: Array, y_pred: Array) -> Array:
+        error = y_pred - y_true
+        return mean(error * error)
+
+    def backward(self, scale: float, error: Array) -> Array:
+        return error * (2 * scale / error.shape[1])
+
+
+@component
+class MeanAbsoluteError(Loss):
+    """The mean of |y_pred - y_true|."""
+
+    aliases = ("mae", "MAE")
+    unsupported = UNSUPPORTED
+
+    reduction: Reduction = "sum_over_batch_size"
+    name: str | None = None
+
+    def forward(self, y_true: Array, y_pred: Array) -> Array:
+        error = y_pred - y_true
+        return mean(np.abs(error))
+
+    def backward(self, scale: float, error: Array) -> Array:
+        return np.sign(error) * (scale / error.shape[1])
+
+
+@component
+class MeanAbsolutePercentageError(Loss):
+    """100 times the mean of |y_pred - y_true| / |y_true|."""
+
+    aliases = ("mape", "MAPE")
+    unsupported = UNSUPPORTED
+
+    reduction: Reduction = "sum_over_batch_size"
+    name: str | None = None
+
+    def forward(self, y_true: Array, y_pred: Array) -> Array:
+        size = np.maximum(np.abs(y_true), 1e-7)
+        error = (y_pred - y_true) / size
+        return 100.0 * mean(np.abs(error))
+
+    def backward(self, scale: float, size: Array, error: Array) -> Array:
+        return np.sign(error) / size * (100 * scale / error.shape[1])
+
+
+@component
+class MeanSquaredLogarithmicError(Loss):
+    """The mean of (log(1 + y_pred) - log(1 + y_true))²; what is negative counts as 0."""
+
+    aliases = ("msle", "MSLE")
+    unsupported = UNSUPPORTED
+
+    reduction: Reduction = "sum_over_batch_size"
+    name: str | None = None
+
+    def forward(self, y_true: Array, y_pred: Array) -> Array:
+        error = np.log1p(np.maximum(y_pred, 1e-7)) - np.log1p(np.maximum(y_true, 1e-7))
+        return mean(error * error)
+
+    def backward(self, scale: float, y_pred: Array, error: Array) -> Array:
+        return (y_pred > 1e-7) * error / (1.0 + np.maximum(y_pred, 0.0)) * (2 * scale / error.shape[1])
+
+
+@component
+class Huber(Loss):
+    """The mean of e² / 2 up to an error of `delta`, and of delta · (|e| - delta / 2) beyond (Huber, 1964)."""
+
+    unsupported = UNSUPPORTED
+
+    delta: Positive = 1.0
+    reduction: Reduction = "sum_over_batch_size"
+    name: str | None = None
+
+    def forward(self, y_true: Array, y_pred: Array) -> Array:
+        error = y_pred - y_true
+        slope = np.minimum(np.maximum(error, -self.delta), self.delta)
+        return mean(slope * (error - 0.5 * slope))
+
+    def backward(self, scale: float, slope: Array) -> Array:
+        return slope * (scale / slope.shape[1])
+
+
+@component
+class LogCosh(Loss):
+    """The mean of log(cosh(y_pred - y_true))."""
+
+    aliases = ("logcosh",)
+    unsupported = UNSUPPORTED
+
+    reduction: Reduction = "sum_over_batch_size"
+    name: str | None = None
+
+    def forward(self, y_true: Array, y_pred: Array) -> Array:
+        error = y_pred - y_true
+        return mean(np.logaddexp(error, -error)) - math.log(2)
+
+    def backward(self, scale: float, error: Array) -> Array:
+        return np.tanh(error) * (scale / error.shape[1])
+
+
+@component
+class Poisson(Loss):
+    """The mean of y_pred - y_true · log(y_pred)."""
+
+    unsupported = UNSUPPORTED
+
+    reduction: Reduction = "sum_over_batch_size"
+    name: str | None = None
+
+    def forward(self, y_true: Array, y_pred: Array) -> Array:
+        return mean(y_pred - y_true * np.log(y_pred + 1e-7))
+
+    def backward(self, scale: float, y_true: Array, y_pred: Array) -> Array:
+        return (1.0 - y_true / (y_pred + 1e-7)) * (scale / y_pred.shape[1])
+
+
+@component
+class CosineSimilarity(Loss):
+    """Minus the cosine of the angle between y_true and y_pred; 0 where one of them is 0."""
+
+    unsupported = UNSUPPORTED
+
+    axis: Literal[-1] = -1
+    reduction: Reduction = "sum_over_batch_size"
+    name: str | None = None
+
+    def forward(self, y_true: Array, y_pred: Array) -> Array:
+        norm_true = np.maximum(np.sqrt(np.add.reduce(y_true * y_true, axis=1, keepdims=True)), 1e-7)
+        norm = np.maximum(np.sqrt(np.add.reduce(y_pred * y_pred, axis=1, keepdims=True)), 1e-7)
+        unit_true = y_true / norm_true
+        unit = y_pred / norm
+        return -np.add.reduce(unit_true * unit, axis=1)
+
+    def backward(self, scale: float, unit_true: Array, unit: Array, norm: Array) -> Array:
+        cosine = np.add.reduce(unit_true * unit, axis=1, keepdims=True)
+        return (unit * (cosine * (norm > 1e-7)) - unit_true) / norm * scale
+
+
+# --------------------------------------------------------------------------------------------------------------- hinges
+
+
+def signs(y_true: Array) -> Array:
+    """The targets -1 and 1; if all are 0 or 1, they stand for those."""
+    binary = np.minimum.reduce(np.logical_or(np.equal(y_true, 0.0), np.equal(y_true, 1.0)), axis=(0, 1))
+    return np.where(binary, 2.0 * y_true - 1.0, y_true)
+
+
+@component
+class Hinge(Loss):
+    """The mean of max(1 - y_true · y_pred, 0), the targets -1 or 1 (or 0 and 1)."""
+
+    unsupported = UNSUPPORTED
+
+    reduction: Reduction = "sum_over_batch_size"
+    name: str | None = None
+
+    def forward(self, y_true: Array, y_pred: Array) -> Array:
+        sign = signs(y_true)
+        margin = np.maximum(1.0 - sign * y_pred, 0.0)
+        return mean(margin)
+
+    def backward(self, scale: float, sign: Array, margin: Array) -> Array:
+        return sign * (margin > 0.0) * (-scale / margin.shape[1])
+
+
+@component
+class SquaredHinge(Loss):
+    """The mean of max(1 - y_true · y_pred, 0)², the targets -1 or 1 (or 0 and 1)."""
+
+    unsupported = UNSUPPORTED
+
+    reduction: Reduction = "sum_over_batch_size"
+    name: str | None = None
+
+    def forward(self, y_true: Array, y_pred: Array) -> Array:
+        sign = signs(y_true)
+        margin = np.maximum(1.0 - sign * y_pred, 0.0)
+        return mean(margin * margin)
+
+    def backward(self, scale: float, sign: Array, margin: Array) -> Array:
+        return sign * margin * (-2 * scale / margin.shape[1])
+
+
+@component
+class CategoricalHinge(Loss):
+    """max(1 + the greatest wrong score - the right score, 0), the targets one-hot."""
+
+    unsupported = UNSUPPORTED
+
+    reduction: Reduction = "sum_over_batch_size"
+    name: str | None = None
+
+    def forward(self, y_true: Array, y_pred: Array) -> Array:
+        right = np.add.reduce(y_true * y_pred, axis=1, keepdims=True)
+        scores = (1.0 - y_true) * y_pred
+        wrong = np.maximum.reduce(scores, axis=1, keepdims=True)
+        margin = np.maximum(1.0 + wrong - right, 0.0)
+        return margin[:, 0]
+
+    def backward(self, scale: float, y_true: Array, scores: Array, margin: Array) -> Array:
+        worst = one_hot(scores.argmax(axis=1), scores.shape[1])
+        return (margin > 0.0) * ((1.0 - y_true) * worst - y_true) * scale
+
+
+# --------------------------------------------------------------------------------------------------------- divergences
+
+
+def smoothed(y_true: Array, smoothing: float, classes: int) -> Array:
+    """The targets with a share of them spread over all classes."""
+    if smoothing == 0:
+        return y_true
+    return y_true * (1 - smoothing) + smoothing / classes
+
+
+def clipped(p: Array) -> Array:
+    """Probabilities kept 1e-7 away from 0 and 1, as Keras does."""
+    return np.minimum(np.maximum(p, 1e-7), 1 - 1e-7)
+
+
+def inside(p: Array) -> Array:
+    """Where `clipped` changes nothing."""
+    return np.logical_and(p > 1e-7, p < 1 - 1e-7)
+
+
+def expects_probabilities(loss: Loss, from_logits: bool, usual: str, head: Activation | None) -> None:
+    """Raise `ShapeError` unless `head` gives what the loss takes: logits, or numbers between 0 and 1."""
+    if head is None or head.probability is not from_logits:
+        return
+    if from_logits:
+        raise ShapeError(
+            f"{type(loss).__name__} with from_logits=True expects logits, got probabilities",
+            f"{snake_case(type(head).__name__)} gives probabilities",
+            "leave from_logits out",
+            code="loss-range",
+        )
+    raise ShapeError(
+        f"{type(loss).__name__} expects probabilities, between 0 and 1",
+        f"{snake_case(type(head).__name__)} gives any number",
+        f"give the output the activation {usual}, or the loss from_logits=True",
+        code="loss-range",
+    )
+
+
+def expects_classes(loss: Loss, shape: Shape) -> None:
+    """Raise `ShapeError` if the output has one class only."""
+    if len(shape) < 2 or shape[-1] == 1:
+        raise ShapeError(
+            f"{type(loss).__name__} expects two or more classes, got {'one' if len(shape) > 1 else 'none'}",
+            "has one unit" if len(shape) > 1 else "has no classes",
+            "for yes or no, use sigmoid and binary_crossentropy",
+            code="loss-shape",
+        )
+
+
+@component
+class KLDivergence(Loss):
+    """Σ y_true · log(y_true / y_pred) (Kullback and Leibler, 1951)."""
+
+    aliases = ("kld", "KLD", "kl_divergence")
+    unsupported = UNSUPPORTED
+
+    reduction: Reduction = "sum_over_batch_size"
+    name: str | None = None
+
+    def forward(self, y_true: Array, y_pred: Array) -> Array:
+        target = np.minimum(np.maximum(y_true, 1e-7), 1.0)
+        guess = np.minimum(np.maximum(y_pred, 1e-7), 1.0)
+        return np.add.reduce(target * np.log(target / guess), axis=1)
+
+    def backward(self, scale: float, target: Array, y_pred: Array, guess: Array) -> Array:
+        return np.equal(guess, y_pred) * target / guess * -scale
+
+
+@component
+class BinaryCrossentropy(Loss):
+    """The mean of -y_true · log(y_pred) - (1 - y_true) · log(1 - y_pred)."""
+
+    aliases = ("bce", "BCE")
+    unsupported = UNSUPPORTED
+
+    from_logits: bool = False
+    label_smoothing: Rate = 0.0
+    axis: Literal[-1] = -1
+    reduction: Reduction = "sum_over_batch_size"
+    name: str | None = None
+
+    def fits(self, shape: Shape, head: Activation | None) -> None:
+        expects_probabilities(self, self.from_logits, "sigmoid", head)
+
+    def after(self, head: Activation | None) -> Loss | None:
+        if isinstance(head, Sigmoid) and not self.from_logits:
+            return SigmoidBinaryCrossentropy(head, self.label_smoothing)
+        return None
+
+    def forward(self, y_true: Array, y_pred: Array) -> Array:
+        target = smoothed(y_true, self.label_smoothing, 2)
+        if self.from_logits:
+            return mean(np.logaddexp(0.0, y_pred) - y_pred * target)
+        p = clipped(y_pred)
+        return -mean(target * np.log(p) + (1.0 - target) * np.log(1.0 - p))
+
+    def backward(self, scale: float, target: Array, y_pred: Array) -> Array:
+        if self.from_logits:
+            p = 0.5 * np.tanh(0.5 * y_pred) + 0.5
+            return (p - target) * (scale / y_pred.shape[1])
+        p = clipped(y_pred)
+        return inside(y_pred) * (p - target) / (p * (1.0 - p)) * (scale / y_pred.shape[1])
+
+
+@component
+class CategoricalCrossentropy(Loss):
+    """-Σ y_true · log(y_pred), the targets distributions: each row sums to 1."""
+
+    aliases = ("cce",)
+    unsupported = UNSUPPORTED
+
+    from_logits: bool = False
+    label_smoothing: Rate = 0.0
+    axis: Literal[-1] = -1
+    reduction: Reduction = "sum_over_batch_size"
+    name: str | None = None
+
+    def fits(self, shape: Shape, head: Activation | None) -> None:
+        expects_classes(self, shape)
+        expects_probabilities(self, self.from_logits, "softmax", head)
+
+    def after(self, head: Activation | None) -> Loss | None:
+        if isinstance(head, Softmax) and head.axis == -1 and not self.from_logits:
+            return SoftmaxCategoricalCrossentropy(head, self.label_smoothing)
+        return None
+
+    def forward(self, y_true: Array, y_pred: Array) -> Array:
+        target = smoothed(y_true, self.label_smoothing, y_pred.shape[1])
+        if self.from_logits:
+            shifted = y_pred - np.maximum.reduce(y_pred, axis=1, keepdims=True)
+            exponentials = np.exp(shifted)
+            total = np.add.reduce(exponentials, axis=1, keepdims=True)
+            return np.log(total[:, 0]) - np.add.reduce(target * shifted, axis=1)
+        total = np.add.reduce(y_pred, axis=1, keepdims=True)
+        p = y_pred / total
+        return -np.add.reduce(target * np.log(clipped(p)), axis=1)
+
+    def backward(self, scale: float, target: Array, exponentials: Array, total: Array, p: Array) -> Array:
+        if self.from_logits:
+            return (exponentials / total - target) * scale
+        dp = inside(p) * target / clipped(p) * -scale
+        return (dp - np.add.reduce(dp * p, axis=1, keepdims=True)) / total
+
+
+@component
+class SparseCategoricalCrossentropy(Loss):
+    """-log(y_pred[y_true]), the targets ids of classes."""
+
+    unsupported = {**UNSUPPORTED, "ignore_class": "leave such rows out, or weight them 0 by sample_weight"}
+    sparse = True
+
+    from_logits: bool = False
+    reduction: Reduction = "sum_over_batch_size"
+    axis: Literal[-1] = -1
+    name: str | None = None
+
+    def fits(self, shape: Shape, head: Activation | None) -> None:
+        expects_classes(self, shape)
+        expects_probabilities(self, self.from_logits, "softmax", head)
+
+    def after(self, head: Activation | None) -> Loss | None:
+        if isinstance(head, Softmax) and head.axis == -1 and not self.from_logits:
+            return SoftmaxSparseCategoricalCrossentropy(head)
+        return None
+
+    def forward(self, y_true: Array, y_pred: Array) -> Array:
+        if self.from_logits:
+            shifted = y_pred - np.maximum.reduce(y_pred, axis=1, keepdims=True)
+            exponentials = np.exp(shifted)
+            total = np.add.reduce(exponentials, axis=1, keepdims=True)
+            return np.log(total[:, 0]) - pick(shifted, y_true)
+        total = np.add.reduce(y_pred, axis=1, keepdims=True)
+        p = pick(y_pred, y_true) / total[:, 0]
+        return -np.log(clipped(p))
+
+    def backward(
+        self, scale: float, y_true: Array, y_pred: Array, exponentials: Array, total: Array, p: Array
+    ) -> Array:
+        if self.from_logits:
+            return minus_one_hot(exponentials / total, y_true) * scale
+        right = one_hot(y_true, y_pred.shape[1])
+        return inside(p)[:, None] * (1.0 - right / p[:, None]) / total * scale
+
+
+# -------------------------------------------------------------------------------------------------- together with heads
+
+
+@dataclass(frozen=True)
+class SigmoidBinaryCrossentropy(Loss):
+    """binary_crossentropy(sigmoid(logits)): log(1 + exp(logits)) - logits · y_true; the gradient is y_pred - y_true."""
+
+    head: Activation
+    label_smoothing: float = 0.0
+
+    def forward(self, y_true: Array, logits: Array) -> tuple[Array, Array]:
+        target = smoothed(y_true, self.label_smoothing, 2)
+        values = mean(np.logaddexp(0.0, logits) - logits * target)
+        y_pred = 0.5 * np.tanh(0.5 * logits) + 0.5
+        return values, y_pred
+
+    def backward(self, scale: float, target: Array, y_pred: Array) -> Array:
+        return (y_pred - target) * (scale / y_pred.shape[1])
+
+
+@dataclass(frozen=True)
+class SoftmaxCategoricalCrossentropy(Loss):
+    """categorical_crossentropy(softmax(logits)): log(Σ exp(logits)) - Σ y_true · logits; gradient y_pred - y_true."""
+
+    head: Activation
+    label_smoothing: float = 0.0
+
+    def forward(self, y_true: Array, logits: Array) -> tuple[Array, Array]:
+        target = smoothed(y_true, self.label_smoothing, logits.shape[1])
+        shifted = logits - np.maximum.reduce(logits, axis=1, keepdims=True)
+        exponentials = np.exp(shifted)
+        total = np.add.reduce(exponentials, axis=1, keepdims=True)
+        values = np.log(total[:, 0]) - np.add.reduce(target * shifted, axis=1)
+        y_pred = exponentials / total
+        return values, y_pred
+
+    def backward(self, scale: float, target: Array, y_pred: Array) -> Array:
+        return (y_pred - target) * scale
+
+
+@dataclass(frozen=True)
+class SoftmaxSparseCategoricalCrossentropy(Loss):
+    """sparse_categorical_crossentropy(softmax(logits)): log(Σ exp(logits)) - logits[y_true]."""
+
+    sparse = True
+
+    head: Activation
+
+    def forward(self, y_true: Array, logits: Array) -> tuple[Array, Array]:
+        shifted = logits - np.maximum.reduce(logits, axis=1, keepdims=True)
+        exponentials = np.exp(shifted)
+        total = np.add.reduce(exponentials, axis=1, keepdims=True)
+        values = np.log(total[:, 0]) - pick(shifted, y_true)
+        y_pred = exponentials / total
+        return values, y_pred
+
+    def backward(self, scale: float, y_true: Array, y_pred: Array) -> Array:
+        return minus_one_hot(y_pred, y_true) * scale

@@ -1,0 +1,256 @@
+"""Optimizers: one step over the flat vector of all weights.  Arithmetic and defaults: `keras/src/optimizers`.
+
+The gradient comes clipped (`clipnorm`, `clipvalue` or `global_clipnorm`); decoupled weight decay comes next, then the
+step.  `learning_rate` and `step`, which counts from 1, are Python numbers.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from gen.components.arguments import NonNegative, Positive, Rate
+from gen.components.base import ArgumentError, Optimizer, component
+from gen.components.kernels import Array
+
+UNSUPPORTED = {
+    "use_ema": "gen keeps no moving average of the weights",
+    "ema_momentum": "gen keeps no moving average of the weights",
+    "ema_overwrite_frequency": "gen keeps no moving average of the weights",
+    "loss_scale_factor": "gen computes in float32 or float64, where a loss needs no scaling",
+    "gradient_accumulation_steps": "gen updates the weights after every batch; make the batch larger",
+}
+
+
+def at_most_one_clipping(optimizer: Optimizer) -> None:
+    """Raise `ArgumentError` if more than one of the three ways to clip is asked for."""
+    given = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if getattr(optimizer, name) is not None]
+    if len(given) > 1:
+        raise ArgumentError(given[1], f"`{given[0]}` and `{given[1]}` exclude each other", f"keep `{given[0]}` alone")
+
+
+@component
+class SGD(Optimizer):
+    """w - learning_rate · g; with momentum the step is a running sum, with nesterov it looks one step ahead."""
+
+    unsupported = UNSUPPORTED
+
+    learning_rate: NonNegative = 0.01
+    momentum: NonNegative = 0.0
+    nesterov: bool = False
+    weight_decay: NonNegative | None = None
+    clipnorm: Positive | None = None
+    clipvalue: Positive | None = None
+    global_clipnorm: Positive | None = None
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        at_most_one_clipping(self)
+        if self.momentum > 1:
+            raise ArgumentError("momentum", f"`momentum` must be at most 1, got {self.momentum:g}")
+
+    def slots(self) -> dict[str, float]:
+        return {"momentum": 0.0} if self.momentum != 0 else {}
+
+    def update(
+        self, w: Array, g: Array, learning_rate: float, step: int, momentum: Array | None
+    ) -> tuple[Array, Array | None]:
+        if self.weight_decay is not None:
+            w = w - w * (self.weight_decay * learning_rate)
+        descent = learning_rate * g
+        if momentum is None:
+            w = w - descent
+        else:
+            momentum = self.momentum * momentum - descent
+            if self.nesterov:
+                w = w + (self.momentum * momentum - descent)
+            else:
+                w = w + momentum
+        return w, momentum
+
+
+@component
+class RMSprop(Optimizer):
+    """w - learning_rate · g / √(velocity + epsilon), velocity the running mean of g² (Hinton, 2012)."""
+
+    aliases = ("rmsprop",)
+    unsupported = UNSUPPORTED
+
+    learning_rate: NonNegative = 0.001
+    rho: Rate = 0.9
+    momentum: NonNegative = 0.0
+    epsilon: Positive = 1e-7
+    centered: bool = False
+    weight_decay: NonNegative | None = None
+    clipnorm: Positive | None = None
+    clipvalue: Positive | None = None
+    global_clipnorm: Positive | None = None
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        at_most_one_clipping(self)
+
+    def slots(self) -> dict[str, float]:
+        slots = {"velocity": 0.0}
+        if self.momentum > 0:
+            slots["momentum"] = 0.0
+        if self.centered:
+            slots["average_gradient"] = 0.0
+        return slots
+
+    def update(
+        self,
+        w: Array,
+        g: Array,
+        learning_rate: float,
+        step: int,
+        velocity: Array,
+        momentum: Array | None,
+        average_gradient: Array | None,
+    ) -> tuple[Array, Array, Array | None, Array | None]:
+        if self.weight_decay is not None:
+            w = w - w * (self.weight_decay * learning_rate)
+        velocity = self.rho * velocity + (1 - self.rho) * (g * g)
+        variance = velocity
+        if average_gradient is not None:
+            average_gradient = self.rho * average_gradient + (1 - self.rho) * g
+            variance = velocity - average_gradient * average_gradient
+        increment = learning_rate * g / np.sqrt(variance + self.epsilon)
+        if momentum is not None:
+            momentum = self.momentum * momentum + increment
+            increment = momentum
+        w = w - increment
+        return w, velocity, momentum, average_gradient
+
+
+@component
+class Adam(Optimizer):
+    """w - alpha · momentum / (√velocity + epsilon), running means of g and g² (Kingma and Ba, 2014).
+
+    alpha takes out of the learning rate that both means start at zero; amsgrad divides by the greatest velocity so far.
+    """
+
+    unsupported = UNSUPPORTED
+
+    learning_rate: NonNegative = 0.001
+    beta_1: Rate = 0.9
+    beta_2: Rate = 0.999
+    epsilon: Positive = 1e-7
+    amsgrad: bool = False
+    weight_decay: NonNegative | None = None
+    clipnorm: Positive | None = None
+    clipvalue: Positive | None = None
+    global_clipnorm: Positive | None = None
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        at_most_one_clipping(self)
+
+    def slots(self) -> dict[str, float]:
+        slots = {"momentum": 0.0, "velocity": 0.0}
+        if self.amsgrad:
+            slots["velocity_hat"] = 0.0
+        return slots
+
+    def update(
+        self,
+        w: Array,
+        g: Array,
+        learning_rate: float,
+        step: int,
+        momentum: Array,
+        velocity: Array,
+        velocity_hat: Array | None,
+    ) -> tuple[Array, Array, Array, Array | None]:
+        if self.weight_decay is not None:
+            w = w - w * (self.weight_decay * learning_rate)
+        alpha = learning_rate * math.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
+        momentum = momentum + (g - momentum) * (1 - self.beta_1)
+        velocity = velocity + (g * g - velocity) * (1 - self.beta_2)
+        scale = velocity
+        if velocity_hat is not None:
+            velocity_hat = np.maximum(velocity_hat, velocity)
+            scale = velocity_hat
+        w = w - alpha * momentum / (np.sqrt(scale) + self.epsilon)
+        return w, momentum, velocity, velocity_hat
+
+
+@component
+class AdamW(Optimizer):
+    """Adam after a decoupled weight decay, w - learning_rate · weight_decay · w (Loshchilov and Hutter, 2017)."""
+
+    aliases = ("adamw",)
+    unsupported = UNSUPPORTED
+
+    learning_rate: NonNegative = 0.001
+    weight_decay: NonNegative = 0.004
+    beta_1: Rate = 0.9
+    beta_2: Rate = 0.999
+    epsilon: Positive = 1e-7
+    amsgrad: bool = False
+    clipnorm: Positive | None = None
+    clipvalue: Positive | None = None
+    global_clipnorm: Positive | None = None
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        at_most_one_clipping(self)
+
+    def slots(self) -> dict[str, float]:
+        slots = {"momentum": 0.0, "velocity": 0.0}
+        if self.amsgrad:
+            slots["velocity_hat"] = 0.0
+        return slots
+
+    def update(
+        self,
+        w: Array,
+        g: Array,
+        learning_rate: float,
+        step: int,
+        momentum: Array,
+        velocity: Array,
+        velocity_hat: Array | None,
+    ) -> tuple[Array, Array, Array, Array | None]:
+        w = w - w * (self.weight_decay * learning_rate)
+        alpha = learning_rate * math.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
+        momentum = momentum + (g - momentum) * (1 - self.beta_1)
+        velocity = velocity + (g * g - velocity) * (1 - self.beta_2)
+        scale = velocity
+        if velocity_hat is not None:
+            velocity_hat = np.maximum(velocity_hat, velocity)
+            scale = velocity_hat
+        w = w - alpha * momentum / (np.sqrt(scale) + self.epsilon)
+        return w, momentum, velocity, velocity_hat
+
+
+@component
+class Adagrad(Optimizer):
+    """w - learning_rate · g / √(accumulator + epsilon), accumulator the sum of g² (Duchi et al., 2011)."""
+
+    unsupported = UNSUPPORTED
+
+    learning_rate: NonNegative = 0.001
+    initial_accumulator_value: NonNegative = 0.1
+    epsilon: Positive = 1e-7
+    weight_decay: NonNegative | None = None
+    clipnorm: Positive | None = None
+    clipvalue: Positive | None = None
+    global_clipnorm: Positive | None = None
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        at_most_one_clipping(self)
+
+    def slots(self) -> dict[str, float]:
+        return {"accumulator": self.initial_accumulator_value}
+
+    def update(
+        self, w: Array, g: Array, learning_rate: float, step: int, accumulator: Array
+    ) -> tuple[Array, Array]:
+        if self.weight_decay is not None:
+            w = w - w * (self.weight_decay * learning_rate)
+        accumulator = accumulator + g * g
+        w = w - learning_rate * g / np.sqrt(accumulator + self.epsilon)
+        return w, accumulator
