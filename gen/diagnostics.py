@@ -7,6 +7,9 @@ for people (`render_text`) or as JSON for programs (`to_json`).
 from __future__ import annotations
 
 import bisect
+import difflib
+import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -117,3 +120,116 @@ class Diagnostics:
         """Sorted by place; a diagnostic that repeats another at the same place appears once."""
         unique = dict.fromkeys(self.items)
         return sorted(unique, key=lambda item: (item.span.start, item.span.end, item.severity, item.code))
+
+
+def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
+    """The candidate that `word` is most likely a misspelling of, ignoring case; None where none is close."""
+    by_folded = {candidate.casefold(): candidate for candidate in candidates}
+    close = difflib.get_close_matches(word.casefold(), by_folded, n=1)
+    return by_folded[close[0]] if close else None
+
+
+def visible(text: str) -> str:
+    """`text` with the characters that a terminal would act on, or not show, written as `<U+200B>`."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else f"<U+{ord(c):04X}>" for c in text)
+
+
+def to_json(source: Source, items: Sequence[Diagnostic]) -> list[dict[str, Any]]:
+    """The diagnostics as plain data, one dictionary each; lines and columns count from 1, the end is exclusive."""
+    return [_as_dict(source, item) for item in items]
+
+
+def _as_dict(source: Source, item: Diagnostic) -> dict[str, Any]:
+    line, column = source.position(item.span.start)
+    end_line, end_column = source.position(item.span.end)
+    return {
+        "file": source.path,
+        "line": line,
+        "column": column,
+        "end_line": end_line,
+        "end_column": end_column,
+        "severity": item.severity,
+        "code": item.code,
+        "message": item.message,
+        "hint": item.hint,
+        "notes": [_note_as_dict(source, note) for note in item.notes],
+    }
+
+
+def _note_as_dict(source: Source, note: Note) -> dict[str, Any]:
+    line, column = source.position(note.span.start)
+    return {"line": line, "column": column, "message": note.message}
+
+
+def render_text(source: Source, items: Sequence[Diagnostic], *, colour: bool = False) -> str:
+    """The diagnostics for people to read: each with its source line, the place underlined, its notes and its hint.
+
+    Without `colour` the text holds no control character but line feeds, whatever the source holds.
+    """
+    return "\n\n".join(_render(source, item, colour) for item in items)
+
+
+_COLOURS = {"error": "red", "warning": "yellow", "note": "blue"}
+
+
+def _render(source: Source, item: Diagnostic, colour: bool) -> str:
+    line, column = source.position(item.span.start)
+    numbers = [line, *(source.position(note.span.start)[0] for note in item.notes)]
+    gutter = " " * (len(str(max(numbers))) + 2)
+    bar = _style(f"{gutter}|", "note", colour)
+    title = _style(f"{item.severity}[{item.code}]", item.severity, colour)
+    rows = [
+        f"{title}: {visible(item.message)}",
+        f"{_style(f'{gutter[1:]}-->', 'note', colour)} {visible(source.path)}:{line}:{column}",
+        bar,
+        *_excerpt(source, item.span, "^", item.label, gutter, item.severity, colour),
+    ]
+    for note in item.notes:
+        rows += [bar, *_excerpt(source, note.span, "-", note.message, gutter, "note", colour)]
+    if item.hint is not None:
+        rows.append(f"{_style(f'{gutter}=', 'note', colour)} hint: {visible(item.hint)}")
+    return "\n".join(rows)
+
+
+def _excerpt(
+    source: Source, span: Span, mark: str, label: str, gutter: str, style: str, colour: bool
+) -> tuple[str, str]:
+    """The first line of `span`, and below it the underline with its label."""
+    number, column = source.position(span.start)
+    text = source.line(number)
+    start = column - 1
+    end = min(start + span.end - span.start, len(text))
+    before, marked, after = _clip(text[:start], text[start:end], text[end:])
+    underline = mark * max(_width(marked), 1)
+    row = f"{before}{marked}{after}"
+    margin = _style(f"{number:>{len(gutter) - 1}} |", "note", colour)
+    below = _style(f"{underline} {visible(label)}".rstrip(), style, colour)
+    bar = _style(f"{gutter}|", "note", colour)
+    return f"{margin} {row}".rstrip(), f"{bar} {' ' * _width(before)}{below}"
+
+
+def _clip(before: str, marked: str, after: str) -> tuple[str, str, str]:
+    """The three parts of a line as they are shown: tabs as spaces, and no more than a terminal's width of a long line."""
+    before, marked, after = (visible(part.replace("\t", "    ")) for part in (before, marked, after))
+    if len(before) + len(marked) + len(after) <= 160:
+        return before, marked, after
+    before = before if len(before) <= 60 else f"…{before[-59:]}"
+    marked = marked if len(marked) <= 80 else f"{marked[:79]}…"
+    after = after if len(after) <= 20 else f"{after[:19]}…"
+    return before, marked, after
+
+
+def _width(text: str) -> int:
+    """How many columns `text` takes on a terminal."""
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide - sum(unicodedata.combining(character) > 0 for character in text)
+
+
+def _style(text: str, style: str, colour: bool) -> str:
+    if not colour:
+        return text
+    import click  # only here: most of the time nothing is coloured
+
+    return click.style(text, fg=_COLOURS[style], bold=True)

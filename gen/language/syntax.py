@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -179,8 +180,39 @@ Statement: TypeAlias = Assign | Def | Return | For | Evaluate | Import
 
 @dataclass(frozen=True)
 class File:
-    """A whole `.nn` file: its docstring, cleaned as by `inspect.cleandoc`, and its statements in order."""
+    """A whole `.nn` file: its docstring, cleaned as by `inspect.cleandoc`, and its statements in order.
+
+    `unread` are the names that statements with a syntax error would have bound or changed.  What they hold is unknown,
+    so nothing that follows from them is an error of its own.
+    """
 
     docstring: str | None
     statements: tuple[Statement, ...]
     span: Span
+    unread: frozenset[str] = frozenset()
+
+
+def children(expression: Expr) -> Iterator[Expr]:
+    """The expressions directly inside `expression`."""
+    match expression:
+        case List(items) | Tuple(items):
+            yield from items
+        case Dict(items):
+            for pair in items:
+                yield from pair
+        case Attribute(value):
+            yield value
+        case Call(function, positional, keywords):
+            yield function
+            yield from positional
+            yield from (keyword.value for keyword in keywords)
+        case Unary(_, operand):
+            yield operand
+        case Binary(_, left, right):
+            yield left
+            yield right
+        case Index(value, indices):
+            yield value
+            for index in indices:
+                parts = (index.start, index.stop, index.step) if isinstance(index, Slice) else (index,)
+                yield from (part for part in parts if part is not None)

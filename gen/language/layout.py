@@ -1,0 +1,155 @@
+"""From tokens to logical lines: what Python's own lexer does with brackets, newlines and indentation.
+
+A logical line is one statement, or the header of a block.  Newlines inside brackets drop out.  A bracket that is never
+closed must not swallow the rest of the file, so a line that can only begin a statement ends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from lark import Token
+
+from gen.diagnostics import Diagnostic, Note, Span
+
+MAX_DEPTH = 100
+"""How deep brackets, blocks and expressions may nest."""
+
+NEWLINE = "_NEWLINE"
+CLOSING = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
+
+_STATEMENT_KEYWORDS = {"DEF", "RETURN", "IMPORT", "FROM"}
+_OPERAND_ENDS = {"NAME", "NUMBER", "STRING", "TRUE", "FALSE", "NONE", "UNTERMINATED_STRING", *CLOSING.values()}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One logical line: its tokens with the newline at the end, and what is wrong with its brackets, if anything."""
+
+    indent: str
+    tokens: tuple[Token, ...]
+    error: Diagnostic | None = None
+
+
+def span_of(token: Token) -> Span:
+    """The place of `token` in the text."""
+    assert token.start_pos is not None and token.end_pos is not None
+    return Span(token.start_pos, token.end_pos)
+
+
+def logical_lines(text: str, tokens: Sequence[Token]) -> Iterator[Line]:
+    """The lines of a file; `tokens` ends with a newline."""
+    position = 0
+    while position < len(tokens):
+        if tokens[position].type == NEWLINE:
+            position += 1
+            continue
+        statement = _Statement(tokens, position)
+        end = statement.end
+        kept = [token for token in tokens[position:end] if token.type != NEWLINE]
+        newline = Token(NEWLINE, "", span_of(kept[-1]).end, end_pos=span_of(kept[-1]).end)
+        yield Line(_indent(text, tokens[position]), (*kept, newline), statement.error)
+        position = end
+
+
+def _indent(text: str, token: Token) -> str:
+    assert token.start_pos is not None and token.column is not None
+    return text[token.start_pos - token.column + 1 : token.start_pos]
+
+
+class _Statement:
+    """Finds the `end` of the statement that begins at token `start`, and the `error` in its brackets."""
+
+    def __init__(self, tokens: Sequence[Token], start: int) -> None:
+        self._tokens = tokens
+        self._start = start
+        self._open: list[Token] = []
+        self._resume: tuple[int, Token] | None = None  # where a statement may have begun, and the bracket open there
+        self.error: Diagnostic | None = None
+        self.end = self._find_end()
+
+    def _find_end(self) -> int:
+        for index in range(self._start, len(self._tokens)):
+            token = self._tokens[index]
+            if token.type == NEWLINE:
+                if not self._open:
+                    return index
+            elif self._open and self._tokens[index - 1].type == NEWLINE and self._begins_statement(index):
+                break
+            elif token.type in CLOSING:
+                self._open.append(token)
+                if len(self._open) > MAX_DEPTH and self._resume:
+                    break
+                if len(self._open) == MAX_DEPTH + 1:
+                    self._report(too_deep(span_of(token)))
+            elif token.type in CLOSING.values():
+                self._close(token)
+        index, bracket = self._resume or (len(self._tokens), self._open[-1])
+        if not any(token.type == "UNTERMINATED_STRING" for token in self._tokens[self._start : index]):
+            self._report(_unclosed(bracket))
+        return index
+
+    def _report(self, error: Diagnostic) -> None:
+        self.error = self.error or error
+
+    def _close(self, token: Token) -> None:
+        if self._open and CLOSING[self._open[-1].type] == token.type:
+            self._open.pop()
+            return
+        self._report(_unmatched(token, self._open[-1] if self._open else None))
+        depths = [depth for depth, bracket in enumerate(self._open) if CLOSING[bracket.type] == token.type]
+        if depths:  # the brackets inside that one were forgotten
+            del self._open[depths[-1] :]
+
+    def _begins_statement(self, index: int) -> bool:
+        """Whether the line at `index`, inside a bracket, can only be a new statement; notes it where it merely may."""
+        token, before, after = self._tokens[index], self._before(index), self._tokens[index + 1]
+        if token.column > self._tokens[self._start].column:  # type: ignore[operator]
+            return False
+        keyword = token.type in _STATEMENT_KEYWORDS
+        if not keyword and not (token.type == "NAME" and after.type in {"EQUAL", "DOT", "LPAR", "COMMA"}):
+            return False
+        self._resume = self._resume or (index, self._open[-1])
+        return keyword or before.type in _OPERAND_ENDS
+
+    def _before(self, index: int) -> Token:
+        while self._tokens[index - 1].type == NEWLINE:
+            index -= 1
+        return self._tokens[index - 1]
+
+
+def too_deep(span: Span) -> Diagnostic:
+    """The error for what nests deeper than `MAX_DEPTH`."""
+    return Diagnostic(
+        "too-deep",
+        f"This nests deeper than {MAX_DEPTH} levels",
+        span,
+        hint="give the inner parts names, in statements of their own",
+    )
+
+
+def _unclosed(bracket: Token) -> Diagnostic:
+    return Diagnostic(
+        "unclosed-bracket",
+        f"This `{bracket}` is never closed",
+        span_of(bracket),
+        label="opened here",
+        hint=f"write the missing `{_closer(bracket)}`",
+    )
+
+
+def _unmatched(token: Token, opening: Token | None) -> Diagnostic:
+    if opening is None:
+        return Diagnostic("unmatched-bracket", f"This `{token}` closes nothing", span_of(token), hint="take it away")
+    return Diagnostic(
+        "unmatched-bracket",
+        f"`{token}` does not close `{opening}`",
+        span_of(token),
+        label=f"expected `{_closer(opening)}`",
+        notes=(Note(span_of(opening), "opened here"),),
+    )
+
+
+def _closer(bracket: Token) -> str:
+    return {"(": ")", "[": "]", "{": "}"}[bracket.value]

@@ -1,0 +1,21 @@
+"""Finds the grammar and the templates, in a checkout and in an installed wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def resource(kind: Literal["grammar", "templates"], name: str = "") -> Path:
+    """The path of the file `name` in the folder `kind`, or of the folder itself.
+
+    In a checkout the folder stands beside the package, in a wheel inside it.  Raises FileNotFoundError where neither
+    is so, which means that the installation is damaged.
+    """
+    for root in (_PACKAGE, _PACKAGE.parent):
+        path = root / kind / name
+        if path.exists():
+            return path
+    raise FileNotFoundError(f"gen's own file {kind}/{name} is missing: install gen again")
