@@ -54,8 +54,13 @@ def logical_lines(text: str, tokens: Sequence[Token]) -> Iterator[Line]:
 
 
 def _indent(text: str, token: Token) -> str:
-    assert token.start_pos is not None and token.column is not None
-    return text[token.start_pos - token.column + 1 : token.start_pos]
+    start = span_of(token).start
+    return text[start - _column(token) + 1 : start]
+
+
+def _column(token: Token) -> int:
+    assert token.column is not None
+    return token.column
 
 
 class _Statement:
@@ -105,13 +110,15 @@ class _Statement:
     def _begins_statement(self, index: int) -> bool:
         """Whether the line at `index`, inside a bracket, can only be a new statement; notes it where it merely may."""
         token, before, after = self._tokens[index], self._before(index), self._tokens[index + 1]
-        if token.column > self._tokens[self._start].column:  # type: ignore[operator]
-            return False
+        first = self._tokens[self._start]
         keyword = token.type in _STATEMENT_KEYWORDS
         if not keyword and not (token.type == "NAME" and after.type in {"EQUAL", "DOT", "LPAR", "COMMA"}):
             return False
+        certain = keyword or before.type in _OPERAND_ENDS
+        if _column(token) > _column(first) and not (certain and first.type in {"DEF", "FOR"}):
+            return False  # a missing comma is likelier than a missing bracket, but in a header, whose block this may be
         self._resume = self._resume or (index, self._open[-1])
-        return keyword or before.type in _OPERAND_ENDS
+        return certain
 
     def _before(self, index: int) -> Token:
         while self._tokens[index - 1].type == NEWLINE:

@@ -176,10 +176,10 @@ class _Reader:
             self._header = None
 
     def _statement(self, line: Line) -> None:
+        self._mark = len(self._state.state_stack)
         if self._returns_to_nobody(line):
             if not self._bodiless:
                 self._diagnostics.items.append(refusals.misplaced_return(line))
-            self._mark = len(self._state.state_stack)
             self._give_up(line)
             return
         error = line.error or self._feed_line(line)
@@ -196,7 +196,6 @@ class _Reader:
         """Feeds a line to the parser; returns what is wrong with it."""
         tokens = _with_docstring(line.tokens)
         index = 0
-        self._mark = len(self._state.state_stack)
         try:
             for index, token in enumerate(tokens):
                 self._state.feed_token(token)
@@ -227,7 +226,11 @@ class _Reader:
     def _returns_to_nobody(self, line: Line) -> bool:
         if line.tokens[0].type == "DEF" or any(block.kind == "def" for block in self._blocks):
             return False
-        return any(token.type == "RETURN" for token in line.tokens)
+        kinds = ["COLON", *(token.type for token in line.tokens)]
+        return any(
+            kind == "RETURN" and before == "COLON" and after != "EQUAL"
+            for before, kind, after in zip(kinds, kinds[1:], kinds[2:], strict=False)
+        )
 
 
 def _with_docstring(tokens: Sequence[Token]) -> Sequence[Token]:

@@ -353,7 +353,7 @@ def _string_value(token: Token) -> str:
     prefix = token[0].lower() if token[0] in "rRuU" else ""
     quoted = token.value[len(prefix) :]
     quotes = 3 if quoted[:3] in {'"""', "'''"} else 1
-    body = quoted[quotes:-quotes].replace("\r\n", "\n")
+    body: str = quoted[quotes:-quotes].replace("\r\n", "\n")
     if prefix == "r" or "\\" not in body:
         return body
     _check_escapes(token)

@@ -1,0 +1,540 @@
+"""The parser: what it accepts is what Python accepts, means what it means there, and what it refuses is said well."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import keyword
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gen.diagnostics import Diagnostics, Source, Span
+from gen.language import syntax
+from gen.language.parser import decode, parse
+
+SYSTEMS = {
+    "two classes": """
+model = Sequential()
+model.add(Dense(32, activation='relu', input_dim=100))
+model.add(Dense(1, activation='sigmoid'))
+model.compile(optimizer='rmsprop', loss='binary_crossentropy', metrics=['accuracy'])
+# data: (1000, 100) uniform floats; labels: (1000, 1) of 0 and 1; epochs=10, batch_size=32
+""",
+    "ten classes": """
+model = Sequential()
+model.add(Dense(32, activation='relu', input_dim=100))
+model.add(Dense(10, activation='softmax'))
+model.compile(optimizer='rmsprop', loss='categorical_crossentropy', metrics=['accuracy'])
+""",
+    "functional": """
+from keras.models import Sequential, Model
+from keras import layers
+from keras import Input
+import tensorflow as tf, keras.layers as L
+input_tensor = Input(shape=(64,))
+x = layers.Dense(32, activation='relu')(input_tensor)
+x = layers.Dense(32, activation='relu')(x)
+output_tensor = layers.Dense(10, activation='softmax')(x)
+model = Model(input_tensor, output_tensor)
+model.compile(optimizer='rmsprop', loss='categorical_crossentropy')
+model.summary()
+""",
+    "a model is callable": """
+image = Input(shape=(784,))
+classifier = Model(image, layers.Dense(10, activation='softmax')(layers.Dense(32, activation='relu')(image)))
+input_sequences = Input(shape=(20, 784))
+processed_sequences = TimeDistributed(classifier)(input_sequences)      # (20, 10)
+""",
+    "two inputs": """
+text_vocabulary_size = 10000
+question_vocabulary_size = 10000
+answer_vocabulary_size = 500
+text_input = Input(shape=(None,), dtype='int32', name='text')
+embedded_text = layers.Embedding(text_vocabulary_size, 64)(text_input)
+encoded_text = layers.LSTM(32)(embedded_text)
+question_input = Input(shape=(None,), dtype='int32', name='question')
+embedded_question = layers.Embedding(question_vocabulary_size, 32)(question_input)
+encoded_question = layers.LSTM(16)(embedded_question)
+concatenated = layers.concatenate([encoded_text, encoded_question], axis=-1)
+answer = layers.Dense(answer_vocabulary_size, activation='softmax')(concatenated)
+model = Model([text_input, question_input], answer)
+model.compile(optimizer='rmsprop', loss='categorical_crossentropy', metrics=['acc'])
+""",
+    "three outputs": """
+vocabulary_size = 50000
+num_income_groups = 10
+posts_input = Input(shape=(None,), dtype='int32', name='posts')
+embedded_posts = layers.Embedding(vocabulary_size, 256)(posts_input)
+x = layers.Conv1D(128, 5, activation='relu')(embedded_posts)
+x = layers.GlobalMaxPooling1D()(x)
+x = layers.Dense(128, activation='relu')(x)
+age_prediction = layers.Dense(1, name='age')(x)
+income_prediction = layers.Dense(num_income_groups, activation='softmax', name='income')(x)
+gender_prediction = layers.Dense(1, activation='sigmoid', name='gender')(x)
+model = Model(posts_input, [age_prediction, income_prediction, gender_prediction])
+model.compile(optimizer='rmsprop', loss=['mse', 'categorical_crossentropy', 'binary_crossentropy'])
+model.compile(optimizer='rmsprop',
+              loss={'age': 'mse', 'income': 'categorical_crossentropy', 'gender': 'binary_crossentropy'},
+              loss_weights={'age': 0.25, 'income': 1., 'gender': 10.})
+""",
+}
+
+STATEMENTS = [
+    "",
+    "# nothing but a comment",
+    '"""Documentation.\n\n    More of it.\n"""\n\nx = 3\n',
+    "a, b = f(x)",
+    "(a, b) = 1, 2",
+    "[a, b] = x",
+    "a, = x,",
+    "x = ()",
+    "x = (1,)",
+    "x = 1, 2,",
+    "x = a + b * c ** -d ** e // f % g @ h - i / j",
+    "x = -a ** 2",
+    "x = (a + b) * -(c - +d)",
+    "x = a - b - c",
+    "x = f(a, b=1, c=(2))(d)[0].e",
+    "x = y[:, 0]\nx = y[:, -1, :]\nx = y[:, 2:5]\nx = y[::2, 1::, :3:]\nx = y[1:2]",
+    "x = {a: 1, 'b': 2.5, }\nx = {}\nx = [1, [2, []],]",
+    "x = [True, False, None]",
+    "x = [0, 00, 1_000, 0xFf, 0o17, 0b101, 1., .5, 1.5e3, 1e-5, 1E5, 007.5, 1_0.0_1]",
+    r"""x = ['a\n\t\\\'"', "\x41\u00e9\U0001F600\N{BULLET}\101\0", r'\d', R"\"", u'a', '''b
+c''', '''d'e\
+f''', "é", "", '', """
+    + '"""g"h""", """"""]',
+    "def block(x, filters, rate=0.5,):\n    'documentation'\n\n    # a comment\n    return Dense(filters)(x)\n",
+    "def block(): return 3",
+    "def block():\n\treturn 3\n",
+    "def outer(x):\n  def inner(y):\n      return y, 1\n  return inner(x)\nouter(1)",
+    "def nothing():\n    '''only documentation'''\n",
+    "for i in range(4):\n    x = Dense(i)(x)\n    for j in 1, 2: x = f(x)\nmodel = x",
+    "import keras",
+    "import keras.layers as L, numpy as np",
+    "from tensorflow.keras import layers, models as m",
+    "from keras.layers import (Dense,\n  LSTM as L,\n)",
+    "from keras.layers import *",
+    "model.compile(\nloss='mse',\noptimizer=sgd\n)\nx = 1",
+    "x = f(\n\n# comment ( [ {\n  1,\n)",
+    "x = 1\r\ny = f(\r\n  2)\r\n'''\r\n'''.a\r\n",
+    "match = 1\nprint(match)",
+    "   \n\t\n  # odd indentation of nothing\nx = 1\n   # and here\n",
+]
+
+
+def read(text: str) -> tuple[syntax.File, list[str]]:
+    diagnostics = Diagnostics()
+    file = parse(Source("test.nn", text), diagnostics)
+    return file, [item.code for item in diagnostics.in_source_order()]
+
+
+def as_python(node: syntax.Expr | syntax.Slice) -> ast.expr:
+    """The same expression in the nodes of Python's own parser."""
+    match node:
+        case syntax.Constant(value):
+            return ast.Constant(value)
+        case syntax.Name(name):
+            return ast.Name(name, ast.Load())
+        case syntax.List(items):
+            return ast.List(_all(items), ast.Load())
+        case syntax.Tuple(items):
+            return ast.Tuple(_all(items), ast.Load())
+        case syntax.Dict(pairs):
+            return ast.Dict([*_all([key for key, _ in pairs])], _all([value for _, value in pairs]))
+        case syntax.Attribute(value, name):
+            return ast.Attribute(as_python(value), name, ast.Load())
+        case syntax.Call(function, positional, keywords):
+            named = [ast.keyword(item.name, as_python(item.value)) for item in keywords]
+            return ast.Call(as_python(function), _all(positional), named)
+        case syntax.Unary(operator, operand):
+            return ast.UnaryOp(ast.USub() if operator == "-" else ast.UAdd(), as_python(operand))
+        case syntax.Binary(operator, left, right):
+            return ast.BinOp(as_python(left), _OPERATORS[operator], as_python(right))
+        case syntax.Slice(start, stop, step):
+            return ast.Slice(*(None if part is None else as_python(part) for part in (start, stop, step)))
+        case syntax.Index(value, indices):
+            index = as_python(indices[0]) if len(indices) == 1 else ast.Tuple(_all(indices), ast.Load())
+            return ast.Subscript(as_python(value), index, ast.Load())
+
+
+_OPERATORS: dict[str, ast.operator] = {
+    "+": ast.Add(),
+    "-": ast.Sub(),
+    "*": ast.Mult(),
+    "/": ast.Div(),
+    "//": ast.FloorDiv(),
+    "%": ast.Mod(),
+    "**": ast.Pow(),
+    "@": ast.MatMult(),
+}
+
+
+def _all(items: Sequence[syntax.Expr | syntax.Slice]) -> list[ast.expr]:
+    return [as_python(item) for item in items]
+
+
+def expressions_of(statements: Sequence[syntax.Statement]) -> list[syntax.Expr]:
+    """Every outermost expression, in source order."""
+    found: list[syntax.Expr] = []
+    for statement in statements:
+        match statement:
+            case syntax.Assign(value=value) | syntax.Return(value=value) | syntax.Evaluate(value=value):
+                found.append(value)
+            case syntax.Def(parameters=parameters, body=body):
+                found += [parameter.default for parameter in parameters if parameter.default is not None]
+                found += expressions_of(body)
+            case syntax.For(iterable=iterable, body=body):
+                found += [iterable, *expressions_of(body)]
+    return found
+
+
+def python_expressions_of(statements: Sequence[ast.stmt]) -> list[ast.expr]:
+    """The same of a tree by Python's parser; documentation is left out, as the language does."""
+    found: list[ast.expr] = []
+    for statement in statements:
+        match statement:
+            case ast.Expr(ast.Constant(str())) | ast.Import() | ast.ImportFrom():
+                pass
+            case ast.FunctionDef():
+                found += [*statement.args.defaults, *python_expressions_of(statement.body)]
+            case ast.For():
+                found += [statement.iter, *python_expressions_of(statement.body)]
+            case ast.Assign(value=value) | ast.Expr(value=value):
+                found.append(value)
+            case ast.Return(value=ast.expr() as value):
+                found.append(value)
+            case _:
+                raise AssertionError(f"a statement that is not in the language: {ast.dump(statement)}")
+    return found
+
+
+def assert_means_what_python_means(text: str, file: syntax.File) -> None:
+    module = ast.parse(text)
+    assert file.docstring == ast.get_docstring(module)
+    ours = [ast.dump(as_python(expression)) for expression in expressions_of(file.statements)]
+    theirs = [ast.dump(expression).replace(", kind='u'", "") for expression in python_expressions_of(module.body)]
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("text", [*SYSTEMS.values(), *STATEMENTS])
+def test_the_language_is_read_as_python_reads_it(text: str) -> None:
+    file, codes = read(text)
+    assert codes == []
+    assert_means_what_python_means(text, file)
+
+
+# Random texts of the language, with spaces, brackets and newlines where they may be.
+
+_names = st.sampled_from(["x", "y", "Dense", "layers", "_", "relu6", "match", "forward", "None_"])
+_space = st.sampled_from(["", " ", "  ", "\t"])
+_atoms = st.one_of(
+    _names,
+    st.sampled_from(
+        ["True", "None", "()", "[]", "{}", "0x1f", "1_0", ".5", "1.", "1e-3", r"r'\d'", '"""a\nb"""', "''"]
+    ),
+    st.integers(0, 10**18 - 1).map(str),
+    st.floats(0, allow_infinity=False).map(repr),
+    st.text(st.characters(exclude_categories=["C", "Z"]), max_size=5).map(ascii),
+)
+
+
+def _larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    bounds = st.one_of(st.just(""), inner)
+    slices = st.one_of(inner, st.tuples(bounds, bounds, bounds).map(":".join))
+    named = st.lists(st.tuples(_names, inner), unique_by=lambda pair: pair[0], max_size=2)
+    keywords = named.map(lambda pairs: [f"{name}={value}" for name, value in pairs])
+    arguments = st.tuples(st.lists(inner, max_size=2), keywords).map(lambda both: ", ".join([*both[0], *both[1]]))
+    items = st.lists(inner, min_size=1, max_size=3)
+    entries = st.lists(st.tuples(st.sampled_from(["x", "'a b'"]), inner).map(": ".join), max_size=2)
+    return st.one_of(
+        st.tuples(inner, _space, st.sampled_from(sorted(_OPERATORS)), _space, inner).map("".join),
+        st.tuples(st.sampled_from(["-", "+", "- "]), inner).map("".join),
+        st.tuples(_space, inner, _space).map(lambda parts: f"({''.join(parts)})"),
+        st.tuples(_names, arguments).map(lambda call: f"{call[0]}({call[1]})"),
+        st.tuples(_names, arguments, arguments).map(lambda call: f"{call[0]}({call[1]})({call[2]})"),
+        st.tuples(_names, _names).map(".".join),
+        st.tuples(_names, st.lists(slices, min_size=1, max_size=3)).map(
+            lambda both: f"{both[0]}[{', '.join(both[1])}]"
+        ),
+        items.map(lambda parts: f"[{', '.join(parts)},]"),
+        items.map(lambda parts: f"({', '.join(parts)},\n)"),
+        entries.map(lambda parts: "{" + ",\n".join(parts) + "}"),
+    )
+
+
+_expressions: st.SearchStrategy[str] = st.deferred(lambda: st.one_of(_atoms, _atoms, _larger(_expressions)))
+
+
+@st.composite
+def _texts(draw: st.DrawFn, indent: str = "", in_block: bool = False) -> str:
+    lines: list[str] = []
+    for _ in range(draw(st.integers(1, 3))):
+        value, name = draw(_expressions), draw(_names)
+        forms = [f"{name} = {value}", f"{name}, y = {value}, {value}", f"{name}.fit({value})", "import keras.x as k, b"]
+        forms += [f"return {value}"] if in_block else []
+        if len(indent) < 6 and draw(st.integers(0, 3)) == 0:
+            deeper = indent + draw(st.sampled_from(["  ", "    ", "\t"]))
+            forms = [f"def {name}(a, b={value}):\n{draw(_texts(deeper, in_block=True))}"]
+            forms += [f"for {name} in {value}:\n{draw(_texts(deeper, in_block))}"]
+        lines.append(indent + draw(st.sampled_from(forms)) + draw(st.sampled_from(["", "  # comment", "\n\n"])))
+    return "\n".join(lines)
+
+
+@given(_texts())
+def test_any_text_of_the_language_is_read_as_python_reads_it(text: str) -> None:
+    file, codes = read(text)
+    assert codes == []
+    assert_means_what_python_means(text, file)
+
+
+@given(st.text())
+def test_no_text_makes_the_parser_raise(text: str) -> None:
+    read(text)
+
+
+_FRAGMENTS = (
+    """( ) [ ] { } : , = * ** " ''' \\ # . 0 1e9 é def for in return if lambda import f' r @ ; -> None""".split(" ")
+)
+_FRAGMENTS += ["\n", "\n  ", "\t", "\r", "\0", "\u202e", " "]
+
+
+@given(
+    st.sampled_from([*SYSTEMS.values(), *STATEMENTS]),
+    st.lists(st.tuples(st.floats(0, 1), st.integers(0, 3), st.sampled_from(_FRAGMENTS)), min_size=1, max_size=4),
+)
+def test_what_is_accepted_is_python_even_where_the_text_was_damaged(
+    text: str, damages: list[tuple[float, int, str]]
+) -> None:
+    for place, removed, put in damages:
+        at = int(place * len(text))
+        text = text[:at] + put + text[at + removed :]
+    _, codes = read(text)
+    if not codes:
+        ast.parse(text)
+
+
+# Trees and places
+
+
+def test_spans_cover_the_text_of_their_nodes() -> None:
+    text = "model.add( (a + b)(c, k = -1)[:, 0] )\n"
+    file, _ = read(text)
+    source = Source("", text)
+    (statement,) = file.statements
+    assert isinstance(statement, syntax.Evaluate) and isinstance(statement.value, syntax.Call)
+    (index,) = statement.value.positional
+    assert isinstance(index, syntax.Index) and isinstance(index.value, syntax.Call)
+    (named,) = index.value.keywords
+    nodes: list[Any] = [statement, index, index.value, index.value.function, named, index.items[0]]
+    expected = ["model.add( (a + b)(c, k = -1)[:, 0] )", "(a + b)(c, k = -1)[:, 0]", "(a + b)(c, k = -1)", "(a + b)"]
+    assert [source.slice(node.span) for node in nodes] == [*expected, "k = -1", ":"]
+    assert source.slice(named.name_span) == "k"
+
+
+def test_statements_keep_their_parts() -> None:
+    text = inspect.cleandoc(
+        """
+        import a.b as c, d
+        from e import f as g, h
+        def block(x, rate=0.5):
+            return x
+        for i in range(3):
+            y, z = i
+        """
+    )
+    file, codes = read(text)
+    assert codes == []
+    first, second, third, block, loop = file.statements
+    assert isinstance(first, syntax.Import) and (first.module, first.names, first.alias) == ("a.b", None, "c")
+    assert isinstance(second, syntax.Import) and (second.module, second.names, second.alias) == ("d", None, None)
+    assert isinstance(third, syntax.Import) and (third.module, third.names) == ("e", (("f", "g"), ("h", "h")))
+    assert isinstance(block, syntax.Def) and [p.name for p in block.parameters] == ["x", "rate"]
+    assert text[block.header.start : block.header.end] == "def block(x, rate=0.5):"
+    assert text[block.span.start : block.span.end].endswith("return x")
+    assert isinstance(loop, syntax.For) and isinstance(loop.body[0], syntax.Assign)
+    assert [target.id for target in loop.body[0].targets] == ["y", "z"]
+    assert file.span == Span(0, len(text))
+
+
+# What is refused
+
+
+@pytest.mark.parametrize("word", keyword.kwlist)
+@pytest.mark.parametrize("form", ["{} = 1", "def {}(x):\n    return x", "x = f({}=1)", "x = y.{}"])
+def test_no_word_of_python_is_a_name(word: str, form: str) -> None:
+    text = form.format(word)
+    with pytest.raises(SyntaxError):
+        ast.parse(text)
+    _, codes = read(text)
+    assert codes == ["keyword-name"]
+
+
+CHARACTERS = ["\r", "\0", "\f", "\v", "\x1b", "\x7f", "\x85", "\u2028", "\u202e", "\ud800"]
+
+
+@pytest.mark.parametrize("character", CHARACTERS, ids=ascii)
+@pytest.mark.parametrize("form", ["x = 1 # {}import os", "x = '{}'", "x ={} 1", "'''{}'''", "x = f(\n{}1)"])
+def test_control_characters_are_refused_wherever_they_stand(character: str, form: str) -> None:
+    _, codes = read(form.format(character))
+    assert codes == ["control-character"]
+
+
+def _nested(opening: str, closing: str = "") -> Callable[[int], str]:
+    return lambda depth: f"x = {opening * depth}1{closing * depth}"
+
+
+DEEP: dict[str, Callable[[int], str]] = {
+    "calls": _nested("f(", ")"),
+    "lists": _nested("[", "]"),
+    "dicts": _nested("{a: ", "}"),
+    "parentheses": _nested("(", ")"),
+    "signs": _nested("-"),
+    "powers": _nested("2 ** "),
+    "sums": _nested("1 + "),
+    "calls of calls": lambda depth: f"x = f{'()' * depth}",
+    "attributes": lambda depth: f"x = f{'.a' * depth}",
+    "defaults": lambda depth: f"def f(x={'-' * depth}1): return x",
+}
+
+
+@pytest.mark.parametrize("form", DEEP.values(), ids=DEEP)
+def test_nesting_has_a_limit(form: Callable[[int], str]) -> None:
+    assert read(form(99))[1] == []
+    ast.parse(form(99))
+    for depth in (101, 1000, 20_000):
+        assert read(form(depth))[1] == ["too-deep"]
+
+
+def test_blocks_nest_no_deeper_than_in_python() -> None:
+    def loops(depth: int) -> str:
+        return "".join(f"{' ' * level}for i in x:\n" for level in range(depth)) + f"{' ' * depth}x = 1"
+
+    assert read(loops(99))[1] == []
+    ast.parse(loops(99))
+    assert read(loops(100))[1] == ["too-deep"]
+    assert read(loops(500))[1] == ["too-deep"]
+
+
+@pytest.mark.parametrize("text", ["9" * 18, "9" * 18 + ".0", "0x" + "f" * 14, "1e308", "1" * 300 + ".0"])
+def test_numbers_up_to_the_limit_are_read(text: str) -> None:
+    assert read(f"x = {text}")[1] == []
+
+
+@pytest.mark.parametrize("text", ["1" + "0" * 18, "9" * 100_000, "0x" + "f" * 16, "1e309", "1" * 310 + ".0"])
+def test_numbers_beyond_the_limit_are_refused(text: str) -> None:
+    assert read(f"x = {text}")[1] == ["number-too-large"]
+
+
+def test_bytes_are_decoded() -> None:
+    diagnostics = Diagnostics()
+    source = decode("a.nn", b"\xef\xbb\xbfx = 'caf\xc3\xa9'", diagnostics)
+    assert source == Source("a.nn", "x = 'café'") and not diagnostics.items
+
+
+def test_bytes_that_are_not_utf_8_are_reported_with_their_place() -> None:
+    diagnostics = Diagnostics()
+    source = decode("a.nn", "x = 'é'\n# caf".encode() + b"\xe9\n", diagnostics)
+    assert source is None
+    (item,) = diagnostics.items
+    assert (item.code, item.span) == ("invalid-utf8", Span(13, 14))
+
+
+# Recovery
+
+
+def test_every_statement_with_an_error_is_reported_and_the_others_are_kept() -> None:
+    text = inspect.cleandoc(
+        """
+        a = 1
+        b = = 2
+        c = f(
+        d = 4
+        def broken(x, y
+            e = ]
+            return e
+        def good(x):
+            f = (1
+            g = x +
+            h = 3
+            return h
+        for i in range(3)
+            j = 1 2
+        if k:
+            l = = 1
+        m.add(Dense(3)
+        n = 5
+        """
+    )
+    diagnostics = Diagnostics()
+    file = parse(Source("", text), diagnostics)
+    source = Source("", text)
+    lines = [source.position(item.span.start)[0] for item in diagnostics.in_source_order()]
+    assert lines == [2, 3, 5, 9, 10, 13, 15, 17]
+    kept = [s.targets[0].id if isinstance(s, syntax.Assign) else type(s).__name__ for s in file.statements]
+    assert kept == ["a", "d", "Def", "n"]
+    block = file.statements[2]
+    assert isinstance(block, syntax.Def) and len(block.body) == 2
+    assert file.unread >= {"b", "c", "broken", "good", "f", "g", "m"} and not file.unread & {"a", "d", "n"}
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "kept"),
+    [
+        ("x = f(1,\n      2\n\ny = 3\nz = 4", 1, 2),
+        ("x = Sequential([\n    Dense(1),\n    Dense(2)\ny = 3", 1, 1),
+        ("x = Sequential([\n    Dense(1),\n    Dense(2\ny = 3", 3, 1),
+        ("x = f(a,\ny = g(b)\nz = 3", 1, 2),
+        ("x = f(a,\nmodel.compile(loss='mse')", 1, 1),
+        ("x = {a: 1\ndef block(x):\n    return x", 1, 1),
+        ("x = f(", 1, 0),
+    ],
+)
+def test_a_bracket_that_is_never_closed_is_reported_where_it_opens(text: str, line: int, kept: int) -> None:
+    diagnostics = Diagnostics()
+    file = parse(Source("", text), diagnostics)
+    (item,) = diagnostics.items
+    assert item.code == "unclosed-bracket"
+    assert Source("", text).position(item.span.start)[0] == line
+    assert len(file.statements) == kept
+
+
+# Speed
+
+
+def _seconds(text: str) -> float:
+    start = time.perf_counter()
+    read(text)
+    return time.perf_counter() - start
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x = Dense(32, activation='relu', name='layer')(x)\n",
+        "x = f(\n",
+        "x = [(\ny = 1,\n",
+        "x = )\n",
+        "x = 'a\n",
+        "  x = 1\n x = 1\n",
+        "def f(x):\n",
+        "a = 1 +\n",
+        "0x\n",
+    ],
+)
+def test_time_grows_with_the_size_of_the_file_whatever_is_in_it(line: str) -> None:
+    read(line)  # the grammar is read once
+    assert _seconds(line * 2000) < 5
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"x = '{'a' * 10**6}'", "# " + "(" * 10**6, "a" * 10**6, f"x = [{'1,' * 10**4}]", '"""' + "a" * 10**6],
+    ids=["string", "comment", "name", "list", "no end"],
+)
+def test_very_long_texts_are_read(text: str) -> None:
+    assert _seconds(text) < 5
