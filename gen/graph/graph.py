@@ -30,7 +30,7 @@ class NamedLayer:
     """A layer with its name and weights; a layer that is called several times is one object."""
 
     name: str
-    component: Layer
+    component: Layer | Activation
     weights: dict[str, Weight]
     trainable: bool = True
     """False freezes all weights of the layer (and a BatchNormalization then runs in inference mode, as in Keras)."""
@@ -83,6 +83,8 @@ class Output:
     metrics: tuple[tuple[str, Metric], ...] = ()
     """Log name (without the output's name before it) and metric, resolved for this output."""
     loss_input: Tensor | None = None
+    loss_text: str = ""
+    """The loss as the file has it, for comments and the summary."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,247 @@
+"""Program to text: the bodies of `forward`, `loss`, `backward`, … and the lines that allocate their buffers."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from itertools import groupby
+
+from gen.components.kernels import kernels
+from gen.dims import Shape
+from gen.program import fence
+from gen.program.ir import NUMBER, Block, Program, Statement, callee, literal, operation, reads, substitute
+from gen.program.storage import Plan, Segment, is_view
+
+OPERATORS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}
+NUMPY_DTYPES = {"float": "dtype", "bool": "bool", "intp": "np.intp", "int": "np.intp", "int32": "np.int32", "int64": "np.int64"}
+COMMENT_COLUMN = 60
+
+
+def section_lines(program: Program, plan: Plan, section: str, owner: str = "b") -> list[str]:
+    """The body of one section's function, unindented: a comment for each block, then its statements."""
+    writer = _Writer(program, plan, section, owner)
+    statements = [statement for statement in program.statements if statement.section == section]
+    lines: list[str] = []
+    for block, members in groupby(statements, key=lambda statement: id(statement.block)):
+        items = list(members)
+        body = [line for statement in items for line in writer.statement(statement)]
+        if body and items[0].block.heading:
+            lines += ([""] if lines else []) + [heading(items[0].block)]
+        lines += body
+    return lines
+
+
+def heading(block: Block) -> str:
+    """The comment above a block: what the `.nn` file says, and the shape that comes of it."""
+    comment = f"# {block.heading}"
+    return f"{comment:<{COMMENT_COLUMN}}  {block.note}" if block.note else comment
+
+
+def result_text(program: Program, plan: Plan, section: str, values: Iterable[ast.expr], owner: str = "b") -> list[str]:
+    """What a section's function returns, as finished expressions."""
+    writer = _Writer(program, plan, section, owner)
+    for statement in program.statements:  # as if the section had just run
+        if statement.section == section:
+            writer.statement(statement)
+    return [ast.unparse(writer.expression(value)) for value in values]
+
+
+def place_text(program: Program, plan: Plan, variable: str, owner: str = "b") -> str:
+    """Where a variable is, read from outside any section: `b.answer`."""
+    return ast.unparse(_Writer(program, plan, "", owner).reference(variable))
+
+
+def buffer_lines(plan: Plan, names: Iterable[str] = ()) -> list[str]:
+    """The lines of `Buffers.__init__` that allocate what the plan holds."""
+    lines = []
+    for buffer in plan.buffers:
+        attributes = list(dict.fromkeys(segment.attribute for segment in buffer.segments))
+        first = attributes[0]
+        dtype = NUMPY_DTYPES[buffer.type.dtype]
+        lines.append(f"self.{first} = np.empty({shape_text(buffer.type.shape)}, {dtype})")
+        lines += [f"self.{other} = self.{first}" for other in attributes[1:]]
+    lines += [f"self.{plan.display[name]} = 0.0" for name in plan.stored_numbers]
+    return lines
+
+
+def shape_text(shape: Shape) -> str:
+    """A shape where the symbols are names in scope: `(batch, 32)`."""
+    sizes = ", ".join(str(size) for size in shape)
+    return f"({sizes},)" if len(shape) == 1 else f"({sizes})"
+
+
+class _Writer:
+    """Writes the statements of one function; knows which buffers have a local name there by now."""
+
+    def __init__(self, program: Program, plan: Plan, section: str, owner: str) -> None:
+        self.program, self.plan, self.section, self.owner = program, plan, section, owner
+        self.bound: dict[Segment, str] = {}
+        self.local_views: set[str] = set()
+        self.home = {s.target: s for s in program.statements}
+        self.count: dict[str, int] = {}
+        for statement in program.statements:
+            if statement.section == section:
+                for name in reads(statement.value):
+                    self.count[name] = self.count.get(name, 0) + 1
+
+    # ------------------------------------------------------------------------------------------------- references
+
+    def reference(self, name: str) -> ast.expr:
+        """How to read a variable here."""
+        statement = self.home.get(name)
+        segment = self.plan.segments.get(name)
+        if segment is not None:
+            text = segment.place or self.bound.get(segment) or f"{self.owner}.{segment.attribute}"
+            return ast.Name(text, ast.Load())
+        if statement is None:
+            return ast.Name(name, ast.Load())
+        if is_view(statement) and name not in self.local_views:
+            return self.view(statement)
+        text = self.plan.display[name]
+        stored = name in self.plan.stored_numbers and statement.section != self.section
+        return ast.Name(f"{self.owner}.{text}" if stored else text, ast.Load())
+
+    def expression(self, value: ast.expr) -> ast.expr:
+        return substitute(value, {name: self.reference(name) for name in reads(value)})
+
+    def view(self, statement: Statement) -> ast.expr:
+        """`x.T`, `x.reshape(…)`, `x[…]`: a view, written where it is used."""
+        value = statement.value
+        assert isinstance(value, ast.Call)
+        base, options = self.reference(reads(value)[0]), value.args[1]
+        match callee(value):
+            case "index":
+                return ast.Subscript(base, options, ast.Load())
+            case "broadcast":
+                return ast.Call(_attribute("np", "broadcast_to"), [base, options], [])
+            case "transpose":
+                axes = ast.literal_eval(options)
+                if axes == tuple(range(len(axes)))[::-1]:
+                    return ast.Attribute(base, "T", ast.Load())
+        assert isinstance(options, ast.Tuple)
+        return ast.Call(ast.Attribute(base, callee(value), ast.Load()), list(options.elts), [])
+
+    # ------------------------------------------------------------------------------------------------- statements
+
+    def statement(self, statement: Statement) -> list[str]:
+        """The lines of one statement."""
+        kind = self.program.types[statement.target]
+        if kind is NUMBER or (kind.shape == () and not is_view(statement)):
+            return self.number(statement)
+        if is_view(statement):
+            return self.local_view(statement)
+        operand = self.plan.in_place.get(statement.target)
+        lines = self.overwrite(statement, operand) if operand is not None else self.fill(statement)
+        if statement.guard is not None:
+            return [f"if {statement.guard}:", *(f"    {line}" for line in lines)]
+        return lines
+
+    def number(self, statement: Statement) -> list[str]:
+        name = self.plan.display[statement.target]
+        if statement.target in self.plan.stored_numbers:
+            name_elsewhere = f"{self.owner}.{name}"
+            return [f"{name} = {ast.unparse(_infix(self.expression(statement.value)))}", f"{name_elsewhere} = {name}"]
+        return [f"{name} = {ast.unparse(_infix(self.expression(statement.value)))}"]
+
+    def local_view(self, statement: Statement) -> list[str]:
+        """A view gets a line of its own if it has a name and is read more than once; else it stands where it is read."""
+        name = self.plan.display.get(statement.target)
+        base = statement.target
+        while base in self.plan.bases:
+            base = self.plan.bases[base]
+        if name is None or base in self.program.parameters or self.count.get(statement.target, 0) < 2:
+            return []
+        line = f"{name} = {ast.unparse(self.view(statement))}"
+        self.local_views.add(statement.target)
+        return [line]
+
+    def rename(self, statement: Statement) -> list[str]:
+        """The line that gives a buffer its local name, where it has none or another one so far."""
+        segment = self.plan.segments[statement.target]
+        name = self.plan.display[statement.target]
+        if segment.place or self.bound.get(segment) == name:
+            return []
+        line = f"{name} = {self.bound.get(segment) or f'{self.owner}.{segment.attribute}'}"
+        self.bound[segment] = name
+        return [line]
+
+    def overwrite(self, statement: Statement, operand: str) -> list[str]:
+        """A statement that works in place."""
+        value = statement.value
+        assert isinstance(value, ast.Call)
+        before = self.rename(statement)
+        view = self.plan.bases.get(operand) is not None
+        target = ast.unparse(self.reference(operand if view else statement.target))
+        function = callee(value).removeprefix("np.")
+        arguments = [ast.unparse(self.expression(item)) for item in value.args]
+        if function == "where":
+            return [*before, f"np.copyto({target}, {arguments[1]}, where={arguments[0]})"]
+        at = next(i for i, item in enumerate(value.args) if reads(item) == [operand])
+        if function in OPERATORS and not view and (at == 0 or function in fence.COMMUTATIVE):
+            return [*before, f"{target} {OPERATORS[function]}= {arguments[1 - at]}"]
+        return [*before, f"np.{function}({', '.join(arguments)}, out={target})"]
+
+    def fill(self, statement: Statement) -> list[str]:
+        """A statement that writes to memory whose content is no longer needed."""
+        segment, value = self.plan.segments[statement.target], statement.value
+        name = self.plan.display[statement.target]
+        place = segment.place or f"{self.owner}.{segment.attribute}"
+        call = self.expression(value)
+        assert isinstance(call, ast.Call) and isinstance(value, ast.Call)
+        function = callee(value)
+        assign = "" if segment.place or not self.is_read(statement) else f"{name} = "
+        if assign:
+            self.bound[segment] = name
+        if function in ("np.where", "fill"):
+            return self.choose(function, call, name, place, assign)
+        if function == "np.positive":
+            return [*([f"{assign}{place}"] if assign else []), f"np.copyto({name if assign else place}, {ast.unparse(call.args[0])})"]
+        if function == "rng.random":
+            return [f"{assign}rng.random(dtype={self.owner}.dtype, out={place})"]
+        if function == "argmax":
+            return [f"{assign}{ast.unparse(call.args[0])}.argmax(axis={ast.unparse(call.keywords[0].value)}, out={place})"]
+        if function in kernels and not kernels[function].fills:
+            return [*([f"{assign}{place}"] if assign else []), f"{name if assign else place}[...] = {ast.unparse(call)}"]
+        call.keywords.append(ast.keyword("out", ast.Name(place, ast.Load())))
+        return [f"{assign}{ast.unparse(call)}"]
+
+    def choose(self, function: str, call: ast.Call, name: str, place: str, assign: str) -> list[str]:
+        target = name if assign else place
+        lines = [f"{assign}{place}"] if assign else []
+        if function == "fill":
+            return [*lines, f"{target}.fill({ast.unparse(call.args[1])})"]
+        condition, yes, no = (ast.unparse(item) for item in call.args)
+        return [*lines, f"np.copyto({target}, {no})", f"np.copyto({target}, {yes}, where={condition})"]
+
+    def is_read(self, statement: Statement) -> bool:
+        """Whether what the statement's memory holds is read again in this section."""
+        segment = self.plan.segments[statement.target]
+        return any(self.count.get(name, 0) for name in segment.variables)
+
+
+def _attribute(owner: str, name: str) -> ast.expr:
+    return ast.Attribute(ast.Name(owner, ast.Load()), name, ast.Load())
+
+
+_INFIX: dict[str, ast.operator] = {
+    "add": ast.Add(), "subtract": ast.Sub(), "multiply": ast.Mult(), "divide": ast.Div(), "power": ast.Pow(),
+}  # fmt: skip
+
+
+def _infix(value: ast.expr) -> ast.expr:
+    """Arithmetic on single numbers, as people write it."""
+
+    class Infix(ast.NodeTransformer):
+        def visit_Call(self, node: ast.Call) -> ast.expr:
+            self.generic_visit(node)
+            name = callee(node).removeprefix("np.")
+            if name in _INFIX and len(node.args) == 2 and not node.keywords:
+                return ast.BinOp(node.args[0], _INFIX[name], node.args[1])
+            if name == "negative":
+                return ast.UnaryOp(ast.USub(), node.args[0])
+            return node
+
+    return Infix().visit(value)  # type: ignore[no-any-return]
+
+
+__all__ = ["buffer_lines", "heading", "literal", "operation", "place_text", "result_text", "section_lines", "shape_text"]

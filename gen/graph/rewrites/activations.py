@@ -1,0 +1,37 @@
+"""Rewrite: a layer's `activation` becomes a node of its own, so that it can be fused with what follows it.
+
+Exact: `Dense(32, relu)` is `Dense(32)` and then `relu`.  Layers that use their activation inside (recurrent ones) say
+so with `applies_activation` and stay as they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gen.components.activations import Linear
+from gen.components.base import Activation, Layer
+from gen.graph.graph import Graph, NamedLayer, Node, Tensor
+
+
+def split_activations(graph: Graph) -> Graph:
+    """The graph in which every activation is a node; it shares the call of the layer that it belongs to."""
+    return replace(graph, nodes=tuple(part for node in graph.nodes for part in _split(node)))
+
+
+def _split(node: Node) -> list[Node]:
+    activation = activation_of(node)
+    if activation is None:
+        return [node]
+    (output,) = node.outputs
+    linear = Tensor(f"{output.name}_linear", output.shape, output.dtype)
+    applied = NamedLayer(node.layer.name, activation, {})
+    return [replace(node, outputs=(linear,)), Node(applied, (linear,), (output,), node.call)]
+
+
+def activation_of(node: Node) -> Activation | None:
+    """The activation that a node applies last; None for linear."""
+    component = node.layer.component
+    if not isinstance(component, Layer) or component.applies_activation:
+        return None
+    activation = getattr(component, "activation", None)
+    return activation if isinstance(activation, Activation) and not isinstance(activation, Linear) else None

@@ -1,0 +1,29 @@
+"""Rewrite: a loss is computed from what its head's activation is applied to (softmax, sigmoid: from the logits).
+
+Exact, and better than exact: log(softmax(x)) from the logits neither overflows nor vanishes.  The activation stays in
+the graph where something besides the output reads it, and for prediction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gen.components.base import Activation, describe
+from gen.graph.graph import Graph, Node, Output
+
+
+def fuse_heads(graph: Graph) -> Graph:
+    """The graph whose outputs have a `loss_input`: their logits where the loss knows better, else their tensor."""
+    makers = {output: node for node in graph.nodes for output in node.outputs}
+    return replace(graph, outputs=tuple(_fuse(output, makers.get(output.tensor)) for output in graph.outputs))
+
+
+def _fuse(output: Output, maker: Node | None) -> Output:
+    if output.loss is None:
+        return replace(output, loss_input=output.tensor)
+    output = replace(output, loss_text=describe(output.loss))
+    head = maker.layer.component if maker is not None and isinstance(maker.layer.component, Activation) else None
+    better = output.loss.after(head)
+    if better is None or maker is None or head is None:
+        return replace(output, loss=better or output.loss, loss_input=output.tensor)
+    return replace(output, loss=better, loss_input=maker.inputs[0])

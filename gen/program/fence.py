@@ -1,0 +1,158 @@
+"""The fence: the NumPy that a rule may use, with the type of each result.
+
+What is not here is refused when a component is registered, pointing at its line.  Ufuncs take `out=` and are written in
+place where the storage allows; the others are named with what the renderer knows of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gen.dims import Dim, Shape, Size, product
+from gen.program.ir import ArrayType
+
+
+class FenceError(TypeError):
+    """A rule that says what it may not, or arrays that do not fit: a bug in the component, not in a model.
+
+    `place` is the file and line of the rule, once it is known.
+    """
+
+    def __init__(self, message: str, place: str = "") -> None:
+        super().__init__(f"{place}: {message}" if place else message)
+        self.place = place
+
+
+FLOAT_UFUNCS = {
+    "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "cbrt", "cos", "cosh", "exp", "exp2", "expm1", "log",
+    "log10", "log1p", "log2", "logaddexp", "divide", "sin", "sinh", "sqrt", "tan", "tanh",
+}  # fmt: skip
+NUMBER_UFUNCS = {
+    "absolute", "add", "ceil", "floor", "floor_divide", "maximum", "minimum", "mod", "multiply", "negative", "positive",
+    "power", "reciprocal", "rint", "sign", "square", "subtract", "trunc", "copysign",
+}  # fmt: skip
+BOOLEAN_UFUNCS = {
+    "equal", "greater", "greater_equal", "isfinite", "isnan", "less", "less_equal", "logical_and", "logical_not",
+    "logical_or", "not_equal", "signbit",
+}  # fmt: skip
+UFUNCS = FLOAT_UFUNCS | NUMBER_UFUNCS | BOOLEAN_UFUNCS
+REDUCTIONS = {"add", "maximum", "minimum", "multiply", "logical_and", "logical_or"}
+FUNCTIONS = {
+    "broadcast_to", "concatenate", "dot", "matmul", "ones_like", "reshape", "stack", "transpose", "vdot", "where",
+    "zeros_like", "argmax",
+}  # fmt: skip
+COMMUTATIVE = {"add", "multiply", "maximum", "minimum", "logical_and", "logical_or", "equal", "not_equal", "logaddexp"}
+
+
+def elementwise(name: str, operands: Sequence[ArrayType]) -> ArrayType:
+    """The result of a ufunc; numbers stand as types without shape."""
+    shape: Shape = ()
+    for operand in operands:
+        shape = broadcast(shape, operand.shape)
+    if name in BOOLEAN_UFUNCS:
+        return ArrayType(shape, "bool")
+    if name in FLOAT_UFUNCS:
+        return ArrayType(shape, "float")
+    return ArrayType(shape, promote(operand.dtype for operand in operands))
+
+
+def promote(dtypes: Sequence[str] | object) -> str:
+    """The dtype of an arithmetic result; a Python number adapts to the arrays beside it."""
+    found = set(dtypes)  # type: ignore[call-overload]  # any iterable of dtypes
+    if "float" in found:
+        return "float"
+    found.discard("number")
+    if len(found) == 1:
+        return str(found.pop())
+    if found == {"bool", "int32"}:
+        return "int32"
+    return "int64" if found else "number"
+
+
+def broadcast(left: Shape, right: Shape) -> Shape:
+    """The shape of an operation on two arrays; a size of 1 stretches."""
+    rank = max(len(left), len(right))
+    sizes = []
+    for a, b in zip((1,) * (rank - len(left)) + left, (1,) * (rank - len(right)) + right, strict=True):
+        if a != b and a != 1 and b != 1:
+            raise FenceError(f"arrays of shapes {left} and {right} do not broadcast")
+        sizes.append(b if a == 1 else a)
+    return tuple(sizes)
+
+
+def reduced(operand: ArrayType, axis: int | tuple[int, ...] | None, keepdims: bool) -> Shape:
+    """The shape after a reduction over `axis`."""
+    rank = len(operand.shape)
+    if axis is None:
+        gone = set(range(rank))
+    else:
+        gone = {item % rank for item in (axis if isinstance(axis, tuple) else (axis,))}
+    if keepdims:
+        return tuple(1 if i in gone else size for i, size in enumerate(operand.shape))
+    return tuple(size for i, size in enumerate(operand.shape) if i not in gone)
+
+
+def contracted(left: ArrayType, right: ArrayType) -> Shape:
+    """The shape of `left @ right`: a matrix product, batched where both have more than two axes."""
+    a, b = left.shape, right.shape
+    if not a or not b:
+        raise FenceError("a matrix product takes arrays, not numbers")
+    inner = b[-2] if len(b) > 1 else b[0]
+    if a[-1] != inner:
+        raise FenceError(f"cannot multiply {a} by {b}")
+    if len(a) == 1 or len(b) == 1:
+        return (*a[:-1], *b[:-2], *(b[-1:] if len(b) > 1 else ()))
+    return (*broadcast(a[:-2], b[:-2]), a[-2], b[-1])
+
+
+def reshaped(shape: Shape, wanted: Sequence[Size]) -> Shape:
+    """`wanted` with a −1 replaced by what is left of `shape`."""
+    sizes = list(wanted)
+    if any(isinstance(size, int) and size == -1 for size in sizes):
+        at = next(i for i, size in enumerate(sizes) if isinstance(size, int) and size == -1)
+        known = product(tuple(sizes[:at] + sizes[at + 1 :]))
+        total = product(shape)
+        sizes[at] = total // known if isinstance(total, Dim) or not isinstance(known, Dim) else 0
+    if product(tuple(sizes)) != product(shape):
+        raise FenceError(f"cannot reshape {shape} to {tuple(wanted)}")
+    return tuple(sizes)
+
+
+def indexed(shape: Shape, items: Sequence[object]) -> Shape:
+    """The shape of `x[items]` for static integers, slices, `None` and one `...`."""
+    entries = list(items)
+    if Ellipsis in entries:
+        at = entries.index(Ellipsis)
+        whole = len(shape) - (sum(item is not None for item in entries) - 1)
+        entries[at : at + 1] = [slice(None)] * whole
+    result: list[Size] = []
+    axes = iter(shape)
+    for item in entries:
+        if item is None:
+            result.append(1)
+            continue
+        size = next(axes)
+        if isinstance(item, slice):
+            result.append(sliced(size, item))
+        elif not isinstance(item, int):
+            raise FenceError(f"cannot index an axis with {item!r}: only integers, slices, None and ...")
+    return (*result, *axes)
+
+
+def sliced(size: Size, part: slice) -> Size:
+    """The length of `part` of an axis of this size; symbolic where the size is."""
+    step = 1 if part.step is None else part.step
+    if isinstance(size, int) and not any(isinstance(bound, Dim) for bound in (part.start, part.stop)):
+        return len(range(size)[part])
+    if part == slice(None) or (part.start is None and part.stop is None and abs(step) == 1):
+        return size
+    if step < 0:
+        raise FenceError("a backward slice of an axis of unknown size must take the whole axis")
+
+    def bound(value: Size | None, default: Size) -> Size:
+        if value is None:
+            return default
+        return size + value if isinstance(value, int) and value < 0 else value
+
+    length = bound(part.stop, size) - bound(part.start, 0)
+    return length if step == 1 else (length + (step - 1)) // step

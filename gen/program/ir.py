@@ -1,0 +1,157 @@
+"""The program: straight-line statements in static single assignment, one array operation each.
+
+A statement's `value` is a stdlib `ast` expression over variable names and constants.  What is known about it (type,
+section, the block that it belongs to) lives on the statement.  Variables whose name has a dot, and parameters, are
+places outside: `p.h_kernel` is a weight, `g.h_kernel` its gradient.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cache
+
+from gen.dims import Shape, Size
+
+
+@dataclass(frozen=True)
+class ArrayType:
+    """Shape and dtype of a variable; dtype `"float"` is the model's float type, `"number"` a Python number."""
+
+    shape: Shape
+    dtype: str = "float"
+    contiguous: bool = True
+
+
+NUMBER = ArrayType((), "number")
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive statements that come from one call; `heading` is the comment above them."""
+
+    heading: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """`target = value`, in a section of the program (`forward`, `loss`, …) and a block of that section."""
+
+    target: str
+    value: ast.expr
+    section: str
+    block: Block
+    guard: str | None = None
+    """A condition under which alone the statement runs; it then works in place on its first operand."""
+    place: str = ""
+    """The rule that it comes from, `Dense.forward`, for messages about bugs in gen."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """Statements in order, the type of every variable, and what they start from and must leave behind.
+
+    `names` holds the name that a variable has in the rule or the `.nn` file; other variables are scratch.
+    `pinned` says where the final value of a variable has to be: `{"dkernel.3": "g.h_kernel"}`.
+    `kept` are variables that are read after a section has run: `{"loss": ("answer",)}`.
+    """
+
+    statements: tuple[Statement, ...]
+    types: dict[str, ArrayType]
+    names: dict[str, str]
+    parameters: frozenset[str]
+    pinned: dict[str, str] = field(default_factory=dict)
+    kept: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    soft: dict[str, str] = field(default_factory=dict)
+    """Names for variables that have none and whose memory takes no other variable's name either."""
+
+    def sections(self) -> list[str]:
+        """The names of the sections in order."""
+        return list(dict.fromkeys(statement.section for statement in self.statements))
+
+    def with_statements(self, statements: Iterator[Statement] | list[Statement]) -> Program:
+        return replace(self, statements=tuple(statements))
+
+
+# ------------------------------------------------------------------------------------- making and reading expressions
+
+
+@cache
+def _function(name: str) -> ast.expr:
+    return ast.parse(name, mode="eval").body
+
+
+def literal(value: object) -> ast.expr:
+    """A Python literal, or the formula of a symbolic size."""
+    if isinstance(value, ast.expr):
+        return value
+    if isinstance(value, tuple):
+        return ast.Tuple([literal(item) for item in value], ast.Load())
+    if isinstance(value, float):
+        value = tidy(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and value < 0:
+        return ast.UnaryOp(ast.USub(), ast.Constant(-value))
+    if value is None or isinstance(value, bool | int | float | str):
+        return ast.Constant(value)
+    return ast.parse(size_text(value), mode="eval").body  # type: ignore[arg-type]  # what remains is a Dim
+
+
+def tidy(value: float) -> float:
+    """`value` without the dust of its computation: 1 - 0.9 is 0.1, the same up to the last digit or two of float64."""
+    short = float(f"{value:.15g}")
+    return short if abs(short - value) <= 4e-16 * max(abs(value), 1.0) else value
+
+
+def size_text(size: Size) -> str:
+    """A size in the generated code: symbols are attributes of the buffers, `b.batch`."""
+    if isinstance(size, int):
+        return str(size)
+    tree = ast.parse(str(size), mode="eval")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            node.id = f"b.{node.id}"
+    return ast.unparse(tree)
+
+
+def operation(name: str, *operands: object, **options: object) -> ast.Call:
+    """The expression `name(operands…, options…)`; operands are variable names (`str`) or literals."""
+    arguments = [ast.Name(item, ast.Load()) if isinstance(item, str) else literal(item) for item in operands]
+    keywords = [ast.keyword(key, literal(value)) for key, value in options.items()]
+    return ast.Call(_function(name), arguments, keywords)
+
+
+def callee(value: ast.expr) -> str:
+    """The dotted name of the function that a statement calls; `""` for any other expression."""
+    return ast.unparse(value.func) if isinstance(value, ast.Call) else ""
+
+
+def reads(value: ast.expr) -> list[str]:
+    """The variables that an expression reads, in order, with repeats."""
+    if isinstance(value, ast.Name):
+        return [value.id]
+    if isinstance(value, ast.Call):  # by far the most common: keep it quick
+        found = []
+        for item in value.args:
+            found += [item.id] if isinstance(item, ast.Name) else reads(item)
+        for keyword in value.keywords:
+            found += reads(keyword.value)
+        return found
+    return [name for child in ast.iter_child_nodes(value) for name in (reads(child) if isinstance(child, ast.expr) else [])]
+
+
+def substitute(value: ast.expr, replacements: dict[str, ast.expr]) -> ast.expr:
+    """`value` with variables replaced by expressions; the original is left as it is."""
+
+    class Substitution(ast.NodeTransformer):
+        def visit_Name(self, node: ast.Name) -> ast.expr:
+            return replacements.get(node.id, node)
+
+    return Substitution().visit(_copy(value))  # type: ignore[no-any-return]
+
+
+def _copy(value: ast.expr) -> ast.expr:
+    import copy
+
+    return copy.deepcopy(value)

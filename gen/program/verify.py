@@ -1,0 +1,70 @@
+"""Checks a program and its plan: each pass must leave behind what the next one may rely on.
+
+Run between passes by the tests and by `gen build --debug`; what it finds is a bug in gen, never in a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from gen.program.ir import NUMBER, Program, reads
+from gen.program.storage import Plan, Segment
+
+
+class VerificationError(AssertionError):
+    """A pass broke the program."""
+
+
+def verify_program(program: Program) -> None:
+    """Every variable has a type, is written once, and is written before it is read."""
+    written: set[str] = set(program.parameters)
+    for statement in program.statements:
+        place = f"{statement.section}: {statement.target} ({statement.place})"
+        for name in reads(statement.value):
+            if name not in program.types and "#" not in name:
+                continue  # a number from outside, such as learning_rate
+            if name not in written:
+                raise VerificationError(f"{place} reads {name}, which is not written before")
+        if statement.target in written:
+            raise VerificationError(f"{place} is written twice")
+        if statement.target not in program.types:
+            raise VerificationError(f"{place} has no type")
+        written.add(statement.target)
+    for name in program.pinned:
+        if name not in written:
+            raise VerificationError(f"{name}, to be kept in {program.pinned[name]}, is never written")
+
+
+def verify_plan(program: Program, plan: Plan, results: Iterable[tuple[str, Iterable[str]]]) -> None:
+    """Every read finds the value that it means: nothing that is still needed has been overwritten."""
+    holds: dict[object, str] = {}
+    ends: dict[str, list[str]] = {section: list(names) for section, names in program.kept.items()}
+    for section, names in results:
+        ends.setdefault(section, []).extend(names)
+    statements = program.statements
+    for i, statement in enumerate(statements):
+        for name in reads(statement.value):
+            _check(plan, holds, name, f"{statement.section}: {statement.target} ({statement.place})")
+        segment = plan.segments.get(statement.target)
+        kind = program.types[statement.target]
+        if segment is not None:
+            holds[_memory(segment)] = statement.target
+            if segment.buffer is not None and segment.buffer.type.dtype != kind.dtype:
+                raise VerificationError(f"{statement.target} is {kind.dtype}, its buffer {segment.buffer.type.dtype}")
+        elif kind is not NUMBER and kind.shape != () and statement.target not in plan.bases:
+            raise VerificationError(f"{statement.target} has no memory")
+        last = i + 1 == len(statements) or statements[i + 1].section != statement.section
+        for name in ends.get(statement.section, ()) if last else ():
+            _check(plan, holds, name, f"the end of {statement.section}")
+
+
+def _memory(segment: Segment) -> object:
+    return segment.place or segment.buffer
+
+
+def _check(plan: Plan, holds: dict[object, str], name: str, reader: str) -> None:
+    while name in plan.bases:
+        name = plan.bases[name]
+    segment = plan.segments.get(name)
+    if segment is not None and holds.get(_memory(segment)) != name:
+        raise VerificationError(f"{reader} reads {name}, whose memory holds {holds.get(_memory(segment))} by then")
