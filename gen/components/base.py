@@ -163,13 +163,25 @@ class Loss(Component):
 class Metric(Component):
     """A figure to watch: `measure(self, y_true, y_pred)` gives sums over a batch, `result(self, …)` the figure of them.
 
-    Sums of batches are added; both functions are copied into the generated file, with the fields as parameters.
+    `measure` returns a tuple of numbers or arrays; they are added over batches and are the arguments of `result`.  Both
+    functions are copied into the generated file, with the fields as parameters.
     """
 
     kind = "metric"
 
+    @property
+    def log_name(self) -> str:
+        """The name in the logs: `name`, else that of the class in snake case.
+
+        Keras logs a metric that is given as a word under that word: the compiler puts it in `name`.
+        """
+        return getattr(self, "name", None) or snake_case(type(self).__name__)
+
     def resolve(self, loss: Loss, shape: Shape) -> Metric:
-        """The metric that stands for this one on an output of this shape trained with this loss."""
+        """The metric that stands for this one on an output of this shape trained with this loss.
+
+        Raises `ShapeError` (code `metric-shape`) if there is none.
+        """
         return self
 
 

@@ -176,6 +176,16 @@ def clip_by_global_norm(gradient: Array, limit: float) -> None:
 
 
 @kernel()
-def ratio(part: float, whole: float) -> float:
+def quotient(part: Array, whole: Array) -> Array:
     """`part / whole`, and 0 where there is nothing to divide by."""
-    return part / whole if whole else 0.0
+    empty = whole == 0
+    result: Array = np.where(empty, 0.0, part / np.where(empty, 1.0, whole))
+    return result
+
+
+@kernel()
+def counts_above(values: Array, thresholds: int) -> Array:
+    """How many of these values, from 0 to 1, lie above each of so many even thresholds; above the first all do."""
+    bucket = np.maximum(np.ceil(np.clip(values, 0.0, 1.0) * (thresholds - 1)) - 1.0, 0.0).astype(np.intp)
+    counts: Array = np.bincount(bucket, minlength=thresholds)[::-1].cumsum()[::-1].astype(np.float64)
+    return counts

@@ -186,7 +186,7 @@ class CosineSimilarity(Loss):
 
 def signs(y_true: Array) -> Array:
     """The targets -1 and 1; if all are 0 or 1, they stand for those."""
-    binary = np.minimum.reduce(np.logical_or(np.equal(y_true, 0.0), np.equal(y_true, 1.0)), axis=(0, 1))
+    binary = np.logical_and.reduce(np.logical_or(np.equal(y_true, 0.0), np.equal(y_true, 1.0)), axis=(0, 1))
     return np.where(binary, 2.0 * y_true - 1.0, y_true)
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import numpy as np
 
 from gen.components import base
-from gen.components.activations import Linear
-from gen.components.arguments import Count
+from gen.components.activations import Elu, LeakyRelu, Linear, Relu
+from gen.components.activations import Softmax as SoftmaxFunction
+from gen.components.arguments import Count, NonNegative
 from gen.components.base import Layer, ShapeError, Weight, component
 from gen.components.initializers import GlorotUniform, Zeros
 from gen.components.kernels import Array
-from gen.dims import Shape, Size
+from gen.dims import Shape, Size, show
 
 CONSTRAINTS = "gen has no constraints on weights; a regularizer is the nearest thing"
 
@@ -50,7 +51,7 @@ class Dense(Layer):
     def output(self, x: Shape) -> Shape:
         if len(x) < 2:
             raise ShapeError("Dense expects (features,) or (…, features), got ()", "has no features")
-        return (*x[:-1], self.units)
+        return self.activation.output((*x[:-1], self.units))
 
     def weights(self, x: Shape) -> dict[str, Weight]:
         features = size_of("Dense", x[-1], "the number of features")
@@ -70,3 +71,141 @@ class Dense(Layer):
             return dx, dkernel
         dbias = np.add.reduce(dy, axis=0)
         return dx, dkernel, dbias
+
+
+# ------------------------------------------------------------------------------------------------ activations as layers
+
+# These layers do nothing but have an `activation`, which the compiler applies as it does Dense's.
+
+
+@component
+class Activation(Layer):
+    """y = activation(x); any shape.  Source: `activations/activation.py`."""
+
+    activation: base.Activation
+
+    def output(self, x: Shape) -> Shape:
+        return self.activation.output(x)
+
+    def forward(self, x: Array) -> Array:
+        return x
+
+    def backward(self, dy: Array) -> Array:
+        return dy
+
+
+@component
+class ReLU(Layer):
+    """y = relu(x); any shape.  Source: `activations/relu.py`."""
+
+    max_value: NonNegative | None = None
+    negative_slope: NonNegative = 0.0
+    threshold: NonNegative = 0.0
+
+    @property
+    def activation(self) -> base.Activation:
+        return Relu(self.negative_slope, self.max_value, self.threshold)
+
+    def output(self, x: Shape) -> Shape:
+        return x
+
+    def forward(self, x: Array) -> Array:
+        return x
+
+    def backward(self, dy: Array) -> Array:
+        return dy
+
+
+@component
+class LeakyReLU(Layer):
+    """y = leaky_relu(x), with a slope of 0.3 where the function has 0.2; any shape.  Source: `leaky_relu.py`."""
+
+    negative_slope: NonNegative = 0.3
+
+    @property
+    def activation(self) -> base.Activation:
+        return LeakyRelu(self.negative_slope)
+
+    def output(self, x: Shape) -> Shape:
+        return x
+
+    def forward(self, x: Array) -> Array:
+        return x
+
+    def backward(self, dy: Array) -> Array:
+        return dy
+
+
+@component
+class ELU(Layer):
+    """y = elu(x); any shape.  Source: `activations/elu.py`."""
+
+    alpha: NonNegative = 1.0
+
+    @property
+    def activation(self) -> base.Activation:
+        return Elu(self.alpha)
+
+    def output(self, x: Shape) -> Shape:
+        return x
+
+    def forward(self, x: Array) -> Array:
+        return x
+
+    def backward(self, dy: Array) -> Array:
+        return dy
+
+
+@component
+class Softmax(Layer):
+    """y = softmax(x) over `axis`; any shape.  Source: `activations/softmax.py`."""
+
+    axis: int = -1
+
+    @property
+    def activation(self) -> base.Activation:
+        return SoftmaxFunction(self.axis)
+
+    def output(self, x: Shape) -> Shape:
+        return self.activation.output(x)
+
+    def forward(self, x: Array) -> Array:
+        return x
+
+    def backward(self, dy: Array) -> Array:
+        return dy
+
+
+@component
+class PReLU(Layer):
+    """y = x where x > 0, else alpha · x; alpha is a weight of x's shape, and of size 1 along `shared_axes`.
+
+    He et al., 2015.  Source: `activations/prelu.py`.
+    """
+
+    unsupported = {"alpha_constraint": CONSTRAINTS}
+
+    alpha_initializer: base.Initializer = Zeros()
+    alpha_regularizer: base.Regularizer | None = None
+    shared_axes: tuple[Count, ...] | None = None
+
+    def output(self, x: Shape) -> Shape:
+        for axis in self.shared_axes or ():
+            if axis >= len(x):
+                raise ShapeError(f"PReLU cannot share axis {axis} of {show(x[1:])}", "has no such axis")
+        return x
+
+    def weights(self, x: Shape) -> dict[str, Weight]:
+        shared = self.shared_axes or ()
+        shape = tuple(
+            1 if axis in shared else size_of("PReLU", x[axis], f"the size of axis {axis}") for axis in range(1, len(x))
+        )
+        return {"alpha": Weight(shape, self.alpha_initializer, self.alpha_regularizer)}
+
+    def forward(self, x: Array, alpha: Array) -> Array:
+        return np.maximum(x, 0.0) + alpha * np.minimum(x, 0.0)
+
+    def backward(self, dy: Array, x: Array, alpha: Array) -> tuple[Array, Array]:
+        dx = np.where(x > 0.0, dy, alpha * dy)
+        dalpha = np.add.reduce(dy * np.minimum(x, 0.0), axis=(0, *(self.shared_axes or ())), keepdims=True)[0]
+        return dx, dalpha

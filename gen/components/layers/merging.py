@@ -1,0 +1,366 @@
+"""Layers that make one tensor of several.  Source: `keras/src/layers/merging`.
+
+Where the formula goes number by number, the inputs may differ in an axis in which some have size 1, and an input with
+fewer axes than the others gets axes of size 1 after the batch; a gradient is summed over what was stretched.
+"""
+
+# NumPy declares its reductions and comparisons as Any:
+# mypy: disable-error-code="no-any-return"
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from gen.components.base import Layer, ShapeError, component
+from gen.components.kernels import Array
+from gen.dims import Shape, Size, show
+
+
+def shapes(inputs: tuple[Shape, ...]) -> str:
+    """The shapes as one says them: `(3,), (4,) and (5,)`."""
+    names = [show(x[1:]) for x in inputs]
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+
+
+def at_least_two(layer: Layer, inputs: tuple[Shape, ...]) -> None:
+    if len(inputs) < 2:
+        raise ShapeError(f"{type(layer).__name__} expects two tensors or more, got one", "write them as a list")
+
+
+def exactly_two(layer: Layer, inputs: tuple[Shape, ...]) -> None:
+    if len(inputs) != 2:
+        raise ShapeError(f"{type(layer).__name__} expects two tensors, got {len(inputs)}", "write them as a list")
+
+
+def broadcast(layer: Layer, inputs: tuple[Shape, ...]) -> Shape:
+    """The shape to which all inputs stretch; raises `ShapeError` if there is none."""
+    ndim = max(len(x) for x in inputs)
+    result: list[Size] = []
+    for sizes in zip(*(stretched(x, ndim) for x in inputs), strict=True):
+        different = [size for size in dict.fromkeys(sizes) if size != 1]
+        if len(different) > 1:
+            raise ShapeError(
+                f"{type(layer).__name__} expects tensors of one shape, got {shapes(inputs)}",
+                f"{different[0]} is not {different[1]}",
+            )
+        result.append(different[0] if different else 1)
+    return tuple(result)
+
+
+def stretched(shape: Shape, ndim: int) -> Shape:
+    """The shape with `ndim` axes: new ones, of size 1, come after the batch."""
+    return (shape[0], *(1,) * (ndim - len(shape)), *shape[1:])
+
+
+def aligned(inputs: tuple[Array, ...]) -> tuple[Array, ...]:
+    """The inputs, all with the same number of axes."""
+    ndim = max(x.ndim for x in inputs)
+    return tuple(x if x.ndim == ndim else x.reshape(stretched(x.shape, ndim)) for x in inputs)
+
+
+def like(x: Array, dy: Array) -> Array:
+    """The gradient of `x` where it was stretched to the shape of `dy`: the sum over what was stretched."""
+    axes = tuple(axis for axis, size in enumerate(stretched(x.shape, dy.ndim)) if size != dy.shape[axis])
+    if axes:
+        dy = np.add.reduce(dy, axis=axes, keepdims=True)
+    return dy if dy.ndim == x.ndim else dy.reshape(x.shape)
+
+
+# ----------------------------------------------------------------------------------------------------- number by number
+
+
+@component
+class Add(Layer):
+    """y = a + b + ….  Source: `add.py`."""
+
+    merges = True
+
+    def output(self, *inputs: Shape) -> Shape:
+        at_least_two(self, inputs)
+        return broadcast(self, inputs)
+
+    def forward(self, *inputs: Array) -> Array:
+        first, *others = aligned(inputs)
+        total = first
+        for x in others:
+            total = total + x
+        return total
+
+    def backward(self, dy: Array, *inputs: Array) -> tuple[Array, ...]:
+        dinputs = tuple(like(x, dy) for x in inputs)
+        return dinputs
+
+
+@component
+class Subtract(Layer):
+    """y = a - b.  Source: `subtract.py`."""
+
+    merges = True
+
+    def output(self, *inputs: Shape) -> Shape:
+        exactly_two(self, inputs)
+        return broadcast(self, inputs)
+
+    def forward(self, *inputs: Array) -> Array:
+        left, right = aligned(inputs)
+        return left - right
+
+    def backward(self, dy: Array, *inputs: Array) -> tuple[Array, ...]:
+        left, right = inputs
+        dinputs = like(left, dy), -like(right, dy)
+        return dinputs
+
+
+@component
+class Multiply(Layer):
+    """y = a · b · ….  Source: `multiply.py`."""
+
+    merges = True
+
+    def output(self, *inputs: Shape) -> Shape:
+        at_least_two(self, inputs)
+        return broadcast(self, inputs)
+
+    def forward(self, *inputs: Array) -> Array:
+        first, *others = aligned(inputs)
+        total = first
+        for x in others:
+            total = total * x
+        return total
+
+    def backward(self, dy: Array, *inputs: Array) -> tuple[Array, ...]:
+        factors = aligned(inputs)
+        dinputs: tuple[Array, ...] = ()
+        for i, x in enumerate(inputs):
+            gradient = dy
+            for j, factor in enumerate(factors):
+                if j != i:
+                    gradient = gradient * factor
+            dinputs = (*dinputs, like(x, gradient))
+        return dinputs
+
+
+@component
+class Average(Layer):
+    """y = (a + b + …) / n.  Source: `average.py`."""
+
+    merges = True
+
+    def output(self, *inputs: Shape) -> Shape:
+        at_least_two(self, inputs)
+        return broadcast(self, inputs)
+
+    def forward(self, *inputs: Array) -> Array:
+        first, *others = aligned(inputs)
+        total = first
+        for x in others:
+            total = total + x
+        return total * (1 / len(inputs))
+
+    def backward(self, dy: Array, *inputs: Array) -> tuple[Array, ...]:
+        share = dy * (1 / len(inputs))
+        dinputs = tuple(like(x, share) for x in inputs)
+        return dinputs
+
+
+@component
+class Maximum(Layer):
+    """y = max(a, b, …); of equal inputs the first gets the gradient.  Source: `maximum.py`."""
+
+    merges = True
+
+    def output(self, *inputs: Shape) -> Shape:
+        at_least_two(self, inputs)
+        return broadcast(self, inputs)
+
+    def forward(self, *inputs: Array) -> Array:
+        first, *others = aligned(inputs)
+        y = first
+        for x in others:
+            y = np.maximum(y, x)
+        return y
+
+    def backward(self, dy: Array, y: Array, *inputs: Array) -> tuple[Array, ...]:
+        rest = dy
+        dinputs: tuple[Array, ...] = ()
+        for x, same in zip(inputs, aligned(inputs), strict=True):
+            share = rest * np.equal(same, y)
+            rest = rest - share
+            dinputs = (*dinputs, like(x, share))
+        return dinputs
+
+
+@component
+class Minimum(Layer):
+    """y = min(a, b, …); of equal inputs the first gets the gradient.  Source: `minimum.py`."""
+
+    merges = True
+
+    def output(self, *inputs: Shape) -> Shape:
+        at_least_two(self, inputs)
+        return broadcast(self, inputs)
+
+    def forward(self, *inputs: Array) -> Array:
+        first, *others = aligned(inputs)
+        y = first
+        for x in others:
+            y = np.minimum(y, x)
+        return y
+
+    def backward(self, dy: Array, y: Array, *inputs: Array) -> tuple[Array, ...]:
+        rest = dy
+        dinputs: tuple[Array, ...] = ()
+        for x, same in zip(inputs, aligned(inputs), strict=True):
+            share = rest * np.equal(same, y)
+            rest = rest - share
+            dinputs = (*dinputs, like(x, share))
+        return dinputs
+
+
+# --------------------------------------------------------------------------------------------------------- side by side
+
+
+@component
+class Concatenate(Layer):
+    """The inputs one after the other along `axis`; all other sizes are equal.  Source: `concatenate.py`."""
+
+    merges = True
+
+    axis: int = -1
+
+    def output(self, *inputs: Shape) -> Shape:
+        at_least_two(self, inputs)
+        first = inputs[0]
+        if not -len(first) < self.axis < len(first) or self.axis == 0:
+            raise ShapeError(f"Concatenate cannot work along axis {self.axis} of {show(first[1:])}", "has no such axis")
+        axis = self.axis % len(first)
+        for x in inputs:
+            if x[:axis] != first[:axis] or x[axis + 1 :] != first[axis + 1 :] or len(x) != len(first):
+                raise ShapeError(
+                    f"Concatenate along axis {self.axis} expects all other sizes equal, got {shapes(inputs)}",
+                    f"{show(x[1:])} does not fit {show(first[1:])}",
+                )
+        return (*first[:axis], sum(x[axis] for x in inputs), *first[axis + 1 :])
+
+    def dtype(self, *inputs: str) -> str:
+        if len(set(inputs)) > 1:
+            raise ShapeError(f"Concatenate expects one dtype, got {' and '.join(inputs)}", code="dtype-mismatch")
+        return inputs[0]
+
+    def forward(self, *inputs: Array) -> Array:
+        return np.concatenate(inputs, axis=self.axis)
+
+    def backward(self, dy: Array, *inputs: Array) -> tuple[Array, ...]:
+        before = (slice(None),) * (self.axis % dy.ndim)
+        start = 0
+        dinputs: tuple[Array, ...] = ()
+        for x in inputs:
+            stop = start + x.shape[self.axis]
+            dinputs = (*dinputs, dy[(*before, slice(start, stop))])
+            start = stop
+        return dinputs
+
+
+# -------------------------------------------------------------------------------------------------------------- product
+
+
+def normalized(x: Array, axis: int) -> tuple[Array, Array]:
+    """`x` with length 1 along `axis`, and the lengths that it had (1e-7 where it had less)."""
+    norm = np.maximum(np.sqrt(np.add.reduce(x * x, axis=axis, keepdims=True)), 1e-7)
+    return x / norm, norm
+
+
+def before_normalizing(dunit: Array, unit: Array, norm: Array, axis: int) -> Array:
+    """The gradient of what `normalized` was given."""
+    along = np.add.reduce(dunit * unit, axis=axis, keepdims=True)
+    return (dunit - unit * (along * (norm > 1e-7))) / norm
+
+
+@component
+class Dot(Layer):
+    """The product of two tensors, summed over one axis of each, row by row; of directions only, if `normalize`.
+
+    (…, n) and (n, …) to (…, …); two vectors give (1,).  Source: `dot.py`.
+    """
+
+    merges = True
+
+    axes: int | tuple[int, int]
+    normalize: bool = False
+
+    def axis(self, which: int, ndim: int) -> int:
+        """The axis of the left (0) or right (1) input, counted from 0."""
+        axis = self.axes if isinstance(self.axes, int) else self.axes[which]
+        return axis % ndim
+
+    def output(self, *inputs: Shape) -> Shape:
+        exactly_two(self, inputs)
+        for which, x in enumerate(inputs):
+            axis = self.axes if isinstance(self.axes, int) else self.axes[which]
+            if not -len(x) < axis < len(x) or axis == 0:
+                raise ShapeError(f"Dot cannot sum over axis {axis} of {show(x[1:])}", "has no such axis")
+        left, right = inputs
+        i, j = self.axis(0, len(left)), self.axis(1, len(right))
+        if left[i] != right[j]:
+            label = f"{left[i]} is not {right[j]}"
+            raise ShapeError(f"Dot expects equal sizes to sum over, got {shapes(inputs)}", label)
+        rest = (*left[1:i], *left[i + 1 :], *right[1:j], *right[j + 1 :])
+        return (left[0], *(rest or (1,)))
+
+    def forward(self, *inputs: Array) -> Array:
+        left, right = inputs
+        i, j = self.axis(0, left.ndim), self.axis(1, right.ndim)
+        if self.normalize:
+            left, left_norm = normalized(left, i)
+            right, right_norm = normalized(right, j)
+        if left.ndim == right.ndim == 2:
+            return np.add.reduce(left * right, axis=1, keepdims=True)
+        return np.matmul(self.rows(left, i), self.columns(right, j)).reshape(self.output(*(x.shape for x in inputs)))
+
+    def backward(
+        self,
+        dy: Array,
+        left: Array,
+        right: Array,
+        left_norm: Array | None,
+        right_norm: Array | None,
+    ) -> tuple[Array, ...]:
+        i, j = self.axis(0, left.ndim), self.axis(1, right.ndim)
+        if left.ndim == right.ndim == 2:
+            dleft = dy * right
+            dright = dy * left
+        else:
+            rows, columns = self.rows(left, i), self.columns(right, j)
+            gradient = dy.reshape((dy.shape[0], rows.shape[1], columns.shape[2]))
+            drows = np.matmul(gradient, columns.transpose((0, 2, 1)))
+            dcolumns = np.matmul(rows.transpose((0, 2, 1)), gradient)
+            dleft = drows.reshape(moved(left.shape, i, left.ndim - 1)).transpose(moving(left.ndim, left.ndim - 1, i))
+            dright = dcolumns.reshape(moved(right.shape, j, 1)).transpose(moving(right.ndim, 1, j))
+        if left_norm is not None and right_norm is not None:
+            dleft = before_normalizing(dleft, left, left_norm, i)
+            dright = before_normalizing(dright, right, right_norm, j)
+        dinputs = dleft, dright
+        return dinputs
+
+    def rows(self, x: Array, axis: int) -> Array:
+        """`x` as matrices (batch, the other axes, the axis to sum over)."""
+        x = x.transpose(moving(x.ndim, axis, x.ndim - 1))
+        return x.reshape((x.shape[0], math.prod(x.shape[1:-1]), x.shape[-1]))
+
+    def columns(self, x: Array, axis: int) -> Array:
+        """`x` as matrices (batch, the axis to sum over, the other axes)."""
+        x = x.transpose(moving(x.ndim, axis, 1))
+        return x.reshape((x.shape[0], x.shape[1], math.prod(x.shape[2:])))
+
+
+def moving(ndim: int, source: int, target: int) -> tuple[int, ...]:
+    """The order of axes that takes the axis `source` to the place `target` and keeps the others in order."""
+    others = tuple(axis for axis in range(ndim) if axis != source)
+    return (*others[:target], source, *others[target:])
+
+
+def moved(shape: Shape, source: int, target: int) -> Shape:
+    """The shape after its axis `source` went to the place `target`."""
+    return tuple(shape[axis] for axis in moving(len(shape), source, target))

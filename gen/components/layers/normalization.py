@@ -1,0 +1,244 @@
+"""Layers that bring numbers to a common scale.  Source: `keras/src/layers/normalization`, `…/preprocessing`."""
+
+# NumPy declares its reductions and comparisons as Any:
+# mypy: disable-error-code="no-any-return"
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from gen.components.arguments import Positive, Rate
+from gen.components.base import Initializer, Layer, Regularizer, ShapeError, Weight, component
+from gen.components.initializers import Ones, Zeros
+from gen.components.kernels import Array
+from gen.components.layers.core import CONSTRAINTS, size_of
+from gen.dims import Shape, show
+
+
+def check_axes(layer: Layer, axes: tuple[int, ...], x: Shape) -> None:
+    """Raise `ShapeError` unless `axes` are axes of `x`, each once, and not the batch."""
+    for axis in axes:
+        if not -len(x) < axis < len(x) or axis == 0:
+            name = type(layer).__name__
+            raise ShapeError(f"{name} cannot work along axis {axis} of {show(x[1:])}", "has no such axis")
+
+
+def along(weight: Array, axes: tuple[int, ...], x: Array) -> Array:
+    """A weight that belongs to these axes of `x`, so that it broadcasts to `x`."""
+    if axes == tuple(range(x.ndim - len(axes), x.ndim)):
+        return weight
+    return weight.reshape(tuple(x.shape[axis] if axis in axes else 1 for axis in range(x.ndim)))
+
+
+@component
+class BatchNormalization(Layer):
+    """y = gamma · (x - mean) / √(variance + epsilon) + beta, mean and variance of the batch along all axes but `axis`.
+
+    In prediction they are running means of those of the batches; the variance is that of the batch, not corrected for
+    its size.  Any shape.  Ioffe and Szegedy, 2015.  Source: `batch_normalization.py`.
+    """
+
+    unsupported = {
+        "beta_constraint": CONSTRAINTS,
+        "gamma_constraint": CONSTRAINTS,
+        "renorm": "gen has no batch renormalization",
+        "renorm_clipping": "gen has no batch renormalization",
+        "synchronized": "gen trains in one process",
+    }
+    ignored = {"renorm_momentum": "it belongs to renorm"}
+
+    axis: int = -1
+    momentum: Rate = 0.99
+    epsilon: Positive = 1e-3
+    center: bool = True
+    scale: bool = True
+    beta_initializer: Initializer = Zeros()
+    gamma_initializer: Initializer = Ones()
+    moving_mean_initializer: Initializer = Zeros()
+    moving_variance_initializer: Initializer = Ones()
+    beta_regularizer: Regularizer | None = None
+    gamma_regularizer: Regularizer | None = None
+
+    def output(self, x: Shape) -> Shape:
+        check_axes(self, (self.axis,), x)
+        return x
+
+    def weights(self, x: Shape) -> dict[str, Weight]:
+        shape = (size_of("BatchNormalization", x[self.axis], f"the size of axis {self.axis}"),)
+        weights = {}
+        if self.scale:
+            weights["gamma"] = Weight(shape, self.gamma_initializer, self.gamma_regularizer)
+        if self.center:
+            weights["beta"] = Weight(shape, self.beta_initializer, self.beta_regularizer)
+        weights["moving_mean"] = Weight(shape, self.moving_mean_initializer, trainable=False)
+        weights["moving_variance"] = Weight(shape, self.moving_variance_initializer, trainable=False)
+        return weights
+
+    def others(self, ndim: int) -> tuple[int, ...]:
+        """The axes over which mean and variance are taken."""
+        return tuple(axis for axis in range(ndim) if axis != self.axis % ndim)
+
+    def forward(self, x: Array, gamma: Array | None, beta: Array | None) -> Array:
+        axis, others = (self.axis % x.ndim,), self.others(x.ndim)
+        count = math.prod(x.shape[other] for other in others)
+        mean = np.add.reduce(x, axis=others) / count
+        centered = x - along(mean, axis, x)
+        variance = np.add.reduce(centered * centered, axis=others) / count
+        inverse = 1.0 / np.sqrt(variance + self.epsilon)
+        normal = centered * along(inverse, axis, x)
+        y = normal
+        if gamma is not None:
+            y = y * along(gamma, axis, x)
+        if beta is not None:
+            y = y + along(beta, axis, x)
+        return y
+
+    def backward(
+        self, dy: Array, normal: Array, inverse: Array, gamma: Array | None, beta: Array | None
+    ) -> tuple[Array, ...]:
+        axis, others = (self.axis % dy.ndim,), self.others(dy.ndim)
+        count = math.prod(dy.shape[other] for other in others)
+        dgamma = np.add.reduce(dy * normal, axis=others)
+        dbeta = np.add.reduce(dy, axis=others)
+        scale = inverse if gamma is None else inverse * gamma
+        rest = dy - along(dbeta / count, axis, dy) - normal * along(dgamma / count, axis, dy)
+        dx = rest * along(scale, axis, dy)
+        if gamma is None and beta is None:
+            return (dx,)
+        if gamma is None:
+            return dx, dbeta
+        if beta is None:
+            return dx, dgamma
+        return dx, dgamma, dbeta
+
+    def update(self, moving_mean: Array, moving_variance: Array, mean: Array, variance: Array) -> tuple[Array, Array]:
+        moving_mean = self.momentum * moving_mean + (1 - self.momentum) * mean
+        moving_variance = self.momentum * moving_variance + (1 - self.momentum) * variance
+        return moving_mean, moving_variance
+
+    def predict(
+        self, x: Array, gamma: Array | None, beta: Array | None, moving_mean: Array, moving_variance: Array
+    ) -> Array:
+        axis = (self.axis % x.ndim,)
+        scale = 1.0 / np.sqrt(moving_variance + self.epsilon)
+        if gamma is not None:
+            scale = scale * gamma
+        shift = -moving_mean * scale
+        if beta is not None:
+            shift = shift + beta
+        return x * along(scale, axis, x) + along(shift, axis, x)
+
+
+@component
+class LayerNormalization(Layer):
+    """y = gamma · (x - mean) / √(variance + epsilon) + beta, mean and variance of each row, along `axis`.
+
+    Any shape.  Ba, Kiros and Hinton, 2016.  Source: `layer_normalization.py`.
+    """
+
+    unsupported = {
+        "beta_constraint": CONSTRAINTS,
+        "gamma_constraint": CONSTRAINTS,
+        "rms_scaling": "Keras itself advises against it",
+    }
+
+    axis: int | tuple[int, ...] = -1
+    epsilon: Positive = 1e-3
+    center: bool = True
+    scale: bool = True
+    beta_initializer: Initializer = Zeros()
+    gamma_initializer: Initializer = Ones()
+    beta_regularizer: Regularizer | None = None
+    gamma_regularizer: Regularizer | None = None
+
+    def axes(self, ndim: int) -> tuple[int, ...]:
+        """The axes of a row, counted from 0, in order."""
+        axes = (self.axis,) if isinstance(self.axis, int) else self.axis
+        return tuple(sorted(axis % ndim for axis in axes))
+
+    def output(self, x: Shape) -> Shape:
+        check_axes(self, (self.axis,) if isinstance(self.axis, int) else self.axis, x)
+        return x
+
+    def weights(self, x: Shape) -> dict[str, Weight]:
+        name = "LayerNormalization"
+        shape = tuple(size_of(name, x[axis], f"the size of axis {axis}") for axis in self.axes(len(x)))
+        weights = {}
+        if self.scale:
+            weights["gamma"] = Weight(shape, self.gamma_initializer, self.gamma_regularizer)
+        if self.center:
+            weights["beta"] = Weight(shape, self.beta_initializer, self.beta_regularizer)
+        return weights
+
+    def forward(self, x: Array, gamma: Array | None, beta: Array | None) -> Array:
+        axes = self.axes(x.ndim)
+        count = math.prod(x.shape[axis] for axis in axes)
+        centered = x - np.add.reduce(x, axis=axes, keepdims=True) / count
+        variance = np.add.reduce(centered * centered, axis=axes, keepdims=True) / count
+        inverse = 1.0 / np.sqrt(variance + self.epsilon)
+        normal = centered * inverse
+        y = normal
+        if gamma is not None:
+            y = y * along(gamma, axes, x)
+        if beta is not None:
+            y = y + along(beta, axes, x)
+        return y
+
+    def backward(
+        self, dy: Array, normal: Array, inverse: Array, gamma: Array | None, beta: Array | None
+    ) -> tuple[Array, ...]:
+        axes = self.axes(dy.ndim)
+        others = tuple(axis for axis in range(dy.ndim) if axis not in axes)
+        count = math.prod(dy.shape[axis] for axis in axes)
+        dnormal = dy if gamma is None else dy * along(gamma, axes, dy)
+        mean = np.add.reduce(dnormal, axis=axes, keepdims=True) / count
+        slope = np.add.reduce(dnormal * normal, axis=axes, keepdims=True) / count
+        dx = (dnormal - mean - normal * slope) * inverse
+        dgamma = np.add.reduce(dy * normal, axis=others)
+        dbeta = np.add.reduce(dy, axis=others)
+        if gamma is None and beta is None:
+            return (dx,)
+        if gamma is None:
+            return dx, dbeta
+        if beta is None:
+            return dx, dgamma
+        return dx, dgamma, dbeta
+
+
+@component
+class UnitNormalization(Layer):
+    """y = x / √(Σ x²), the sum along `axis`; 0 where x is 0; any shape.  Source: `unit_normalization.py`."""
+
+    axis: int | tuple[int, ...] = -1
+
+    def output(self, x: Shape) -> Shape:
+        check_axes(self, (self.axis,) if isinstance(self.axis, int) else self.axis, x)
+        return x
+
+    def forward(self, x: Array) -> Array:
+        norm = np.maximum(np.sqrt(np.add.reduce(x * x, axis=self.axis, keepdims=True)), 1e-12)
+        return x / norm
+
+    def backward(self, dy: Array, y: Array, norm: Array) -> Array:
+        return (dy - y * np.add.reduce(dy * y, axis=self.axis, keepdims=True)) / norm
+
+
+@component
+class Rescaling(Layer):
+    """y = scale · x + offset; any shape.  Source: `preprocessing/rescaling.py`."""
+
+    scale: float
+    offset: float = 0.0
+
+    def output(self, x: Shape) -> Shape:
+        return x
+
+    def forward(self, x: Array) -> Array:
+        if self.offset == 0:
+            return x * self.scale
+        return x * self.scale + self.offset
+
+    def backward(self, dy: Array) -> Array:
+        return dy * self.scale
