@@ -73,6 +73,16 @@ def misplaced_return(line: Line) -> Diagnostic:
     )
 
 
+def misplaced_string(span: Span) -> Diagnostic:
+    """A string that is a statement, where no documentation can stand."""
+    return Diagnostic(
+        "misplaced-string",
+        "A string by itself does nothing here",
+        span,
+        hint="documentation is the first line of a file or of a `def`; elsewhere write a comment, `# …`",
+    )
+
+
 # One line each: what stands at the beginning of a statement that Python has and `.nn` files do not.
 _STATEMENTS: dict[str, tuple[str, str]] = {
     "assert": ("There is no `assert`: gen checks every shape itself", "take the line away"),
@@ -302,14 +312,7 @@ def _dict_entry(tokens: _Tokens, at: int) -> Diagnostic | None:
 
 
 def _lone_string(tokens: _Tokens, at: int) -> Diagnostic | None:
-    if tokens[at].type != "DOCSTRING":
-        return None
-    return Diagnostic(
-        "misplaced-string",
-        "A string by itself does nothing here",
-        span_of(tokens[at]),
-        hint="documentation is the first statement of a file or of a `def`; elsewhere write a comment, `# …`",
-    )
+    return misplaced_string(span_of(tokens[at])) if tokens[at].type == "DOCSTRING" else None
 
 
 def _early_end(tokens: _Tokens, at: int) -> Diagnostic | None:

@@ -12,13 +12,14 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import NoReturn
+from typing import NoReturn, TypeAlias
 
 from lark import Token, Transformer, v_args
 
 from gen.diagnostics import Diagnostic, Note, Span
 from gen.language import syntax
 from gen.language.layout import MAX_DEPTH, span_of, too_deep
+from gen.language.refusals import misplaced_string
 
 MAX_DIGITS = 18
 
@@ -66,7 +67,13 @@ class _Alias:
     span: Span
 
 
-_Body = tuple[syntax.Statement, ...]
+@dataclass(frozen=True)
+class _Docstring:
+    text: str
+
+
+_Body: TypeAlias = tuple[syntax.Statement, ...]
+_Item: TypeAlias = syntax.Statement | _Body | Token  # a line may hold several imports; a token is a placeholder
 
 
 @v_args(inline=True)
@@ -75,17 +82,20 @@ class TreeBuilder(Transformer[Token, syntax.File]):
 
     # Statements
 
-    def file(self, *items: Token | syntax.Statement | _Body) -> syntax.File:
-        docstring = None
-        if items and isinstance(items[0], Token) and items[0].type == "DOCSTRING":
-            docstring = inspect.cleandoc(_string_value(items[0]))
+    def file(self, *items: _Docstring | _Item) -> syntax.File:
+        docstring = next((item.text for item in items if isinstance(item, _Docstring)), None)
         return syntax.File(docstring, _statements(items), Span(0, 0))
+
+    def docstring(self, token: Token) -> _Docstring:
+        return _Docstring(inspect.cleandoc(_string_value(token)))
 
     def assign(self, target: syntax.Expr, value: syntax.Expr) -> syntax.Assign:
         _check_depth(value)
         return syntax.Assign(_targets(target), value, target.span.to(value.span))
 
     def evaluate(self, value: syntax.Expr) -> syntax.Evaluate:
+        if isinstance(value, syntax.Constant) and isinstance(value.value, str):
+            raise Refused(misplaced_string(value.span))
         _check_depth(value)
         return syntax.Evaluate(value, value.span)
 
@@ -135,7 +145,7 @@ class TreeBuilder(Transformer[Token, syntax.File]):
         _check_depth(default)
         return syntax.Parameter(name.value, default, span_of(name).to(default.span))
 
-    def block_body(self, *items: Token | syntax.Statement | _Body) -> _Body:
+    def block_body(self, *items: _Docstring | _Item) -> _Body:
         return _statements(items)
 
     def loop(self, header: _LoopHeader, body: _Body) -> syntax.For:
@@ -146,7 +156,7 @@ class TreeBuilder(Transformer[Token, syntax.File]):
         _check_depth(iterable)
         return _LoopHeader(self.name(target), iterable, span_of(keyword).to(span_of(colon)))
 
-    def loop_body(self, *items: Token | syntax.Statement | _Body) -> _Body:
+    def loop_body(self, *items: _Docstring | _Item) -> _Body:
         return _statements(items)
 
     # Expressions
@@ -242,13 +252,13 @@ def _expressions(items: Iterable[syntax.Expr | Token]) -> tuple[syntax.Expr, ...
     return tuple(item for item in items if not isinstance(item, Token))
 
 
-def _statements(items: Iterable[Token | syntax.Statement | _Body]) -> _Body:
-    """The statements of a body in one row; tokens stand for a docstring and for what could not be read."""
+def _statements(items: Iterable[_Docstring | _Item]) -> _Body:
+    """The statements of a body in one row, without its documentation and what could not be read."""
     row: list[syntax.Statement] = []
     for item in items:
         if isinstance(item, tuple):
             row.extend(item)
-        elif not isinstance(item, Token):
+        elif not isinstance(item, Token | _Docstring):
             row.append(item)
     return tuple(row)
 
