@@ -1,0 +1,67 @@
+"""Names in the generated module: an identifier for each thing of the model, none of them taken or Python's own."""
+
+from __future__ import annotations
+
+import keyword
+import re
+import unicodedata
+from collections.abc import Iterable
+
+MODULE = frozenset(
+    """
+    Any Array Buffers Callable INPUTS InferenceBuffers Iterable Iterator Mapping Model NamedTuple NoReturn OUTPUTS Params
+    Sequence Slots TypeAlias activate annotations argparse backward check forward infer initialize json loss math measure
+    metrics np os sizes sys threading time track update
+    """.split()
+)
+"""What the generated module defines or imports, besides the functions that it copies; the rest begins with `_`."""
+
+LOCALS = frozenset("b batch cls dtype g heads inputs learning_rate p rng rows s self state step wanted weights".split())
+"""What the functions of the module call their own things."""
+
+MEMBERS = frozenset("flat named named_trainable size trainable".split())
+"""What `Params` has besides the weights."""
+
+BUILTINS = frozenset(
+    """
+    BaseException Exception KeyboardInterrupt OSError TypeError ValueError abs any bool callable classmethod dict
+    enumerate float getattr int isinstance iter len list map max min next open print property range repr set slice sorted
+    staticmethod str sum super tuple type zip
+    """.split()
+)
+"""Python's own names that the module uses."""
+
+RESERVED = MODULE | LOCALS | MEMBERS | BUILTINS
+
+
+class Names:
+    """Makes identifiers, each only once.
+
+    `taken` are names that it must not make, besides Python's keywords and those that every generated module uses.
+    """
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = set(RESERVED) | set(taken)
+
+    def make(self, text: str) -> str:
+        """A new identifier for what the `.nn` file calls `text`.
+
+        `stage_2/conv` becomes `stage_2_conv`; a name that Python or the module needs gets a `_` at its end; one that is
+        taken gets `_2`, `_3`, ….
+        """
+        base = identifier(text)
+        if base in RESERVED or keyword.iskeyword(base):
+            base += "_"
+        name, number = base, 2
+        while name in self._taken:
+            name, number = f"{base.rstrip('_')}_{number}", number + 1
+        self._taken.add(name)
+        return name
+
+
+def identifier(text: str) -> str:
+    """`text` as an ASCII identifier that does not begin with `_`; not every text has one of its own."""
+    plain = unicodedata.normalize("NFKD", text)
+    plain = "".join(character for character in plain if not unicodedata.combining(character))
+    plain = re.sub("[^A-Za-z0-9_]", "_", plain).lstrip("_")
+    return f"x{plain}" if not plain or plain[0].isdigit() else plain

@@ -1,0 +1,293 @@
+"""What a template may ask for: one frozen dataclass for the module and one for each kind of thing that it lists.
+
+Texts of the `.nn` file (names, documentation) stand here as they are; the templates send each through `literal`,
+`comment` or `docstring`.  Fields called `ident` are identifiers made by `names.Names`; expressions, statements and
+functions are finished Python.  Each field and each property of a view is a hole of a template, and the other way round
+(a test holds it).
+"""
+
+from __future__ import annotations
+
+import keyword
+from dataclasses import dataclass, fields
+from typing import Any
+
+
+class _View:
+    """Makes sure that identifiers are identifiers."""
+
+    def __post_init__(self) -> None:
+        ident = getattr(self, "ident", "ok")
+        if not (ident.isascii() and ident.isidentifier()) or keyword.iskeyword(ident):
+            raise ValueError(f"{type(self).__name__}: {ident!r} is no identifier")
+
+
+Shape = tuple["int | str", ...]
+"""Sizes after the batch; a name stands for one that is known only from the data."""
+
+
+def _public(shape: Shape) -> tuple[int | None, ...]:
+    return (None, *(None if isinstance(size, str) else size for size in shape))
+
+
+def _dtype(dtype: str) -> str:
+    return "self.dtype" if dtype == "float32" else f'np.dtype("{dtype}")'
+
+
+@dataclass(frozen=True)
+class InputView(_View):
+    """An input of the model."""
+
+    name: str
+    ident: str
+    dtype: str
+    """`float32` stands for the model's float type, which may be float64; else `int32` or `bool`."""
+    shape: Shape
+    index: int
+    """Its place among the inputs, from 0."""
+    example: str
+    """Random values for `check`: an expression of `rng`, `rows` and the identifiers of the sizes."""
+    limit: int | None = None
+    """Where ids are looked up in a table: its length."""
+
+    @property
+    def data_shape(self) -> tuple[int | None, ...]:
+        return _public(self.shape)
+
+    @property
+    def column_dtype(self) -> str:
+        return _dtype(self.dtype)
+
+    @property
+    def is_float(self) -> bool:
+        return self.dtype == "float32"
+
+
+@dataclass(frozen=True)
+class OutputView(_View):
+    """An output of the model; `b.{ident}` is its head after `forward` and its prediction after `loss`."""
+
+    name: str
+    ident: str
+    dtype: str
+    shape: Shape
+    trained: bool
+    """Whether it has a loss.  The fields below are used only then."""
+    target_shape: Shape = ()
+    target_dtype: str = "float32"
+    classes: int | None = None
+    """Where targets are class ids: how many there are."""
+    example: str = ""
+    """Random targets for `check`, like `InputView.example`."""
+
+    @property
+    def data_shape(self) -> tuple[int | None, ...]:
+        return _public(self.shape)
+
+    @property
+    def column_dtype(self) -> str:
+        return _dtype(self.target_dtype)
+
+
+@dataclass(frozen=True)
+class WeightView(_View):
+    """A weight: `p.{ident}` is its value, `g.{ident}` its gradient."""
+
+    name: str
+    """`layer/weight`"""
+    ident: str
+    sizes: str
+    """Its sizes as arguments: `100, 32`; empty for a scalar."""
+    trainable: bool = True
+
+
+@dataclass(frozen=True)
+class SlotView(_View):
+    """A slot of the optimizer: `s.{ident}`, as long as the trainable weights."""
+
+    ident: str
+    row: int
+    """Its row of the state, from 1."""
+    initial: float = 0.0
+
+
+@dataclass(frozen=True)
+class MetricView(_View):
+    """A metric of one output."""
+
+    name: str
+    """As it is called in logs: `accuracy`, `age_accuracy`."""
+    ident: str
+    """The parameter that holds its sums."""
+    measure: str
+    """An expression that gives its sums over a batch as a tuple: `binary_accuracy(gender_true, b.gender)`."""
+    result: str
+    """An expression that gives the figure of its sums: `mean(*accuracy)`."""
+
+
+@dataclass(frozen=True)
+class DimView(_View):
+    """A size of the inputs that is known only from the data, apart from the batch."""
+
+    name: str
+    """As it stands in shapes."""
+    ident: str
+    least: int
+    reason: str
+    """Why it must be at least `least`, or empty."""
+    example: int
+    """The size that `check` uses."""
+
+
+@dataclass(frozen=True)
+class FormulaView:
+    """A size of outputs that follows from those of the inputs: `text // 5`."""
+
+    name: str
+    """As it stands in shapes."""
+    expression: str
+    """The same as Python, of the identifiers of the sizes."""
+
+
+@dataclass(frozen=True)
+class View:
+    """The generated module."""
+
+    title: str
+    """The first line of the file's documentation, or a sentence in its place."""
+    doc: str
+    """The rest of it, or empty."""
+    source: str
+    """The name of the `.nn` file."""
+    interface: str
+    """The table of inputs and outputs; no empty lines."""
+    layers: str
+    """The table of layers; no empty lines."""
+
+    training: bool
+    random: bool
+    """Whether `forward` takes `rng` after `b`."""
+    tracks: bool
+    """Whether there is `track(p, b)`."""
+    fused: bool
+    """Whether there is `activate(b, *heads)`, as some head leaves `infer` without its activation."""
+    evaluates_by_forward: bool
+    """Whether `forward` computes what `infer` does, and leaves it in `b`, because no layer depends on training."""
+
+    inputs: tuple[InputView, ...]
+    outputs: tuple[OutputView, ...]
+    weights: tuple[WeightView, ...]
+    """In the order of the flat vector: the trainable ones first."""
+    size: int
+    """The length of the flat vector."""
+    trainable_size: int
+    """How much of it is trainable."""
+    dims: tuple[DimView, ...]
+    """In the order in which `Buffers` takes them, after the batch."""
+    formulas: tuple[FormulaView, ...]
+    sizes: str
+    """Expressions for the batch and `dims`, of the identifiers of inputs: `text.shape[0], text.shape[1]`."""
+
+    helpers: tuple[str, ...]
+    """Functions that are copied into the module: kernels, initializers, metrics."""
+    functions: tuple[str, ...]
+    """The functions of the model, in order: `forward`, `loss`, `backward`, `track`, `update`, `infer`, `activate`."""
+    initialize: tuple[str, ...]
+    """Statements of `initialize(p, rng)`."""
+    buffers: tuple[str, ...]
+    """Statements of `Buffers.__init__`: of `self`, `batch`, the identifiers of `dims`, and `dtype`."""
+    inference_buffers: tuple[str, ...]
+
+    slots: tuple[SlotView, ...] = ()
+    scratch: tuple[str, ...] = ()
+    """Statements of `Slots.__init__` that give `update` room to work in: of `self` and `state`."""
+    metrics: tuple[MetricView, ...] = ()
+    learning_rate: float = 0.001
+    epochs: int = 1
+    batch_size: int = 32
+    validation_split: float = 0.0
+    shuffle: bool = True
+    predict_rows: int = 256
+    """How many rows are predicted at once unless `predict` is told."""
+    kept_buffers: int = 4
+    """For how many sets of sizes buffers are kept."""
+
+    def holes(self) -> dict[str, Any]:
+        """All that the templates may ask for, by name."""
+        names = [field.name for field in fields(self)]
+        names += [name for name, value in vars(type(self)).items() if isinstance(value, property)]
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def targets(self) -> tuple[OutputView, ...]:
+        """The outputs that are trained."""
+        return tuple(output for output in self.outputs if output.trained)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether there are weights that are not trained."""
+        return not all(weight.trainable for weight in self.weights)
+
+    @property
+    def state_rows(self) -> int:
+        return 1 + len(self.slots)
+
+    @property
+    def several_inputs(self) -> bool:
+        return len(self.inputs) > 1
+
+    @property
+    def several_outputs(self) -> bool:
+        return len(self.outputs) > 1
+
+    @property
+    def rng(self) -> str:
+        """The argument for `rng` in a call of `forward` by the model, with its comma."""
+        return "self.rng, " if self.random else ""
+
+    @property
+    def size_parameters(self) -> str:
+        return ", ".join(f"{name}: int" for name in ("batch", *(dim.ident for dim in self.dims)))
+
+    @property
+    def size_names(self) -> str:
+        return ", ".join(("batch", *(dim.ident for dim in self.dims)))
+
+    @property
+    def dim_parameters(self) -> str:
+        return ", ".join(f"{dim.ident}: int" for dim in self.dims)
+
+    @property
+    def input_names(self) -> str:
+        return ", ".join(item.ident for item in self.inputs)
+
+    @property
+    def input_parameters(self) -> str:
+        return ", ".join(f"{item.ident}: Array" for item in self.inputs)
+
+    @property
+    def target_names(self) -> str:
+        return ", ".join(f"{item.ident}_true" for item in self.targets)
+
+    @property
+    def target_parameters(self) -> str:
+        return ", ".join(f"{item.ident}_true: Array" for item in self.targets)
+
+    @property
+    def metric_parameters(self) -> str:
+        return ", ".join(f"{metric.ident}: tuple[Any, ...]" for metric in self.metrics)
+
+    @property
+    def loss_names(self) -> tuple[str, ...]:
+        """The names of losses in logs: the total, and each output's if there are several."""
+        each = tuple(f"{target.name}_loss" for target in self.targets)
+        return ("loss", *(each if len(self.outputs) > 1 else ()))
+
+    @property
+    def loss_owners(self) -> tuple[str, ...]:
+        """The outputs whose losses `loss` gives after the total."""
+        return tuple(target.name for target in self.targets)
+
+    @property
+    def unweighted(self) -> tuple[None, ...]:
+        return (None,) * len(self.targets)
