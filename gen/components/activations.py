@@ -441,7 +441,7 @@ class Sparsemax(Activation):
         return np.maximum(x - sparsemax_threshold(x, self.axis), 0.0)
 
     def backward(self, dy: Array, y: Array) -> Array:
-        active = y > 0.0
-        count = np.add.reduce(active, axis=self.axis, keepdims=True)
-        mean = np.add.reduce(dy * active, axis=self.axis, keepdims=True) / count
-        return (dy - mean) * active
+        support = np.sign(y)
+        count = np.add.reduce(support, axis=self.axis, keepdims=True)
+        mean = np.add.reduce(dy * support, axis=self.axis, keepdims=True) / count
+        return (dy - mean) * support

@@ -176,4 +176,5 @@ def _guess(annotation: Any, value: Any) -> str | None:
             known += [word for word in get_args(option) if isinstance(word, str)]
         elif isinstance(option, type) and issubclass(option, Component):
             known += list(registry[option.kind])
-    return did_you_mean(name, known)
+    close = did_you_mean(name, known)
+    return f"did you mean `{close}`?" if close else None

@@ -429,7 +429,7 @@ class SparseCategoricalCrossentropy(Loss):
         if self.from_logits:
             return minus_one_hot(exponentials / total, y_true) * scale
         right = one_hot(y_true, y_pred.shape[1])
-        return inside(p)[:, None] * (1.0 - right / p[:, None]) / total * scale
+        return inside(p)[:, None] * (1.0 - right / clipped(p)[:, None]) / total * scale
 
 
 # -------------------------------------------------------------------------------------------------- together with heads

@@ -322,6 +322,7 @@ class CategoricalCrossentropy(Metric):
     unsupported = PROBABILITIES
 
     name: str | None = None
+    axis: Literal[-1] = -1
 
     def resolve(self, loss: Loss, shape: Shape) -> Metric:
         expects_rows(self, loss)
@@ -344,6 +345,7 @@ class SparseCategoricalCrossentropy(Metric):
     unsupported = {**PROBABILITIES, "ignore_class": "leave such rows out"}
 
     name: str | None = None
+    axis: Literal[-1] = -1
 
     def resolve(self, loss: Loss, shape: Shape) -> Metric:
         expects_ids(self, loss)
