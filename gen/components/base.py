@@ -17,8 +17,9 @@ A `backward` returns names: `dx` is the gradient of `x`, `dkernel` that of `kern
 
 from __future__ import annotations
 
+import math
 import re
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from typing import Any, ClassVar, TypeVar, dataclass_transform, get_type_hints
 
@@ -66,6 +67,11 @@ class Weight:
     initializer: Initializer
     regularizer: Regularizer | None = None
     trainable: bool = True
+
+    @property
+    def size(self) -> int:
+        """The number of its elements."""
+        return math.prod(self.shape)
 
 
 class Initializer(Component):
@@ -126,6 +132,10 @@ class Layer(Component):
     def weights(self, *_: Any, **__: Any) -> dict[str, Weight]:
         """The weights by name, in Keras' order; none by default.  One that does not exist is left out."""
         return {}
+
+    def vocabulary(self) -> int | None:
+        """For a layer whose input is ids: how many there are, from 0."""
+        return None
 
     def dtype(self, *inputs: str) -> str:
         """The dtype of the output (`float` is the model's float type); raises `ShapeError` for one that does not do."""
@@ -248,8 +258,6 @@ def parameters(cls: type[Component]) -> tuple[Parameter, ...]:
 
 
 def _parameter(item: Any, annotation: Any) -> Parameter:
-    from dataclasses import MISSING
-
     if item.default_factory is not MISSING:
         return Parameter(item.name, annotation, item.default_factory(), False)
     required = item.default is MISSING
@@ -263,5 +271,5 @@ def describe(item: Component) -> str:
         value = getattr(item, parameter.name)
         if parameter.required or value != parameter.default:
             given.append(f"{parameter.name}={describe(value) if isinstance(value, Component) else repr(value)}")
-    name = type(item).__name__ if item.kind == "layer" else snake_case(type(item).__name__)
+    name = type(item).__name__ if item.kind in ("layer", "optimizer") else snake_case(type(item).__name__)
     return f"{name}({', '.join(given)})" if given else name

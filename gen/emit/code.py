@@ -9,7 +9,7 @@ from itertools import groupby
 from gen.components.kernels import kernels
 from gen.dims import Shape
 from gen.program import fence
-from gen.program.ir import NUMBER, Block, Program, Statement, callee, literal, operation, reads, substitute
+from gen.program.ir import NUMBER, Block, Program, Statement, callee, reads, substitute
 from gen.program.storage import Plan, Segment, is_view
 
 OPERATORS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}
@@ -51,8 +51,8 @@ def place_text(program: Program, plan: Plan, variable: str, owner: str = "b") ->
     return ast.unparse(_Writer(program, plan, "", owner).reference(variable))
 
 
-def buffer_lines(plan: Plan, names: Iterable[str] = ()) -> list[str]:
-    """The lines of `Buffers.__init__` that allocate what the plan holds."""
+def buffer_lines(plan: Plan) -> list[str]:
+    """The lines of `Buffers.__init__` that allocate what the plan holds; symbols of sizes are names in scope."""
     lines = []
     for buffer in plan.buffers:
         attributes = list(dict.fromkeys(segment.attribute for segment in buffer.segments))
@@ -195,6 +195,8 @@ class _Writer:
         if function in ("np.where", "fill"):
             return self.choose(function, call, name, place, assign)
         if function == "np.positive":
+            if ast.unparse(call.args[0]).partition(".reshape(")[0] == place:
+                return []  # it was computed there
             return [*([f"{assign}{place}"] if assign else []), f"np.copyto({name if assign else place}, {ast.unparse(call.args[0])})"]
         if function == "rng.random":
             return [f"{assign}rng.random(dtype={self.owner}.dtype, out={place})"]
@@ -243,5 +245,3 @@ def _infix(value: ast.expr) -> ast.expr:
 
     return Infix().visit(value)  # type: ignore[no-any-return]
 
-
-__all__ = ["buffer_lines", "heading", "literal", "operation", "place_text", "result_text", "section_lines", "shape_text"]

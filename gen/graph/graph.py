@@ -35,6 +35,10 @@ class NamedLayer:
     trainable: bool = True
     """False freezes all weights of the layer (and a BatchNormalization then runs in inference mode, as in Keras)."""
 
+    def trainable_weights(self) -> list[Weight]:
+        """The weights that training changes."""
+        return [weight for weight in self.weights.values() if self.trainable and weight.trainable]
+
 
 @dataclass(frozen=True)
 class Call:

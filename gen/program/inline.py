@@ -26,7 +26,7 @@ from gen.components.kernels import kernels
 from gen.dims import Dim, Shape, product
 from gen.program import fence
 from gen.program.fence import FenceError
-from gen.program.ir import NUMBER, ArrayType, Block, Statement, literal, operation
+from gen.program.ir import NUMBER, ArrayType, Block, Statement, literal, operation, reads
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,13 @@ class Builder:
     types: dict[str, ArrayType] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     soft: dict[str, str] = field(default_factory=dict)
+    fallback: dict[str, str] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     claimed: set[str] = field(default_factory=set)
+    views: set[str] = field(default_factory=set)
+    """The variables that look at another one's memory."""
+    read: set[str] = field(default_factory=set)
+    """The variables that some statement reads."""
     kernels: dict[str, FunctionType] = field(default_factory=dict)
     section: str = ""
     block: Block = Block("")
@@ -86,9 +91,19 @@ class Builder:
     def emit(self, value: ast.expr, type: ArrayType, *, guard: str | None = None) -> Array:
         """A new variable that holds `value`."""
         target = f"v#{len(self.statements)}"
+        self.record(target, value, type, guard)
+        return Array(target, type)
+
+    def number(self, wanted: str, value: ast.expr) -> str:
+        """A Python number under a name of its own; returns the name."""
+        name = self.unique(wanted)
+        self.record(name, value, NUMBER, None)
+        return name
+
+    def record(self, target: str, value: ast.expr, type: ArrayType, guard: str | None) -> None:
         self.statements.append(Statement(target, value, self.section, self.block, guard, self.place))
         self.types[target] = type
-        return Array(target, type)
+        self.read.update(reads(value))
 
     def call(self, name: str, *operands: Array | Number | float, guard: str | None = None) -> Array:
         """A ufunc on arrays and numbers; what changes nothing (`x * 1`, `x + 0`) is left out."""
@@ -100,7 +115,9 @@ class Builder:
 
     def view(self, function: str, array: Array, *options: object, shape: Shape, contiguous: bool = True) -> Array:
         """Another look at the same memory."""
-        return self.emit(operation(function, array.name, *options), ArrayType(shape, array.type.dtype, contiguous))
+        view = self.emit(operation(function, array.name, *options), ArrayType(shape, array.type.dtype, contiguous))
+        self.views.add(view.name)
+        return view
 
     def reshape(self, array: Array, shape: Shape) -> Array:
         """`array` in another shape: itself if it has that shape, a copy first if its memory is not in order."""
@@ -124,9 +141,7 @@ class Builder:
         """Give a variable the name that was set aside for it; the second to ask keeps that of the memory it is in."""
         if array.name in self.names or "#" not in array.name:
             return
-        if name in self.claimed:
-            self.soft[array.name] = self.unique(name)
-        else:
+        if name not in self.claimed:
             self.names[array.name] = name
             self.claimed.add(name)
 
@@ -192,10 +207,24 @@ def parameter_names(function: FunctionType) -> list[str]:
     return [name for name in names if name != "self"]
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What came of running a rule: its result, its local names, and the names that the result was returned under."""
+
+    result: Any
+    names: dict[str, Any]
+    returned: tuple[str, ...]
+
+    def by_name(self) -> dict[str, Any]:
+        """The results by the names in the `return`; a result that was returned without a name has the name `""`."""
+        results = self.result if isinstance(self.result, tuple) and len(self.returned) > 1 else (self.result,)
+        return dict(zip(self.returned, results, strict=True))
+
+
 def run(
     builder: Builder, function: FunctionType, bindings: Mapping[str, Any], rename: Callable[[str], str | None]
-) -> tuple[Any, dict[str, Any]]:
-    """Inline one call of `function`; returns its result and all its local names.
+) -> Outcome:
+    """Inline one call of `function`.
 
     `bindings` gives every parameter, `self` too; `rename` makes a name of the generated code from a local name.
     Raises `FenceError`, pointing at the line, for what a rule may not say.
@@ -206,17 +235,18 @@ def run(
         result = frame.body(definition(function).body)
     finally:
         builder.place = outer
-    return (None if result is _NOTHING else result), frame.names
+    return Outcome(None if result is _NOTHING else result, frame.names, frame.returned)
 
 
-def returned_names(function: FunctionType) -> list[list[str]]:
-    """The names in each `return` of a rule, in source order."""
-    found = []
-    for node in ast.walk(definition(function)):
-        if isinstance(node, ast.Return):
-            items = node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]
-            found.append([item.id if isinstance(item, ast.Name) else "" for item in items])
-    return found
+def returned_names(function: FunctionType) -> set[str]:
+    """The names in the `return`s of a rule."""
+    returns = (node for node in ast.walk(definition(function)) if isinstance(node, ast.Return))
+    return {name for node in returns for name in _names_in(node.value) if name}
+
+
+def _names_in(value: ast.expr | None) -> tuple[str, ...]:
+    items = value.elts if isinstance(value, ast.Tuple) else [value]
+    return tuple(item.id if isinstance(item, ast.Name) else "" for item in items)
 
 
 _NOTHING = object()
@@ -260,6 +290,7 @@ class _Frame:
         self, builder: Builder, function: FunctionType, names: dict[str, Any], rename: Callable[[str], str | None]
     ) -> None:
         self.builder, self.function, self.names, self.rename = builder, function, names, rename
+        self.returned: tuple[str, ...] = ()
 
     def refuse(self, node: ast.AST, why: str) -> FenceError:
         place = f"{self.function.__code__.co_filename}:{getattr(node, 'lineno', 0)}"
@@ -277,6 +308,7 @@ class _Frame:
     def statement(self, node: ast.stmt) -> Any:
         match node:
             case ast.Return(value=value):
+                self.returned = _names_in(value)
                 return None if value is None else self.value(value)
             case ast.Assign(targets=[target], value=value):
                 self.assign(target, self.value(value))
@@ -308,12 +340,7 @@ class _Frame:
         if isinstance(value, Array):
             self.builder.name(value, self.rename(target.id))
         elif isinstance(value, Number) and not isinstance(value.value, ast.Name | ast.Constant):
-            name = self.builder.unique(self.rename(target.id) or target.id)
-            builder = self.builder
-            builder.statements.append(
-                Statement(name, value.value, builder.section, builder.block, None, builder.place)
-            )
-            builder.types[name] = NUMBER
+            name = self.builder.number(self.rename(target.id) or target.id, value.value)
             value = Number(ast.Name(name, ast.Load()))
         self.names[target.id] = value
 
@@ -505,8 +532,7 @@ class _Frame:
     def inline(self, function: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
         bound = inspect.signature(function).bind(*arguments, **options)
         bound.apply_defaults()
-        result, _ = run(self.builder, function, bound.arguments, self.rename)
-        return result
+        return run(self.builder, function, bound.arguments, self.rename).result
 
     def kernel(self, function: FunctionType, arguments: list[Any], options: dict[str, Any]) -> Array:
         name = function.__name__

@@ -65,7 +65,9 @@ class Program:
     pinned: dict[str, str] = field(default_factory=dict)
     kept: dict[str, tuple[str, ...]] = field(default_factory=dict)
     soft: dict[str, str] = field(default_factory=dict)
-    """Names for variables that have none and whose memory takes no other variable's name either."""
+    """Names for variables that have none, unless another in their place, in the same section, has one."""
+    fallback: dict[str, str] = field(default_factory=dict)
+    """Names for variables that have none, unless another in their place, before or after them, has one."""
 
     def sections(self) -> list[str]:
         """The names of the sections in order."""

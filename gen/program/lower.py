@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
-from gen.components.base import Activation, Component, Layer, Loss, Optimizer, describe
-from gen.dims import BATCH, Shape, product, show
+from gen.components.base import Activation, Loss, Optimizer, describe
+from gen.dims import product, show
 from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
 from gen.program.inline import Array, Builder, Generator, Number, parameter_names, returned_names, run
-from gen.program.ir import NUMBER, ArrayType, Block, Program, Statement, literal, operation
+from gen.program.ir import NUMBER, ArrayType, Block, Program, literal, operation
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class _Lowering:
 
     def __init__(self, graph: Graph, names: Identifiers, reserved: set[str]) -> None:
         self.graph, self.names = graph, names
-        self.build = Builder(taken=reserved | {n for name in names.tensors.values() for n in (name, f"d{name}")})
+        self.build = Builder(taken=set(reserved) | {n for name in names.tensors.values() for n in (name, f"d{name}")})
         self.values: dict[Tensor, Array] = {}
         self.weights: dict[tuple[NamedLayer, str], Array] = {}
         self.applications: list[_Application] = []
@@ -103,6 +103,7 @@ class _Lowering:
             self.pinned,
             {section: tuple(names) for section, names in self.kept.items()},
             build.soft,
+            build.fallback,
         )
         return Lowered(program, build.kernels, self.results, self.places, self.random)
 
@@ -129,18 +130,19 @@ class _Lowering:
         rule = self.rule(node.layer, predicting)
         ident = self.names.tensors[output]
         bindings = self.bindings(node.layer, rule, rows)
-        result, names = run(self.build, rule, bindings, self.local(ident, rule))
+        outcome = run(self.build, rule, bindings, self.local(ident, rule))
+        result: Array = outcome.result
         if not flat and not result.type.contiguous:
             result = self.build.copy(result)
         if self.is_linear(output):
-            self.build.soft.setdefault(result.name, f"{ident}_linear")
+            self.build.fallback.setdefault(result.name, self.build.unique(f"{ident}_linear"))
         elif flat:
             self.build.name(result, f"{ident}_rows")
         result = self.build.reshape(result, output.shape)
         if not self.is_linear(output):
             self.build.claim(result, ident)
         self.values[output] = result
-        self.applications.append(_Application(node, names, inputs, rows, result))
+        self.applications.append(_Application(node, outcome.names, inputs, rows, result))
 
     def is_split(self, tensor: Tensor) -> bool:
         """Whether `tensor` came to be when a layer was split from its activation."""
@@ -176,7 +178,7 @@ class _Lowering:
 
     def local(self, ident: str, rule: FunctionType) -> Callable[[str], str | None]:
         """How a rule's local names read in the generated code; those that it returns are named by what they become."""
-        returned = {name for names in returned_names(rule) for name in names}
+        returned = returned_names(rule)
         return lambda name: None if name in returned else f"{ident}_{name}"
 
     # ----------------------------------------------------------------------------------------------------- loss
@@ -205,23 +207,26 @@ class _Lowering:
         head = f"loss of {ident}: {output.loss_text}" + (", from the logits" if fused else "")
         self.enter("loss", Block(head))
         rows = self.as_rows(logits)
-        target = rows.shape[:1] if loss.sparse else logits.shape
-        true = self.build.parameter(f"{ident}_true", ArrayType(target, "int" if loss.sparse else "float"))
-        true_rows = true if loss.sparse else self.as_rows(true)
-        weight = self.build.parameter(f"{ident}_weight", ArrayType(rows.shape[:1]))
+        target = logits.shape[:-1] if loss.sparse else logits.shape
+        true = self.build.parameter(f"{ident}_true", ArrayType(target, "intp" if loss.sparse else "float"))
+        true_rows = self.build.reshape(true, rows.shape[:1]) if loss.sparse else self.as_rows(true)
+        weight = self.build.parameter(f"{ident}_weight", ArrayType(logits.shape[:-1]))
         self.places[f"logits:{output.name}"] = logits.name
         rule = type(loss).forward  # type: ignore[attr-defined]  # every loss has one
         bindings = {"self": loss, **dict(zip(parameter_names(rule), (true_rows, rows), strict=True))}
-        result, names = run(self.build, rule, bindings, self.local(ident, rule))
+        outcome = run(self.build, rule, bindings, self.local(ident, rule))
+        result, names = outcome.result, outcome.names
         values, prediction = result if isinstance(result, tuple) else (result, rows)
         self.build.name(values, f"{ident}_losses")
-        values = self.build.call("multiply", values, weight, guard=f"{ident}_weight is not None")
+        values = self.build.reshape(values, weight.shape)
+        values = self.build.call("multiply", values, weight, guard=f"{weight.name} is not None")
         count = literal(rows.shape[0])
-        total = operation("float", operation("np.add.reduce", values.name))
-        value = self.scalar(f"{ident}_loss", ast.BinOp(total, ast.Div(), count))
+        axis = {"axis": None} if len(values.shape) > 1 else {}
+        total = operation("float", operation("np.add.reduce", values.name, **axis))
+        value = self.build.number(f"{ident}_loss", ast.BinOp(total, ast.Div(), count))
         seen = self.build.reshape(prediction if fused else rows, logits.shape)
         if fused:
-            self.build.soft[prediction.name] = f"{ident}_prediction"
+            self.build.fallback[prediction.name] = self.build.unique(f"{ident}_prediction")
         self.places[f"prediction:{output.name}"] = seen.name
         if output.metrics:
             self.kept.setdefault("loss", []).append(seen.name)
@@ -239,15 +244,13 @@ class _Lowering:
         scale = _divided(output.loss_weight, rows.shape[0])
         bindings = {"self": loss, "scale": scale, **{n: names[n] for n in parameter_names(rule) if n in names}}
         bindings["scale"] = scale
-        gradient, _ = run(self.build, rule, bindings, self.local(self.names.outputs[output], rule))
-        column = self.build.view(
-            "index", weight, ast.Tuple([ast.Slice(), ast.Constant(None)], ast.Load()),
-            shape=(rows.shape[0], 1), contiguous=False,
-        )  # fmt: skip
+        gradient: Array = run(self.build, rule, bindings, self.local(self.names.outputs[output], rule)).result
         if any(gradient.name == item.name for item in names.values() if isinstance(item, Array)):
             gradient = self.build.copy(gradient)
-        gradient = self.build.call("multiply", gradient, column, guard=f"{column_guard(weight)}")
-        self.contribute(output.loss_input, self.build.reshape(gradient, output.loss_input.shape), f"d{ident}")
+        gradient = self.build.reshape(gradient, output.loss_input.shape)
+        column = self.build.view("index", weight, _LAST, shape=(*weight.shape, 1), contiguous=False)
+        gradient = self.build.call("multiply", gradient, column, guard=f"{weight.name} is not None")
+        self.contribute(output.loss_input, gradient, f"d{ident}")
 
     def penalties(self) -> list[str]:
         """The regularizers' terms of the loss, by the names of their values."""
@@ -259,18 +262,9 @@ class _Lowering:
             ident = self.names.weights[layer, name]
             self.enter("loss", Block(f"penalty of {layer.name}/{name}: {describe(weight.regularizer)}"))
             rule = type(weight.regularizer).forward  # type: ignore[attr-defined]  # every regularizer has one
-            result, _ = run(
-                self.build, rule, {"self": weight.regularizer, "w": array}, self.local(ident, rule)
-            )
-            found.append(self.scalar(f"{ident}_penalty", operation("float", result.name)))
+            outcome = run(self.build, rule, {"self": weight.regularizer, "w": array}, self.local(ident, rule))
+            found.append(self.build.number(f"{ident}_penalty", operation("float", outcome.result.name)))
         return found
-
-    def scalar(self, wanted: str, value: ast.expr) -> str:
-        """A Python number under a name."""
-        name, build = self.build.unique(wanted), self.build
-        build.statements.append(Statement(name, value, build.section, build.block, None, build.place))
-        build.types[name] = NUMBER
-        return name
 
     # ------------------------------------------------------------------------------------------------- backward
 
@@ -300,10 +294,8 @@ class _Lowering:
         bindings: dict[str, Any] = {"self": component}
         for name in parameter_names(rule):
             bindings[name] = names.get(name, self.weights.get((layer, name)))
-        result, local = run(self.build, rule, bindings, self.local(self.names.tensors[output], rule))
-        returned = next(iter(names for names in returned_names(rule) if all(name in local for name in names)), [])
-        results = dict(zip(returned, result if isinstance(result, tuple) and len(returned) > 1 else (result,), strict=True))
-        self.distribute(application, forward, results)
+        outcome = run(self.build, rule, bindings, self.local(self.names.tensors[output], rule))
+        self.distribute(application, forward, outcome.by_name())
 
     def distribute(self, application: _Application, forward: FunctionType, results: dict[str, Any]) -> None:
         """Hand what a backward rule returned to the tensors and weights that it is the gradient of."""
@@ -319,7 +311,7 @@ class _Lowering:
             elif (item := next(tensors, None)) is not None:
                 bound[name] = (item,)
         for name, value in results.items():
-            of = name.removeprefix("d")
+            of = name.removeprefix("d") if name else next(iter(bound))
             if of in bound:
                 values = value if isinstance(value, tuple | list) else (value,)
                 for (tensor, array), gradient in zip(bound[of], values, strict=True):
@@ -341,7 +333,9 @@ class _Lowering:
             self.gradients[tensor] = self.build.call("add", self.gradients[tensor], gradient)
             return
         self.gradients[tensor] = gradient
-        if not self.is_linear(tensor):
+        if self.is_linear(tensor):
+            self.build.soft[gradient.name] = self.build.unique(f"{wanted}_linear")
+        else:
             self.build.claim(gradient, wanted)
 
     def regularize(self) -> None:
@@ -352,38 +346,35 @@ class _Lowering:
             ident = self.names.weights[layer, name]
             self.enter("backward", Block(f"penalty of {layer.name}/{name}: {describe(weight.regularizer)}"))
             rule = type(weight.regularizer).backward  # type: ignore[attr-defined]  # every regularizer has one
-            gradient, _ = run(self.build, rule, {"self": weight.regularizer, "w": array}, self.local(ident, rule))
-            self.contribute_weight((layer, name), gradient)
+            outcome = run(self.build, rule, {"self": weight.regularizer, "w": array}, self.local(ident, rule))
+            self.contribute_weight((layer, name), outcome.result)
 
-    def pin(self, array: Array, place: str) -> None:
-        """Have `array` end up at `place`; a value that is somewhere already is copied there."""
-        shared = array.name in self.pinned or "#" not in array.name or not array.type.contiguous
-        if shared or self.is_view(array):
-            array = self.build.copy(array)
+    def pin(self, array: Array, place: str) -> str:
+        """Have `array` end up at `place`, copied there if it is somewhere already; returns the variable there."""
+        build = self.build
+        if array.name in self.pinned or "#" not in array.name or array.name in build.views or array.name in build.read:
+            array = build.copy(array)
         self.pinned[array.name] = place
+        return array.name
 
-    def is_view(self, array: Array) -> bool:
-        return any(
-            statement.target == array.name and isinstance(statement.value, ast.Call)
-            and ast.unparse(statement.value.func) in ("reshape", "transpose", "index", "broadcast")
-            for statement in reversed(self.build.statements)
-        )  # fmt: skip
+    def is_read(self, array: Array) -> bool:
+        """Whether a statement so far reads `array`, so that it may have to be where it is."""
+        return any(array.name in reads(statement.value) for statement in reversed(self.build.statements))
 
     # --------------------------------------------------------------------------------------- around the training step
 
     def input_gradients(self) -> None:
         """The gradients of float inputs, for `check`; what only they need moves into a section of its own."""
         wanted = []
-        self.enter("input_gradients", Block("gradients of the inputs"))
+        self.enter("input_gradients", Block(""))
         for item in self.graph.inputs:
             if item.tensor.dtype != "float":
                 continue
             name = self.names.tensors[item.tensor]
             if item.tensor in self.gradients:
-                gradient = self.gradients[item.tensor]
-                self.places[f"gradient:{item.name}"] = gradient.name
-                wanted.append(gradient.name)
-                self.build.claim(gradient, f"d{name}")
+                place = f"b.d{name}"
+                wanted.append(self.pin(self.gradients[item.tensor], place))
+                self.places[f"gradient:{item.name}"] = place
         self.kept["input_gradients"] = wanted
 
     def track(self) -> None:
@@ -397,15 +388,15 @@ class _Lowering:
             bindings: dict[str, Any] = {"self": layer.component}
             for name in parameter_names(rule):
                 bindings[name] = application.names.get(name, self.weights.get((layer, name)))
-            result, _ = run(self.build, rule, bindings, self.local(self.names.tensors[application.node.outputs[0]], rule))
-            for name, value in zip(returned_names(rule)[0], result if isinstance(result, tuple) else (result,), strict=True):
+            ident = self.names.tensors[application.node.outputs[0]]
+            outcome = run(self.build, rule, bindings, self.local(ident, rule))
+            for name, value in outcome.by_name().items():
                 self.pinned[value.name] = f"p.{self.names.weights[layer, name]}"
                 self.weights[layer, name] = value
 
 
-def column_guard(weight: Array) -> str:
-    """The condition under which there are sample weights."""
-    return f"{weight.name} is not None"
+_LAST = ast.Tuple([ast.Constant(...), ast.Constant(None)], ast.Load())
+"""The index of an array to which an axis of 1 is added at the end."""
 
 
 def _divided(weight: float, count: object) -> Number | float:
@@ -442,27 +433,35 @@ def training_step(graph: Graph, names: Identifiers, reserved: set[str]) -> Lower
     return lowering.finish(_parameters(lowering))
 
 
-def inference(graph: Graph, names: Identifiers, reserved: set[str], fused: bool) -> Lowered:
-    """The program of a prediction: up to the heads, then the activations that are fused with their losses."""
+def inference(graph: Graph, names: Identifiers, reserved: set[str]) -> Lowered:
+    """The program of a prediction up to the heads: what the losses are computed from."""
     lowering = _Lowering(graph, names, reserved)
-    heads = [output.loss_input if fused and output.loss_input else output.tensor for output in graph.outputs]
-    first = _needed(graph, list(heads))
-    lowering.forward("infer", first)
-    lowering.results["infer"] = tuple(ast.Name(lowering.values[head].name, ast.Load()) for head in heads)
-    for output, head in zip(graph.outputs, heads, strict=True):
-        lowering.places[f"head:{output.name}"] = lowering.values[head].name
-        lowering.kept.setdefault("infer", []).append(lowering.values[head].name)
-    done = set(first)
-    for output, head in zip(graph.outputs, heads, strict=True):
-        if head is not output.tensor:
-            (maker,) = [node for node in graph.nodes if output.tensor in node.outputs]
-            if maker not in done:
-                lowering.forward("activate", (maker,))
-        lowering.places[f"prediction:{output.name}"] = lowering.values[output.tensor].name
-        lowering.kept.setdefault("activate", []).append(lowering.values[output.tensor].name)
-    lowering.results["activate"] = tuple(
-        ast.Name(lowering.values[output.tensor].name, ast.Load()) for output in graph.outputs
-    )
+    heads = [output.loss_input or output.tensor for output in graph.outputs]
+    lowering.forward("infer", _needed(graph, list(heads)))
+    values = [lowering.values[head].name for head in heads]
+    lowering.results["infer"] = tuple(ast.Name(value, ast.Load()) for value in values)
+    return lowering.finish(_parameters(lowering))
+
+
+def activation(graph: Graph, names: Identifiers, reserved: set[str]) -> Lowered:
+    """The program that makes heads predictions, each in place; `rows:answer` tells which are taken as matrices."""
+    lowering = _Lowering(graph, names, reserved)
+    build = lowering.build
+    for output in graph.outputs:
+        if output.loss_input in (None, output.tensor):
+            continue
+        (maker,) = [node for node in graph.nodes if output.tensor in node.outputs]
+        assert isinstance(maker.layer.component, Activation) and output.loss_input is not None
+        shape, ident = output.tensor.shape, names.outputs[output]
+        lowering.enter("activate", Block(f"{ident}: {describe(maker.layer.component)}"))
+        if maker.layer.component.last_axis and len(shape) > 2:
+            shape = (product(shape[:-1]), shape[-1])
+            lowering.places[f"rows:{output.name}"] = ident = f"{ident}_rows"
+        head = build.parameter(ident, ArrayType(shape))
+        rule = type(maker.layer.component).forward  # type: ignore[attr-defined]  # every activation has one
+        bindings = {"self": maker.layer.component, parameter_names(rule)[0]: head}
+        result: Array = run(build, rule, bindings, lowering.local(names.outputs[output], rule)).result
+        lowering.pin(result, ident)
     return lowering.finish(_parameters(lowering))
 
 
@@ -474,7 +473,7 @@ def update(optimizer: Optimizer, size: int, reserved: set[str]) -> Lowered:
     bindings: dict[str, Any] = {
         "self": optimizer,
         "w": build.parameter("w", flat),
-        "g": build.parameter("g", flat),
+        "g": build.parameter("dw", flat),
         "learning_rate": Number(ast.Name("learning_rate", ast.Load())),
         "step": Number(ast.Name("step", ast.Load())),
     }
@@ -482,13 +481,11 @@ def update(optimizer: Optimizer, size: int, reserved: set[str]) -> Lowered:
         if name not in bindings:
             bindings[name] = build.parameter(name, flat) if name in optimizer.slots() else None
     arrays = {name for name, value in bindings.items() if isinstance(value, Array)}
-    result, _ = run(build, rule, bindings, lambda name: None if name in arrays else name)
-    pinned = {}
-    results = result if isinstance(result, tuple) else (result,)
-    for name, value in zip(returned_names(rule)[0], results, strict=True):
-        if value is not None and value.name != name:
-            pinned[value.name] = name
-    program = Program(tuple(build.statements), build.types, build.names, frozenset(arrays), pinned)
+    outcome = run(build, rule, bindings, lambda name: None if name in arrays else name)
+    results = {name: value for name, value in outcome.by_name().items() if value is not None}
+    pinned = {value.name: name for name, value in results.items() if value.name != name}
+    outside = {value.name for value in bindings.values() if isinstance(value, Array)}
+    program = Program(tuple(build.statements), build.types, build.names, frozenset(outside), pinned)
     return Lowered(program, build.kernels, {}, {})
 
 
@@ -506,5 +503,3 @@ def _needed(graph: Graph, tensors: list[Tensor | None]) -> tuple[Node, ...]:
 def _parameters(lowering: _Lowering) -> set[str]:
     return {name for name in lowering.build.types if "#" not in name and lowering.build.types[name] is not NUMBER}
 
-
-__all__ = ["BATCH", "Component", "Identifiers", "Lowered", "Shape", "field", "inference", "training_step", "update"]

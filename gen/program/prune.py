@@ -17,8 +17,9 @@ def prune(program: Program, results: Iterable[ast.expr]) -> Program:
     """
     outside = {name for section, names in program.kept.items() if section != "input_gradients" for name in names}
     outside |= {name for value in results for name in reads(value)}
-    step = _live(program.statements, outside | set(program.pinned))
-    everything = step | _live(program.statements, set(program.kept.get("input_gradients", ())))
+    checked = set(program.kept.get("input_gradients", ()))
+    step = _live(program.statements, outside | (set(program.pinned) - checked))
+    everything = step | _live(program.statements, checked)
     ordered: list[Statement] = []
     moved: list[Statement] = []
     tail: list[Statement] = []

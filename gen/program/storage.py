@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from gen.program import fence
 from gen.program.ir import NUMBER, ArrayType, Program, Statement, callee, reads
@@ -57,14 +58,25 @@ def is_view(statement: Statement) -> bool:
     return callee(statement.value) in VIEWS
 
 
-def plan(program: Program, results: Iterable[tuple[str, Iterable[str]]], reuse: bool = True) -> Plan:
-    """Assign memory.  `results` are variables read at the end of a section; with `reuse` off nothing is shared."""
-    return _Planner(program, results, reuse).run()
+def plan(
+    program: Program,
+    results: Iterable[tuple[str, Iterable[str]]] = (),
+    reuse: bool = True,
+    taken: Iterable[str] = (),
+) -> Plan:
+    """Assign memory.
+
+    `results` are variables read at the end of a section; with `reuse` off nothing is shared; `taken` are names that
+    buffers may not have.
+    """
+    return _Planner(program, results, reuse, taken).run()
 
 
 class _Planner:
-    def __init__(self, program: Program, results: Iterable[tuple[str, Iterable[str]]], reuse: bool) -> None:
-        self.program, self.reuse = program, reuse
+    def __init__(
+        self, program: Program, results: Iterable[tuple[str, Iterable[str]]], reuse: bool, taken: Iterable[str]
+    ) -> None:
+        self.program, self.reuse, self.taken = program, reuse, taken
         self.statements = program.statements
         self.uses: dict[str, int] = {}
         """The index of the last statement that reads a variable."""
@@ -92,8 +104,7 @@ class _Planner:
             self.place(i, statement)
             for segment in self.expiring.pop(i, []):
                 self.expire(i, segment)
-        names = _Names(self.program, self.segments, self.buffers)
-        display = names.run()
+        display = _Names(self.program, self.segments, self.taken).run()
         stored = self.crossing_numbers()
         return Plan(self.segments, display, self.in_place, tuple(self.buffers), self.bases, stored)
 
@@ -243,11 +254,11 @@ def _can_overwrite(statement: Statement, operand: str) -> bool:
 class _Names:
     """Names for segments: what the rules and the `.nn` file call their variables; `scratch` for the rest."""
 
-    def __init__(self, program: Program, segments: dict[str, Segment], buffers: list[Buffer]) -> None:
+    def __init__(self, program: Program, segments: dict[str, Segment], taken: Iterable[str]) -> None:
         self.program = program
         self.segments = list(dict.fromkeys(segments.values()))
         self.home = {s.target: s.section for s in program.statements}
-        self.taken = set(program.names.values()) | set(program.soft.values())
+        self.taken = {*taken, *program.names.values(), *program.soft.values(), *program.fallback.values()}
 
     def run(self) -> dict[str, str]:
         display: dict[str, str] = {}
@@ -261,25 +272,25 @@ class _Names:
         return display
 
     def name_segment(self, segment: Segment, display: dict[str, str]) -> None:
-        given = self.program.names
         if segment.place:
             for name in segment.variables:
                 display[name] = segment.place
             return
-        follows: dict[str, str] = {}
-        upcoming: tuple[str, str] | None = None
-        for name in reversed(segment.variables):
-            if name in given:
-                upcoming = (given[name], self.home[name])
-            elif upcoming is not None and upcoming[1] == self.home[name]:
-                follows[name] = upcoming[0]
-        last = ""
-        for name in segment.variables:
-            last = given.get(name) or follows.get(name) or last or self.program.soft.get(name, "")
-            if not last:
-                last = self.scratch(segment)
-            display[name] = last
+        before = ""
+        for _, members in groupby(segment.variables, key=lambda name: self.home[name]):
+            run = list(members)
+            before = self.name_run(run, before) or self.scratch(segment)
+            display.update(dict.fromkeys(run, before))
         segment.attribute = display[segment.variables[0]]
+
+    def name_run(self, run: list[str], before: str) -> str:
+        """One name for what is computed in one place in one section: that of the last variable which has one."""
+        program = self.program
+        for names in (program.names, program.soft):
+            found = [names[name] for name in run if name in names]
+            if found:
+                return found[-1]
+        return before or next((program.fallback[name] for name in run if name in program.fallback), "")
 
     def scratch(self, segment: Segment) -> str:
         """The scratch name of a buffer: the same each time the buffer is used as scratch."""

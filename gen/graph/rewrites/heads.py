@@ -12,9 +12,12 @@ from gen.components.base import Activation, describe
 from gen.graph.graph import Graph, Node, Output
 
 
-def fuse_heads(graph: Graph) -> Graph:
-    """The graph whose outputs have a `loss_input`: their logits where the loss knows better, else their tensor."""
-    makers = {output: node for node in graph.nodes for output in node.outputs}
+def fuse_heads(graph: Graph, fuse: bool = True) -> Graph:
+    """The graph whose outputs have a `loss_input`: their logits where the loss knows better, else their tensor.
+
+    With `fuse` off it is always the tensor.
+    """
+    makers = {output: node for node in graph.nodes if fuse for output in node.outputs}
     return replace(graph, outputs=tuple(_fuse(output, makers.get(output.tensor)) for output in graph.outputs))
 
 

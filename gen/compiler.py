@@ -1,0 +1,119 @@
+"""The compiler: the stages of a build in order.
+
+    text ──parse──▶ syntax ──elaborate──▶ graph ──rewrite──▶ graph ──lower──▶ programs ──passes──▶ programs ──render──▶ text
+
+Everything that can be wrong with a `.nn` file is found by `check`; what fails after it is a bug in gen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from gen.diagnostics import Diagnostics, Source
+from gen.emit.assemble import Assembler, Planned, name_everything, reserved_names
+from gen.emit.view import View
+from gen.graph.graph import Graph
+from gen.graph.rewrites.activations import split_activations
+from gen.graph.rewrites.heads import fuse_heads
+from gen.language import syntax
+from gen.program import lower, storage
+from gen.program.guards import protect_guarded
+from gen.program.ir import Program, reads
+from gen.program.lower import Lowered
+from gen.program.prune import prune
+from gen.program.verify import verify_plan, verify_program
+
+PASSES = ("heads", "prune", "reuse")
+"""What can be switched off without changing a result: fusing losses with heads, leaving out what is not needed,
+computing in place and reusing buffers."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to build: for inference only, with which passes, and whether to check what each pass leaves behind."""
+
+    inference: bool = False
+    passes: frozenset[str] = frozenset(PASSES)
+    verify: bool = False
+
+
+def check(source: Source) -> Diagnostics:
+    """All that is wrong with a `.nn` file."""
+    diagnostics = Diagnostics()
+    understand(source, diagnostics)
+    return diagnostics
+
+
+def understand(source: Source, diagnostics: Diagnostics) -> Graph | None:
+    """Text → syntax → graph; None if there are errors, which are then in `diagnostics`."""
+    file = parse(source, diagnostics)
+    graph = elaborate(file, source, diagnostics)
+    return None if diagnostics.failed else graph
+
+
+def parse(source: Source, diagnostics: Diagnostics) -> syntax.File:
+    """Text → syntax."""
+    from gen.language.parser import parse
+
+    return parse(source, diagnostics)
+
+
+def elaborate(file: syntax.File, source: Source, diagnostics: Diagnostics) -> Graph | None:
+    """Syntax → graph, checked."""
+    from gen.language.elaborate import elaborate
+
+    return elaborate(file, source, diagnostics)
+
+
+def generate(graph: Graph, source: str, options: Options = Options()) -> str:
+    """Graph → the text of the generated file; `source` is the name of the `.nn` file."""
+    from gen.emit.render import render
+
+    return render(view(graph, source, options))
+
+
+def rewrite(graph: Graph, options: Options = Options()) -> Graph:
+    """Graph → graph: activations as nodes, losses fused with their heads."""
+    if options.inference:
+        graph = replace(graph, training=None, outputs=tuple(replace(item, loss=None) for item in graph.outputs))
+    graph = split_activations(graph)
+    return fuse_heads(graph, "heads" in options.passes)
+
+
+def view(graph: Graph, source: str, options: Options = Options()) -> View:
+    """Graph → view: lowered, planned, and as finished lines."""
+    rewritten = rewrite(graph, options)
+    names = name_everything(rewritten)
+    reserved = reserved_names(rewritten)
+    infer = _planned(lower.inference(rewritten, names, reserved), options)
+    activate = step = update = None
+    if any(output.loss_input not in (None, output.tensor) for output in rewritten.outputs):
+        taken = {segment.attribute for buffer in infer.plan.buffers for segment in buffer.segments}
+        activate = _planned(lower.activation(rewritten, names, reserved | taken), options, taken)
+    if rewritten.training is not None:
+        step = _planned(lower.training_step(rewritten, names, reserved), options)
+        size = sum(weight.size for layer in rewritten.layers for weight in layer.trainable_weights())
+        update = _planned(lower.update(rewritten.training.optimizer, size, reserved), options)
+    return Assembler(rewritten, names, source, graph, infer, activate, step, update).view()
+
+
+def _planned(lowered: Lowered, options: Options, taken: Iterable[str] = ()) -> Planned:
+    """Program → program, with its memory planned."""
+    results = [value for values in lowered.results.values() for value in values]
+    program = lowered.program
+    _verify(program, options)
+    if "prune" in options.passes:
+        program = prune(program, results)
+    program = protect_guarded(program)
+    _verify(program, options)
+    ends = [(section, [name for value in values for name in reads(value)]) for section, values in lowered.results.items()]
+    plan = storage.plan(program, ends, "reuse" in options.passes, taken)
+    if options.verify:
+        verify_plan(program, plan, ends)
+    return Planned(replace(lowered, program=program), plan)
+
+
+def _verify(program: Program, options: Options) -> None:
+    if options.verify:
+        verify_program(program)

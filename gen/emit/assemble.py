@@ -1,0 +1,545 @@
+"""Graph and programs → view: everything that the templates ask for, as finished text."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from gen.components.base import Activation, Layer, describe
+from gen.components.initializers import Zeros
+from gen.dims import BATCH, Dim, Shape, Size, least, show
+from gen.emit import code
+from gen.emit.copied import Copies, call_text, options
+from gen.emit.literals import comment
+from gen.emit.names import RESERVED, Names, identifier
+from gen.emit.view import DimView, FormulaView, InputView, MetricView, OutputView, SlotView, View, WeightView
+from gen.graph.graph import Graph, Input, NamedLayer, Output, Tensor
+from gen.graph.rewrites.activations import activation_of
+from gen.program.ir import Program, size_text
+from gen.program.lower import Identifiers, Lowered
+from gen.program.storage import Plan
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A program with its memory, ready to be written."""
+
+    lowered: Lowered
+    plan: Plan
+
+    @property
+    def program(self) -> Program:
+        return self.lowered.program
+
+
+def name_everything(graph: Graph) -> Identifiers:
+    """Identifiers for all tensors, outputs and weights of a graph whose activations are nodes of their own."""
+    names = Names(_copied_names(graph))
+    outputs: dict[Output, str] = {}
+    tensors: dict[Tensor, str] = {}
+    for output in graph.outputs:  # first, for what is derived from them: answer_true, answer_weight
+        ident = names.make(output.name)
+        for ending in ("true", "weight", "loss", "rows"):
+            names.make(f"{ident}_{ending}")
+        outputs[output] = ident
+        if output.tensor.name == output.name and output.tensor not in tensors:
+            tensors[output.tensor] = ident
+    split = set()
+    for item in graph.inputs:
+        tensors.setdefault(item.tensor, names.make(item.name))
+    for node in graph.nodes:
+        for tensor in node.outputs:
+            if tensor not in tensors:
+                tensors[tensor] = names.make(tensor.name)
+    for node in graph.nodes:
+        if isinstance(node.layer.component, Activation) and node.inputs[0].name == f"{node.outputs[0].name}_linear":
+            split.add(node.inputs[0])
+            tensors[node.inputs[0]] = tensors[node.outputs[0]]
+    weights = Names()
+    return Identifiers(
+        tensors,
+        outputs,
+        {(layer, name): weights.make(f"{layer.name}/{name}") for layer in graph.layers for name in layer.weights},
+        frozenset(split),
+    )
+
+
+def reserved_names(graph: Graph) -> set[str]:
+    """What the variables of a program may not be called."""
+    return {*RESERVED, *_copied_names(graph)}
+
+
+def _copied_names(graph: Graph) -> set[str]:
+    """The names of all functions that might be copied beside the model."""
+    from gen.components.base import registry, snake_case
+    from gen.components.kernels import kernels
+
+    rules = {snake_case(cls.__name__) for kind in ("metric", "initializer") for cls in registry[kind].values()}
+    return {*kernels, *rules, *(f"{name}_result" for name in rules)}
+
+
+class Assembler:
+    """Makes the view of one model."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        names: Identifiers,
+        source: str,
+        layers: Graph,
+        infer: Planned,
+        activate: Planned | None = None,
+        step: Planned | None = None,
+        update: Planned | None = None,
+    ) -> None:
+        self.graph, self.names, self.source, self.written = graph, names, source, layers
+        self.infer, self.activate, self.step, self.update = infer, activate, step, update
+        self.copies = Copies()
+        self.dims = self.find_dims()
+        order = [(layer, name) for layer in graph.layers for name in layer.weights]
+        self.weights = sorted(order, key=lambda item: not _trained(*item))
+        self.trainable_size = _total(self.weights, trained=True)
+
+    def view(self) -> View:
+        graph, training = self.graph, self.graph.training if self.step is not None else None
+        title, doc = _documentation(graph, self.source)
+        metrics = self.metrics() if training else ()
+        initialize = self.initialize()
+        for planned in (self.infer, self.activate, self.step, self.update):
+            for kernel in planned.lowered.kernels.values() if planned else ():
+                self.copies.function(kernel)
+        functions = self.functions()
+        given = training.fit if training else {}
+        optimizer = training.optimizer if training else None
+        slots = optimizer.slots() if optimizer else {}
+        return View(
+            title=title,
+            doc=doc,
+            source=self.source,
+            interface=self.interface(),
+            layers=self.layer_table(),
+            training=training is not None,
+            random=bool(self.step and self.step.lowered.random),
+            tracks=bool(self.step and "track" in self.step.program.sections()),
+            fused=self.activate is not None,
+            evaluates_by_forward=not any(_differs_in_training(layer) for layer in graph.layers),
+            inputs=tuple(self.input(i, item) for i, item in enumerate(graph.inputs)),
+            outputs=tuple(self.output(i, item) for i, item in enumerate(graph.outputs)),
+            weights=tuple(self.weight(*item) for item in self.weights),
+            size=_total(self.weights),
+            trainable_size=self.trainable_size,
+            dims=tuple(self.dim(symbol, ident) for symbol, ident in self.dims.items()),
+            formulas=self.formulas(),
+            sizes=self.sizes(),
+            helpers=self.copies.texts(),
+            functions=functions,
+            initialize=initialize,
+            buffers=self.buffers(),
+            inference_buffers=self.inference_buffers(),
+            slots=tuple(SlotView(name, i + 1, value) for i, (name, value) in enumerate(slots.items())),
+            scratch=self.scratch(),
+            metrics=metrics,
+            learning_rate=float(getattr(optimizer, "learning_rate", 0.001)),
+            epochs=int(given.get("epochs", 1)),
+            batch_size=int(given.get("batch_size", 32)),
+            validation_split=float(given.get("validation_split", 0.0)),
+            shuffle=bool(given.get("shuffle", True)),
+        )
+
+    # ------------------------------------------------------------------------------------------------------- sizes
+
+    def find_dims(self) -> dict[str, str]:
+        """The identifiers of the sizes that are known only from the data, by symbol; the batch is not among them."""
+        used = Names(
+            {*self.names.tensors.values(), *self.names.outputs.values()}
+            - {identifier(item.name) for item in self.graph.inputs}
+        )
+        found: dict[str, str] = {}
+        for item in self.graph.inputs:
+            for size in item.tensor.shape[1:]:
+                for symbol in sorted(size.symbols()) if isinstance(size, Dim) else ():
+                    if symbol not in found:
+                        found[symbol] = used.make(symbol)
+        return found
+
+    def in_scope(self, size: Size) -> str:
+        """A size as an expression of the names of sizes."""
+        return self.rename(str(size), "")
+
+    def rename(self, text: str, owner: str = "b.") -> str:
+        """`text` with the symbols of sizes, written `b.symbol`, under their identifiers."""
+        for symbol, ident in self.dims.items():
+            if symbol != ident:
+                text = re.sub(rf"(?<![\w.]){re.escape(owner + symbol)}\b", owner + ident, text)
+        return text
+
+    def sizes(self) -> str:
+        places = [f"{self.names.tensors[self.graph.inputs[0].tensor]}.shape[0]"]
+        for symbol in self.dims:
+            places.append(next(place for place in self.axes() if place[0] == symbol)[1])
+        return ", ".join(places)
+
+    def axes(self) -> Iterable[tuple[str, str]]:
+        for item in self.graph.inputs:
+            for axis, size in enumerate(item.tensor.shape):
+                if isinstance(size, Dim) and size != BATCH and len(size.symbols()) == 1:
+                    yield str(size), f"{self.names.tensors[item.tensor]}.shape[{axis}]"
+
+    def dim(self, symbol: str, ident: str) -> DimView:
+        lowest, reason = 1, ""
+        for node in self.graph.nodes:
+            for size in node.outputs[0].shape[1:]:
+                needed = least(size) if isinstance(size, Dim) and size.symbols() == {symbol} else None
+                if needed is not None and needed > lowest:
+                    lowest, reason = needed, f"for {comment(node.call.text)}"
+        return DimView(symbol, ident, lowest, reason, max(lowest, 5))
+
+    def formulas(self) -> tuple[FormulaView, ...]:
+        found = {}
+        for output in self.graph.outputs:
+            for size in output.tensor.shape[1:]:
+                if isinstance(size, Dim) and str(size) not in self.dims:
+                    found[str(size)] = FormulaView(str(size), self.in_scope(size))
+        return tuple(found.values())
+
+    # ------------------------------------------------------------------------------------- inputs, outputs, weights
+
+    def shape(self, shape: Shape) -> tuple[int | str, ...]:
+        return tuple(size if isinstance(size, int) else str(size) for size in shape[1:])
+
+    def example_size(self, shape: Shape) -> str:
+        sizes = ["rows", *(self.in_scope(size) for size in shape[1:])]
+        return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+
+    def input(self, index: int, item: Input) -> InputView:
+        tensor = item.tensor
+        size = self.example_size(tensor.shape)
+        limit = vocabulary(self.graph, tensor)
+        example = {
+            "float": f"rng.normal(size={size})",
+            "bool": f"rng.random({size}) < 0.5",
+        }.get(tensor.dtype, f"rng.integers(0, {limit or 10}, {size})")
+        dtype = "float32" if tensor.dtype == "float" else tensor.dtype
+        return InputView(
+            item.name, self.names.tensors[tensor], dtype, self.shape(tensor.shape), index, example, limit
+        )
+
+    def output(self, index: int, item: Output) -> OutputView:
+        tensor = item.tensor
+        shape = self.shape(tensor.shape)
+        view = OutputView(
+            name=item.name,
+            ident=self.names.outputs[item],
+            dtype="float32" if tensor.dtype == "float" else tensor.dtype,
+            shape=shape,
+            index=index,
+            trained=item.loss is not None and self.step is not None,
+        )
+        if item.loss is None or self.step is None:
+            return view
+        if not item.loss.sparse:
+            example = f"rng.uniform(0.1, 0.9, {self.example_size(tensor.shape)})"
+            return replace(view, target_shape=shape, example=example)
+        classes = tensor.shape[-1]
+        assert isinstance(classes, int)
+        example = f"rng.integers(0, {classes}, {self.example_size(tensor.shape[:-1])})"
+        return replace(view, target_shape=shape[:-1], target_dtype="int64", classes=classes, example=example)
+
+    def weight(self, layer: NamedLayer, name: str) -> WeightView:
+        sizes = ", ".join(map(str, layer.weights[name].shape))
+        return WeightView(f"{layer.name}/{name}", self.names.weights[layer, name], sizes, _trained(layer, name))
+
+    def initialize(self) -> tuple[str, ...]:
+        lines = []
+        for layer, name in self.weights:
+            weight = layer.weights[name]
+            if not isinstance(weight.initializer, Zeros):
+                function = self.copies.rule(weight.initializer, "draw")
+                arguments = ["rng", code.shape_text(weight.shape)]
+                drawn = call_text(function, arguments, options(weight.initializer, "draw"))
+                lines.append(f"p.{self.names.weights[layer, name]}[...] = {drawn}")
+        return tuple(lines)
+
+    def metrics(self) -> tuple[MetricView, ...]:
+        assert self.step is not None
+        names = Names(self.copies.names())
+        found = []
+        for output in self.graph.outputs:
+            ident = self.names.outputs[output]
+            for name, metric in output.metrics:
+                measure = self.copies.rule(metric, "measure")
+                result = self.copies.rule(metric, "result", "_result")
+                where = self.step.lowered.places[f"prediction:{output.name}"]
+                predicted = code.place_text(self.step.program, self.step.plan, where)
+                arguments = [f"{ident}_true", predicted]
+                if len(output.tensor.shape) > 2:
+                    rows = f".reshape(-1, {size_text(output.tensor.shape[-1])})"
+                    sparse = output.loss is not None and output.loss.sparse
+                    arguments = [arguments[0] + (".reshape(-1)" if sparse else rows), arguments[1] + rows]
+                log = f"{output.name}_{name}" if len(self.graph.outputs) > 1 else name
+                sums = names.make(log)
+                found.append(
+                    MetricView(
+                        log,
+                        sums,
+                        self.rename(call_text(measure, arguments, options(metric, "measure"))),
+                        call_text(result, [f"*{sums}"], options(metric, "result")),
+                    )
+                )
+        return tuple(found)
+
+    # -------------------------------------------------------------------------------------------------- functions
+
+    def functions(self) -> tuple[str, ...]:
+        texts = []
+        if self.step is not None and self.update is not None:
+            texts += [self.forward(), self.loss(), self.backward()]
+            if "track" in self.step.program.sections():
+                texts.append(self.track())
+            texts.append(self.update_function())
+        texts.append(self.infer_function())
+        if self.activate is not None:
+            texts.append(self.activate_function())
+        return tuple(self.rename(text) for text in texts)
+
+    def parameters(self, *kinds: str) -> list[str]:
+        trained = [self.names.outputs[output] for output in self.graph.outputs if output.loss is not None]
+        found = {
+            "inputs": [f"{self.names.tensors[item.tensor]}: Array" for item in self.graph.inputs],
+            "trues": [f"{ident}_true: Array" for ident in trained],
+            "weights": [f"{ident}_weight: Array | None" for ident in trained],
+        }
+        return [parameter for kind in kinds for parameter in found[kind]]
+
+    def lines(self, section: str) -> list[str]:
+        assert self.step is not None
+        return code.section_lines(self.step.program, self.step.plan, section)
+
+    def forward(self) -> str:
+        assert self.step is not None
+        rng = ["rng: np.random.Generator"] if self.step.lowered.random else []
+        signature = ["p: Params", "b: Buffers", *rng, *self.parameters("inputs")]
+        return function("forward", signature, "None", "Compute every layer in training mode.", self.lines("forward"))
+
+    def loss(self) -> str:
+        assert self.step is not None
+        signature = ["p: Params", "b: Buffers", *self.parameters("trues", "weights")]
+        results = self.step.lowered.results["loss"]
+        texts = code.result_text(self.step.program, self.step.plan, "loss", results)
+        body = [*self.lines("loss"), f"return {', '.join(texts)}"]
+        document = "The total loss, and that of each output, after `forward`."
+        return function("loss", signature, "tuple[float, ...]", document, body)
+
+    def backward(self) -> str:
+        assert self.step is not None
+        signature = [
+            "p: Params", "g: Params", "b: Buffers", *self.parameters("inputs", "trues", "weights"),
+            "*", "wanted: bool = False",
+        ]  # fmt: skip
+        body, extra = self.lines("backward"), self.lines("input_gradients")
+        document = "The gradient of every weight into `g`, after `loss`"
+        if any(item.tensor.dtype == "float" for item in self.graph.inputs):
+            document += "; if `wanted`, those of the inputs into `b`"
+        if extra:
+            body += ["", "if wanted:", *(f"    {line}" if line else "" for line in extra)]
+        return function("backward", signature, "None", f"{document}.", body)
+
+    def track(self) -> str:
+        document = "Move the running statistics on, after `forward`."
+        return function("track", ["p: Params", "b: Buffers"], "None", document, self.lines("track"))
+
+    def update_function(self) -> str:
+        assert self.update is not None and self.graph.training is not None
+        optimizer = self.graph.training.optimizer
+        slots = list(optimizer.slots())
+        left = ", ".join(["w", "dw", *slots])
+        right = ", ".join(["p.trainable", "g.trainable", *(f"s.{slot}" for slot in slots)])
+        body = [f"{left} = {right}", *self.clipping()]
+        body += code.section_lines(self.update.program, self.update.plan, "update", "s")
+        signature = ["p: Params", "g: Params", "s: Slots", "learning_rate: float", "step: int"]
+        document = f"One step of {describe(optimizer)}, over all weights at once."
+        return function("update", signature, "None", document, body)
+
+    def clipping(self) -> list[str]:
+        from gen.components import kernels
+
+        assert self.graph.training is not None
+        optimizer = self.graph.training.optimizer
+        clipnorm, clipvalue, global_clipnorm = (
+            getattr(optimizer, name, None) for name in ("clipnorm", "clipvalue", "global_clipnorm")
+        )
+        if clipvalue is not None:
+            return [f"{self.copies.function(kernels.clip_by_value)}(dw, {clipvalue})"]
+        if global_clipnorm is not None:
+            return [f"{self.copies.function(kernels.clip_by_global_norm)}(dw, {global_clipnorm})"]
+        if clipnorm is not None:
+            trained = [f"g.{self.names.weights[item]}" for item in self.weights if _trained(*item)]
+            return [f"{self.copies.function(kernels.clip_by_norm)}([{', '.join(trained)}], {clipnorm})"]
+        return []
+
+    def infer_function(self) -> str:
+        program, plan = self.infer.program, self.infer.plan
+        signature = ["p: Params", "b: InferenceBuffers", *self.parameters("inputs")]
+        results = code.result_text(program, plan, "infer", self.infer.lowered.results["infer"])
+        returned = f"return {', '.join(results)}" if len(results) > 1 else f"return ({results[0]},)"
+        document = "The outputs in inference mode"
+        if self.activate is not None:
+            heads = [self.names.outputs[output] for output in self.graph.outputs if _is_fused(output)]
+            document += f", {_listed(heads)} without {'its' if len(heads) == 1 else 'their'} activation"
+        body = [*code.section_lines(program, plan, "infer"), returned]
+        return function("infer", signature, "tuple[Array, ...]", f"{document}.", body)
+
+    def activate_function(self) -> str:
+        assert self.activate is not None
+        heads = [self.names.outputs[output] for output in self.graph.outputs]
+        body = []
+        for output in self.graph.outputs:
+            rows = self.activate.lowered.places.get(f"rows:{output.name}")
+            if rows is not None:
+                body.append(f"{rows} = {self.names.outputs[output]}.reshape(-1, {output.tensor.shape[-1]})")
+        body += code.section_lines(self.activate.program, self.activate.plan, "activate")
+        signature = ["b: InferenceBuffers", *(f"{head}: Array" for head in heads)]
+        return function("activate", signature, "None", "Make what `infer` gives predictions, in place.", body)
+
+    # ---------------------------------------------------------------------------------------------------- buffers
+
+    def head_lines(self, lines: Sequence[str], uses: Iterable[str]) -> list[str]:
+        """Attributes for the sizes that are read from the buffers, and their dtype."""
+        text = "\n".join(uses)
+        found = [f"self.{ident} = {ident}" for ident in ("batch", *self.dims.values()) if f"b.{ident}" in text]
+        found += ["self.dtype = dtype"] if "b.dtype" in text else []
+        return [*found, *lines]
+
+    def buffers(self) -> tuple[str, ...]:
+        if self.step is None:
+            return ()
+        program, plan = self.step.program, self.step.plan
+        lines = code.buffer_lines(plan)
+        taken = {line.split(" ")[0] for line in lines}
+        for item in self.graph.inputs:
+            if item.tensor.dtype == "float":
+                lines.append(f"self.d{self.names.tensors[item.tensor]} = np.zeros({self.allocated(item.tensor.shape)}, dtype)")
+        for output in self.graph.outputs:
+            place = self.step.lowered.places.get(f"logits:{output.name}")
+            name = f"self.{self.names.outputs[output]}"
+            if place is not None and name not in taken:
+                where = code.place_text(program, plan, place).replace("b.", "self.")
+                lines.append(f"{name} = {where}")
+        uses = [line for section in program.sections() for line in self.lines(section)]
+        uses += [metric.measure for metric in self.metrics()]
+        results = [ast.unparse(value) for values in self.step.lowered.results.values() for value in values]
+        return tuple(self.rename(line, "") for line in self.head_lines(lines, map(self.rename, [*uses, *results])))
+
+    def allocated(self, shape: Shape) -> str:
+        return code.shape_text(shape)
+
+    def inference_buffers(self) -> tuple[str, ...]:
+        lines = code.buffer_lines(self.infer.plan)
+        uses = code.section_lines(self.infer.program, self.infer.plan, "infer")
+        if self.activate is not None:
+            lines += code.buffer_lines(self.activate.plan)
+            uses = [*uses, *code.section_lines(self.activate.program, self.activate.plan, "activate")]
+        return tuple(self.rename(line, "") for line in self.head_lines(lines, map(self.rename, uses)))
+
+    def scratch(self) -> tuple[str, ...]:
+        if self.update is None:
+            return ()
+        return tuple(line.replace(", dtype)", ", state.dtype)") for line in code.buffer_lines(self.update.plan))
+
+    # ----------------------------------------------------------------------------------------------------- tables
+
+    def interface(self) -> str:
+        rows = [
+            [item.name, show(item.tensor.shape), _dtype(item.tensor.dtype), "input", "", ""] for item in self.graph.inputs
+        ]
+        for output in self.graph.outputs:
+            loss = output.loss_text if self.step is not None else ""
+            weight = f"weight {output.loss_weight:g}" if loss and output.loss_weight != 1 else ""
+            rows.append([output.name, show(output.tensor.shape), _dtype(output.tensor.dtype), "output", loss, weight])
+        return table(rows)
+
+    def layer_table(self) -> str:
+        rows = [["layer", "kind", "output shape", "parameters"]]
+        seen = set()
+        for node in self.written.nodes:
+            if node.layer not in seen:
+                seen.add(node.layer)
+                activation = activation_of(node)
+                kind = type(node.layer.component).__name__
+                kind += f", {describe(activation)}" if activation is not None and kind != "Activation" else ""
+                kind += f" {describe(activation)}" if activation is not None and kind == "Activation" else ""
+                count = sum(weight.size for weight in node.layer.weights.values())
+                frozen = "" if node.layer.trainable or not count else ", frozen"
+                rows.append([node.layer.name, kind + frozen, show(node.outputs[0].shape), f"{count:,}"])
+        rows.append(["", "", "", f"{_total(self.weights):,}"])
+        return table(rows, right=3)
+
+
+def table(rows: Sequence[Sequence[str]], right: int | None = None) -> str:
+    """Rows in columns; column `right` is set to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.rjust(width) if i == right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            if width
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def function(name: str, parameters: Sequence[str], result: str, document: str, body: Sequence[str]) -> str:
+    """A function's text, its body indented."""
+    lines = [f"def {name}({', '.join(parameters)}) -> {result}:", f'    """{document}"""']
+    if body and body[0].startswith("#"):
+        lines.append("")
+    return "\n".join([*lines, *(f"    {line}" if line else "" for line in body)])
+
+
+def vocabulary(graph: Graph, tensor: Tensor) -> int | None:
+    """The least table that ids of `tensor` are looked up in; None if they are not."""
+    sizes = [
+        node.layer.component.vocabulary()
+        for node in graph.nodes
+        if tensor in node.inputs and isinstance(node.layer.component, Layer)
+    ]
+    return min((size for size in sizes if size is not None), default=None)
+
+
+def _trained(layer: NamedLayer, name: str) -> bool:
+    return layer.trainable and layer.weights[name].trainable
+
+
+def _total(weights: Sequence[tuple[NamedLayer, str]], trained: bool = False) -> int:
+    return sum(
+        layer.weights[name].size
+        for layer, name in weights
+        if not trained or _trained(layer, name)
+    )
+
+
+def _differs_in_training(layer: NamedLayer) -> bool:
+    return hasattr(layer.component, "predict")
+
+
+def _is_fused(output: Output) -> bool:
+    return output.loss_input not in (None, output.tensor)
+
+
+def _dtype(dtype: str) -> str:
+    return "float32" if dtype == "float" else dtype
+
+
+def _listed(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _documentation(graph: Graph, source: str) -> tuple[str, str]:
+    """The first line of the file's documentation, and the rest."""
+    if not graph.docstring or not graph.docstring.strip():
+        return f"The network of {source}.", ""
+    title, _, rest = graph.docstring.strip().partition("\n")
+    return title.strip(), rest.strip("\n")

@@ -1,0 +1,149 @@
+"""Functions that are copied into the generated file: kernels as they are; rules of metrics and initializers as functions.
+
+A rule's fields become parameters: `self.threshold` is `threshold`, with the component's default.  What a copied function
+calls of its module or of its component is copied with it.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+import types
+from collections.abc import Iterator
+from functools import cache
+from types import FunctionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from gen.components.base import Component, parameters, snake_case
+from gen.components.kernels import kernels
+from gen.emit.literals import literal
+from gen.program.inline import definition
+
+
+class Copies:
+    """Collects the functions that a generated file needs, each once, what is called before what calls it."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+
+    def texts(self) -> tuple[str, ...]:
+        return tuple(self._texts.values())
+
+    def names(self) -> set[str]:
+        return set(self._texts)
+
+    def function(self, function: FunctionType) -> str:
+        """Copy a plain function; returns its name."""
+        name = function.__name__
+        if name not in self._texts:
+            self._callees(definition(function), function)
+            self._texts[name] = _source(function)
+        return name
+
+    def rule(self, item: Component, name: str, suffix: str = "") -> str:
+        """Copy the rule `name` of a component as a function; returns the function's name."""
+        cls = type(item)
+        called = f"{snake_case(cls.__name__)}{suffix}"
+        function = getattr(cls, name)
+        if called not in self._texts:
+            node = _as_function(cls, function, called)
+            self._callees(node, function)
+            self._texts[called] = ast.unparse(node)
+        return called
+
+    def _callees(self, node: ast.FunctionDef, function: FunctionType) -> None:
+        for child in (child for statement in node.body for child in ast.walk(statement)):
+            if isinstance(child, ast.Name) and child.id != node.name:
+                other = function.__globals__.get(child.id)
+                if isinstance(other, FunctionType) and other.__module__.startswith(("gen.", "components")):
+                    self.function(other)
+                elif child.id in kernels and other is not None:
+                    self.function(kernels[child.id].function)  # type: ignore[arg-type]  # a kernel is a function
+
+
+def options(item: Component, rule: str) -> dict[str, Any]:
+    """The fields that `rule` reads and that differ from their defaults: the keyword arguments of a call of its copy."""
+    used = _fields_read(getattr(type(item), rule))
+    found = {}
+    for parameter in parameters(type(item)):
+        value = getattr(item, parameter.name)
+        if parameter.name in used and (parameter.required or value != parameter.default):
+            found[parameter.name] = value
+    return found
+
+
+def call_text(name: str, arguments: Iterator[str] | list[str], keywords: dict[str, Any]) -> str:
+    """A call as text: `glorot_uniform(rng, (100, 32))`."""
+    return f"{name}({', '.join([*arguments, *(f'{key}={literal(value)}' for key, value in keywords.items())])})"
+
+
+@cache
+def _fields_read(function: FunctionType) -> frozenset[str]:
+    nodes = ast.walk(definition(function))
+    return frozenset(
+        node.attr
+        for node in nodes
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self"
+    )
+
+
+def _source(function: FunctionType) -> str:
+    """The text of a function without its decorators, comments and all."""
+    lines, first = inspect.getsourcelines(function)
+    return textwrap.dedent("".join(lines[definition(function).lineno - first :])).rstrip()
+
+
+def _bare(node: ast.FunctionDef) -> ast.FunctionDef:
+    """The function without its decorators."""
+    return ast.FunctionDef(
+        name=node.name, args=node.args, body=node.body, decorator_list=[], returns=node.returns, type_params=[],
+        lineno=0, col_offset=0,
+    )  # fmt: skip
+
+
+def _as_function(cls: type[Component], function: FunctionType, name: str) -> ast.FunctionDef:
+    """A method as a function: no `self`, its fields as parameters, and the component's documentation."""
+    node = ast.parse(ast.unparse(_bare(definition(function)))).body[0]
+    assert isinstance(node, ast.FunctionDef)
+    read = _fields_read(function)
+    node.name = name
+    node.args.args = [item for item in node.args.args if item.arg != "self"]
+    for parameter in parameters(cls):
+        if parameter.name in read:
+            annotation = ast.parse(annotation_text(parameter.annotation), mode="eval").body
+            node.args.kwonlyargs.append(ast.arg(parameter.name, annotation))
+            default = None if parameter.required else ast.parse(literal(parameter.default), mode="eval").body
+            node.args.kw_defaults.append(default)
+    if cls.__doc__ and not _documented(node):
+        node.body.insert(0, ast.Expr(ast.Constant(cls.__doc__.strip())))
+    node = ast.fix_missing_locations(_Fields().visit(node))
+    return node
+
+
+def _documented(node: ast.FunctionDef) -> bool:
+    first = node.body[0]
+    return isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+
+
+class _Fields(ast.NodeTransformer):
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        self.generic_visit(node)
+        if isinstance(node.value, ast.Name) and node.value.id == "self":
+            return ast.Name(node.attr, node.ctx)
+        return node
+
+
+def annotation_text(annotation: Any) -> str:
+    """A field's type as the generated file writes it: without bounds, options as what they are."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return annotation_text(get_args(annotation)[0])
+    if origin is Literal:
+        return " | ".join(dict.fromkeys(type(item).__name__ for item in get_args(annotation)))
+    if origin in (Union, types.UnionType):
+        return " | ".join(dict.fromkeys(annotation_text(item) for item in get_args(annotation)))
+    if origin is tuple:
+        members = ", ".join("..." if item is Ellipsis else annotation_text(item) for item in get_args(annotation))
+        return f"tuple[{members}]"
+    return "None" if annotation is type(None) else annotation.__name__

@@ -1,0 +1,134 @@
+"""The same model in Keras: a graph of gen's is built again from Keras' own layers, losses, optimizers and metrics.
+
+Keras computes everything here, gradients by automatic differentiation; what is compared with it shares no code with it.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ["KERAS_BACKEND"] = "jax"
+os.environ["JAX_ENABLE_X64"] = "1"
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+from dataclasses import fields
+from typing import Any
+
+import keras
+import numpy as np
+
+from gen.components.base import Activation, Component, Initializer, Layer, Loss, Metric, Optimizer, Regularizer
+from gen.components.base import snake_case
+from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
+
+MODULES = {
+    Initializer: keras.initializers,
+    Regularizer: keras.regularizers,
+    Loss: keras.losses,
+    Metric: keras.metrics,
+    Optimizer: keras.optimizers,
+}
+
+
+def twin(graph: Graph, dtype: str = "float64") -> keras.Model:
+    """`graph` as a compiled Keras model (not compiled if the graph is not), with weights of `dtype`."""
+    keras.config.set_floatx(dtype)
+    tensors: dict[Tensor, Any] = {}
+    layers: dict[NamedLayer, Any] = {}
+    for item in graph.inputs:
+        shape = tuple(size if isinstance(size, int) else None for size in item.tensor.shape[1:])
+        kind = dtype if item.tensor.dtype == "float" else item.tensor.dtype
+        tensors[item.tensor] = keras.Input(shape, dtype=kind, name=item.name.replace("/", "."))
+    for node in graph.nodes:
+        _apply(node, tensors, layers)
+    outputs = [_named(output, tensors) for output in graph.outputs]
+    model = keras.Model([tensors[item.tensor] for item in graph.inputs], outputs)
+    model.gen_layers = {layer.name: made for layer, made in layers.items()}
+    if graph.training is not None:
+        _compile(model, graph)
+    return model
+
+
+def _named(output: Output, tensors: dict[Tensor, Any]) -> Any:
+    return keras.layers.Identity(name=f"out.{output.name}".replace("/", "."))(tensors[output.tensor])
+
+
+def _apply(node: Node, tensors: dict[Tensor, Any], layers: dict[NamedLayer, Any]) -> None:
+    inputs = [tensors[tensor] for tensor in node.inputs]
+    component = node.layer.component
+    operator = getattr(component, "keras", None)
+    if operator is not None:  # arithmetic on tensors: Keras has operators, not layers, for it
+        tensors[node.outputs[0]] = operator(keras.ops, *inputs)
+        return
+    if node.layer not in layers:
+        layers[node.layer] = make(component, name=node.layer.name.replace("/", "."), trainable=node.layer.trainable)
+    merges = isinstance(component, Layer) and component.merges
+    result = layers[node.layer](inputs if merges else inputs[0])
+    for tensor, value in zip(node.outputs, result if isinstance(result, list | tuple) else [result], strict=True):
+        tensors[tensor] = value
+
+
+def make(component: Component, **extra: Any) -> Any:
+    """The Keras object for a component, with the same arguments."""
+    if isinstance(component, Activation):
+        return activation(component)
+    arguments = {item.name: convert(getattr(component, item.name)) for item in fields(component)}  # type: ignore[arg-type]
+    if isinstance(component, Layer):
+        return getattr(keras.layers, type(component).__name__)(**arguments, **extra)
+    module = next(module for base, module in MODULES.items() if isinstance(component, base))
+    return getattr(module, type(component).__name__)(**{k: v for k, v in arguments.items() if v is not None}, **extra)
+
+
+def convert(value: Any) -> Any:
+    return make(value) if isinstance(value, Component) else value
+
+
+def activation(component: Activation) -> Any:
+    """The Keras activation function with these arguments."""
+    function = getattr(keras.activations, snake_case(type(component).__name__))
+    arguments = {item.name: getattr(component, item.name) for item in fields(component)}  # type: ignore[arg-type]
+    return lambda x: function(x, **arguments)
+
+
+def _compile(model: keras.Model, graph: Graph) -> None:
+    assert graph.training is not None
+    model.compile(
+        optimizer=make(graph.training.optimizer),
+        loss=[None if output.loss is None else make(output.loss) for output in graph.outputs],
+        loss_weights=[output.loss_weight for output in graph.outputs],
+        metrics=[[_metric(name, metric) for name, metric in output.metrics] for output in graph.outputs],
+        jit_compile=False,
+    )
+
+
+def _metric(name: str, metric: Metric) -> Any:
+    arguments = {item.name: convert(getattr(metric, item.name)) for item in fields(metric)}  # type: ignore[arg-type]
+    arguments["name"] = name
+    return getattr(keras.metrics, type(metric).__name__)(**arguments)
+
+
+def load_weights(model: keras.Model, weights: dict[str, np.ndarray]) -> None:
+    """Give the twin the weights of a generated model, by name."""
+    for name, variable in variables(model).items():
+        variable.assign(weights[name])
+
+
+def variables(model: keras.Model) -> dict[str, Any]:
+    """The twin's variables by gen's names, `layer/weight`; the seeds of random layers are left out."""
+    found = {}
+    for layer, made in model.gen_layers.items():
+        for variable in getattr(made, "weights", ()):
+            if "seed_generator" not in variable.path:
+                found[f"{layer}/{variable.name}"] = variable
+    return found
+
+
+def slots(model: keras.Model) -> dict[str, dict[str, np.ndarray]]:
+    """The optimizer's slots: slot name → weight name → array."""
+    by_path = {variable.path.replace("/", "_"): name for name, variable in variables(model).items()}
+    found: dict[str, dict[str, np.ndarray]] = {}
+    for variable in model.optimizer.variables:
+        for path, name in by_path.items():
+            if variable.name.startswith(f"{path}_"):
+                found.setdefault(variable.name.removeprefix(f"{path}_"), {})[name] = np.asarray(variable)
+    return found
