@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gen.emit.view import InputView, MetricView, OutputView, SlotView, View, WeightView
+from gen.emit.view import DimView, FormulaView, InputView, MetricView, OutputView, SlotView, View, WeightView
 
 GLOROT_UNIFORM = '''
 def glorot_uniform(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
@@ -184,8 +184,8 @@ default  Dense, sigmoid    (batch, 1)             33
         InputView("applicant", "applicant", "float32", (100,), 0, "rng.normal(size=(rows, 100))"),
     ),
     outputs=(
-        OutputView("amount", "amount", "float32", (1,), True, (1,), example="rng.normal(size=(rows, 1))"),
-        OutputView("default", "default", "float32", (1,), True, (1,), example="rng.random((rows, 1))"),
+        OutputView("amount", "amount", "float32", (1,), 0, True, (1,), example="rng.normal(size=(rows, 1))"),
+        OutputView("default", "default", "float32", (1,), 1, True, (1,), example="rng.random((rows, 1))"),
     ),
     weights=(
         WeightView("h/kernel", "h_kernel", "100, 32"),
@@ -248,4 +248,151 @@ CREDIT_INFERENCE = replace(
     slots=(),
     scratch=(),
     metrics=(),
+)
+
+
+# ------------------------------------------------------------------------------------------------------------- tags
+
+TAG_INFER = '''
+def infer(p: Params, b: InferenceBuffers, words: Array, scores: Array) -> tuple[Array, ...]:
+    """tags in inference mode, as logits."""
+
+    # x = Dense(4)(Concatenate()([Embedding(50, 3)(words), scores])) + shift
+    np.concatenate([p.table_embeddings[words], scores], axis=-1, out=b.x)
+    tags = np.matmul(b.x, p.tags_kernel, out=b.tags)
+    tags += p.shift_mean
+    return (tags,)
+'''
+
+TAG_FORWARD = '''
+def forward(p: Params, b: Buffers, rng: np.random.Generator, words: Array, scores: Array) -> None:
+    """Fills `b`; tags are left as logits."""
+
+    # x = Dense(4)(Dropout(0.5)(Concatenate()([Embedding(50, 3)(words), scores]))) + shift
+    np.concatenate([p.table_embeddings[words], scores], axis=-1, out=b.x)
+    b.kept[...] = rng.random(b.kept.shape) >= 0.5
+    b.x *= b.kept
+    b.x *= 2.0
+    tags = np.matmul(b.x, p.tags_kernel, out=b.tags)
+    tags += p.shift_mean
+'''
+
+TAG_LOSS = '''
+def loss(p: Params, b: Buffers, tags_true: Array, tags_weight: Array | None) -> tuple[float, ...]:
+    """The loss of tags; leaves their prediction in `b`."""
+    tags = b.tags
+    tags -= tags.max(axis=-1, keepdims=True)
+    np.exp(tags, out=tags)
+    tags /= np.add.reduce(tags, axis=-1, keepdims=True)
+    losses = -np.log(np.take_along_axis(tags, tags_true[..., None], axis=-1)[..., 0])
+    if tags_weight is not None:
+        losses *= tags_weight[:, None]
+    tags_loss = float(np.add.reduce(losses, axis=None)) / losses.size
+    return tags_loss, tags_loss
+'''
+
+TAG_BACKWARD = '''
+def backward(
+    p: Params, g: Params, b: Buffers, words: Array, scores: Array, tags_true: Array,
+    tags_weight: Array | None, *, wanted: bool = False,
+) -> None:
+    """Fills `g`; if `wanted`, `b.dscores` as well."""
+    dtags = b.tags.copy()
+    np.put_along_axis(
+        dtags, tags_true[..., None],
+        np.take_along_axis(dtags, tags_true[..., None], axis=-1) - 1.0, axis=-1,
+    )
+    dtags /= tags_true.size
+    if tags_weight is not None:
+        dtags *= tags_weight[:, None, None]
+    np.dot(b.x.reshape(-1, 5).T, dtags.reshape(-1, 4), out=g.tags_kernel)
+    dx = np.matmul(dtags, p.tags_kernel.T)
+    dx *= b.kept
+    dx *= 2.0
+    g.table_embeddings.fill(0.0)
+    np.add.at(g.table_embeddings, words, dx[..., :3])
+    if wanted:
+        b.dscores = dx[..., 3:]
+'''
+
+TAG_UPDATE = '''
+def update(p: Params, g: Params, s: Slots, learning_rate: float, step: int) -> None:
+    """SGD."""
+    p.trainable -= learning_rate * g.trainable
+'''
+
+TAG_TRACK = '''
+def track(p: Params, b: Buffers) -> None:
+    """Moves the mean."""
+    p.shift_mean *= 0.9
+    p.shift_mean += 0.1 * np.add.reduce(b.tags, axis=(0, 1)) / (b.tags.size // 4)
+'''
+
+TAG_ACTIVATE = '''
+def activate(b: InferenceBuffers, tags: Array) -> None:
+    """Makes the head of `infer` a prediction, in place."""
+    tags -= tags.max(axis=-1, keepdims=True)
+    np.exp(tags, out=tags)
+    tags /= np.add.reduce(tags, axis=-1, keepdims=True)
+'''
+
+TAGS = View(
+    title="A tag for each word.",
+    doc="It has ids, lengths known only from the data, dropout and a moving mean.",
+    source="tags.nn",
+    interface="words   (batch, words)     int32     input\nscores  (batch, words, 2)  float32   input",
+    layers="layer  kind   output shape       parameters\ntags   Dense  (batch, words, 4)          20",
+    training=True,
+    random=True,
+    tracks=True,
+    fused=True,
+    evaluates_by_forward=False,
+    inputs=(
+        InputView("words", "words", "int32", ("words",), 0, "rng.integers(0, 50, (rows, words))", 50),
+        InputView("scores", "scores", "float32", ("words", 2), 1, "rng.normal(size=(rows, words, 2))"),
+    ),
+    outputs=(
+        OutputView(
+            "tags", "tags", "float32", ("words", 4), 0, True, ("words",), "int32", 4,
+            "rng.integers(0, 4, (rows, words))",
+        ),
+    ),
+    weights=(
+        WeightView("table/embeddings", "table_embeddings", "50, 3"),
+        WeightView("tags/kernel", "tags_kernel", "5, 4"),
+        WeightView("shift/mean", "shift_mean", "4", trainable=False),
+    ),
+    size=174,
+    trainable_size=170,
+    dims=(DimView("words", "words", 3, " for pairs of pairs", 5),),
+    formulas=(FormulaView("words - 1", "words - 1"),),
+    sizes="words.shape[0], words.shape[1]",
+    helpers=(),
+    functions=tuple(
+        text.strip()
+        for text in (TAG_FORWARD, TAG_LOSS, TAG_BACKWARD, TAG_TRACK, TAG_UPDATE, TAG_INFER, TAG_ACTIVATE)
+    ),
+    initialize=(
+        "p.table_embeddings[...] = rng.uniform(-0.05, 0.05, (50, 3))",
+        "p.tags_kernel[...] = rng.uniform(-1.0, 1.0, (5, 4))",
+        "p.shift_mean[...] = 0.0",
+    ),
+    buffers=(
+        "self.x = np.empty((batch, words, 5), dtype)",
+        "self.kept = np.empty((batch, words, 5), bool)",
+        "self.tags = np.empty((batch, words, 4), dtype)",
+        "self.dscores = np.empty((0, 0, 2), dtype)",
+    ),
+    inference_buffers=(
+        "self.x = np.empty((batch, words, 5), dtype)",
+        "self.tags = np.empty((batch, words, 4), dtype)",
+    ),
+    learning_rate=0.1,
+)
+
+TAGS_INFERENCE = replace(
+    TAGS,
+    training=False,
+    functions=(TAG_INFER.strip(), TAG_ACTIVATE.strip()),
+    buffers=(),
 )

@@ -12,6 +12,8 @@ import keyword
 from dataclasses import dataclass, fields
 from typing import Any
 
+from gen.emit.literals import literal
+
 
 class _View:
     """Makes sure that identifiers are identifiers."""
@@ -55,8 +57,10 @@ class InputView(_View):
         return _public(self.shape)
 
     @property
-    def column_dtype(self) -> str:
-        return _dtype(self.dtype)
+    def arguments(self) -> str:
+        """What it has to be, as arguments of `_Column`."""
+        limit = "" if self.limit is None else f", {literal(self.limit)}"
+        return f"{literal(self.name)}, {_dtype(self.dtype)}, {literal(self.shape)}{limit}"
 
     @property
     def is_float(self) -> bool:
@@ -71,6 +75,8 @@ class OutputView(_View):
     ident: str
     dtype: str
     shape: Shape
+    index: int
+    """Its place among the outputs, from 0."""
     trained: bool
     """Whether it has a loss.  The fields below are used only then."""
     target_shape: Shape = ()
@@ -85,8 +91,11 @@ class OutputView(_View):
         return _public(self.shape)
 
     @property
-    def column_dtype(self) -> str:
-        return _dtype(self.target_dtype)
+    def arguments(self) -> str:
+        """What its targets have to be, as arguments of `_Column`."""
+        limit = "" if self.classes is None else f", {literal(self.classes)}"
+        shape = f"{_dtype(self.target_dtype)}, {literal(self.target_shape)}{limit}"
+        return f'{literal(self.name)}, {shape}, kind="target"'
 
 
 @dataclass(frozen=True)
@@ -134,7 +143,7 @@ class DimView(_View):
     ident: str
     least: int
     reason: str
-    """Why it must be at least `least`, or empty."""
+    """Why it must be at least `least`, to be read after that number: ` for the two Conv1D`; or empty."""
     example: int
     """The size that `check` uses."""
 
@@ -209,6 +218,8 @@ class View:
     shuffle: bool = True
     predict_rows: int = 256
     """How many rows are predicted at once unless `predict` is told."""
+    check_rows: int = 4
+    """The size of the batch that `check` uses."""
     kept_buffers: int = 4
     """For how many sets of sizes buffers are kept."""
 
@@ -227,6 +238,12 @@ class View:
     def frozen(self) -> bool:
         """Whether there are weights that are not trained."""
         return not all(weight.trainable for weight in self.weights)
+
+    @property
+    def limits(self) -> bool:
+        """Whether there are integers that must be in a range."""
+        targets = self.targets if self.training else ()
+        return any(item.limit for item in self.inputs) or any(item.classes for item in targets)
 
     @property
     def state_rows(self) -> int:
@@ -258,16 +275,8 @@ class View:
         return ", ".join(f"{dim.ident}: int" for dim in self.dims)
 
     @property
-    def input_names(self) -> str:
-        return ", ".join(item.ident for item in self.inputs)
-
-    @property
     def input_parameters(self) -> str:
         return ", ".join(f"{item.ident}: Array" for item in self.inputs)
-
-    @property
-    def target_names(self) -> str:
-        return ", ".join(f"{item.ident}_true" for item in self.targets)
 
     @property
     def target_parameters(self) -> str:
@@ -275,7 +284,7 @@ class View:
 
     @property
     def metric_parameters(self) -> str:
-        return ", ".join(f"{metric.ident}: tuple[Any, ...]" for metric in self.metrics)
+        return ", ".join(f"{metric.ident}: Sequence[Any]" for metric in self.metrics)
 
     @property
     def loss_names(self) -> tuple[str, ...]:
