@@ -211,7 +211,7 @@ def _excerpt(
 
 
 def _clip(before: str, marked: str, after: str) -> tuple[str, str, str]:
-    """The three parts of a line as they are shown: tabs as spaces, and no more than a terminal's width of a long line."""
+    """The three parts of a line as they are shown: tabs as spaces, and a long line cut around the place."""
     before, marked, after = (visible(part.replace("\t", "    ")) for part in (before, marked, after))
     if len(before) + len(marked) + len(after) <= 160:
         return before, marked, after

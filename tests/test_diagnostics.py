@@ -13,10 +13,7 @@ from gen.diagnostics import Diagnostic, Diagnostics, Note, Source, Span, did_you
 
 POSTS = Source(
     "posts.nn",
-    "posts = Input(None, int32)\n" * 6
-    + "x = GlobalMaxPooling1D()(x)\n"
-    + "\n"
-    + "x = Conv1D(128, 5, relu)(x)\n",
+    "posts = Input(None, int32)\n" * 6 + "x = GlobalMaxPooling1D()(x)\n" + "\n" + "x = Conv1D(128, 5, relu)(x)\n",
 )
 
 
@@ -95,7 +92,7 @@ def _columns(text: str) -> int:
     return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
 
 
-@pytest.mark.parametrize("before", ["\tx = ", "x = '日本', ", "x = 'e\u0301', ", "x = '\x1b[31m', ", "x = '\u202e', ", ""])
+@pytest.mark.parametrize("before", ["", "\\tx = ", "x = '日本', ", "'e\\u0301', ", "'\\x1b[31m', ", "'\\u202e', "])
 def test_the_underline_stands_below_what_it_means(before: str) -> None:
     source = Source("a.nn", f"{before}here, there\n")
     row, underline = render_text(source, [Diagnostic("c", "m", place(source, "here"))]).splitlines()[-2:]

@@ -1,13 +1,13 @@
 """Each file in tests/errors gives exactly the diagnostics that it says, and each code of gen has such a file.
 
-An expectation stands in a comment on the offending line, `### code: "pattern"`, or, where that line can hold no comment,
-at the top of the file: `### line 3: code: "pattern"`.  The pattern is searched for in the message.
+An expectation stands in a comment on the offending line, `### code: "pattern"`, or, where that line can hold no
+comment, at the top of the file: `### line 3: code: "pattern"`.  The pattern is searched for in the message.
 """
 
 from __future__ import annotations
 
 import ast
-import importlib.util
+import importlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ def diagnose(path: Path) -> tuple[Source, list[Diagnostic]]:
     return source, diagnostics.in_source_order()
 
 
-COMPILER_EXISTS = importlib.util.find_spec("gen.compiler") is not None
+COMPILER_EXISTS = hasattr(importlib.import_module("gen.language.elaborate"), "elaborate")
 
 
 @pytest.mark.parametrize("path", sorted(ERRORS.glob("*.nn")), ids=lambda path: path.stem)
@@ -72,7 +72,8 @@ def test_a_file_gives_the_diagnostics_that_it_says_and_no_other(path: Path) -> N
 
 
 def test_each_code_has_a_file_that_is_named_after_it() -> None:
-    files = {path.stem: expectations(path.read_text(encoding="utf-8", errors="replace")) for path in ERRORS.glob("*.nn")}
+    texts = {path.stem: path.read_text(encoding="utf-8", errors="replace") for path in ERRORS.glob("*.nn")}
+    files = {name: expectations(text) for name, text in texts.items()}
     for name, expected in files.items():
         assert {each.code for each in expected} == {name}
     modules = PACKAGE.rglob("*.py") if COMPILER_EXISTS else (PACKAGE / "language").glob("*.py")

@@ -297,9 +297,8 @@ def test_no_text_makes_the_parser_raise(text: str) -> None:
     read(text)
 
 
-_FRAGMENTS = (
-    """( ) [ ] { } : , = * ** " ''' \\ # . 0 1e9 é def for in return if lambda import f' r @ ; -> None""".split(" ")
-)
+_FRAGMENTS = ["(", ")", "[", "]", "{", "}", ":", ",", "=", "*", "**", '"', "'''", "\\", "#", ".", "r", "@", ";", "->"]
+_FRAGMENTS += ["0", "1e9", "é", "def", "for", "in", "return", "if", "lambda", "import", "f'", "None"]
 _FRAGMENTS += ["\n", "\n  ", "\t", "\r", "\0", "\u202e", " "]
 
 

@@ -24,9 +24,15 @@ from gen.language.layout import MAX_DEPTH, Line, logical_lines, span_of, too_dee
 from gen.language.tree import Refused, TreeBuilder
 from gen.resources import resource
 
-# C0 and C1 controls but tab and line ends; line and paragraph separators; marks that reorder the text on the screen;
-# halves of a surrogate pair.
-_CONTROL = re.compile("(?:[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]|\r(?!\n))+")
+_CONTROL = re.compile(
+    "(?:"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"  # C0 and C1 controls, but tab and line ends
+    "|\r(?!\n)"
+    "|[\u2028\u2029]"  # line and paragraph separators
+    "|[\u202a-\u202e\u2066-\u2069]"  # marks that reorder the text on the screen
+    "|[\ud800-\udfff]"  # halves of a surrogate pair
+    ")+"
+)
 
 
 def decode(path: str, data: bytes, diagnostics: Diagnostics) -> Source | None:
@@ -55,7 +61,7 @@ def parse(source: Source, diagnostics: Diagnostics) -> syntax.File:
     """
     text = _without_controls(source.text, diagnostics)
     reader = _Reader(diagnostics)
-    for line in logical_lines(text, _tokens(text)):
+    for line in logical_lines(text, tokenize(text)):
         reader.read(line)
     return replace(reader.finish(), span=Span(0, len(text)))
 
@@ -94,7 +100,8 @@ def _grammar() -> Lark:
     )
 
 
-def _tokens(text: str) -> list[Token]:
+def tokenize(text: str) -> list[Token]:
+    """The tokens of a text, in order, with a newline at the end; what the language does not know is a token too."""
     return [*_grammar().lex(text), Token("_NEWLINE", "", len(text), end_pos=len(text))]
 
 
@@ -151,7 +158,7 @@ class _Reader:
         if any(block.indent == line.indent for block in self._blocks):
             while self._blocks[-1].indent != line.indent:
                 self._close_block()
-        else:  # the lines below it may be indented in the same way: they are taken to belong where the block before does
+        else:  # the lines below it may be indented in the same way: they are taken to belong to the block before
             self._diagnostics.items.append(refusals.bad_indentation(line, deeper))
             self._blocks.append(replace(self._blocks[-1], indent=line.indent, stray=True))
 

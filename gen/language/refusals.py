@@ -1,7 +1,7 @@
 """What to say about a line that the grammar refuses: each function here knows one mistake or one form of Python.
 
-`explain` gets the tokens of the line and the index of the first that the parser could not take.  The functions are tried
-in order; the first that answers is right.
+`explain` gets the tokens of the line and the index of the first that the parser could not take.  The functions are
+tried in order; the first that answers is right.
 """
 
 from __future__ import annotations
@@ -83,6 +83,8 @@ def misplaced_string(span: Span) -> Diagnostic:
     )
 
 
+_VALUE_HINT = "write the value that is meant"
+
 # One line each: what stands at the beginning of a statement that Python has and `.nn` files do not.
 _STATEMENTS: dict[str, tuple[str, str]] = {
     "assert": ("There is no `assert`: gen checks every shape itself", "take the line away"),
@@ -108,14 +110,14 @@ _STATEMENTS: dict[str, tuple[str, str]] = {
 }
 
 _IN_EXPRESSIONS: dict[str, tuple[str, str]] = {
-    "and": ("There are no conditions, so there is no `and`", "write the value that is meant"),
+    "and": ("There are no conditions, so there is no `and`", _VALUE_HINT),
     "await": _STATEMENTS["await"],
-    "else": ("There are no conditions: a file describes one model", "write the value that is meant"),
-    "if": ("There are no conditions: a file describes one model", "write the value that is meant"),
+    "else": ("There are no conditions: a file describes one model", _VALUE_HINT),
+    "if": ("There are no conditions: a file describes one model", _VALUE_HINT),
     "is": ("There are no comparisons", "write `True` or `False`"),
     "lambda": ("There is no `lambda`", "write a `def`, or a layer: `Rescaling(2.0)` for `lambda x: 2 * x`"),
     "not": ("There are no conditions, so there is no `not`", "write `True` or `False`"),
-    "or": ("There are no conditions, so there is no `or`", "write the value that is meant"),
+    "or": ("There are no conditions, so there is no `or`", _VALUE_HINT),
     "yield": _STATEMENTS["yield"],
 }
 
@@ -186,7 +188,7 @@ def _foreign_operator(tokens: _Tokens, at: int) -> Diagnostic | None:
         return None
     span, sign = span_of(token), token.value
     if sign in _COMPARISONS:
-        return _unsupported(span, "There are no comparisons: a file describes one model", "write the value that is meant")
+        return _unsupported(span, "There are no comparisons: a file describes one model", _VALUE_HINT)
     if sign in _OPERATORS:
         return _unsupported(span, *_OPERATORS[sign])
     target = tokens[0].value if at == 1 else "x"
@@ -203,7 +205,7 @@ def _comprehension(tokens: _Tokens, at: int) -> Diagnostic | None:
 def _membership(tokens: _Tokens, at: int) -> Diagnostic | None:
     if tokens[at].type != "IN":
         return None
-    return _unsupported(span_of(tokens[at]), "There is no `in` outside of `for`", "write the value that is meant")
+    return _unsupported(span_of(tokens[at]), "There is no `in` outside of `for`", _VALUE_HINT)
 
 
 def _decorator(tokens: _Tokens, at: int) -> Diagnostic | None:
@@ -218,10 +220,7 @@ def _unpacking(tokens: _Tokens, at: int) -> Diagnostic | None:
         return None
     if at > 0 and tokens[at - 1].type not in {"LPAR", "LSQB", "LBRACE", "COMMA", "EQUAL", "RETURN"}:
         return None
-    if tokens[0].type == "DEF":
-        hint = "name every parameter"
-    else:
-        hint = "write every item out"
+    hint = "name every parameter" if tokens[0].type == "DEF" else "write every item out"
     return _unsupported(span_of(tokens[at]), f"There is no unpacking with `{tokens[at]}`", hint)
 
 
@@ -278,19 +277,24 @@ def _foreign_text(tokens: _Tokens, at: int) -> Diagnostic | None:
     token, span = tokens[at], span_of(tokens[at])
     match token.type:
         case "UNTERMINATED_STRING":
-            quote = token.lstrip("rRuU")[:3] if token.lstrip("rRuU")[:3] in {'"""', "'''"} else token.lstrip("rRuU")[0]
-            start = Span(span.start, span.start + len(token) - len(token.lstrip("rRuU")) + len(quote))
-            place = "" if len(quote) == 3 else " on this line"
-            return Diagnostic("unterminated-string", f"This string does not end{place}", start, hint=f"end it with {quote}")
+            return _unterminated(token)
         case "MALFORMED_NUMBER":
             return Diagnostic("invalid-number", f"`{token}` is not a number", span, hint=_number_hint(token.value))
         case "FOREIGN_NAME":
-            hint = "a name is made of the letters a to z, digits and `_`"
-            return Diagnostic("non-ascii-name", f"The name `{visible(token)}` has a letter beyond ASCII", span, hint=hint)
+            message = f"The name `{visible(token)}` has a letter beyond ASCII"
+            return Diagnostic("non-ascii-name", message, span, hint="write letters a to z, digits and `_`")
         case "FOREIGN_CHARACTER":
             message = f"The character {visible(token)} means nothing here"
             return Diagnostic("syntax-error", message, span, hint=_CHARACTERS.get(token.value))
     return None
+
+
+def _unterminated(token: Token) -> Diagnostic:
+    start, text = span_of(token).start, token.lstrip("rRuU")
+    quote = text[:3] if text[:3] in {'"""', "'''"} else text[0]
+    message = "This string does not end" if len(quote) == 3 else "This string does not end on this line"
+    span = Span(start, start + len(token) - len(text) + len(quote))
+    return Diagnostic("unterminated-string", message, span, hint=f"end it with {quote}")
 
 
 def _number_hint(text: str) -> str | None:
@@ -308,7 +312,7 @@ def _dict_entry(tokens: _Tokens, at: int) -> Diagnostic | None:
     if tokens[at - 1].type in _ENDS_OPERAND and tokens[at].type in _BEGINS_OPERAND - {"LPAR", "LSQB"}:
         return None
     message = "This is no entry of a dict"
-    return Diagnostic("syntax-error", message, span_of(tokens[at]), hint="write `name: value` or `\"name\": value`")
+    return Diagnostic("syntax-error", message, span_of(tokens[at]), hint='write `name: value` or `"name": value`')
 
 
 def _lone_string(tokens: _Tokens, at: int) -> Diagnostic | None:

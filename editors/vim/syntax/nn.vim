@@ -1,0 +1,70 @@
+" Syntax of .nn files: neural networks for the compiler gen.
+" The words of components and the reserved ones are written by editors/generate.py.
+
+if exists('b:current_syntax')
+  finish
+endif
+
+syntax keyword nnStatement return
+syntax keyword nnRepeat for in
+syntax keyword nnInclude import from as
+syntax keyword nnConstant True False None
+syntax keyword nnDefine def nextgroup=nnFunction skipwhite
+
+syntax keyword nnReserved and assert async await break class continue del elif else except finally global if is lambda nonlocal not or pass raise try while with yield
+syntax keyword nnModel Input Model Sequential
+syntax keyword nnLayer Activation Add Average BatchNormalization Concatenate Dense Dot Dropout ELU Flatten LayerNormalization LeakyReLU Maximum Minimum Multiply PReLU Permute ReLU RepeatVector Rescaling Reshape Softmax Subtract UnitNormalization
+syntax keyword nnActivation Celu Elu Exponential Gelu HardShrink HardSigmoid HardSilu HardTanh LeakyRelu Linear LogSigmoid LogSoftmax Mish Relu Relu6 Selu Sigmoid Silu SoftShrink Softplus Softsign SparsePlus SparseSigmoid Sparsemax Squareplus Tanh TanhShrink Threshold celu elu exponential gelu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu linear log_sigmoid log_softmax mish relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign sparse_plus sparse_sigmoid sparsemax squareplus swish tanh tanh_shrink threshold
+syntax keyword nnLoss BCE BinaryCrossentropy CategoricalCrossentropy CategoricalHinge CosineSimilarity Hinge Huber KLD KLDivergence LogCosh MAE MAPE MSE MSLE MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredError MeanSquaredLogarithmicError Poisson SparseCategoricalCrossentropy SquaredHinge bce binary_crossentropy categorical_crossentropy categorical_hinge cce cosine_similarity hinge huber kl_divergence kld log_cosh logcosh mae mape mean_absolute_error mean_absolute_percentage_error mean_squared_error mean_squared_logarithmic_error mse msle poisson sparse_categorical_crossentropy squared_hinge
+syntax keyword nnMetric AUC Accuracy BinaryAccuracy CategoricalAccuracy Precision Recall RootMeanSquaredError SparseCategoricalAccuracy SparseTopKCategoricalAccuracy TopKCategoricalAccuracy acc accuracy auc binary_accuracy categorical_accuracy precision recall rmse root_mean_squared_error sparse_categorical_accuracy sparse_top_k_categorical_accuracy top_k_categorical_accuracy
+syntax keyword nnOptimizer Adagrad Adam AdamW RMSprop SGD adagrad adam adam_w adamw rm_sprop rmsprop sgd
+syntax keyword nnInitializer Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity IdentityInitializer LecunNormal LecunUniform Ones Orthogonal OrthogonalInitializer RandomNormal RandomUniform TruncatedNormal VarianceScaling Zeros constant glorot_normal glorot_uniform he_normal he_uniform identity lecun_normal lecun_uniform normal one ones orthogonal random_normal random_uniform truncated_normal uniform variance_scaling zero zeros
+syntax keyword nnRegularizer L1 L1L2 L2 l1 l1_l2 l1l2 l2
+
+syntax match nnFunction "\<\h\w*" contained
+syntax match nnMethod "\.\s*\zs\%(add\|compile\|fit\|summary\)\ze\s*("
+syntax match nnOperator "[-+*/%@=]"
+syntax match nnNumber "\%(\w\|\.\)\@1<!\%(0[xX][0-9A-Fa-f_]\+\|0[oO][0-7_]\+\|0[bB][01_]\+\)\>"
+syntax match nnNumber "\%(\w\|\.\)\@1<!\%(\d[0-9_]*\.\=[0-9_]*\|\.\d[0-9_]*\)\%([eE][-+]\=[0-9_]\+\)\=\w\@!"
+
+syntax region nnArguments start="(" end=")" transparent contains=ALLBUT,nnFunction,nnEscape,nnTodo,nnDocumentation
+syntax match nnArgument "\<\h\w*\ze\s*==\@!" contained
+
+syntax match nnEscape "\\\%([\\'"abfnrtv]\|\o\{1,3}\|x\x\{2}\|u\x\{4}\|U\x\{8}\|N{[^}]\+}\|$\)" contained
+syntax region nnString start=+\%(\<[rRuU]\)\="+ skip=+\\.+ end=+"\|$+ contains=nnEscape
+syntax region nnString start=+\%(\<[rRuU]\)\='+ skip=+\\.+ end=+'\|$+ contains=nnEscape
+syntax region nnString start=+\%(\<[rRuU]\)\="""+ skip=+\\.+ end=+"""+ contains=nnEscape keepend
+syntax region nnString start=+\%(\<[rRuU]\)\='''+ skip=+\\.+ end=+'''+ contains=nnEscape keepend
+syntax region nnDocumentation start=+^\s*[rRuU]\="""+ skip=+\\.+ end=+"""+ contains=nnEscape,@Spell keepend
+syntax region nnDocumentation start=+^\s*[rRuU]\='''+ skip=+\\.+ end=+'''+ contains=nnEscape,@Spell keepend
+syntax match nnComment "#.*$" contains=nnTodo,@Spell
+syntax keyword nnTodo TODO FIXME XXX contained
+
+syntax sync minlines=200
+
+highlight default link nnStatement Statement
+highlight default link nnRepeat Repeat
+highlight default link nnInclude Include
+highlight default link nnConstant Constant
+highlight default link nnDefine Define
+highlight default link nnReserved Error
+highlight default link nnModel Structure
+highlight default link nnLayer Type
+highlight default link nnActivation Function
+highlight default link nnLoss Function
+highlight default link nnMetric Function
+highlight default link nnOptimizer Function
+highlight default link nnInitializer Function
+highlight default link nnRegularizer Function
+highlight default link nnFunction Function
+highlight default link nnMethod Function
+highlight default link nnOperator Operator
+highlight default link nnNumber Number
+highlight default link nnArgument Identifier
+highlight default link nnEscape SpecialChar
+highlight default link nnString String
+highlight default link nnDocumentation Comment
+highlight default link nnComment Comment
+highlight default link nnTodo Todo
+
+let b:current_syntax = 'nn'
