@@ -68,8 +68,9 @@ class Run:
         merges = inputs_named == ["inputs"]
         given = {**weights, **({"inputs": tuple(inputs)} if merges else dict(zip(inputs_named, inputs, strict=True)))}
         given["rng"] = np.random.default_rng(seed)
-        self.y, values = observe(rules.forward, *bind(rules.forward, given))
-        self.values = {**given, **values, "y": self.y}
+        y, values = observe(rules.forward, *bind(rules.forward, given))
+        self.y: Array = y
+        self.values = {**given, **values, "y": y}
         if dy is None:
             return
         result = rules.backward(*bind(rules.backward, {**self.values, "dy": dy}))
@@ -79,7 +80,7 @@ class Run:
         self.dweights = dict(zip(trained, parts[len(inputs) :], strict=True))
 
 
-def activate(activation: Activation, x: Array, dy: Array | None = None) -> tuple[Array, Array | None]:
+def activate(activation: Activation, x: Array, dy: Array | None = None) -> tuple[Array, Any]:
     """The result of an activation, and the gradient of its argument."""
     rules: Any = activation
     y, values = observe(rules.forward, x)

@@ -6,7 +6,7 @@ A rule calls a kernel as it calls NumPy.  What is too long to inline, or needs i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
@@ -53,7 +53,7 @@ def kernel(shape: Callable[..., Shape] = lambda first, *_: first) -> Callable[[F
 
 
 @kernel()
-def polynomial(x: Array, coefficients: Sequence[float]) -> Array:
+def polynomial(x: Array, coefficients: tuple[float, ...]) -> Array:
     """The polynomial with these coefficients, highest power first, at `x`: Horner's rule."""
     value = np.full_like(x, coefficients[0])
     for coefficient in coefficients[1:]:
@@ -84,7 +84,7 @@ def erf(x: Array) -> Array:
     return np.where(size < 0.5, near, far)
 
 
-@kernel()
+@kernel(lambda x, axis: tuple(1 if i == axis % len(x) else size for i, size in enumerate(x)))
 def sparsemax_threshold(x: Array, axis: int) -> Array:
     """The number to subtract, along `axis`, for what stays positive to sum to 1 (Martins and Astudillo, 2016)."""
     descending = -np.sort(-x, axis=axis)
@@ -117,11 +117,14 @@ def minus_one_hot(x: Array, ids: Array, out: Array | None = None) -> Array:
     return out
 
 
-@kernel(lambda ids, classes: (ids[0], classes))
-def one_hot(ids: Array, classes: int) -> Array:
-    """(rows,) to (rows, classes): in each row True where its id is, and False elsewhere."""
-    chosen: Array = ids[:, None] == np.arange(classes)
-    return chosen
+@kernel(lambda ids, like: like)
+def one_hot(ids: Array, like: Array, out: Array | None = None) -> Array:
+    """Zeros of the shape of `like`, (rows, classes), but for a 1 in each row where its id says."""
+    if out is None:
+        out = np.empty_like(like)
+    out.fill(0.0)
+    out[np.arange(len(ids)), ids] = 1.0
+    return out
 
 
 # -------------------------------------------------------------------------------------------------------- initializers
@@ -158,7 +161,7 @@ def clip_by_value(gradient: Array, limit: float) -> None:
 
 
 @kernel()
-def clip_by_norm(gradients: Sequence[Array], limit: float) -> None:
+def clip_by_norm(gradients: list[Array], limit: float) -> None:
     """Scale each weight's gradient down, in place, where its norm is more than `limit`."""
     for gradient in gradients:
         clip_by_global_norm(gradient, limit)

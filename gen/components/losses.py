@@ -243,7 +243,7 @@ class CategoricalHinge(Loss):
         return margin[:, 0]
 
     def backward(self, scale: float, y_true: Array, scores: Array, margin: Array) -> Array:
-        worst = one_hot(scores.argmax(axis=1), scores.shape[1])
+        worst = one_hot(scores.argmax(axis=1), scores)
         return (margin > 0.0) * ((1.0 - y_true) * worst - y_true) * scale
 
 
@@ -428,7 +428,7 @@ class SparseCategoricalCrossentropy(Loss):
     ) -> Array:
         if self.from_logits:
             return minus_one_hot(exponentials / total, y_true) * scale
-        right = one_hot(y_true, y_pred.shape[1])
+        right = one_hot(y_true, y_pred)
         return inside(p)[:, None] * (1.0 - right / clipped(p)[:, None]) / total * scale
 
 

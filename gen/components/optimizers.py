@@ -246,9 +246,7 @@ class Adagrad(Optimizer):
     def slots(self) -> dict[str, float]:
         return {"accumulator": self.initial_accumulator_value}
 
-    def update(
-        self, w: Array, g: Array, learning_rate: float, step: int, accumulator: Array
-    ) -> tuple[Array, Array]:
+    def update(self, w: Array, g: Array, learning_rate: float, step: int, accumulator: Array) -> tuple[Array, Array]:
         if self.weight_decay is not None:
             w = w - w * (self.weight_decay * learning_rate)
         accumulator = accumulator + g * g

@@ -203,9 +203,10 @@ class PReLU(Layer):
         return {"alpha": Weight(shape, self.alpha_initializer, self.alpha_regularizer)}
 
     def forward(self, x: Array, alpha: Array) -> Array:
-        return np.maximum(x, 0.0) + alpha * np.minimum(x, 0.0)
+        below = np.minimum(x, 0.0)
+        return np.maximum(x, 0.0) + alpha * below
 
-    def backward(self, dy: Array, x: Array, alpha: Array) -> tuple[Array, Array]:
+    def backward(self, dy: Array, x: Array, below: Array, alpha: Array) -> tuple[Array, Array]:
         dx = np.where(x > 0.0, dy, alpha * dy)
-        dalpha = np.add.reduce(dy * np.minimum(x, 0.0), axis=(0, *(self.shared_axes or ())), keepdims=True)[0]
+        dalpha = np.add.reduce(dy * below, axis=(0, *(self.shared_axes or ())), keepdims=True)[0]
         return dx, dalpha

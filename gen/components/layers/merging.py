@@ -82,9 +82,9 @@ class Add(Layer):
         return broadcast(self, inputs)
 
     def forward(self, *inputs: Array) -> Array:
-        first, *others = aligned(inputs)
-        total = first
-        for x in others:
+        parts = aligned(inputs)
+        total = parts[0]
+        for x in parts[1:]:
             total = total + x
         return total
 
@@ -124,9 +124,9 @@ class Multiply(Layer):
         return broadcast(self, inputs)
 
     def forward(self, *inputs: Array) -> Array:
-        first, *others = aligned(inputs)
-        total = first
-        for x in others:
+        factors = aligned(inputs)
+        total = factors[0]
+        for x in factors[1:]:
             total = total * x
         return total
 
@@ -153,9 +153,9 @@ class Average(Layer):
         return broadcast(self, inputs)
 
     def forward(self, *inputs: Array) -> Array:
-        first, *others = aligned(inputs)
-        total = first
-        for x in others:
+        parts = aligned(inputs)
+        total = parts[0]
+        for x in parts[1:]:
             total = total + x
         return total * (1 / len(inputs))
 
@@ -176,9 +176,9 @@ class Maximum(Layer):
         return broadcast(self, inputs)
 
     def forward(self, *inputs: Array) -> Array:
-        first, *others = aligned(inputs)
-        y = first
-        for x in others:
+        parts = aligned(inputs)
+        y = parts[0]
+        for x in parts[1:]:
             y = np.maximum(y, x)
         return y
 
@@ -203,9 +203,9 @@ class Minimum(Layer):
         return broadcast(self, inputs)
 
     def forward(self, *inputs: Array) -> Array:
-        first, *others = aligned(inputs)
-        y = first
-        for x in others:
+        parts = aligned(inputs)
+        y = parts[0]
+        for x in parts[1:]:
             y = np.minimum(y, x)
         return y
 

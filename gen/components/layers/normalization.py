@@ -97,7 +97,7 @@ class BatchNormalization(Layer):
 
     def backward(
         self, dy: Array, normal: Array, inverse: Array, gamma: Array | None, beta: Array | None
-    ) -> tuple[Array, ...]:
+    ) -> Array | tuple[Array, ...]:
         axis, others = (self.axis % dy.ndim,), self.others(dy.ndim)
         count = math.prod(dy.shape[other] for other in others)
         dgamma = np.add.reduce(dy * normal, axis=others)
@@ -106,7 +106,7 @@ class BatchNormalization(Layer):
         rest = dy - along(dbeta / count, axis, dy) - normal * along(dgamma / count, axis, dy)
         dx = rest * along(scale, axis, dy)
         if gamma is None and beta is None:
-            return (dx,)
+            return dx
         if gamma is None:
             return dx, dbeta
         if beta is None:
@@ -188,7 +188,7 @@ class LayerNormalization(Layer):
 
     def backward(
         self, dy: Array, normal: Array, inverse: Array, gamma: Array | None, beta: Array | None
-    ) -> tuple[Array, ...]:
+    ) -> Array | tuple[Array, ...]:
         axes = self.axes(dy.ndim)
         others = tuple(axis for axis in range(dy.ndim) if axis not in axes)
         count = math.prod(dy.shape[axis] for axis in axes)
@@ -199,7 +199,7 @@ class LayerNormalization(Layer):
         dgamma = np.add.reduce(dy * normal, axis=others)
         dbeta = np.add.reduce(dy, axis=others)
         if gamma is None and beta is None:
-            return (dx,)
+            return dx
         if gamma is None:
             return dx, dbeta
         if beta is None:

@@ -1,0 +1,270 @@
+"""What operators and brackets on tensors mean: `x + 1`, `a / b`, `-x`, `x ** 2`, `a @ b`, `x[:, 0]`.
+
+These layers have no name in a `.nn` file, so they are not registered.  `a + b`, `a - b` and `a * b` on two tensors are
+the layers Add, Subtract and Multiply.
+"""
+
+# NumPy declares its reductions and comparisons as Any:
+# mypy: disable-error-code="no-any-return"
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from gen.components.base import Layer, ShapeError
+from gen.components.kernels import Array, kernel
+from gen.components.layers.merging import aligned, broadcast, exactly_two, like
+from gen.dims import Shape, Size, show
+
+# ---------------------------------------------------------------------------------------------- a tensor and a constant
+
+
+@dataclass(frozen=True)
+class AddConstant(Layer):
+    """y = x + constant."""
+
+    constant: int | float
+
+    def output(self, x: Shape) -> Shape:
+        return x
+
+    def forward(self, x: Array) -> Array:
+        return x + self.constant
+
+    def backward(self, dy: Array) -> Array:
+        return dy
+
+
+@dataclass(frozen=True)
+class SubtractFromConstant(Layer):
+    """y = constant - x."""
+
+    constant: int | float
+
+    def output(self, x: Shape) -> Shape:
+        return x
+
+    def forward(self, x: Array) -> Array:
+        return self.constant - x
+
+    def backward(self, dy: Array) -> Array:
+        return -dy
+
+
+@dataclass(frozen=True)
+class MultiplyByConstant(Layer):
+    """y = x · constant."""
+
+    constant: int | float
+
+    def output(self, x: Shape) -> Shape:
+        return x
+
+    def forward(self, x: Array) -> Array:
+        return x * self.constant
+
+    def backward(self, dy: Array) -> Array:
+        return dy * self.constant
+
+
+@dataclass(frozen=True)
+class DivideByConstant(Layer):
+    """y = x / constant."""
+
+    constant: int | float
+
+    def output(self, x: Shape) -> Shape:
+        return x
+
+    def forward(self, x: Array) -> Array:
+        return x / self.constant
+
+    def backward(self, dy: Array) -> Array:
+        return dy / self.constant
+
+
+@dataclass(frozen=True)
+class DivideConstant(Layer):
+    """y = constant / x."""
+
+    constant: int | float
+
+    def output(self, x: Shape) -> Shape:
+        return x
+
+    def forward(self, x: Array) -> Array:
+        return self.constant / x
+
+    def backward(self, dy: Array, x: Array, y: Array) -> Array:
+        return -dy * y / x
+
+
+@dataclass(frozen=True)
+class Power(Layer):
+    """y = x ** exponent."""
+
+    exponent: int | float
+
+    def output(self, x: Shape) -> Shape:
+        return x
+
+    def forward(self, x: Array) -> Array:
+        return x**self.exponent
+
+    def backward(self, dy: Array, x: Array) -> Array:
+        if self.exponent == 0:
+            return dy * 0.0
+        if self.exponent == 1:
+            return dy
+        if self.exponent == 2:
+            return dy * x * 2.0
+        return dy * x ** (self.exponent - 1) * self.exponent
+
+
+@dataclass(frozen=True)
+class Negative(Layer):
+    """y = -x."""
+
+    def output(self, x: Shape) -> Shape:
+        return x
+
+    def forward(self, x: Array) -> Array:
+        return -x
+
+    def backward(self, dy: Array) -> Array:
+        return -dy
+
+
+# ----------------------------------------------------------------------------------------------------------- two tensors
+
+
+@dataclass(frozen=True)
+class Divide(Layer):
+    """y = a / b, number by number."""
+
+    merges = True
+
+    def output(self, *inputs: Shape) -> Shape:
+        exactly_two(self, inputs)
+        return broadcast(self, inputs)
+
+    def forward(self, *inputs: Array) -> Array:
+        left, right = aligned(inputs)
+        return left / right
+
+    def backward(self, dy: Array, y: Array, *inputs: Array) -> tuple[Array, ...]:
+        left, right = inputs
+        share = dy / aligned(inputs)[1]
+        dinputs = like(left, share), -like(right, share * y)
+        return dinputs
+
+
+@dataclass(frozen=True)
+class MatrixProduct(Layer):
+    """y = a @ b: the matrices on the last two axes multiplied, one pair for each row of the batch."""
+
+    merges = True
+
+    def output(self, *inputs: Shape) -> Shape:
+        exactly_two(self, inputs)
+        left, right = inputs
+        if len(left) < 3 or len(left) != len(right) or left[:-2] != right[:-2]:
+            raise ShapeError(
+                f"`@` expects a matrix for each row, got {show(left[1:])} and {show(right[1:])}",
+                hint="for weights that are trained, write Dense" if len(left) < 3 else None,
+            )
+        if left[-1] != right[-2]:
+            raise ShapeError(
+                f"`@` cannot multiply {show(left[1:])} and {show(right[1:])}", f"{left[-1]} is not {right[-2]}"
+            )
+        return (*left[:-1], right[-1])
+
+    def forward(self, *inputs: Array) -> Array:
+        left, right = inputs
+        return left @ right
+
+    def backward(self, dy: Array, *inputs: Array) -> tuple[Array, ...]:
+        left, right = inputs
+        dinputs = dy @ right.swapaxes(-1, -2), left.swapaxes(-1, -2) @ dy
+        return dinputs
+
+
+# --------------------------------------------------------------------------------------------------------------- slices
+
+Part: TypeAlias = "int | tuple[int | None, int | None, int | None]"
+"""What brackets say of one axis: an index, or the start, the stop and the step of a slice."""
+
+
+@kernel(lambda dy, x, parts: x)
+def placed(dy: Array, x: Array, parts: tuple[Part, ...]) -> Array:
+    """Zeros in the shape of `x`, but for `dy` at `parts`: the gradient of a slice."""
+    dx = np.zeros_like(x)
+    dx[tuple(part if isinstance(part, int) else slice(*part) for part in parts)] = dy
+    return dx
+
+
+@dataclass(frozen=True)
+class Slice(Layer):
+    """y = x[parts]; an index takes its axis away, a slice keeps it.  The first part is the whole batch."""
+
+    parts: tuple[Part, ...]
+
+    def output(self, x: Shape) -> Shape:
+        if len(self.parts) > len(x):
+            raise ShapeError(f"{len(self.parts)} axes are asked for, but {show(x)} has {len(x)}", f"is {show(x)}")
+        shape: list[Size] = []
+        for axis, (size, part) in enumerate(zip(x, self.parts, strict=False)):
+            if isinstance(part, int):
+                check_index(x, axis, part)
+            else:
+                shape.append(length(x, axis, part))
+        return (*shape, *x[len(self.parts) :])
+
+    def dtype(self, *inputs: str) -> str:
+        return inputs[0]
+
+    @property
+    def index(self) -> tuple[int | slice, ...]:
+        """What stands in the brackets, for NumPy."""
+        return tuple(part if isinstance(part, int) else slice(*part) for part in self.parts)
+
+    def forward(self, x: Array) -> Array:
+        return x[self.index]
+
+    def backward(self, dy: Array, x: Array) -> Array:
+        return placed(dy, x, self.parts)
+
+
+def check_index(x: Shape, axis: int, index: int) -> None:
+    """Raise `ShapeError` if an axis of known size has no such index."""
+    size = x[axis]
+    if isinstance(size, int) and not -size <= index < size:
+        last = f"indices go from 0 to {size - 1}, or from -1 to {-size} counted from the end"
+        raise ShapeError(f"Axis {axis} of {show(x)} has no index {index}", "out of range", last)
+
+
+def length(x: Shape, axis: int, part: tuple[int | None, int | None, int | None]) -> Size:
+    """The size of a slice of an axis; raises `ShapeError` where it is empty, or not the same for all long enough data."""
+    size = x[axis]
+    if isinstance(size, int):
+        count = len(range(size)[slice(*part)])
+        if count == 0:
+            raise ShapeError(f"This slice of axis {axis} of {show(x)} is empty", "nothing is left")
+        return count
+    start, stop, step = part[0] or 0, part[1], part[2] or 1
+    if step < 0:
+        if part[:2] == (None, None) and step == -1:
+            return size
+        raise ShapeError(
+            f"This slice goes backwards through axis {axis} of {show(x)}, whose size is not known",
+            hint="give the Input a size, or reverse the whole axis with `::-1`",
+        )
+    end = size if stop is None else size + stop if stop < 0 else stop
+    begin = size + start if start < 0 else start
+    count = end - begin
+    if isinstance(count, int) and count <= 0:
+        raise ShapeError(f"This slice of axis {axis} of {show(x)} is empty", "nothing is left")
+    return count if step == 1 else (count + (step - 1)) // step
