@@ -301,7 +301,7 @@ def expects_classes(loss: Loss, shape: Shape) -> None:
 class KLDivergence(Loss):
     """Σ y_true · log(y_true / y_pred) (Kullback and Leibler, 1951)."""
 
-    aliases = ("kld", "KLD", "kl_divergence")
+    aliases = ("kld", "KLD", "kullback_leibler_divergence")
     unsupported = UNSUPPORTED
 
     reduction: Reduction = "sum_over_batch_size"
@@ -356,7 +356,6 @@ class BinaryCrossentropy(Loss):
 class CategoricalCrossentropy(Loss):
     """-Σ y_true · log(y_pred), the targets distributions: each row sums to 1."""
 
-    aliases = ("cce",)
     unsupported = UNSUPPORTED
 
     from_logits: bool = False
