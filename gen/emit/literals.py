@@ -54,10 +54,11 @@ def comment(text: str) -> str:
 
 def docstring(text: str) -> str:
     '''`text` as it can stand between `"""` and `"""`; lines stay lines.'''
-    lines = [line.expandtabs(4).rstrip() for line in re.split("\r\n|\r|\n", text)]
-    lines = [_escape(line.replace("\\", "\\\\").replace('"""', r"\"\"\"")) for line in lines]
-    joined = "\n".join(lines)
-    return joined[:-1] + r"\"" if joined.endswith('"') and not joined.endswith(r"\"") else joined
+    text = text.replace("\\", r"\\")
+    if text.endswith('"'):
+        text = text[:-1] + r"\""
+    text = text.replace('"""', r"\"\"\"")
+    return "\n".join(_escape(line.expandtabs(4).rstrip()) for line in re.split("\r\n|\r|\n", text))
 
 
 def _escape(text: str) -> str:

@@ -24,7 +24,7 @@ MEMBERS = frozenset("flat named named_trainable size trainable".split())
 
 BUILTINS = frozenset(
     """
-    BaseException Exception KeyboardInterrupt OSError TypeError ValueError abs any bool callable classmethod dict
+    BaseException Exception KeyError KeyboardInterrupt OSError TypeError ValueError abs any bool callable classmethod dict
     enumerate float getattr int isinstance iter len list map max min next open print property range repr set slice sorted
     staticmethod str sum super tuple type zip
     """.split()

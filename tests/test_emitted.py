@@ -1,0 +1,888 @@
+"""What a generated module promises, tried on two: `credit` (one input, two outputs) and `tags` (ids, lengths, dropout).
+
+The fixtures `credit` and `tags` give imported modules; everything else goes by what these offer.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gen.emit.render import LINE_LENGTH, render
+from tests.sample_view import CREDIT, CREDIT_INFERENCE, TAGS, TAGS_INFERENCE
+
+TEXTS = {
+    "credit": lambda: render(CREDIT),
+    "credit_inference": lambda: render(CREDIT_INFERENCE),
+    "tags": lambda: render(TAGS),
+    "tags_inference": lambda: render(TAGS_INFERENCE),
+}
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("out")
+    paths = {name: folder / f"{name}.py" for name in TEXTS}
+    for name, path in paths.items():
+        path.write_text(TEXTS[name](), encoding="utf-8")
+    return paths
+
+
+def _import(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"built_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def credit(files: dict[str, Path]) -> ModuleType:
+    return _import(files["credit"])
+
+
+@pytest.fixture(scope="session")
+def tags(files: dict[str, Path]) -> ModuleType:
+    return _import(files["tags"])
+
+
+@pytest.fixture(scope="session")
+def predictor(files: dict[str, Path]) -> ModuleType:
+    return _import(files["credit_inference"])
+
+
+RNG = np.random.default_rng(7)
+X = RNG.random((70, 100)).astype("f4")
+AMOUNT = X[:, :1] * 2 - 1
+DEFAULT = (X[:, 1:2] > 0.5).astype("f4")
+Y = {"amount": AMOUNT, "default": DEFAULT}
+WORDS = RNG.integers(0, 50, (70, 6)).astype("i4")
+SCORES = RNG.normal(size=(70, 6, 2)).astype("f4")
+TAG_IDS = (WORDS % 4).astype("i4")
+
+
+def same(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
+    return list(a) == list(b) and all(np.array_equal(a[name], b[name]) for name in a)
+
+
+def copies(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: array.copy() for name, array in arrays.items()}
+
+
+# ------------------------------------------------------------------------------------------------------- the file itself
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_the_file_is_clean(files: dict[str, Path], name: str) -> None:
+    tools: list[list[str]] = [
+        ["ruff", "check", "--isolated", "--no-cache", "--line-length", str(LINE_LENGTH)],
+        ["mypy", "--strict", "--config-file=", "--cache-dir", str(files[name].parent / "cache")],
+    ]
+    for tool in tools:
+        done = subprocess.run([sys.executable, "-m", *tool, str(files[name])], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_shapes_are_told(credit: ModuleType, tags: ModuleType) -> None:
+    assert credit.INPUTS == credit.Model.INPUTS == {"applicant": ("float32", (None, 100))}
+    assert credit.OUTPUTS == credit.Model.OUTPUTS == {name: ("float32", (None, 1)) for name in Y}
+    assert tags.INPUTS == {"words": ("int32", (None, None)), "scores": ("float32", (None, None, 2))}
+    assert tags.OUTPUTS == {"tags": ("float32", (None, None, 4))}
+
+
+def test_the_summary_is_the_table_of_the_header(credit: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    credit.Model().summary()
+    printed = capsys.readouterr().out
+    assert printed.startswith("applicant  (batch, 100)")
+    assert printed.rstrip().endswith("3,298")
+    assert printed.strip() in credit.__doc__
+
+
+# --------------------------------------------------------------------------------------------------------------- weights
+
+
+def test_a_seed_gives_the_same_weights(credit: ModuleType) -> None:
+    assert same(credit.Model(3).weights, credit.Model(3).weights)
+    assert not same(credit.Model(3).weights, credit.Model(4).weights)
+    assert same(credit.Model(3).weights, {n: w.astype("f4") for n, w in credit.Model(3, np.float64).weights.items()})
+
+
+def test_weights_are_views(credit: ModuleType) -> None:
+    model = credit.Model()
+    assert list(model.weights) == [f"{layer}/{weight}" for layer in ("h", "amount", "default") for weight in ("kernel", "bias")]
+    model.weights["amount/bias"][:] = 5.0
+    model.weights["amount/kernel"][:] = 0.0
+    assert np.all(model.predict(X)["amount"] == 5.0)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.int32, "complex64"])
+def test_other_dtypes_of_a_model_are_refused(credit: ModuleType, dtype: Any) -> None:
+    with pytest.raises(ValueError, match="dtype: expected float32 or float64"):
+        credit.Model(dtype=dtype)
+
+
+# --------------------------------------------------------------------------------------------------------------- predict
+
+
+def test_several_outputs_come_by_name_and_one_alone(credit: ModuleType, tags: ModuleType) -> None:
+    found = credit.Model().predict(X)
+    assert {name: (array.shape, array.dtype) for name, array in found.items()} == dict.fromkeys(Y, ((70, 1), np.float32))
+    assert tags.Model().predict([WORDS, SCORES]).shape == (70, 6, 4)
+
+
+@pytest.mark.parametrize("size", [1, 7, 69, 70, 1000])
+def test_the_batch_size_does_not_change_predictions(credit: ModuleType, size: int) -> None:
+    model = credit.Model(dtype=np.float64)
+    for name, array in model.predict(X).items():
+        np.testing.assert_allclose(model.predict(X, batch_size=size)[name], array, rtol=1e-12)
+
+
+def test_predictions_are_fresh_arrays(credit: ModuleType) -> None:
+    model = credit.Model()
+    first = model.predict(X)
+    kept = copies(first)
+    model.predict(X[::-1])
+    assert same(first, kept)
+
+
+def test_many_rows_are_predicted_in_pieces(credit: ModuleType) -> None:
+    model = credit.Model(dtype=np.float64)
+    many = model.predict(np.tile(X, (20, 1)))
+    np.testing.assert_allclose(many["default"], np.tile(model.predict(X)["default"], (20, 1)), rtol=1e-12)
+
+
+def test_several_threads_may_predict(tags: ModuleType) -> None:
+    model = tags.Model()
+    expected = [model.predict([WORDS[i : i + 5], SCORES[i : i + 5]]) for i in range(60)]
+    wrong: list[int] = []
+
+    def work() -> None:
+        for _ in range(5):
+            for i in range(60):
+                if not np.array_equal(model.predict([WORDS[i : i + 5], SCORES[i : i + 5]]), expected[i]):
+                    wrong.append(i)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_lengths_may_change_from_call_to_call(tags: ModuleType) -> None:
+    model = tags.Model()
+    for length in (3, 4, 5, 6, 3, 6, 5):
+        assert model.predict([WORDS[:2, :length], SCORES[:2, :length]]).shape == (2, length, 4)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: x.astype("f8"),
+        lambda x: x.astype(">f4"),
+        lambda x: np.asfortranarray(x),
+        lambda x: np.repeat(x, 2, axis=0)[::2],
+        lambda x: x.tolist(),
+        lambda x: list(x),
+        lambda x: (x,),
+        lambda x: [x],
+        lambda x: {"applicant": x},
+        lambda x: {"applicant": x.tolist()},
+    ],
+)
+def test_data_may_come_in_many_forms(credit: ModuleType, change: Callable[[Any], Any]) -> None:
+    model = credit.Model()
+    expected = model.predict(X)
+    for name, array in model.predict(change(X)).items():
+        np.testing.assert_allclose(array, expected[name], rtol=1e-5, atol=1e-6)
+
+
+def test_integers_and_booleans_are_numbers(credit: ModuleType) -> None:
+    model = credit.Model()
+    ones = np.ones((2, 100))
+    expected = model.predict(ones)
+    for dtype in (bool, np.uint8, np.int64):
+        assert same(model.predict(ones.astype(dtype)), expected)
+
+
+# --------------------------------------------------------------------------------------------------------------- refusals
+
+GOOD = ([WORDS, SCORES], TAG_IDS)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (X[:, :99], r"input applicant: expected float32 of shape \(batch, 100\), got float32 of shape \(70, 99\)"),
+        (X[0], r"input applicant: .*got float32 of shape \(100,\)"),
+        (X[None], r"input applicant: .*got float32 of shape \(1, 70, 100\)"),
+        (X[:0], "input applicant: .*got no rows"),
+        ([], r"input applicant: .*got float64 of shape \(0,\)"),
+        (None, "input applicant: .*got object"),
+        (3.0, r"input applicant: .*got float64 of shape \(\)"),
+        ("text", "input applicant: .*got <U4"),
+        (X.astype(complex), "input applicant: .*got complex128"),
+        (X.astype(object), "input applicant: .*got object"),
+        (X.astype("S4"), "input applicant: .*S4"),
+        ([[1.0, 2.0], [3.0]], "input applicant: .*got list that makes no array"),
+        ({"person": X}, "input: there is no person; expected applicant"),
+        ({"applicant": X, "person": X}, "input: there is no person; expected applicant"),
+        ({}, "input applicant is missing"),
+    ],
+)
+def test_an_input_that_does_not_fit_is_refused(credit: ModuleType, x: Any, message: str) -> None:
+    model = credit.Model()
+    for call in (model.predict, lambda x: model.fit(x, Y, verbose=0), lambda x: model.loss_and_grads(x, Y)):
+        with pytest.raises(ValueError, match=message):
+            call(x)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (WORDS, "input: expected 2 arrays for words, scores, got 1"),
+        ([WORDS], "input: expected 2 arrays for words, scores, got 1"),
+        ([WORDS, SCORES, SCORES], "input: expected 2 arrays for words, scores, got 3"),
+        ({"words": WORDS}, "input scores is missing; expected words, scores"),
+        ({"words": WORDS, "scores": SCORES, "more": X}, "input: there is no more"),
+        ([WORDS + 45, SCORES], "input words: .*which is not in 0 to 49"),
+        ([-WORDS, SCORES], r"input words: .*got -\d+, which is not in 0 to 49"),
+        ([WORDS.astype("i8") + (1 << 32), SCORES], "input words: .*which is not in 0 to 49"),
+        ([WORDS.astype(float), SCORES], "input words: expected int32 .*got float64"),
+        ([WORDS[:, :2], SCORES[:, :2]], r"input words: .*got \(70, 2\): words has to be at least 3 for pairs of pairs"),
+        ([WORDS[:, :5], SCORES], r"input scores: .*got \(70, 6, 2\) where words is 5"),
+        ([WORDS[:60], SCORES], "input scores: .*got 70 rows where 60 came before"),
+    ],
+)
+def test_inputs_that_do_not_fit_each_other_are_refused(tags: ModuleType, x: Any, message: str) -> None:
+    model = tags.Model()
+    for call in (model.predict, lambda x: model.fit(x, TAG_IDS, verbose=0), lambda x: model.evaluate(x, TAG_IDS)):
+        with pytest.raises(ValueError, match=message):
+            call(x)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (AMOUNT, "target: expected 2 arrays for amount, default, got 1"),
+        ([AMOUNT], "target: expected 2 arrays"),
+        ({"amount": AMOUNT}, "target default is missing"),
+        ({**Y, "more": AMOUNT}, "target: there is no more"),
+        ([AMOUNT, np.eye(2)[:, :1].repeat(35, 0)[:60]], "target default: .*got 60 rows where 70 came before"),
+        ([AMOUNT, np.zeros((70, 2))], r"target default: expected float32 of shape \(batch, 1\), got float64 of shape \(70, 2\)"),
+        ([AMOUNT, DEFAULT.astype(str)], "target default: .*got <U"),
+        ([AMOUNT[:0], DEFAULT[:0]], "target amount: .*got no rows"),
+    ],
+)
+def test_targets_that_do_not_fit_are_refused(credit: ModuleType, y: Any, message: str) -> None:
+    model = credit.Model()
+    with pytest.raises(ValueError, match=message):
+        model.fit(X, y, verbose=0)
+    with pytest.raises(ValueError, match=message):
+        model.train_on_batch(X, y)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (TAG_IDS + 1, "target tags: .*got 4, which is not in 0 to 3"),
+        (TAG_IDS - 1, "target tags: .*got -1, which is not in 0 to 3"),
+        (np.eye(4)[TAG_IDS], r"target tags: expected int32 of shape \(batch, words\), got float64 of shape \(70, 6, 4\)"),
+        (np.eye(4, dtype=int)[TAG_IDS], r"target tags: .*got int64 of shape \(70, 6, 4\)"),
+        (TAG_IDS[:, :5], r"target tags: .*got \(70, 5\) where words is 6"),
+    ],
+)
+def test_ids_that_do_not_fit_are_refused(tags: ModuleType, y: Any, message: str) -> None:
+    model = tags.Model()
+    with pytest.raises(ValueError, match=message):
+        model.fit([WORDS, SCORES], y, verbose=0)
+
+
+def test_nothing_is_trained_on_data_with_a_bad_id(tags: ModuleType) -> None:
+    model = tags.Model()
+    before = copies(model.weights)
+    words = WORDS.copy()
+    words[-1, -1] = 50
+    with pytest.raises(ValueError, match="words"):
+        model.fit([words, SCORES], TAG_IDS, batch_size=2, verbose=0)
+    assert same(model.weights, before)
+
+
+def test_targets_with_an_axis_of_one_more_or_less_are_taken(credit: ModuleType, tags: ModuleType) -> None:
+    model = credit.Model()
+    expected = model.evaluate(X, Y)
+    for y in ([AMOUNT[:, 0], DEFAULT[:, 0]], [AMOUNT.tolist(), DEFAULT[:, 0].tolist()], {**Y, "amount": AMOUNT[:, 0].astype(float)}):
+        assert model.evaluate(X, y) == pytest.approx(expected, rel=1e-5)
+    other = tags.Model()
+    expected = other.evaluate([WORDS, SCORES], TAG_IDS)
+    for ids in (TAG_IDS[..., None], [TAG_IDS], TAG_IDS.astype("u1"), {"tags": TAG_IDS.tolist()}):
+        assert other.evaluate([WORDS, SCORES], ids) == expected
+
+
+@pytest.mark.parametrize(("name", "value"), [("epochs", 0), ("epochs", 1.5), ("batch_size", 0), ("batch_size", "a"), ("batch_size", True)])
+def test_counts_are_checked(credit: ModuleType, name: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=f"{name}: expected an integer of 1 or more, got {value!r}"):
+        credit.Model().fit(X, Y, verbose=0, **{name: value})
+
+
+@pytest.mark.parametrize("share", [-0.5, 0.999, 1.0, 2.0, float("nan")])
+def test_a_split_that_leaves_nothing_is_refused(credit: ModuleType, share: float) -> None:
+    with pytest.raises(ValueError, match="validation_split"):
+        credit.Model().fit(X, Y, validation_split=share, verbose=0)
+
+
+# --------------------------------------------------------------------------------------------------------------- training
+
+
+def test_training_lowers_the_loss(credit: ModuleType) -> None:
+    model = credit.Model()
+    history = model.fit(X, Y, epochs=30, verbose=0)
+    assert list(history) == ["loss", "amount_loss", "default_loss", "default_accuracy"]
+    assert all(len(values) == 30 for values in history.values())
+    assert history["loss"][-1] < 0.8 * history["loss"][0]
+
+
+def test_a_step_is_what_its_parts_say(credit: ModuleType) -> None:
+    model, twin = credit.Model(), credit.Model()
+    losses, gradients = twin.loss_and_grads(X, Y)
+    assert list(gradients) == list(model.weights)
+    logs = model.train_on_batch(X, Y)
+    assert {name: logs[name] for name in losses} == losses
+    assert losses["loss"] == pytest.approx(0.25 * losses["amount_loss"] + 10.0 * losses["default_loss"])
+    for name, weight in twin.weights.items():
+        square = 0.1 * gradients[name] ** 2
+        np.testing.assert_allclose(model.weights[name], weight - 0.001 * gradients[name] / np.sqrt(square + 1e-7), rtol=1e-4, atol=1e-6)
+
+
+def test_loss_and_grads_changes_nothing(tags: ModuleType) -> None:
+    model = tags.Model()
+    before, random = copies(model.weights), model.rng.bit_generator.state
+    first = model.loss_and_grads([WORDS, SCORES], TAG_IDS)
+    second = model.loss_and_grads([WORDS, SCORES], TAG_IDS)
+    assert same(model.weights, before)
+    assert model.rng.bit_generator.state == random
+    assert model.step == 0
+    assert first[0] == second[0]
+    assert same(first[1], second[1])
+    assert list(first[1]) == ["table/embeddings", "tags/kernel"]
+    first[1]["tags/kernel"].fill(9.0)
+    assert same(model.loss_and_grads([WORDS, SCORES], TAG_IDS)[1], second[1])
+
+
+def test_a_fit_is_its_batches_one_by_one(credit: ModuleType) -> None:
+    model, twin = credit.Model(), credit.Model()
+    history = model.fit(X, Y, epochs=2, batch_size=32, shuffle=False, verbose=0)
+    for epoch in range(2):
+        logs = [twin.train_on_batch(X[i : i + 32], [AMOUNT[i : i + 32], DEFAULT[i : i + 32]]) for i in (0, 32, 64)]
+        for name, values in history.items():
+            mean = sum(rows * each[name] for rows, each in zip((32, 32, 6), logs, strict=True)) / 70
+            assert values[epoch] == pytest.approx(mean, rel=1e-5)
+    assert same(model.weights, twin.weights)
+
+
+def test_a_seed_makes_training_the_same(tags: ModuleType) -> None:
+    weights = []
+    for _ in range(2):
+        model = tags.Model(5)
+        model.fit([WORDS, SCORES], TAG_IDS, epochs=2, verbose=0)
+        weights.append(copies(model.weights))
+    assert same(*weights)
+
+
+def test_shuffling_takes_every_row_once(credit: ModuleType) -> None:
+    model = credit.Model()
+    model.learning_rate = 0.0
+    plain = model.fit(X, Y, shuffle=False, epochs=1, verbose=0)
+    mixed = model.fit(X, Y, shuffle=True, epochs=1, verbose=0)
+    assert {name: values[0] for name, values in mixed.items()} == pytest.approx(
+        {name: values[0] for name, values in plain.items()}, rel=1e-5
+    )
+
+
+def test_forms_of_data_do_not_change_training(credit: ModuleType, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", X)
+    forms = {
+        "array": X,
+        "fortran": np.asfortranarray(X),
+        "swapped": X.astype(">f4"),
+        "mapped": np.load(tmp_path / "x.npy", mmap_mode="r"),
+        "columns": np.concatenate([X, X], axis=1)[:, :100],
+        "double": X.astype("f8"),
+        "list": X.tolist(),
+    }
+    results = []
+    for x in forms.values():
+        model = credit.Model()
+        model.fit({"applicant": x}, [AMOUNT, DEFAULT.astype(bool)], epochs=2, verbose=0)
+        results.append(model.state.copy())
+    for result in results[1:]:
+        np.testing.assert_array_equal(result, results[0])
+
+
+
+def test_of_memory_mapped_arrays_only_batches_are_read(tags: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.save(tmp_path / "w.npy", WORDS)
+    words = np.load(tmp_path / "w.npy", mmap_mode="r")
+    seen: list[int] = []
+    check = tags._check_limit
+
+    def watch(array: np.ndarray, column: Any) -> None:
+        seen.append(len(array))
+        check(array, column)
+
+    monkeypatch.setattr(tags, "_check_limit", watch)
+    tags.Model().fit([words, SCORES], TAG_IDS, epochs=1, batch_size=16, verbose=0)
+    assert sorted(set(seen)) == [6, 16, 70]  # 70: what is in memory is checked at once
+    bad = np.load(tmp_path / "w.npy", mmap_mode="r+")
+    bad[69, 0] = 50
+    with pytest.raises(ValueError, match="input words: .*got 50"):
+        tags.Model().fit([bad, SCORES], TAG_IDS, verbose=0)
+
+
+def test_defaults_are_those_of_the_file(credit: ModuleType) -> None:
+    assert len(credit.Model().fit(X, Y, verbose=0)["loss"]) == 10
+
+
+def test_the_learning_rate_may_be_changed(credit: ModuleType) -> None:
+    model = credit.Model()
+    assert model.learning_rate == 0.001
+    model.learning_rate = 0.0
+    before = copies(model.weights)
+    model.train_on_batch(X, Y)
+    assert same(model.weights, before)
+
+
+def test_statistics_move_in_training_alone(tags: ModuleType) -> None:
+    model = tags.Model()
+    data = [WORDS, SCORES], TAG_IDS
+    for call in (model.loss_and_grads, model.evaluate):
+        call(*data)
+        assert not model.weights["shift/mean"].any()
+    model.train_on_batch(*data)
+    assert model.weights["shift/mean"].any()
+
+
+# ------------------------------------------------------------------------------------------------------------- validation
+
+
+def test_the_last_rows_are_held_out(credit: ModuleType) -> None:
+    split, given = credit.Model(), credit.Model()
+    first = split.fit(X, Y, epochs=2, validation_split=0.3, verbose=0)
+    kept = {name: array[:49] for name, array in Y.items()}
+    rest = {name: array[49:] for name, array in Y.items()}
+    second = given.fit(X[:49], kept, epochs=2, validation_data=(X[49:], rest), verbose=0)
+    assert first == second
+    assert list(first)[4:] == ["val_loss", "val_amount_loss", "val_default_loss", "val_default_accuracy"]
+    assert {f"val_{name}": value for name, value in given.evaluate(X[49:], rest).items()} == {
+        name: first[name][-1] for name in list(first)[4:]
+    }
+
+
+def test_held_out_rows_have_their_sample_weights(credit: ModuleType) -> None:
+    model = credit.Model()
+    weight = RNG.random(70).astype("f4")
+    logs = model.fit(X, Y, epochs=1, validation_split=0.5, sample_weight=weight, verbose=0)
+    scores = model.evaluate(X[35:], [AMOUNT[35:], DEFAULT[35:]], sample_weight=weight[35:])
+    assert logs["val_loss"][0] == scores["loss"]
+    other = credit.Model()
+    data = (X[35:], [AMOUNT[35:], DEFAULT[35:]], weight[35:])
+    assert other.fit(X[:35], [AMOUNT[:35], DEFAULT[:35]], 1, sample_weight=weight[:35], validation_data=data, verbose=0) == logs
+
+
+def test_evaluation_is_in_inference_mode(tags: ModuleType) -> None:
+    model = tags.Model(dtype=np.float64)
+    random = model.rng.bit_generator.state
+    scores = model.evaluate([WORDS, SCORES], TAG_IDS, batch_size=20)
+    assert model.rng.bit_generator.state == random
+    picked = np.take_along_axis(model.predict([WORDS, SCORES]), TAG_IDS[..., None], axis=-1)
+    assert scores == pytest.approx({"loss": float(-np.log(picked).mean())})
+
+
+# ---------------------------------------------------------------------------------------------------------------- weights
+
+
+def test_a_sample_weight_of_two_counts_twice(credit: ModuleType) -> None:
+    model = credit.Model(dtype=np.float64)
+    weight = np.ones(70)
+    weight[0] = 2.0
+    plain, _ = model.loss_and_grads(X, Y)
+    first, _ = model.loss_and_grads(X[:1], [AMOUNT[:1], DEFAULT[:1]])
+    weighted, _ = model.loss_and_grads(X, Y, weight)
+    assert weighted == pytest.approx({name: plain[name] + first[name] / 70 for name in plain})
+
+
+def test_sample_weights_come_in_many_forms(credit: ModuleType) -> None:
+    model = credit.Model()
+    weight = RNG.random(70)
+    both = model.evaluate(X, Y, sample_weight=weight)
+    for form in (weight[:, None], weight.tolist(), [weight, weight], (weight, weight.tolist()), {"amount": weight, "default": weight}):
+        assert model.evaluate(X, Y, sample_weight=form) == both
+    one = model.evaluate(X, Y, sample_weight={"default": weight})
+    assert one == model.evaluate(X, Y, sample_weight=[None, weight])
+    assert one["default_loss"] == both["default_loss"]
+    assert one["amount_loss"] == model.evaluate(X, Y)["amount_loss"]
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        (np.ones(69), "sample_weight of amount: .*got 69 weights for 70 rows"),
+        (np.ones((70, 2)), r"sample_weight of amount: .*got float64 of shape \(70, 2\)"),
+        (["a"] * 70, "sample_weight of amount: .*got <U1"),
+        ({"more": np.ones(70)}, "sample_weight: there is no more; expected amount, default"),
+        ([np.ones(70)], "sample_weight: expected one for each of amount, default"),
+    ],
+)
+def test_sample_weights_that_do_not_fit_are_refused(credit: ModuleType, weight: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        credit.Model().fit(X, Y, sample_weight=weight, verbose=0)
+
+
+def test_class_weights_are_sample_weights_by_class(credit: ModuleType) -> None:
+    weight = np.where(DEFAULT[:, 0] > 0.5, 3.0, 1.0)
+    first, second = credit.Model(), credit.Model()
+    by_class = first.fit(X, Y, epochs=2, class_weight={"default": {1: 3.0}}, verbose=0)
+    assert by_class == second.fit(X, Y, epochs=2, sample_weight={"default": weight}, verbose=0)
+
+
+def test_the_class_of_a_one_hot_row_is_its_greatest(credit: ModuleType) -> None:
+    rows = np.eye(3, dtype="f4")[[2, 0, 1, 2]]
+    assert credit._weigh(rows, {2: 5.0, 0: 0.5}, np.dtype("f8")).tolist() == [5.0, 0.5, 1.0, 5.0]
+    assert credit._weigh(np.array([2, 0]), {2: 5.0}, np.dtype("f8")).tolist() == [5.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        ({0: 1.0}, "class_weight: expected a dict for any of amount, default"),
+        ({"more": {0: 1.0}}, "class_weight: there is no more"),
+        (5, "class_weight: expected a dict from class to weight, got 5"),
+        ({"default": {"yes": 1.0}}, "class_weight: default has no class 'yes'"),
+    ],
+)
+def test_class_weights_that_do_not_fit_are_refused(credit: ModuleType, weight: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        credit.Model().fit(X, Y, class_weight=weight, verbose=0)
+
+
+def test_class_weights_need_one_class_for_each_row(tags: ModuleType) -> None:
+    with pytest.raises(ValueError, match="tags has more than one class for each row"):
+        tags.Model().fit([WORDS, SCORES], TAG_IDS, class_weight={0: 1.0}, verbose=0)
+
+
+def test_class_and_sample_weights_exclude_each_other(credit: ModuleType) -> None:
+    with pytest.raises(ValueError, match="got both"):
+        credit.Model().fit(X, Y, class_weight={"default": {0: 1.0}}, sample_weight=np.ones(70), verbose=0)
+
+
+# ------------------------------------------------------------------------------------------------ callbacks and progress
+
+
+def test_callbacks_see_each_epoch_and_can_stop(credit: ModuleType) -> None:
+    model = credit.Model()
+    seen: list[Any] = []
+
+    def watch(epoch: int, logs: dict[str, float], given: Any) -> str | None:
+        seen.append((epoch, logs["loss"], given is model))
+        return "stop" if epoch == 2 else None
+
+    history = model.fit(X, Y, epochs=9, callbacks=[lambda *_: None, watch], verbose=0)
+    assert seen == [(epoch, loss, True) for epoch, loss in enumerate(history["loss"])]
+    assert len(seen) == 3
+    assert len(credit.Model().fit(X, Y, callbacks=lambda *_: "stop", verbose=0)["loss"]) == 1
+
+
+def test_progress_is_a_line_for_each_epoch(credit: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    model = credit.Model()
+    model.fit(X, Y, epochs=2, validation_split=0.5, verbose=0)
+    assert capsys.readouterr().out == ""
+    model.fit(X, Y, epochs=2, validation_split=0.5)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines] == ["1/2", "2/2"]
+    for word in ("rows/s", " loss ", "amount_loss", "default_accuracy", "val_loss"):
+        assert word in lines[0]
+
+
+def test_on_a_terminal_the_line_is_rewritten(credit: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    ticks = iter(range(10_000))
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setattr(credit.time, "perf_counter", lambda: float(next(ticks)))
+    credit.Model().fit(X, Y, epochs=1)
+    monkeypatch.undo()
+    text = terminal.getvalue()
+    assert text.count("\r") == 4
+    assert text.endswith("\n")
+    assert "s left" in text
+    assert "loss" in text.split("\r")[1]
+
+
+# ----------------------------------------------------------------------------------------------------------- not finite
+
+
+def test_a_loss_that_is_not_finite_stops_and_the_last_good_weights_stay(credit: ModuleType) -> None:
+    model, twin = credit.Model(), credit.Model()
+    x = X.copy()
+    x[40] = np.nan
+    with pytest.raises(ValueError, match="epoch 1/2, step 2: the loss of amount, default is not finite"):
+        model.fit(x, Y, epochs=2, batch_size=32, shuffle=False, verbose=0)
+    # The first step was taken from weights whose loss was finite; those it led to gave none.
+    np.testing.assert_array_equal(model.state, twin.state)
+    assert model.step == 0
+
+
+def test_the_output_whose_loss_is_not_finite_is_named(credit: ModuleType) -> None:
+    target = AMOUNT.copy()
+    target[3] = np.inf
+    with pytest.raises(ValueError, match="step 1: the loss of amount is not finite"):
+        credit.Model().fit(X, [target, DEFAULT], shuffle=False, verbose=0)
+
+
+def test_training_that_diverges_stops(credit: ModuleType) -> None:
+    model = credit.Model()
+    model.learning_rate = 1e30
+    with pytest.raises(ValueError, match="is not finite"):
+        model.fit(X, Y, epochs=50, verbose=0)
+    assert np.isfinite(model.state).all()
+    assert np.isfinite(list(model.evaluate(X, Y).values())).all()
+
+
+def test_a_validation_loss_that_is_not_finite_stops(credit: ModuleType) -> None:
+    x = X.copy()
+    x[-1] = np.nan
+    with pytest.raises(ValueError, match="epoch 1/10: the loss of validation is not finite"):
+        credit.Model().fit(x, Y, validation_split=0.2, verbose=0)
+
+
+# ----------------------------------------------------------------------------------------------------------------- saving
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_training_goes_on_bit_for_bit(tags: ModuleType, credit: ModuleType, tmp_path: Path, dtype: Any) -> None:
+    cases: list[tuple[Any, Any]] = [(([WORDS, SCORES], TAG_IDS), tags), ((X, Y), credit)]
+    for data, module in cases:
+        model = module.Model(3, dtype)
+        model.learning_rate = 0.01
+        model.fit(*data, epochs=2, verbose=0)
+        model.save(tmp_path / "model.npz")
+        other = module.Model.load(tmp_path / "model.npz")
+        assert (other.step, other.learning_rate, other.dtype) == (model.step, 0.01, dtype)
+        assert model.fit(*data, epochs=2, verbose=0) == other.fit(*data, epochs=2, verbose=0)
+        np.testing.assert_array_equal(model.state, other.state)
+        assert os.listdir(tmp_path) == ["model.npz"]
+
+
+def test_a_model_for_inference_loads_what_training_saved(credit: ModuleType, predictor: ModuleType, tmp_path: Path) -> None:
+    model = credit.Model(5)
+    model.fit(X, Y, epochs=1, verbose=0)
+    model.save(tmp_path / "model.npz")
+    other = predictor.Model.load(tmp_path / "model.npz")
+    assert same(other.predict(X), model.predict(X))
+    other.save(tmp_path / "small.npz")
+    assert same(predictor.Model.load(tmp_path / "small.npz").weights, model.weights)
+    with pytest.raises(ValueError, match="is missing"):
+        credit.Model.load(tmp_path / "small.npz")
+
+
+def test_a_failed_save_leaves_the_old_file(credit: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "model.npz"
+    credit.Model(1).save(path)
+    before = path.read_bytes()
+
+    def full(handle: int) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        credit.Model(2).save(path)
+    assert path.read_bytes() == before
+    assert os.listdir(tmp_path) == ["model.npz"]
+
+
+def test_a_missing_file_is_an_os_error(credit: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        credit.Model.load(tmp_path / "none.npz")
+
+
+def _saved(module: ModuleType, path: Path) -> dict[str, Any]:
+    module.Model().save(path)
+    with np.load(path) as arrays:
+        return dict(arrays)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda a: a.pop("h/kernel"), "h/kernel is missing"),
+        (lambda a: a.update({"h/more": np.ones(3)}), "h/more is unknown"),
+        (lambda a: a.update({"h/bias": np.ones(31, "f4")}), r"h/bias: expected float32 \(32,\), got float32 \(31,\)"),
+        (lambda a: a.update({"h/bias": np.ones(32)}), r"h/bias: expected float32 \(32,\), got float64"),
+        (lambda a: a.update({"dtype": np.array("int8")}), "dtype: expected float32 or float64"),
+        (lambda a: a.update({"dtype": np.array("nonsense")}), "nonsense"),
+        (lambda a: a.pop("dtype"), "was not saved by this model"),
+        (lambda a: a.update({"rng": np.array("{}")}), "was not saved by this model"),
+        (lambda a: a.update({"rng": np.array("[")}), "was not saved by this model"),
+        (lambda a: a.update({"rng": np.array('{"bit_generator": "PCG64", "state": 3}')}), "was not saved by this model"),
+        (lambda a: a.update({"step": np.ones(3)}), "was not saved by this model"),
+        (lambda a: a.pop("average"), "average is missing"),
+        (lambda a: a.clear(), "was not saved by this model"),
+    ],
+)
+def test_a_foreign_file_is_refused(credit: ModuleType, tmp_path: Path, change: Callable[[Any], Any], reason: str) -> None:
+    path = tmp_path / "model.npz"
+    arrays = _saved(credit, path)
+    change(arrays)
+    np.savez(path, **arrays)
+    with pytest.raises(ValueError, match=reason) as caught:
+        credit.Model.load(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("contents", [b"", b"text", b"PK\x03\x04", b"PK\x05\x06" + bytes(18), b"\x93NUMPY\x01\x00"])
+def test_a_file_that_is_none_is_refused(credit: ModuleType, tmp_path: Path, contents: bytes) -> None:
+    path = tmp_path / "model.npz"
+    path.write_bytes(contents)
+    with pytest.raises(ValueError, match=r"model\.npz"):
+        credit.Model.load(path)
+
+
+def test_a_single_array_is_refused(credit: ModuleType, tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", X)
+    with pytest.raises(ValueError, match=r"a\.npy"):
+        credit.Model.load(tmp_path / "a.npy")
+
+
+def test_a_pickle_is_refused(credit: ModuleType, tmp_path: Path) -> None:
+    path = tmp_path / "model.npz"
+    arrays = _saved(credit, path)
+    arrays["h/bias"] = np.array([print], object)
+    np.savez(path, **arrays)
+    with pytest.raises(ValueError, match=r"model\.npz .*[Oo]bject arrays"):
+        credit.Model.load(path)
+
+
+def test_a_damaged_file_is_refused(credit: ModuleType, tmp_path: Path) -> None:
+    path = tmp_path / "model.npz"
+    credit.Model().save(path)
+    whole = path.read_bytes()
+    for cut in range(0, len(whole), 997):
+        path.write_bytes(whole[:cut])
+        with pytest.raises(ValueError, match=r"model\.npz"):
+            credit.Model.load(path)
+    refused = 0
+    for place in range(0, len(whole), 401):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :])
+        try:
+            loaded = credit.Model.load(path)
+        except ValueError as error:
+            assert str(path) in str(error)
+            refused += 1
+        else:  # a byte that means nothing, such as one of a date
+            np.testing.assert_array_equal(loaded.state, credit.Model().state)
+    assert refused > 50
+
+
+# ---------------------------------------------------------------------------------------------------------------- command
+
+
+def run(path: Path, *arguments: Any, cwd: Path) -> tuple[int, str, str]:
+    command = [sys.executable, "-W", "error", str(path), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_the_file_is_a_command(files: dict[str, Path], credit: ModuleType, tmp_path: Path) -> None:
+    np.savez(tmp_path / "data.npz", applicant=X, **Y)
+    status, out, _ = run(files["credit"], "train", "data.npz", "--epochs", 2, "--save", "model.npz", cwd=tmp_path)
+    assert (status, len(out.splitlines())) == (0, 2)
+    status, out, _ = run(files["credit"], "evaluate", "data.npz", "--weights", "model.npz", cwd=tmp_path)
+    scores = credit.Model.load(tmp_path / "model.npz").evaluate(X, Y)
+    assert (status, out.strip()) == (0, "  ".join(f"{name} {value:.4g}" for name, value in scores.items()))
+    for name in ("credit", "credit_inference"):
+        assert run(files[name], "predict", "data.npz", "--weights", "model.npz", "-o", "out.npz", cwd=tmp_path)[0] == 0
+        with np.load(tmp_path / "out.npz") as outputs:
+            assert same(dict(outputs), credit.Model.load(tmp_path / "model.npz").predict(X))
+    status, out, _ = run(files["credit"], "predict", "data.npz", cwd=tmp_path)
+    assert (status, len(out.splitlines())) == (0, 142)
+    status, out, _ = run(files["credit"], "summary", cwd=tmp_path)
+    assert status == 0
+    assert "3,298" in out
+
+
+def test_check_finds_every_gradient_right(files: dict[str, Path], tmp_path: Path) -> None:
+    for name, lines in (("credit", 8), ("tags", 4)):
+        status, out, _ = run(files[name], "check", cwd=tmp_path)
+        assert status == 0
+        assert len(out.splitlines()) == lines
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("np.add.reduce(dh, axis=0, out=g.h_bias)", "np.add.reduce(dh * 1.00001, axis=0, out=g.h_bias)"),
+        ("dh *= b.active", "pass"),
+        ("b.dapplicant = np.dot(dh, p.h_kernel.T)", "b.dapplicant = np.zeros_like(applicant)"),
+        ("np.dot(h.T, damount, out=g.amount_kernel)", "g.amount_kernel.fill(np.nan)"),
+    ],
+)
+def test_check_finds_a_wrong_gradient(files: dict[str, Path], tmp_path: Path, old: str, new: str) -> None:
+    text = files["credit"].read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / "wrong.py").write_text(text.replace(old, new), encoding="utf-8")
+    assert run(tmp_path / "wrong.py", "check", cwd=tmp_path)[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        ([], 2, "required: command"),
+        (["fly"], 2, "invalid choice"),
+        (["train"], 2, "required: DATA.npz"),
+        (["train", "none.npz"], 2, "No such file"),
+        (["train", "data.npz", "--epochs", "x"], 2, "invalid int"),
+        (["train", "data.npz", "--epochs", "0"], 1, "epochs: expected an integer of 1 or more"),
+        (["train", "half.npz"], 1, "target default is missing"),
+        (["evaluate", "text.npz"], 1, "text.npz is no .npz file"),
+        (["predict", "more.npz"], 1, "input: there is no more"),
+        (["predict", "data.npz", "--weights", "data.npz"], 1, "was not saved by this model"),
+        (["predict", "data.npz", "-o", "none/out.npz"], 2, "No such file"),
+    ],
+)
+def test_errors_of_the_command_are_one_line(
+    files: dict[str, Path], tmp_path: Path, arguments: list[str], status: int, message: str
+) -> None:
+    np.savez(tmp_path / "data.npz", applicant=X, **Y)
+    np.savez(tmp_path / "half.npz", applicant=X, amount=AMOUNT)
+    np.savez(tmp_path / "more.npz", applicant=X, more=AMOUNT)
+    (tmp_path / "text.npz").write_text("text")
+    found, _, error = run(files["credit"], *arguments, cwd=tmp_path)
+    assert (found, len(error.splitlines())) == (status, 1), error
+    assert message in error
+
+
+def test_the_saved_state_is_plain(credit: ModuleType, tmp_path: Path) -> None:
+    arrays = _saved(credit, tmp_path / "model.npz")
+    assert set(arrays) == {"dtype", "step", "learning_rate", "rng", "average", *credit.Model().weights}
+    assert json.loads(str(arrays["rng"]))["bit_generator"] == "PCG64"

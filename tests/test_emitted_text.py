@@ -1,0 +1,356 @@
+"""Templates, literals, names and the writing of files."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import dataclasses
+import errno
+import keyword
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from jinja2 import meta, nodes
+
+from gen.emit import names, view, write
+from gen.emit.literals import comment, docstring, literal
+from gen.emit.names import Names
+from gen.emit.render import LINE_LENGTH, environment, render
+from gen.emit.seal import is_intact, is_sealed
+from tests.sample_view import CREDIT, CREDIT_INFERENCE, TAGS, TAGS_INFERENCE
+
+VIEWS = {"credit": CREDIT, "credit_inference": CREDIT_INFERENCE, "tags": TAGS, "tags_inference": TAGS_INFERENCE}
+
+
+@pytest.fixture(scope="module", params=VIEWS)
+def sample(request: pytest.FixtureRequest) -> view.View:
+    return VIEWS[request.param]
+
+
+# ---------------------------------------------------------------------------------------------------------- templates
+
+
+def _templates() -> list[nodes.Template]:
+    loaded = environment()
+    assert loaded.loader is not None
+    return [loaded.parse(loaded.loader.get_source(loaded, name)[0]) for name in loaded.list_templates()]
+
+
+def test_holes_of_the_templates_are_the_fields_of_the_view() -> None:
+    used = set().union(*(meta.find_undeclared_variables(template) for template in _templates()))
+    assert used == set(CREDIT.holes())
+
+
+@pytest.mark.parametrize(
+    ("variable", "kind"),
+    [
+        (("input",), view.InputView),
+        (("output", "target"), view.OutputView),
+        (("weight",), view.WeightView),
+        (("slot",), view.SlotView),
+        (("metric",), view.MetricView),
+        (("dim",), view.DimView),
+        (("formula",), view.FormulaView),
+    ],
+)
+def test_what_templates_ask_of_a_listed_thing_is_what_its_view_has(variable: tuple[str, ...], kind: Any) -> None:
+    used = {
+        found.attr
+        for template in _templates()
+        for found in template.find_all(nodes.Getattr)
+        if isinstance(found.node, nodes.Name) and found.node.name in variable
+    }
+    fields = {field.name for field in dataclasses.fields(kind)}
+    properties = {name for name, value in vars(kind).items() if isinstance(value, property)}
+    inside = {  # what only the properties read
+        "InputView": {"dtype", "shape", "limit"},
+        "OutputView": {"shape", "target_shape", "target_dtype", "classes"},
+        "MetricView": {"ident"},
+    }
+    assert used <= fields | properties
+    assert fields | properties <= used | inside.get(kind.__name__, set())
+
+
+def test_a_view_refuses_what_is_no_identifier() -> None:
+    for ident in ("a b", "class", "é", "1x", "x;import os"):
+        with pytest.raises(ValueError, match="identifier"):
+            view.WeightView("w", ident, "1")
+
+
+def test_what_is_rendered_is_the_same_each_time(sample: view.View) -> None:
+    assert render(sample) == render(dataclasses.replace(sample))
+
+
+def test_rendering_does_not_depend_on_the_hash_seed() -> None:
+    code = "from gen.emit.render import render; from tests.sample_view import TAGS; print(hash(render(TAGS)) and render(TAGS))"
+    root = Path(__file__).parent.parent
+    texts = {
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, cwd=root, check=True, capture_output=True
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(texts) == 1
+
+
+def test_lines_of_the_module_are_short(sample: view.View) -> None:
+    assert [line for line in render(sample).splitlines() if len(line) > LINE_LENGTH] == []
+
+
+def test_only_numpy_and_the_standard_library_are_imported(sample: view.View) -> None:
+    tree = ast.parse(render(sample))
+    modules = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    modules |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {module.split(".")[0] for module in modules} <= set(sys.stdlib_module_names) | {"numpy"}
+
+
+def test_a_module_for_inference_has_no_training_code() -> None:
+    text = render(TAGS_INFERENCE)
+    for word in ("fit", "loss", "backward", "gradient", "epoch", "Slots", "update", "check("):
+        assert word not in text
+
+
+def test_names_of_the_module_are_reserved(sample: view.View) -> None:
+    tree = ast.parse(render(sample))
+    copied = {
+        node.name
+        for helper in sample.helpers
+        for node in ast.parse(helper).body
+        if isinstance(node, ast.FunctionDef)
+    }
+    defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    defined |= {t.id for node in tree.body if isinstance(node, ast.Assign) for t in node.targets if isinstance(t, ast.Name)}
+    defined |= {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    public = {name for name in defined - copied if not name.startswith("_")}
+    assert public <= names.MODULE
+    loaded = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    assert loaded & set(dir(builtins)) - {"__doc__", "__name__"} <= names.BUILTINS
+
+
+# ----------------------------------------------------------------------------------------------------------- literals
+
+NASTY = [
+    "",
+    'a"b',
+    "a'b",
+    "\\",
+    'ends with "',
+    'ends with \\"',
+    '"""',
+    '\\"""',
+    "'''",
+    "a\nb",
+    "a\rb",
+    "\0\x1b[31m\x7f",
+    "\u2028\u2029\x85\ufeff",
+    "\u202eevil\u202c",
+    "größe — λ",
+    "\U0001f600",
+    "\ud800",
+    "{{ title }} {% raw %} #% if",
+    "# type: ignore",
+    "\\N{DASH} \\x41 \\u0041",
+    "%s {} \\n",
+]
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_a_string_literal_means_the_string(text: str) -> None:
+    assert ast.literal_eval(literal(text)) == text
+    assert len(literal(text).splitlines()) == 1
+    literal(text).encode()
+
+
+@pytest.mark.parametrize("value", [0, -1, 10**18, 0.1, -0.0, 1e-7, 1e300, True, None, (), (1,), ("a", (2, None)), [1], {"a": 1}])
+def test_a_literal_means_its_value(value: object) -> None:
+    read = ast.literal_eval(literal(value))
+    assert read == value
+    assert type(read) is type(value)
+
+
+def test_a_float_of_numpy_is_a_plain_number() -> None:
+    assert literal(np.float64(0.1)) == "0.1"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_number_that_is_not_finite_has_no_literal(value: float) -> None:
+    with pytest.raises(ValueError, match="literal"):
+        literal(value)
+
+
+def test_other_things_have_no_literal() -> None:
+    with pytest.raises(TypeError, match="object has no literal"):
+        literal(object())
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_a_comment_ends_nowhere_before_its_end(text: str) -> None:
+    made = f"# {comment(text)}\nx = 1\n"
+    assert len(made.splitlines()) == 2
+    assert ast.unparse(ast.parse(made)) == "x = 1"
+    assert made.count("#") == 1
+
+
+@pytest.mark.parametrize("text", ["type: ignore", "fmt: off", "noqa", "-*- coding: utf-7 -*-", "coding: utf-7"])
+def test_a_comment_tells_tools_nothing(text: str) -> None:
+    assert comment(text).startswith("| ")
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_a_docstring_ends_nowhere_before_its_end(text: str) -> None:
+    tree = ast.parse(f'"""{docstring(text)}"""\nx = 1\n')
+    assert len(tree.body) == 2
+    assert ast.get_docstring(tree) is not None
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_nothing_in_documentation_breaks_the_module(text: str) -> None:
+    title = text.replace("\n", " ").replace("\r", " ")
+    made = render(dataclasses.replace(CREDIT_INFERENCE, title=title, doc=f"more: {text}", source=f"{title}.nn"))
+    assert is_intact(made)
+    compile(made, "made.py", "exec")
+
+
+# -------------------------------------------------------------------------------------------------------------- names
+
+
+def test_names_are_the_files_own_where_they_can_be() -> None:
+    make = Names().make
+    assert [make(name) for name in ("stage_2/conv", "Text", "text", "input")] == ["stage_2_conv", "Text", "text", "input"]
+
+
+def test_a_name_that_is_taken_gets_a_number() -> None:
+    make = Names().make
+    assert [make(name) for name in ("a/b", "a_b", "a b", "a_b_2")] == ["a_b", "a_b_2", "a_b_3", "a_b_2_2"]
+
+
+@pytest.mark.parametrize(
+    "text", ["np", "Model", "forward", "b", "p", "g", "rng", "self", "class", "None", "len", "_x", "__class__", "", "1st", "é", "ﬁ", "a;b", "\n"]
+)
+def test_a_name_is_an_identifier_that_nothing_else_uses(text: str) -> None:
+    name = Names().make(text)
+    assert name.isidentifier()
+    assert name.isascii()
+    assert not keyword.iskeyword(name)
+    assert name not in names.RESERVED
+    assert not name.startswith("_")
+
+
+def test_names_that_are_written_differently_and_read_alike_stay_apart() -> None:
+    make = Names().make
+    assert len({make(name) for name in ("ﬁle", "file", "ｆile", "FILE")}) == 4
+
+
+# -------------------------------------------------------------------------------------------------------------- write
+
+TEXT = render(CREDIT_INFERENCE)
+
+
+def test_a_file_is_written_only_if_it_changed(tmp_path: Path) -> None:
+    path = tmp_path / "out.py"
+    assert write.write(path, TEXT)
+    before = path.stat()
+    assert not write.write(path, TEXT)
+    assert path.stat().st_mtime_ns == before.st_mtime_ns
+    assert path.read_bytes() == TEXT.encode()
+    assert os.listdir(tmp_path) == ["out.py"]
+
+
+def test_changed_line_ends_are_no_change(tmp_path: Path) -> None:
+    path = tmp_path / "out.py"
+    path.write_bytes(TEXT.replace("\n", "\r\n").encode())
+    assert is_intact(path.read_bytes().decode())
+    assert not write.write(path, TEXT)
+
+
+def test_an_older_build_is_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "out.py"
+    path.write_text(render(TAGS_INFERENCE))
+    assert write.write(path, TEXT)
+    assert path.read_text() == TEXT
+
+
+@pytest.mark.parametrize(
+    ("present", "reason"),
+    [("x = 1\n", "not written by gen"), ("", "not written by gen"), (TEXT + "\n", "edited"), (TEXT.replace("0.0", "0.5"), "edited")],
+)
+def test_someones_work_is_not_written_over(tmp_path: Path, present: str, reason: str) -> None:
+    path = tmp_path / "out.py"
+    path.write_text(present)
+    with pytest.raises(write.Protected, match=reason):
+        write.write(path, TEXT)
+    assert path.read_text() == present
+    assert write.write(path, TEXT, force=True)
+    assert path.read_text() == TEXT
+
+
+def test_binary_files_are_not_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "out.py"
+    path.write_bytes(b"\xff\xfe\0")
+    with pytest.raises(write.Protected):
+        write.write(path, TEXT)
+
+
+def test_a_hash_elsewhere_than_in_the_docstring_does_not_count() -> None:
+    assert not is_sealed('x = 1\n"""\nsha256 of the rest: 0123456789abcdef\n"""\n')
+    assert is_sealed(TEXT)
+
+
+def test_a_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    link = tmp_path / "out.py"
+    link.symlink_to(tmp_path / "real" / "file.py")
+    assert write.write(link, TEXT)
+    assert link.is_symlink()
+    assert (tmp_path / "real" / "file.py").read_text() == TEXT
+
+
+def test_permissions_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "out.py"
+    path.write_text(render(TAGS_INFERENCE))
+    path.chmod(0o750)
+    write.write(path, TEXT)
+    assert path.stat().st_mode & 0o777 == 0o750
+
+
+def test_a_read_only_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "out.py"
+    path.write_text(render(TAGS_INFERENCE))
+    path.chmod(0o444)
+    with pytest.raises(write.WriteError, match="read-only"):
+        write.write(path, TEXT)
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(write.WriteError, match="is a directory"):
+        write.write(tmp_path, TEXT)
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(write.WriteError, match="missing/out.py: No such file"):
+        write.write(tmp_path / "missing" / "out.py", TEXT)
+
+
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "out.py"
+    old = render(TAGS_INFERENCE)
+    path.write_text(old)
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(write.WriteError, match=r"out.py: No space left"):
+        write.write(path, TEXT)
+    assert path.read_text() == old
+    assert os.listdir(tmp_path) == ["out.py"]
