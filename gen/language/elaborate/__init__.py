@@ -1,0 +1,53 @@
+"""Elaboration: runs the syntax tree of a file and gives the graph of its model.
+
+    statements ──interpreter──▶ values (layers, tensors, models) ──finish──▶ graph
+
+| module | does |
+| --- | --- |
+| `interpreter` | statements, expressions, blocks, loops |
+| `names` | what names are bound to, and who reads them |
+| `spellings` | how Keras spells its modules, components and functions |
+| `arithmetic` | arithmetic on constants, with bounds |
+| `construct`, `inputs`, `models` | calls of words: layers, activations, `Input`, `Model`, `Sequential` |
+| `binding` | the arguments of a call, against those of a component |
+| `apply`, `tensors` | layers, models and operators on tensors: shapes, dtypes, weights |
+| `trail` | the notes of a shape error |
+| `training` | `compile` and `fit` |
+| `naming` | the names of layers, tensors, inputs and outputs |
+| `finish` | the file's model as a graph |
+| `unused` | warnings about what reaches no output |
+
+Every error is reported where it is found, and the value that there is none of becomes `WRONG`: whatever is made of it
+is wrong too, and silent.
+"""
+
+from __future__ import annotations
+
+import gen.components  # noqa: F401  (registers the components)
+from gen.diagnostics import Diagnostics, Source
+from gen.graph.graph import Graph
+from gen.language import syntax
+from gen.language.elaborate.context import Context, Stop
+from gen.language.elaborate.finish import finish
+from gen.language.elaborate.interpreter import Interpreter
+from gen.language.elaborate.unused import warn_of_unused
+from gen.language.elaborate.values import Frame
+
+
+def elaborate(file: syntax.File, source: Source, diagnostics: Diagnostics) -> Graph | None:
+    """The checked graph of the file's model.  Everything wrong goes to `diagnostics`; if it is an error, None comes out.
+
+    Raises nothing, whatever the file says.
+    """
+    context = Context(source, diagnostics, unread=file.unread)
+    interpreter = Interpreter(context)
+    try:
+        interpreter.run(file.statements, Frame())
+        made = finish(context, file)
+    except Stop:
+        return None
+    if made is None or diagnostics.failed:
+        return None
+    model, graph = made
+    warn_of_unused(context, interpreter.names, model)
+    return graph

@@ -1,0 +1,229 @@
+"""Binds the arguments of a call to those of a component, and makes the component."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, get_args
+
+from gen.components.arguments import Count, Word, accept
+from gen.components.base import Activation, ArgumentError, Component, Layer, parameters, registry
+from gen.diagnostics import Note
+from gen.language.elaborate.context import Context
+from gen.language.elaborate.spellings import kinds_of, suggestion
+from gen.language.elaborate.values import (
+    Argument,
+    Arguments,
+    LayerValue,
+    TensorValue,
+    Undecided,
+    Value,
+    Wrong,
+    is_wrong,
+)
+
+LAYER_OPTIONS: dict[str, Any] = {
+    "name": str | None,
+    "trainable": bool,
+    "dtype": str | None,
+    "input_shape": tuple[Count | None, ...] | Count,
+    "input_dim": Count,
+    "input_length": Count | None,
+    "batch_input_shape": tuple[Count | None, ...],
+}
+"""What every layer takes besides its own arguments."""
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
+
+
+@dataclass(frozen=True)
+class Made:
+    """A component, and the options that do not belong to it but to the layer."""
+
+    component: Component
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def make(context: Context, cls: type[Component], called: str, arguments: Arguments) -> Made | Wrong:
+    """The component `cls`, which the file calls `called`, with these arguments; everything wrong in them is reported."""
+    reported = len(context.diagnostics.items)
+    given = _assign(context, cls, called, arguments)
+    wrong = given is None or len(context.diagnostics.items) > reported and context.diagnostics.failed
+    values: dict[str, Any] = {}
+    options: dict[str, Any] = {}
+    annotations = {parameter.name: parameter.annotation for parameter in parameters(cls)}
+    for name, argument in (given or {}).items():
+        annotation = annotations.get(name, LAYER_OPTIONS.get(name))
+        accepted = accepted_value(context, name, annotation, argument)
+        if isinstance(accepted, Wrong) or (name == "name" and not valid_name(context, accepted, argument)):
+            wrong = True
+        else:
+            (values if name in annotations else options)[name] = accepted
+    if given is not None:
+        wrong |= _report_missing(context, cls, called, given, arguments)
+    if wrong:
+        return Wrong()
+    try:
+        return Made(cls(**values), options)
+    except ArgumentError as problem:
+        place = (given or {}).get(problem.argument)
+        span = place.span if place else arguments.span
+        return context.error("bad-argument", span, _sentence(problem.message), hint=problem.hint)
+
+
+def accepted_value(context: Context, name: str, annotation: Any, argument: Argument) -> Value:
+    """The argument's value as its annotation asks for; `WRONG`, and a diagnostic, if it does not fit."""
+    if is_wrong(argument.value):
+        return Wrong()
+    value = settle(context, argument.value, annotation)
+    if is_wrong(value):
+        return Wrong()
+    try:
+        return accept(name, annotation, value)
+    except ArgumentError as problem:
+        return context.error("bad-argument", argument.span, _sentence(problem.message), hint=problem.hint)
+
+
+def settle(context: Context, value: Value, annotation: Any) -> Value:
+    """`value` with the calls in it decided for what `annotation` asks for, and layers replaced by what they are."""
+    match value:
+        case Undecided(word, kinds, arguments):
+            wanted = _kinds(annotation)
+            kind = next((kind for kind in kinds if kind in wanted), kinds[0])
+            made = make(context, registry[kind][word.name], word.name, arguments)
+            return made.component if isinstance(made, Made) else made
+        case LayerValue():
+            value.wrapped = value.wrapped or "layer" in _kinds(annotation)
+            return value.component
+        case list():
+            return [settle(context, item, annotation) for item in value]
+        case tuple():
+            return tuple(settle(context, item, annotation) for item in value)
+        case _:
+            return value
+
+
+def _kinds(annotation: Any) -> set[str]:
+    """The kinds of components that an argument takes, alone or in a list."""
+    if isinstance(annotation, type) and issubclass(annotation, Component):
+        return {annotation.kind}
+    return {kind for inner in get_args(annotation) for kind in _kinds(inner)}
+
+
+def _assign(context: Context, cls: type[Component], called: str, arguments: Arguments) -> dict[str, Argument] | None:
+    """The arguments by the names of the parameters that they are for; None if no name can be given to one."""
+    names = [parameter.name for parameter in parameters(cls)]
+    required = sum(parameter.required for parameter in parameters(cls))
+    known = {*names, *(LAYER_OPTIONS if issubclass(cls, Layer) else ())}
+    given: dict[str, Argument] = {}
+    for index, argument in enumerate(arguments.positional):
+        if isinstance(argument.value, TensorValue) and issubclass(cls, Layer):
+            _report_called_once(context, called, argument)
+            return None
+        if index >= required and "activation" in names and _is_activation(argument.value):
+            name = "activation"
+        elif index < len(names):
+            name = names[index]
+        else:
+            _report_surplus(context, called, names, arguments)
+            break
+        if name in given:
+            _report_twice(context, called, name, given[name], argument)
+            continue
+        given[name] = argument
+    for name, argument in arguments.keywords.items():
+        if name in given:
+            _report_twice(context, called, name, given[name], argument)
+        elif name in known:
+            given[name] = argument
+        else:
+            _report_other(context, cls, called, name, arguments, known)
+    return given
+
+
+def _is_activation(value: Value) -> bool:
+    return isinstance(value, Activation) or (isinstance(value, Word) and "activation" in kinds_of(value))
+
+
+def _report_called_once(context: Context, called: str, argument: Argument) -> None:
+    text = context.text(argument.span)
+    context.error(
+        "bad-argument",
+        argument.span,
+        f"`{called}(…)` makes a layer; the tensor goes into a second pair of brackets",
+        label="a tensor",
+        hint=f"write `{called}(…)({text})`",
+    )
+
+
+def _report_surplus(context: Context, called: str, names: list[str], arguments: Arguments) -> None:
+    count, most = len(arguments.positional), len(names)
+    takes = f"at most {most} argument{'s' * (most != 1)} without a name" if most else "no arguments without a name"
+    context.error("too-many-arguments", arguments.positional[most].span, f"`{called}` takes {takes}, got {count}")
+
+
+def _report_twice(context: Context, called: str, name: str, first: Argument, second: Argument) -> None:
+    context.error(
+        "duplicate-argument",
+        second.span,
+        f"`{called}` gets its argument `{name}` twice",
+        notes=(Note(first.span, "given here first"),),
+        hint="take one away",
+    )
+
+
+def _report_other(
+    context: Context, cls: type[Component], called: str, name: str, arguments: Arguments, known: set[str]
+) -> None:
+    """What to say of an argument that the component does not have: refused, ignored or unknown."""
+    argument, span = arguments.keywords[name], arguments.name_spans[name]
+    if name in cls.unsupported:
+        if argument.value is not None and argument.value is not False:
+            context.error(
+                "unsupported-argument", span, f"gen does not support `{name}` of `{called}`: {cls.unsupported[name]}"
+            )
+    elif name in cls.ignored:
+        context.warning("ignored-argument", span, f"`{name}` of `{called}` changes nothing: {cls.ignored[name]}")
+    else:
+        hint = suggestion(name, known)
+        if hint is None and known:
+            hint = f"`{called}` takes {_enumeration([item.name for item in parameters(cls)] or sorted(known))}"
+        context.error("unknown-argument", span, f"`{called}` has no argument `{name}`", hint=hint)
+
+
+def _enumeration(names: list[str]) -> str:
+    quoted = [f"`{name}`" for name in names]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+
+
+def _report_missing(
+    context: Context, cls: type[Component], called: str, given: dict[str, Argument], arguments: Arguments
+) -> bool:
+    missing = [item.name for item in parameters(cls) if item.required and item.name not in given]
+    if not missing:
+        return False
+    listed = _enumeration(missing)
+    context.error(
+        "missing-argument",
+        arguments.span,
+        f"`{called}` needs its argument{'s' * (len(missing) > 1)} {listed}",
+        hint=f"write `{called}({', '.join(f'{name}=…' for name in missing)})`",
+    )
+    return True
+
+
+def valid_name(context: Context, name: str | None, argument: Argument) -> bool:
+    """Whether `name` may name a layer, an input or a model; a diagnostic says why not."""
+    if name is None or (_NAME.fullmatch(name) and len(name) <= 100):
+        return True
+    context.error(
+        "bad-name",
+        argument.span,
+        f"`{name[:40]}` cannot be a name: a name has letters, digits, `_`, `.` and `-`, and at most 100 of them",
+        hint="`/` is put in by blocks and called models" if "/" in name else None,
+    )
+    return False
+
+
+def _sentence(message: str) -> str:
+    return message[:1].upper() + message[1:]

@@ -1,0 +1,135 @@
+"""Calls of words: `Dense(32)`, `Input(784)`, `Model(x, y)`, `relu(x)`, `adam(0.01)`, `concatenate([a, b])`."""
+
+from __future__ import annotations
+
+from gen.components.arguments import Word
+from gen.components.base import Activation, Layer, registry, snake_case
+from gen.language.elaborate.apply import apply_layer, layer_inputs
+from gen.language.elaborate.binding import Made, make
+from gen.language.elaborate.context import Context
+from gen.language.elaborate.inputs import make_input
+from gen.language.elaborate.models import make_model, make_sequential
+from gen.language.elaborate.spellings import function_forms, kinds_of
+from gen.language.elaborate.values import (
+    WRONG,
+    Arguments,
+    Group,
+    LayerValue,
+    TensorValue,
+    Undecided,
+    Value,
+    is_wrong,
+)
+
+
+def call_word(context: Context, word: Word, arguments: Arguments, group: Group | None, target: str | None) -> Value:
+    """What the call of `word` makes; `target` is the variable that it is bound to, if it is."""
+    match word.name:
+        case "Input" | "InputLayer":
+            return make_input(context, arguments, group, target)
+        case "Model":
+            return make_model(context, arguments, group)
+        case "Sequential":
+            return make_sequential(context, arguments, group)
+        case "range":
+            return _range(context, arguments)
+    kinds = kinds_of(word)
+    if not kinds and word.name in function_forms():
+        return _call_function_form(context, word.name, arguments, group)
+    if not kinds:
+        return context.error("not-callable", arguments.function, f"`{word.name}` cannot be called")
+    if "layer" in kinds:
+        return _make_layer(context, word.name, arguments, group)
+    if "activation" in kinds and arguments.positional:
+        first = arguments.positional[0].value
+        if is_wrong(first):
+            return WRONG
+        if isinstance(first, TensorValue):
+            made = make(context, registry["activation"][word.name], word.name, arguments.without_first())
+            return apply_activation(context, made.component, arguments, group) if isinstance(made, Made) else WRONG
+    if len(kinds) > 1:
+        return Undecided(word, kinds, arguments)
+    made = make(context, registry[kinds[0]][word.name], word.name, arguments)
+    return made.component if isinstance(made, Made) else made
+
+
+def _make_layer(context: Context, name: str, arguments: Arguments, group: Group | None) -> Value:
+    cls = registry["layer"][name]
+    made = make(context, cls, name, arguments)
+    if not isinstance(made, Made):
+        return WRONG
+    assert isinstance(made.component, Layer)
+    layer = LayerValue(made.component, snake_case(cls.__name__), arguments.span, group)
+    _set_options(context, layer, made, arguments)
+    context.layers.append(layer)
+    return layer
+
+
+def _set_options(context: Context, layer: LayerValue, made: Made, arguments: Arguments) -> None:
+    options = made.options
+    layer.given_name = options.get("name")
+    layer.trainable = options.get("trainable", True)
+    if options.get("dtype") not in (None, "float32"):
+        context.error(
+            "unsupported-argument",
+            arguments.name_spans["dtype"],
+            "gen does not support `dtype` of a layer: a model computes in one float type",
+            hint="leave it out; the generated file has `Model(dtype=np.float64)`",
+        )
+    shape = options.get("input_shape")
+    if isinstance(shape, int):
+        layer.input_shape = (shape,)
+    elif shape is not None:
+        layer.input_shape = shape
+    elif "batch_input_shape" in options:
+        layer.input_shape = options["batch_input_shape"][1:]
+    elif "input_dim" in options:
+        layer.input_shape = (options["input_dim"],)
+        if options.get("input_length") is not None:
+            layer.input_shape = (options["input_length"], options["input_dim"])
+    elif "input_length" in options:
+        layer.input_shape = (options["input_length"],)
+
+
+def apply_activation(context: Context, activation: object, arguments: Arguments, group: Group | None) -> Value:
+    """An activation called as a function of a tensor."""
+    assert isinstance(activation, Activation)
+    layer = LayerValue(activation, snake_case(type(activation).__name__), arguments.span, group)
+    tensor = arguments.positional[0].value
+    return apply_layer(context, layer, [tensor], arguments.span, arguments.heading, group)
+
+
+def _call_function_form(context: Context, name: str, arguments: Arguments, group: Group | None) -> Value:
+    """`concatenate([a, b], axis=-1)`: a layer made and called at once."""
+    if not arguments.positional:
+        return context.error(
+            "missing-argument",
+            arguments.span,
+            f"`{name}` needs a list of tensors",
+            hint=f"write `{name}([a, b])`",
+        )
+    cls = function_forms()[name]
+    made = make(context, cls, name, arguments.without_first())
+    if not isinstance(made, Made):
+        return WRONG
+    assert isinstance(made.component, Layer)
+    layer = LayerValue(made.component, snake_case(cls.__name__), arguments.span, group)
+    _set_options(context, layer, made, arguments)
+    on = Arguments(arguments.positional[:1], {}, {}, arguments.span, arguments.function, arguments.heading)
+    tensors = layer_inputs(context, layer, on)
+    if not isinstance(tensors, list):
+        return WRONG
+    return apply_layer(context, layer, tensors, arguments.span, arguments.heading, group)
+
+
+def _range(context: Context, arguments: Arguments) -> Value:
+    values = [argument.value for argument in arguments.positional]
+    if is_wrong(values):
+        return WRONG
+    numbers = [value for value in values if isinstance(value, int) and not isinstance(value, bool)]
+    if len(numbers) < len(values) or not 1 <= len(values) <= 3 or arguments.keywords:
+        message = "`range` takes one to three integers: the end, or the start, the end and the step"
+        return context.error("bad-argument", arguments.span, message)
+    if len(numbers) == 3 and numbers[2] == 0:
+        return context.error("bad-argument", arguments.positional[2].span, "The step of a range cannot be 0")
+    return range(*numbers)

@@ -1,0 +1,183 @@
+"""What the stages of elaboration share: where errors go, how much has been done, and what has been made so far."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from gen.diagnostics import Diagnostics, Note, Source, Span
+from gen.dims import Dim, Size
+from gen.language.elaborate.values import (
+    WRONG,
+    BlockValue,
+    InputValue,
+    LayerCall,
+    LayerValue,
+    ModelValue,
+    Wrong,
+)
+
+MAX_STEPS = 200_000
+"""How many statements may run."""
+MAX_CALLS = 20_000
+"""How many times layers may be called."""
+MAX_ROUNDS = 10_000
+"""How often a loop may repeat its body."""
+MAX_ITEMS = 10_000
+"""How many items a list may have."""
+MAX_BLOCKS = 20
+"""How many blocks may be inside each other's calls."""
+
+
+class Stop(Exception):
+    """Ends elaboration: the file does too much.  The diagnostic is already made."""
+
+
+@dataclass
+class Symbols:
+    """The dimensions that are known only when data arrives."""
+
+    _taken: set[str] = field(default_factory=lambda: {"batch"})
+    _named: dict[str, Size] = field(default_factory=dict)
+
+    def fresh(self, name: str) -> Size:
+        """A dimension of its own, named after `name`."""
+        unique = numbered(name, self._taken)
+        self._taken.add(unique)
+        return Dim.symbol(unique)
+
+    def named(self, name: str) -> Size:
+        """The dimension that the file calls `name`: the same one each time."""
+        if name not in self._named:
+            self._named[name] = self.fresh(name)
+        return self._named[name]
+
+
+def numbered(name: str, taken: set[str]) -> str:
+    """`name`, or `name_2`, `name_3`, … where that is taken."""
+    unique, number = name, 1
+    while unique in taken:
+        number += 1
+        unique = f"{name}_{number}"
+    return unique
+
+
+@dataclass
+class Context:
+    """One elaboration."""
+
+    source: Source
+    diagnostics: Diagnostics
+    calls: list[LayerCall] = field(default_factory=list)
+    inputs: list[InputValue] = field(default_factory=list)
+    layers: list[LayerValue] = field(default_factory=list)
+    models: list[ModelValue] = field(default_factory=list)
+    symbols: Symbols = field(default_factory=Symbols)
+    active: list[tuple[BlockValue, Span]] = field(default_factory=list)
+    """The blocks that are running, the innermost last, with the call of each."""
+    unread: frozenset[str] = frozenset()
+    _steps: int = 0
+    _order: int = 0
+    _reported: set[tuple[str, Span]] = field(default_factory=set)
+    _texts: dict[Span, str] = field(default_factory=dict)
+
+    # Diagnostics
+
+    def error(
+        self,
+        code: str,
+        span: Span,
+        message: str,
+        *,
+        label: str = "",
+        notes: tuple[Note, ...] = (),
+        hint: str | None = None,
+    ) -> Wrong:
+        """Report an error, once for each place, and give what stands for the value that there is none of."""
+        if (code, span) not in self._reported:
+            self._reported.add((code, span))
+            self.diagnostics.error(code, span, message, label=label, notes=notes + self._calls_of_blocks(), hint=hint)
+        return WRONG
+
+    def warning(
+        self, code: str, span: Span, message: str, *, notes: tuple[Note, ...] = (), hint: str | None = None
+    ) -> None:
+        """Report a warning, once for each place."""
+        if (code, span) not in self._reported:
+            self._reported.add((code, span))
+            self.diagnostics.warning(code, span, message, notes=notes, hint=hint)
+
+    def _calls_of_blocks(self) -> tuple[Note, ...]:
+        return tuple(
+            Note(span, f"in this call of `{block.definition.name}`") for block, span in reversed(self.active[-3:])
+        )
+
+    # Limits
+
+    def step(self, span: Span, count: int = 1) -> None:
+        """Count `count` steps of work; too many end the elaboration."""
+        self._steps += count
+        if self._steps > MAX_STEPS:
+            self.error(
+                "loop-limit",
+                span,
+                f"The file takes more than {MAX_STEPS:,} steps to build",
+                hint="a model of this size is built by mistake, most of the time; look at the loops around this line",
+            )
+            raise Stop
+
+    def next_order(self) -> int:
+        """A number larger than all before."""
+        self._order += 1
+        return self._order
+
+    @contextmanager
+    def inside(self, block: BlockValue, span: Span) -> Iterator[None]:
+        """While the body of `block` runs for the call at `span`."""
+        self.active.append((block, span))
+        try:
+            yield
+        finally:
+            self.active.pop()
+
+    # Text
+
+    def text(self, span: Span) -> str:
+        """The source text of `span` on one line, without comments."""
+        if span not in self._texts:
+            self._texts[span] = one_line(self.source.slice(span))
+        return self._texts[span]
+
+
+_PIECE = re.compile(
+    r"""(?P<string>'''(?:[^\\]|\\.)*?'''|\"\"\"(?:[^\\]|\\.)*?\"\"\"|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+    r"|(?P<space>(?:\s|\#[^\n]*(?:\n|$)|\\\r?\n)+)"
+    r"|(?P<code>[^\s'\"\#\\]+|.)",
+    re.DOTALL,
+)
+
+
+def one_line(text: str) -> str:
+    """`text` on one line: comments dropped, line ends inside strings written as `\\n`, other white space made one space."""
+    pieces: list[str] = []
+    for found in _PIECE.finditer(text):
+        piece = found[0]
+        if found["string"]:
+            pieces.append(piece.replace("\r", "").replace("\n", "\\n"))
+        elif found["space"]:
+            pieces.append(_joint(pieces, text[found.end() : found.end() + 1]) if "\n" in piece else " ")
+        else:
+            pieces.append(piece)
+    return "".join(pieces).strip()
+
+
+def _joint(pieces: list[str], following: str) -> str:
+    """What stands for a line end between `pieces` and the character `following`."""
+    before = pieces[-1] if pieces else ""
+    if following and following in ")]}":
+        if before.endswith(","):
+            pieces[-1] = before[:-1]
+        return ""
+    return "" if before.endswith(("(", "[", "{")) else " "

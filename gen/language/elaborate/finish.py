@@ -1,0 +1,177 @@
+"""From what the file made to the graph of its model: which model, how it is trained, what everything is called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gen.diagnostics import Note, Span
+from gen.graph.checks import MAX_PARAMETERS, parameters
+from gen.graph.graph import Call, Graph, Input, NamedLayer, Node, Output, Tensor, Training
+from gen.language import syntax
+from gen.language.elaborate.context import Context
+from gen.language.elaborate.naming import Namer, name_of_model, names_of_inputs
+from gen.language.elaborate.training import Compilation, Plan, compiled, fitted
+from gen.language.elaborate.values import InputValue, LayerValue, ModelValue, TensorValue, Wrong
+
+
+def finish(context: Context, file: syntax.File) -> tuple[ModelValue, Graph] | None:
+    """The file's model and its graph; None, and diagnostics, if anything is wrong."""
+    model = _model_of_file(context, file)
+    if model is None:
+        return None
+    usable = _is_usable(context, model)
+    namer = Namer(model.calls) if usable else None
+    plans = _plans(context, model, namer) if namer is not None else []
+    compilation = _train(context, model, plans)
+    defaults = _fit(context, model)
+    if namer is None or context.diagnostics.failed:
+        return None
+    training = None
+    if compilation is not None and not isinstance(compilation.optimizer, Wrong):
+        training, plans = Training(compilation.optimizer, defaults), compilation.plans
+    graph = _Assembly(context, model, namer).graph(plans, training, file.docstring)
+    total = sum(parameters(layer.weights.values()) for layer in graph.layers)
+    if total > MAX_PARAMETERS:
+        message = f"The model has {total:,} weights; gen builds models of up to {MAX_PARAMETERS:,}"
+        context.error("too-large", model.span, message)
+        return None
+    return model, graph
+
+
+def _model_of_file(context: Context, file: syntax.File) -> ModelValue | None:
+    """The model that is compiled; else the last one defined."""
+    if not context.models:
+        if not context.diagnostics.failed and not file.unread:
+            context.error(
+                "no-model",
+                Span(file.span.end, file.span.end),
+                "The file defines no model",
+                hint="end it with `model = Model(inputs, outputs)`",
+            )
+        return None
+    trained = [model for model in context.models if model.compilations]
+    for other in trained[1:]:
+        first = trained[0].compilations[0].span
+        message = "A second model is compiled; the file's model is the one that is compiled"
+        hint = "put it into a file of its own"
+        context.error("two-models", other.compilations[0].span, message, notes=(Note(first, "the first"),), hint=hint)
+    return trained[0] if trained else max(context.models, key=lambda model: model.order)
+
+
+def _is_usable(context: Context, model: ModelValue) -> bool:
+    """Whether the model can become a graph; says what it lacks."""
+    if model.broken:
+        return False
+    if not model.inputs:
+        hint = "begin with `Input(…)`, or give the first layer its `input_shape`"
+        if not model.layers:
+            hint = "add an Input and layers"
+        context.error("no-input", model.span, "This Sequential does not know the shape of its input", hint=hint)
+        return False
+    if not model.calls:
+        context.error("no-model", model.span, "This model has no layers")
+        return False
+    return True
+
+
+def _plans(context: Context, model: ModelValue, namer: Namer) -> list[Plan]:
+    """The outputs with their names, which must be different."""
+    plans = [Plan(namer.output(tensor), tensor) for tensor in model.outputs]
+    seen: dict[str, Plan] = {}
+    for plan in plans:
+        if plan.name in seen:
+            context.error(
+                "duplicate-output",
+                plan.tensor.maker.span,
+                f"Two outputs are called `{plan.name}`",
+                notes=(Note(seen[plan.name].tensor.maker.span, "the other one"),),
+                hint="bind them to different variables, or give their layers a `name=`",
+            )
+        seen.setdefault(plan.name, plan)
+    entries: dict[str, InputValue] = {}
+    for tensor in model.inputs:
+        assert isinstance(tensor.maker, InputValue)
+        name = tensor.maker.given_name
+        if name is not None and name in entries:
+            note = Note(entries[name].span, "the other one")
+            context.error("duplicate-input", tensor.maker.span, f"Two inputs are called `{name}`", notes=(note,))
+        elif name is not None:
+            entries[name] = tensor.maker
+    return plans
+
+
+def _train(context: Context, model: ModelValue, plans: Sequence[Plan]) -> Compilation | None:
+    """What the last `compile` says; all of them are checked."""
+    compilation = None
+    for arguments in model.compilations:
+        compilation = compiled(context, arguments, plans)
+    for earlier in model.compilations[:-1]:
+        note = Note(model.compilations[-1].span, "this one stands")
+        context.warning(
+            "compiled-twice", earlier.span, "The model is compiled again below; the last one stands", notes=(note,)
+        )
+    return compilation
+
+
+def _fit(context: Context, model: ModelValue) -> dict[str, int | float | bool]:
+    for other in context.models:
+        if other is not model:
+            fitted(context, other.fits)
+    if model.fits and not model.compilations and not model.broken:
+        hint = "write `model.compile(optimizer, loss)` before it"
+        context.error("not-compiled", model.fits[0].span, "This model is trained, but not compiled", hint=hint)
+    return fitted(context, model.fits)
+
+
+class _Assembly:
+    """Makes the frozen objects of a graph, one for each thing of the file."""
+
+    def __init__(self, context: Context, model: ModelValue, namer: Namer) -> None:
+        self._context, self._model, self._namer = context, model, namer
+        self._tensors: dict[TensorValue, Tensor] = {}
+        self._layers: dict[LayerValue, NamedLayer] = {}
+        self._frozen = {call.layer for each in context.models if not each.trainable for call in each.calls}
+
+    def graph(self, plans: Sequence[Plan], training: Training | None, docstring: str | None) -> Graph:
+        model = self._model
+        inputs = self._inputs()
+        nodes = tuple(
+            Node(
+                self._layer(call.layer),
+                tuple(self._tensors[tensor] for tensor in call.inputs),
+                tuple(self._tensor(tensor) for tensor in call.outputs),
+                Call(self._context.text(call.heading), call.span),
+            )
+            for call in model.calls
+        )
+        outputs = tuple(
+            Output(
+                plan.name,
+                self._tensors[plan.tensor],
+                plan.tensor.maker.span,
+                plan.loss,
+                plan.loss_weight,
+                plan.metrics,
+                loss_text=plan.loss_text,
+            )
+            for plan in plans
+        )
+        layers = tuple(self._layers.values())
+        return Graph(name_of_model(model), docstring, inputs, nodes, outputs, training, layers, model.summary)
+
+    def _inputs(self) -> tuple[Input, ...]:
+        entries = [tensor.maker for tensor in self._model.inputs if isinstance(tensor.maker, InputValue)]
+        return tuple(
+            Input(name, self._tensor(entry.tensor), entry.span)
+            for name, entry in zip(names_of_inputs(entries), entries, strict=True)
+        )
+
+    def _tensor(self, tensor: TensorValue) -> Tensor:
+        self._tensors[tensor] = Tensor(self._namer.tensor(tensor), tensor.shape, tensor.dtype)
+        return self._tensors[tensor]
+
+    def _layer(self, layer: LayerValue) -> NamedLayer:
+        if layer not in self._layers:
+            trainable = layer.trainable and layer not in self._frozen
+            self._layers[layer] = NamedLayer(self._namer.layer(layer), layer.component, layer.weights or {}, trainable)
+        return self._layers[layer]

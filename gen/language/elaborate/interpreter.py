@@ -1,0 +1,523 @@
+"""Runs a file: statements in order, expressions from the inside out, blocks and loops as often as they say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from gen.components.arguments import Word
+from gen.components.base import Activation
+from gen.diagnostics import Note, Span
+from gen.language import syntax
+from gen.language.elaborate import tensors
+from gen.language.elaborate.apply import apply_layer, layer_inputs, model_inputs
+from gen.language.elaborate.arithmetic import ArithmeticProblem, combine, negated
+from gen.language.elaborate.construct import apply_activation, call_word
+from gen.language.elaborate.context import MAX_BLOCKS, MAX_ROUNDS, Context
+from gen.language.elaborate.models import add, call_model
+from gen.language.elaborate.names import Names
+from gen.language.elaborate.spellings import MODULES, member, members, module, namespace, suggestion
+from gen.language.elaborate.values import (
+    NOTHING,
+    WRONG,
+    Argument,
+    Arguments,
+    Binding,
+    BlockValue,
+    DictValue,
+    Frame,
+    Group,
+    Key,
+    LayerValue,
+    Member,
+    Method,
+    ModelValue,
+    Namespace,
+    TensorValue,
+    Value,
+    Wrong,
+    describe_value,
+    is_wrong,
+)
+
+METHODS = {"compile", "fit", "add", "summary"}
+AFTERWARDS = {
+    "evaluate",
+    "predict",
+    "save",
+    "save_weights",
+    "load_weights",
+    "train_on_batch",
+    "get_weights",
+    "set_weights",
+}
+"""Methods of a Keras model that belong to the generated one."""
+
+
+@dataclass
+class _Statement:
+    """What is running: `heading` is the expression whose outermost call stands for the whole statement."""
+
+    span: Span
+    heading: syntax.Expr | None = None
+    targets: dict[int, str] = field(default_factory=dict)
+    """The variables that the values of expressions are bound to, by the identity of the expression."""
+
+
+_GOES_ON = object()
+
+
+class Interpreter:
+    """Runs one file."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.names = Names(context)
+        self._statement = _Statement(Span(0, 0))
+
+    # ------------------------------------------------------------------------------------------------------ statements
+
+    def run(self, statements: Sequence[syntax.Statement], frame: Frame) -> Value:
+        """Run statements in order; the value of the `return` that was met, if one was."""
+        for statement in statements:
+            self.context.step(statement.span)
+            result = self._execute(statement, frame)
+            if result is not _GOES_ON:
+                return result
+        return _GOES_ON
+
+    def _execute(self, statement: syntax.Statement, frame: Frame) -> Value:
+        match statement:
+            case syntax.Assign():
+                self._assign(statement, frame)
+            case syntax.Evaluate(value, span):
+                self._statement = _Statement(span, value)
+                self.evaluate(value, frame)
+            case syntax.Def():
+                self._define(statement, frame)
+            case syntax.For():
+                return self._loop(statement, frame)
+            case syntax.Return(value, span):
+                self._statement = _Statement(span)
+                return self.evaluate(value, frame)
+            case syntax.Import():
+                self._import(statement, frame)
+        return _GOES_ON
+
+    def _assign(self, statement: syntax.Assign, frame: Frame) -> None:
+        targets, value = statement.targets, statement.value
+        self._statement = _Statement(statement.span, value if len(targets) == 1 else None)
+        if len(targets) == 1:
+            self._statement.targets[id(value)] = targets[0].id
+        elif isinstance(value, syntax.Tuple | syntax.List) and len(value.items) == len(targets):
+            for target, item in zip(targets, value.items, strict=True):
+                self._statement.targets[id(item)] = target.id
+        result = self.evaluate(value, frame)
+        if len(targets) == 1:
+            self.names.bind(targets[0].id, result, targets[0].span, frame)
+            return
+        for target, item in zip(targets, self._unpacked(targets, result, value.span), strict=True):
+            self.names.bind(target.id, item, target.span, frame)
+
+    def _unpacked(self, targets: Sequence[syntax.Name], value: Value, span: Span) -> Sequence[Value]:
+        """One value for each target."""
+        if isinstance(value, list | tuple | range) and len(value) == len(targets):
+            return value
+        if not isinstance(value, Wrong):
+            count = f"{len(value)} values" if isinstance(value, list | tuple | range) else describe_value(value)
+            message = f"{len(targets)} names stand on the left, {count} on the right"
+            self.context.error("unpack-mismatch", span, message)
+        return [WRONG] * len(targets)
+
+    def _define(self, definition: syntax.Def, frame: Frame) -> None:
+        defaults: dict[str, Argument] = {}
+        self._statement = _Statement(definition.header)
+        for parameter in definition.parameters:
+            if parameter.default is not None:
+                defaults[parameter.name] = Argument(self.evaluate(parameter.default, frame), parameter.default)
+        if not _returns(definition.body):
+            self.context.error(
+                "missing-return",
+                definition.header,
+                f"The block `{definition.name}` returns nothing",
+                hint="end it with `return` and the tensor that it makes",
+            )
+            self.names.bind(definition.name, WRONG, definition.header, frame)
+            return
+        self.names.bind(definition.name, BlockValue(definition, frame, defaults), definition.header, frame)
+
+    def _loop(self, loop: syntax.For, frame: Frame) -> Value:
+        self._statement = _Statement(loop.iterable.span)
+        values = self.evaluate(loop.iterable, frame)
+        good = self._can_repeat(values, loop)
+        for value in values if good else (WRONG,):
+            self.context.step(loop.span)
+            frame.bindings[loop.target.id] = Binding(value, loop.target.span, read=True)
+            result = self.run(loop.body, frame)
+            if result is not _GOES_ON:
+                return result if good else WRONG
+        if not good:  # the body ran once, for the errors in it; what it made is not what was meant
+            for name in assigned_names(loop.body):
+                frame.bindings[name] = Binding(WRONG, loop.span, read=True)
+        return _GOES_ON
+
+    def _can_repeat(self, values: Value, loop: syntax.For) -> bool:
+        span = loop.iterable.span
+        if is_wrong(values) and not isinstance(values, list | tuple):
+            return False
+        if not isinstance(values, list | tuple | range):
+            hint = f"write `range({values})`" if isinstance(values, int) else "a loop goes through a range or a list"
+            message = f"A loop cannot go through {describe_value(values)}"
+            self.context.error("not-iterable", span, message, hint=hint)
+            return False
+        count = len(values)
+        if count > MAX_ROUNDS:
+            message = f"This loop would run {count:,} times; at most {MAX_ROUNDS:,} are allowed"
+            self.context.error("loop-limit", span, message)
+            return False
+        return True
+
+    def _import(self, statement: syntax.Import, frame: Frame) -> None:
+        found = module(statement.module)
+        if found is None:
+            self.context.error(
+                "unknown-import",
+                statement.span,
+                f"`{statement.module}` is no part of Keras; a `.nn` file imports nothing else",
+                hint="take the line out; data is loaded by the program that uses the generated file",
+            )
+        for name, value in _imported(statement, found):
+            frame.bindings[name] = Binding(value, statement.span, read=True)
+
+    # ----------------------------------------------------------------------------------------------------- expressions
+
+    def evaluate(self, expression: syntax.Expr, frame: Frame) -> Value:
+        """The value of an expression; `WRONG` if anything in it is reported."""
+        match expression:
+            case syntax.Constant(value):
+                return value
+            case syntax.Name():
+                return self._name(expression, frame)
+            case syntax.Call():
+                return self._call(expression, frame)
+            case syntax.List(items):
+                return [self.evaluate(item, frame) for item in items]
+            case syntax.Tuple(items):
+                return tuple([self.evaluate(item, frame) for item in items])
+            case syntax.Dict(items):
+                return DictValue(tuple([(self._key(key, frame), self._argument(item, frame)) for key, item in items]))
+            case syntax.Attribute():
+                return self._attribute(expression, frame)
+            case syntax.Unary():
+                return self._unary(expression, frame)
+            case syntax.Binary():
+                return self._binary(expression, frame)
+            case syntax.Index():
+                return self._index(expression, frame)
+
+    def _argument(self, expression: syntax.Expr, frame: Frame) -> Argument:
+        return Argument(self.evaluate(expression, frame), expression)
+
+    def _heading(self, expression: syntax.Expr) -> Span:
+        """What heads the call that `expression` is: the statement if it is all of it, else itself."""
+        return self._statement.span if expression is self._statement.heading else expression.span
+
+    def _name(self, name: syntax.Name, frame: Frame, called: bool = False) -> Value:
+        found = self.names.look_up(name.id, frame)
+        if found is not None:
+            return found.value
+        space = namespace(name.id)
+        if space is not None:
+            return space
+        if name.id in self.names.words:
+            return Word(name.id)
+        if called and name.id[:1].isupper():
+            layers = [*members("layer"), "Input", "Model", "Sequential"]
+            hint = suggestion(name.id, layers)
+            return self.context.error("unknown-layer", name.span, f"There is no layer `{name.id}`", hint=hint)
+        hint = suggestion(name.id, [*frame.visible(), *sorted(self.names.words)])
+        return self.context.error("unknown-name", name.span, f"There is no `{name.id}`", hint=hint)
+
+    def _key(self, key: syntax.Expr, frame: Frame) -> Key:
+        if isinstance(key, syntax.Name):
+            found = self.names.look_up(key.id, frame)
+            return Key(key.id, None if found is None else found.value, key.span)
+        assert isinstance(key, syntax.Constant)
+        return Key(str(key.value), None, key.span)
+
+    def _attribute(self, attribute: syntax.Attribute, frame: Frame) -> Value:
+        owner = self.evaluate(attribute.value, frame)
+        name = attribute.name
+        match owner:
+            case Wrong():
+                return WRONG
+            case Namespace():
+                found = member(owner, name)
+                if found is not None:
+                    return found
+                kind = owner.path[-1]
+                names = [word for each in _kinds_in(owner) for word in members(each)]
+                code = "unknown-layer" if kind == "layers" else "unknown-name"
+                path = ".".join(owner.path)
+                hint = suggestion(name, names)
+                return self.context.error(code, attribute.name_span, f"There is no `{name}` in {path}", hint=hint)
+            case ModelValue() if name in METHODS:
+                return Method(owner, name, attribute.name_span)
+            case ModelValue() if name in AFTERWARDS:
+                message = f"`{name}` is done by the generated model, not by the file"
+                hint = f"take the line out; call `{name}` on the model that the generated file defines"
+                if owner.variable:
+                    self.context.error("unknown-attribute", attribute.name_span, message, hint=hint)
+                else:
+                    self.context.error("unknown-attribute", attribute.name_span, message)
+                return WRONG
+        hint = suggestion(name, METHODS) if isinstance(owner, ModelValue) else None
+        message = f"{_capital(describe_value(owner))} has no `{name}`"
+        return self.context.error("unknown-attribute", attribute.name_span, message, hint=hint)
+
+    def _unary(self, unary: syntax.Unary, frame: Frame) -> Value:
+        value = self.evaluate(unary.operand, frame)
+        if is_wrong(value):
+            return WRONG
+        if isinstance(value, TensorValue):
+            if unary.operator == "+":
+                return value
+            return tensors.negate_tensor(self.context, value, unary.span, self._heading(unary), frame.group)
+        try:
+            return negated(unary.operator, value)
+        except ArithmeticProblem as problem:
+            return self.context.error(problem.code, unary.span, problem.message, hint=problem.hint)
+
+    def _binary(self, binary: syntax.Binary, frame: Frame) -> Value:
+        left, right = self.evaluate(binary.left, frame), self.evaluate(binary.right, frame)
+        if is_wrong(left) or is_wrong(right):
+            return WRONG
+        if isinstance(left, TensorValue) or isinstance(right, TensorValue):
+            heading = self._heading(binary)
+            return tensors.combine_tensors(
+                self.context, binary.operator, left, right, binary.span, heading, frame.group
+            )
+        try:
+            return combine(binary.operator, left, right)
+        except ArithmeticProblem as problem:
+            return self.context.error(problem.code, binary.span, problem.message, hint=problem.hint)
+
+    def _index(self, index: syntax.Index, frame: Frame) -> Value:
+        owner = self.evaluate(index.value, frame)
+        parts = [self._part(item, frame) for item in index.items]
+        if is_wrong(owner) or any(isinstance(part, Wrong) for part in parts):
+            return WRONG
+        if isinstance(owner, TensorValue):
+            spans = tuple(item.span for item in index.items)
+            heading = self._heading(index)
+            return tensors.slice_tensor(self.context, owner, tuple(parts), spans, index.span, heading, frame.group)
+        if not isinstance(owner, list | tuple | range) or len(parts) != 1:
+            message = f"Brackets with {len(parts)} parts cannot follow {describe_value(owner)}"
+            if len(parts) == 1:
+                message = f"Brackets cannot follow {describe_value(owner)}"
+            return self.context.error("bad-index", index.span, message)
+        part = parts[0]
+        try:
+            return owner[part] if isinstance(part, int) else owner[slice(*part)]
+        except IndexError:
+            message = f"There is no item {part} among {len(owner)}"
+            return self.context.error("bad-index", index.items[0].span, message, hint="items are counted from 0")
+        except ValueError:
+            return self.context.error("bad-index", index.items[0].span, "The step of a slice cannot be 0")
+
+    def _part(self, item: syntax.Expr | syntax.Slice, frame: Frame) -> Value:
+        """An index, or start, stop and step of a slice."""
+        if not isinstance(item, syntax.Slice):
+            return self._whole_number(item, frame)
+        bounds = [
+            None if part is None else self._whole_number(part, frame) for part in (item.start, item.stop, item.step)
+        ]
+        if any(isinstance(bound, Wrong) for bound in bounds):
+            return WRONG
+        if bounds[2] == 0:
+            return self.context.error("bad-index", item.span, "The step of a slice cannot be 0")
+        return tuple(bounds)
+
+    def _whole_number(self, expression: syntax.Expr, frame: Frame) -> int | None | Wrong:
+        value = self.evaluate(expression, frame)
+        if is_wrong(value):
+            return WRONG
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        message = f"Brackets take integers and slices, got {describe_value(value)}"
+        return self.context.error("bad-index", expression.span, message)
+
+    # ----------------------------------------------------------------------------------------------------------- calls
+
+    def _call(self, call: syntax.Call, frame: Frame) -> Value:
+        target = self._statement.targets.get(id(call))
+        heading = self._heading(call)
+        if isinstance(call.function, syntax.Name):
+            function = self._name(call.function, frame, called=True)
+        else:
+            function = self.evaluate(call.function, frame)
+        arguments = self._arguments(call, heading, frame)
+        context = self.context
+        match function:
+            case Wrong():
+                return WRONG
+            case Word():
+                return call_word(context, function, arguments, frame.group, target)
+            case LayerValue():
+                inputs = layer_inputs(context, function, arguments)
+                if isinstance(inputs, Wrong):
+                    return WRONG
+                return apply_layer(context, function, inputs, call.span, heading, frame.group)
+            case ModelValue():
+                given = model_inputs(context, function, arguments)
+                function.called = True
+                return (
+                    WRONG if isinstance(given, Wrong) else call_model(context, function, given, call.span, frame.group)
+                )
+            case BlockValue():
+                return self._call_block(function, arguments, frame)
+            case Method():
+                return self._call_method(function, arguments)
+            case Activation() if arguments.positional and isinstance(arguments.positional[0].value, TensorValue):
+                return apply_activation(context, function, arguments, frame.group)
+            case Namespace(path, known) if not known:
+                return context.error(
+                    "unsupported-call",
+                    call.function.span,
+                    f"`{'.'.join(path)}` has no part in a model",
+                    hint="a `.nn` file describes the model; data and files belong to the program that uses it",
+                )
+        message = f"{_capital(describe_value(function))} cannot be called"
+        return context.error("not-callable", call.function.span, message)
+
+    def _arguments(self, call: syntax.Call, heading: Span, frame: Frame) -> Arguments:
+        positional = [self._argument(item, frame) for item in call.positional]
+        keywords = {item.name: self._argument(item.value, frame) for item in call.keywords}
+        spans = {item.name: item.name_span for item in call.keywords}
+        return Arguments(tuple(positional), keywords, spans, call.span, call.function.span, heading)
+
+    def _call_block(self, block: BlockValue, arguments: Arguments, caller: Frame) -> Value:
+        context, name = self.context, block.definition.name
+        context.step(arguments.span)
+        if any(block.definition is active.definition for active, _ in context.active):
+            note = Note(block.definition.header, "the block")
+            message = f"The block `{name}` calls itself, and nothing would end that"
+            hint = "to repeat something, write a `for` loop"
+            return context.error("recursive-block", arguments.span, message, notes=(note,), hint=hint)
+        if len(context.active) >= MAX_BLOCKS:
+            message = f"Blocks call each other more than {MAX_BLOCKS} deep"
+            return context.error("recursive-block", arguments.span, message)
+        given = self._bind_parameters(block, arguments)
+        if given is None:
+            return WRONG
+        depth = (caller.group.depth if caller.group else 0) + 1
+        frame = Frame(block.frame, Group(name, caller.group, depth))
+        for parameter, argument in given.items():
+            frame.bindings[parameter] = Binding(argument.value, argument.span, read=True)
+        statement = self._statement
+        with context.inside(block, arguments.span):
+            result = self.run(block.definition.body, frame)
+        self._statement = statement
+        return NOTHING if result is _GOES_ON else result
+
+    def _bind_parameters(self, block: BlockValue, arguments: Arguments) -> dict[str, Argument] | None:
+        """The arguments of a call of a block by parameter; None, and diagnostics, if they do not fit."""
+        context, name = self.context, block.definition.name
+        names = [parameter.name for parameter in block.definition.parameters]
+        note = (Note(block.definition.header, "the block"),)
+        given = dict(zip(names, arguments.positional))
+        good = True
+        if len(arguments.positional) > len(names):
+            span = arguments.positional[len(names)].span
+            message = f"`{name}` takes {len(names)} argument{'s' * (len(names) != 1)}, got {len(arguments.positional)}"
+            context.error("too-many-arguments", span, message, notes=note)
+            good = False
+        for keyword, argument in arguments.keywords.items():
+            span = arguments.name_spans[keyword]
+            if keyword not in names:
+                message, hint = f"`{name}` has no argument `{keyword}`", suggestion(keyword, names)
+                context.error("unknown-argument", span, message, notes=note, hint=hint)
+                good = False
+            elif keyword in given:
+                context.error("duplicate-argument", span, f"`{name}` gets its argument `{keyword}` twice", notes=note)
+                good = False
+            given[keyword] = argument
+        missing = [each for each in names if each not in given and each not in block.defaults]
+        if missing and good:
+            message = f"`{name}` needs its argument `{missing[0]}`"
+            context.error("missing-argument", arguments.span, message, notes=note)
+            good = False
+        return {each: given.get(each) or block.defaults[each] for each in names} if good else None
+
+    def _call_method(self, method: Method, arguments: Arguments) -> Value:
+        model = method.owner
+        match method.name:
+            case "compile":
+                model.compilations.append(arguments)
+            case "fit":
+                model.fits.append(arguments)
+            case "summary":
+                model.summary = True
+            case "add":
+                self._add(model, arguments)
+        return NOTHING
+
+    def _add(self, model: ModelValue, arguments: Arguments) -> None:
+        if not model.sequential:
+            if not model.broken:
+                message = "Only a Sequential has `add`; this is a Model"
+                hint = "call the layer on a tensor: `x = Dense(8)(x)`"
+                self.context.error("unknown-attribute", arguments.function, message, hint=hint)
+            return
+        if len(arguments.positional) + len(arguments.keywords) != 1:
+            self.context.error("wrong-call", arguments.span, "`add` takes one layer")
+            model.broken = True
+            return
+        (argument,) = (*arguments.positional, *arguments.keywords.values())
+        add(self.context, model, argument, arguments.heading)
+
+
+# ------------------------------------------------------------------------------------------------------- what is looked at
+
+
+def _returns(body: Iterable[syntax.Statement]) -> bool:
+    """Whether there is a `return` in the body of a block, not counting blocks inside it."""
+    return any(
+        isinstance(statement, syntax.Return) or (isinstance(statement, syntax.For) and _returns(statement.body))
+        for statement in body
+    )
+
+
+def assigned_names(body: Iterable[syntax.Statement]) -> list[str]:
+    """The names that the statements of a body bind."""
+    names: list[str] = []
+    for statement in body:
+        match statement:
+            case syntax.Assign(targets):
+                names += [target.id for target in targets]
+            case syntax.Def(name):
+                names.append(name)
+            case syntax.For(target, _, inner):
+                names += [target.id, *assigned_names(inner)]
+    return names
+
+
+def _imported(statement: syntax.Import, found: Namespace | None) -> list[tuple[str, Value]]:
+    """The names that an import binds, with what they mean; `found` is None for a module that gen does not know."""
+    if statement.names is None:
+        root = statement.module.split(".")[0]
+        if statement.alias is not None:
+            return [(statement.alias, WRONG if found is None else found)]
+        return [(root, WRONG if found is None else Namespace((found.path[0],)))]
+    if found is None:
+        return [(alias, WRONG) for _, alias in statement.names if alias != "*"]
+    pairs = [(alias, member(found, name) or Member(name, ())) for name, alias in statement.names if name != "*"]
+    return pairs
+
+
+def _kinds_in(space: Namespace) -> Sequence[str]:
+    return MODULES.get(space.path[-1], ())
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,331 @@
+"""`Model(inputs, outputs)` and `Sequential([…])`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gen.components.arguments import Word
+from gen.components.base import Layer, ShapeError
+from gen.diagnostics import Note, Span
+from gen.dims import Size
+from gen.language.elaborate.apply import apply_layer, items_of, replay
+from gen.language.elaborate.binding import valid_name
+from gen.language.elaborate.context import Context
+from gen.language.elaborate.inputs import new_input
+from gen.language.elaborate.spellings import kinds_of, suggestion
+from gen.language.elaborate.values import (
+    NOTHING,
+    WRONG,
+    Argument,
+    Arguments,
+    Group,
+    InputValue,
+    Item,
+    LayerCall,
+    LayerValue,
+    ModelValue,
+    TensorValue,
+    Value,
+    Wrong,
+    describe_value,
+    is_wrong,
+)
+
+# ----------------------------------------------------------------------------------------------------------- functional
+
+
+def make_model(context: Context, arguments: Arguments, group: Group | None) -> Value:
+    """`Model(inputs, outputs, name=…)`."""
+    given = _bind(context, "Model", ("inputs", "outputs", "name", "trainable"), arguments)
+    if given is None:
+        return WRONG
+    missing = [name for name in ("inputs", "outputs") if name not in given]
+    if missing:
+        return context.error(
+            "missing-argument",
+            arguments.span,
+            f"`Model` needs its {' and its '.join(missing)}",
+            hint="write `Model(inputs, outputs)`, with one tensor or a list for each",
+        )
+    name = _name(context, given)
+    inputs = _tensors(context, given["inputs"], "input")
+    outputs = _tensors(context, given["outputs"], "output")
+    if isinstance(name, Wrong) or isinstance(inputs, Wrong) or isinstance(outputs, Wrong):
+        return _broken(context, "Model", arguments, group)
+    if not _are_inputs(context, inputs) or not _are_distinct(context, outputs):
+        return _broken(context, "Model", arguments, group)
+    model = ModelValue("Model", arguments.span, context.next_order(), group, name)
+    model.inputs = tuple(argument.value for argument in inputs)
+    model.outputs = tuple(argument.value for argument in outputs)
+    model.trainable = given["trainable"].value is not False if "trainable" in given else True
+    model.calls = _calls(context, model, outputs)
+    context.models.append(model)
+    return model
+
+
+def _broken(context: Context, kind: str, arguments: Arguments, group: Group | None) -> ModelValue:
+    """A model that is reported as wrong, but is there: it can be compiled, and nobody misses it."""
+    model = ModelValue(kind, arguments.span, context.next_order(), group, broken=True)
+    context.models.append(model)
+    return model
+
+
+def _bind(context: Context, called: str, names: tuple[str, ...], arguments: Arguments) -> dict[str, Argument] | None:
+    """The arguments by name; None, and a diagnostic, if there is one that cannot be."""
+    given = dict(zip(names, arguments.positional))
+    good = True
+    if len(arguments.positional) > len(names):
+        span = arguments.positional[len(names)].span
+        context.error("too-many-arguments", span, f"`{called}` takes at most {len(names)} arguments")
+        good = False
+    for name, argument in arguments.keywords.items():
+        if name not in names:
+            span = arguments.name_spans[name]
+            hint = suggestion(name, names)
+            context.error("unknown-argument", span, f"`{called}` has no argument `{name}`", hint=hint)
+            good = False
+        elif name in given:
+            context.error("duplicate-argument", argument.span, f"`{called}` gets its argument `{name}` twice")
+            good = False
+        else:
+            given[name] = argument
+    return given if good else None
+
+
+def _name(context: Context, given: dict[str, Argument]) -> str | None | Wrong:
+    argument = given.get("name")
+    if argument is None or argument.value is None:
+        return None
+    value = argument.value.name if isinstance(argument.value, Word) else argument.value
+    if not isinstance(value, str):
+        return context.error("bad-argument", argument.span, f"`name` takes a string, got {describe_value(value)}")
+    return value if valid_name(context, value, argument) else WRONG
+
+
+def _tensors(context: Context, argument: Argument, what: str) -> list[Argument] | Wrong:
+    """The tensors of an argument that takes one or a list of them."""
+    if is_wrong(argument.value):
+        return WRONG
+    items = items_of(argument) if isinstance(argument.value, list | tuple) else [argument]
+    if not items:
+        return context.error("bad-argument", argument.span, f"A model has at least one {what}")
+    good = True
+    for item in items:
+        if not isinstance(item.value, TensorValue):
+            hint = "call it on a tensor first" if isinstance(item.value, LayerValue | ModelValue) else None
+            message = f"An {what} of a model is a tensor, got {describe_value(item.value)}"
+            context.error("not-a-tensor", item.span, message, hint=hint)
+            good = False
+    return items if good else WRONG
+
+
+def _are_inputs(context: Context, inputs: Sequence[Argument]) -> bool:
+    good = True
+    seen: dict[TensorValue, Argument] = {}
+    for argument in inputs:
+        tensor = argument.value
+        if not isinstance(tensor.maker, InputValue):
+            context.error(
+                "not-an-input",
+                argument.span,
+                "The inputs of a model are Inputs; this is what a layer makes",
+                notes=(Note(tensor.maker.span, "made here"),),
+                hint="start the model with an Input of that shape, and call the layers on it",
+            )
+            good = False
+        elif tensor in seen:
+            note = Note(seen[tensor].span, "given here first")
+            context.error("duplicate-input", argument.span, "This Input is given twice", notes=(note,))
+            good = False
+        seen.setdefault(tensor, argument)
+    return good
+
+
+def _are_distinct(context: Context, outputs: Sequence[Argument]) -> bool:
+    good = True
+    seen: dict[TensorValue, Argument] = {}
+    for argument in outputs:
+        if argument.value in seen:
+            note = Note(seen[argument.value].span, "given here first")
+            context.error("duplicate-output", argument.span, "This output is given twice", notes=(note,))
+            good = False
+        seen.setdefault(argument.value, argument)
+    return good
+
+
+def _calls(context: Context, model: ModelValue, outputs: Sequence[Argument]) -> list[LayerCall]:
+    """The calls between inputs and outputs, in order; reports what the outputs need and the inputs do not give."""
+    found: set[LayerCall] = set()
+    for argument in outputs:
+        if isinstance(argument.value.maker, InputValue):
+            context.error("disconnected", argument.span, "This output is an Input itself: no layer makes it")
+            model.broken = True
+        pending = [argument.value]
+        while pending:
+            maker = pending.pop().maker
+            if isinstance(maker, LayerCall):
+                if maker not in found:
+                    found.add(maker)
+                    pending += maker.inputs
+            elif maker.tensor not in model.inputs:
+                _report_disconnected(context, argument, maker)
+                model.broken = True
+    context.step(model.span, len(found))
+    return sorted(found, key=lambda call: call.order)
+
+
+def _report_disconnected(context: Context, output: Argument, entry: InputValue) -> None:
+    name = entry.given_name or entry.tensor.variable
+    which = f"the Input `{name}`" if name else "an Input"
+    context.error(
+        "disconnected",
+        output.span,
+        f"This output depends on {which}, which is not among the model's inputs",
+        notes=(Note(entry.span, "this Input"),),
+        hint=f"add {f'`{name}`' if name else 'it'} to the inputs",
+    )
+
+
+# ----------------------------------------------------------------------------------------------------------- Sequential
+
+
+def make_sequential(context: Context, arguments: Arguments, group: Group | None) -> Value:
+    """`Sequential([…], name=…)`."""
+    given = _bind(context, "Sequential", ("layers", "trainable", "name"), arguments)
+    if given is None:
+        return _broken(context, "Sequential", arguments, group)
+    name = _name(context, given)
+    model = ModelValue("Sequential", arguments.span, context.next_order(), group, layers=[])
+    model.given_name = None if isinstance(name, Wrong) else name
+    model.trainable = given["trainable"].value is not False if "trainable" in given else True
+    context.models.append(model)
+    listed = given.get("layers")
+    if listed is not None and listed.value is not None:
+        if is_wrong(listed.value) and not isinstance(listed.value, list | tuple):
+            model.broken = True
+        elif not isinstance(listed.value, list | tuple):
+            model.broken = True
+            message = f"`Sequential` takes a list of layers, got {describe_value(listed.value)}"
+            context.error("bad-argument", listed.span, message, hint="put the layers in square brackets")
+        else:
+            for item in items_of(listed):
+                add(context, model, item, item.span)
+    return model
+
+
+def add(context: Context, model: ModelValue, argument: Argument, heading: Span) -> Value:
+    """Put a layer, a model or an Input at the end of a Sequential."""
+    assert model.layers is not None
+    value = argument.value
+    if isinstance(value, TensorValue) and isinstance(value.maker, InputValue):
+        _begin(context, model, argument)
+    elif isinstance(value, LayerValue | ModelValue) and not (isinstance(value, ModelValue) and value.broken):
+        item = Item(value, argument.span, heading)
+        model.layers.append(item)
+        if isinstance(value, ModelValue):
+            value.called = True
+        _extend(context, model, item)
+    else:
+        model.broken = True
+        if not is_wrong(value) and not isinstance(value, ModelValue):
+            _report_no_layer(context, argument)
+    return NOTHING
+
+
+def _begin(context: Context, model: ModelValue, argument: Argument) -> None:
+    if model.layers or model.inputs:
+        message = "An Input stands at the beginning of a Sequential, and only there"
+        context.error("bad-argument", argument.span, message)
+        model.broken = True
+        return
+    model.inputs = model.outputs = (argument.value,)
+
+
+def _report_no_layer(context: Context, argument: Argument) -> None:
+    value, hint = argument.value, None
+    if isinstance(value, Word) and "layer" in kinds_of(value):
+        hint = f"write `{value.name}(…)`"
+    elif isinstance(value, Word) and "activation" in kinds_of(value):
+        hint = f"write `Activation({value.name})`"
+    elif isinstance(value, TensorValue):
+        hint = "leave out the second pair of brackets: a Sequential calls its layers itself"
+    message = f"A Sequential consists of layers, got {describe_value(value)}"
+    context.error("bad-argument", argument.span, message, hint=hint)
+
+
+def _extend(context: Context, model: ModelValue, item: Item) -> None:
+    """Call the new last layer, if it is known on what."""
+    assert model.layers is not None
+    if model.broken:
+        return
+    if not model.inputs and len(model.layers) == 1:
+        _begin_from_layer(context, model, item)
+    if model.inputs:
+        _call(context, model, item)
+
+
+def _begin_from_layer(context: Context, model: ModelValue, item: Item) -> None:
+    """The Input of a Sequential whose first layer says what it is: `Dense(32, input_dim=100)`, or a built model."""
+    if isinstance(item.value, LayerValue) and item.value.input_shape is not None:
+        dtype = _natural_dtype(item.value)
+        _set_input(context, model, item.value.input_shape, dtype, item.span)
+    elif isinstance(item.value, ModelValue) and len(item.value.inputs) == 1:
+        first = item.value.inputs[0]
+        _set_input(context, model, first.shape[1:], first.dtype, item.span)
+
+
+def _set_input(context: Context, model: ModelValue, dims: Sequence[Size | None], dtype: str, span: Span) -> None:
+    """Give a Sequential an Input that the file does not write."""
+    entry = new_input(context, dims, dtype, span)
+    entry.written, entry.tensor.group = False, model.parent
+    model.inputs = model.outputs = (entry.tensor,)
+
+
+def _natural_dtype(layer: LayerValue) -> str:
+    """`float`, or `int32` for a layer that takes ids."""
+    if not isinstance(layer.component, Layer):
+        return "float"
+    try:
+        layer.component.dtype("float")
+    except ShapeError:
+        return "int32"
+    return "float"
+
+
+def _call(context: Context, model: ModelValue, item: Item) -> None:
+    head = model.outputs[0]
+    before = len(context.calls)
+    if isinstance(item.value, LayerValue):
+        result = apply_layer(context, item.value, [head], item.span, item.heading, model.parent)
+    else:
+        result = call_model(context, item.value, [head], item.span, model.parent)
+    if isinstance(result, TensorValue):
+        model.outputs = (result,)
+        model.calls += context.calls[before:]
+        return
+    model.broken = True
+    if isinstance(result, list):
+        context.error("bad-argument", item.span, "A Sequential passes on one tensor; this model has several outputs")
+
+
+def call_model(
+    context: Context, model: ModelValue, tensors: Sequence[TensorValue], span: Span, group: Group | None
+) -> Value:
+    """The outputs of a model on `tensors`; a Sequential without an Input is built for them."""
+    model.called = True
+    if not model.inputs and not model.broken and model.layers is not None and len(tensors) == 1:
+        _set_input(context, model, tensors[0].shape[1:], tensors[0].dtype, model.span)
+        for item in list(model.layers):
+            if not model.broken:
+                _call(context, model, item)
+    if model.broken:
+        return WRONG
+    if len(tensors) != len(model.inputs):
+        wanted = len(model.inputs)
+        return context.error(
+            "wrong-call",
+            span,
+            f"This model is called on {wanted} tensor{'s' * (wanted != 1)}, got {len(tensors)}",
+            notes=(Note(model.span, "the model"),),
+        )
+    return replay(context, model, tensors, span, group)

@@ -1,0 +1,80 @@
+"""The names of a file: what they are bound to, and who reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from gen.diagnostics import Span
+from gen.language.elaborate.context import Context
+from gen.language.elaborate.spellings import known_words
+from gen.language.elaborate.values import (
+    WRONG,
+    Binding,
+    Frame,
+    Group,
+    LayerValue,
+    ModelValue,
+    TensorValue,
+    Value,
+)
+
+
+@dataclass
+class Assignment:
+    """A place where a name is bound, and the value last bound there."""
+
+    name: str
+    value: Value
+    read: bool = False
+
+
+class Names:
+    """Binds names and looks them up.  What a value is bound to first gives it its name in the generated file."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self.assignments: dict[Span, Assignment] = {}
+
+    @cached_property
+    def words(self) -> set[str]:
+        """What means something though the file does not bind it."""
+        return known_words()
+
+    def bind(self, name: str, value: Value, span: Span, frame: Frame) -> None:
+        """Bind `name`, written at `span`, and let the value know."""
+        frame.bindings[name] = Binding(value, span)
+        assignment = self.assignments.setdefault(span, Assignment(name, value))
+        assignment.value = value
+        match value:
+            case LayerValue() | ModelValue():
+                value.variable = value.variable or name
+            case TensorValue():
+                _name_tensor(value, name, frame.group)
+
+    def look_up(self, name: str, frame: Frame) -> Binding | None:
+        """The binding of `name`, which counts as read from now on; None if the file does not bind it."""
+        if name in self._context.unread:
+            return Binding(WRONG, _NOWHERE)
+        binding = frame.find(name)
+        if binding is None:
+            return None
+        if not binding.read:
+            binding.read = True
+            if binding.span in self.assignments:
+                self.assignments[binding.span].read = True
+        return binding
+
+
+_NOWHERE = Span(0, 0)
+
+
+def _name_tensor(tensor: TensorValue, name: str, group: Group | None) -> None:
+    if group is tensor.group and tensor.variable is None:
+        tensor.variable = name
+    if tensor.public is None or _depth(group) < _depth(tensor.public_group):
+        tensor.public, tensor.public_group = name, group
+
+
+def _depth(group: Group | None) -> int:
+    return group.depth if group else 0

@@ -1,0 +1,99 @@
+"""Names of layers, tensors, inputs and outputs, given when the whole file is read.
+
+A layer is named by `name=`; else by the variable that holds it; else by the variable that its output is bound to; else
+by its kind in snake case.  Blocks and called models put their name before.  A taken name gets `_2`, `_3`, …
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gen.components.base import snake_case
+from gen.language.elaborate.context import numbered
+from gen.language.elaborate.values import Group, InputValue, LayerCall, LayerValue, ModelValue, TensorValue
+
+
+def name_of_model(model: ModelValue) -> str:
+    """The name of a model."""
+    return model.given_name or model.variable or snake_case(model.kind)
+
+
+class Namer:
+    """Names everything in a model, from its calls in order."""
+
+    def __init__(self, calls: Sequence[LayerCall]) -> None:
+        self._taken: dict[Group | None, set[str]] = {}
+        self._groups: dict[Group, str] = {}
+        self._layers: dict[LayerValue, str] = {}
+        self._uses: dict[LayerValue, int] = {}
+        first: dict[LayerValue, LayerCall] = {}
+        for call in calls:
+            first.setdefault(call.layer, call)
+            self._uses[call.layer] = self._uses.get(call.layer, 0) + 1
+        for layer, call in first.items():
+            if layer.given_name is not None:  # these first: what the file says outright is kept
+                self._layers[layer] = self._claim(call.owner, layer.given_name)
+        for layer, call in first.items():
+            if layer not in self._layers:
+                self._layers[layer] = self._claim(call.owner, _own_name(layer, call))
+
+    def _claim(self, group: Group | None, name: str) -> str:
+        """A full name for what is called `name` in `group`."""
+        taken = self._taken.setdefault(group, set())
+        unique = numbered(name, taken)
+        taken.add(unique)
+        return self._prefix(group) + unique
+
+    def _prefix(self, group: Group | None) -> str:
+        if group is None:
+            return ""
+        if group not in self._groups:
+            name = name_of_model(group.model) if group.model is not None else group.name
+            self._groups[group] = self._claim(group.parent, name) + "/"
+        return self._groups[group]
+
+    def layer(self, layer: LayerValue) -> str:
+        """The full name of a layer: `stage_2/conv`."""
+        return self._layers[layer]
+
+    def tensor(self, tensor: TensorValue) -> str:
+        """The name of a tensor: the variable that it is bound to, farthest outside, or its layer's name."""
+        if tensor.public is not None:
+            return self._prefix(tensor.public_group) + tensor.public
+        if tensor.variable is not None:
+            return self._prefix(tensor.group) + tensor.variable
+        if isinstance(tensor.maker, LayerCall):
+            return self._layers[tensor.maker.layer]
+        return tensor.maker.given_name or "input"
+
+    def output(self, tensor: TensorValue) -> str:
+        """The public name of an output: `name=` of the layer that makes it, else its variable, else its layer's name.
+
+        The name of a layer that is called several times is none of its outputs', and what a block or a called model
+        gives has the name of the variable outside.
+        """
+        assert isinstance(tensor.maker, LayerCall)
+        layer = tensor.maker.layer
+        outside = tensor.public is not None and tensor.public_group is not tensor.group
+        explicit = layer.given_name if self._uses.get(layer) == 1 else None
+        if outside or explicit is None:
+            return tensor.public or explicit or tensor.variable or self._layers[layer].replace("/", "_")
+        return explicit
+
+
+def _own_name(layer: LayerValue, call: LayerCall) -> str:
+    """The name of a layer that has no `name=`, without prefix."""
+    return layer.variable or call.outputs[0].variable or layer.kind
+
+
+def names_of_inputs(inputs: Sequence[InputValue]) -> list[str]:
+    """The public names of inputs: `name=`, else the variable, else `input`."""
+    taken = {entry.given_name for entry in inputs if entry.given_name is not None}
+    names = []
+    for entry in inputs:
+        name = entry.given_name
+        if name is None:
+            name = numbered(entry.tensor.public or entry.tensor.variable or "input", taken)
+            taken.add(name)
+        names.append(name)
+    return names

@@ -1,0 +1,127 @@
+"""How the names of a `.nn` file and of Keras are spelled: modules, kinds, function forms, words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, Literal, get_args, get_origin
+
+from gen.components.arguments import Word
+from gen.components.base import Component, Layer, parameters, registry, snake_case
+from gen.diagnostics import did_you_mean
+from gen.language.elaborate.values import Member, Namespace
+
+MODULES: dict[str, tuple[str, ...]] = {
+    "layers": ("layer",),
+    "activations": ("activation",),
+    "losses": ("loss",),
+    "metrics": ("metric",),
+    "optimizers": ("optimizer",),
+    "initializers": ("initializer",),
+    "regularizers": ("regularizer",),
+    "models": (),
+}
+"""The modules of Keras that name things of a model, with the kinds of components in each."""
+
+ROOTS = {"keras": ("keras",), "tensorflow": ("tensorflow",), "tf": ("tensorflow",)}
+
+SPECIAL = {"Input": ("", "layers"), "InputLayer": ("layers",), "Model": ("", "models"), "Sequential": ("", "models")}
+"""What is called like a component and is none, with the modules of Keras that it is in."""
+
+DTYPES = {
+    "float32": "float",
+    "float": "float",
+    "int8": "int8",
+    "int16": "int16",
+    "int32": "int32",
+    "int64": "int64",
+    "uint8": "uint8",
+    "uint16": "uint16",
+    "bool": "bool",
+}
+"""The dtypes of an Input by name; `float` is the type that the model computes in."""
+
+OTHER_FLOATS = ("float16", "bfloat16", "float64", "double", "half")
+
+
+def namespace(name: str) -> Namespace | None:
+    """The module that an unbound name means: `keras`, `tf`, `layers`, …"""
+    if name in ROOTS:
+        return Namespace(ROOTS[name])
+    return Namespace(("keras", name)) if name in MODULES else None
+
+
+def module(dotted: str) -> Namespace | None:
+    """The module that an import names; None if it is none of Keras."""
+    path = tuple(dotted.split("."))
+    path = (*ROOTS.get(path[0], ("",)), *path[1:])
+    if path[0] not in ("keras", "tensorflow"):
+        return None
+    current = Namespace((path[0],))
+    for name in path[1:]:
+        following = member(current, name)
+        current = following if isinstance(following, Namespace) else Namespace((*current.path, name), known=False)
+    return current
+
+
+def member(owner: Namespace, name: str) -> Namespace | Word | None:
+    """What `owner.name` is; None if `owner` is a module whose names are all known, and has no such name."""
+    path = owner.path
+    if owner.known and path == ("tensorflow",):
+        return Namespace(("keras",)) if name == "keras" else Namespace((*path, name), known=False)
+    if owner.known and path == ("keras",):
+        if name in MODULES:
+            return Namespace((*path, name))
+        return Word(name) if "" in SPECIAL.get(name, ()) else Namespace((*path, name), known=False)
+    if not owner.known:
+        return Namespace((*path, name), known=False)
+    kinds = MODULES[path[-1]]
+    if path[-1] in SPECIAL.get(name, ()):
+        return Word(name)
+    return Member(name, kinds) if any(name in members(kind) for kind in kinds) else None
+
+
+def members(kind: str) -> dict[str, type[Component]]:
+    """The components of a kind by every name that a call may have; for layers also the function forms."""
+    return registry[kind] | function_forms() if kind == "layer" else registry[kind]
+
+
+def function_forms() -> dict[str, type[Component]]:
+    """The layers that Keras has as functions of a list of tensors, by the function's name: `concatenate`, `add`."""
+    return _function_forms(len(registry["layer"]))
+
+
+@cache
+def _function_forms(count: int) -> dict[str, type[Component]]:
+    """The function forms of the `count` names of layers that there are now; a user's file may register more."""
+    layers = dict.fromkeys(registry["layer"].values())
+    return {snake_case(cls.__name__): cls for cls in layers if issubclass(cls, Layer) and cls.merges}
+
+
+def kinds_of(word: Word) -> tuple[str, ...]:
+    """The kinds of components that the word can mean."""
+    kinds: Iterable[str] = word.kinds if isinstance(word, Member) else registry
+    return tuple(kind for kind in kinds if word.name in registry[kind])
+
+
+def known_words() -> set[str]:
+    """Every name that means something though the file does not bind it."""
+    words = {*SPECIAL, *DTYPES, *OTHER_FLOATS, *function_forms(), "range"}
+    for components in registry.values():
+        words |= components.keys()
+        for cls in set(components.values()):
+            for parameter in parameters(cls):
+                words.update(_literals(parameter.annotation))
+    return words
+
+
+def _literals(annotation: Any) -> list[str]:
+    if get_origin(annotation) is Literal:
+        return [item for item in get_args(annotation) if isinstance(item, str)]
+    return [word for inner in get_args(annotation) for word in _literals(inner)]
+
+
+def suggestion(name: str, candidates: Iterable[str]) -> str | None:
+    """A hint where one of the candidates is close to `name`."""
+    close = did_you_mean(name, candidates)
+    return f"did you mean `{close}`?" if close else None

@@ -1,0 +1,375 @@
+"""`compile` and `fit`: losses, weights and metrics for each output, and the defaults of training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from gen.components.arguments import Count, Rate, Word
+from gen.components.base import Activation, Loss, Metric, Optimizer, ShapeError, registry
+from gen.diagnostics import Note
+from gen.dims import show
+from gen.graph.checks import check_loss, head_of
+from gen.graph.graph import Training
+from gen.language.elaborate.apply import items_of
+from gen.language.elaborate.binding import accepted_value
+from gen.language.elaborate.context import Context
+from gen.language.elaborate.spellings import suggestion
+from gen.language.elaborate.values import (
+    Argument,
+    Arguments,
+    DictValue,
+    LayerCall,
+    TensorValue,
+    Wrong,
+    describe_value,
+    is_wrong,
+)
+
+COMPILE = ("optimizer", "loss", "loss_weights", "metrics")
+
+IGNORED = {
+    "run_eagerly": "the generated file is plain NumPy",
+    "jit_compile": "the generated file is plain NumPy",
+    "steps_per_execution": "the generated file runs one step at a time",
+    "auto_scale_loss": "the generated file computes in float32 or float64, where a loss needs no scaling",
+}
+UNSUPPORTED = {"weighted_metrics": "metrics are not weighted; write them in `metrics`"}
+
+FIT: dict[str, Any] = {"epochs": Count, "batch_size": Count | None, "validation_split": Rate, "shuffle": bool}
+DATA = ("x", "y", "validation_data", "sample_weight", "class_weight")
+WHEN_CALLED = ("verbose", "callbacks")
+NOT_IN_FIT = {
+    "initial_epoch": "training goes on where the loaded model stands",
+    "steps_per_epoch": "an epoch goes through all rows once",
+    "validation_steps": "validation goes through all its rows",
+    "validation_batch_size": "validation runs in batches of `batch_size`",
+    "validation_freq": "validation runs after every epoch",
+}
+
+
+@dataclass
+class Plan:
+    """An output of the file's model, and how it is to be trained."""
+
+    name: str
+    tensor: TensorValue
+    loss: Loss | None = None
+    loss_text: str = ""
+    loss_weight: float = 1.0
+    metrics: tuple[tuple[str, Metric], ...] = ()
+
+
+@dataclass
+class Compilation:
+    """What one `compile` says; of several the last one stands."""
+
+    optimizer: Optimizer | Wrong
+    plans: list[Plan] = field(default_factory=list)
+
+
+def compiled(context: Context, arguments: Arguments, plans: Sequence[Plan]) -> Compilation:
+    """One `compile` applied to the outputs in `plans`; without plans, because the model is wrong, what can be checked."""
+    given = _bound(context, arguments)
+    optimizer = given.get("optimizer")
+    result = Compilation(
+        registry["optimizer"]["rmsprop"]()  # type: ignore[arg-type]  # an optimizer
+        if optimizer is None
+        else accepted_value(context, "optimizer", Optimizer, optimizer),
+        [replace(plan) for plan in plans],
+    )
+    if not plans:
+        _check_alone(context, given)
+        return result
+    _set_losses(context, arguments, given.get("loss"), result.plans)
+    _set_weights(context, given.get("loss_weights"), result.plans)
+    _set_metrics(context, given.get("metrics"), result.plans)
+    return result
+
+
+def _bound(context: Context, arguments: Arguments) -> dict[str, Argument]:
+    """The arguments of `compile` by name; what it does not take is reported."""
+    given = dict(zip(COMPILE, arguments.positional))
+    if len(arguments.positional) > len(COMPILE):
+        span = arguments.positional[len(COMPILE)].span
+        context.error("too-many-arguments", span, f"`compile` takes at most {len(COMPILE)} arguments without a name")
+    for name, argument in arguments.keywords.items():
+        span = arguments.name_spans[name]
+        if name in given:
+            context.error("duplicate-argument", span, f"`compile` gets its argument `{name}` twice")
+        elif name in COMPILE:
+            given[name] = argument
+        elif name in IGNORED:
+            context.warning("ignored-argument", span, f"`{name}` of `compile` changes nothing: {IGNORED[name]}")
+        elif name in UNSUPPORTED:
+            if argument.value is not None:
+                message = f"gen does not support `{name}` of `compile`: {UNSUPPORTED[name]}"
+                context.error("unsupported-argument", span, message)
+        else:
+            hint = suggestion(name, COMPILE) or "it takes `optimizer`, `loss`, `loss_weights` and `metrics`"
+            context.error("unknown-argument", span, f"`compile` has no argument `{name}`", hint=hint)
+    return given
+
+
+def _check_alone(context: Context, given: dict[str, Argument]) -> None:
+    """What can be said of losses and metrics when the outputs are not known."""
+    for name, annotation in (("loss", Loss | None), ("loss_weights", float), ("metrics", Metric | None)):
+        if name in given and given[name].value is not None:
+            for leaf in _leaves(given[name]):
+                accepted_value(context, name, annotation, leaf)
+
+
+def _leaves(argument: Argument) -> list[Argument]:
+    match argument.value:
+        case DictValue(items):
+            return [leaf for _, item in items for leaf in _leaves(item)]
+        case list() | tuple():
+            return [leaf for item in items_of(argument) for leaf in _leaves(item)]
+        case _:
+            return [argument]
+
+
+# -------------------------------------------------------------------------------------------------- one for each output
+
+
+def _by_output(context: Context, name: str, argument: Argument, plans: Sequence[Plan]) -> dict[int, Argument]:
+    """The entries of a dict by the index of the output that the key means; keys that mean none are reported."""
+    found: dict[int, Argument] = {}
+    for key, item in argument.value.items:
+        index = next((i for i, plan in enumerate(plans) if plan.tensor is key.value), None)
+        if index is None:
+            index = next((i for i, plan in enumerate(plans) if plan.name == key.text), None)
+        if isinstance(key.value, Wrong):
+            continue
+        if index is None:
+            names = [plan.name for plan in plans]
+            hint = suggestion(key.text, names) or f"the outputs are {', '.join(f'`{each}`' for each in names)}"
+            context.error("unknown-output", key.span, f"`{key.text}` is not an output of the model", hint=hint)
+        elif index in found:
+            context.error("duplicate-argument", key.span, f"`{name}` has the output `{plans[index].name}` twice")
+        else:
+            found[index] = item
+    return found
+
+
+def _known_keys(argument: Argument) -> bool:
+    """Whether every key of a dict is right, as far as one can tell: no output is missed because of a wrong key."""
+    return not any(isinstance(key.value, Wrong) for key, _ in argument.value.items)
+
+
+def _set_losses(context: Context, arguments: Arguments, argument: Argument | None, plans: list[Plan]) -> None:
+    if argument is None or argument.value is None:
+        context.error(
+            "missing-loss",
+            arguments.span,
+            "`compile` needs a `loss`",
+            hint="for numbers `mse`, for classes `categorical_crossentropy`, for yes or no `binary_crossentropy`",
+        )
+        return
+    entries: dict[int, Argument] = {}
+    match argument.value:
+        case DictValue():
+            reported = len(context.diagnostics.items)
+            entries = _by_output(context, "loss", argument, plans)
+            missing = [plan for i, plan in enumerate(plans) if i not in entries]
+            if missing and len(context.diagnostics.items) == reported and _known_keys(argument):
+                _report_missing_loss(context, argument, missing)
+        case list() | tuple():
+            entries = dict(enumerate(items_of(argument)))
+            _check_number_of_losses(context, argument, entries, plans)
+        case _:
+            entries = dict.fromkeys(range(len(plans)), argument)
+    for index, entry in entries.items():
+        if index < len(plans):
+            _set_loss(context, entry, plans[index])
+    if entries and all(entry.value is None for entry in entries.values()):
+        context.error("missing-loss", argument.span, "No output has a loss, so nothing would be trained")
+
+
+def _report_missing_loss(context: Context, argument: Argument, missing: Sequence[Plan]) -> None:
+    for plan in missing:
+        note = Note(plan.tensor.maker.span, f"the output `{plan.name}`")
+        hint = f"add `{plan.name}: …`, or `{plan.name}: None` for an output that is not trained"
+        context.error("missing-loss", argument.span, f"The output `{plan.name}` has no loss", notes=(note,), hint=hint)
+
+
+def _check_number_of_losses(
+    context: Context, argument: Argument, entries: dict[int, Argument], plans: Sequence[Plan]
+) -> None:
+    if len(entries) < len(plans):
+        _report_missing_loss(context, argument, plans[len(entries) :][:1])
+    elif len(entries) > len(plans):
+        outputs = f"{len(plans)} output{'s' * (len(plans) != 1)}"
+        message = f"The model has {outputs}, and this is loss number {len(plans) + 1}"
+        context.error("unknown-output", entries[len(plans)].span, message)
+
+
+def _set_loss(context: Context, argument: Argument, plan: Plan) -> None:
+    if is_wrong(argument.value):
+        return
+    loss = accepted_value(context, "loss", Loss | None, argument)
+    if not isinstance(loss, Loss):
+        return
+    tensor = plan.tensor
+    try:
+        check_loss(loss, tensor.shape, _head(tensor))
+    except ShapeError as problem:
+        note = Note(tensor.maker.span, f"the output `{plan.name}`: {show(tensor.shape)}")
+        context.error(
+            problem.code, argument.span, problem.message, label=problem.label, notes=(note,), hint=problem.hint
+        )
+        return
+    plan.loss, plan.loss_text = loss, _loss_text(context, argument)
+
+
+def _head(tensor: TensorValue) -> Activation | None:
+    return head_of(tensor.maker.layer.component) if isinstance(tensor.maker, LayerCall) else None
+
+
+def _loss_text(context: Context, argument: Argument) -> str:
+    match argument.value:
+        case str(text) | Word(text):
+            return text
+        case _:
+            return context.text(argument.span)
+
+
+def _set_weights(context: Context, argument: Argument | None, plans: list[Plan]) -> None:
+    if argument is None or argument.value is None or is_wrong(argument.value):
+        return
+    match argument.value:
+        case DictValue():
+            entries = _by_output(context, "loss_weights", argument, plans)
+        case list() | tuple() if len(argument.value) == len(plans):
+            entries = dict(enumerate(items_of(argument)))
+        case int() | float() if len(plans) == 1:
+            entries = {0: argument}
+        case _:
+            names = ", ".join(f"`{plan.name}`" for plan in plans)
+            message = f"`loss_weights` takes one weight for each output: {names}"
+            context.error("bad-argument", argument.span, message)
+            return
+    for index, entry in entries.items():
+        weight = accepted_value(context, "loss_weights", float, entry)
+        if isinstance(weight, float):
+            plans[index].loss_weight = weight
+
+
+# --------------------------------------------------------------------------------------------------------------- metrics
+
+
+def _set_metrics(context: Context, argument: Argument | None, plans: list[Plan]) -> None:
+    if argument is None or argument.value is None:
+        return
+    match argument.value:
+        case Wrong():
+            return
+        case DictValue():
+            entries = _by_output(context, "metrics", argument, plans)
+        case list() | tuple() if len(plans) == 1:
+            entries = {0: argument}
+        case list() | tuple() if len(argument.value) in (0, len(plans)):
+            entries = dict(enumerate(items_of(argument)))
+        case list() | tuple():
+            names = ", ".join(f"`{plan.name}`" for plan in plans)
+            message = f"`metrics` takes one entry for each output, {names}, and has {len(argument.value)}"
+            hint = f"write `{{{plans[0].name}: [{_example(context, argument)}]}}` for metrics of one output"
+            context.error("bad-argument", argument.span, message, hint=hint)
+            return
+        case _:
+            message = f"`metrics` takes a list or a dict, got {describe_value(argument.value)}"
+            hint = f"write `metrics=[{context.text(argument.span)}]`"
+            context.error("bad-argument", argument.span, message, hint=hint)
+            return
+    for index, entry in entries.items():
+        _set_metrics_of(context, entry, plans[index])
+
+
+def _example(context: Context, argument: Argument) -> str:
+    items = items_of(argument)
+    return context.text(items[0].span)
+
+
+def _set_metrics_of(context: Context, argument: Argument, plan: Plan) -> None:
+    taken: set[str] = set()
+    for leaf in _leaves(argument):
+        if leaf.value is None or is_wrong(leaf.value):
+            continue
+        metric = accepted_value(context, "metrics", Metric, leaf)
+        if not isinstance(metric, Metric):
+            continue
+        if isinstance(leaf.value, str | Word):  # Keras logs a metric that is given as a word under that word
+            word = leaf.value if isinstance(leaf.value, str) else leaf.value.name
+            metric = replace(metric, name=word)  # type: ignore[call-arg]  # every metric has a name
+        resolved = _resolved(context, metric, leaf, plan)
+        if resolved is not None:
+            name = _numbered_as_keras(metric.log_name, taken)
+            plan.metrics = (*plan.metrics, (name, resolved))
+
+
+def _resolved(context: Context, metric: Metric, argument: Argument, plan: Plan) -> Metric | None:
+    if plan.loss is None:
+        if not context.diagnostics.failed:
+            message = f"The output `{plan.name}` has a metric, but no loss that says what its targets are"
+            context.error("missing-loss", argument.span, message)
+        return None
+    try:
+        return metric.resolve(plan.loss, plan.tensor.shape)
+    except ShapeError as problem:
+        note = Note(plan.tensor.maker.span, f"the output `{plan.name}`: {show(plan.tensor.shape)}")
+        context.error(
+            problem.code, argument.span, problem.message, label=problem.label, notes=(note,), hint=problem.hint
+        )
+        return None
+
+
+def _numbered_as_keras(name: str, taken: set[str]) -> str:
+    """The name in the logs: a metric that is there already gets `_1`, `_2`, …"""
+    unique, number = name, 0
+    while unique in taken:
+        number += 1
+        unique = f"{name}_{number}"
+    taken.add(unique)
+    return unique
+
+
+# ------------------------------------------------------------------------------------------------------------------- fit
+
+
+def fitted(context: Context, calls: Sequence[Arguments]) -> dict[str, int | float | bool]:
+    """The defaults that the calls of `fit` give."""
+    defaults: dict[str, int | float | bool] = {}
+    for arguments in calls:
+        for argument in arguments.positional:
+            _report_data(context, argument, "data")
+        for name, argument in arguments.keywords.items():
+            span = arguments.name_spans[name]
+            if name in FIT:
+                value = accepted_value(context, name, FIT[name], argument)
+                if isinstance(value, int | float):
+                    defaults[name] = value
+            elif name in DATA:
+                _report_data(context, argument, f"`{name}`")
+            elif name in WHEN_CALLED:
+                reason = "give it to `fit` of the generated model"
+                context.warning("ignored-argument", span, f"`{name}` of `fit` changes nothing here: {reason}")
+            elif name in NOT_IN_FIT:
+                message = f"gen does not support `{name}` of `fit`: {NOT_IN_FIT[name]}"
+                context.error("unsupported-argument", span, message)
+            else:
+                hint = suggestion(name, FIT) or "it takes `epochs`, `batch_size`, `validation_split` and `shuffle`"
+                context.error("unknown-argument", span, f"`fit` has no argument `{name}`", hint=hint)
+    return defaults
+
+
+def _report_data(context: Context, argument: Argument, what: str) -> None:
+    context.error(
+        "data-in-file",
+        argument.span,
+        f"A `.nn` file holds no data, and {what} is given to `fit`",
+        hint="give it to the generated model: `Model().fit(x, y)`",
+    )
+
+
+__all__ = ["Compilation", "Plan", "Training", "compiled", "fitted"]

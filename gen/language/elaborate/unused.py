@@ -1,0 +1,71 @@
+"""Warnings about what a file defines and does not use: inputs, layers and variables that reach no output."""
+
+from __future__ import annotations
+
+from gen.diagnostics import Span
+from gen.language.elaborate.context import Context
+from gen.language.elaborate.names import Assignment, Names
+from gen.language.elaborate.naming import name_of_model
+from gen.language.elaborate.values import (
+    InputValue,
+    LayerCall,
+    LayerValue,
+    ModelValue,
+    Nothing,
+    TensorValue,
+    Wrong,
+)
+
+
+def warn_of_unused(context: Context, names: Names, model: ModelValue) -> None:
+    """Report what `model`, the file's, and the models that are part of it do not need."""
+    used = _used(context, model)
+    for entry in context.inputs:
+        if entry.written and entry not in used:
+            _warn_of_input(context, entry, model)
+    dead = [call for call in context.calls if call not in used and not call.repeated]
+    read = {tensor for call in dead for tensor in call.inputs}
+    for call in dead:
+        if not any(tensor in read for tensor in call.outputs):  # the others only lead to it
+            kind = type(call.layer.component).__name__
+            message = f"What this {kind} makes reaches no output"
+            context.warning(
+                "unused-layer", call.span, message, hint="take it out, or add it to the outputs of the model"
+            )
+    for layer in context.layers:
+        if not layer.calls and not layer.wrapped:
+            message = f"This {type(layer.component).__name__} is never called"
+            context.warning("unused-layer", layer.span, message, hint="call it on a tensor, or take it out")
+    for span, assignment in names.assignments.items():
+        _warn_of_variable(context, span, assignment, model)
+
+
+def _used(context: Context, model: ModelValue) -> set[InputValue | LayerCall]:
+    """The inputs and calls of every model of the file that is used."""
+    used: set[InputValue | LayerCall] = set()
+    for each in context.models:
+        if each is model or each.called or each.order < model.order:
+            used.update(each.calls)
+            makers = {tensor.maker for call in each.calls for tensor in call.inputs}
+            used.update(maker for maker in makers if isinstance(maker, InputValue))
+    return used
+
+
+def _warn_of_input(context: Context, entry: InputValue, model: ModelValue) -> None:
+    listed = "is an input of the model, but " if entry.tensor in model.inputs else ""
+    name = entry.given_name or entry.tensor.public
+    which = f"`{name}`" if name else "This Input"
+    context.warning("unused-input", entry.span, f"{which} {listed}reaches no output", hint="take it out")
+
+
+def _warn_of_variable(context: Context, span: Span, assignment: Assignment, model: ModelValue) -> None:
+    value = assignment.value
+    if assignment.read or value is model or assignment.name.startswith("_"):
+        return
+    if isinstance(value, LayerValue | TensorValue | Nothing | Wrong):
+        return  # said already of what it holds
+    if isinstance(value, ModelValue):
+        message = f"The model `{name_of_model(value)}` is never used"
+    else:
+        message = f"`{assignment.name}` is never used"
+    context.warning("unused-variable", span, message, hint="take it out")

@@ -1,0 +1,336 @@
+"""What an expression of a `.nn` file can be, besides a number, a string, a list or a tuple."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+from gen.components.arguments import Word
+from gen.components.base import Activation, Component, Layer, Weight
+from gen.diagnostics import Span
+from gen.dims import Shape, show
+from gen.language import syntax
+
+Value: TypeAlias = Any
+"""Numbers, strings, `None`, lists, tuples and ranges stand for themselves; the rest is defined here."""
+
+
+class Wrong:
+    """What is already reported as wrong.  Whatever is made of it is wrong too, and no further error."""
+
+    def __repr__(self) -> str:
+        return "what is wrong already"
+
+
+WRONG = Wrong()
+
+
+class Nothing:
+    """What `compile`, `fit` and the like give."""
+
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+NOTHING = Nothing()
+
+
+@dataclass(frozen=True)
+class Member(Word):
+    """A word that was reached through a module: `losses.mse`; it means only components of these kinds."""
+
+    kinds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Namespace:
+    """A module of Keras: `keras.layers`.  `known` is false for those that have no part in a model."""
+
+    path: tuple[str, ...]
+    known: bool = True
+
+    def __repr__(self) -> str:
+        return f"the module `{'.'.join(self.path)}`"
+
+
+@dataclass(frozen=True)
+class Argument:
+    """The value of an argument, where it stands, and the expression that it came from."""
+
+    value: Value
+    node: syntax.Expr
+
+    @property
+    def span(self) -> Span:
+        return self.node.span
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The evaluated arguments of a call; `span` is the whole call, `function` what is called.
+
+    `heading` is what heads the call in the generated file: the statement, or the call alone inside a larger one.
+    """
+
+    positional: tuple[Argument, ...]
+    keywords: dict[str, Argument]
+    name_spans: dict[str, Span]
+    span: Span
+    function: Span
+    heading: Span
+
+    def without_first(self) -> Arguments:
+        """These arguments without the first positional one."""
+        return replace(self, positional=self.positional[1:])
+
+
+@dataclass(frozen=True)
+class Undecided:
+    """A call of a name that is a loss and a metric at once; the argument that it is given to decides."""
+
+    word: Word
+    kinds: tuple[str, ...]
+    arguments: Arguments
+
+    def __repr__(self) -> str:
+        return f"`{self.word.name}(…)`"
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key of a dict: its text, and what the file binds to that name, if anything."""
+
+    text: str
+    value: Value
+    span: Span
+
+
+@dataclass(frozen=True)
+class DictValue:
+    """`{"age": mse}`, in the order of the file."""
+
+    items: tuple[tuple[Key, Argument], ...]
+
+    def __repr__(self) -> str:
+        return "a dict"
+
+
+@dataclass(eq=False)
+class Group:
+    """One call of a block, or a model that is called: its name heads the names of what is made inside."""
+
+    name: str
+    parent: Group | None
+    depth: int
+    model: ModelValue | None = None
+    """The model whose name the group has; None for a block."""
+
+
+@dataclass(eq=False)
+class LayerValue:
+    """A layer of the file.  It is named at the end, from what is noted here."""
+
+    component: Layer | Activation
+    kind: str
+    span: Span
+    group: Group | None
+    given_name: str | None = None
+    variable: str | None = None
+    trainable: bool = True
+    input_shape: tuple[Any, ...] | None = None
+    """The shape, without the batch, that a first layer of a Sequential was given."""
+    input_dtype: str | None = None
+    weights: dict[str, Weight] | None = None
+    calls: list[LayerCall] = field(default_factory=list)
+    wrapped: bool = False
+    """Whether another layer holds it, as Bidirectional does."""
+
+    def __repr__(self) -> str:
+        return f"the layer `{type(self.component).__name__}`"
+
+
+@dataclass(eq=False)
+class TensorValue:
+    """An array of the model; `maker` is the call or the Input that makes it."""
+
+    shape: Shape
+    dtype: str
+    maker: LayerCall | InputValue
+    group: Group | None
+    variable: str | None = None
+    """The variable that it is first bound to where it is made."""
+    public: str | None = None
+    """The variable that it is bound to farthest outside, with the group of that place."""
+    public_group: Group | None = None
+
+    def __repr__(self) -> str:
+        return f"a tensor {show(self.shape)}"
+
+
+@dataclass(eq=False)
+class LayerCall:
+    """One call of a layer, in the order of the file."""
+
+    order: int
+    layer: LayerValue
+    inputs: tuple[TensorValue, ...]
+    outputs: tuple[TensorValue, ...]
+    heading: Span
+    span: Span
+    group: Group | None
+    owner: Group | None
+    """The group that the layer belongs to; it heads the layer's name."""
+    repeated: bool = False
+    """Whether it is a call of a model's layer in a call of the model."""
+
+
+@dataclass(eq=False)
+class InputValue:
+    """An `Input(…)`; `written` is false for one that follows from the first layer of a Sequential."""
+
+    order: int
+    span: Span
+    given_name: str | None = None
+    written: bool = True
+    tensor: TensorValue = field(init=False)
+
+
+@dataclass(eq=False)
+class ModelValue:
+    """A `Model` or a `Sequential`.  A Sequential has no inputs until it is built."""
+
+    kind: str
+    span: Span
+    order: int
+    parent: Group | None
+    given_name: str | None = None
+    variable: str | None = None
+    inputs: tuple[TensorValue, ...] = ()
+    outputs: tuple[TensorValue, ...] = ()
+    calls: list[LayerCall] = field(default_factory=list)
+    layers: list[Item] | None = None
+    trainable: bool = True
+    called: bool = False
+    broken: bool = False
+    """Whether a layer of it is reported as wrong, so that every call of it is."""
+    group: Group | None = None
+    """The group of its layers where it is called."""
+    moved_groups: dict[Group, Group] = field(default_factory=dict)
+    compilations: list[Arguments] = field(default_factory=list)
+    fits: list[Arguments] = field(default_factory=list)
+    summary: bool = False
+
+    @property
+    def sequential(self) -> bool:
+        return self.layers is not None
+
+    def __repr__(self) -> str:
+        return f"the {self.kind}"
+
+
+@dataclass(frozen=True)
+class Item:
+    """A layer or a model in a Sequential, with its place and what heads its call."""
+
+    value: LayerValue | ModelValue
+    span: Span
+    heading: Span
+
+
+@dataclass(frozen=True)
+class Method:
+    """`model.compile`: a method that is about to be called."""
+
+    owner: ModelValue
+    name: str
+    span: Span
+
+    def __repr__(self) -> str:
+        return f"the method `{self.name}`"
+
+
+@dataclass(eq=False)
+class Binding:
+    """A name and what it holds; `read` says whether anything has asked for it."""
+
+    value: Value
+    span: Span
+    read: bool = False
+
+
+@dataclass(eq=False)
+class Frame:
+    """The names of a file, or of one call of a block; a block also sees those of the place where it is defined."""
+
+    enclosing: Frame | None = None
+    group: Group | None = None
+    bindings: dict[str, Binding] = field(default_factory=dict)
+
+    def find(self, name: str) -> Binding | None:
+        frame: Frame | None = self
+        while frame is not None:
+            if name in frame.bindings:
+                return frame.bindings[name]
+            frame = frame.enclosing
+        return None
+
+    def visible(self) -> list[str]:
+        """Every name that can be written here."""
+        frame: Frame | None = self
+        names: list[str] = []
+        while frame is not None:
+            names += frame.bindings
+            frame = frame.enclosing
+        return names
+
+
+@dataclass(eq=False)
+class BlockValue:
+    """A `def`, with the frame that it is defined in and the defaults of its parameters."""
+
+    definition: syntax.Def
+    frame: Frame
+    defaults: dict[str, Argument]
+
+    def __repr__(self) -> str:
+        return f"the block `{self.definition.name}`"
+
+
+def is_wrong(value: Value) -> bool:
+    """Whether `value` is, or holds, something that is already reported."""
+    match value:
+        case Wrong():
+            return True
+        case list() | tuple():
+            return any(is_wrong(item) for item in value)
+        case DictValue(items):
+            return any(is_wrong(argument.value) for _, argument in items)
+        case Undecided(_, _, arguments):
+            return any(is_wrong(argument.value) for argument in (*arguments.positional, *arguments.keywords.values()))
+        case _:
+            return False
+
+
+def describe_value(value: Value) -> str:
+    """The value as a message names it: `the number 3`, `a tensor (batch, 32)`."""
+    match value:
+        case None:
+            return "None"
+        case bool():
+            return str(value)
+        case int() | float():
+            return f"the number {value!r}"
+        case str():
+            return "a string"
+        case list():
+            return "a list"
+        case tuple():
+            return "a tuple"
+        case range():
+            return "a range"
+        case Word(name):
+            return f"`{name}`"
+        case Component():
+            return f"the {value.kind} `{type(value).__name__}`"
+        case _:
+            return repr(value)
