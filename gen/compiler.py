@@ -68,8 +68,6 @@ def elaborate(file: syntax.File, source: Source, diagnostics: Diagnostics) -> Gr
 
 def generate(graph: Graph, source: str, options: Options = Options()) -> str:
     """Graph → the text of the generated file; `source` is the name of the `.nn` file."""
-    from gen.emit.render import render
-
     return render(view(graph, source, options))
 
 
@@ -85,17 +83,37 @@ def view(graph: Graph, source: str, options: Options = Options()) -> View:
     """Graph → view: lowered, planned, and as finished lines."""
     rewritten = rewrite(graph, options)
     names = name_everything(rewritten)
-    reserved = reserved_names(rewritten)
-    infer = _planned(lower.inference(rewritten, names, reserved), options)
+    return Assembler(rewritten, names, source, graph, *_programs(rewritten, names, options)).view()
+
+
+def programs(graph: Graph, options: Options = Options()) -> list[Planned]:
+    """Graph → the programs of its generated file, with their memory planned."""
+    rewritten = rewrite(graph, options)
+    return [planned for planned in _programs(rewritten, name_everything(rewritten), options) if planned is not None]
+
+
+def _programs(
+    graph: Graph, names: lower.Identifiers, options: Options
+) -> tuple[Planned, Planned | None, Planned | None, Planned | None]:
+    """Prediction up to the heads, the heads' activations, the training step, the optimizer's update."""
+    reserved = reserved_names(graph)
+    infer = _planned(lower.inference(graph, names, reserved), options)
     activate = step = update = None
-    if any(output.loss_input not in (None, output.tensor) for output in rewritten.outputs):
+    if any(output.loss_input not in (None, output.tensor) for output in graph.outputs):
         taken = {segment.attribute for buffer in infer.plan.buffers for segment in buffer.segments}
-        activate = _planned(lower.activation(rewritten, names, reserved | taken), options, taken)
-    if rewritten.training is not None:
-        step = _planned(lower.training_step(rewritten, names, reserved), options)
-        size = sum(weight.size for layer in rewritten.layers for weight in layer.trainable_weights())
-        update = _planned(lower.update(rewritten.training.optimizer, size, reserved), options)
-    return Assembler(rewritten, names, source, graph, infer, activate, step, update).view()
+        activate = _planned(lower.activation(graph, names, reserved | taken), options, taken)
+    if graph.training is not None:
+        step = _planned(lower.training_step(graph, names, reserved), options)
+        size = sum(weight.size for layer in graph.layers for weight in layer.trainable_weights())
+        update = _planned(lower.update(graph.training.optimizer, size, reserved), options)
+    return infer, activate, step, update
+
+
+def render(view: View) -> str:
+    """View → text."""
+    from gen.emit.render import render
+
+    return render(view)
 
 
 def _planned(lowered: Lowered, options: Options, taken: Iterable[str] = ()) -> Planned:

@@ -257,6 +257,18 @@ def smoothed(y_true: Array, smoothing: float, classes: int) -> Array:
     return y_true * (1 - smoothing) + smoothing / classes
 
 
+def from_logits(target: Array, logits: Array) -> tuple[Array, Array, Array]:
+    """-Σ target · log(softmax(logits)), the softmax, and what the targets of each row sum to, (rows, 1)."""
+    mass = np.add.reduce(target, axis=1, keepdims=True)
+    shifted = logits - np.maximum.reduce(logits, axis=1, keepdims=True)
+    right = np.add.reduce(target * shifted, axis=1, keepdims=True)
+    exponentials = np.exp(shifted)
+    total = np.add.reduce(exponentials, axis=1, keepdims=True)
+    y_pred = exponentials / total
+    values = mass * np.log(total) - right
+    return values[:, 0], y_pred, mass
+
+
 def clipped(p: Array) -> Array:
     """Probabilities kept 1e-7 away from 0 and 1, as Keras does."""
     return np.minimum(np.maximum(p, 1e-7), 1 - 1e-7)
@@ -376,17 +388,15 @@ class CategoricalCrossentropy(Loss):
     def forward(self, y_true: Array, y_pred: Array) -> Array:
         target = smoothed(y_true, self.label_smoothing, y_pred.shape[1])
         if self.from_logits:
-            shifted = y_pred - np.maximum.reduce(y_pred, axis=1, keepdims=True)
-            exponentials = np.exp(shifted)
-            total = np.add.reduce(exponentials, axis=1, keepdims=True)
-            return np.log(total[:, 0]) - np.add.reduce(target * shifted, axis=1)
+            values, p, mass = from_logits(target, y_pred)
+            return values
         total = np.add.reduce(y_pred, axis=1, keepdims=True)
         p = y_pred / total
         return -np.add.reduce(target * np.log(clipped(p)), axis=1)
 
-    def backward(self, scale: float, target: Array, exponentials: Array, total: Array, p: Array) -> Array:
+    def backward(self, scale: float, target: Array, total: Array, p: Array, mass: Array) -> Array:
         if self.from_logits:
-            return (exponentials / total - target) * scale
+            return (p * mass - target) * scale
         dp = inside(p) * target / clipped(p) * -scale
         return (dp - np.add.reduce(dp * p, axis=1, keepdims=True)) / total
 
@@ -415,9 +425,10 @@ class SparseCategoricalCrossentropy(Loss):
     def forward(self, y_true: Array, y_pred: Array) -> Array:
         if self.from_logits:
             shifted = y_pred - np.maximum.reduce(y_pred, axis=1, keepdims=True)
+            right = pick(shifted, y_true)
             exponentials = np.exp(shifted)
             total = np.add.reduce(exponentials, axis=1, keepdims=True)
-            return np.log(total[:, 0]) - pick(shifted, y_true)
+            return np.log(total[:, 0]) - right
         total = np.add.reduce(y_pred, axis=1, keepdims=True)
         p = pick(y_pred, y_true) / total[:, 0]
         return -np.log(clipped(p))
@@ -453,22 +464,21 @@ class SigmoidBinaryCrossentropy(Loss):
 
 @dataclass(frozen=True)
 class SoftmaxCategoricalCrossentropy(Loss):
-    """categorical_crossentropy(softmax(logits)): log(Σ exp(logits)) - Σ y_true · logits; gradient y_pred - y_true."""
+    """categorical_crossentropy(softmax(logits)): Σ y_true · (log(Σ exp(logits)) - logits).
+
+    The gradient is y_pred - y_true; where the targets of a row do not sum to 1, y_pred counts as often as they do.
+    """
 
     head: Activation
     label_smoothing: float = 0.0
 
     def forward(self, y_true: Array, logits: Array) -> tuple[Array, Array]:
         target = smoothed(y_true, self.label_smoothing, logits.shape[1])
-        shifted = logits - np.maximum.reduce(logits, axis=1, keepdims=True)
-        exponentials = np.exp(shifted)
-        total = np.add.reduce(exponentials, axis=1, keepdims=True)
-        values = np.log(total[:, 0]) - np.add.reduce(target * shifted, axis=1)
-        y_pred = exponentials / total
+        values, y_pred, mass = from_logits(target, logits)
         return values, y_pred
 
-    def backward(self, scale: float, target: Array, y_pred: Array) -> Array:
-        return (y_pred - target) * scale
+    def backward(self, scale: float, target: Array, y_pred: Array, mass: Array) -> Array:
+        return (y_pred * mass - target) * scale
 
 
 @dataclass(frozen=True)
@@ -481,9 +491,10 @@ class SoftmaxSparseCategoricalCrossentropy(Loss):
 
     def forward(self, y_true: Array, logits: Array) -> tuple[Array, Array]:
         shifted = logits - np.maximum.reduce(logits, axis=1, keepdims=True)
+        right = pick(shifted, y_true)
         exponentials = np.exp(shifted)
         total = np.add.reduce(exponentials, axis=1, keepdims=True)
-        values = np.log(total[:, 0]) - pick(shifted, y_true)
+        values = np.log(total[:, 0]) - right
         y_pred = exponentials / total
         return values, y_pred
 

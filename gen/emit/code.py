@@ -9,7 +9,7 @@ from itertools import groupby
 from gen.components.kernels import kernels
 from gen.dims import Shape
 from gen.program import fence
-from gen.program.ir import NUMBER, Block, Program, Statement, callee, reads, substitute
+from gen.program.ir import NUMBER, Block, Program, Statement, callee, literal, reads, runtime_shape, substitute
 from gen.program.storage import Plan, Segment, is_view
 
 OPERATORS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}
@@ -92,7 +92,11 @@ class _Writer:
         segment = self.plan.segments.get(name)
         if segment is not None:
             text = segment.place or self.bound.get(segment) or f"{self.owner}.{segment.attribute}"
-            return ast.Name(text, ast.Load())
+            whole: ast.expr = ast.Name(text, ast.Load())
+            shape, held = self.program.types[name].shape, self.program.types[segment.variables[0]].shape
+            if shape == held:
+                return whole
+            return ast.Call(ast.Attribute(whole, "reshape", ast.Load()), [literal(item) for item in runtime_shape(shape)], [])
         if statement is None:
             return ast.Name(name, ast.Load())
         if is_view(statement) and name not in self.local_views:

@@ -20,7 +20,7 @@ LINE_LENGTH = 100
 def render(view: View) -> str:
     """The text of the generated module; raises `SyntaxError` if a finished line of the view is none."""
     filled = environment().get_template("module.py.jinja").render(view.holes())
-    text = seal(_format(filled))
+    text = seal(format_python(filled))
     ast.parse(text)
     return text
 
@@ -42,7 +42,7 @@ def environment() -> jinja2.Environment:
     return environment
 
 
-def _format(text: str) -> str:
+def format_python(text: str) -> str:
     """`text` as Black writes it; the settings of the user's project do not count."""
     import black
 

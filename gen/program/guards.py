@@ -5,29 +5,52 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 
-from gen.program.ir import ArrayType, Program, Statement, operation, reads, substitute
+from gen.program.ir import ArrayType, Program, Statement, callee, operation, reads, substitute
 from gen.program.storage import is_view
 
 
 def protect_guarded(program: Program) -> Program:
-    """`program` in which the first operand of each guarded statement is memory that nobody else reads."""
-    readers: dict[str, int] = {}
-    for statement in program.statements:
-        for name in reads(statement.value):
-            readers[name] = readers.get(name, 0) + 1
-    views = {statement.target for statement in program.statements if is_view(statement)}
-    kept = {name for names in program.kept.values() for name in names}
+    """`program` in which the first operand of each guarded statement is memory that nobody reads afterwards."""
+    last: dict[str, int] = {}
+    bases: dict[str, str] = {}
+    plain: set[str] = set()
+    for i, statement in enumerate(program.statements):
+        last.update(dict.fromkeys(reads(statement.value), i))
+        if is_view(statement):
+            bases[statement.target] = reads(statement.value)[0]
+            if callee(statement.value) == "reshape":
+                plain.add(statement.target)
+    last.update({name: len(program.statements) for names in program.kept.values() for name in names})
+
+    def root(name: str) -> str:
+        while name in bases:
+            name = bases[name]
+        return name
+
+    ends: dict[str, int] = {}
+    for name, at in last.items():
+        ends[root(name)] = max(ends.get(root(name), -1), at)
+
     types = dict(program.types)
     statements: list[Statement] = []
-    for statement in program.statements:
+    for i, statement in enumerate(program.statements):
         operand = reads(statement.value)[0] if statement.guard is not None else None
-        if operand is not None and (readers[operand] > 1 or operand in views or operand in kept or "#" not in operand):
-            copy = f"{operand}'"
-            types[copy] = ArrayType(types[operand].shape, types[operand].dtype)
-            value = operation("np.positive", operand)
-            statements.append(Statement(copy, value, statement.section, statement.block, None, statement.place))
-            statement = replace(
-                statement, value=substitute(statement.value, {operand: ast.Name(copy, ast.Load())})
-            )
+        if operand is not None:
+            whole = all(name in plain for name in _path(operand, bases))
+            if not whole or ends[root(operand)] > i or root(operand) in program.parameters:
+                copy = f"{operand}'"
+                types[copy] = ArrayType(types[operand].shape, types[operand].dtype)
+                statements.append(replace(statement, target=copy, value=operation("np.positive", operand), guard=None))
+                value = substitute(statement.value, {operand: ast.Name(copy, ast.Load())})
+                statement = replace(statement, value=value)
         statements.append(statement)
     return replace(program, statements=tuple(statements), types=types)
+
+
+def _path(name: str, bases: dict[str, str]) -> list[str]:
+    """The views from `name` down to the memory that it looks at."""
+    found = []
+    while name in bases:
+        found.append(name)
+        name = bases[name]
+    return found

@@ -26,7 +26,7 @@ from gen.components.kernels import kernels
 from gen.dims import Dim, Shape, product
 from gen.program import fence
 from gen.program.fence import FenceError
-from gen.program.ir import NUMBER, ArrayType, Block, Statement, literal, operation, reads
+from gen.program.ir import NUMBER, ArrayType, Block, Statement, literal, operation, reads, runtime_shape
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ class Builder:
     fallback: dict[str, str] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     claimed: set[str] = field(default_factory=set)
-    views: set[str] = field(default_factory=set)
-    """The variables that look at another one's memory."""
+    views: dict[str, Array] = field(default_factory=dict)
+    """The variables that look at another one's memory, and which."""
     read: set[str] = field(default_factory=set)
     """The variables that some statement reads."""
     kernels: dict[str, FunctionType] = field(default_factory=dict)
@@ -116,7 +116,7 @@ class Builder:
     def view(self, function: str, array: Array, *options: object, shape: Shape, contiguous: bool = True) -> Array:
         """Another look at the same memory."""
         view = self.emit(operation(function, array.name, *options), ArrayType(shape, array.type.dtype, contiguous))
-        self.views.add(view.name)
+        self.views[view.name] = array
         return view
 
     def reshape(self, array: Array, shape: Shape) -> Array:
@@ -125,7 +125,7 @@ class Builder:
             return array
         if not array.type.contiguous:
             array = self.copy(array)
-        return self.view("reshape", array, _runtime_shape(shape), shape=shape)
+        return self.view("reshape", array, runtime_shape(shape), shape=shape)
 
     def copy(self, array: Array) -> Array:
         """The same values in memory of their own."""
@@ -175,12 +175,6 @@ def _unchanged(name: str, operands: Sequence[Any], type: ArrayType) -> Array | N
     if commutes and isinstance(left, int | float) and left == neutral and isinstance(right, Array):
         return right if right.type.dtype == type.dtype else None
     return None
-
-
-def _runtime_shape(shape: Shape) -> tuple[object, ...]:
-    """A shape for `reshape`: one symbolic size is written −1, which is shorter and the same."""
-    symbolic = [i for i, size in enumerate(shape) if isinstance(size, Dim)]
-    return tuple(-1 if symbolic[:1] == [i] and len(symbolic) == 1 else size for i, size in enumerate(shape))
 
 
 # ------------------------------------------------------------------------------------------------- running a rule
@@ -247,6 +241,34 @@ def returned_names(function: FunctionType) -> set[str]:
 def _names_in(value: ast.expr | None) -> tuple[str, ...]:
     items = value.elts if isinstance(value, ast.Tuple) else [value]
     return tuple(item.id if isinstance(item, ast.Name) else "" for item in items)
+
+
+def refuse_outside_fence(module: object) -> None:
+    """Raise `FenceError`, pointing at the line, for a rule in `module` that says what no rule may say."""
+    for item in vars(module).values():
+        if isinstance(item, type) and issubclass(item, Component) and item.__module__ == getattr(module, "__name__", ""):
+            for name in ("forward", "backward", "predict", "update"):
+                rule = vars(item).get(name)
+                if isinstance(rule, FunctionType):
+                    _check_statements(rule)
+
+
+def _check_statements(rule: FunctionType) -> None:
+    place = rule.__code__.co_filename
+    for node in ast.walk(definition(rule)):
+        if isinstance(node, _REFUSED_STATEMENTS):
+            why = f"{rule.__qualname__}: a rule may not contain `{ast.unparse(node).splitlines()[0]}`"
+            raise FenceError(why, f"{place}:{node.lineno}")
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ("np", "numpy"):
+            if node.attr not in fence.UFUNCS | fence.FUNCTIONS | {"abs", "true_divide", "swapaxes", "ndarray", "dtype"}:
+                why = f"{rule.__qualname__}: np.{node.attr} is outside what a rule may use"
+                raise FenceError(why, f"{place}:{node.lineno}")
+
+
+_REFUSED_STATEMENTS = (
+    ast.While, ast.Try, ast.With, ast.AugAssign, ast.Delete, ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal,
+    ast.Lambda, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.JoinedStr, ast.ClassDef, ast.AsyncFunctionDef,
+)  # fmt: skip
 
 
 _NOTHING = object()
@@ -497,6 +519,8 @@ class _Frame:
         shape = fence.indexed(owner.shape, items)
         if shape == owner.shape and all(item == slice(None) or item is Ellipsis for item in items):
             return owner
+        if _drops_ones_only(owner.shape, items):
+            return self.builder.reshape(owner, shape)
         return self.builder.view("index", owner, _index(items), shape=shape, contiguous=False)
 
     def transpose(self, array: Array, axes: tuple[int, ...]) -> Array:
@@ -565,6 +589,11 @@ class _Frame:
         shape = fence.reduced(array.type, axis, keepdims)
         if axis == ():
             return array
+        axes = (axis,) if isinstance(axis, int) else axis
+        if isinstance(axes, tuple) and len(axes) == 1:
+            axis = axes[0]
+        if axes is not None and all(array.shape[each] == 1 for each in axes) and name in ("add", "maximum", "minimum"):
+            return self.builder.reshape(array, shape)  # there is nothing to reduce
         options: dict[str, Any] = {"axis": axis}
         if keepdims:
             options["keepdims"] = True
@@ -636,6 +665,12 @@ def _holds_data(value: Any) -> bool:
 
 def _is_kernel(function: FunctionType) -> bool:
     return function.__name__ in kernels and kernels[function.__name__].function is function
+
+
+def _drops_ones_only(shape: Shape, items: Sequence[Any]) -> bool:
+    """Whether an index takes whole axes, and the first of axes with one element: the same elements in order."""
+    pairs = zip(items, shape, strict=False)
+    return all(item == slice(None) or (isinstance(item, int) and size == 1) for item, size in pairs)
 
 
 def _index(items: Sequence[Any]) -> ast.expr:

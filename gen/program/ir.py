@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
 
-from gen.dims import Shape, Size
+from gen.dims import Dim, Shape, Size
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,12 @@ def tidy(value: float) -> float:
     """`value` without the dust of its computation: 1 - 0.9 is 0.1, the same up to the last digit or two of float64."""
     short = float(f"{value:.15g}")
     return short if abs(short - value) <= 4e-16 * max(abs(value), 1.0) else value
+
+
+def runtime_shape(shape: Shape) -> tuple[object, ...]:
+    """A shape for `reshape`: one symbolic size is written −1, which is shorter and the same."""
+    symbolic = [i for i, size in enumerate(shape) if isinstance(size, Dim)]
+    return tuple(-1 if symbolic[:1] == [i] and len(symbolic) == 1 else size for i, size in enumerate(shape))
 
 
 def size_text(size: Size) -> str:

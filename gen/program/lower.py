@@ -218,10 +218,14 @@ class _Lowering:
         result, names = outcome.result, outcome.names
         values, prediction = result if isinstance(result, tuple) else (result, rows)
         self.build.name(values, f"{ident}_losses")
-        values = self.build.reshape(values, weight.shape)
-        values = self.build.call("multiply", values, weight, guard=f"{weight.name} is not None")
+        column = self.build.views.get(values.name)
+        if column is not None and column.shape == (*weight.shape, 1):
+            values = column
+        else:
+            values = self.build.reshape(values, weight.shape)
+        values = self.weigh(values, weight)
         count = literal(rows.shape[0])
-        axis = {"axis": None} if len(values.shape) > 1 else {}
+        axis: dict[str, object] = {"axis": None} if len(values.shape) > 1 else {}
         total = operation("float", operation("np.add.reduce", values.name, **axis))
         value = self.build.number(f"{ident}_loss", ast.BinOp(total, ast.Div(), count))
         seen = self.build.reshape(prediction if fused else rows, logits.shape)
@@ -248,9 +252,14 @@ class _Lowering:
         if any(gradient.name == item.name for item in names.values() if isinstance(item, Array)):
             gradient = self.build.copy(gradient)
         gradient = self.build.reshape(gradient, output.loss_input.shape)
-        column = self.build.view("index", weight, _LAST, shape=(*weight.shape, 1), contiguous=False)
-        gradient = self.build.call("multiply", gradient, column, guard=f"{weight.name} is not None")
-        self.contribute(output.loss_input, gradient, f"d{ident}")
+        self.contribute(output.loss_input, self.weigh(gradient, weight), f"d{ident}")
+
+    def weigh(self, array: Array, weight: Array) -> Array:
+        """`array` times the sample weights, if there are any; its last axis has them all or is one axis more."""
+        factor = weight
+        if len(array.shape) > len(weight.shape):
+            factor = self.build.view("index", weight, _LAST, shape=(*weight.shape, 1), contiguous=False)
+        return self.build.call("multiply", array, factor, guard=f"{weight.name} is not None")
 
     def penalties(self) -> list[str]:
         """The regularizers' terms of the loss, by the names of their values."""

@@ -138,7 +138,7 @@ class Negative(Layer):
         return -dy
 
 
-# ----------------------------------------------------------------------------------------------------------- two tensors
+# ---------------------------------------------------------------------------------------------------------- two tensors
 
 
 @dataclass(frozen=True)
@@ -216,7 +216,7 @@ class Slice(Layer):
         if len(self.parts) > len(x):
             raise ShapeError(f"{len(self.parts)} axes are asked for, but {show(x)} has {len(x)}", f"is {show(x)}")
         shape: list[Size] = []
-        for axis, (size, part) in enumerate(zip(x, self.parts, strict=False)):
+        for axis, part in enumerate(self.parts):
             if isinstance(part, int):
                 check_index(x, axis, part)
             else:
@@ -247,7 +247,7 @@ def check_index(x: Shape, axis: int, index: int) -> None:
 
 
 def length(x: Shape, axis: int, part: tuple[int | None, int | None, int | None]) -> Size:
-    """The size of a slice of an axis; raises `ShapeError` where it is empty, or not the same for all long enough data."""
+    """The size of a slice of an axis; raises `ShapeError` where it is empty or cannot be told."""
     size = x[axis]
     if isinstance(size, int):
         count = len(range(size)[slice(*part)])

@@ -1,0 +1,99 @@
+"""Building and importing models in tests."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from gen import compiler
+from gen.compiler import Options
+from gen.diagnostics import Diagnostics, Source, render_text
+from gen.graph.graph import Graph
+
+ROOT = Path(__file__).resolve().parent.parent
+CASES = sorted((ROOT / "tests" / "cases").glob("*.nn"))
+EXAMPLES = sorted((ROOT / "examples").glob("*.nn"))
+
+
+def graph_of(text: str, name: str = "model.nn") -> Graph:
+    """The graph of a `.nn` text that has no errors."""
+    source, diagnostics = Source(name, text), Diagnostics()
+    graph = compiler.understand(source, diagnostics)
+    assert graph is not None, render_text(source, diagnostics.in_source_order())
+    return graph
+
+
+@cache
+def case_graph(path: Path) -> Graph:
+    return graph_of(path.read_text("utf-8"), path.name)
+
+
+@cache
+def case_text(path: Path, options: Options = Options(verify=True)) -> str:
+    """The generated file of a case, every pass checked."""
+    return compiler.generate(case_graph(path), path.name, options)
+
+
+@cache
+def case_module(path: Path, options: Options = Options(verify=True)) -> ModuleType:
+    return load(case_text(path, options), path.stem)
+
+
+def load(text: str, name: str) -> ModuleType:
+    """Import the text of a generated file, as a module of its own."""
+    spec = importlib.util.spec_from_loader(f"generated_{name}", loader=None)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    exec(compile(text, f"{name}.py", "exec"), module.__dict__)
+    return module
+
+
+def build(text: str, name: str = "model.nn", options: Options = Options(verify=True)) -> ModuleType:
+    """A `.nn` text as a module."""
+    return load(compiler.generate(graph_of(text, name), name, options), name.removesuffix(".nn"))
+
+
+def random_inputs(graph: Graph, rng: np.random.Generator, rows: int, dtype: str = "float64") -> list[np.ndarray]:
+    """Arrays for the inputs of a graph; sizes that only data decide are 3."""
+    found = []
+    for item in graph.inputs:
+        shape = (rows, *(size if isinstance(size, int) else 3 for size in item.tensor.shape[1:]))
+        if item.tensor.dtype == "float":
+            found.append(rng.normal(size=shape).astype(dtype))
+        else:
+            found.append(rng.integers(0, 10, shape).astype(item.tensor.dtype))
+    return found
+
+
+def random_targets(graph: Graph, rng: np.random.Generator, rows: int, dtype: str = "float64") -> list[np.ndarray]:
+    """Targets for the trained outputs: ids, one-hot rows, zeros and ones, or numbers, as each loss takes them."""
+    found = []
+    for output in graph.outputs:
+        if output.loss is None:
+            continue
+        shape = (rows, *(size if isinstance(size, int) else 3 for size in output.tensor.shape[1:]))
+        found.append(_targets(type(output.loss).__name__, output.loss.sparse, shape, rng, dtype))
+    return found
+
+
+def _targets(loss: str, sparse: bool, shape: tuple[int, ...], rng: np.random.Generator, dtype: str) -> np.ndarray:
+    classes = rng.integers(0, shape[-1], shape[:-1])
+    if sparse:
+        return classes
+    if "Categorical" in loss:
+        return np.eye(shape[-1], dtype=dtype)[classes]
+    if "Binary" in loss or "Hinge" in loss:
+        return rng.integers(0, 2, shape).astype(dtype)
+    return rng.uniform(0.1, 0.9, shape).astype(dtype)
+
+
+def rows_of(value: Any) -> list[np.ndarray]:
+    """The outputs of `predict` as a list."""
+    return list(value.values()) if isinstance(value, dict) else [value]
