@@ -250,9 +250,13 @@ class Parameter:
     required: bool
 
 
-@cache
 def parameters(cls: type[Component]) -> tuple[Parameter, ...]:
     """The arguments of a component in the order in which they may be given by position."""
+    return _parameters(cls)  # type: ignore[arg-type]  # a class is hashable, whatever its objects are
+
+
+@cache
+def _parameters(cls: type[Component]) -> tuple[Parameter, ...]:
     hints = get_type_hints(cls, include_extras=True)
     return tuple(_parameter(item, hints[item.name]) for item in fields(cls))  # type: ignore[arg-type]  # a dataclass
 

@@ -159,7 +159,7 @@ class Divide(Layer):
         left, right = inputs
         share = dy / aligned(inputs)[1]
         dinputs = like(left, share), -like(right, share * y)
-        return dinputs
+        return dinputs  # noqa: RET504  (the name says of what it is the gradient)
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ class MatrixProduct(Layer):
     def backward(self, dy: Array, *inputs: Array) -> tuple[Array, ...]:
         left, right = inputs
         dinputs = dy @ right.swapaxes(-1, -2), left.swapaxes(-1, -2) @ dy
-        return dinputs
+        return dinputs  # noqa: RET504  (the name says of what it is the gradient)
 
 
 # --------------------------------------------------------------------------------------------------------------- slices
@@ -222,6 +222,15 @@ class Slice(Layer):
             else:
                 shape.append(length(x, axis, part))
         return (*shape, *x[len(self.parts) :])
+
+    def needs(self, x: Shape) -> tuple[Size, ...]:
+        """What has to be 1 or more when data arrives: nothing that the slice asks for may lie beyond the data."""
+        sizes: list[Size] = []
+        for size, part in zip(x, self.parts, strict=False):
+            for bound, last in ((part, True),) if isinstance(part, int) else ((part[0], True), (part[1], False)):
+                if bound is not None and not isinstance(size, int):
+                    sizes.append(size + bound + 1 if bound < 0 else size - bound + (0 if last else 1))
+        return tuple(sizes)
 
     def dtype(self, *inputs: str) -> str:
         return inputs[0]
@@ -262,8 +271,13 @@ def length(x: Shape, axis: int, part: tuple[int | None, int | None, int | None])
             f"This slice goes backwards through axis {axis} of {show(x)}, whose size is not known",
             hint="give the Input a size, or reverse the whole axis with `::-1`",
         )
-    end = size if stop is None else size + stop if stop < 0 else stop
-    begin = size + start if start < 0 else start
+    if start < 0 and stop is not None and stop >= 0:
+        raise ShapeError(
+            f"This slice of axis {axis} of {show(x)} begins at the end and ends at the beginning",
+            hint="count both ends of it from the same side",
+        )
+    end: Size = size if stop is None else size + stop if stop < 0 else stop
+    begin: Size = size + start if start < 0 else start
     count = end - begin
     if isinstance(count, int) and count <= 0:
         raise ShapeError(f"This slice of axis {axis} of {show(x)} is empty", "nothing is left")

@@ -35,7 +35,7 @@ from gen.language.elaborate.values import Frame
 
 
 def elaborate(file: syntax.File, source: Source, diagnostics: Diagnostics) -> Graph | None:
-    """The checked graph of the file's model.  Everything wrong goes to `diagnostics`; if it is an error, None comes out.
+    """The checked graph of the file's model.  What is wrong goes to `diagnostics`; None if there is an error.
 
     Raises nothing, whatever the file says.
     """

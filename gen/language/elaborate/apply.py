@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from functools import cache
+from typing import TypeAlias
 
 from gen.components.base import Activation, ArgumentError, Layer, ShapeError, Weight
 from gen.diagnostics import Note, Span
-from gen.dims import BATCH, Shape, product, show
-from gen.graph.checks import MAX_ELEMENTS, MAX_PARAMETERS
+from gen.dims import Shape, product, show
+from gen.graph.checks import MAX_ELEMENTS, MAX_PARAMETERS, parameters
 from gen.language.elaborate.context import MAX_CALLS, Context, Stop
 from gen.language.elaborate.trail import hint_from_trail, trail
 from gen.language.elaborate.values import (
@@ -27,7 +27,7 @@ from gen.language.elaborate.values import (
     is_wrong,
 )
 
-# ---------------------------------------------------------------------------------------------------------------- layers
+# --------------------------------------------------------------------------------------------------------------- layers
 
 
 def apply_layer(
@@ -90,10 +90,10 @@ def _fits_weights(
 
 
 def _too_large(context: Context, name: str, shape: Shape, weights: dict[str, Weight], span: Span) -> bool:
-    parameters = sum(int(product(weight.shape)) for weight in weights.values())  # type: ignore[arg-type]  # no symbols
+    count = parameters(weights.values())
     elements = product(tuple(size for size in shape if isinstance(size, int)))
-    if parameters > MAX_PARAMETERS:
-        what = f"{parameters:,} weights; gen builds models of up to {MAX_PARAMETERS:,}"
+    if count > MAX_PARAMETERS:
+        what = f"{count:,} weights; gen builds models of up to {MAX_PARAMETERS:,}"
     elif isinstance(elements, int) and elements > MAX_ELEMENTS:
         what = f"{elements:,} numbers for each row of data; at most {MAX_ELEMENTS:,} are allowed"
     else:
@@ -102,7 +102,7 @@ def _too_large(context: Context, name: str, shape: Shape, weights: dict[str, Wei
     return True
 
 
-# --------------------------------------------------------------------------------------------------- what is called on
+# ---------------------------------------------------------------------------------------------------- what is called on
 
 
 def layer_inputs(context: Context, layer: LayerValue, arguments: Arguments) -> list[TensorValue] | Wrong:
@@ -134,11 +134,18 @@ def layer_inputs(context: Context, layer: LayerValue, arguments: Arguments) -> l
     return tensors
 
 
-@cache
-def _arity(cls: type[Layer | Activation]) -> tuple[int, int | None, tuple[str, ...]]:
+_Arity: TypeAlias = tuple[int, int | None, tuple[str, ...]]
+_arities: dict[type[Layer | Activation], _Arity] = {}
+
+
+def _arity(cls: type[Layer | Activation]) -> _Arity:
     """The least and the greatest number of inputs of a layer, and their names."""
-    if not issubclass(cls, Layer):
-        return 1, 1, ("x",)
+    if cls not in _arities:
+        _arities[cls] = _declared_arity(cls) if issubclass(cls, Layer) else (1, 1, ("x",))
+    return _arities[cls]
+
+
+def _declared_arity(cls: type[Layer]) -> _Arity:
     declared = list(inspect.signature(cls.output).parameters.values())[1:]
     if any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in declared):
         return 1, None, ()
@@ -200,7 +207,7 @@ def _is_tensor(context: Context, name: str, argument: Argument) -> bool:
     return False
 
 
-# ---------------------------------------------------------------------------------------------------------------- models
+# --------------------------------------------------------------------------------------------------------------- models
 
 
 def model_inputs(context: Context, model: ModelValue, arguments: Arguments) -> list[TensorValue] | Wrong:

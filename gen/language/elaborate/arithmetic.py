@@ -23,12 +23,12 @@ _OPERATIONS: dict[str, Callable[[int | float, int | float], int | float | comple
 }
 
 
-class ArithmeticProblem(Exception):
-    """An operation that has no result; `code` is that of the diagnostic, the text its sentence."""
+class OperandError(Exception):
+    """An operation that has no result; `message` is the sentence of the diagnostic, `code` its code."""
 
-    def __init__(self, code: str, message: str, hint: str | None = None) -> None:
+    def __init__(self, message: str, hint: str | None = None, code: str = "bad-operand") -> None:
         super().__init__(message)
-        self.code, self.message, self.hint = code, message, hint
+        self.message, self.hint, self.code = message, hint, code
 
 
 def is_number(value: Value) -> bool:
@@ -38,12 +38,12 @@ def is_number(value: Value) -> bool:
 def negated(sign: str, value: Value) -> int | float:
     """`-value` or `+value`."""
     if not is_number(value):
-        raise ArithmeticProblem("bad-operand", f"`{sign}` takes a number or a tensor, got {describe_value(value)}")
+        raise OperandError(f"`{sign}` takes a number or a tensor, got {describe_value(value)}")
     return -value if sign == "-" else +value  # type: ignore[no-any-return]  # a number
 
 
 def combine(symbol: str, left: Value, right: Value) -> Value:
-    """The result of `left symbol right` for constants; raises `ArithmeticProblem`."""
+    """The result of `left symbol right` for constants; raises `OperandError`."""
     if is_number(left) and is_number(right):
         return _number(symbol, left, right)
     match symbol, left, right:
@@ -60,16 +60,14 @@ def combine(symbol: str, left: Value, right: Value) -> Value:
     hint = None
     if {type(left), type(right)} <= {str, int, float} and symbol == "+":
         hint = "layers number themselves: leave the number out, and the second `conv` becomes `conv_2`"
-    raise ArithmeticProblem(
-        "bad-operand", f"`{symbol}` cannot join {describe_value(left)} and {describe_value(right)}", hint
-    )
+    raise OperandError(f"`{symbol}` cannot join {describe_value(left)} and {describe_value(right)}", hint)
 
 
 def _number(symbol: str, left: int | float, right: int | float) -> int | float:
     if symbol not in _OPERATIONS:
-        raise ArithmeticProblem("bad-operand", f"`{symbol}` is a product of tensors; these are numbers", "write `*`")
+        raise OperandError(f"`{symbol}` is a product of tensors; these are numbers", "write `*`")
     if right == 0 and symbol in ("/", "//", "%"):
-        raise ArithmeticProblem("division-by-zero", "This divides by zero")
+        raise OperandError("This divides by zero", code="division-by-zero")
     if symbol == "**":
         _check_power(left, right)
     try:
@@ -77,12 +75,9 @@ def _number(symbol: str, left: int | float, right: int | float) -> int | float:
     except OverflowError:
         raise _too_large() from None
     if isinstance(result, complex):
-        raise ArithmeticProblem("bad-operand", f"{left!r} ** {right!r} is not a real number")
-    if (
-        isinstance(result, float)
-        and not math.isfinite(result)
-        or isinstance(result, int)
-        and abs(result) >= MAX_INTEGER
+        raise OperandError(f"{left!r} ** {right!r} is not a real number")
+    if (isinstance(result, float) and not math.isfinite(result)) or (
+        isinstance(result, int) and abs(result) >= MAX_INTEGER
     ):
         raise _too_large()
     return result
@@ -91,17 +86,17 @@ def _number(symbol: str, left: int | float, right: int | float) -> int | float:
 def _check_power(base: int | float, exponent: int | float) -> None:
     """Refuses powers that would take long to compute, and those of zero that do not exist."""
     if base == 0 and exponent < 0:
-        raise ArithmeticProblem("division-by-zero", "This divides by zero: 0 to a negative power")
-    if isinstance(base, int) and isinstance(exponent, int) and exponent > 0 and abs(base) > 1:
-        if exponent * math.log10(abs(base)) > 18:
-            raise _too_large()
+        raise OperandError("This divides by zero: 0 to a negative power", code="division-by-zero")
+    integers = isinstance(base, int) and isinstance(exponent, int)
+    if integers and exponent > 0 and abs(base) > 1 and exponent * math.log10(abs(base)) > 18:
+        raise _too_large()
 
 
-def _too_large() -> ArithmeticProblem:
-    return ArithmeticProblem("number-too-large", "The result is too large: numbers have at most 18 digits here")
+def _too_large() -> OperandError:
+    return OperandError("The result is too large: numbers have at most 18 digits here", code="number-too-large")
 
 
 def _limited(length: int, make: Callable[[], Value]) -> Value:
     if length > MAX_ITEMS:
-        raise ArithmeticProblem("loop-limit", f"This would have {length:,} items; at most {MAX_ITEMS:,} are allowed")
+        raise OperandError(f"This would have {length:,} items; at most {MAX_ITEMS:,} are allowed", code="loop-limit")
     return make()

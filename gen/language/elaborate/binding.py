@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
@@ -37,6 +38,27 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
 
 
 @dataclass(frozen=True)
+class _Signature:
+    """The arguments of a component: their names in order, how many are needed, and what each may be."""
+
+    names: tuple[str, ...]
+    required: int
+    annotations: dict[str, Any]
+
+
+_signatures: dict[type[Component], _Signature] = {}
+
+
+def _signature(cls: type[Component]) -> _Signature:
+    if cls not in _signatures:
+        known = parameters(cls)
+        annotations = (LAYER_OPTIONS if issubclass(cls, Layer) else {}) | {each.name: each.annotation for each in known}
+        required = sum(each.required for each in known)
+        _signatures[cls] = _Signature(tuple(each.name for each in known), required, annotations)
+    return _signatures[cls]
+
+
+@dataclass(frozen=True)
 class Made:
     """A component, and the options that do not belong to it but to the layer."""
 
@@ -45,21 +67,20 @@ class Made:
 
 
 def make(context: Context, cls: type[Component], called: str, arguments: Arguments) -> Made | Wrong:
-    """The component `cls`, which the file calls `called`, with these arguments; everything wrong in them is reported."""
+    """The component `cls`, which the file calls `called`, with these arguments; what is wrong is reported."""
     reported = len(context.diagnostics.items)
     given = _assign(context, cls, called, arguments)
-    wrong = given is None or len(context.diagnostics.items) > reported and context.diagnostics.failed
+    wrong = given is None or (len(context.diagnostics.items) > reported and context.diagnostics.failed)
     values: dict[str, Any] = {}
     options: dict[str, Any] = {}
-    annotations = {parameter.name: parameter.annotation for parameter in parameters(cls)}
+    signature = _signature(cls)
     for name, argument in (given or {}).items():
-        annotation = annotations.get(name, LAYER_OPTIONS.get(name))
-        accepted = accepted_value(context, name, annotation, argument)
+        accepted = accepted_value(context, name, signature.annotations[name], argument)
         if isinstance(accepted, Wrong) or (name == "name" and not valid_name(context, accepted, argument)):
             wrong = True
         else:
-            (values if name in annotations else options)[name] = accepted
-    if given is not None:
+            (values if name in signature.names else options)[name] = accepted
+    if given is not None and set(arguments.keywords) <= given.keys() | cls.unsupported.keys() | cls.ignored.keys():
         wrong |= _report_missing(context, cls, called, given, arguments)
     if wrong:
         return Wrong()
@@ -112,15 +133,14 @@ def _kinds(annotation: Any) -> set[str]:
 
 def _assign(context: Context, cls: type[Component], called: str, arguments: Arguments) -> dict[str, Argument] | None:
     """The arguments by the names of the parameters that they are for; None if no name can be given to one."""
-    names = [parameter.name for parameter in parameters(cls)]
-    required = sum(parameter.required for parameter in parameters(cls))
-    known = {*names, *(LAYER_OPTIONS if issubclass(cls, Layer) else ())}
+    signature = _signature(cls)
+    names = signature.names
     given: dict[str, Argument] = {}
     for index, argument in enumerate(arguments.positional):
         if isinstance(argument.value, TensorValue) and issubclass(cls, Layer):
             _report_called_once(context, called, argument)
             return None
-        if index >= required and "activation" in names and _is_activation(argument.value):
+        if index >= signature.required and "activation" in names and _is_activation(argument.value):
             name = "activation"
         elif index < len(names):
             name = names[index]
@@ -134,10 +154,10 @@ def _assign(context: Context, cls: type[Component], called: str, arguments: Argu
     for name, argument in arguments.keywords.items():
         if name in given:
             _report_twice(context, called, name, given[name], argument)
-        elif name in known:
+        elif name in signature.annotations:
             given[name] = argument
         else:
-            _report_other(context, cls, called, name, arguments, known)
+            _report_other(context, cls, called, name, arguments)
     return given
 
 
@@ -156,7 +176,7 @@ def _report_called_once(context: Context, called: str, argument: Argument) -> No
     )
 
 
-def _report_surplus(context: Context, called: str, names: list[str], arguments: Arguments) -> None:
+def _report_surplus(context: Context, called: str, names: Sequence[str], arguments: Arguments) -> None:
     count, most = len(arguments.positional), len(names)
     takes = f"at most {most} argument{'s' * (most != 1)} without a name" if most else "no arguments without a name"
     context.error("too-many-arguments", arguments.positional[most].span, f"`{called}` takes {takes}, got {count}")
@@ -172,9 +192,7 @@ def _report_twice(context: Context, called: str, name: str, first: Argument, sec
     )
 
 
-def _report_other(
-    context: Context, cls: type[Component], called: str, name: str, arguments: Arguments, known: set[str]
-) -> None:
+def _report_other(context: Context, cls: type[Component], called: str, name: str, arguments: Arguments) -> None:
     """What to say of an argument that the component does not have: refused, ignored or unknown."""
     argument, span = arguments.keywords[name], arguments.name_spans[name]
     if name in cls.unsupported:
@@ -185,13 +203,14 @@ def _report_other(
     elif name in cls.ignored:
         context.warning("ignored-argument", span, f"`{name}` of `{called}` changes nothing: {cls.ignored[name]}")
     else:
-        hint = suggestion(name, known)
-        if hint is None and known:
-            hint = f"`{called}` takes {_enumeration([item.name for item in parameters(cls)] or sorted(known))}"
+        signature = _signature(cls)
+        hint = suggestion(name, signature.annotations)
+        if hint is None and signature.names:
+            hint = f"`{called}` takes {_enumeration(signature.names)}"
         context.error("unknown-argument", span, f"`{called}` has no argument `{name}`", hint=hint)
 
 
-def _enumeration(names: list[str]) -> str:
+def _enumeration(names: Sequence[str]) -> str:
     quoted = [f"`{name}`" for name in names]
     return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
 

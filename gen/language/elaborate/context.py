@@ -19,7 +19,7 @@ from gen.language.elaborate.values import (
     Wrong,
 )
 
-MAX_STEPS = 200_000
+MAX_STEPS = 100_000
 """How many statements may run."""
 MAX_CALLS = 20_000
 """How many times layers may be called."""
@@ -31,37 +31,44 @@ MAX_BLOCKS = 20
 """How many blocks may be inside each other's calls."""
 
 
-class Stop(Exception):
+class Stop(Exception):  # noqa: N818  (no error by itself)
     """Ends elaboration: the file does too much.  The diagnostic is already made."""
+
+
+class Numbering:
+    """Gives each name once: `conv`, `conv_2`, `conv_3`, …"""
+
+    def __init__(self, *taken: str) -> None:
+        self._taken = set(taken)
+        self._last: dict[str, int] = {}
+
+    def claim(self, name: str) -> str:
+        """`name`, or `name_2`, `name_3`, … where that is taken; it is taken from now on."""
+        unique, number = name, self._last.get(name, 1)
+        while unique in self._taken:
+            number += 1
+            unique = f"{name}_{number}"
+        self._last[name] = number
+        self._taken.add(unique)
+        return unique
 
 
 @dataclass
 class Symbols:
     """The dimensions that are known only when data arrives."""
 
-    _taken: set[str] = field(default_factory=lambda: {"batch"})
+    _names: Numbering = field(default_factory=lambda: Numbering("batch"))
     _named: dict[str, Size] = field(default_factory=dict)
 
     def fresh(self, name: str) -> Size:
         """A dimension of its own, named after `name`."""
-        unique = numbered(name, self._taken)
-        self._taken.add(unique)
-        return Dim.symbol(unique)
+        return Dim.symbol(self._names.claim(name))
 
     def named(self, name: str) -> Size:
         """The dimension that the file calls `name`: the same one each time."""
         if name not in self._named:
             self._named[name] = self.fresh(name)
         return self._named[name]
-
-
-def numbered(name: str, taken: set[str]) -> str:
-    """`name`, or `name_2`, `name_3`, … where that is taken."""
-    unique, number = name, 1
-    while unique in taken:
-        number += 1
-        unique = f"{name}_{number}"
-    return unique
 
 
 @dataclass
@@ -160,7 +167,7 @@ _PIECE = re.compile(
 
 
 def one_line(text: str) -> str:
-    """`text` on one line: comments dropped, line ends inside strings written as `\\n`, other white space made one space."""
+    """`text` on one line: without comments; a line end inside a string becomes `\\n`, outside a space."""
     pieces: list[str] = []
     for found in _PIECE.finditer(text):
         piece = found[0]

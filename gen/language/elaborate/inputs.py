@@ -51,7 +51,7 @@ def make_input(context: Context, arguments: Arguments, group: Group | None, targ
 
 def new_input(
     context: Context,
-    dims: Sequence[int | str | None | Size],
+    dims: Sequence[int | str | Size | None],
     dtype: str,
     span: Span,
     called: str | None = None,
@@ -65,7 +65,7 @@ def new_input(
     return entry
 
 
-def _size(context: Context, dim: int | str | None | Size, symbol: str) -> Size:
+def _size(context: Context, dim: int | str | Size | None, symbol: str) -> Size:
     if dim is None:
         return context.symbols.fresh(symbol)
     return context.symbols.named(dim) if isinstance(dim, str) else dim
@@ -89,7 +89,7 @@ def _check_options(context: Context, arguments: Arguments) -> bool:
     return good
 
 
-def _name(context: Context, arguments: Arguments) -> str | None | Wrong:
+def _name(context: Context, arguments: Arguments) -> str | Wrong | None:
     argument = arguments.keywords.get("name")
     if argument is None or argument.value is None:
         return None

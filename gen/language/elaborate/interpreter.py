@@ -11,7 +11,7 @@ from gen.diagnostics import Note, Span
 from gen.language import syntax
 from gen.language.elaborate import tensors
 from gen.language.elaborate.apply import apply_layer, layer_inputs, model_inputs
-from gen.language.elaborate.arithmetic import ArithmeticProblem, combine, negated
+from gen.language.elaborate.arithmetic import OperandError, combine, negated
 from gen.language.elaborate.construct import apply_activation, call_word
 from gen.language.elaborate.context import MAX_BLOCKS, MAX_ROUNDS, Context
 from gen.language.elaborate.models import add, call_model
@@ -75,7 +75,7 @@ class Interpreter:
         self.names = Names(context)
         self._statement = _Statement(Span(0, 0))
 
-    # ------------------------------------------------------------------------------------------------------ statements
+    # ------------------------------------------------------------------------------------------------------- statements
 
     def run(self, statements: Sequence[syntax.Statement], frame: Frame) -> Value:
         """Run statements in order; the value of the `return` that was met, if one was."""
@@ -189,7 +189,7 @@ class Interpreter:
         for name, value in _imported(statement, found):
             frame.bindings[name] = Binding(value, statement.span, read=True)
 
-    # ----------------------------------------------------------------------------------------------------- expressions
+    # ------------------------------------------------------------------------------------------------------ expressions
 
     def evaluate(self, expression: syntax.Expr, frame: Frame) -> Value:
         """The value of an expression; `WRONG` if anything in it is reported."""
@@ -285,7 +285,7 @@ class Interpreter:
             return tensors.negate_tensor(self.context, value, unary.span, self._heading(unary), frame.group)
         try:
             return negated(unary.operator, value)
-        except ArithmeticProblem as problem:
+        except OperandError as problem:
             return self.context.error(problem.code, unary.span, problem.message, hint=problem.hint)
 
     def _binary(self, binary: syntax.Binary, frame: Frame) -> Value:
@@ -299,7 +299,7 @@ class Interpreter:
             )
         try:
             return combine(binary.operator, left, right)
-        except ArithmeticProblem as problem:
+        except OperandError as problem:
             return self.context.error(problem.code, binary.span, problem.message, hint=problem.hint)
 
     def _index(self, index: syntax.Index, frame: Frame) -> Value:
@@ -338,7 +338,7 @@ class Interpreter:
             return self.context.error("bad-index", item.span, "The step of a slice cannot be 0")
         return tuple(bounds)
 
-    def _whole_number(self, expression: syntax.Expr, frame: Frame) -> int | None | Wrong:
+    def _whole_number(self, expression: syntax.Expr, frame: Frame) -> int | Wrong | None:
         value = self.evaluate(expression, frame)
         if is_wrong(value):
             return WRONG
@@ -347,7 +347,7 @@ class Interpreter:
         message = f"Brackets take integers and slices, got {describe_value(value)}"
         return self.context.error("bad-index", expression.span, message)
 
-    # ----------------------------------------------------------------------------------------------------------- calls
+    # ------------------------------------------------------------------------------------------------------------ calls
 
     def _call(self, call: syntax.Call, frame: Frame) -> Value:
         target = self._statement.targets.get(id(call))
@@ -425,7 +425,7 @@ class Interpreter:
         context, name = self.context, block.definition.name
         names = [parameter.name for parameter in block.definition.parameters]
         note = (Note(block.definition.header, "the block"),)
-        given = dict(zip(names, arguments.positional))
+        given = dict(zip(names, arguments.positional, strict=False))
         good = True
         if len(arguments.positional) > len(names):
             span = arguments.positional[len(names)].span
@@ -477,7 +477,7 @@ class Interpreter:
         add(self.context, model, argument, arguments.heading)
 
 
-# ------------------------------------------------------------------------------------------------------- what is looked at
+# ---------------------------------------------------------------------------------------------------- what is looked at
 
 
 def _returns(body: Iterable[syntax.Statement]) -> bool:
@@ -511,8 +511,7 @@ def _imported(statement: syntax.Import, found: Namespace | None) -> list[tuple[s
         return [(root, WRONG if found is None else Namespace((found.path[0],)))]
     if found is None:
         return [(alias, WRONG) for _, alias in statement.names if alias != "*"]
-    pairs = [(alias, member(found, name) or Member(name, ())) for name, alias in statement.names if name != "*"]
-    return pairs
+    return [(alias, member(found, name) or Member(name, ())) for name, alias in statement.names if name != "*"]
 
 
 def _kinds_in(space: Namespace) -> Sequence[str]:

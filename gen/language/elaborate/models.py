@@ -72,7 +72,7 @@ def _broken(context: Context, kind: str, arguments: Arguments, group: Group | No
 
 def _bind(context: Context, called: str, names: tuple[str, ...], arguments: Arguments) -> dict[str, Argument] | None:
     """The arguments by name; None, and a diagnostic, if there is one that cannot be."""
-    given = dict(zip(names, arguments.positional))
+    given = dict(zip(names, arguments.positional, strict=False))
     good = True
     if len(arguments.positional) > len(names):
         span = arguments.positional[len(names)].span
@@ -92,7 +92,7 @@ def _bind(context: Context, called: str, names: tuple[str, ...], arguments: Argu
     return given if good else None
 
 
-def _name(context: Context, given: dict[str, Argument]) -> str | None | Wrong:
+def _name(context: Context, given: dict[str, Argument]) -> str | Wrong | None:
     argument = given.get("name")
     if argument is None or argument.value is None:
         return None
@@ -125,13 +125,7 @@ def _are_inputs(context: Context, inputs: Sequence[Argument]) -> bool:
     for argument in inputs:
         tensor = argument.value
         if not isinstance(tensor.maker, InputValue):
-            context.error(
-                "not-an-input",
-                argument.span,
-                "The inputs of a model are Inputs; this is what a layer makes",
-                notes=(Note(tensor.maker.span, "made here"),),
-                hint="start the model with an Input of that shape, and call the layers on it",
-            )
+            _report_not_an_input(context, argument)
             good = False
         elif tensor in seen:
             note = Note(seen[tensor].span, "given here first")
@@ -139,6 +133,20 @@ def _are_inputs(context: Context, inputs: Sequence[Argument]) -> bool:
             good = False
         seen.setdefault(tensor, argument)
     return good
+
+
+def _report_not_an_input(context: Context, argument: Argument) -> None:
+    tensor = argument.value
+    notes = [Note(tensor.maker.span, "made here")]
+    hint = "start the model with an Input of that shape, and call the layers on it"
+    root = tensor
+    while isinstance(root.maker, LayerCall):
+        root = root.maker.inputs[0]
+    if root.variable is not None and root.variable == tensor.variable:
+        notes.append(Note(root.maker.span, f"the Input that `{root.variable}` was at first"))
+        hint = "give the Input a name of its own, and write that here"
+    message = "The inputs of a model are Inputs; this is what a layer makes"
+    context.error("not-an-input", argument.span, message, notes=tuple(notes), hint=hint)
 
 
 def _are_distinct(context: Context, outputs: Sequence[Argument]) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gen.components.base import snake_case
-from gen.language.elaborate.context import numbered
+from gen.language.elaborate.context import Numbering
 from gen.language.elaborate.values import Group, InputValue, LayerCall, LayerValue, ModelValue, TensorValue
 
 
@@ -22,7 +22,7 @@ class Namer:
     """Names everything in a model, from its calls in order."""
 
     def __init__(self, calls: Sequence[LayerCall]) -> None:
-        self._taken: dict[Group | None, set[str]] = {}
+        self._names: dict[Group | None, Numbering] = {}
         self._groups: dict[Group, str] = {}
         self._layers: dict[LayerValue, str] = {}
         self._uses: dict[LayerValue, int] = {}
@@ -39,10 +39,9 @@ class Namer:
 
     def _claim(self, group: Group | None, name: str) -> str:
         """A full name for what is called `name` in `group`."""
-        taken = self._taken.setdefault(group, set())
-        unique = numbered(name, taken)
-        taken.add(unique)
-        return self._prefix(group) + unique
+        if group not in self._names:
+            self._names[group] = Numbering()
+        return self._prefix(group) + self._names[group].claim(name)
 
     def _prefix(self, group: Group | None) -> str:
         if group is None:
@@ -88,12 +87,11 @@ def _own_name(layer: LayerValue, call: LayerCall) -> str:
 
 def names_of_inputs(inputs: Sequence[InputValue]) -> list[str]:
     """The public names of inputs: `name=`, else the variable, else `input`."""
-    taken = {entry.given_name for entry in inputs if entry.given_name is not None}
+    numbering = Numbering(*(entry.given_name for entry in inputs if entry.given_name is not None))
     names = []
     for entry in inputs:
         name = entry.given_name
         if name is None:
-            name = numbered(entry.tensor.public or entry.tensor.variable or "input", taken)
-            taken.add(name)
+            name = numbering.claim(entry.tensor.public or entry.tensor.variable or "input")
         names.append(name)
     return names

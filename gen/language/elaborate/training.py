@@ -70,7 +70,7 @@ class Compilation:
 
 
 def compiled(context: Context, arguments: Arguments, plans: Sequence[Plan]) -> Compilation:
-    """One `compile` applied to the outputs in `plans`; without plans, because the model is wrong, what can be checked."""
+    """One `compile` applied to the outputs in `plans`; without plans (the model is wrong), what can be checked."""
     given = _bound(context, arguments)
     optimizer = given.get("optimizer")
     result = Compilation(
@@ -90,7 +90,7 @@ def compiled(context: Context, arguments: Arguments, plans: Sequence[Plan]) -> C
 
 def _bound(context: Context, arguments: Arguments) -> dict[str, Argument]:
     """The arguments of `compile` by name; what it does not take is reported."""
-    given = dict(zip(COMPILE, arguments.positional))
+    given = dict(zip(COMPILE, arguments.positional, strict=False))
     if len(arguments.positional) > len(COMPILE):
         span = arguments.positional[len(COMPILE)].span
         context.error("too-many-arguments", span, f"`compile` takes at most {len(COMPILE)} arguments without a name")
@@ -256,7 +256,7 @@ def _set_weights(context: Context, argument: Argument | None, plans: list[Plan])
             plans[index].loss_weight = weight
 
 
-# --------------------------------------------------------------------------------------------------------------- metrics
+# -------------------------------------------------------------------------------------------------------------- metrics
 
 
 def _set_metrics(context: Context, argument: Argument | None, plans: list[Plan]) -> None:
@@ -301,7 +301,7 @@ def _set_metrics_of(context: Context, argument: Argument, plan: Plan) -> None:
             continue
         if isinstance(leaf.value, str | Word):  # Keras logs a metric that is given as a word under that word
             word = leaf.value if isinstance(leaf.value, str) else leaf.value.name
-            metric = replace(metric, name=word)  # type: ignore[call-arg]  # every metric has a name
+            metric = replace(metric, name=word)  # type: ignore[type-var]  # every metric is a dataclass, with a name
         resolved = _resolved(context, metric, leaf, plan)
         if resolved is not None:
             name = _numbered_as_keras(metric.log_name, taken)
@@ -334,7 +334,7 @@ def _numbered_as_keras(name: str, taken: set[str]) -> str:
     return unique
 
 
-# ------------------------------------------------------------------------------------------------------------------- fit
+# ------------------------------------------------------------------------------------------------------------------ fit
 
 
 def fitted(context: Context, calls: Sequence[Arguments]) -> dict[str, int | float | bool]:
