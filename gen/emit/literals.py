@@ -6,6 +6,7 @@ and signs of the common scripts.  The set is fixed here, so that it is the same 
 
 from __future__ import annotations
 
+import math
 import re
 
 _ODD = re.compile(
@@ -31,7 +32,7 @@ def literal(value: object) -> str:
         case int():
             return int.__repr__(value)
         case float():
-            if value != value or value in (float("inf"), float("-inf")):
+            if not math.isfinite(value):
                 raise ValueError(f"{value!r} has no literal")
             return float.__repr__(value)
         case str():

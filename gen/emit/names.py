@@ -16,8 +16,8 @@ MODULE = frozenset(
 )
 """What the generated module defines or imports, besides the functions that it copies; the rest begins with `_`."""
 
-LOCALS = frozenset("b batch cls dtype g heads inputs learning_rate p rng rows s self state step wanted weights".split())
-"""What the functions of the module call their own things."""
+LOCALS = frozenset("b batch dtype g learning_rate model p rng rows s self state step w wanted".split())
+"""What functions that name things of the `.nn` file call their own."""
 
 MEMBERS = frozenset("flat named named_trainable size trainable".split())
 """What `Params` has besides the weights."""
