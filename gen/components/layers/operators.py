@@ -192,6 +192,63 @@ class MatrixProduct(Layer):
         return dinputs  # noqa: RET504  (the name says of what it is the gradient)
 
 
+# ---------------------------------------------------------------------------------------------------------------- steps
+
+
+@dataclass(frozen=True)
+class MergeSteps(Layer):
+    """The steps of all rows as rows of their own: (batch, steps, …) to (batch · steps, …)."""
+
+    def output(self, x: Shape) -> Shape:
+        return (x[0] * x[1], *x[2:])
+
+    def dtype(self, *inputs: str) -> str:
+        return inputs[0]
+
+    def forward(self, x: Array) -> Array:
+        return x.reshape((x.shape[0] * x.shape[1], *x.shape[2:]))
+
+    def backward(self, dy: Array, x: Array) -> Array:
+        return dy.reshape(x.shape)
+
+
+@dataclass(frozen=True)
+class SplitSteps(Layer):
+    """What MergeSteps did to `like`, undone on `x`: (batch · steps, …) to (batch, steps, …)."""
+
+    def output(self, x: Shape, like: Shape) -> Shape:
+        return (like[0], like[1], *x[1:])
+
+    def dtype(self, *inputs: str) -> str:
+        return inputs[0]
+
+    def forward(self, x: Array, like: Array) -> Array:
+        return x.reshape((like.shape[0], like.shape[1], *x.shape[1:]))
+
+    def backward(self, dy: Array, x: Array) -> Array:
+        return dy.reshape(x.shape)
+
+
+@dataclass(frozen=True)
+class StackSteps(Layer):
+    """Tensors as the steps of one: (batch, …) each to (batch, steps, …)."""
+
+    merges = True
+
+    def output(self, *inputs: Shape) -> Shape:
+        return (inputs[0][0], len(inputs), *inputs[0][1:])
+
+    def dtype(self, *inputs: str) -> str:
+        return inputs[0]
+
+    def forward(self, *inputs: Array) -> Array:
+        return np.stack(inputs, axis=1)
+
+    def backward(self, dy: Array, *inputs: Array) -> tuple[Array, ...]:
+        dinputs = tuple(dy[:, step] for step in range(len(inputs)))
+        return dinputs  # noqa: RET504  (the name says of what it is the gradient)
+
+
 # --------------------------------------------------------------------------------------------------------------- slices
 
 Part: TypeAlias = "int | tuple[int | None, int | None, int | None]"
@@ -259,10 +316,10 @@ def length(x: Shape, axis: int, part: tuple[int | None, int | None, int | None])
     """The size of a slice of an axis; raises `ShapeError` where it is empty or cannot be told."""
     size = x[axis]
     if isinstance(size, int):
-        count = len(range(size)[slice(*part)])
-        if count == 0:
+        known = len(range(size)[slice(*part)])
+        if known == 0:
             raise ShapeError(f"This slice of axis {axis} of {show(x)} is empty", "nothing is left")
-        return count
+        return known
     start, stop, step = part[0] or 0, part[1], part[2] or 1
     if step < 0:
         if part[:2] == (None, None) and step == -1:

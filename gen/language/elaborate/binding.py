@@ -20,6 +20,7 @@ from gen.language.elaborate.values import (
     Undecided,
     Value,
     Wrong,
+    describe_value,
     is_wrong,
 )
 
@@ -114,14 +115,32 @@ def settle(context: Context, value: Value, annotation: Any) -> Value:
             made = make(context, registry[kind][word.name], word.name, arguments)
             return made.component if isinstance(made, Made) else made
         case LayerValue():
-            value.wrapped = value.wrapped or "layer" in _kinds(annotation)
-            return value.component
+            return _wrapped(context, value) if "layer" in _kinds(annotation) else value.component
         case list():
             return [settle(context, item, annotation) for item in value]
         case tuple():
             return tuple(settle(context, item, annotation) for item in value)
         case _:
             return value
+
+
+def _wrapped(context: Context, layer: LayerValue) -> Value:
+    """What a layer inside another one is; it can have no other place, for its weights are the outer one's."""
+    if layer.wrapped or layer.calls:
+        return refuse_two_places(context, layer)
+    layer.wrapped = True
+    return layer.component
+
+
+def refuse_two_places(context: Context, layer: LayerValue) -> Wrong:
+    """Report a layer that is inside another one and somewhere else too."""
+    name = type(layer.component).__name__
+    return context.error(
+        "shared-wrapped-layer",
+        layer.span,
+        f"This {name} is inside another layer, and cannot share its weights with a second place",
+        hint="make a layer for each place, or put the layer into a Model, which can be called anywhere",
+    )
 
 
 def _kinds(annotation: Any) -> set[str]:
@@ -242,6 +261,18 @@ def valid_name(context: Context, name: str | None, argument: Argument) -> bool:
         hint="`/` is put in by blocks and called models" if "/" in name else None,
     )
     return False
+
+
+def option_name(context: Context, argument: Argument | None) -> str | Wrong | None:
+    """The value of a `name=` that is not bound by `make`."""
+    if argument is None or argument.value is None:
+        return None
+    value = argument.value.name if isinstance(argument.value, Word) else argument.value
+    if is_wrong(value):
+        return Wrong()
+    if not isinstance(value, str):
+        return context.error("bad-argument", argument.span, f"`name` takes a string, got {describe_value(value)}")
+    return value if valid_name(context, value, argument) else Wrong()
 
 
 def _sentence(message: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gen.components.arguments import Word
 from gen.components.base import Activation, Layer, registry, snake_case
 from gen.language.elaborate.apply import apply_layer, layer_inputs
-from gen.language.elaborate.binding import Made, make
+from gen.language.elaborate.binding import Made, make, option_name
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.inputs import make_input
 from gen.language.elaborate.models import make_model, make_sequential
@@ -13,11 +13,14 @@ from gen.language.elaborate.spellings import function_forms, kinds_of
 from gen.language.elaborate.values import (
     WRONG,
     Arguments,
+    DistributedModel,
     Group,
     LayerValue,
+    ModelValue,
     TensorValue,
     Undecided,
     Value,
+    Wrong,
     is_wrong,
 )
 
@@ -55,6 +58,10 @@ def call_word(context: Context, word: Word, arguments: Arguments, group: Group |
 
 def _make_layer(context: Context, name: str, arguments: Arguments, group: Group | None) -> Value:
     cls = registry["layer"][name]
+    if name == "TimeDistributed":
+        model = _distributed_model(context, arguments)
+        if model is not None:
+            return model
     made = make(context, cls, name, arguments)
     if not isinstance(made, Made):
         return WRONG
@@ -63,6 +70,20 @@ def _make_layer(context: Context, name: str, arguments: Arguments, group: Group 
     _set_options(context, layer, made, arguments)
     context.layers.append(layer)
     return layer
+
+
+def _distributed_model(context: Context, arguments: Arguments) -> DistributedModel | Wrong | None:
+    """A TimeDistributed of a model; None if the arguments are not a model and perhaps a name."""
+    given = dict(zip(("layer",), arguments.positional, strict=False)) | arguments.keywords
+    held = given.pop("layer", None)
+    if held is None or not isinstance(held.value, ModelValue) or len(arguments.positional) > 1:
+        return None
+    held.value.called = True
+    name = option_name(context, given.pop("name", None))
+    for other in given:
+        span = arguments.name_spans[other]
+        return context.error("unknown-argument", span, f"`TimeDistributed` of a model has no argument `{other}`")
+    return WRONG if isinstance(name, Wrong) else DistributedModel(held.value, name)
 
 
 def _set_options(context: Context, layer: LayerValue, made: Made, arguments: Arguments) -> None:

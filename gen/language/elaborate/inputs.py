@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from gen.components.arguments import Word
 from gen.diagnostics import Span
 from gen.dims import BATCH, Size
-from gen.language.elaborate.binding import valid_name
+from gen.language.elaborate.binding import option_name
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.spellings import DTYPES, OTHER_FLOATS, suggestion
 from gen.language.elaborate.values import (
@@ -39,7 +39,7 @@ def make_input(context: Context, arguments: Arguments, group: Group | None, targ
     """The tensor of an `Input`; `target` is the variable that it is bound to, if it is."""
     if not _check_options(context, arguments):
         return WRONG
-    given_name = _name(context, arguments)
+    given_name = option_name(context, arguments.keywords.get("name"))
     dims = _dimensions(context, arguments)
     dtype = _dtype(context, arguments)
     if isinstance(given_name, Wrong) or isinstance(dims, Wrong) or isinstance(dtype, Wrong):
@@ -87,18 +87,6 @@ def _check_options(context: Context, arguments: Arguments) -> bool:
                 "ignored-argument", span, "`batch_size` of `Input` changes nothing: any number of rows can be given"
             )
     return good
-
-
-def _name(context: Context, arguments: Arguments) -> str | Wrong | None:
-    argument = arguments.keywords.get("name")
-    if argument is None or argument.value is None:
-        return None
-    value = argument.value.name if isinstance(argument.value, Word) else argument.value
-    if is_wrong(value):
-        return WRONG
-    if not isinstance(value, str):
-        return context.error("bad-argument", argument.span, f"`name` takes a string, got {describe_value(value)}")
-    return value if valid_name(context, value, argument) else WRONG
 
 
 def _dimensions(context: Context, arguments: Arguments) -> list[int | str | None] | Wrong:

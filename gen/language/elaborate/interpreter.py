@@ -14,6 +14,7 @@ from gen.language.elaborate.apply import apply_layer, layer_inputs, model_inputs
 from gen.language.elaborate.arithmetic import OperandError, combine, negated
 from gen.language.elaborate.construct import apply_activation, call_word
 from gen.language.elaborate.context import MAX_BLOCKS, MAX_ROUNDS, Context
+from gen.language.elaborate.distribute import apply_distributed
 from gen.language.elaborate.models import add, call_model
 from gen.language.elaborate.names import Names
 from gen.language.elaborate.spellings import MODULES, member, members, module, namespace, suggestion
@@ -25,6 +26,7 @@ from gen.language.elaborate.values import (
     Binding,
     BlockValue,
     DictValue,
+    DistributedModel,
     Frame,
     Group,
     Key,
@@ -374,6 +376,11 @@ class Interpreter:
                 return (
                     WRONG if isinstance(given, Wrong) else call_model(context, function, given, call.span, frame.group)
                 )
+            case DistributedModel():
+                given = model_inputs(context, function.model, arguments)
+                if isinstance(given, Wrong) or function.model.broken:
+                    return WRONG
+                return self._distribute(function, given, arguments, frame)
             case BlockValue():
                 return self._call_block(function, arguments, frame)
             case Method():
@@ -389,6 +396,14 @@ class Interpreter:
                 )
         message = f"{_capital(describe_value(function))} cannot be called"
         return context.error("not-callable", call.function.span, message)
+
+    def _distribute(
+        self, function: DistributedModel, given: list[TensorValue], arguments: Arguments, frame: Frame
+    ) -> Value:
+        if len(given) != 1:
+            message = f"TimeDistributed is called on 1 tensor, got {len(given)}"
+            return self.context.error("wrong-call", arguments.span, message)
+        return apply_distributed(self.context, function, given[0], arguments.span, arguments.heading, frame.group)
 
     def _arguments(self, call: syntax.Call, heading: Span, frame: Frame) -> Arguments:
         positional = [self._argument(item, frame) for item in call.positional]

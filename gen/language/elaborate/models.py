@@ -9,7 +9,7 @@ from gen.components.base import Layer, ShapeError
 from gen.diagnostics import Note, Span
 from gen.dims import Size
 from gen.language.elaborate.apply import apply_layer, items_of, replay
-from gen.language.elaborate.binding import valid_name
+from gen.language.elaborate.binding import option_name
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.inputs import new_input
 from gen.language.elaborate.spellings import kinds_of, suggestion
@@ -47,7 +47,7 @@ def make_model(context: Context, arguments: Arguments, group: Group | None) -> V
             f"`Model` needs its {' and its '.join(missing)}",
             hint="write `Model(inputs, outputs)`, with one tensor or a list for each",
         )
-    name = _name(context, given)
+    name = option_name(context, given.get("name"))
     inputs = _tensors(context, given["inputs"], "input")
     outputs = _tensors(context, given["outputs"], "output")
     if isinstance(name, Wrong) or isinstance(inputs, Wrong) or isinstance(outputs, Wrong):
@@ -90,16 +90,6 @@ def _bind(context: Context, called: str, names: tuple[str, ...], arguments: Argu
         else:
             given[name] = argument
     return given if good else None
-
-
-def _name(context: Context, given: dict[str, Argument]) -> str | Wrong | None:
-    argument = given.get("name")
-    if argument is None or argument.value is None:
-        return None
-    value = argument.value.name if isinstance(argument.value, Word) else argument.value
-    if not isinstance(value, str):
-        return context.error("bad-argument", argument.span, f"`name` takes a string, got {describe_value(value)}")
-    return value if valid_name(context, value, argument) else WRONG
 
 
 def _tensors(context: Context, argument: Argument, what: str) -> list[Argument] | Wrong:
@@ -202,7 +192,7 @@ def make_sequential(context: Context, arguments: Arguments, group: Group | None)
     given = _bind(context, "Sequential", ("layers", "trainable", "name"), arguments)
     if given is None:
         return _broken(context, "Sequential", arguments, group)
-    name = _name(context, given)
+    name = option_name(context, given.get("name"))
     model = ModelValue("Sequential", arguments.span, context.next_order(), group, layers=[])
     model.given_name = None if isinstance(name, Wrong) else name
     model.trainable = given["trainable"].value is not False if "trainable" in given else True

@@ -11,6 +11,7 @@ from gen.language.elaborate.spellings import known_words
 from gen.language.elaborate.values import (
     WRONG,
     Binding,
+    DistributedModel,
     Frame,
     Group,
     LayerValue,
@@ -47,7 +48,7 @@ class Names:
         assignment = self.assignments.setdefault(span, Assignment(name, value))
         assignment.value = value
         match value:
-            case LayerValue() | ModelValue():
+            case LayerValue() | ModelValue() | DistributedModel():
                 value.variable = value.variable or name
             case TensorValue():
                 _name_tensor(value, name, frame.group)

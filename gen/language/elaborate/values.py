@@ -228,6 +228,18 @@ class ModelValue:
         return f"the {self.kind}"
 
 
+@dataclass(eq=False)
+class DistributedModel:
+    """`TimeDistributed(model)`."""
+
+    model: ModelValue
+    given_name: str | None = None
+    variable: str | None = None
+
+    def __repr__(self) -> str:
+        return "the layer `TimeDistributed`"
+
+
 @dataclass(frozen=True)
 class Item:
     """A layer or a model in a Sequential, with its place and what heads its call."""
