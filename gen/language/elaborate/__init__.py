@@ -39,7 +39,7 @@ def elaborate(file: syntax.File, source: Source, diagnostics: Diagnostics) -> Gr
 
     Raises nothing, whatever the file says.
     """
-    context = Context(source, diagnostics, unread=file.unread)
+    context = Context(source, diagnostics, unread=file.unread, readable=not diagnostics.failed)
     interpreter = Interpreter(context)
     try:
         interpreter.run(file.statements, Frame())

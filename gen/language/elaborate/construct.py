@@ -83,7 +83,7 @@ def _distributed_model(context: Context, arguments: Arguments) -> DistributedMod
     for other in given:
         span = arguments.name_spans[other]
         return context.error("unknown-argument", span, f"`TimeDistributed` of a model has no argument `{other}`")
-    return WRONG if isinstance(name, Wrong) else DistributedModel(held.value, name)
+    return WRONG if isinstance(name, Wrong) else DistributedModel(held.value, arguments.span, name)
 
 
 def _set_options(context: Context, layer: LayerValue, made: Made, arguments: Arguments) -> None:

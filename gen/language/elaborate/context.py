@@ -85,6 +85,9 @@ class Context:
     active: list[tuple[BlockValue, Span]] = field(default_factory=list)
     """The blocks that are running, the innermost last, with the call of each."""
     unread: frozenset[str] = frozenset()
+    """Names whose value is not known, because a statement that binds them could not be read."""
+    readable: bool = True
+    """Whether every statement could be read."""
     _steps: int = 0
     _order: int = 0
     _reported: set[tuple[str, Span]] = field(default_factory=set)

@@ -10,9 +10,9 @@ from gen.components.base import Layer
 from gen.components.layers import operators
 from gen.diagnostics import Note, Span
 from gen.dims import show
+from gen.language.elaborate import models
 from gen.language.elaborate.apply import apply_layer
 from gen.language.elaborate.context import Context
-from gen.language.elaborate.models import call_model
 from gen.language.elaborate.tensors import apply_operator
 from gen.language.elaborate.trail import trail
 from gen.language.elaborate.values import (
@@ -72,9 +72,8 @@ def _step_by_step(
             return outputs
         columns.append(outputs)
     stack = operators.StackSteps()
-    stacked = [
-        _last(context, distributed, stack, list(row), span, heading, group) for row in zip(*columns, strict=True)
-    ]
+    by_output = [list(steps) for steps in zip(*columns, strict=True)]
+    stacked = [_last(context, distributed, stack, steps, span, heading, group) for steps in by_output]
     return next((each for each in stacked if isinstance(each, Wrong)), stacked)
 
 
@@ -82,8 +81,8 @@ def _on_rows(
     context: Context, distributed: DistributedModel, rows: TensorValue, span: Span, group: Group | None
 ) -> list[TensorValue] | Wrong:
     """The outputs of the model on rows, as a list."""
-    outputs = call_model(context, distributed.model, [rows], span, group)
-    return [outputs] if isinstance(outputs, TensorValue) else outputs  # type: ignore[no-any-return]  # a list, or wrong
+    outputs = models.call_model(context, distributed.model, [rows], span, group)
+    return [outputs] if isinstance(outputs, TensorValue) else outputs
 
 
 def _last(

@@ -41,7 +41,7 @@ def finish(context: Context, file: syntax.File) -> tuple[ModelValue, Graph] | No
 def _model_of_file(context: Context, file: syntax.File) -> ModelValue | None:
     """The model that is compiled; else the last one defined."""
     if not context.models:
-        if not context.diagnostics.failed and not file.unread:
+        if not context.diagnostics.failed:
             context.error(
                 "no-model",
                 Span(file.span.end, file.span.end),

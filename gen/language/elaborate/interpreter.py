@@ -138,12 +138,10 @@ class Interpreter:
             if parameter.default is not None:
                 defaults[parameter.name] = Argument(self.evaluate(parameter.default, frame), parameter.default)
         if not _returns(definition.body):
-            self.context.error(
-                "missing-return",
-                definition.header,
-                f"The block `{definition.name}` returns nothing",
-                hint="end it with `return` and the tensor that it makes",
-            )
+            if self.context.readable:
+                message = f"The block `{definition.name}` returns nothing"
+                hint = "end it with `return` and the tensor that it makes"
+                self.context.error("missing-return", definition.header, message, hint=hint)
             self.names.bind(definition.name, WRONG, definition.header, frame)
             return
         self.names.bind(definition.name, BlockValue(definition, frame, defaults), definition.header, frame)

@@ -8,6 +8,7 @@ from gen.components.arguments import Word
 from gen.components.base import Layer, ShapeError
 from gen.diagnostics import Note, Span
 from gen.dims import Size
+from gen.language.elaborate import distribute
 from gen.language.elaborate.apply import apply_layer, items_of, replay
 from gen.language.elaborate.binding import option_name
 from gen.language.elaborate.context import Context
@@ -18,6 +19,7 @@ from gen.language.elaborate.values import (
     WRONG,
     Argument,
     Arguments,
+    DistributedModel,
     Group,
     InputValue,
     Item,
@@ -217,7 +219,7 @@ def add(context: Context, model: ModelValue, argument: Argument, heading: Span) 
     value = argument.value
     if isinstance(value, TensorValue) and isinstance(value.maker, InputValue):
         _begin(context, model, argument)
-    elif isinstance(value, LayerValue | ModelValue) and not (isinstance(value, ModelValue) and value.broken):
+    elif isinstance(value, LayerValue | ModelValue | DistributedModel) and not _is_broken(value):
         item = Item(value, argument.span, heading)
         model.layers.append(item)
         if isinstance(value, ModelValue):
@@ -225,9 +227,19 @@ def add(context: Context, model: ModelValue, argument: Argument, heading: Span) 
         _extend(context, model, item)
     else:
         model.broken = True
-        if not is_wrong(value) and not isinstance(value, ModelValue):
+        if not is_wrong(value) and not _is_broken(value):
             _report_no_layer(context, argument)
     return NOTHING
+
+
+def _is_broken(value: Value) -> bool:
+    match value:
+        case ModelValue():
+            return value.broken
+        case DistributedModel():
+            return value.model.broken
+        case _:
+            return False
 
 
 def _begin(context: Context, model: ModelValue, argument: Argument) -> None:
@@ -295,6 +307,8 @@ def _call(context: Context, model: ModelValue, item: Item) -> None:
     before = len(context.calls)
     if isinstance(item.value, LayerValue):
         result = apply_layer(context, item.value, [head], item.span, item.heading, model.parent)
+    elif isinstance(item.value, DistributedModel):
+        result = distribute.apply_distributed(context, item.value, head, item.span, item.heading, model.parent)
     else:
         result = call_model(context, item.value, [head], item.span, model.parent)
     if isinstance(result, TensorValue):

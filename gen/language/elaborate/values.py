@@ -233,6 +233,7 @@ class DistributedModel:
     """`TimeDistributed(model)`."""
 
     model: ModelValue
+    span: Span
     given_name: str | None = None
     variable: str | None = None
 
@@ -244,7 +245,7 @@ class DistributedModel:
 class Item:
     """A layer or a model in a Sequential, with its place and what heads its call."""
 
-    value: LayerValue | ModelValue
+    value: LayerValue | ModelValue | DistributedModel
     span: Span
     heading: Span
 
