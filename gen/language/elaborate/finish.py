@@ -44,7 +44,7 @@ def _model_of_file(context: Context, file: syntax.File) -> ModelValue | None:
         if not context.diagnostics.failed:
             context.error(
                 "no-model",
-                Span(file.span.end, file.span.end),
+                file.statements[-1].span if file.statements else Span(0, 0),
                 "The file defines no model",
                 hint="end it with `model = Model(inputs, outputs)`",
             )
@@ -105,7 +105,7 @@ def _train(context: Context, model: ModelValue, plans: Sequence[Plan]) -> Compil
     compilation = None
     for arguments in model.compilations:
         compilation = compiled(context, arguments, plans)
-    for earlier in model.compilations[:-1]:
+    for earlier in model.compilations[:-1] if not context.diagnostics.failed else ():
         note = Note(model.compilations[-1].span, "this one stands")
         context.warning(
             "compiled-twice", earlier.span, "The model is compiled again below; the last one stands", notes=(note,)

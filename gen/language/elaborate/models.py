@@ -158,7 +158,7 @@ def _calls(context: Context, model: ModelValue, outputs: Sequence[Argument]) -> 
     found: set[LayerCall] = set()
     for argument in outputs:
         if isinstance(argument.value.maker, InputValue):
-            context.error("disconnected", argument.span, "This output is an Input itself: no layer makes it")
+            context.error("disconnected-output", argument.span, "This output is an Input itself: no layer makes it")
             model.broken = True
         pending = [argument.value]
         while pending:
@@ -178,7 +178,7 @@ def _report_disconnected(context: Context, output: Argument, entry: InputValue) 
     name = entry.given_name or entry.tensor.variable
     which = f"the Input `{name}`" if name else "an Input"
     context.error(
-        "disconnected",
+        "disconnected-output",
         output.span,
         f"This output depends on {which}, which is not among the model's inputs",
         notes=(Note(entry.span, "this Input"),),
@@ -196,7 +196,10 @@ def make_sequential(context: Context, arguments: Arguments, group: Group | None)
         return _broken(context, "Sequential", arguments, group)
     name = option_name(context, given.get("name"))
     model = ModelValue("Sequential", arguments.span, context.next_order(), group, layers=[])
-    model.given_name = None if isinstance(name, Wrong) else name
+    if isinstance(name, Wrong):
+        model.broken = True
+    else:
+        model.given_name = name
     model.trainable = given["trainable"].value is not False if "trainable" in given else True
     context.models.append(model)
     listed = given.get("layers")
