@@ -180,9 +180,7 @@ default  Dense, sigmoid    (batch, 1)             33
     tracks=False,
     fused=True,
     evaluates_by_forward=True,
-    inputs=(
-        InputView("applicant", "applicant", "float32", (100,), 0, "rng.normal(size=(rows, 100))"),
-    ),
+    inputs=(InputView("applicant", "applicant", "float32", (100,), 0, "rng.normal(size=(rows, 100))"),),
     outputs=(
         OutputView("amount", "amount", "float32", (1,), 0, True, (1,), example="rng.normal(size=(rows, 1))"),
         OutputView("default", "default", "float32", (1,), 1, True, (1,), example="rng.random((rows, 1))"),
@@ -353,7 +351,15 @@ TAGS = View(
     ),
     outputs=(
         OutputView(
-            "tags", "tags", "float32", ("words", 4), 0, True, ("words",), "int32", 4,
+            "tags",
+            "tags",
+            "float32",
+            ("words", 4),
+            0,
+            True,
+            ("words",),
+            "int32",
+            4,
             "rng.integers(0, 4, (rows, words))",
         ),
     ),
@@ -369,8 +375,7 @@ TAGS = View(
     sizes="words.shape[0], words.shape[1]",
     helpers=(),
     functions=tuple(
-        text.strip()
-        for text in (TAG_FORWARD, TAG_LOSS, TAG_BACKWARD, TAG_TRACK, TAG_UPDATE, TAG_INFER, TAG_ACTIVATE)
+        text.strip() for text in (TAG_FORWARD, TAG_LOSS, TAG_BACKWARD, TAG_TRACK, TAG_UPDATE, TAG_INFER, TAG_ACTIVATE)
     ),
     initialize=(
         "p.table_embeddings[...] = rng.uniform(-0.05, 0.05, (50, 3))",

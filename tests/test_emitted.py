@@ -95,7 +95,9 @@ def test_the_file_is_clean(files: dict[str, Path], name: str) -> None:
         ["mypy", "--strict", "--config-file=", "--cache-dir", str(files[name].parent / "cache")],
     ]
     for tool in tools:
-        done = subprocess.run([sys.executable, "-m", *tool, str(files[name])], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", *tool, str(files[name])], capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -125,7 +127,9 @@ def test_a_seed_gives_the_same_weights(credit: ModuleType) -> None:
 
 def test_weights_are_views(credit: ModuleType) -> None:
     model = credit.Model()
-    assert list(model.weights) == [f"{layer}/{weight}" for layer in ("h", "amount", "default") for weight in ("kernel", "bias")]
+    assert list(model.weights) == [
+        f"{layer}/{weight}" for layer in ("h", "amount", "default") for weight in ("kernel", "bias")
+    ]
     model.weights["amount/bias"][:] = 5.0
     model.weights["amount/kernel"][:] = 0.0
     assert np.all(model.predict(X)["amount"] == 5.0)
@@ -142,7 +146,9 @@ def test_other_dtypes_of_a_model_are_refused(credit: ModuleType, dtype: Any) -> 
 
 def test_several_outputs_come_by_name_and_one_alone(credit: ModuleType, tags: ModuleType) -> None:
     found = credit.Model().predict(X)
-    assert {name: (array.shape, array.dtype) for name, array in found.items()} == dict.fromkeys(Y, ((70, 1), np.float32))
+    assert {name: (array.shape, array.dtype) for name, array in found.items()} == dict.fromkeys(
+        Y, ((70, 1), np.float32)
+    )
     assert tags.Model().predict([WORDS, SCORES]).shape == (70, 6, 4)
 
 
@@ -268,7 +274,7 @@ def test_an_input_that_does_not_fit_is_refused(credit: ModuleType, x: Any, messa
         ([WORDS.astype(float), SCORES], "input words: expected int32 .*got float64"),
         ([WORDS[:, :2], SCORES[:, :2]], r"input words: .*got \(70, 2\): words has to be at least 3 for pairs of pairs"),
         ([WORDS[:, :5], SCORES], r"input scores: .*got \(70, 6, 2\) where words is 5"),
-        ([WORDS[:60], SCORES], "input scores: .*got 70 rows where 60 came before"),
+        ([WORDS[:60], SCORES], "input scores: .*got 70 rows where words has 60"),
     ],
 )
 def test_inputs_that_do_not_fit_each_other_are_refused(tags: ModuleType, x: Any, message: str) -> None:
@@ -285,8 +291,11 @@ def test_inputs_that_do_not_fit_each_other_are_refused(tags: ModuleType, x: Any,
         ([AMOUNT], "target: expected 2 arrays"),
         ({"amount": AMOUNT}, "target default is missing"),
         ({**Y, "more": AMOUNT}, "target: there is no more"),
-        ([AMOUNT, np.eye(2)[:, :1].repeat(35, 0)[:60]], "target default: .*got 60 rows where 70 came before"),
-        ([AMOUNT, np.zeros((70, 2))], r"target default: expected float32 of shape \(batch, 1\), got float64 of shape \(70, 2\)"),
+        ([AMOUNT, np.eye(2)[:, :1].repeat(35, 0)[:60]], "target default: .*got 60 rows where applicant has 70"),
+        (
+            [AMOUNT, np.zeros((70, 2))],
+            r"target default: expected float32 of shape \(batch, 1\), got float64 of shape \(70, 2\)",
+        ),
         ([AMOUNT, DEFAULT.astype(str)], "target default: .*got <U"),
         ([AMOUNT[:0], DEFAULT[:0]], "target amount: .*got no rows"),
     ],
@@ -304,7 +313,10 @@ def test_targets_that_do_not_fit_are_refused(credit: ModuleType, y: Any, message
     [
         (TAG_IDS + 1, "target tags: .*got 4, which is not in 0 to 3"),
         (TAG_IDS - 1, "target tags: .*got -1, which is not in 0 to 3"),
-        (np.eye(4)[TAG_IDS], r"target tags: expected int32 of shape \(batch, words\), got float64 of shape \(70, 6, 4\)"),
+        (
+            np.eye(4)[TAG_IDS],
+            r"target tags: expected int32 of shape \(batch, words\), got float64 of shape \(70, 6, 4\)",
+        ),
         (np.eye(4, dtype=int)[TAG_IDS], r"target tags: .*got int64 of shape \(70, 6, 4\)"),
         (TAG_IDS[:, :5], r"target tags: .*got \(70, 5\) where words is 6"),
     ],
@@ -328,7 +340,11 @@ def test_nothing_is_trained_on_data_with_a_bad_id(tags: ModuleType) -> None:
 def test_targets_with_an_axis_of_one_more_or_less_are_taken(credit: ModuleType, tags: ModuleType) -> None:
     model = credit.Model()
     expected = model.evaluate(X, Y)
-    for y in ([AMOUNT[:, 0], DEFAULT[:, 0]], [AMOUNT.tolist(), DEFAULT[:, 0].tolist()], {**Y, "amount": AMOUNT[:, 0].astype(float)}):
+    for y in (
+        [AMOUNT[:, 0], DEFAULT[:, 0]],
+        [AMOUNT.tolist(), DEFAULT[:, 0].tolist()],
+        {**Y, "amount": AMOUNT[:, 0].astype(float)},
+    ):
         assert model.evaluate(X, y) == pytest.approx(expected, rel=1e-5)
     other = tags.Model()
     expected = other.evaluate([WORDS, SCORES], TAG_IDS)
@@ -336,7 +352,9 @@ def test_targets_with_an_axis_of_one_more_or_less_are_taken(credit: ModuleType, 
         assert other.evaluate([WORDS, SCORES], ids) == expected
 
 
-@pytest.mark.parametrize(("name", "value"), [("epochs", 0), ("epochs", 1.5), ("batch_size", 0), ("batch_size", "a"), ("batch_size", True)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("epochs", 0), ("epochs", 1.5), ("batch_size", 0), ("batch_size", "a"), ("batch_size", True)]
+)
 def test_counts_are_checked(credit: ModuleType, name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"{name}: expected an integer of 1 or more, got {value!r}"):
         credit.Model().fit(X, Y, verbose=0, **{name: value})
@@ -368,7 +386,9 @@ def test_a_step_is_what_its_parts_say(credit: ModuleType) -> None:
     assert losses["loss"] == pytest.approx(0.25 * losses["amount_loss"] + 10.0 * losses["default_loss"])
     for name, weight in twin.weights.items():
         square = 0.1 * gradients[name] ** 2
-        np.testing.assert_allclose(model.weights[name], weight - 0.001 * gradients[name] / np.sqrt(square + 1e-7), rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(
+            model.weights[name], weight - 0.001 * gradients[name] / np.sqrt(square + 1e-7), rtol=1e-4, atol=1e-6
+        )
 
 
 def test_loss_and_grads_changes_nothing(tags: ModuleType) -> None:
@@ -436,8 +456,9 @@ def test_forms_of_data_do_not_change_training(credit: ModuleType, tmp_path: Path
         np.testing.assert_array_equal(result, results[0])
 
 
-
-def test_of_memory_mapped_arrays_only_batches_are_read(tags: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_memory_mapped_arrays_only_batches_are_read(
+    tags: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     np.save(tmp_path / "w.npy", WORDS)
     words = np.load(tmp_path / "w.npy", mmap_mode="r")
     seen: list[int] = []
@@ -503,7 +524,10 @@ def test_held_out_rows_have_their_sample_weights(credit: ModuleType) -> None:
     assert logs["val_loss"][0] == scores["loss"]
     other = credit.Model()
     data = (X[35:], [AMOUNT[35:], DEFAULT[35:]], weight[35:])
-    assert other.fit(X[:35], [AMOUNT[:35], DEFAULT[:35]], 1, sample_weight=weight[:35], validation_data=data, verbose=0) == logs
+    assert (
+        other.fit(X[:35], [AMOUNT[:35], DEFAULT[:35]], 1, sample_weight=weight[:35], validation_data=data, verbose=0)
+        == logs
+    )
 
 
 def test_evaluation_is_in_inference_mode(tags: ModuleType) -> None:
@@ -532,7 +556,13 @@ def test_sample_weights_come_in_many_forms(credit: ModuleType) -> None:
     model = credit.Model()
     weight = RNG.random(70)
     both = model.evaluate(X, Y, sample_weight=weight)
-    for form in (weight[:, None], weight.tolist(), [weight, weight], (weight, weight.tolist()), {"amount": weight, "default": weight}):
+    for form in (
+        weight[:, None],
+        weight.tolist(),
+        [weight, weight],
+        (weight, weight.tolist()),
+        {"amount": weight, "default": weight},
+    ):
         assert model.evaluate(X, Y, sample_weight=form) == both
     one = model.evaluate(X, Y, sample_weight={"default": weight})
     assert one == model.evaluate(X, Y, sample_weight=[None, weight])
@@ -693,7 +723,9 @@ def test_training_goes_on_bit_for_bit(tags: ModuleType, credit: ModuleType, tmp_
         assert os.listdir(tmp_path) == ["model.npz"]
 
 
-def test_a_model_for_inference_loads_what_training_saved(credit: ModuleType, predictor: ModuleType, tmp_path: Path) -> None:
+def test_a_model_for_inference_loads_what_training_saved(
+    credit: ModuleType, predictor: ModuleType, tmp_path: Path
+) -> None:
     model = credit.Model(5)
     model.fit(X, Y, epochs=1, verbose=0)
     model.save(tmp_path / "model.npz")
@@ -743,13 +775,18 @@ def _saved(module: ModuleType, path: Path) -> dict[str, Any]:
         (lambda a: a.pop("dtype"), "was not saved by this model"),
         (lambda a: a.update({"rng": np.array("{}")}), "was not saved by this model"),
         (lambda a: a.update({"rng": np.array("[")}), "was not saved by this model"),
-        (lambda a: a.update({"rng": np.array('{"bit_generator": "PCG64", "state": 3}')}), "was not saved by this model"),
+        (
+            lambda a: a.update({"rng": np.array('{"bit_generator": "PCG64", "state": 3}')}),
+            "was not saved by this model",
+        ),
         (lambda a: a.update({"step": np.ones(3)}), "was not saved by this model"),
         (lambda a: a.pop("average"), "average is missing"),
         (lambda a: a.clear(), "was not saved by this model"),
     ],
 )
-def test_a_foreign_file_is_refused(credit: ModuleType, tmp_path: Path, change: Callable[[Any], Any], reason: str) -> None:
+def test_a_foreign_file_is_refused(
+    credit: ModuleType, tmp_path: Path, change: Callable[[Any], Any], reason: str
+) -> None:
     path = tmp_path / "model.npz"
     arrays = _saved(credit, path)
     change(arrays)

@@ -91,7 +91,11 @@ def test_rendering_does_not_depend_on_the_hash_seed() -> None:
     root = Path(__file__).parent.parent
     texts = {
         subprocess.run(
-            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, cwd=root, check=True, capture_output=True
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            cwd=root,
+            check=True,
+            capture_output=True,
         ).stdout
         for seed in ("1", "2")
     }
@@ -118,13 +122,12 @@ def test_a_module_for_inference_has_no_training_code() -> None:
 def test_names_of_the_module_are_reserved(sample: view.View) -> None:
     tree = ast.parse(render(sample))
     copied = {
-        node.name
-        for helper in sample.helpers
-        for node in ast.parse(helper).body
-        if isinstance(node, ast.FunctionDef)
+        node.name for helper in sample.helpers for node in ast.parse(helper).body if isinstance(node, ast.FunctionDef)
     }
     defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-    defined |= {t.id for node in tree.body if isinstance(node, ast.Assign) for t in node.targets if isinstance(t, ast.Name)}
+    defined |= {
+        t.id for node in tree.body if isinstance(node, ast.Assign) for t in node.targets if isinstance(t, ast.Name)
+    }
     defined |= {
         alias.asname or alias.name
         for node in ast.walk(tree)
@@ -171,7 +174,9 @@ def test_a_string_literal_means_the_string(text: str) -> None:
     literal(text).encode()
 
 
-@pytest.mark.parametrize("value", [0, -1, 10**18, 0.1, -0.0, 1e-7, 1e300, True, None, (), (1,), ("a", (2, None)), [1], {"a": 1}])
+@pytest.mark.parametrize(
+    "value", [0, -1, 10**18, 0.1, -0.0, 1e-7, 1e300, True, None, (), (1,), ("a", (2, None)), [1], {"a": 1}]
+)
 def test_a_literal_means_its_value(value: object) -> None:
     read = ast.literal_eval(literal(value))
     assert read == value
@@ -226,7 +231,12 @@ def test_nothing_in_documentation_breaks_the_module(text: str) -> None:
 
 def test_names_are_the_files_own_where_they_can_be() -> None:
     make = Names().make
-    assert [make(name) for name in ("stage_2/conv", "Text", "text", "input")] == ["stage_2_conv", "Text", "text", "input"]
+    assert [make(name) for name in ("stage_2/conv", "Text", "text", "input")] == [
+        "stage_2_conv",
+        "Text",
+        "text",
+        "input",
+    ]
 
 
 def test_a_name_that_is_taken_gets_a_number() -> None:
@@ -235,7 +245,28 @@ def test_a_name_that_is_taken_gets_a_number() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["np", "Model", "forward", "b", "p", "g", "rng", "self", "class", "None", "len", "_x", "__class__", "", "1st", "é", "ﬁ", "a;b", "\n"]
+    "text",
+    [
+        "np",
+        "Model",
+        "forward",
+        "b",
+        "p",
+        "g",
+        "rng",
+        "self",
+        "class",
+        "None",
+        "len",
+        "_x",
+        "__class__",
+        "",
+        "1st",
+        "é",
+        "ﬁ",
+        "a;b",
+        "\n",
+    ],
 )
 def test_a_name_is_an_identifier_that_nothing_else_uses(text: str) -> None:
     name = Names().make(text)
@@ -282,7 +313,12 @@ def test_an_older_build_is_written_over(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("present", "reason"),
-    [("x = 1\n", "not written by gen"), ("", "not written by gen"), (TEXT + "\n", "edited"), (TEXT.replace("0.0", "0.5"), "edited")],
+    [
+        ("x = 1\n", "not written by gen"),
+        ("", "not written by gen"),
+        (TEXT + "\n", "edited"),
+        (TEXT.replace("0.0", "0.5"), "edited"),
+    ],
 )
 def test_someones_work_is_not_written_over(tmp_path: Path, present: str, reason: str) -> None:
     path = tmp_path / "out.py"

@@ -7,13 +7,11 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-MODULE = frozenset(
-    """
-    Any Array Buffers Callable INPUTS InferenceBuffers Iterable Iterator Mapping Model NamedTuple NoReturn OUTPUTS Params
-    Sequence Slots TypeAlias activate annotations argparse backward check forward infer initialize json loss math measure
-    metrics np os sizes sys threading time track update
-    """.split()
-)
+MODULE = frozenset("""
+    Any Array Buffers Callable INPUTS InferenceBuffers Iterable Iterator Mapping Model NamedTuple NoReturn OUTPUTS
+    Params Sequence Slots TypeAlias activate annotations argparse backward check forward infer initialize json loss math
+    measure metrics mul np os sizes sys threading time track update
+    """.split())
 """What the generated module defines or imports, besides the functions that it copies; the rest begins with `_`."""
 
 LOCALS = frozenset("b batch dtype g learning_rate model p rng rows s self state step w wanted".split())
@@ -22,13 +20,11 @@ LOCALS = frozenset("b batch dtype g learning_rate model p rng rows s self state 
 MEMBERS = frozenset("flat named named_trainable size trainable".split())
 """What `Params` has besides the weights."""
 
-BUILTINS = frozenset(
-    """
-    BaseException Exception KeyError KeyboardInterrupt OSError TypeError ValueError abs any bool callable classmethod dict
-    enumerate float getattr int isinstance iter len list map max min next open print property range repr set slice sorted
-    staticmethod str sum super tuple type zip
-    """.split()
-)
+BUILTINS = frozenset("""
+    BaseException Exception KeyError KeyboardInterrupt OSError TypeError ValueError abs any bool callable classmethod
+    dict enumerate float getattr int isinstance iter len list map max min next open print property range repr set slice
+    sorted staticmethod str sum super tuple type zip
+    """.split())
 """Python's own names that the module uses."""
 
 RESERVED = MODULE | LOCALS | MEMBERS | BUILTINS

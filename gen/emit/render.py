@@ -44,11 +44,12 @@ def environment() -> jinja2.Environment:
 
 def format_python(text: str) -> str:
     """`text` as Black writes it; the settings of the user's project do not count."""
-    import black
+    from black import InvalidInput, format_str
+    from black.mode import Mode, TargetVersion
 
-    mode = black.Mode(line_length=LINE_LENGTH, target_versions={black.TargetVersion.PY310})
+    mode = Mode(line_length=LINE_LENGTH, target_versions={TargetVersion.PY310})
     try:
-        return black.format_str(text, mode=mode)
-    except black.parsing.InvalidInput:
+        return format_str(text, mode=mode)
+    except InvalidInput:
         ast.parse(text)  # says better what is wrong
         raise

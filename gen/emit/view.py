@@ -279,6 +279,14 @@ class View:
         return ", ".join(f"{item.ident}: Array" for item in self.inputs)
 
     @property
+    def input_names(self) -> str:
+        return ", ".join(item.ident for item in self.inputs)
+
+    @property
+    def target_names(self) -> str:
+        return ", ".join(f"{item.ident}_true" for item in self.targets)
+
+    @property
     def target_parameters(self) -> str:
         return ", ".join(f"{item.ident}_true: Array" for item in self.targets)
 
