@@ -44,8 +44,9 @@ def environment() -> jinja2.Environment:
 
 def format_python(text: str) -> str:
     """`text` as Black writes it; the settings of the user's project do not count."""
-    from black import InvalidInput, format_str
+    from black import format_str
     from black.mode import Mode, TargetVersion
+    from black.parsing import InvalidInput
 
     mode = Mode(line_length=LINE_LENGTH, target_versions={TargetVersion.PY310})
     try:
