@@ -11,7 +11,7 @@ import difflib
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 Severity = Literal["error", "warning"]
@@ -124,6 +124,11 @@ class Diagnostics:
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
     """The candidate that `word` is most likely a misspelling of, ignoring case; None where none is close."""
+    return _closest(word, tuple(candidates))
+
+
+@lru_cache(maxsize=256)  # in a loop the same word is looked for again and again
+def _closest(word: str, candidates: tuple[str, ...]) -> str | None:
     by_folded = {candidate.casefold(): candidate for candidate in candidates}
     close = difflib.get_close_matches(word.casefold(), by_folded, n=1)
     return by_folded[close[0]] if close else None

@@ -11,15 +11,20 @@ os.environ["KERAS_BACKEND"] = "jax"
 os.environ["JAX_ENABLE_X64"] = "1"
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
 import keras
 import numpy as np
+from keras.src.backend.common import dtypes
 
 from gen.components.base import Activation, Component, Initializer, Layer, Loss, Metric, Optimizer, Regularizer
 from gen.components.base import snake_case
 from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
+
+# With this table Keras on JAX computes some functions in float32 even where float64 is asked for.
+dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
 
 MODULES = {
     Initializer: keras.initializers,
@@ -27,6 +32,20 @@ MODULES = {
     Loss: keras.losses,
     Metric: keras.metrics,
     Optimizer: keras.optimizers,
+}
+
+
+OPERATORS: dict[str, Callable[..., Any]] = {
+    "AddConstant": lambda layer, x: x + layer.constant,
+    "SubtractFromConstant": lambda layer, x: layer.constant - x,
+    "MultiplyByConstant": lambda layer, x: x * layer.constant,
+    "DivideByConstant": lambda layer, x: x / layer.constant,
+    "DivideConstant": lambda layer, x: layer.constant / x,
+    "Power": lambda layer, x: x**layer.exponent,
+    "Negative": lambda layer, x: -x,
+    "Divide": lambda layer, a, b: a / b,
+    "MatrixProduct": lambda layer, a, b: keras.ops.matmul(a, b),
+    "Slice": lambda layer, x: x[(slice(None), *(part if isinstance(part, int) else slice(*part) for part in layer.parts))],
 }
 
 
@@ -56,9 +75,8 @@ def _named(output: Output, tensors: dict[Tensor, Any]) -> Any:
 def _apply(node: Node, tensors: dict[Tensor, Any], layers: dict[NamedLayer, Any]) -> None:
     inputs = [tensors[tensor] for tensor in node.inputs]
     component = node.layer.component
-    operator = getattr(component, "keras", None)
-    if operator is not None:  # arithmetic on tensors: Keras has operators, not layers, for it
-        tensors[node.outputs[0]] = operator(keras.ops, *inputs)
+    if type(component).__name__ in OPERATORS:  # Keras has no layers for arithmetic on tensors
+        tensors[node.outputs[0]] = OPERATORS[type(component).__name__](component, *inputs)
         return
     if node.layer not in layers:
         layers[node.layer] = make(component, name=node.layer.name.replace("/", "."), trainable=node.layer.trainable)

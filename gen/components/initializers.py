@@ -12,7 +12,7 @@ import numpy as np
 
 from gen.components.arguments import NonNegative, Positive
 from gen.components.base import Initializer, ShapeError, component
-from gen.components.kernels import Array, fans, truncated_normal
+from gen.components.kernels import Array, draw_truncated_normal, fans
 
 SEED = {"seed": "Model(seed=…) seeds every draw"}
 AXES = {
@@ -110,7 +110,7 @@ class TruncatedNormal(Initializer):
     stddev: NonNegative = 0.05
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-        return self.mean + self.stddev * truncated_normal(rng, shape)
+        return self.mean + self.stddev * draw_truncated_normal(rng, shape)
 
 
 @component
@@ -159,7 +159,7 @@ class VarianceScaling(Initializer):
             return rng.uniform(-limit, limit, shape)
         if self.distribution == "untruncated_normal":
             return rng.normal(0.0, math.sqrt(variance), shape)
-        return math.sqrt(variance) / 0.8796256610342398 * truncated_normal(rng, shape)
+        return math.sqrt(variance) / 0.8796256610342398 * draw_truncated_normal(rng, shape)
 
 
 @component
@@ -185,7 +185,7 @@ class GlorotNormal(Initializer):
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         fan_in, fan_out = fans(shape)
         stddev = math.sqrt(2.0 / (fan_in + fan_out))
-        return stddev / 0.8796256610342398 * truncated_normal(rng, shape)
+        return stddev / 0.8796256610342398 * draw_truncated_normal(rng, shape)
 
 
 @component
@@ -209,7 +209,7 @@ class HeNormal(Initializer):
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         stddev = math.sqrt(2.0 / fans(shape)[0])
-        return stddev / 0.8796256610342398 * truncated_normal(rng, shape)
+        return stddev / 0.8796256610342398 * draw_truncated_normal(rng, shape)
 
 
 @component
@@ -233,4 +233,4 @@ class LecunNormal(Initializer):
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         stddev = math.sqrt(1.0 / fans(shape)[0])
-        return stddev / 0.8796256610342398 * truncated_normal(rng, shape)
+        return stddev / 0.8796256610342398 * draw_truncated_normal(rng, shape)

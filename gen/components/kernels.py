@@ -141,7 +141,7 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 @kernel()
-def truncated_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+def draw_truncated_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     """Draws of the normal distribution; those beyond two standard deviations are drawn again."""
     values = rng.standard_normal(shape)
     outside = np.abs(values) > 2.0
@@ -184,6 +184,18 @@ def quotient(part: Array, whole: Array) -> Array:
     empty = whole == 0
     result: Array = np.where(empty, 0.0, part / np.where(empty, 1.0, whole))
     return result
+
+
+@kernel(lambda *_: ())
+def interpolated_precision(right: Array, wrong: Array) -> float:
+    """The area under the curve of precision over recall, interpolated as in Davis and Goadrich, 2006."""
+    found = right + wrong
+    gain = right[:-1] - right[1:]
+    slope = quotient(gain, found[:-1] - found[1:])
+    intercept = right[1:] - slope * found[1:]
+    growth = quotient(found[:-1], found[1:])
+    area = slope * (gain + intercept * np.log(np.where(growth > 0.0, growth, 1.0)))
+    return float(np.add.reduce(quotient(area, right[0])))
 
 
 @kernel()

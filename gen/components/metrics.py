@@ -13,7 +13,7 @@ import numpy as np
 
 from gen.components.arguments import Count, Range
 from gen.components.base import Loss, Metric, ShapeError, component
-from gen.components.kernels import Array, counts_above, quotient
+from gen.components.kernels import Array, counts_above, interpolated_precision, quotient
 from gen.dims import Shape
 
 UNSUPPORTED = {"dtype": "metrics are computed in the model's float type"}
@@ -420,7 +420,8 @@ class Recall(Metric):
 class AUC(Metric):
     """The area under the curve of true over false positives (ROC), or of precision over recall (PR).
 
-    The curve is taken at even thresholds and interpolated; for PR as in Davis and Goadrich, 2006.
+    The curve is taken at even thresholds; between them it is interpolated, for PR as in Davis and Goadrich, 2006, or
+    taken as low (minoring) or as high (majoring) as it can be.
     """
 
     unsupported = {
@@ -434,7 +435,7 @@ class AUC(Metric):
 
     num_thresholds: Annotated[int, Range(2)] = 200
     curve: Literal["ROC", "PR"] = "ROC"
-    summation_method: Literal["interpolation"] = "interpolation"
+    summation_method: Literal["interpolation", "minoring", "majoring"] = "interpolation"
     name: str | None = None
 
     def resolve(self, loss: Loss, shape: Shape) -> Metric:
@@ -450,14 +451,14 @@ class AUC(Metric):
 
     def result(self, right: Array, wrong: Array) -> float:
         """The area under the curve."""
-        if self.curve == "ROC":
-            recall = quotient(right, right[0])
-            fallout = quotient(wrong, wrong[0])
-            return float(np.add.reduce((fallout[:-1] - fallout[1:]) * (recall[:-1] + recall[1:]) / 2.0))
-        found = right + wrong
-        gain = right[:-1] - right[1:]
-        slope = quotient(gain, found[:-1] - found[1:])
-        intercept = right[1:] - slope * found[1:]
-        growth = quotient(found[:-1], found[1:])
-        area = slope * (gain + intercept * np.log(np.where(growth > 0.0, growth, 1.0)))
-        return float(np.add.reduce(quotient(area, right[0])))
+        if self.curve == "PR" and self.summation_method == "interpolation":
+            return interpolated_precision(right, wrong)
+        recall = quotient(right, right[0])
+        x, y = (quotient(wrong, wrong[0]), recall) if self.curve == "ROC" else (recall, quotient(right, right + wrong))
+        if self.summation_method == "minoring":
+            heights = np.minimum(y[:-1], y[1:])
+        elif self.summation_method == "majoring":
+            heights = np.maximum(y[:-1], y[1:])
+        else:
+            heights = (y[:-1] + y[1:]) / 2.0
+        return float(np.add.reduce((x[:-1] - x[1:]) * heights))

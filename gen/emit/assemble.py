@@ -425,7 +425,7 @@ class Assembler:
             place = self.step.lowered.places.get(f"logits:{output.name}")
             name = f"self.{self.names.outputs[output]}"
             if place is not None and name not in taken:
-                where = code.place_text(program, plan, place).replace("b.", "self.")
+                where = self.rename(code.place_text(program, plan, place)).replace("b.", "self.")
                 lines.append(f"{name} = {where}")
         uses = [line for section in program.sections() for line in self.lines(section)]
         uses += [metric.measure for metric in self.metrics()]

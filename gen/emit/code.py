@@ -174,14 +174,14 @@ class _Writer:
         value = statement.value
         assert isinstance(value, ast.Call)
         before = self.rename(statement)
-        view = self.plan.bases.get(operand) is not None
-        target = ast.unparse(self.reference(operand if view else statement.target))
+        place = self.reference(operand if operand in self.plan.bases else statement.target)
+        target, whole = ast.unparse(place), not isinstance(place, ast.Call)
         function = callee(value).removeprefix("np.")
         arguments = [ast.unparse(self.expression(item)) for item in value.args]
         if function == "where":
             return [*before, f"np.copyto({target}, {arguments[1]}, where={arguments[0]})"]
         at = next(i for i, item in enumerate(value.args) if reads(item) == [operand])
-        if function in OPERATORS and not view and (at == 0 or function in fence.COMMUTATIVE):
+        if function in OPERATORS and whole and (at == 0 or function in fence.COMMUTATIVE):
             return [*before, f"{target} {OPERATORS[function]}= {arguments[1 - at]}"]
         return [*before, f"np.{function}({', '.join(arguments)}, out={target})"]
 

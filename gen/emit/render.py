@@ -43,14 +43,30 @@ def environment() -> jinja2.Environment:
 
 
 def format_python(text: str) -> str:
-    """`text` as Black writes it; the settings of the user's project do not count."""
+    """`text` as Black writes it; the settings of the user's project do not count.
+
+    Functions and classes are formatted one by one, as most are the same in many files.
+    """
+    lines = text.split("\n")
+    starts = [0]
+    simple = True
+    for node in ast.parse(text).body:
+        if simple and not isinstance(node, ast.FunctionDef | ast.ClassDef):
+            continue  # statements that follow each other stay together, and the blank lines between them
+        simple = not isinstance(node, ast.FunctionDef | ast.ClassDef)
+        starts.append(_first_line(node) - 1)
+    pieces = ["\n".join(lines[start:end]).strip("\n") for start, end in zip(starts, [*starts[1:], len(lines)], strict=True)]
+    return "\n\n".join(_black(f"{piece}\n") for piece in pieces if piece)
+
+
+def _first_line(node: ast.stmt) -> int:
+    decorators = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(item.lineno for item in decorators)])
+
+
+@cache
+def _black(text: str) -> str:
     from black import format_str
     from black.mode import Mode, TargetVersion
-    from black.parsing import InvalidInput
 
-    mode = Mode(line_length=LINE_LENGTH, target_versions={TargetVersion.PY310})
-    try:
-        return format_str(text, mode=mode)
-    except InvalidInput:
-        ast.parse(text)  # says better what is wrong
-        raise
+    return format_str(text, mode=Mode(line_length=LINE_LENGTH, target_versions={TargetVersion.PY310}))

@@ -108,6 +108,8 @@ class Builder:
     def call(self, name: str, *operands: Array | Number | float, guard: str | None = None) -> Array:
         """A ufunc on arrays and numbers; what changes nothing (`x * 1`, `x + 0`) is left out."""
         types = [item.type if isinstance(item, Array) else NUMBER for item in operands]
+        if not all(isinstance(item, Array | Number | int | float) for item in operands):
+            raise FenceError(f"np.{name} of {', '.join(builtins.type(item).__name__ for item in operands)}")
         type = fence.elementwise(name, types)
         if guard is None and (same := _unchanged(name, operands, type)) is not None:
             return same
@@ -133,9 +135,8 @@ class Builder:
 
     def name(self, array: Array, wanted: str | None) -> None:
         """Give a variable its name in the generated code, unless it has one; None leaves it to its context."""
-        if wanted is None or array.name in self.names or "#" not in array.name:
-            return
-        self.names[array.name] = self.unique(wanted)
+        if wanted is not None and array.name not in self.names and "#" in array.name:
+            self.names[array.name] = wanted
 
     def claim(self, array: Array, name: str) -> None:
         """Give a variable the name that was set aside for it; the second to ask keeps that of the memory it is in."""

@@ -68,6 +68,10 @@ class Program:
     """Names for variables that have none, unless another in their place, in the same section, has one."""
     fallback: dict[str, str] = field(default_factory=dict)
     """Names for variables that have none, unless another in their place, before or after them, has one."""
+    claimed: frozenset[str] = frozenset()
+    """Those among `names` that belong to one variable; others get a number where several want them."""
+    taken: frozenset[str] = frozenset()
+    """Names that no variable may have."""
 
     def sections(self) -> list[str]:
         """The names of the sections in order."""

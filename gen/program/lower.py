@@ -15,6 +15,7 @@ from typing import Any
 from gen.components.base import Activation, Loss, Optimizer, describe
 from gen.dims import product, show
 from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
+from gen.program.fence import FenceError
 from gen.program.inline import Array, Builder, Generator, Number, parameter_names, returned_names, run
 from gen.program.ir import NUMBER, ArrayType, Block, Program, literal, operation
 
@@ -104,6 +105,8 @@ class _Lowering:
             {section: tuple(names) for section, names in self.kept.items()},
             build.soft,
             build.fallback,
+            frozenset(build.claimed),
+            frozenset(build.taken),
         )
         return Lowered(program, build.kernels, self.results, self.places, self.random)
 
@@ -135,7 +138,7 @@ class _Lowering:
         if not flat and not result.type.contiguous:
             result = self.build.copy(result)
         if self.is_linear(output):
-            self.build.fallback.setdefault(result.name, self.build.unique(f"{ident}_linear"))
+            self.build.fallback.setdefault(result.name, f"{ident}_linear")
         elif flat:
             self.build.name(result, f"{ident}_rows")
         result = self.build.reshape(result, output.shape)
@@ -230,7 +233,7 @@ class _Lowering:
         value = self.build.number(f"{ident}_loss", ast.BinOp(total, ast.Div(), count))
         seen = self.build.reshape(prediction if fused else rows, logits.shape)
         if fused:
-            self.build.fallback[prediction.name] = self.build.unique(f"{ident}_prediction")
+            self.build.fallback[prediction.name] = f"{ident}_prediction"
         self.places[f"prediction:{output.name}"] = seen.name
         if output.metrics:
             self.kept.setdefault("loss", []).append(seen.name)
@@ -295,8 +298,9 @@ class _Lowering:
         component = layer.component
         flat = component.last_axis and len(dy.shape) > 2
         (output,) = node.outputs
-        rule = type(component).backward  # type: ignore[union-attr]  # every layer and activation has one
         forward = self.rule(layer, predicting=False)
+        predicts = forward.__name__ == "predict"
+        rule = getattr(type(component), "predict_backward" if predicts else "backward")
         names = {**application.names, "y": application.result, "dy": self.as_rows(dy) if flat else dy}
         if flat and "y" in parameter_names(rule):
             names["y"] = self.as_rows(application.result)
@@ -320,7 +324,9 @@ class _Lowering:
             elif (item := next(tensors, None)) is not None:
                 bound[name] = (item,)
         for name, value in results.items():
-            of = name.removeprefix("d") if name else next(iter(bound))
+            of = name.removeprefix("d")
+            if len(results) == 1 and of not in bound and (node.layer, of) not in self.weights:
+                of = next(iter(bound))  # a rule with one result need not name it
             if of in bound:
                 values = value if isinstance(value, tuple | list) else (value,)
                 for (tensor, array), gradient in zip(bound[of], values, strict=True):
@@ -328,8 +334,11 @@ class _Lowering:
                         gradient = gradient if gradient.type.contiguous else self.build.copy(gradient)
                         gradient = self.build.reshape(gradient, array.shape)
                         self.contribute(tensor, gradient, f"d{self.names.tensors[tensor]}")
-            elif (node.layer, of) in self.weights and value is not None:
-                self.contribute_weight((node.layer, of), value)
+            elif (node.layer, of) in self.weights:
+                if value is not None:
+                    self.contribute_weight((node.layer, of), value)
+            elif value is not None:
+                raise FenceError(f"{type(node.layer.component).__name__}.backward returns `{name}`: gradient of what?")
 
     def contribute_weight(self, weight: tuple[NamedLayer, str], gradient: Array) -> None:
         """One summand of the gradient of a weight: one per call of its layer, one of its regularizer."""
@@ -343,7 +352,7 @@ class _Lowering:
             return
         self.gradients[tensor] = gradient
         if self.is_linear(tensor):
-            self.build.soft[gradient.name] = self.build.unique(f"{wanted}_linear")
+            self.build.soft[gradient.name] = f"{wanted}_linear"
         else:
             self.build.claim(gradient, wanted)
 
@@ -494,7 +503,9 @@ def update(optimizer: Optimizer, size: int, reserved: set[str]) -> Lowered:
     results = {name: value for name, value in outcome.by_name().items() if value is not None}
     pinned = {value.name: name for name, value in results.items() if value.name != name}
     outside = {value.name for value in bindings.values() if isinstance(value, Array)}
-    program = Program(tuple(build.statements), build.types, build.names, frozenset(outside), pinned)
+    program = Program(
+        tuple(build.statements), build.types, build.names, frozenset(outside), pinned, taken=frozenset(build.taken)
+    )
     return Lowered(program, build.kernels, {}, {})
 
 

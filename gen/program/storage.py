@@ -258,17 +258,23 @@ class _Names:
         self.program = program
         self.segments = list(dict.fromkeys(segments.values()))
         self.home = {s.target: s.section for s in program.statements}
-        self.taken = {*taken, *program.names.values(), *program.soft.values(), *program.fallback.values()}
+        self.taken = {*taken, *program.taken, *program.claimed}
+        self.given: dict[tuple[object, str], str] = {}
 
     def run(self) -> dict[str, str]:
         display: dict[str, str] = {}
-        for name in self.home:
-            if self.program.types[name].shape == ():
-                display[name] = self.program.names.get(name) or (name if "#" not in name else self.unique("value"))
-            elif name in self.program.names:
-                display[name] = self.program.names[name]
+        in_segments = {name for segment in self.segments for name in segment.variables}
         for segment in self.segments:
             self.name_segment(segment, display)
+        for name in self.home:
+            if name in in_segments:
+                continue
+            if "#" not in name:
+                display[name] = name
+            elif name in self.program.names:
+                display[name] = self.unique(self.program.names[name], name)
+            elif self.program.types[name].shape == ():
+                display[name] = self.unique("value", name)
         return display
 
     def name_segment(self, segment: Segment, display: dict[str, str]) -> None:
@@ -279,31 +285,33 @@ class _Names:
         before = ""
         for _, members in groupby(segment.variables, key=lambda name: self.home[name]):
             run = list(members)
-            before = self.name_run(run, before) or self.scratch(segment)
+            before = self.name_run(segment, run, before) or self.scratch(segment)
             display.update(dict.fromkeys(run, before))
         segment.attribute = display[segment.variables[0]]
 
-    def name_run(self, run: list[str], before: str) -> str:
+    def name_run(self, segment: Segment, run: list[str], before: str) -> str:
         """One name for what is computed in one place in one section: that of the last variable which has one."""
         program = self.program
         for names in (program.names, program.soft):
             found = [names[name] for name in run if name in names]
             if found:
-                return found[-1]
-        return before or next((program.fallback[name] for name in run if name in program.fallback), "")
+                return self.unique(found[-1], segment)
+        fallback = next((program.fallback[name] for name in run if name in program.fallback), "")
+        return before or (self.unique(fallback, segment) if fallback else "")
 
     def scratch(self, segment: Segment) -> str:
         """The scratch name of a buffer: the same each time the buffer is used as scratch."""
-        assert segment.buffer is not None
-        for other in segment.buffer.segments:
-            if other.attribute.startswith("scratch"):
-                return other.attribute
-        return self.unique("scratch")
+        return self.unique("scratch", segment.buffer)
 
-    def unique(self, wanted: str) -> str:
-        name, count = wanted, 1
-        while name in self.taken:
-            count += 1
-            name = f"{wanted}_{count}"
-        self.taken.add(name)
-        return name
+    def unique(self, wanted: str, owner: object) -> str:
+        """`wanted` for what asks first, `wanted_2`, … for others; the same again for the same."""
+        if wanted in self.program.claimed:
+            return wanted
+        if (owner, wanted) not in self.given:
+            name, count = wanted, 1
+            while name in self.taken:
+                count += 1
+                name = f"{wanted}_{count}"
+            self.taken.add(name)
+            self.given[owner, wanted] = name
+        return self.given[owner, wanted]

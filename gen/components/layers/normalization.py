@@ -130,6 +130,9 @@ class BatchNormalization(Layer):
             shift = shift + beta
         return x * along(scale, axis, x) + along(shift, axis, x)
 
+    def predict_backward(self, dy: Array, scale: Array) -> Array:
+        return dy * along(scale, (self.axis % dy.ndim,), dy)
+
 
 @component
 class LayerNormalization(Layer):
