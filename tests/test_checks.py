@@ -1,0 +1,335 @@
+"""What is wrong in a file: how it is said, that one mistake is one error, and that there is always an answer."""
+
+from __future__ import annotations
+
+import textwrap
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gen.compiler import check
+from gen.diagnostics import Diagnostic, Source, render_text
+
+
+def problems(text: str) -> list[Diagnostic]:
+    return check(Source("model.nn", textwrap.dedent(text))).in_source_order()
+
+
+def codes(text: str) -> list[str]:
+    return [item.code for item in problems(text)]
+
+
+def rendered(text: str) -> str:
+    source = Source("model.nn", textwrap.dedent(text))
+    return render_text(source, check(source).in_source_order())
+
+
+# -------------------------------------------------------------------------------------------------------------- wording
+
+
+def assert_rendered(text: str, expected: str) -> None:
+    assert rendered(text).rstrip() == textwrap.dedent(expected).strip()
+
+
+def test_a_shape_error_shows_where_the_shape_comes_from() -> None:
+    assert_rendered(
+        """\
+        posts = Input(20, 8)
+        x = Flatten()(posts)
+        x = Dense(64)(x)
+        x = Permute((2, 1))(x)
+        model = Model(posts, x)
+        """,
+        """
+        error[shape-mismatch]: Permute with dims (2, 1) expects 2 axes, got (64,)
+          --> model.nn:4:5
+           |
+         4 | x = Permute((2, 1))(x)
+           |     ^^^^^^^^^^^^^^^^^^
+           |
+         3 | x = Dense(64)(x)
+           |     ------------ (batch, 64)
+           |
+         2 | x = Flatten()(posts)
+           |     ---------------- (batch, 160): the steps end here
+           = hint: move the Flatten after the last Permute
+        """,
+    )
+
+
+def test_a_misspelled_layer() -> None:
+    assert_rendered(
+        """\
+        x = Input(8)
+        y = Dens(3)(x)
+        z = Dense(2)(y)
+        model = Model(x, z)
+        """,
+        """
+        error[unknown-layer]: There is no layer `Dens`
+          --> model.nn:2:5
+           |
+         2 | y = Dens(3)(x)
+           |     ^^^^
+           = hint: did you mean `Dense`?
+        """,
+    )
+
+
+def test_a_loss_that_does_not_fit_its_head() -> None:
+    assert_rendered(
+        """\
+        x = Input(8)
+        default = Dense(1)(x)
+        model = Model(x, default)
+        model.compile(adam, binary_crossentropy)
+        """,
+        """
+        error[loss-range]: BinaryCrossentropy expects probabilities, between 0 and 1
+          --> model.nn:4:21
+           |
+         4 | model.compile(adam, binary_crossentropy)
+           |                     ^^^^^^^^^^^^^^^^^^^ linear gives any number
+           |
+         2 | default = Dense(1)(x)
+           |           ----------- the output `default`: (batch, 1)
+           = hint: give the output the activation sigmoid, or the loss from_logits=True
+        """,
+    )
+
+
+def test_an_input_that_a_model_does_not_list() -> None:
+    assert_rendered(
+        """\
+        text = Input(8)
+        side = Input(3)
+        answer = Dense(1)(Concatenate()([text, side]))
+        model = Model(text, answer)
+        """,
+        """
+        error[disconnected-output]: This output depends on the Input `side`, which is not among the model's inputs
+          --> model.nn:4:21
+           |
+         4 | model = Model(text, answer)
+           |                     ^^^^^^
+           |
+         2 | side = Input(3)
+           |        -------- this Input
+           = hint: add `side` to the inputs
+        """,
+    )
+
+
+def test_an_error_in_a_block_says_which_call_it_is_about() -> None:
+    (problem,) = problems(
+        """\
+        def head(x):
+            return Permute((2, 1))(x)
+        x = Input(8)
+        y = head(x)
+        model = Model(x, y)
+        """
+    )
+    assert [note.message for note in problem.notes] == ["(batch, 8)", "in this call of `head`"]
+
+
+# ----------------------------------------------------------------------------------------------- one error, one mistake
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["Dens(3)(x)", "Dense(0)(x)", "Dense(3, unit=4)(x)", "Permute((2, 1))(x)", "x[0]", "x + 'a'", "1 / 0", "f(x)"],
+)
+def test_nothing_follows_from_what_is_wrong_already(wrong: str) -> None:
+    assert (
+        len(
+            codes(
+                f"""\
+                def block(x, n=3):
+                    return Dense(n)(x)
+                x = Input(8)
+                a = {wrong}
+                b = Dense(8)(a)
+                c = block(b)
+                d, e = Concatenate()([a, c]), -b[:, 0] + c
+                g = a @ b
+                for i in a:
+                    g = i(g)
+                inner = Model(x, d)
+                h = inner(g)
+                sequence = Sequential([x, a])
+                sequence.add(b)
+                model = Model(x, [d, e, h, sequence(x)])
+                model.compile(adam, {{d: mse, e: mse}}, metrics=[acc])
+                model.fit(epochs=3)
+                """
+            )
+        )
+        == 1
+    )
+
+
+def test_every_mistake_of_a_file_is_reported_in_order() -> None:
+    assert codes(
+        """\
+        x = Input(8, int33)
+        y = Input(8)
+        a = Dense(3, relo)(y)
+        b = Dense()(y)
+        c = Dens(3)(y)
+        d = Dense(2)(y)
+        model = Model(y, d)
+        model.compile(adem, mse, metrics=[accurracy])
+        model.fit(epochs=0)
+        """
+    ) == [
+        "unknown-name",
+        "unknown-name",
+        "missing-argument",
+        "unknown-layer",
+        "unknown-name",
+        "unknown-name",
+        "bad-argument",
+    ]
+
+
+def test_a_mistake_in_a_loop_or_a_block_is_reported_once() -> None:
+    assert codes(
+        """\
+        def block(x):
+            return Dense(relo)(x)
+        x = Input(8)
+        for i in range(100):
+            y = Dense(8, tanhh)(x)
+            z = block(x)
+        model = Model(x, z)
+        """
+    ) == ["unknown-name", "unknown-name"]
+
+
+def test_the_training_of_a_wrong_model_is_checked_all_the_same() -> None:
+    assert codes("x = Input(8)\nmodel = Model(x, Dens(1)(x))\nmodel.compile(adam(rate=1), loss='mess')") == [
+        "unknown-layer",
+        "unknown-argument",
+        "bad-argument",
+    ]
+
+
+def test_a_statement_that_cannot_be_read_causes_no_other_error() -> None:
+    assert codes("x = Input(8)\ny = Dense(3)(x\nmodel = Model(x, y)\nmodel.compile(adam, mse)") == ["unclosed-bracket"]
+
+
+# ---------------------------------------------------------------------------------------------- an answer to everything
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("for i in range(10**9):\n    x = Dense(i)", "loop-limit"),
+        ("a = 10**10**9", "number-too-large"),
+        ("a = 1.5**10**9", "number-too-large"),
+        ("a = 2**0.5**-1000000", "number-too-large"),
+        ("a = 999999999999999999 * 999999999999999999", "number-too-large"),
+        ("a = [0] * 10**15", "loop-limit"),
+        ("a = 'a' * 10**15", "bad-operand"),
+        ("a = '%1000000000d' % 1", "bad-operand"),
+        ("def f(x):\n    return f(f(x))\na = f(1)", "recursive-block"),
+        ("a = 1" + " + 1" * 5000, "too-deep"),
+        ("x = Input(8)\ny = Dense(10**17)(x)", "too-large"),
+        ("x = Input(8)\ny = Dense(10**19)(x)", "number-too-large"),
+        ("x = Input(10**17, 10**17)\ny = Flatten()(x)\nz = y + 1", "too-large"),
+    ],
+)
+def test_what_would_take_forever_is_refused_at_once(text: str, code: str) -> None:
+    started = time.process_time()
+    found = codes(text)
+    assert code in found
+    assert time.process_time() - started < 3
+
+
+def test_blocks_that_call_blocks_do_not_multiply_without_end() -> None:
+    blocks = ["def b0(x):\n    return Dense(2)(x)"]
+    blocks += [f"def b{i}(x):\n    return b{i - 1}(b{i - 1}(x))" for i in range(1, 19)]
+    started = time.process_time()
+    assert codes("\n".join(blocks) + "\nx = Input(2)\nmodel = Model(x, b18(x))") == ["loop-limit"]
+    assert time.process_time() - started < 10
+
+
+def test_models_that_call_models_do_not_multiply_without_end() -> None:
+    lines = ["i = Input(2)", "m0 = Model(i, Dense(2)(i))"]
+    for number in range(1, 40):
+        lines += ["i = Input(2)", f"m{number} = Model(i, m{number - 1}(m{number - 1}(i)))"]
+    assert codes("\n".join(lines)) == ["too-large"]
+
+
+def test_a_chain_of_blocks_does_not_exhaust_the_stack() -> None:
+    blocks = ["def b0(x):\n    return x"] + [f"def b{i}(x):\n    return b{i - 1}(x)" for i in range(1, 500)]
+    assert codes("\n".join(blocks) + "\nx = Input(2)\nmodel = Model(x, Dense(1)(b499(x)))") == ["recursive-block"]
+
+
+WORDS = [
+    *[
+        "x",
+        "y",
+        "a",
+        "model",
+        "Input",
+        "Dense",
+        "Model",
+        "Sequential",
+        "Flatten",
+        "Add",
+        "relu",
+        "mse",
+        "adam",
+        "range",
+        "layers",
+        "keras",
+        "block",
+        "compile",
+        "fit",
+    ],
+    *[
+        "None",
+        "True",
+        "0",
+        "1",
+        "-1",
+        "8",
+        "0.5",
+        "10**9",
+        "'a'",
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        ",",
+        ":",
+        "=",
+        "+",
+        "-",
+        "*",
+        "/",
+        "**",
+        "@",
+        ".",
+        "for",
+        "in",
+        "def",
+        "return",
+        "import",
+        "from",
+    ],
+    *["\n", "\n    ", "x = Input(8)\n", "y = Dense(3)(x)\n", "model = Model(x, y)\n", "model.compile(adam, mse)\n"],
+]
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.sampled_from(WORDS), max_size=40).map(" ".join))
+def test_no_text_raises_an_exception(text: str) -> None:
+    source = Source("model.nn", text)
+    render_text(source, check(source).in_source_order())
