@@ -269,67 +269,15 @@ def test_a_chain_of_blocks_does_not_exhaust_the_stack() -> None:
     assert codes("\n".join(blocks) + "\nx = Input(2)\nmodel = Model(x, Dense(1)(b499(x)))") == ["recursive-block"]
 
 
-WORDS = [
-    *[
-        "x",
-        "y",
-        "a",
-        "model",
-        "Input",
-        "Dense",
-        "Model",
-        "Sequential",
-        "Flatten",
-        "Add",
-        "relu",
-        "mse",
-        "adam",
-        "range",
-        "layers",
-        "keras",
-        "block",
-        "compile",
-        "fit",
-    ],
-    *[
-        "None",
-        "True",
-        "0",
-        "1",
-        "-1",
-        "8",
-        "0.5",
-        "10**9",
-        "'a'",
-        "(",
-        ")",
-        "[",
-        "]",
-        "{",
-        "}",
-        ",",
-        ":",
-        "=",
-        "+",
-        "-",
-        "*",
-        "/",
-        "**",
-        "@",
-        ".",
-        "for",
-        "in",
-        "def",
-        "return",
-        "import",
-        "from",
-    ],
-    *["\n", "\n    ", "x = Input(8)\n", "y = Dense(3)(x)\n", "model = Model(x, y)\n", "model.compile(adam, mse)\n"],
-]
+WORDS = """
+x y a model Input Dense Model Sequential Flatten Add relu mse adam range layers keras block compile fit
+None True 0 1 -1 8 0.5 10**9 'a' ( ) [ ] { } , : = + - * / ** @ . for in def return import from
+"""
+LINES = ["\n", "\n    ", "x = Input(8)\n", "y = Dense(3)(x)\n", "model = Model(x, y)\n", "model.compile(adam, mse)\n"]
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(st.sampled_from(WORDS), max_size=40).map(" ".join))
+@given(st.lists(st.sampled_from([*WORDS.split(), *LINES]), max_size=40).map(" ".join))
 def test_no_text_raises_an_exception(text: str) -> None:
     source = Source("model.nn", text)
     render_text(source, check(source).in_source_order())
