@@ -5,12 +5,13 @@
 | module | does |
 | --- | --- |
 | `interpreter` | statements, expressions, blocks, loops |
+| `blocks`, `imports`, `attributes` | parameters of blocks, imports, what stands after a dot |
 | `names` | what names are bound to, and who reads them |
 | `spellings` | how Keras spells its modules, components and functions |
 | `arithmetic` | arithmetic on constants, with bounds |
 | `construct`, `inputs`, `models` | calls of words: layers, activations, `Input`, `Model`, `Sequential` |
 | `binding` | the arguments of a call, against those of a component |
-| `apply`, `tensors` | layers, models and operators on tensors: shapes, dtypes, weights |
+| `apply`, `tensors`, `distribute` | layers, models and operators on tensors: shapes, dtypes, weights |
 | `trail` | the notes of a shape error |
 | `training` | `compile` and `fit` |
 | `naming` | the names of layers, tensors, inputs and outputs |

@@ -22,6 +22,7 @@ from gen.language.elaborate.values import (
     Wrong,
     describe_value,
     is_wrong,
+    sentence,
 )
 
 LAYER_OPTIONS: dict[str, Any] = {
@@ -90,7 +91,7 @@ def make(context: Context, cls: type[Component], called: str, arguments: Argumen
     except ArgumentError as problem:
         place = (given or {}).get(problem.argument)
         span = place.span if place else arguments.span
-        return context.error("bad-argument", span, _sentence(problem.message), hint=problem.hint)
+        return context.error("bad-argument", span, sentence(problem.message), hint=problem.hint)
 
 
 def accepted_value(context: Context, name: str, annotation: Any, argument: Argument) -> Value:
@@ -103,7 +104,7 @@ def accepted_value(context: Context, name: str, annotation: Any, argument: Argum
     try:
         return accept(name, annotation, value)
     except ArgumentError as problem:
-        return context.error("bad-argument", argument.span, _sentence(problem.message), hint=problem.hint)
+        return context.error("bad-argument", argument.span, sentence(problem.message), hint=problem.hint)
 
 
 def settle(context: Context, value: Value, annotation: Any) -> Value:
@@ -273,7 +274,3 @@ def option_name(context: Context, argument: Argument | None) -> str | Wrong | No
     if not isinstance(value, str):
         return context.error("bad-argument", argument.span, f"`name` takes a string, got {describe_value(value)}")
     return value if valid_name(context, value, argument) else Wrong()
-
-
-def _sentence(message: str) -> str:
-    return message[:1].upper() + message[1:]

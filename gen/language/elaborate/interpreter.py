@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gen.components.arguments import Word
@@ -12,12 +12,15 @@ from gen.language import syntax
 from gen.language.elaborate import tensors
 from gen.language.elaborate.apply import apply_layer, layer_inputs, model_inputs
 from gen.language.elaborate.arithmetic import OperandError, combine, negated
+from gen.language.elaborate.attributes import attribute_of, call_method
+from gen.language.elaborate.blocks import assigned_names, bind_parameters, returns
 from gen.language.elaborate.construct import apply_activation, call_word
 from gen.language.elaborate.context import MAX_BLOCKS, MAX_ROUNDS, Context
 from gen.language.elaborate.distribute import apply_distributed
-from gen.language.elaborate.models import add, call_model
+from gen.language.elaborate.imports import imported
+from gen.language.elaborate.models import call_model
 from gen.language.elaborate.names import Names
-from gen.language.elaborate.spellings import MODULES, member, members, module, namespace, suggestion
+from gen.language.elaborate.spellings import members, namespace, suggestion
 from gen.language.elaborate.values import (
     NOTHING,
     WRONG,
@@ -31,7 +34,6 @@ from gen.language.elaborate.values import (
     Group,
     Key,
     LayerValue,
-    Member,
     Method,
     ModelValue,
     Namespace,
@@ -40,20 +42,8 @@ from gen.language.elaborate.values import (
     Wrong,
     describe_value,
     is_wrong,
+    sentence,
 )
-
-METHODS = {"compile", "fit", "add", "summary"}
-AFTERWARDS = {
-    "evaluate",
-    "predict",
-    "save",
-    "save_weights",
-    "load_weights",
-    "train_on_batch",
-    "get_weights",
-    "set_weights",
-}
-"""Methods of a Keras model that belong to the generated one."""
 
 
 @dataclass
@@ -137,7 +127,7 @@ class Interpreter:
         for parameter in definition.parameters:
             if parameter.default is not None:
                 defaults[parameter.name] = Argument(self.evaluate(parameter.default, frame), parameter.default)
-        if not _returns(definition.body):
+        if not returns(definition.body):
             if self.context.readable:
                 message = f"The block `{definition.name}` returns nothing"
                 hint = "end it with `return` and the tensor that it makes"
@@ -178,15 +168,7 @@ class Interpreter:
         return True
 
     def _import(self, statement: syntax.Import, frame: Frame) -> None:
-        found = module(statement.module)
-        if found is None:
-            self.context.error(
-                "unknown-import",
-                statement.span,
-                f"`{statement.module}` is no part of Keras; a `.nn` file imports nothing else",
-                hint="take the line out; data is loaded by the program that uses the generated file",
-            )
-        for name, value in _imported(statement, found):
+        for name, value in imported(self.context, statement):
             frame.bindings[name] = Binding(value, statement.span, read=True)
 
     # ------------------------------------------------------------------------------------------------------ expressions
@@ -246,34 +228,7 @@ class Interpreter:
         return Key(str(key.value), None, key.span)
 
     def _attribute(self, attribute: syntax.Attribute, frame: Frame) -> Value:
-        owner = self.evaluate(attribute.value, frame)
-        name = attribute.name
-        match owner:
-            case Wrong():
-                return WRONG
-            case Namespace():
-                found = member(owner, name)
-                if found is not None:
-                    return found
-                kind = owner.path[-1]
-                names = [word for each in _kinds_in(owner) for word in members(each)]
-                code = "unknown-layer" if kind == "layers" else "unknown-name"
-                path = ".".join(owner.path)
-                hint = suggestion(name, names)
-                return self.context.error(code, attribute.name_span, f"There is no `{name}` in {path}", hint=hint)
-            case ModelValue() if name in METHODS:
-                return Method(owner, name, attribute.name_span)
-            case ModelValue() if name in AFTERWARDS:
-                message = f"`{name}` is done by the generated model, not by the file"
-                hint = f"take the line out; call `{name}` on the model that the generated file defines"
-                if owner.variable:
-                    self.context.error("unknown-attribute", attribute.name_span, message, hint=hint)
-                else:
-                    self.context.error("unknown-attribute", attribute.name_span, message)
-                return WRONG
-        hint = suggestion(name, METHODS) if isinstance(owner, ModelValue) else None
-        message = f"{_capital(describe_value(owner))} has no `{name}`"
-        return self.context.error("unknown-attribute", attribute.name_span, message, hint=hint)
+        return attribute_of(self.context, self.evaluate(attribute.value, frame), attribute)
 
     def _unary(self, unary: syntax.Unary, frame: Frame) -> Value:
         value = self.evaluate(unary.operand, frame)
@@ -382,7 +337,7 @@ class Interpreter:
             case BlockValue():
                 return self._call_block(function, arguments, frame)
             case Method():
-                return self._call_method(function, arguments)
+                return call_method(context, function, arguments)
             case Activation() if arguments.positional and isinstance(arguments.positional[0].value, TensorValue):
                 return apply_activation(context, function, arguments, frame.group)
             case Namespace(path, known) if not known:
@@ -392,7 +347,7 @@ class Interpreter:
                     f"`{'.'.join(path)}` has no part in a model",
                     hint="a `.nn` file describes the model; data and files belong to the program that uses it",
                 )
-        message = f"{_capital(describe_value(function))} cannot be called"
+        message = f"{sentence(describe_value(function))} cannot be called"
         return context.error("not-callable", call.function.span, message)
 
     def _distribute(
@@ -420,7 +375,7 @@ class Interpreter:
         if len(context.active) >= MAX_BLOCKS:
             message = f"Blocks call each other more than {MAX_BLOCKS} deep"
             return context.error("recursive-block", arguments.span, message)
-        given = self._bind_parameters(block, arguments)
+        given = bind_parameters(context, block, arguments)
         if given is None:
             return WRONG
         depth = (caller.group.depth if caller.group else 0) + 1
@@ -432,104 +387,3 @@ class Interpreter:
             result = self.run(block.definition.body, frame)
         self._statement = statement
         return NOTHING if result is _GOES_ON else result
-
-    def _bind_parameters(self, block: BlockValue, arguments: Arguments) -> dict[str, Argument] | None:
-        """The arguments of a call of a block by parameter; None, and diagnostics, if they do not fit."""
-        context, name = self.context, block.definition.name
-        names = [parameter.name for parameter in block.definition.parameters]
-        note = (Note(block.definition.header, "the block"),)
-        given = dict(zip(names, arguments.positional, strict=False))
-        good = True
-        if len(arguments.positional) > len(names):
-            span = arguments.positional[len(names)].span
-            message = f"`{name}` takes {len(names)} argument{'s' * (len(names) != 1)}, got {len(arguments.positional)}"
-            context.error("too-many-arguments", span, message, notes=note)
-            good = False
-        for keyword, argument in arguments.keywords.items():
-            span = arguments.name_spans[keyword]
-            if keyword not in names:
-                message, hint = f"`{name}` has no argument `{keyword}`", suggestion(keyword, names)
-                context.error("unknown-argument", span, message, notes=note, hint=hint)
-                good = False
-            elif keyword in given:
-                context.error("duplicate-argument", span, f"`{name}` gets its argument `{keyword}` twice", notes=note)
-                good = False
-            given[keyword] = argument
-        missing = [each for each in names if each not in given and each not in block.defaults]
-        if missing and good:
-            message = f"`{name}` needs its argument `{missing[0]}`"
-            context.error("missing-argument", arguments.span, message, notes=note)
-            good = False
-        return {each: given.get(each) or block.defaults[each] for each in names} if good else None
-
-    def _call_method(self, method: Method, arguments: Arguments) -> Value:
-        model = method.owner
-        match method.name:
-            case "compile":
-                model.compilations.append(arguments)
-            case "fit":
-                model.fits.append(arguments)
-            case "summary":
-                model.summary = True
-            case "add":
-                self._add(model, arguments)
-        return NOTHING
-
-    def _add(self, model: ModelValue, arguments: Arguments) -> None:
-        if not model.sequential:
-            if not model.broken:
-                message = "Only a Sequential has `add`; this is a Model"
-                hint = "call the layer on a tensor: `x = Dense(8)(x)`"
-                self.context.error("unknown-attribute", arguments.function, message, hint=hint)
-            return
-        if len(arguments.positional) + len(arguments.keywords) != 1:
-            self.context.error("wrong-call", arguments.span, "`add` takes one layer")
-            model.broken = True
-            return
-        (argument,) = (*arguments.positional, *arguments.keywords.values())
-        add(self.context, model, argument, arguments.heading)
-
-
-# ---------------------------------------------------------------------------------------------------- what is looked at
-
-
-def _returns(body: Iterable[syntax.Statement]) -> bool:
-    """Whether there is a `return` in the body of a block, not counting blocks inside it."""
-    return any(
-        isinstance(statement, syntax.Return) or (isinstance(statement, syntax.For) and _returns(statement.body))
-        for statement in body
-    )
-
-
-def assigned_names(body: Iterable[syntax.Statement]) -> list[str]:
-    """The names that the statements of a body bind."""
-    names: list[str] = []
-    for statement in body:
-        match statement:
-            case syntax.Assign(targets):
-                names += [target.id for target in targets]
-            case syntax.Def(name):
-                names.append(name)
-            case syntax.For(target, _, inner):
-                names += [target.id, *assigned_names(inner)]
-    return names
-
-
-def _imported(statement: syntax.Import, found: Namespace | None) -> list[tuple[str, Value]]:
-    """The names that an import binds, with what they mean; `found` is None for a module that gen does not know."""
-    if statement.names is None:
-        root = statement.module.split(".")[0]
-        if statement.alias is not None:
-            return [(statement.alias, WRONG if found is None else found)]
-        return [(root, WRONG if found is None else Namespace((found.path[0],)))]
-    if found is None:
-        return [(alias, WRONG) for _, alias in statement.names if alias != "*"]
-    return [(alias, member(found, name) or Member(name, ())) for name, alias in statement.names if name != "*"]
-
-
-def _kinds_in(space: Namespace) -> Sequence[str]:
-    return MODULES.get(space.path[-1], ())
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -347,3 +347,8 @@ def describe_value(value: Value) -> str:
             return f"the {value.kind} `{type(value).__name__}`"
         case _:
             return repr(value)
+
+
+def sentence(text: str) -> str:
+    """`text` with a capital letter first."""
+    return text[:1].upper() + text[1:]

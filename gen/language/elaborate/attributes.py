@@ -1,0 +1,87 @@
+"""What stands after a dot: members of Keras' modules, and the methods of a model."""
+
+from __future__ import annotations
+
+from gen.language import syntax
+from gen.language.elaborate.context import Context
+from gen.language.elaborate.models import add
+from gen.language.elaborate.spellings import MODULES, member, members, suggestion
+from gen.language.elaborate.values import (
+    NOTHING,
+    WRONG,
+    Arguments,
+    Method,
+    ModelValue,
+    Namespace,
+    Value,
+    Wrong,
+    describe_value,
+    sentence,
+)
+
+METHODS = ("compile", "fit", "add", "summary")
+AFTERWARDS = (
+    "evaluate",
+    "predict",
+    "save",
+    "save_weights",
+    "load_weights",
+    "train_on_batch",
+    "get_weights",
+    "set_weights",
+)
+"""Methods of a Keras model that belong to the generated one."""
+
+
+def attribute_of(context: Context, owner: Value, attribute: syntax.Attribute) -> Value:
+    """`owner.name`; what has no such attribute is reported."""
+    name, span = attribute.name, attribute.name_span
+    match owner:
+        case Wrong():
+            return WRONG
+        case Namespace():
+            found = member(owner, name)
+            return _report_no_member(context, owner, attribute) if found is None else found
+        case ModelValue() if name in METHODS:
+            return Method(owner, name, span)
+        case ModelValue() if name in AFTERWARDS:
+            message = f"`{name}` is done by the generated model, not by the file"
+            return context.error("unknown-attribute", span, message, hint="take the line out")
+    hint = suggestion(name, METHODS) if isinstance(owner, ModelValue) else None
+    return context.error("unknown-attribute", span, f"{sentence(describe_value(owner))} has no `{name}`", hint=hint)
+
+
+def _report_no_member(context: Context, owner: Namespace, attribute: syntax.Attribute) -> Wrong:
+    names = [word for kind in MODULES.get(owner.path[-1], ()) for word in members(kind)]
+    code = "unknown-layer" if owner.path[-1] == "layers" else "unknown-name"
+    message = f"There is no `{attribute.name}` in {'.'.join(owner.path)}"
+    return context.error(code, attribute.name_span, message, hint=suggestion(attribute.name, names))
+
+
+def call_method(context: Context, method: Method, arguments: Arguments) -> Value:
+    """`compile` and `fit` are kept for the end, when everything has its name; `add` works at once."""
+    model = method.owner
+    match method.name:
+        case "compile":
+            model.compilations.append(arguments)
+        case "fit":
+            model.fits.append(arguments)
+        case "summary":
+            model.summary = True
+        case "add":
+            _add(context, model, arguments)
+    return NOTHING
+
+
+def _add(context: Context, model: ModelValue, arguments: Arguments) -> None:
+    if not model.sequential:
+        if not model.broken:
+            message = "Only a Sequential has `add`; this is a Model"
+            hint = "call the layer on a tensor: `x = Dense(8)(x)`"
+            context.error("unknown-attribute", arguments.function, message, hint=hint)
+    elif len(arguments.positional) + len(arguments.keywords) != 1:
+        context.error("wrong-call", arguments.span, "`add` takes one layer")
+        model.broken = True
+    else:
+        (argument,) = (*arguments.positional, *arguments.keywords.values())
+        add(context, model, argument, arguments.heading)
