@@ -7,7 +7,7 @@ import time
 import pytest
 
 from gen.compiler import understand
-from gen.components.base import describe
+from gen.components.base import describe, registry
 from gen.diagnostics import Diagnostics, Source, render_text
 from gen.dims import show
 from gen.graph.graph import Graph, Node
@@ -115,6 +115,99 @@ def test_the_two_step_form_of_a_sequential() -> None:
     graph = graph_of("model = Sequential([Dense(32, input_shape=(784,)), Activation('relu'), Dense(10)])")
     assert layers(graph) == ["dense", "activation", "dense_2"]
     assert texts(graph) == ["Dense(32, input_shape=(784,))", "Activation('relu')", "Dense(10)"]
+
+
+A_MODEL_IS_CALLABLE = """\
+image = Input(shape=(784,))
+classifier = Model(image, layers.Dense(10, activation='softmax')(layers.Dense(32, activation='relu')(image)))
+input_sequences = Input(shape=(20, 784))
+processed_sequences = TimeDistributed(classifier)(input_sequences)      # (20, 10)
+"""
+
+TWO_INPUTS = """\
+text_vocabulary_size = 10000
+question_vocabulary_size = 10000
+answer_vocabulary_size = 500
+text_input = Input(shape=(None,), dtype='int32', name='text')
+embedded_text = layers.Embedding(text_vocabulary_size, 64)(text_input)
+encoded_text = layers.LSTM(32)(embedded_text)
+question_input = Input(shape=(None,), dtype='int32', name='question')
+embedded_question = layers.Embedding(question_vocabulary_size, 32)(question_input)
+encoded_question = layers.LSTM(16)(embedded_question)
+concatenated = layers.concatenate([encoded_text, encoded_question], axis=-1)
+answer = layers.Dense(answer_vocabulary_size, activation='softmax')(concatenated)
+model = Model([text_input, question_input], answer)
+model.compile(optimizer='rmsprop', loss='categorical_crossentropy', metrics=['acc'])
+"""
+
+THREE_OUTPUTS = """\
+vocabulary_size = 50000
+num_income_groups = 10
+posts_input = Input(shape=(None,), dtype='int32', name='posts')
+embedded_posts = layers.Embedding(vocabulary_size, 256)(posts_input)
+x = layers.Conv1D(128, 5, activation='relu')(embedded_posts)
+x = layers.MaxPooling1D(5)(x)
+x = layers.Conv1D(256, 5, activation='relu')(x)
+x = layers.Conv1D(256, 5, activation='relu')(x)
+x = layers.MaxPooling1D(5)(x)
+x = layers.Conv1D(256, 5, activation='relu')(x)
+x = layers.Conv1D(256, 5, activation='relu')(x)
+x = layers.GlobalMaxPooling1D()(x)
+x = layers.Dense(128, activation='relu')(x)
+age_prediction = layers.Dense(1, name='age')(x)
+income_prediction = layers.Dense(num_income_groups, activation='softmax', name='income')(x)
+gender_prediction = layers.Dense(1, activation='sigmoid', name='gender')(x)
+model = Model(posts_input, [age_prediction, income_prediction, gender_prediction])
+model.compile(optimizer='rmsprop', loss=['mse', 'categorical_crossentropy', 'binary_crossentropy'])
+# the same by name, the outputs having names:
+model.compile(optimizer='rmsprop',
+              loss={'age': 'mse', 'income': 'categorical_crossentropy', 'gender': 'binary_crossentropy'})
+# weighted, as a list or by name:
+model.compile(optimizer='rmsprop',
+              loss={'age': 'mse', 'income': 'categorical_crossentropy', 'gender': 'binary_crossentropy'},
+              loss_weights={'age': 0.25, 'income': 1., 'gender': 10.})
+"""
+
+
+def needs(*names: str) -> pytest.MarkDecorator:
+    missing = [name for name in names if name not in registry["layer"]]
+    return pytest.mark.skipif(bool(missing), reason=f"there is no {', '.join(missing)} yet")
+
+
+@needs("TimeDistributed")
+def test_a_model_is_applied_to_every_step() -> None:
+    graph = graph_of(A_MODEL_IS_CALLABLE + "model = Model(input_sequences, processed_sequences)")
+    assert layers(graph) == ["merge_steps", "classifier/dense", "classifier/dense_2", "processed_sequences"]
+    assert show(graph.nodes[1].outputs[0].shape) == "(20 * batch, 32)"
+    assert shapes(graph) == {"processed_sequences": "(batch, 20, 10)"}
+
+
+@needs("TimeDistributed")
+def test_a_model_with_statistics_is_called_for_each_step() -> None:
+    graph = graph_of(
+        "i = Input(4)\nnormal = Model(i, BatchNormalization()(i))\nx = Input(3, 4)\n"
+        "y = TimeDistributed(normal)(x)\nmodel = Model(x, y)"
+    )
+    assert [written(node) for node in graph.nodes].count("BatchNormalization") == 3
+    assert shapes(graph) == {"y": "(batch, 3, 4)"}
+
+
+@needs("Embedding", "LSTM")
+def test_two_inputs() -> None:
+    graph = graph_of(TWO_INPUTS)
+    assert [(item.name, show(item.tensor.shape)) for item in graph.inputs] == [
+        ("text", "(batch, text)"),
+        ("question", "(batch, question)"),
+    ]
+    assert shapes(graph) == {"answer": "(batch, 500)"}
+
+
+@needs("Embedding", "Conv1D", "MaxPooling1D", "GlobalMaxPooling1D")
+def test_three_outputs() -> None:
+    graph, warnings = elaborated(THREE_OUTPUTS)
+    assert warnings == ["compiled-twice", "compiled-twice"]
+    assert shapes(graph) == {"age": "(batch, 1)", "income": "(batch, 10)", "gender": "(batch, 1)"}
+    assert [output.loss_weight for output in graph.outputs] == [0.25, 1.0, 10.0]
 
 
 # --------------------------------------------------------------------------------------------------------------- inputs

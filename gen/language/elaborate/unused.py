@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gen.components.base import registry
 from gen.diagnostics import Span
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.names import Assignment, Names
@@ -18,20 +19,19 @@ from gen.language.elaborate.values import (
 
 
 def warn_of_unused(context: Context, names: Names, model: ModelValue) -> None:
-    """Report what `model`, the file's, and the models that are part of it do not need."""
-    used = _used(context, model)
+    """Report what no model of the file needs; `model` is the one that is built."""
+    used = _used(context)
     for entry in context.inputs:
         if entry.written and entry not in used:
             _warn_of_input(context, entry, model)
-    dead = [call for call in context.calls if call not in used and not call.repeated]
+    dead = [call for call in context.calls if call not in used]
     read = {tensor for call in dead for tensor in call.inputs}
     for call in dead:
-        if not any(tensor in read for tensor in call.outputs):  # the others only lead to it
-            kind = type(call.layer.component).__name__
-            message = f"What this {kind} makes reaches no output"
-            context.warning(
-                "unused-layer", call.span, message, hint="take it out, or add it to the outputs of the model"
-            )
+        if not call.repeated and not any(tensor in read for tensor in call.outputs):  # the others only lead to it
+            name = type(call.layer.component).__name__
+            subject = f"What this {name} makes" if name in registry["layer"] else "What is computed here"
+            hint = "take it out, or add it to the outputs of the model"
+            context.warning("unused-layer", call.span, f"{subject} reaches no output", hint=hint)
     for layer in context.layers:
         if not layer.calls and not layer.wrapped:
             message = f"This {type(layer.component).__name__} is never called"
@@ -40,14 +40,12 @@ def warn_of_unused(context: Context, names: Names, model: ModelValue) -> None:
         _warn_of_variable(context, span, assignment, model)
 
 
-def _used(context: Context, model: ModelValue) -> set[InputValue | LayerCall]:
-    """The inputs and calls of every model of the file that is used."""
+def _used(context: Context) -> set[InputValue | LayerCall]:
+    """The inputs and calls of every model; of a model that nobody uses, its variable is what is reported."""
     used: set[InputValue | LayerCall] = set()
-    for each in context.models:
-        if each is model or each.called or each.order < model.order:
-            used.update(each.calls)
-            makers = {tensor.maker for call in each.calls for tensor in call.inputs}
-            used.update(maker for maker in makers if isinstance(maker, InputValue))
+    for model in context.models:
+        used.update(model.calls)
+        used.update(tensor.maker for call in model.calls for tensor in call.inputs)
     return used
 
 
