@@ -45,7 +45,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "Negative": lambda layer, x: -x,
     "Divide": lambda layer, a, b: a / b,
     "MatrixProduct": lambda layer, a, b: keras.ops.matmul(a, b),
-    "Slice": lambda layer, x: x[(slice(None), *(part if isinstance(part, int) else slice(*part) for part in layer.parts))],
+    "Slice": lambda layer, x: x[layer.index],
 }
 
 
@@ -57,7 +57,7 @@ def twin(graph: Graph, dtype: str = "float64") -> keras.Model:
     for item in graph.inputs:
         shape = tuple(size if isinstance(size, int) else None for size in item.tensor.shape[1:])
         kind = dtype if item.tensor.dtype == "float" else item.tensor.dtype
-        tensors[item.tensor] = keras.Input(shape, dtype=kind, name=item.name.replace("/", "."))
+        tensors[item.tensor] = keras.Input(shape, dtype=kind, name=f"input.{item.name}".replace("/", "."))
     for node in graph.nodes:
         _apply(node, tensors, layers)
     outputs = [_named(output, tensors) for output in graph.outputs]
@@ -69,7 +69,7 @@ def twin(graph: Graph, dtype: str = "float64") -> keras.Model:
 
 
 def _named(output: Output, tensors: dict[Tensor, Any]) -> Any:
-    return keras.layers.Identity(name=f"out.{output.name}".replace("/", "."))(tensors[output.tensor])
+    return keras.layers.Identity(name=output.name.replace("/", "."))(tensors[output.tensor])
 
 
 def _apply(node: Node, tensors: dict[Tensor, Any], layers: dict[NamedLayer, Any]) -> None:
@@ -79,7 +79,7 @@ def _apply(node: Node, tensors: dict[Tensor, Any], layers: dict[NamedLayer, Any]
         tensors[node.outputs[0]] = OPERATORS[type(component).__name__](component, *inputs)
         return
     if node.layer not in layers:
-        layers[node.layer] = make(component, name=node.layer.name.replace("/", "."), trainable=node.layer.trainable)
+        layers[node.layer] = make(component, name=f"layer.{node.layer.name}".replace("/", "."), trainable=node.layer.trainable)
     merges = isinstance(component, Layer) and component.merges
     result = layers[node.layer](inputs if merges else inputs[0])
     for tensor, value in zip(node.outputs, result if isinstance(result, list | tuple) else [result], strict=True):

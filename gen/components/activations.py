@@ -15,7 +15,7 @@ import numpy as np
 
 from gen.components.arguments import NonNegative, Positive
 from gen.components.base import Activation, ShapeError, component
-from gen.components.kernels import Array, erf, sparsemax_threshold
+from gen.components.kernels import Array, erf, sparsemax_share
 from gen.dims import Shape, show
 
 # ------------------------------------------------------------------------------------------------------ straight pieces
@@ -428,20 +428,24 @@ class LogSoftmax(Activation):
 
 @component
 class Sparsemax(Activation):
-    """y = max(x - τ, 0), τ such that y sums to 1 over `axis` (Martins and Astudillo, 2016)."""
+    """y = max(x - τ, 0), τ as Keras computes it along `axis`.
+
+    Keras sums the running sums of the k values in the support, largest first: τ = (Σ running sums - 1) / k.  So a row
+    with more than one value in its support does not sum to 1, as it does in Martins and Astudillo, 2016.
+    """
 
     axis: int = -1
-    probability = True
 
     def output(self, x: Shape) -> Shape:
         check_axis("sparsemax", self.axis, x)
         return x
 
     def forward(self, x: Array) -> Array:
-        return np.maximum(x - sparsemax_threshold(x, self.axis), 0.0)
+        share = sparsemax_share(x, self.axis)
+        count = np.add.reduce(np.sign(share), axis=self.axis, keepdims=True)
+        threshold = np.add.reduce(x * share, axis=self.axis, keepdims=True) - 1.0 / count
+        return np.maximum(x - threshold, 0.0)
 
-    def backward(self, dy: Array, y: Array) -> Array:
-        support = np.sign(y)
-        count = np.add.reduce(support, axis=self.axis, keepdims=True)
-        mean = np.add.reduce(dy * support, axis=self.axis, keepdims=True) / count
-        return (dy - mean) * support
+    def backward(self, dy: Array, y: Array, share: Array) -> Array:
+        kept = dy * (y > 0.0)
+        return kept - share * np.add.reduce(kept, axis=self.axis, keepdims=True)

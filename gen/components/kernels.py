@@ -84,16 +84,18 @@ def erf(x: Array) -> Array:
     return np.where(size < 0.5, near, far)
 
 
-@kernel(lambda x, axis: tuple(1 if i == axis % len(x) else size for i, size in enumerate(x)))
-def sparsemax_threshold(x: Array, axis: int) -> Array:
-    """The number to subtract, along `axis`, for what stays positive to sum to 1 (Martins and Astudillo, 2016)."""
-    descending = -np.sort(-x, axis=axis)
-    sums = np.add.accumulate(descending, axis=axis)
-    ranks = np.arange(1, x.shape[axis] + 1, dtype=x.dtype)
-    ranks = ranks.reshape([-1 if i == axis % x.ndim else 1 for i in range(x.ndim)])
-    count = np.add.reduce(1.0 + ranks * descending > sums, axis=axis, keepdims=True)
-    threshold: Array = (np.take_along_axis(sums, count - 1, axis=axis) - 1.0) / count.astype(x.dtype)
-    return threshold
+@kernel(lambda x, axis: x)
+def sparsemax_share(x: Array, axis: int) -> Array:
+    """How much of each value is in sparsemax' threshold: (k - rank) / k for the k values in the support, else 0."""
+    x = np.moveaxis(x, axis, -1)
+    order = np.argsort(-x, axis=-1, kind="stable")
+    descending = np.take_along_axis(x, order, axis=-1)
+    ranks = np.arange(x.shape[-1], dtype=x.dtype)
+    support = descending - (np.add.accumulate(descending, axis=-1) - 1.0) / (ranks + 1.0) > 0.0
+    count = np.add.reduce(support, axis=-1, keepdims=True, dtype=x.dtype)
+    share = np.empty_like(x)
+    np.put_along_axis(share, order, support * (count - ranks) / count, axis=-1)
+    return np.moveaxis(share, -1, axis)
 
 
 # -------------------------------------------------------------------------------------------------------------- losses

@@ -437,7 +437,7 @@ class Assembler:
 
     def inference_buffers(self) -> tuple[str, ...]:
         lines = code.buffer_lines(self.infer.plan)
-        uses = code.section_lines(self.infer.program, self.infer.plan, "infer")
+        uses = [self.infer_function()]
         if self.activate is not None:
             lines += code.buffer_lines(self.activate.plan)
             uses = [*uses, *code.section_lines(self.activate.program, self.activate.plan, "activate")]

@@ -113,7 +113,24 @@ class Builder:
         type = fence.elementwise(name, types)
         if guard is None and (same := _unchanged(name, operands, type)) is not None:
             return same
+        bases = self._bases(operands)
+        if guard is None and bases is not None:
+            return self.reshape(self.call(name, *bases), type.shape)
         return self.emit(operation(f"np.{name}", *map(_operand, operands)), type, guard=guard)
+
+    def _bases(self, operands: Sequence[Array | Number | float]) -> list[Array | Number | float] | None:
+        """What the operands are reshaped from, if all are, and from one shape to one shape."""
+        arrays = [item for item in operands if isinstance(item, Array)]
+        bases = [self.reshaped_from(item) for item in arrays]
+        if None in bases or len({item.shape for item in arrays}) > 1 or len({base.shape for base in bases if base}) > 1:
+            return None
+        waiting = iter(bases)
+        return [next(waiting) or item if isinstance(item, Array) else item for item in operands]
+
+    def reshaped_from(self, array: Array) -> Array | None:
+        """The array that this one is a reshaped view of, if it is one."""
+        base = self.views.get(array.name)
+        return base if base is not None and array.type.contiguous else None
 
     def view(self, function: str, array: Array, *options: object, shape: Shape, contiguous: bool = True) -> Array:
         """Another look at the same memory."""
@@ -123,6 +140,9 @@ class Builder:
 
     def reshape(self, array: Array, shape: Shape) -> Array:
         """`array` in another shape: itself if it has that shape, a copy first if its memory is not in order."""
+        base = self.reshaped_from(array)
+        while base is not None:
+            array, base = base, self.reshaped_from(base)
         if array.shape == shape:
             return array
         if not array.type.contiguous:

@@ -111,9 +111,9 @@ def tidy(value: float) -> float:
 
 
 def runtime_shape(shape: Shape) -> tuple[object, ...]:
-    """A shape for `reshape`: one symbolic size is written −1, which is shorter and the same."""
-    symbolic = [i for i, size in enumerate(shape) if isinstance(size, Dim)]
-    return tuple(-1 if symbolic[:1] == [i] and len(symbolic) == 1 else size for i, size in enumerate(shape))
+    """A shape for `reshape`: its first symbolic size is written −1, which is shorter and the same."""
+    first = next((i for i, size in enumerate(shape) if isinstance(size, Dim)), None)
+    return tuple(-1 if i == first else size for i, size in enumerate(shape))
 
 
 def size_text(size: Size) -> str:

@@ -137,13 +137,14 @@ class _Lowering:
         result: Array = outcome.result
         if not flat and not result.type.contiguous:
             result = self.build.copy(result)
-        if self.is_linear(output):
-            self.build.fallback.setdefault(result.name, f"{ident}_linear")
-        elif flat:
-            self.build.name(result, f"{ident}_rows")
         result = self.build.reshape(result, output.shape)
-        if not self.is_linear(output):
+        memory = self.build.reshaped_from(result)
+        if self.is_linear(output):
+            self.build.fallback.setdefault((memory or result).name, f"{ident}_linear")
+        else:
             self.build.claim(result, ident)
+            if memory is not None:
+                self.build.name(memory, f"{ident}_rows")
         self.values[output] = result
         self.applications.append(_Application(node, outcome.names, inputs, rows, result))
 
@@ -222,10 +223,8 @@ class _Lowering:
         values, prediction = result if isinstance(result, tuple) else (result, rows)
         self.build.name(values, f"{ident}_losses")
         column = self.build.views.get(values.name)
-        if column is not None and column.shape == (*weight.shape, 1):
+        if column is not None and column.shape == (*rows.shape[:1], 1):
             values = column
-        else:
-            values = self.build.reshape(values, weight.shape)
         values = self.weigh(values, weight)
         count = literal(rows.shape[0])
         axis: dict[str, object] = {"axis": None} if len(values.shape) > 1 else {}
@@ -254,15 +253,19 @@ class _Lowering:
         gradient: Array = run(self.build, rule, bindings, self.local(self.names.outputs[output], rule)).result
         if any(gradient.name == item.name for item in names.values() if isinstance(item, Array)):
             gradient = self.build.copy(gradient)
-        gradient = self.build.reshape(gradient, output.loss_input.shape)
-        self.contribute(output.loss_input, self.weigh(gradient, weight), f"d{ident}")
+        gradient = self.build.reshape(self.weigh(gradient, weight), output.loss_input.shape)
+        self.contribute(output.loss_input, gradient, f"d{ident}")
 
-    def weigh(self, array: Array, weight: Array) -> Array:
-        """`array` times the sample weights, if there are any; its last axis has them all or is one axis more."""
-        factor = weight
-        if len(array.shape) > len(weight.shape):
-            factor = self.build.view("index", weight, _LAST, shape=(*weight.shape, 1), contiguous=False)
-        return self.build.call("multiply", array, factor, guard=f"{weight.name} is not None")
+    def weigh(self, rows: Array, weight: Array) -> Array:
+        """Values of rows, or rows themselves, times the sample weights, if there are any."""
+        if len(weight.shape) > 1:
+            weight_rows = self.build.reshape(weight, (rows.shape[0], 1)[: len(rows.shape)])
+        elif len(rows.shape) > 1:
+            column = ast.Tuple([ast.Slice(), ast.Constant(None)], ast.Load())
+            weight_rows = self.build.view("index", weight, column, shape=(*weight.shape, 1), contiguous=False)
+        else:
+            weight_rows = weight
+        return self.build.call("multiply", rows, weight_rows, guard=f"{weight.name} is not None")
 
     def penalties(self) -> list[str]:
         """The regularizers' terms of the loss, by the names of their values."""
@@ -351,10 +354,13 @@ class _Lowering:
             self.gradients[tensor] = self.build.call("add", self.gradients[tensor], gradient)
             return
         self.gradients[tensor] = gradient
+        memory = self.build.reshaped_from(gradient)
         if self.is_linear(tensor):
-            self.build.soft[gradient.name] = f"{wanted}_linear"
+            self.build.soft.setdefault((memory or gradient).name, f"{wanted}_linear")
         else:
             self.build.claim(gradient, wanted)
+            if memory is not None:
+                self.build.name(memory, f"{wanted}_rows")
 
     def regularize(self) -> None:
         for (layer, name), array in self.weights.items():
@@ -411,10 +417,6 @@ class _Lowering:
             for name, value in outcome.by_name().items():
                 self.pinned[value.name] = f"p.{self.names.weights[layer, name]}"
                 self.weights[layer, name] = value
-
-
-_LAST = ast.Tuple([ast.Constant(...), ast.Constant(None)], ast.Load())
-"""The index of an array to which an axis of 1 is added at the end."""
 
 
 def _divided(weight: float, count: object) -> Number | float:
