@@ -22,11 +22,12 @@ from gen.program.guards import protect_guarded
 from gen.program.ir import Program, reads
 from gen.program.lower import Lowered
 from gen.program.prune import prune
+from gen.program.sums import sums_as_products
 from gen.program.verify import verify_plan, verify_program
 
-PASSES = ("heads", "prune", "reuse")
+PASSES = ("heads", "prune", "sums", "reuse")
 """What can be switched off without changing a result: fusing losses with heads, leaving out what is not needed,
-computing in place and reusing buffers."""
+sums as products, computing in place and reusing buffers."""
 
 
 @dataclass(frozen=True)

@@ -416,7 +416,7 @@ class Assembler:
         if self.step is None:
             return ()
         program, plan = self.step.program, self.step.plan
-        lines = code.buffer_lines(plan)
+        lines = code.buffer_lines(plan) + code.ones_lines(program)
         taken = {line.split(" ")[0] for line in lines}
         for item in self.graph.inputs:
             if item.tensor.dtype == "float":
@@ -437,10 +437,12 @@ class Assembler:
 
     def inference_buffers(self) -> tuple[str, ...]:
         lines = code.buffer_lines(self.infer.plan)
+        programs = [planned.program for planned in (self.infer, self.activate) if planned is not None]
         uses = [self.infer_function()]
         if self.activate is not None:
             lines += code.buffer_lines(self.activate.plan)
             uses = [*uses, *code.section_lines(self.activate.program, self.activate.plan, "activate")]
+        lines += code.ones_lines(*programs)
         return tuple(self.rename(line, "") for line in self.head_lines(lines, map(self.rename, uses)))
 
     def scratch(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from gen.dims import Shape
 from gen.program import fence
 from gen.program.ir import NUMBER, Block, Program, Statement, callee, literal, reads, runtime_shape, substitute
 from gen.program.storage import Plan, Segment, is_view
+from gen.program.sums import vectors_of_ones
 
 OPERATORS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}
 NUMPY_DTYPES = {"float": "dtype", "bool": "bool", "intp": "np.intp", "int": "np.intp", "int32": "np.int32", "int64": "np.int64"}
@@ -62,6 +63,12 @@ def buffer_lines(plan: Plan) -> list[str]:
         lines += [f"self.{other} = self.{first}" for other in attributes[1:]]
     lines += [f"self.{plan.display[name]} = 0.0" for name in plan.stored_numbers]
     return lines
+
+
+def ones_lines(*programs: Program) -> list[str]:
+    """The lines that make the vectors of ones which these programs read."""
+    found = {name: shape for program in programs for name, shape in vectors_of_ones(program).items()}
+    return [f"self.{name} = np.ones({shape_text(shape)}, dtype)" for name, shape in sorted(found.items())]
 
 
 def shape_text(shape: Shape) -> str:
