@@ -123,7 +123,9 @@ def _planned(lowered: Lowered, options: Options, taken: Iterable[str] = ()) -> P
     program = lowered.program
     _verify(program, options)
     if "prune" in options.passes:
-        program = prune(program, results)
+        program = prune(program, results, lowered.places.values())
+    if "sums" in options.passes:
+        program = sums_as_products(program)
     program = protect_guarded(program)
     _verify(program, options)
     ends = [(section, [name for value in values for name in reads(value)]) for section, values in lowered.results.items()]

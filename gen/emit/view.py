@@ -254,6 +254,11 @@ class View:
         return len(self.inputs) > 1
 
     @property
+    def per_step(self) -> bool:
+        """Whether some output has a loss for each of several steps of a row."""
+        return any(len(target.target_shape) > (target.classes is None) for target in self.targets)
+
+    @property
     def several_outputs(self) -> bool:
         return len(self.outputs) > 1
 

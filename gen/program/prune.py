@@ -9,13 +9,14 @@ from dataclasses import replace
 from gen.program.ir import Program, Statement, reads
 
 
-def prune(program: Program, results: Iterable[ast.expr]) -> Program:
+def prune(program: Program, results: Iterable[ast.expr], places: Iterable[str] = ()) -> Program:
     """`program` without the statements that lead nowhere.
 
-    What a section must leave behind is needed: what is pinned, kept or returned.  In `backward`, statements that only
+    What a section must leave behind is needed: what is pinned, kept or returned, and the variables in `places`.  In `backward`, statements that only
     the gradients of the inputs need become part of the section `input_gradients`.
     """
     outside = {name for section, names in program.kept.items() if section != "input_gradients" for name in names}
+    outside |= set(places)
     outside |= {name for value in results for name in reads(value)}
     checked = set(program.kept.get("input_gradients", ()))
     step = _live(program.statements, outside | (set(program.pinned) - checked))
