@@ -23,7 +23,7 @@ from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from typing import Any, ClassVar, TypeVar, dataclass_transform, get_type_hints
 
-from gen.dims import Shape
+from gen.dims import Shape, Size
 
 # ---------------------------------------------------------------------------------------------- what rules are made of
 
@@ -133,6 +133,10 @@ class Layer(Component):
     def weights(self, *_: Any, **__: Any) -> dict[str, Weight]:
         """The weights by name, in Keras' order; none by default.  One that does not exist is left out."""
         return {}
+
+    def needs(self, *inputs: Shape) -> tuple[Size, ...]:
+        """Sizes that have to be 1 or more when data arrive, besides those of the output."""
+        return ()
 
     def vocabulary(self) -> int | None:
         """For a layer whose input is ids: how many there are, from 0."""

@@ -15,7 +15,7 @@ from gen.emit.copied import Copies, call_text, options
 from gen.emit.literals import comment
 from gen.emit.names import RESERVED, Names, identifier
 from gen.emit.view import DimView, FormulaView, InputView, MetricView, OutputView, SlotView, View, WeightView
-from gen.graph.graph import Graph, Input, NamedLayer, Output, Tensor
+from gen.graph.graph import Graph, Input, NamedLayer, Node, Output, Tensor
 from gen.graph.rewrites.activations import activation_of
 from gen.program.ir import Program, size_text
 from gen.program.lower import Identifiers, Lowered
@@ -188,9 +188,10 @@ class Assembler:
                     yield str(size), f"{self.names.tensors[item.tensor]}.shape[{axis}]"
 
     def dim(self, symbol: str, ident: str) -> DimView:
+        """A size that data decide: the least that every layer can take, and which layer needs that much."""
         lowest, reason = 1, ""
         for node in self.graph.nodes:
-            for size in node.outputs[0].shape[1:]:
+            for size in _sizes_needed(node):
                 needed = least(size) if isinstance(size, Dim) and size.symbols() == {symbol} else None
                 if needed is not None and needed > lowest:
                     lowest, reason = needed, f"for {comment(node.call.text)}"
@@ -499,6 +500,14 @@ def function(name: str, parameters: Sequence[str], result: str, document: str, b
     if body and body[0].startswith("#"):
         lines.append("")
     return "\n".join([*lines, *(f"    {line}" if line else "" for line in body)])
+
+
+def _sizes_needed(node: Node) -> Iterable[Size]:
+    """What has to be 1 or more for a call to make sense: the sizes of its outputs, and what its layer says."""
+    for output in node.outputs:
+        yield from output.shape[1:]
+    if isinstance(node.layer.component, Layer):
+        yield from node.layer.component.needs(*(tensor.shape for tensor in node.inputs))
 
 
 def vocabulary(graph: Graph, tensor: Tensor) -> int | None:
