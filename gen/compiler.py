@@ -1,6 +1,7 @@
 """The compiler: the stages of a build in order.
 
-    text ──parse──▶ syntax ──elaborate──▶ graph ──rewrite──▶ graph ──lower──▶ programs ──passes──▶ programs ──render──▶ text
+    text ──parse──▶ syntax ──elaborate──▶ graph ──rewrite──▶ graph ──lower──▶ programs ──passes──▶ programs
+         ──assemble──▶ view ──render──▶ text
 
 Everything that can be wrong with a `.nn` file is found by `check`; what fails after it is a bug in gen.
 """
@@ -128,7 +129,9 @@ def _planned(lowered: Lowered, options: Options, taken: Iterable[str] = ()) -> P
         program = sums_as_products(program)
     program = protect_guarded(program)
     _verify(program, options)
-    ends = [(section, [name for value in values for name in reads(value)]) for section, values in lowered.results.items()]
+    ends = [
+        (section, [name for value in values for name in reads(value)]) for section, values in lowered.results.items()
+    ]
     plan = storage.plan(program, ends, "reuse" in options.passes, taken)
     if options.verify:
         verify_plan(program, plan, ends)

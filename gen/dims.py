@@ -85,9 +85,7 @@ class Dim:
     def symbols(self) -> set[str]:
         """The names of the symbols in the formula."""
         atoms = [atom for product, _ in self.terms for atom in product]
-        return {
-            name for atom in atoms for name in ({atom} if isinstance(atom, str) else atom.dividend.symbols())
-        }
+        return {name for atom in atoms for name in ({atom} if isinstance(atom, str) else atom.dividend.symbols())}
 
     def value(self, sizes: dict[str, int]) -> int:
         """The number that the formula gives for these sizes of its symbols."""

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
 
 from gen import compiler
-from gen.components.base import describe
 from gen.compiler import Options
+from gen.components.base import describe
 from gen.diagnostics import Diagnostics, Source, Span
 from gen.dims import show
 from gen.emit.assemble import Planned
@@ -74,7 +74,7 @@ def _graph(graph: Graph) -> Iterator[str]:
             yield f"weight  {layer.name}/{name}: {show(weight.shape)} {describe(weight.initializer)}{frozen}"
     for output in graph.outputs:
         loss = f" {describe(output.loss)} * {output.loss_weight:g}" if output.loss else ""
-        origin = output.loss_input.name if output.loss_input not in (None, output.tensor) else output.tensor.name  # type: ignore[union-attr]
+        origin = (output.loss_input or output.tensor).name
         metrics = "".join(f" {name}" for name, _ in output.metrics)
         yield f"output  {output.name}: {show(output.tensor.shape)} = {origin}{loss}{metrics}"
     if graph.training:

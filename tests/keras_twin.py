@@ -79,7 +79,9 @@ def _apply(node: Node, tensors: dict[Tensor, Any], layers: dict[NamedLayer, Any]
         tensors[node.outputs[0]] = OPERATORS[type(component).__name__](component, *inputs)
         return
     if node.layer not in layers:
-        layers[node.layer] = make(component, name=f"layer.{node.layer.name}".replace("/", "."), trainable=node.layer.trainable)
+        layers[node.layer] = make(
+            component, name=f"layer.{node.layer.name}".replace("/", "."), trainable=node.layer.trainable
+        )
     merges = isinstance(component, Layer) and component.merges
     result = layers[node.layer](inputs if merges else inputs[0])
     for tensor, value in zip(node.outputs, result if isinstance(result, list | tuple) else [result], strict=True):

@@ -223,9 +223,7 @@ class Assembler:
             "bool": f"rng.random({size}) < 0.5",
         }.get(tensor.dtype, f"rng.integers(0, {limit or 10}, {size})")
         dtype = "float32" if tensor.dtype == "float" else tensor.dtype
-        return InputView(
-            item.name, self.names.tensors[tensor], dtype, self.shape(tensor.shape), index, example, limit
-        )
+        return InputView(item.name, self.names.tensors[tensor], dtype, self.shape(tensor.shape), index, example, limit)
 
     def output(self, index: int, item: Output) -> OutputView:
         tensor = item.tensor
@@ -421,7 +419,9 @@ class Assembler:
         taken = {line.split(" ")[0] for line in lines}
         for item in self.graph.inputs:
             if item.tensor.dtype == "float":
-                lines.append(f"self.d{self.names.tensors[item.tensor]} = np.zeros({self.allocated(item.tensor.shape)}, dtype)")
+                lines.append(
+                    f"self.d{self.names.tensors[item.tensor]} = np.zeros({self.allocated(item.tensor.shape)}, dtype)"
+                )
         for output in self.graph.outputs:
             place = self.step.lowered.places.get(f"logits:{output.name}")
             name = f"self.{self.names.outputs[output]}"
@@ -455,7 +455,8 @@ class Assembler:
 
     def interface(self) -> str:
         rows = [
-            [item.name, show(item.tensor.shape), _dtype(item.tensor.dtype), "input", "", ""] for item in self.graph.inputs
+            [item.name, show(item.tensor.shape), _dtype(item.tensor.dtype), "input", "", ""]
+            for item in self.graph.inputs
         ]
         for output in self.graph.outputs:
             loss = output.loss_text if self.step is not None else ""
@@ -525,11 +526,7 @@ def _trained(layer: NamedLayer, name: str) -> bool:
 
 
 def _total(weights: Sequence[tuple[NamedLayer, str]], trained: bool = False) -> int:
-    return sum(
-        layer.weights[name].size
-        for layer, name in weights
-        if not trained or _trained(layer, name)
-    )
+    return sum(layer.weights[name].size for layer, name in weights if not trained or _trained(layer, name))
 
 
 def _differs_in_training(layer: NamedLayer) -> bool:

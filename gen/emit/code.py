@@ -14,7 +14,14 @@ from gen.program.storage import Plan, Segment, is_view
 from gen.program.sums import vectors_of_ones
 
 OPERATORS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}
-NUMPY_DTYPES = {"float": "dtype", "bool": "bool", "intp": "np.intp", "int": "np.intp", "int32": "np.int32", "int64": "np.int64"}
+NUMPY_DTYPES = {
+    "float": "dtype",
+    "bool": "bool",
+    "intp": "np.intp",
+    "int": "np.intp",
+    "int32": "np.int32",
+    "int64": "np.int64",
+}
 COMMENT_COLUMN = 60
 
 
@@ -23,7 +30,7 @@ def section_lines(program: Program, plan: Plan, section: str, owner: str = "b") 
     writer = _Writer(program, plan, section, owner)
     statements = [statement for statement in program.statements if statement.section == section]
     lines: list[str] = []
-    for block, members in groupby(statements, key=lambda statement: id(statement.block)):
+    for _, members in groupby(statements, key=lambda statement: id(statement.block)):
         items = list(members)
         body = [line for statement in items for line in writer.statement(statement)]
         if body and items[0].block.heading:
@@ -103,7 +110,9 @@ class _Writer:
             shape, held = self.program.types[name].shape, self.program.types[segment.variables[0]].shape
             if shape == held:
                 return whole
-            return ast.Call(ast.Attribute(whole, "reshape", ast.Load()), [literal(item) for item in runtime_shape(shape)], [])
+            return ast.Call(
+                ast.Attribute(whole, "reshape", ast.Load()), [literal(item) for item in runtime_shape(shape)], []
+            )
         if statement is None:
             return ast.Name(name, ast.Load())
         if is_view(statement) and name not in self.local_views:
@@ -155,7 +164,7 @@ class _Writer:
         return [f"{name} = {ast.unparse(_infix(self.expression(statement.value)))}"]
 
     def local_view(self, statement: Statement) -> list[str]:
-        """A view gets a line of its own if it has a name and is read more than once; else it stands where it is read."""
+        """A view gets a line of its own if it has a name and is read more than once."""
         name = self.plan.display.get(statement.target)
         base = statement.target
         while base in self.plan.bases:
@@ -208,13 +217,21 @@ class _Writer:
         if function == "np.positive":
             if ast.unparse(call.args[0]).partition(".reshape(")[0] == place:
                 return []  # it was computed there
-            return [*([f"{assign}{place}"] if assign else []), f"np.copyto({name if assign else place}, {ast.unparse(call.args[0])})"]
+            return [
+                *([f"{assign}{place}"] if assign else []),
+                f"np.copyto({name if assign else place}, {ast.unparse(call.args[0])})",
+            ]
         if function == "rng.random":
             return [f"{assign}rng.random(dtype={self.owner}.dtype, out={place})"]
         if function == "argmax":
-            return [f"{assign}{ast.unparse(call.args[0])}.argmax(axis={ast.unparse(call.keywords[0].value)}, out={place})"]
+            return [
+                f"{assign}{ast.unparse(call.args[0])}.argmax(axis={ast.unparse(call.keywords[0].value)}, out={place})"
+            ]
         if function in kernels and not kernels[function].fills:
-            return [*([f"{assign}{place}"] if assign else []), f"{name if assign else place}[...] = {ast.unparse(call)}"]
+            return [
+                *([f"{assign}{place}"] if assign else []),
+                f"{name if assign else place}[...] = {ast.unparse(call)}",
+            ]
         call.keywords.append(ast.keyword("out", ast.Name(place, ast.Load())))
         return [f"{assign}{ast.unparse(call)}"]
 
@@ -255,4 +272,3 @@ def _infix(value: ast.expr) -> ast.expr:
             return node
 
     return Infix().visit(value)  # type: ignore[no-any-return]
-

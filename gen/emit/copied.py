@@ -1,7 +1,7 @@
-"""Functions that are copied into the generated file: kernels as they are; rules of metrics and initializers as functions.
+"""Functions that are copied into the generated file: kernels as they are, rules of metrics and initializers adapted.
 
-A rule's fields become parameters: `self.threshold` is `threshold`, with the component's default.  What a copied function
-calls of its module or of its component is copied with it.
+A rule's fields become parameters: `self.threshold` is `threshold`, with the component's default.  What a copied
+function calls of its module is copied with it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import ast
 import inspect
 import textwrap
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from types import FunctionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from gen.components.base import Component, parameters, snake_case
 from gen.components.kernels import kernels
 from gen.emit.literals import literal
-from gen.program.inline import definition
+from gen.program.rules import definition
 
 
 class Copies:
@@ -33,8 +33,9 @@ class Copies:
     def names(self) -> set[str]:
         return set(self._texts)
 
-    def function(self, function: FunctionType) -> str:
+    def function(self, function: Callable[..., Any]) -> str:
         """Copy a plain function; returns its name."""
+        assert isinstance(function, FunctionType)
         name = function.__name__
         if name not in self._texts:
             self._callees(definition(function), function)
@@ -59,7 +60,7 @@ class Copies:
                 if isinstance(other, FunctionType) and other.__module__.startswith(("gen.", "components")):
                     self.function(other)
                 elif child.id in kernels and other is not None:
-                    self.function(kernels[child.id].function)  # type: ignore[arg-type]  # a kernel is a function
+                    self.function(kernels[child.id].function)
 
 
 def options(item: Component, rule: str) -> dict[str, Any]:
@@ -94,17 +95,9 @@ def _source(function: FunctionType) -> str:
     return textwrap.dedent("".join(lines[definition(function).lineno - first :])).rstrip()
 
 
-def _bare(node: ast.FunctionDef) -> ast.FunctionDef:
-    """The function without its decorators."""
-    return ast.FunctionDef(
-        name=node.name, args=node.args, body=node.body, decorator_list=[], returns=node.returns, type_params=[],
-        lineno=0, col_offset=0,
-    )  # fmt: skip
-
-
 def _as_function(cls: type[Component], function: FunctionType, name: str) -> ast.FunctionDef:
     """A method as a function: no `self`, its fields as parameters, and the component's documentation."""
-    node = ast.parse(ast.unparse(_bare(definition(function)))).body[0]
+    node = ast.parse(_source(function)).body[0]
     assert isinstance(node, ast.FunctionDef)
     read = _fields_read(function)
     node.name = name
@@ -117,8 +110,8 @@ def _as_function(cls: type[Component], function: FunctionType, name: str) -> ast
             node.args.kw_defaults.append(default)
     if cls.__doc__ and not _documented(node):
         node.body.insert(0, ast.Expr(ast.Constant(cls.__doc__.strip())))
-    node = ast.fix_missing_locations(_Fields().visit(node))
-    return node
+    _Fields().visit(node)
+    return ast.fix_missing_locations(node)
 
 
 def _documented(node: ast.FunctionDef) -> bool:

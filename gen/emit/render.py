@@ -55,12 +55,14 @@ def format_python(text: str) -> str:
             continue  # statements that follow each other stay together, and the blank lines between them
         simple = not isinstance(node, ast.FunctionDef | ast.ClassDef)
         starts.append(_first_line(node) - 1)
-    pieces = ["\n".join(lines[start:end]).strip("\n") for start, end in zip(starts, [*starts[1:], len(lines)], strict=True)]
+    pieces = [
+        "\n".join(lines[start:end]).strip("\n") for start, end in zip(starts, [*starts[1:], len(lines)], strict=True)
+    ]
     return "\n\n".join(_black(f"{piece}\n") for piece in pieces if piece)
 
 
 def _first_line(node: ast.stmt) -> int:
-    decorators = getattr(node, "decorator_list", [])
+    decorators = node.decorator_list if isinstance(node, ast.FunctionDef | ast.ClassDef) else []
     return min([node.lineno, *(item.lineno for item in decorators)])
 
 

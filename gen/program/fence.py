@@ -6,7 +6,7 @@ place where the storage allows; the others are named with what the renderer know
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from gen.dims import Dim, Shape, Size, product
 from gen.program.ir import ArrayType
@@ -41,6 +41,8 @@ FUNCTIONS = {
     "broadcast_to", "concatenate", "dot", "matmul", "ones_like", "reshape", "stack", "transpose", "vdot", "where",
     "zeros_like", "argmax",
 }  # fmt: skip
+ALLOWED = UFUNCS | FUNCTIONS | {"abs", "dtype", "ndarray", "newaxis", "swapaxes", "true_divide"}
+"""What may follow `np.` in a rule."""
 COMMUTATIVE = {"add", "multiply", "maximum", "minimum", "logical_and", "logical_or", "equal", "not_equal", "logaddexp"}
 
 
@@ -56,9 +58,9 @@ def elementwise(name: str, operands: Sequence[ArrayType]) -> ArrayType:
     return ArrayType(shape, promote(operand.dtype for operand in operands))
 
 
-def promote(dtypes: Sequence[str] | object) -> str:
+def promote(dtypes: Iterable[str]) -> str:
     """The dtype of an arithmetic result; a Python number adapts to the arrays beside it."""
-    found = set(dtypes)  # type: ignore[call-overload]  # any iterable of dtypes
+    found = set(dtypes)
     if "float" in found:
         return "float"
     found.discard("number")
@@ -111,11 +113,17 @@ def reshaped(shape: Shape, wanted: Sequence[Size]) -> Shape:
     if any(isinstance(size, int) and size == -1 for size in sizes):
         at = next(i for i, size in enumerate(sizes) if isinstance(size, int) and size == -1)
         known = product(tuple(sizes[:at] + sizes[at + 1 :]))
-        total = product(shape)
-        sizes[at] = total // known if isinstance(total, Dim) or not isinstance(known, Dim) else 0
+        sizes[at] = divided(product(shape), known)
     if product(tuple(sizes)) != product(shape):
         raise FenceError(f"cannot reshape {shape} to {tuple(wanted)}")
     return tuple(sizes)
+
+
+def divided(total: Size, part: Size) -> Size:
+    """`total // part`; 0 for a known total and a part that is not known, which can be right for some data only."""
+    if isinstance(total, Dim):
+        return total // part
+    return total // part if isinstance(part, int) else 0
 
 
 def indexed(shape: Shape, items: Sequence[object]) -> Shape:

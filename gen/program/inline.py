@@ -10,12 +10,9 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
-import math
 import operator
-import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -25,27 +22,11 @@ from gen.components.base import Component
 from gen.components.kernels import kernels
 from gen.dims import Dim, Shape, product
 from gen.program import fence
+from gen.program.builder import Array, Builder, Generator, Number, operand_of
 from gen.program.fence import FenceError
-from gen.program.ir import NUMBER, ArrayType, Block, Statement, literal, operation, reads, runtime_shape
-
-
-@dataclass(frozen=True)
-class Array:
-    """A variable of the program, as a rule sees an array."""
-
-    name: str
-    type: ArrayType
-
-    @property
-    def shape(self) -> Shape:
-        return self.type.shape
-
-
-@dataclass(frozen=True)
-class Number:
-    """A Python number that is known only when the generated file runs: `1.0 / b.batch`."""
-
-    value: ast.expr
+from gen.program.ir import NUMBER, ArrayType, literal, operation
+from gen.program.numbers import SYMBOLS, arithmetic, as_number, number_operand
+from gen.program.rules import definition, names_in
 
 
 @dataclass(frozen=True)
@@ -54,172 +35,6 @@ class _Method:
 
     owner: Any
     name: str
-
-
-@dataclass(frozen=True)
-class Generator:
-    """The random generator of the model, as a rule sees it."""
-
-    name: str = "rng"
-
-
-@dataclass
-class Builder:
-    """Collects statements.  `section` and `block` say where the next ones belong."""
-
-    statements: list[Statement] = field(default_factory=list)
-    types: dict[str, ArrayType] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
-    soft: dict[str, str] = field(default_factory=dict)
-    fallback: dict[str, str] = field(default_factory=dict)
-    taken: set[str] = field(default_factory=set)
-    claimed: set[str] = field(default_factory=set)
-    views: dict[str, Array] = field(default_factory=dict)
-    """The variables that look at another one's memory, and which."""
-    read: set[str] = field(default_factory=set)
-    """The variables that some statement reads."""
-    kernels: dict[str, FunctionType] = field(default_factory=dict)
-    section: str = ""
-    block: Block = Block("")
-    place: str = ""
-
-    def parameter(self, name: str, type: ArrayType) -> Array:
-        """An array from outside: an input, a weight, a target."""
-        self.types[name] = type
-        return Array(name, type)
-
-    def emit(self, value: ast.expr, type: ArrayType, *, guard: str | None = None) -> Array:
-        """A new variable that holds `value`."""
-        target = f"v#{len(self.statements)}"
-        self.record(target, value, type, guard)
-        return Array(target, type)
-
-    def number(self, wanted: str, value: ast.expr) -> str:
-        """A Python number under a name of its own; returns the name."""
-        name = self.unique(wanted)
-        self.record(name, value, NUMBER, None)
-        return name
-
-    def record(self, target: str, value: ast.expr, type: ArrayType, guard: str | None) -> None:
-        self.statements.append(Statement(target, value, self.section, self.block, guard, self.place))
-        self.types[target] = type
-        self.read.update(reads(value))
-
-    def call(self, name: str, *operands: Array | Number | float, guard: str | None = None) -> Array:
-        """A ufunc on arrays and numbers; what changes nothing (`x * 1`, `x + 0`) is left out."""
-        types = [item.type if isinstance(item, Array) else NUMBER for item in operands]
-        if not all(isinstance(item, Array | Number | int | float) for item in operands):
-            raise FenceError(f"np.{name} of {', '.join(builtins.type(item).__name__ for item in operands)}")
-        type = fence.elementwise(name, types)
-        if guard is None and (same := _unchanged(name, operands, type)) is not None:
-            return same
-        bases = self._bases(operands)
-        if guard is None and bases is not None:
-            return self.reshape(self.call(name, *bases), type.shape)
-        return self.emit(operation(f"np.{name}", *map(_operand, operands)), type, guard=guard)
-
-    def _bases(self, operands: Sequence[Array | Number | float]) -> list[Array | Number | float] | None:
-        """What the operands are reshaped from, if all are, and from one shape to one shape."""
-        arrays = [item for item in operands if isinstance(item, Array)]
-        bases = [self.reshaped_from(item) for item in arrays]
-        if None in bases or len({item.shape for item in arrays}) > 1 or len({base.shape for base in bases if base}) > 1:
-            return None
-        waiting = iter(bases)
-        return [next(waiting) or item if isinstance(item, Array) else item for item in operands]
-
-    def reshaped_from(self, array: Array) -> Array | None:
-        """The array that this one is a reshaped view of, if it is one."""
-        base = self.views.get(array.name)
-        return base if base is not None and array.type.contiguous else None
-
-    def view(self, function: str, array: Array, *options: object, shape: Shape, contiguous: bool = True) -> Array:
-        """Another look at the same memory."""
-        view = self.emit(operation(function, array.name, *options), ArrayType(shape, array.type.dtype, contiguous))
-        self.views[view.name] = array
-        return view
-
-    def reshape(self, array: Array, shape: Shape) -> Array:
-        """`array` in another shape: itself if it has that shape, a copy first if its memory is not in order."""
-        base = self.reshaped_from(array)
-        while base is not None:
-            array, base = base, self.reshaped_from(base)
-        if array.shape == shape:
-            return array
-        if not array.type.contiguous:
-            array = self.copy(array)
-        return self.view("reshape", array, runtime_shape(shape), shape=shape)
-
-    def copy(self, array: Array) -> Array:
-        """The same values in memory of their own."""
-        return self.emit(operation("np.positive", array.name), ArrayType(array.shape, array.type.dtype))
-
-    def name(self, array: Array, wanted: str | None) -> None:
-        """Give a variable its name in the generated code, unless it has one; None leaves it to its context."""
-        if wanted is not None and array.name not in self.names and "#" in array.name:
-            self.names[array.name] = wanted
-
-    def claim(self, array: Array, name: str) -> None:
-        """Give a variable the name that was set aside for it; the second to ask keeps that of the memory it is in."""
-        if array.name in self.names or "#" not in array.name:
-            return
-        if name not in self.claimed:
-            self.names[array.name] = name
-            self.claimed.add(name)
-
-    def unique(self, wanted: str) -> str:
-        """`wanted`, or `wanted_2`, `wanted_3`, … if it is taken."""
-        name, count = wanted, 1
-        while name in self.taken:
-            count += 1
-            name = f"{wanted}_{count}"
-        self.taken.add(name)
-        return name
-
-
-def _operand(item: Array | Number | float) -> object:
-    return item.name if isinstance(item, Array) else item.value if isinstance(item, Number) else item
-
-
-def _unchanged(name: str, operands: Sequence[Any], type: ArrayType) -> Array | None:
-    """The operand that the result would equal, if there is one."""
-    if name == "positive":
-        return operands[0] if isinstance(operands[0], Array) else None
-    if len(operands) != 2:
-        return None
-    left, right = operands
-    neutral = {"add": 0, "subtract": 0, "multiply": 1, "divide": 1, "power": 1}.get(name)
-    if neutral is None:
-        return None
-    if isinstance(right, int | float) and right == neutral and isinstance(left, Array) and left.type.dtype == type.dtype:
-        return left
-    commutes = name in ("add", "multiply")
-    if commutes and isinstance(left, int | float) and left == neutral and isinstance(right, Array):
-        return right if right.type.dtype == type.dtype else None
-    return None
-
-
-# ------------------------------------------------------------------------------------------------- running a rule
-
-
-@cache
-def definition(function: FunctionType) -> ast.FunctionDef:
-    """The syntax tree of a function, with the line numbers of its file."""
-    lines, first = inspect.getsourcelines(function)
-    tree = ast.parse(textwrap.dedent("".join(lines)))
-    ast.increment_lineno(tree, first - 1)
-    (node,) = tree.body
-    if not isinstance(node, ast.FunctionDef):
-        raise FenceError(f"{function.__qualname__} is not a plain function")
-    return node
-
-
-def parameter_names(function: FunctionType) -> list[str]:
-    """The names of a rule's parameters without `self`; a `*inputs` keeps its bare name."""
-    arguments = definition(function).args
-    names = [item.arg for item in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
-    if arguments.vararg:
-        names.insert(len(arguments.args), arguments.vararg.arg)
-    return [name for name in names if name != "self"]
 
 
 @dataclass(frozen=True)
@@ -251,45 +66,6 @@ def run(
     finally:
         builder.place = outer
     return Outcome(None if result is _NOTHING else result, frame.names, frame.returned)
-
-
-def returned_names(function: FunctionType) -> set[str]:
-    """The names in the `return`s of a rule."""
-    returns = (node for node in ast.walk(definition(function)) if isinstance(node, ast.Return))
-    return {name for node in returns for name in _names_in(node.value) if name}
-
-
-def _names_in(value: ast.expr | None) -> tuple[str, ...]:
-    items = value.elts if isinstance(value, ast.Tuple) else [value]
-    return tuple(item.id if isinstance(item, ast.Name) else "" for item in items)
-
-
-def refuse_outside_fence(module: object) -> None:
-    """Raise `FenceError`, pointing at the line, for a rule in `module` that says what no rule may say."""
-    for item in vars(module).values():
-        if isinstance(item, type) and issubclass(item, Component) and item.__module__ == getattr(module, "__name__", ""):
-            for name in ("forward", "backward", "predict", "update"):
-                rule = vars(item).get(name)
-                if isinstance(rule, FunctionType):
-                    _check_statements(rule)
-
-
-def _check_statements(rule: FunctionType) -> None:
-    place = rule.__code__.co_filename
-    for node in ast.walk(definition(rule)):
-        if isinstance(node, _REFUSED_STATEMENTS):
-            why = f"{rule.__qualname__}: a rule may not contain `{ast.unparse(node).splitlines()[0]}`"
-            raise FenceError(why, f"{place}:{node.lineno}")
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ("np", "numpy"):
-            if node.attr not in fence.UFUNCS | fence.FUNCTIONS | {"abs", "true_divide", "swapaxes", "ndarray", "dtype"}:
-                why = f"{rule.__qualname__}: np.{node.attr} is outside what a rule may use"
-                raise FenceError(why, f"{place}:{node.lineno}")
-
-
-_REFUSED_STATEMENTS = (
-    ast.While, ast.Try, ast.With, ast.AugAssign, ast.Delete, ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal,
-    ast.Lambda, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.JoinedStr, ast.ClassDef, ast.AsyncFunctionDef,
-)  # fmt: skip
 
 
 _NOTHING = object()
@@ -351,7 +127,7 @@ class _Frame:
     def statement(self, node: ast.stmt) -> Any:
         match node:
             case ast.Return(value=value):
-                self.returned = _names_in(value)
+                self.returned = names_in(value)
                 return None if value is None else self.value(value)
             case ast.Assign(targets=[target], value=value):
                 self.assign(target, self.value(value))
@@ -489,17 +265,17 @@ class _Frame:
         function, name = _OPERATORS[type(op)]
         if name == "" or not any(isinstance(item, Array | Number) for item in operands):
             if isinstance(op, ast.Div) and any(isinstance(item, Dim) for item in operands):
-                return _number("/", *operands)
+                return arithmetic("/", *operands)
             if any(isinstance(item, Dim) for item in operands) and any(isinstance(item, float) for item in operands):
-                return _number(_SYMBOLS[type(op)], *operands)
+                return arithmetic(SYMBOLS[type(op)], *operands)
             if isinstance(op, ast.Pow) and any(isinstance(item, Dim) for item in operands):
-                return _number("**", *operands)
+                return arithmetic("**", *operands)
             return function(*operands)
         if not any(isinstance(item, Array) for item in operands):
             if len(operands) == 1:
                 return Number(ast.UnaryOp(ast.USub(), operands[0].value))
-            return _number(_SYMBOLS[type(op)], *operands)
-        operands = tuple(_as_number(item) if isinstance(item, Dim) else item for item in operands)
+            return arithmetic(SYMBOLS[type(op)], *operands)
+        operands = tuple(as_number(item) if isinstance(item, Dim) else item for item in operands)
         if name == "dot":
             return self.product(*operands)
         if name == "power":
@@ -566,9 +342,9 @@ class _Frame:
         if not dynamic or function in (len, zip, enumerate, tuple, list, reversed, isinstance, range, slice):
             return function(*arguments, **options)
         if getattr(function, "__module__", "") == "math":
-            return Number(operation(f"math.{function.__name__}", *map(_number_operand, arguments)))
+            return Number(operation(f"math.{function.__name__}", *map(number_operand, arguments)))
         if function in (float, int, abs, max, min) and not any(isinstance(item, Array) for item in arguments):
-            return Number(operation(function.__name__, *map(_number_operand, arguments)))
+            return Number(operation(function.__name__, *map(number_operand, arguments)))
         name = getattr(function, "__name__", "")
         if getattr(np, name, None) is function:
             return self.numpy(node, name, arguments, options)
@@ -583,7 +359,7 @@ class _Frame:
         name = function.__name__
         self.builder.kernels[name] = function
         shapes = [item.shape if isinstance(item, Array) else item for item in arguments]
-        value = operation(name, *map(_operand, arguments), **options)
+        value = operation(name, *map(operand_of, arguments), **options)
         return self.builder.emit(value, ArrayType(tuple(kernels[name].shape(*shapes))))
 
     def method(self, node: ast.expr, method: _Method, arguments: list[Any], options: dict[str, Any]) -> Any:
@@ -601,11 +377,11 @@ class _Frame:
             raise self.refuse(node, f"write np.add.reduce or np.maximum.reduce: `.{name}` is a slow wrapper")
         return self.numpy(node, name, [owner, *arguments], options)
 
-    def reduce(
-        self, name: str, array: Array, axis: Any = 0, keepdims: bool = False, **others: Any
-    ) -> Array:
+    def reduce(self, name: str, array: Array, axis: Any = 0, keepdims: bool = False, **others: Any) -> Array:
         if others or name not in fence.REDUCTIONS:
-            raise FenceError(f"np.{name}.reduce with {', '.join(others) or 'this ufunc'} is outside what a rule may use")
+            raise FenceError(
+                f"np.{name}.reduce with {', '.join(others) or 'this ufunc'} is outside what a rule may use"
+            )
         axis = tuple(axis) if isinstance(axis, list | tuple) else axis
         shape = fence.reduced(array.type, axis, keepdims)
         if axis == ():
@@ -624,7 +400,7 @@ class _Frame:
     def numpy(self, node: ast.expr, name: str, arguments: list[Any], options: dict[str, Any]) -> Any:
         """A call of a NumPy function that is inside the fence."""
         build = self.builder
-        arguments = [_as_number(item) if isinstance(item, Dim) else item for item in arguments]
+        arguments = [as_number(item) if isinstance(item, Dim) else item for item in arguments]
         match name:
             case "abs" | "absolute":
                 return build.call("absolute", arguments[0])
@@ -652,7 +428,7 @@ class _Frame:
                 shape = fence.elementwise("add", types).shape
                 dtype = fence.promote([item.dtype for item in types[1:]])
                 dtype = "float" if dtype == "number" else dtype
-                return build.emit(operation("np.where", *map(_operand, arguments)), ArrayType(shape, dtype))
+                return build.emit(operation("np.where", *map(operand_of, arguments)), ArrayType(shape, dtype))
             case "concatenate" | "stack":
                 return self.join(name, list(arguments[0]), options.get("axis", (arguments[1:] or [0])[0]))
             case "zeros_like" | "ones_like":
@@ -704,48 +480,3 @@ def _index(items: Sequence[Any]) -> ast.expr:
         else:
             nodes.append(ast.Constant(...) if item is Ellipsis else literal(item))
     return ast.Tuple(nodes, ast.Load())
-
-
-# -------------------------------------------------------------------------------------------------- Python numbers
-
-_SYMBOLS: dict[type[ast.AST], str] = {
-    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**",
-}  # fmt: skip
-_NODES: dict[str, ast.operator] = {
-    "+": ast.Add(), "-": ast.Sub(), "*": ast.Mult(), "/": ast.Div(), "//": ast.FloorDiv(), "%": ast.Mod(), "**": ast.Pow(),
-}  # fmt: skip
-
-
-def _number_operand(item: Any) -> ast.expr:
-    return item.value if isinstance(item, Number) else literal(item)
-
-
-def _as_number(item: Any) -> Any:
-    return Number(literal(item)) if isinstance(item, Dim) else item
-
-
-def _number(symbol: str, left: Any, right: Any) -> Number | float:
-    """Arithmetic on numbers of the running file, with what is known folded: `2.0 * (0.25 / n)` is `0.5 / n`."""
-    a, b = _number_operand(left), _number_operand(right)
-    if isinstance(a, ast.Constant) and isinstance(b, ast.Constant):
-        return float(eval(compile(ast.fix_missing_locations(ast.Expression(ast.BinOp(a, _NODES[symbol], b))), "", "eval")))
-    if symbol == "*" and isinstance(b, ast.Constant):
-        a, b = b, a
-    if symbol in "*/" and isinstance(b, ast.Constant) and b.value == 1:
-        return Number(a)
-    if symbol == "*" and isinstance(a, ast.Constant):
-        if a.value == 1:
-            return Number(b)
-        match b:
-            case ast.BinOp(left=ast.Constant(value=factor), op=ast.Div() | ast.Mult()):
-                folded = ast.Constant(float(a.value * factor))  # type: ignore[operator]  # a numeric literal
-                return Number(ast.BinOp(folded, b.op, b.right))
-    if symbol == "/" and isinstance(b, ast.Constant):
-        match a:
-            case ast.BinOp(left=ast.Constant(value=factor), op=ast.Div() | ast.Mult()):
-                folded = ast.Constant(float(factor / b.value))  # type: ignore[operator]  # a numeric literal
-                return Number(ast.BinOp(folded, a.op, a.right))
-    return Number(ast.BinOp(a, _NODES[symbol], b))
-
-
-__all__ = ["Array", "Builder", "Generator", "Number", "definition", "math", "parameter_names", "returned_names", "run"]

@@ -101,7 +101,9 @@ def literal(value: object) -> ast.expr:
         return ast.UnaryOp(ast.USub(), ast.Constant(-value))
     if value is None or isinstance(value, bool | int | float | str):
         return ast.Constant(value)
-    return ast.parse(size_text(value), mode="eval").body  # type: ignore[arg-type]  # what remains is a Dim
+    if isinstance(value, Dim):
+        return ast.parse(size_text(value), mode="eval").body
+    raise TypeError(f"{type(value).__name__} has no literal")
 
 
 def tidy(value: float) -> float:
@@ -150,7 +152,9 @@ def reads(value: ast.expr) -> list[str]:
         for keyword in value.keywords:
             found += reads(keyword.value)
         return found
-    return [name for child in ast.iter_child_nodes(value) for name in (reads(child) if isinstance(child, ast.expr) else [])]
+    return [
+        name for child in ast.iter_child_nodes(value) for name in (reads(child) if isinstance(child, ast.expr) else [])
+    ]
 
 
 def substitute(value: ast.expr, replacements: dict[str, ast.expr]) -> ast.expr:

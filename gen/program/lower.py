@@ -15,9 +15,11 @@ from typing import Any
 from gen.components.base import Activation, Loss, Optimizer, describe
 from gen.dims import product, show
 from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
+from gen.program.builder import Array, Builder, Generator, Number
 from gen.program.fence import FenceError
-from gen.program.inline import Array, Builder, Generator, Number, parameter_names, returned_names, run
+from gen.program.inline import run
 from gen.program.ir import NUMBER, ArrayType, Block, Program, literal, operation
+from gen.program.rules import parameter_names, returned_names
 
 
 @dataclass(frozen=True)
@@ -318,7 +320,7 @@ class _Lowering:
         node = application.node
         inputs = [name for name in parameter_names(forward) if application.names.get(name) is not None]
         tensors = iter(zip(node.inputs, application.inputs, strict=True))
-        bound = {}
+        bound: dict[str, tuple[tuple[Tensor, Array], ...]] = {}
         for name in inputs:
             if (node.layer, name) in self.weights or name == "rng":
                 continue
@@ -381,10 +383,6 @@ class _Lowering:
         self.pinned[array.name] = place
         return array.name
 
-    def is_read(self, array: Array) -> bool:
-        """Whether a statement so far reads `array`, so that it may have to be where it is."""
-        return any(array.name in reads(statement.value) for statement in reversed(self.build.statements))
-
     # --------------------------------------------------------------------------------------- around the training step
 
     def input_gradients(self) -> None:
@@ -428,7 +426,11 @@ def _divided(weight: float, count: object) -> Number | float:
 
 def _weighted_sum(terms: list[tuple[float, str]], penalties: list[str]) -> ast.expr:
     summands: list[ast.expr] = [
-        ast.Name(name, ast.Load()) if weight == 1 else ast.BinOp(literal(float(weight)), ast.Mult(), ast.Name(name, ast.Load()))
+        (
+            ast.Name(name, ast.Load())
+            if weight == 1
+            else ast.BinOp(literal(float(weight)), ast.Mult(), ast.Name(name, ast.Load()))
+        )
         for weight, name in terms
     ]
     summands += [ast.Name(name, ast.Load()) for name in penalties]
@@ -524,4 +526,3 @@ def _needed(graph: Graph, tensors: list[Tensor | None]) -> tuple[Node, ...]:
 
 def _parameters(lowering: _Lowering) -> set[str]:
     return {name for name in lowering.build.types if "#" not in name and lowering.build.types[name] is not NUMBER}
-

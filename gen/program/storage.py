@@ -1,4 +1,4 @@
-"""Pass: gives every variable a place in memory: in place of an operand, in a buffer that is free again, or in a new one.
+"""Pass: a place in memory for every variable: that of an operand, a buffer that is free again, or a new one.
 
 A variable's values are in one *segment*: a stretch of statements that work in place on one buffer.  A segment has one
 attribute of the generated `Buffers` class; the variables in it share that memory one after the other.
@@ -243,7 +243,7 @@ def _elementwise(statement: Statement) -> bool:
 
 
 def _can_overwrite(statement: Statement, operand: str) -> bool:
-    """`np.where(c, a, b)` can only be written over `b`, and no operand that is read twice in other places is safe there."""
+    """Whether the result may take the memory of `operand`; that of `np.where(c, a, b)` only that of `b`."""
     names = reads(statement.value)
     if callee(statement.value) == "np.where":
         arguments = statement.value.args  # type: ignore[attr-defined]  # callee() says that it is a call

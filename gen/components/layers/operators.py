@@ -159,7 +159,7 @@ class Divide(Layer):
         left, right = inputs
         share = dy / aligned(inputs)[1]
         dinputs = like(left, share), -like(right, share * y)
-        return dinputs  # noqa: RET504  (the name says of what it is the gradient)
+        return dinputs
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ class MatrixProduct(Layer):
     def backward(self, dy: Array, *inputs: Array) -> tuple[Array, ...]:
         left, right = inputs
         dinputs = dy @ right.swapaxes(-1, -2), left.swapaxes(-1, -2) @ dy
-        return dinputs  # noqa: RET504  (the name says of what it is the gradient)
+        return dinputs
 
 
 # ---------------------------------------------------------------------------------------------------------------- steps
@@ -246,7 +246,7 @@ class StackSteps(Layer):
 
     def backward(self, dy: Array, *inputs: Array) -> tuple[Array, ...]:
         dinputs = tuple(dy[:, step] for step in range(len(inputs)))
-        return dinputs  # noqa: RET504  (the name says of what it is the gradient)
+        return dinputs
 
 
 # --------------------------------------------------------------------------------------------------------------- slices
@@ -280,8 +280,9 @@ class Slice(Layer):
                 shape.append(length(x, axis, part))
         return (*shape, *x[len(self.parts) :])
 
-    def needs(self, x: Shape) -> tuple[Size, ...]:
+    def needs(self, *inputs: Shape) -> tuple[Size, ...]:
         """What has to be 1 or more when data arrives: nothing that the slice asks for may lie beyond the data."""
+        (x,) = inputs
         sizes: list[Size] = []
         for size, part in zip(x, self.parts, strict=False):
             for bound, last in ((part, True),) if isinstance(part, int) else ((part[0], True), (part[1], False)):

@@ -24,9 +24,10 @@ def fuse_heads(graph: Graph, fuse: bool = True) -> Graph:
 def _fuse(output: Output, maker: Node | None) -> Output:
     if output.loss is None:
         return replace(output, loss_input=output.tensor)
-    output = replace(output, loss_text=describe(output.loss))
+    loss = output.loss
+    output = replace(output, loss_text=describe(loss))
     head = maker.layer.component if maker is not None and isinstance(maker.layer.component, Activation) else None
-    better = output.loss.after(head)
+    better = loss.after(head)
     if better is None or maker is None or head is None:
-        return replace(output, loss=better or output.loss, loss_input=output.tensor)
+        return replace(output, loss=better or loss, loss_input=output.tensor)
     return replace(output, loss=better, loss_input=maker.inputs[0])
