@@ -21,7 +21,7 @@ from gen.language import syntax
 from gen.program import lower, storage
 from gen.program.guards import protect_guarded
 from gen.program.ir import Program, reads
-from gen.program.lower import Lowered
+from gen.program.lowering import Identifiers, Lowered
 from gen.program.prune import prune
 from gen.program.sums import sums_as_products
 from gen.program.verify import verify_plan, verify_program
@@ -95,7 +95,7 @@ def programs(graph: Graph, options: Options = Options()) -> list[Planned]:
 
 
 def _programs(
-    graph: Graph, names: lower.Identifiers, options: Options
+    graph: Graph, names: Identifiers, options: Options
 ) -> tuple[Planned, Planned | None, Planned | None, Planned | None]:
     """Prediction up to the heads, the heads' activations, the training step, the optimizer's update."""
     reserved = reserved_names(graph)

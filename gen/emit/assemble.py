@@ -18,7 +18,7 @@ from gen.emit.view import DimView, FormulaView, InputView, MetricView, OutputVie
 from gen.graph.graph import Graph, Input, NamedLayer, Node, Output, Tensor
 from gen.graph.rewrites.activations import activation_of
 from gen.program.ir import Program, size_text
-from gen.program.lower import Identifiers, Lowered
+from gen.program.lowering import Identifiers, Lowered
 from gen.program.storage import Plan
 
 

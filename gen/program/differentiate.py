@@ -1,0 +1,129 @@
+"""Lowering, backward: every node's rule in reverse, and around it the gradients of inputs and the moving statistics."""
+
+from __future__ import annotations
+
+from types import FunctionType
+from typing import Any
+
+from gen.components.base import describe
+from gen.graph.graph import NamedLayer, Tensor
+from gen.program.builder import Array
+from gen.program.fence import FenceError
+from gen.program.inline import run
+from gen.program.ir import Block
+from gen.program.lowering import Application, Lowering
+from gen.program.rules import parameter_names
+
+
+def lower_backward(state: Lowering) -> None:
+    """The section `backward`: every node in reverse."""
+    for application in reversed(state.applications):
+        node = application.node
+        (output,) = node.outputs
+        if output in state.gradients:
+            state.enter("backward", state.block_of("backward", node))
+            _differentiate(state, application, state.gradients[output])
+    _regularize(state)
+    for (layer, name), gradient in state.weight_gradients.items():
+        if layer.trainable and layer.weights[name].trainable:
+            state.pin(gradient, f"g.{state.names.weights[layer, name]}")
+
+
+def _differentiate(state: Lowering, application: Application, dy: Array) -> None:
+    node, layer = application.node, application.node.layer
+    component = layer.component
+    flat = component.last_axis and len(dy.shape) > 2
+    (output,) = node.outputs
+    forward = state.rule(layer, predicting=False)
+    predicts = forward.__name__ == "predict"
+    rule = getattr(type(component), "predict_backward" if predicts else "backward")
+    names = {**application.names, "y": application.result, "dy": state.as_rows(dy) if flat else dy}
+    if flat and "y" in parameter_names(rule):
+        names["y"] = state.as_rows(application.result)
+    bindings: dict[str, Any] = {"self": component}
+    for name in parameter_names(rule):
+        bindings[name] = names.get(name, state.weights.get((layer, name)))
+    outcome = run(state.build, rule, bindings, state.local(state.names.tensors[output], rule))
+    _distribute(state, application, forward, outcome.by_name())
+
+
+def _distribute(state: Lowering, application: Application, forward: FunctionType, results: dict[str, Any]) -> None:
+    """Hand what a backward rule returned to the tensors and weights that it is the gradient of."""
+    node = application.node
+    inputs = [name for name in parameter_names(forward) if application.names.get(name) is not None]
+    tensors = iter(zip(node.inputs, application.inputs, strict=True))
+    bound: dict[str, tuple[tuple[Tensor, Array], ...]] = {}
+    for name in inputs:
+        if (node.layer, name) in state.weights or name == "rng":
+            continue
+        if forward.__code__.co_flags & 0x04 and not bound:
+            bound[name] = tuple(tensors)
+        elif (item := next(tensors, None)) is not None:
+            bound[name] = (item,)
+    for name, value in results.items():
+        of = name.removeprefix("d")
+        if len(results) == 1 and of not in bound and (node.layer, of) not in state.weights:
+            of = next(iter(bound))  # a rule with one result need not name it
+        if of in bound:
+            values = value if isinstance(value, tuple | list) else (value,)
+            for (tensor, array), gradient in zip(bound[of], values, strict=True):
+                if array.type.dtype == "float" and gradient is not None:
+                    gradient = gradient if gradient.type.contiguous else state.build.copy(gradient)
+                    gradient = state.build.reshape(gradient, array.shape)
+                    state.contribute(tensor, gradient, f"d{state.names.tensors[tensor]}")
+        elif (node.layer, of) in state.weights:
+            if value is not None:
+                _contribute_weight(state, (node.layer, of), value)
+        elif value is not None:
+            raise FenceError(f"{type(node.layer.component).__name__}.backward returns `{name}`: gradient of what?")
+
+
+def _regularize(state: Lowering) -> None:
+    for (layer, name), array in state.weights.items():
+        weight = layer.weights[name]
+        if weight.regularizer is None or not (layer.trainable and weight.trainable):
+            continue
+        ident = state.names.weights[layer, name]
+        state.enter("backward", Block(f"penalty of {layer.name}/{name}: {describe(weight.regularizer)}"))
+        rule = type(weight.regularizer).backward  # type: ignore[attr-defined]  # every regularizer has one
+        outcome = run(state.build, rule, {"self": weight.regularizer, "w": array}, state.local(ident, rule))
+        _contribute_weight(state, (layer, name), outcome.result)
+
+
+def lower_input_gradients(state: Lowering) -> None:
+    """The gradients of float inputs, for `check`; what only they need moves into a section of its own."""
+    wanted = []
+    state.enter("input_gradients", Block(""))
+    for item in state.graph.inputs:
+        if item.tensor.dtype != "float":
+            continue
+        name = state.names.tensors[item.tensor]
+        if item.tensor in state.gradients:
+            place = f"b.d{name}"
+            wanted.append(state.pin(state.gradients[item.tensor], place))
+            state.places[f"gradient:{item.name}"] = place
+    state.kept["input_gradients"] = wanted
+
+
+def lower_track(state: Lowering) -> None:
+    """The section `track`: moving statistics."""
+    for application in state.applications:
+        layer = application.node.layer
+        rule = getattr(type(layer.component), "update", None)
+        if rule is None or not layer.trainable:
+            continue
+        state.enter("track", state.block_of("track", application.node))
+        bindings: dict[str, Any] = {"self": layer.component}
+        for name in parameter_names(rule):
+            bindings[name] = application.names.get(name, state.weights.get((layer, name)))
+        ident = state.names.tensors[application.node.outputs[0]]
+        outcome = run(state.build, rule, bindings, state.local(ident, rule))
+        for name, value in outcome.by_name().items():
+            state.pinned[value.name] = f"p.{state.names.weights[layer, name]}"
+            state.weights[layer, name] = value
+
+
+def _contribute_weight(state: Lowering, weight: tuple[NamedLayer, str], gradient: Array) -> None:
+    """One summand of the gradient of a weight: one per call of its layer, one of its regularizer."""
+    known = state.weight_gradients.get(weight)
+    state.weight_gradients[weight] = gradient if known is None else state.build.call("add", known, gradient)

@@ -1,0 +1,153 @@
+"""What lowering a graph keeps in hand: the values of tensors and weights so far, their gradients, names and places."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any
+
+from gen.dims import product, show
+from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
+from gen.program.builder import Array, Builder
+from gen.program.ir import NUMBER, ArrayType, Block, Program
+from gen.program.rules import returned_names
+
+
+@dataclass(frozen=True)
+class Identifiers:
+    """The Python names of a model's things: inputs, outputs, tensors by object; weights by layer and weight name."""
+
+    tensors: dict[Tensor, str]
+    outputs: dict[Output, str]
+    weights: dict[tuple[NamedLayer, str], str]
+    split: frozenset[Tensor] = frozenset()
+    """Tensors between a layer and the activation that was split from it; they share the name of the result."""
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A program and what the emitter has to know about it."""
+
+    program: Program
+    kernels: dict[str, FunctionType]
+    results: dict[str, tuple[ast.expr, ...]]
+    """What the function of a section returns."""
+    places: dict[str, str]
+    """Variables that the emitter asks for by a name of its own: `"logits:answer"`, `"prediction:answer"`."""
+    random: bool = False
+    """Whether `forward` draws random numbers."""
+
+
+@dataclass(frozen=True)
+class Application:
+    """One node as it was run forward: what `backward` and `update` may ask for."""
+
+    node: Node
+    names: dict[str, Any]
+    """The local names of the rule."""
+    inputs: tuple[Array, ...]
+    result: Array
+
+
+class Lowering:
+    """The state of lowering one graph; the modules beside this one fill it."""
+
+    def __init__(self, graph: Graph, names: Identifiers, reserved: set[str]) -> None:
+        self.graph, self.names = graph, names
+        self.build = Builder(taken=set(reserved) | {n for name in names.tensors.values() for n in (name, f"d{name}")})
+        self.values: dict[Tensor, Array] = {}
+        self.weights: dict[tuple[NamedLayer, str], Array] = {}
+        self.applications: list[Application] = []
+        self.gradients: dict[Tensor, Array] = {}
+        self.weight_gradients: dict[tuple[NamedLayer, str], Array] = {}
+        self.pinned: dict[str, str] = {}
+        self.kept: dict[str, list[str]] = {}
+        self.results: dict[str, tuple[ast.expr, ...]] = {}
+        self.places: dict[str, str] = {}
+        self.random = False
+        self.linear: set[Tensor] = set()
+        self.blocks: dict[tuple[str, int], Block] = {}
+        self.last = {id(node.call): node for node in graph.nodes}
+        for item in graph.inputs:
+            kind = ArrayType(item.tensor.shape, item.tensor.dtype)
+            self.values[item.tensor] = self.build.parameter(names.tensors[item.tensor], kind)
+        for layer in graph.layers:
+            for name, weight in layer.weights.items():
+                place = f"p.{names.weights[layer, name]}"
+                self.weights[layer, name] = self.build.parameter(place, ArrayType(weight.shape))
+
+    def enter(self, section: str, block: Block) -> None:
+        self.build.section, self.build.block = section, block
+
+    def block_of(self, section: str, node: Node) -> Block:
+        """The block of a node's call; a layer and the activation that was split from it share one."""
+        key = (section, id(node.call))
+        if key not in self.blocks:
+            shapes = ", ".join(show(output.shape) for output in self.last[id(node.call)].outputs)
+            self.blocks[key] = Block(node.call.text, shapes if section in ("forward", "infer") else "")
+        return self.blocks[key]
+
+    def finish(self) -> Lowered:
+        """The program so far, and what belongs to it."""
+        build = self.build
+        parameters = {name for name, kind in build.types.items() if "#" not in name and kind is not NUMBER}
+        program = Program(
+            tuple(build.statements),
+            build.types,
+            build.names,
+            frozenset(parameters),
+            self.pinned,
+            {section: tuple(names) for section, names in self.kept.items()},
+            build.soft,
+            build.fallback,
+            frozenset(build.claimed),
+            frozenset(build.taken),
+        )
+        return Lowered(program, build.kernels, self.results, self.places, self.random)
+
+    def is_linear(self, tensor: Tensor) -> bool:
+        """Whether `tensor` is what a layer gives before its activation, which this program applies next."""
+        return tensor in self.linear
+
+    def rule(self, layer: NamedLayer, predicting: bool) -> FunctionType:
+        """The rule to run forward; a frozen layer with statistics predicts in training too, as in Keras."""
+        component = type(layer.component)
+        frozen = not layer.trainable and hasattr(component, "update")
+        name = "predict" if (predicting or frozen) and hasattr(component, "predict") else "forward"
+        rule: FunctionType = getattr(component, name)
+        return rule
+
+    def as_rows(self, array: Array) -> Array:
+        """A view of `array` as a matrix of its last axis."""
+        if len(array.shape) == 2:
+            return array
+        return self.build.reshape(array, (product(array.shape[:-1]), array.shape[-1]))
+
+    def local(self, ident: str, rule: FunctionType) -> Callable[[str], str | None]:
+        """How a rule's local names read in the generated code; those that it returns are named by what they become."""
+        returned = returned_names(rule)
+        return lambda name: None if name in returned else f"{ident}_{name}"
+
+    def contribute(self, tensor: Tensor, gradient: Array, wanted: str) -> None:
+        """One summand of the gradient of `tensor`: the first takes its name, the others are added at once."""
+        if tensor in self.gradients:
+            self.gradients[tensor] = self.build.call("add", self.gradients[tensor], gradient)
+            return
+        self.gradients[tensor] = gradient
+        memory = self.build.reshaped_from(gradient)
+        if self.is_linear(tensor):
+            self.build.soft.setdefault((memory or gradient).name, f"{wanted}_linear")
+        else:
+            self.build.claim(gradient, wanted)
+            if memory is not None:
+                self.build.name(memory, f"{wanted}_rows")
+
+    def pin(self, array: Array, place: str) -> str:
+        """Have `array` end up at `place`, copied there if it is somewhere already; returns the variable there."""
+        build = self.build
+        if array.name in self.pinned or "#" not in array.name or array.name in build.views or array.name in build.read:
+            array = build.copy(array)
+        self.pinned[array.name] = place
+        return array.name
