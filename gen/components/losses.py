@@ -447,15 +447,19 @@ class SparseCategoricalCrossentropy(Loss):
 
 @dataclass(frozen=True)
 class SigmoidBinaryCrossentropy(Loss):
-    """binary_crossentropy(sigmoid(logits)): log(1 + exp(logits)) - logits · y_true; the gradient is y_pred - y_true."""
+    """binary_crossentropy(sigmoid(logits)): log(1 + exp(logits)) - logits · y_true; the gradient is y_pred - y_true.
+
+    The logarithm of y_pred is logits - log(1 + exp(logits)), which cannot overflow.
+    """
 
     head: Activation
     label_smoothing: float = 0.0
 
     def forward(self, y_true: Array, logits: Array) -> tuple[Array, Array]:
         target = smoothed(y_true, self.label_smoothing, 2)
-        values = mean(np.logaddexp(0.0, logits) - logits * target)
-        y_pred = 0.5 * np.tanh(0.5 * logits) + 0.5
+        softplus = np.logaddexp(0.0, logits)
+        values = mean(softplus - logits * target)
+        y_pred = np.exp(logits - softplus)
         return values, y_pred
 
     def backward(self, scale: float, target: Array, y_pred: Array) -> Array:

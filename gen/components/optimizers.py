@@ -111,10 +111,10 @@ class RMSprop(Optimizer):
     ) -> tuple[Array, Array, Array | None, Array | None]:
         if self.weight_decay is not None:
             w = w - w * (self.weight_decay * learning_rate)
-        velocity = self.rho * velocity + (1 - self.rho) * (g * g)
+        velocity = velocity + (g * g - velocity) * (1 - self.rho)
         variance = velocity
         if average_gradient is not None:
-            average_gradient = self.rho * average_gradient + (1 - self.rho) * g
+            average_gradient = average_gradient + (g - average_gradient) * (1 - self.rho)
             variance = velocity - average_gradient * average_gradient
         increment = learning_rate * g / np.sqrt(variance + self.epsilon)
         if momentum is not None:
