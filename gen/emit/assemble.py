@@ -235,6 +235,7 @@ class Assembler:
             shape=shape,
             index=index,
             trained=item.loss is not None and self.step is not None,
+            head=self.head(index, item),
         )
         if item.loss is None or self.step is None:
             return view
@@ -245,6 +246,17 @@ class Assembler:
         assert isinstance(classes, int)
         example = f"rng.integers(0, {classes}, {self.example_size(tensor.shape[:-1])})"
         return replace(view, target_shape=shape[:-1], target_dtype="int64", classes=classes, example=example)
+
+    def head(self, index: int, item: Output) -> str:
+        """Where `evaluate` puts a head: its buffer, which may hold the last axis of all steps as a matrix."""
+        ident = self.names.outputs[item]
+        buffers = self.step.plan.buffers if self.step is not None else ()
+        flat = any(
+            segment.attribute == ident and buffer.type.shape != item.tensor.shape
+            for buffer in buffers
+            for segment in buffer.segments
+        )
+        return f"b.{ident}.reshape(heads[{index}].shape)" if flat else f"b.{ident}"
 
     def weight(self, layer: NamedLayer, name: str) -> WeightView:
         sizes = ", ".join(map(str, layer.weights[name].shape))

@@ -79,6 +79,8 @@ class OutputView(_View):
     """Its place among the outputs, from 0."""
     trained: bool
     """Whether it has a loss.  The fields below are used only then."""
+    head: str = ""
+    """Where its head is in the buffers of a training step, in the shape of the output."""
     target_shape: Shape = ()
     target_dtype: str = "float32"
     classes: int | None = None

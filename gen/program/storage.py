@@ -127,7 +127,7 @@ class _Planner:
         for operand in reads(statement.value):
             defined = self.definitions.get(operand)
             free = defined is not None and operand not in self.pinned and operand not in self.bases
-            if not free or operand in self.bases.values():
+            if not free or operand in self.bases.values() or not _can_overwrite(statement, operand):
                 continue
             same = self.program.types.get(operand) == self.program.types[name]
             if same and self.uses[operand] <= at and self.uses.get(place, -1) <= (defined or 0):

@@ -1,0 +1,38 @@
+"""Models that the language allows and nobody thinks of first: each builds, and its gradients are right."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.building import build
+
+MODELS = {
+    "an activation at the end, and nothing else": """\
+        x = Input(3)
+        y = leaky_relu(x, 0.3)
+        model = Model(x, y)
+        model.compile(sgd, hinge)
+        """,
+    "statistics before a head on every step": """\
+        x = Input(4, 3)
+        y = Dense(3, softmax)(BatchNormalization()(x))
+        model = Model(x, y)
+        model.compile(sgd, mse, metrics=[mae])
+        """,
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_builds_with_the_right_gradients(name: str) -> None:
+    text = "\n".join(line.strip() for line in MODELS[name].splitlines()) + "\n"
+    module = build(text)
+    assert module.check() < 1e-6
+    (shape,) = (shape for _, shape in module.INPUTS.values())
+    (target,) = (shape for _, shape in module.OUTPUTS.values())
+    rng = np.random.default_rng(0)
+    x, y = (rng.uniform(0.1, 0.9, (8, *sizes[1:])) for sizes in (shape, target))
+    model = module.Model(dtype=np.float64)
+    predicted = model.predict(x)
+    assert predicted.shape == y.shape
+    assert set(model.evaluate(x, y)) >= {"loss"}
