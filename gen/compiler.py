@@ -38,6 +38,8 @@ class Options:
     inference: bool = False
     passes: frozenset[str] = frozenset(PASSES)
     verify: bool = False
+    formatted: bool = True
+    """Whether the text goes through Black."""
 
 
 def check(source: Source) -> Diagnostics:
@@ -70,7 +72,7 @@ def elaborate(file: syntax.File, source: Source, diagnostics: Diagnostics) -> Gr
 
 def generate(graph: Graph, source: str, options: Options = Options()) -> str:
     """Graph → the text of the generated file; `source` is the name of the `.nn` file."""
-    return render(view(graph, source, options))
+    return render(view(graph, source, options), options.formatted)
 
 
 def rewrite(graph: Graph, options: Options = Options()) -> Graph:
@@ -111,11 +113,11 @@ def _programs(
     return infer, activate, step, update
 
 
-def render(view: View) -> str:
+def render(view: View, formatted: bool = True) -> str:
     """View → text."""
     from gen.emit.render import render
 
-    return render(view)
+    return render(view, formatted)
 
 
 def _planned(lowered: Lowered, options: Options, taken: Iterable[str] = ()) -> Planned:

@@ -34,14 +34,17 @@ def case_graph(path: Path) -> Graph:
     return graph_of(path.read_text("utf-8"), path.name)
 
 
+QUICK = Options(verify=True, formatted=False)
+
+
 @cache
-def case_text(path: Path, options: Options = Options(verify=True)) -> str:
+def case_text(path: Path, options: Options = QUICK) -> str:
     """The generated file of a case, every pass checked."""
     return compiler.generate(case_graph(path), path.name, options)
 
 
 @cache
-def case_module(path: Path, options: Options = Options(verify=True)) -> ModuleType:
+def case_module(path: Path, options: Options = QUICK) -> ModuleType:
     return load(case_text(path, options), path.stem)
 
 
@@ -55,7 +58,7 @@ def load(text: str, name: str) -> ModuleType:
     return module
 
 
-def build(text: str, name: str = "model.nn", options: Options = Options(verify=True)) -> ModuleType:
+def build(text: str, name: str = "model.nn", options: Options = QUICK) -> ModuleType:
     """A `.nn` text as a module."""
     return load(compiler.generate(graph_of(text, name), name, options), name.removesuffix(".nn"))
 

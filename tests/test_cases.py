@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from gen.components.base import Component
 from gen.dump import functions
 from gen.graph.graph import Graph
 from tests import keras_twin
-from tests.building import CASES, case_graph, case_module, case_text, random_inputs, random_targets, rows_of
+from tests.building import CASES, QUICK, case_graph, case_module, case_text, random_inputs, random_targets, rows_of
 
 TRAINED = [path for path in CASES if "compile" in path.read_text("utf-8")]
 RANDOM = [path for path in TRAINED if "Dropout" in path.read_text("utf-8")]
@@ -82,11 +83,11 @@ def test_three_steps_keep_step_with_keras(path: Path) -> None:
 @pytest.mark.parametrize("without", PASSES)
 @pytest.mark.parametrize("path", TRAINED, ids=ids)
 def test_a_pass_changes_no_number(path: Path, without: str) -> None:
-    options = Options(passes=frozenset(PASSES) - {without}, verify=True)
+    options = replace(QUICK, passes=frozenset(PASSES) - {without})
     graph = case_graph(path)
     rng = np.random.default_rng(4)
     inputs, targets = random_inputs(graph, rng, ROWS), random_targets(graph, rng, ROWS)
-    with_all, with_less = (case_module(path, each).Model(1, np.float64) for each in (Options(verify=True), options))
+    with_all, with_less = (case_module(path, each).Model(1, np.float64) for each in (QUICK, options))
     for model in (with_all, with_less):
         perturb(model)
     for _ in range(2):

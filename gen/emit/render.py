@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 LINE_LENGTH = 100
 
 
-def render(view: View) -> str:
-    """The text of the generated module; raises `SyntaxError` if a finished line of the view is none."""
+def render(view: View, formatted: bool = True) -> str:
+    """The text of the generated module; raises `SyntaxError` if a finished line of the view is none.
+
+    Without `formatted` it is not sent through Black, which takes most of the time: the same program, for tests.
+    """
     filled = environment().get_template("module.py.jinja").render(view.holes())
-    text = seal(format_python(filled))
+    text = seal(format_python(filled) if formatted else filled)
     ast.parse(text)
     return text
 
