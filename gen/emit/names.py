@@ -7,24 +7,123 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-MODULE = frozenset("""
-    Any Array Buffers Callable INPUTS InferenceBuffers Iterable Iterator Mapping Model NamedTuple NoReturn OUTPUTS
-    Params Sequence Slots TypeAlias activate annotations argparse backward check forward infer initialize json loss math
-    measure metrics mul np os sizes sys threading time track update
-    """.split())
+MODULE = frozenset(
+    [
+        "Any",
+        "Array",
+        "Buffers",
+        "Callable",
+        "INPUTS",
+        "InferenceBuffers",
+        "Iterable",
+        "Iterator",
+        "Mapping",
+        "Model",
+        "NamedTuple",
+        "NoReturn",
+        "OUTPUTS",
+        "Params",
+        "SUMMARY",
+        "Sequence",
+        "Slots",
+        "TypeAlias",
+        "activate",
+        "annotations",
+        "argparse",
+        "backward",
+        "check",
+        "forward",
+        "infer",
+        "initialize",
+        "json",
+        "loss",
+        "math",
+        "measure",
+        "metrics",
+        "mul",
+        "np",
+        "os",
+        "shutil",
+        "sizes",
+        "sys",
+        "threading",
+        "time",
+        "track",
+        "update",
+    ]
+)
 """What the generated module defines or imports, besides the functions that it copies; the rest begins with `_`."""
 
-LOCALS = frozenset("b batch dtype g learning_rate model p rng rows s self state step w wanted".split())
+LOCALS = frozenset(
+    [
+        "b",
+        "batch",
+        "dtype",
+        "g",
+        "learning_rate",
+        "model",
+        "p",
+        "rng",
+        "rows",
+        "s",
+        "self",
+        "state",
+        "step",
+        "w",
+        "wanted",
+    ]
+)
 """What functions that name things of the `.nn` file call their own."""
 
-MEMBERS = frozenset("flat named named_trainable size trainable".split())
+MEMBERS = frozenset(["flat", "named", "named_trainable", "size", "trainable"])
 """What `Params` has besides the weights."""
 
-BUILTINS = frozenset("""
-    BaseException Exception KeyError KeyboardInterrupt OSError TypeError ValueError abs any bool callable classmethod
-    dict enumerate float getattr int isinstance iter len list map max min next open print property range repr set slice
-    sorted staticmethod str sum super tuple type zip
-    """.split())
+BUILTINS = frozenset(
+    [
+        "ArithmeticError",
+        "BaseException",
+        "Exception",
+        "FloatingPointError",
+        "KeyboardInterrupt",
+        "LookupError",
+        "OSError",
+        "TypeError",
+        "ValueError",
+        "abs",
+        "any",
+        "bool",
+        "callable",
+        "classmethod",
+        "dict",
+        "enumerate",
+        "float",
+        "getattr",
+        "int",
+        "isinstance",
+        "iter",
+        "len",
+        "list",
+        "map",
+        "max",
+        "min",
+        "next",
+        "open",
+        "print",
+        "property",
+        "range",
+        "repr",
+        "set",
+        "slice",
+        "sorted",
+        "staticmethod",
+        "str",
+        "sum",
+        "super",
+        "tuple",
+        "type",
+        "zip",
+    ]
+)
 """Python's own names that the module uses."""
 
 RESERVED = MODULE | LOCALS | MEMBERS | BUILTINS
