@@ -107,9 +107,12 @@ def literal(value: object) -> ast.expr:
 
 
 def tidy(value: float) -> float:
-    """`value` without the dust of its computation: 1 - 0.9 is 0.1, the same up to the last digit or two of float64."""
+    """`value` without the dust of its computation, where a short number is meant: 1 - 0.9 is 0.1.
+
+    What is left off is less than one in 10¹⁵.
+    """
     short = float(f"{value:.15g}")
-    return short if abs(short - value) <= 4e-16 * max(abs(value), 1.0) else value
+    return short if len(repr(short)) <= 8 else value
 
 
 def runtime_shape(shape: Shape) -> tuple[object, ...]:

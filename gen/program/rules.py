@@ -58,7 +58,7 @@ def refuse_outside_fence(module: object) -> None:
 
 def _check_statements(rule: FunctionType) -> None:
     place = rule.__code__.co_filename
-    for node in ast.walk(definition(rule)):
+    for node in (node for statement in definition(rule).body for node in ast.walk(statement)):
         if isinstance(node, _REFUSED_STATEMENTS):
             why = f"{rule.__qualname__}: a rule may not contain `{ast.unparse(node).splitlines()[0]}`"
             raise FenceError(why, f"{place}:{node.lineno}")

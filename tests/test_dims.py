@@ -1,0 +1,86 @@
+"""Dimensions: formulas over symbols are equal when they mean the same, and print as people write them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gen.dims import Dim, Size, least, product, show
+
+text, batch = Dim.symbol("text"), Dim.symbol("batch")
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [
+        (text - 4, "text - 4"),
+        ((text - 4) // 5, "(text - 4) // 5"),
+        (((text - 4) // 5 - 8) // 5, "((text - 4) // 5 - 8) // 5"),
+        (text // 2 * 3, "3 * text // 2"),
+        (2 * batch * text, "2 * batch * text"),
+        (1 - text, "-text + 1"),
+        (batch + text + batch, "2 * batch + text"),
+        (text - text, "0"),
+        ((4 * text + 8) // 4, "text + 2"),
+    ],
+)
+def test_a_formula_prints_as_people_write_it(size: Size, shown: str) -> None:
+    assert str(size) == shown
+
+
+def test_shapes_print_as_tuples() -> None:
+    assert show((batch,)) == "(batch,)"
+    assert show((batch, text, 64)) == "(batch, text, 64)"
+
+
+def test_what_is_known_becomes_an_integer() -> None:
+    assert text - text + 3 == 3
+    assert isinstance(text - text + 3, int)
+    assert product((batch, text, 4)) // (batch * 2) == 2 * text
+
+
+def test_a_division_that_is_not_exact_by_a_symbol_is_refused() -> None:
+    with pytest.raises(ValueError, match="not divisible"):
+        (batch + 1) // text
+
+
+def test_the_least_size_is_the_first_that_leaves_something() -> None:
+    assert least(((text - 4) // 5 - 8) // 5) == 69
+    assert least(text - 4) == 5
+    assert least(7) is None
+    assert least(batch * text) is None
+
+
+FORMULAS = st.recursive(
+    st.sampled_from([text, batch]) | st.integers(-9, 9),
+    lambda inner: st.tuples(st.sampled_from("+-*/"), inner, inner),
+    max_leaves=8,
+)
+
+
+def evaluate(formula: object, sizes: dict[str, int] | None) -> Size:
+    """A formula of the strategy, on symbols, or on integers where `sizes` gives them."""
+    if isinstance(formula, int):
+        return formula
+    if isinstance(formula, Dim):
+        return formula if sizes is None else formula.value(sizes)
+    sign, left, right = formula  # type: ignore[misc]  # the strategy makes triples
+    a, b = evaluate(left, sizes), evaluate(right, sizes)
+    if sign == "/":
+        return a // 3
+    return a + b if sign == "+" else a - b if sign == "-" else a * b
+
+
+@given(FORMULAS, st.integers(1, 50), st.integers(1, 50))
+def test_a_formula_means_what_its_arithmetic_means(formula: object, batch_size: int, length: int) -> None:
+    sizes = {"batch": batch_size, "text": length}
+    size = evaluate(formula, None)
+    assert (size.value(sizes) if isinstance(size, Dim) else size) == evaluate(formula, sizes)
+
+
+@given(FORMULAS, st.integers(1, 50), st.integers(1, 50))
+def test_the_printed_formula_is_python_with_the_same_value(formula: object, batch_size: int, length: int) -> None:
+    sizes = {"batch": batch_size, "text": length}
+    size = evaluate(formula, None)
+    assert eval(str(size), {}, dict(sizes)) == evaluate(formula, sizes)
