@@ -60,7 +60,7 @@ class Jax:
         import jax
         import jax.numpy as jnp
 
-        jax.config.update("jax_cpu_enable_async_dispatch", False)
+        jax.config.update("jax_cpu_enable_async_dispatch", False)  # type: ignore[no-untyped-call]
         shapes = {name: array.shape for name, array in weights.items()}
         ends = np.cumsum([array.size for array in weights.values()])[:-1].tolist()
         self.batches = jax.device_put(batches)
