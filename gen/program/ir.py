@@ -162,15 +162,22 @@ def reads(value: ast.expr) -> list[str]:
 
 def substitute(value: ast.expr, replacements: dict[str, ast.expr]) -> ast.expr:
     """`value` with variables replaced by expressions; the original is left as it is."""
+    if isinstance(value, ast.Name):
+        return replacements.get(value.id, value)
+    if isinstance(value, ast.Constant):
+        return value
+    changed = {}
+    for name, part in ast.iter_fields(value):
+        if isinstance(part, ast.expr):
+            changed[name] = substitute(part, replacements)
+        elif isinstance(part, list):
+            changed[name] = [_substituted(item, replacements) for item in part]
+        else:
+            changed[name] = part
+    return type(value)(**changed)
 
-    class Substitution(ast.NodeTransformer):
-        def visit_Name(self, node: ast.Name) -> ast.expr:
-            return replacements.get(node.id, node)
 
-    return Substitution().visit(_copy(value))  # type: ignore[no-any-return]
-
-
-def _copy(value: ast.expr) -> ast.expr:
-    import copy
-
-    return copy.deepcopy(value)
+def _substituted(item: object, replacements: dict[str, ast.expr]) -> object:
+    if isinstance(item, ast.keyword):
+        return ast.keyword(item.arg, substitute(item.value, replacements))
+    return substitute(item, replacements) if isinstance(item, ast.expr) else item

@@ -25,19 +25,21 @@ def definition(function: FunctionType) -> ast.FunctionDef:
     return node
 
 
-def parameter_names(function: FunctionType) -> list[str]:
+@cache
+def parameter_names(function: FunctionType) -> tuple[str, ...]:
     """The names of a rule's parameters without `self`; a `*inputs` keeps its bare name."""
     arguments = definition(function).args
     names = [item.arg for item in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
     if arguments.vararg:
         names.insert(len(arguments.args), arguments.vararg.arg)
-    return [name for name in names if name != "self"]
+    return tuple(name for name in names if name != "self")
 
 
-def returned_names(function: FunctionType) -> set[str]:
+@cache
+def returned_names(function: FunctionType) -> frozenset[str]:
     """The names in the `return`s of a rule."""
     returns = (node for node in ast.walk(definition(function)) if isinstance(node, ast.Return))
-    return {name for node in returns for name in names_in(node.value) if name}
+    return frozenset(name for node in returns for name in names_in(node.value) if name)
 
 
 def names_in(value: ast.expr | None) -> tuple[str, ...]:
