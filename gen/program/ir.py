@@ -11,6 +11,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
+from typing import Any
 
 from gen.dims import Dim, Shape, Size
 
@@ -166,7 +167,7 @@ def substitute(value: ast.expr, replacements: dict[str, ast.expr]) -> ast.expr:
         return replacements.get(value.id, value)
     if isinstance(value, ast.Constant):
         return value
-    changed = {}
+    changed: dict[str, Any] = {}
     for name, part in ast.iter_fields(value):
         if isinstance(part, ast.expr):
             changed[name] = substitute(part, replacements)
