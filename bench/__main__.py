@@ -23,7 +23,7 @@ from bench.systems import SYSTEMS, System
 
 BATCHES = 31  # of 32 rows: as many as there are in the 1,000 rows of the systems
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
-TASKS = {"step": "training step", "predict_batch": "predict, batch", "predict_one": "predict, one"}
+TASKS = {"step": "training step", "train_on_batch": "train_on_batch", "predict_batch": "predict, batch", "predict_one": "predict, one"}
 
 
 def generated(system: System, folder: Path | None) -> Path:
@@ -51,7 +51,7 @@ def sides(system: System, options: argparse.Namespace) -> dict[str, Any]:
     if options.before is not None:
         found["before"] = Generated(module(generated(system, options.before), "before"), batches)
     if "jax" in options.peers:
-        found["jax"] = Jax(system, ours.weights(), batches)
+        found["jax"] = Jax(system, ours.weights(), batches, options.tuned)
     for name, side in found.items():
         if name != "gen":
             ours.restart()
@@ -107,6 +107,7 @@ def main() -> int:
     parser.add_argument("systems", nargs="*", type=int, default=[], help="numbers of systems; all if none is given")
     parser.add_argument("--tasks", default=",".join(TASKS), help="of " + ", ".join(TASKS))
     parser.add_argument("--peers", default="jax", help="frameworks to compare with: jax, or nothing")
+    parser.add_argument("--tuned", action="store_true", help="give JAX every advantage; README.md says which")
     parser.add_argument("--files", type=Path, help="a folder of generated files, instead of fresh ones")
     parser.add_argument("--before", type=Path, help="a folder of older generated files, measured too")
     parser.add_argument("--rounds", type=int, default=200, help="turns for each side")

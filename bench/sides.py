@@ -29,7 +29,9 @@ class Generated:
     """The model of a generated file, on NumPy arrays."""
 
     def __init__(self, made: ModuleType, batches: list[tuple[Any, Any]]) -> None:
-        self.model = made.Model(seed=0)
+        self.file, self.model = made, made.Model(seed=0)
+        self.buffers = made.Buffers(len(batches[0][0]), self.model.dtype)
+        self.measure = getattr(made, "measure", None)
         self.state, self.batches = self.model.state.copy(), batches
         self.x, self.one = batches[0][0], batches[0][0][:1]
         self.restart()
@@ -44,6 +46,20 @@ class Generated:
         return {name: array.copy() for name, array in self.model.weights.items()}
 
     def step(self) -> float:
+        """Forward, loss, metrics, backward, update: what a jitted step does, on arrays that are known to fit."""
+        x, y = next(self.turns)
+        file, model, p, b = self.file, self.model, self.model.p, self.buffers
+        file.forward(p, b, x)
+        losses = file.loss(p, b, y, None)
+        if self.measure is not None:
+            self.measure(b, y)
+        file.backward(p, model.g, b, x, y, None)
+        model.step += 1
+        file.update(p, model.g, model.s, model.learning_rate, model.step)
+        return float(losses[0])
+
+    def train_on_batch(self) -> float:
+        """The same through the public function: arrays checked, losses and metrics by name."""
         return float(self.model.train_on_batch(*next(self.turns))["loss"])
 
     def predict_batch(self) -> Any:
@@ -54,13 +70,16 @@ class Generated:
 
 
 class Jax:
-    """The same in JAX, as fast as it goes: README.md says how."""
+    """The same in JAX, the whole step jitted; `tuned` as fast as it goes: README.md says how."""
 
-    def __init__(self, system: System, weights: dict[str, Any], batches: list[tuple[Any, Any]]) -> None:
+    def __init__(
+        self, system: System, weights: dict[str, Any], batches: list[tuple[Any, Any]], tuned: bool = False
+    ) -> None:
         import jax
         import jax.numpy as jnp
 
-        jax.config.update("jax_cpu_enable_async_dispatch", False)  # type: ignore[no-untyped-call]
+        if tuned:
+            jax.config.update("jax_cpu_enable_async_dispatch", False)  # type: ignore[no-untyped-call]
         shapes = {name: array.shape for name, array in weights.items()}
         ends = np.cumsum([array.size for array in weights.values()])[:-1].tolist()
         self.batches = jax.device_put(batches)
@@ -97,6 +116,8 @@ class Jax:
     def step(self) -> float:
         self.flat, self.velocity, value, _ = self.train(self.flat, self.velocity, *next(self.turns))
         return value.block_until_ready()  # type: ignore[no-any-return]  # to make it a float would take time
+
+    train_on_batch = step
 
     def predict_batch(self) -> Any:
         return self.predict(self.flat, self.x).block_until_ready()

@@ -144,6 +144,19 @@ class Lowering:
             if memory is not None:
                 self.build.name(memory, f"{wanted}_rows")
 
+    def own_head(self, section: str, output: Output) -> None:
+        """Copy what a loss is computed from, where it is an input or a view of one: it is worked on in place."""
+        head = output.loss_input or output.tensor
+        memory = array = self.values[head]
+        while memory.name in self.build.views:
+            memory = self.build.views[memory.name]
+        if "#" in memory.name:
+            return
+        (maker,) = [node for node in self.graph.nodes if output.tensor in node.outputs]
+        self.enter(section, self.block_of(section, maker))
+        self.values[head] = self.build.copy(array)
+        self.build.claim(self.values[head], self.names.outputs[output])
+
     def pin(self, array: Array, place: str) -> str:
         """Have `array` end up at `place`, copied there if it is somewhere already; returns the variable there."""
         build = self.build
