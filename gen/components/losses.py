@@ -427,19 +427,19 @@ class SparseCategoricalCrossentropy(Loss):
             shifted = y_pred - np.maximum.reduce(y_pred, axis=1, keepdims=True)
             right = pick(shifted, y_true)
             exponentials = np.exp(shifted)
-            total = np.add.reduce(exponentials, axis=1, keepdims=True)
-            return np.log(total[:, 0]) - right
-        total = np.add.reduce(y_pred, axis=1, keepdims=True)
-        p = pick(y_pred, y_true) / total[:, 0]
+            total = np.add.reduce(exponentials, axis=1)
+            return np.log(total) - right
+        total = np.add.reduce(y_pred, axis=1)
+        p = pick(y_pred, y_true) / total
         return -np.log(clipped(p))
 
     def backward(
         self, scale: float, y_true: Array, y_pred: Array, exponentials: Array, total: Array, p: Array
     ) -> Array:
         if self.from_logits:
-            return minus_one_hot(exponentials / total, y_true) * scale
+            return minus_one_hot(exponentials / total[:, None], y_true) * scale
         right = one_hot(y_true, y_pred)
-        return inside(p)[:, None] * (1.0 - right / clipped(p)[:, None]) / total * scale
+        return inside(p)[:, None] * (1.0 - right / clipped(p)[:, None]) / total[:, None] * scale
 
 
 # -------------------------------------------------------------------------------------------------- together with heads
@@ -497,9 +497,9 @@ class SoftmaxSparseCategoricalCrossentropy(Loss):
         shifted = logits - np.maximum.reduce(logits, axis=1, keepdims=True)
         right = pick(shifted, y_true)
         exponentials = np.exp(shifted)
-        total = np.add.reduce(exponentials, axis=1, keepdims=True)
-        values = np.log(total[:, 0]) - right
-        y_pred = exponentials / total
+        total = np.add.reduce(exponentials, axis=1)
+        y_pred = exponentials / total[:, None]
+        values = np.log(total) - right
         return values, y_pred
 
     def backward(self, scale: float, y_true: Array, y_pred: Array) -> Array:

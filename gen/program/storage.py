@@ -290,8 +290,13 @@ class _Names:
         segment.attribute = display[segment.variables[0]]
 
     def name_run(self, segment: Segment, run: list[str], before: str) -> str:
-        """One name for what is computed in one place in one section: that of the last variable which has one."""
+        """One name for what is computed in one place in one section: that of the last variable which has one.
+
+        What ends as a value with a fallback name only, such as a prediction, keeps the name that its memory had.
+        """
         program = self.program
+        if before and run[-1] in program.fallback and run[-1] not in program.names:
+            return before
         for names in (program.names, program.soft):
             found = [names[name] for name in run if name in names]
             if found:

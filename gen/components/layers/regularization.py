@@ -39,7 +39,8 @@ class Dropout(Layer):
     def forward(self, x: Array, rng: np.random.Generator) -> Array:
         if self.rate == 0:
             return x
-        kept = rng.random(self.noise(x.shape)) >= self.rate  # type: ignore[arg-type]  # the sizes of an array are numbers
+        drawn = rng.random(self.noise(x.shape))  # type: ignore[arg-type]  # the sizes of an array are numbers
+        kept = drawn >= self.rate
         return x * kept * (1 / (1 - self.rate))
 
     def backward(self, dy: Array, kept: Array) -> Array:
