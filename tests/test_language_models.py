@@ -14,6 +14,24 @@ MODELS = {
         model = Model(x, y)
         model.compile(sgd, hinge)
         """,
+    "an input in another shape": """\
+        x = Input(4)
+        y = Reshape((2, 2))(x)
+        model = Model(x, y)
+        model.compile(sgd, mse)
+        """,
+    "an input through what does nothing": """\
+        x = Input(4)
+        y = Activation(linear)(x)
+        model = Model(x, y)
+        model.compile(sgd, mae, metrics=[mse])
+        """,
+    "a head on an input": """\
+        x = Input(4)
+        y = softmax(x)
+        model = Model(x, y)
+        model.compile(sgd, categorical_crossentropy)
+        """,
     "statistics before a head on every step": """\
         x = Input(4, 3)
         y = Dense(3, softmax)(BatchNormalization()(x))
@@ -33,6 +51,8 @@ def test_a_model_builds_with_the_right_gradients(name: str) -> None:
     rng = np.random.default_rng(0)
     x, y = (rng.uniform(0.1, 0.9, (8, *sizes[1:])) for sizes in (shape, target))
     model = module.Model(dtype=np.float64)
+    before = x.copy()
     predicted = model.predict(x)
+    assert np.array_equal(x, before)
     assert predicted.shape == y.shape
     assert set(model.evaluate(x, y)) >= {"loss"}

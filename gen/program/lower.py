@@ -27,6 +27,9 @@ def training_step(graph: Graph, names: Identifiers, reserved: set[str]) -> Lower
     lowering = Lowering(graph, names, reserved)
     needed = _needed(graph, [output.loss_input for output in graph.outputs if output.loss is not None])
     lower_forward(lowering, "forward", needed)
+    for output in graph.outputs:
+        if output.loss is not None:
+            lowering.own_head("forward", output)
     lower_losses(lowering)
     lower_backward(lowering)
     lower_input_gradients(lowering)
@@ -39,6 +42,8 @@ def inference(graph: Graph, names: Identifiers, reserved: set[str]) -> Lowered:
     lowering = Lowering(graph, names, reserved)
     heads = [output.loss_input or output.tensor for output in graph.outputs]
     lower_forward(lowering, "infer", _needed(graph, list(heads)))
+    for output in graph.outputs:
+        lowering.own_head("infer", output)
     values = [lowering.values[head].name for head in heads]
     lowering.results["infer"] = tuple(ast.Name(value, ast.Load()) for value in values)
     return lowering.finish()
