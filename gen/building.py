@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import difflib
+import importlib.util
+import keyword
+import os
 import re
-from collections.abc import Iterable, Sequence
+import sys
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from gen import compiler
-from gen.diagnostics import Diagnostic, Diagnostics, Source
+from gen.diagnostics import Diagnostic, Diagnostics, Source, visible
 from gen.emit.write import WriteError, write
+
+_PACKAGE = Path(__file__).resolve().parent
 
 
 class CommandError(Exception):
@@ -20,11 +27,12 @@ class CommandError(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """What `gen build` is asked for."""
+    """What `gen build` is asked for; with `check` or `diff` nothing is written."""
 
     sources: tuple[Path, ...]
     out: Path = Path("out")
-    mode: Literal["write", "check", "diff"] = "write"
+    check: bool = False
+    diff: bool = False
     force: bool = False
     inference: bool = False
     components: tuple[Path, ...] = ()
@@ -44,11 +52,12 @@ class Report:
     """What came of a build."""
 
     lines: list[Line] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
-    """Summaries and differences, to be printed as they are."""
+    summaries: list[str] = field(default_factory=list)
+    """The tables that `model.summary()` in a `.nn` file asks for."""
+    differences: list[str] = field(default_factory=list)
     diagnostics: list[tuple[Source, list[Diagnostic]]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-    """Files that could not be read or written, a sentence each."""
+    """Files that could not be read, built or written, a sentence each."""
     status: int = 0
 
     def fail(self, status: int) -> None:
@@ -64,7 +73,8 @@ def build(request: Request) -> Report:
     report = Report()
     for source, target in _targets(request).items():
         try:
-            _build_one(source, target, request, report)
+            with explained(source, request.components, request.debug):
+                _build_one(source, target, request, report)
         except (CommandError, WriteError) as error:
             report.errors.append(str(error))
             report.fail(2)
@@ -82,9 +92,9 @@ def _build_one(path: Path, target: Path, request: Request, report: Report) -> No
     view = compiler.view(graph, path.name, options)
     text = compiler.render(view)
     if graph.summary:
-        report.texts.append(view.layers)
-    if request.mode == "write":
-        target.parent.mkdir(parents=True, exist_ok=True)
+        report.summaries.append(view.layers)
+    if not (request.check or request.diff):
+        _make_folder(target.parent)
         report.lines.append(Line(target, "written" if write(target, text, request.force) else "unchanged"))
         return
     before = _present(target)
@@ -92,10 +102,13 @@ def _build_one(path: Path, target: Path, request: Request, report: Report) -> No
         report.lines.append(Line(target, "unchanged"))
         return
     report.lines.append(Line(target, "would change"))
-    if request.mode == "diff":
-        report.texts.append(_difference(before, text, target))
-    else:
+    if request.diff:
+        report.differences.append(_difference(before, text, target))
+    if request.check:
         report.fail(1)
+
+
+# ---------------------------------------------------------------------------------------------------- reading files
 
 
 def read(path: Path) -> tuple[Source, Diagnostics]:
@@ -106,24 +119,123 @@ def read(path: Path) -> tuple[Source, Diagnostics]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise CommandError(f"cannot read {path}: {error.strerror or error}") from error
+        raise CommandError(f"cannot read {shown(path)}: {reason(error)}") from error
     source = decode(str(path), data, diagnostics)
     return source or Source(str(path), data.decode("utf-8", "replace")), diagnostics
 
 
+def _present(path: Path) -> str | None:
+    """What is in a generated file now; None if there is none."""
+    try:
+        return path.read_bytes().replace(b"\r\n", b"\n").decode("utf-8", "replace")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise CommandError(f"cannot read {shown(path)}: {reason(error)}") from error
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise CommandError(f"cannot write to {shown(path)}: it is a file, not a folder") from error
+    except OSError as error:
+        raise CommandError(f"cannot make the folder {shown(path)}: {reason(error)}") from error
+
+
+def _difference(before: str | None, after: str, path: Path) -> str:
+    old: Sequence[str] = [] if before is None else before.splitlines(keepends=True)
+    name = "/dev/null" if before is None else shown(path)
+    return "".join(difflib.unified_diff(old, after.splitlines(keepends=True), name, shown(path))).rstrip("\n")
+
+
+def shown(path: Path) -> str:
+    """A path as it is printed, without characters that a terminal would act on."""
+    return visible(str(path))
+
+
+def reason(error: OSError) -> str:
+    """Why the system refused: `no such file or directory`."""
+    text = error.strerror or str(error)
+    return text[:1].lower() + text[1:]
+
+
+# ------------------------------------------------------------------------------------------------- sources and outputs
+
+
+def _targets(request: Request) -> dict[Path, Path]:
+    """The output of each source, in the order of the sources; a file that is named twice is built once."""
+    targets: dict[Path, Path] = {}
+    owners: dict[Path, Path] = {}
+    seen: set[str] = set()
+    for given in request.sources:
+        for source, name in _sources(given):
+            if os.path.abspath(source) in seen:
+                continue
+            seen.add(os.path.abspath(source))
+            target = request.out / _module(name)
+            if target in owners:
+                both = f"{shown(owners[target])} and {shown(source)}"
+                raise CommandError(f"{both} would both be built as {shown(target)}; give them other names or folders")
+            targets[source] = target
+            owners[target] = source
+    return targets
+
+
+def _sources(given: Path) -> Iterator[tuple[Path, Path]]:
+    """The `.nn` files that a path stands for, each with its path below the folder."""
+    try:
+        folder = given.is_dir()
+        found = folder or given.exists()
+    except OSError as error:
+        raise CommandError(f"cannot read {shown(given)}: {reason(error)}") from error
+    if not found:
+        raise CommandError(f"there is no file or folder {shown(given)}")
+    files = list(_files_below(given)) if folder else [given]
+    if not files:
+        raise CommandError(f"there is no .nn file in {shown(given)}")
+    for file in files:
+        if not str(file).isprintable():
+            raise CommandError(f"the name of {shown(file)} holds a character that is not printable")
+        if file.suffix != ".nn":
+            raise CommandError(f"{shown(file)} is no .nn file")
+        yield file, file.relative_to(given) if folder else Path(file.name)
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """The `.nn` files in a folder and in the folders inside it, hidden ones left out, in the order of their names."""
+
+    def refuse(error: OSError) -> None:
+        raise CommandError(f"cannot read {shown(Path(error.filename))}: {reason(error)}") from error
+
+    for place, folders, files in os.walk(folder, onerror=refuse):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (Path(place, name) for name in sorted(files) if name.endswith(".nn") and not name.startswith("."))
+
+
+def _module(path: Path) -> Path:
+    """The Python file for a `.nn` file: its name can be imported, and hides no module of those that the file needs."""
+    stem = path.stem if path.stem.isidentifier() else re.sub(r"\W", "_", path.stem)
+    if stem[0].isdigit():
+        stem = f"model_{stem}"
+    if keyword.iskeyword(stem) or stem in sys.stdlib_module_names or stem == "numpy":
+        stem += "_"
+    return path.with_name(f"{stem}.py")
+
+
+# --------------------------------------------------------------------------------------------- components of one's own
+
+
 def load_components(paths: Iterable[Path]) -> None:
     """Run files that define components of one's own.  Raises `CommandError` where that fails."""
-    import importlib.util
-    import sys
-
     from gen.program.fence import FenceError
-    from gen.program.inline import refuse_outside_fence
+    from gen.program.rules import refuse_outside_fence
 
-    for path in paths:
-        name = f"components.{re.sub(r'[^0-9A-Za-z_]', '_', path.stem)}"
+    for path in dict.fromkeys(Path(os.path.abspath(path)) for path in paths):
+        name = f"components.{re.sub(r'[^0-9A-Za-z_]', '_', str(path))}"
         spec = importlib.util.spec_from_file_location(name, path)
-        if spec is None or spec.loader is None or not path.is_file():
-            raise CommandError(f"cannot read the components in {path}")
+        if not path.is_file() or spec is None or spec.loader is None:
+            raise CommandError(f"cannot read the components in {shown(path)}: it is no Python file")
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         try:
@@ -132,48 +244,51 @@ def load_components(paths: Iterable[Path]) -> None:
         except FenceError as error:
             raise CommandError(str(error)) from error
         except Exception as error:
-            raise CommandError(f"the components in {path} fail: {type(error).__name__}: {error}") from error
+            raise CommandError(f"{_place(error, path)}: {_sentence(error)}") from error
 
 
-def _targets(request: Request) -> dict[Path, Path]:
-    """The output of each source, in the order of the sources."""
-    found: dict[Path, Path] = {}
-    for given in request.sources:
-        if given.is_dir():
-            files = sorted(given.rglob("*.nn"))
-            if not files:
-                raise CommandError(f"there is no .nn file in {given}")
-            found.update({file: request.out / _module(file.relative_to(given)) for file in files})
-        elif given.exists():
-            found[given] = request.out / _module(Path(given.name))
-        else:
-            raise CommandError(f"there is no file or folder {given}")
-    owners: dict[Path, Path] = {}
-    for source, target in found.items():
-        if target in owners:
-            raise CommandError(f"{owners[target]} and {source} would both be built as {target}; give them other names or folders")
-        owners[target] = source
-    return found
+def _place(error: BaseException, path: Path) -> str:
+    """The line of a components file where `error` came from, as far as it is known."""
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return f"{shown(path)}:{error.lineno}"
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f"{shown(path)}:{lines[-1]}" if lines else shown(path)
 
 
-def _module(path: Path) -> Path:
-    """The name of the Python file for a `.nn` file: one that can be imported."""
-    stem = path.stem if path.stem.isidentifier() else re.sub(r"\W", "_", path.stem)
-    if not stem or stem[0].isdigit():
-        stem = f"model_{stem}"
-    return path.with_name(f"{stem}.py")
+def _sentence(error: BaseException) -> str:
+    """An exception on one line."""
+    text = error.msg if isinstance(error, SyntaxError) else " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _present(path: Path) -> str | None:
+# ----------------------------------------------------------------------------------------------------- gen's own bugs
+
+
+@contextmanager
+def explained(source: Path, components: Iterable[Path] = (), debug: bool = False) -> Iterator[None]:
+    """Turns whatever goes wrong while `source` is compiled into a `CommandError` that tells whose fault it is.
+
+    What is not wrong with the model is wrong with a component of one's own, if it came from there, or else with gen.
+    """
+    from gen.program.fence import FenceError
+
     try:
-        return path.read_bytes().decode("utf-8", "replace")
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise CommandError(f"cannot read {path}: {error.strerror or error}") from error
-
-
-def _difference(before: str | None, after: str, path: Path) -> str:
-    old: Sequence[str] = [] if before is None else before.splitlines(keepends=True)
-    name = "/dev/null" if before is None else str(path)
-    return "".join(difflib.unified_diff(old, after.splitlines(keepends=True), name, str(path))).rstrip("\n")
+        yield
+    except (CommandError, WriteError):
+        raise
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        frames = traceback.extract_tb(error.__traceback__)
+        for path in map(os.path.abspath, components):
+            if isinstance(error, FenceError) and error.place.startswith(path):
+                raise CommandError(f"{error} (while building {shown(source)})") from error
+            if any(frame.filename == path for frame in frames):
+                place = _place(error, Path(path))
+                raise CommandError(f"{place}: {_sentence(error)} (while building {shown(source)})") from error
+        last = [frame for frame in frames if frame.filename.startswith(str(_PACKAGE))][-1:]
+        where = "".join(f", in gen/{Path(f.filename).relative_to(_PACKAGE).as_posix()}:{f.lineno}" for f in last)
+        raise CommandError(
+            f"{shown(source)}: this is a bug in gen{where}: {_sentence(error)}; "
+            "please report it with the .nn file and with what --debug shows"
+        ) from error

@@ -6,6 +6,7 @@ read or written.
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -16,8 +17,17 @@ from gen import __version__
 
 if TYPE_CHECKING:
     from gen.building import Report
+    from gen.settings import Settings
 
 STAGES = ("syntax", "graph", "rewritten", "lowered", "program", "memory", "functions", "text")
+
+components_option = click.option(
+    "--components", multiple=True, metavar="FILE", type=click.Path(path_type=Path), help="Components of your own."
+)
+inference_option = click.option("--inference/--training", default=None, help="Leave out all that is for training.")
+debug_option = click.option(
+    "--debug", is_flag=True, help="Check what each pass leaves behind; show where gen itself fails."
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -32,11 +42,11 @@ def gen() -> None:
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 and list the files that would change.")
 @click.option("--diff", is_flag=True, help="Write nothing; show what would change.")
 @click.option("--force", is_flag=True, help="Write over files that gen did not write or that were edited since.")
-@click.option("--inference/--training", default=None, help="Leave out all that is for training.")
-@click.option("--components", multiple=True, metavar="FILE", type=click.Path(path_type=Path), help="Components of your own.")
+@inference_option
+@components_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report.")
 @click.option("-q", "--quiet", is_flag=True, help="Report errors and warnings only.")
-@click.option("--debug", is_flag=True, help="Check what each pass leaves behind; show where gen itself fails.")
+@debug_option
 def build(
     sources: tuple[Path, ...],
     out: Path | None,
@@ -49,40 +59,54 @@ def build(
     quiet: bool,
     debug: bool,
 ) -> None:
-    """Build .nn files; of a folder, all that are in it."""
-    from gen import building
-    from gen.settings import SettingsError, load
+    """Build .nn files; of a folder, all that are in it.
 
+    What is not given is taken from [tool.gen] of the nearest pyproject.toml: sources, out, components, inference.
+    """
+    from gen import building
+
+    report = building.Report()
     try:
-        settings = load(Path.cwd())
-    except SettingsError as error:
-        _fail(str(error))
-    request = building.Request(
-        sources=sources or settings.sources,
-        out=out or settings.out,
-        mode="check" if check else "diff" if diff else "write",
-        force=force,
-        inference=settings.inference if inference is None else inference,
-        components=(*settings.components, *components),
-        debug=debug,
-    )
-    if not request.sources:
-        _fail("nothing to build: name a .nn file or a folder, or set `sources` in [tool.gen] of pyproject.toml")
-    with _Guard(debug):
+        settings = _settings()
+        request = building.Request(
+            sources=sources or settings.sources,
+            out=settings.out if out is None else out,
+            check=check,
+            diff=diff,
+            force=force,
+            inference=settings.inference if inference is None else inference,
+            components=(*settings.components, *components),
+            debug=debug,
+        )
+        if not request.sources:
+            raise building.CommandError(
+                "nothing to build: name a .nn file or a folder, or set `sources` in [tool.gen] of pyproject.toml"
+            )
         report = building.build(request)
-        _report(report, form, quiet)
+    except building.CommandError as error:
+        report.errors.append(str(error))
+        report.fail(2)
+    if form == "json":
+        _report_json(report, quiet)
+    else:
+        _report_text(report, quiet)
     sys.exit(report.status)
 
 
 @gen.command()
 @click.argument("source", metavar="FILE", type=click.Path(path_type=Path))
 @click.option("--stage", type=click.Choice(STAGES), default="graph", show_default=True, help="Which stage to print.")
-@click.option("--inference", is_flag=True, help="Leave out all that is for training.")
-@click.option("--without", multiple=True, metavar="PASS", help="Switch a pass off: heads, prune or reuse.")
-@click.option("--components", multiple=True, metavar="FILE", type=click.Path(path_type=Path), help="Components of your own.")
-@click.option("--debug", is_flag=True, help="Check what each pass leaves behind; show where gen itself fails.")
+@inference_option
+@click.option("--without", multiple=True, metavar="PASS", help="Switch a pass off; may be repeated.")
+@components_option
+@debug_option
 def dump(
-    source: Path, stage: str, inference: bool, without: tuple[str, ...], components: tuple[Path, ...], debug: bool
+    source: Path,
+    stage: str,
+    inference: bool | None,
+    without: tuple[str, ...],
+    components: tuple[Path, ...],
+    debug: bool,
 ) -> None:
     """Print what the compiler makes of a file, at one of its stages."""
     from gen import building, compiler
@@ -92,38 +116,79 @@ def dump(
     for name in without:
         if name not in compiler.PASSES:
             _fail(f"there is no pass `{name}`; the passes are {', '.join(compiler.PASSES)}")
-    options = compiler.Options(inference, frozenset(compiler.PASSES) - set(without), verify=debug)
-    with _Guard(debug):
+    try:
+        settings = _settings()
+        components = (*settings.components, *components)
+        inference = settings.inference if inference is None else inference
+        options = compiler.Options(inference, frozenset(compiler.PASSES) - set(without), verify=debug)
         building.load_components(components)
-        text, diagnostics = building.read(source)
-        shown = None if diagnostics.failed else dump(text, stage, options, diagnostics)
-        if diagnostics.items:
-            click.echo(render_text(text, diagnostics.in_source_order()), err=True)
-        if shown is not None:
-            click.echo(shown)
+        with building.explained(source, components, debug):
+            text, diagnostics = building.read(source)
+            shown = None if diagnostics.failed else dump(text, stage, options, diagnostics)
+    except building.CommandError as error:
+        _fail(str(error))
+    if diagnostics.items:
+        click.echo(render_text(text, diagnostics.in_source_order(), colour=_colours()), err=True)
+    if shown is not None:
+        click.echo(shown)
     sys.exit(1 if diagnostics.failed else 0)
 
 
-def _report(report: Report, form: str, quiet: bool) -> None:
-    """Print what was built: diagnostics to standard error, the rest to standard output; JSON all to standard output."""
+def _settings() -> Settings:
+    from gen.building import CommandError
+    from gen.settings import SettingsError, load
+
+    try:
+        return load(Path.cwd())
+    except SettingsError as error:
+        raise CommandError(str(error)) from error
+    except OSError as error:
+        raise CommandError(f"cannot read the current folder: {error.strerror or error}") from error
+
+
+def _report_text(report: Report, quiet: bool) -> None:
+    """Diagnostics and errors to standard error, the rest to standard output."""
+    from gen.building import shown
+    from gen.diagnostics import render_text
+
+    for source, found in report.diagnostics:
+        if found:
+            click.echo(render_text(source, found, colour=_colours()), err=True)
+    for text in [*(() if quiet else report.summaries), *report.differences]:
+        click.echo(text)
+    for line in () if quiet else report.lines:
+        click.echo(f"{shown(line.path)}  {line.what}")
+    _report_errors(report)
+
+
+def _report_json(report: Report, quiet: bool) -> None:
+    """One object to standard output, with what is in the language's reference; all else to standard error."""
     import json
 
-    from gen.diagnostics import render_text, to_json
+    from gen.building import shown
+    from gen.diagnostics import to_json
 
-    if form == "json":
-        items = [entry for source, found in report.diagnostics for entry in to_json(source, found)]
-        outputs = [str(line.path) for line in report.lines if line.what == "written"]
-        click.echo(json.dumps({"diagnostics": items, "outputs": outputs}, indent=2))
-    else:
-        for source, found in report.diagnostics:
-            if found:
-                click.echo(render_text(source, found, colour=sys.stderr.isatty()), err=True)
-        for text in report.texts:
-            click.echo(text)
-        for line in report.lines if not quiet else ():
-            click.echo(f"{line.path}  {line.what}")
+    items = [entry for source, found in report.diagnostics for entry in to_json(source, found)]
+    outputs = [str(line.path) for line in report.lines if line.what == "written"]
+    click.echo(json.dumps({"diagnostics": items, "outputs": outputs}, indent=2))
+    for text in report.differences:
+        click.echo(text, err=True)
+    for line in () if quiet else report.lines:
+        if line.what == "would change":
+            click.echo(f"{shown(line.path)}  {line.what}", err=True)
+    _report_errors(report)
+
+
+def _report_errors(report: Report) -> None:
     for message in report.errors:
         click.echo(f"gen: {message}", err=True)
+
+
+def _colours() -> bool:
+    """Whether standard error is a terminal whose user wants colours (https://no-color.org)."""
+    import os
+
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def _fail(message: str) -> NoReturn:
@@ -131,27 +196,19 @@ def _fail(message: str) -> NoReturn:
     sys.exit(2)
 
 
-class _Guard:
-    """Turns what goes wrong around a build into one sentence and exit status 2."""
-
-    def __init__(self, debug: bool) -> None:
-        self.debug = debug
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        from gen.building import CommandError
-
-        if isinstance(error, CommandError):
-            _fail(str(error))
-        if isinstance(error, Exception) and not self.debug:
-            _fail(
-                f"this is a bug in gen: {type(error).__name__}: {error}\n"
-                "Please report it with the .nn file and what `--debug` shows."
-            )
-
-
 def main() -> None:
     """The entry point of the command."""
-    gen()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that has no → still gets the rest
+    try:
+        gen()
+    except OSError as error:  # a full disk behind standard output; a broken pipe is click's business
+        _give_up(error)
+
+
+def _give_up(error: OSError) -> NoReturn:
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that Python does not fail again when it flushes at its end
+    _fail(f"cannot write to standard output: {error.strerror or error}")
