@@ -17,7 +17,7 @@ digits: .venv/examples
 check: lint types drift test
 
 test: .venv/test
-	$(RUN) -m pytest -n auto
+	$(RUN) -m pytest -n auto --dist loadgroup
 
 lint: .venv/test
 	$(RUN) -m ruff check $(CODE)

@@ -1,7 +1,21 @@
-"""Set before anything imports Keras: it computes on JAX, in float64 where it is asked to, on one device."""
+"""What all tests share: how they are spread over the cores."""
+
+from __future__ import annotations
 
 import os
+from pathlib import Path
 
-os.environ["KERAS_BACKEND"] = "jax"
-os.environ["JAX_ENABLE_X64"] = "1"
-os.environ.setdefault("JAX_PLATFORMS", "cpu")
+import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores: one thread each, before NumPy is imported
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of one case in one process: it builds the case once."""
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        path = callspec.params.get("path") if callspec is not None else None
+        if isinstance(path, Path):
+            item.add_marker(pytest.mark.xdist_group(path.stem))
