@@ -12,6 +12,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores: one threa
         os.environ.setdefault(name, "1")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "xdist_group: tests that one process runs, where there are several")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of one case in one process: it builds the case once."""
     for item in items:
