@@ -49,7 +49,12 @@ age = Dense(1)(x)
 income = Dense(3, softmax)(x)
 gender = Dense(1, sigmoid)(x)
 model = Model(post, [age, income, gender])
-model.compile(adam(0.01), [mse, categorical_crossentropy, binary_crossentropy], loss_weights=[0.25, 1.0, 10.0], metrics=[[mae], [accuracy], [accuracy, AUC()]])
+model.compile(
+    adam(0.01),
+    [mse, categorical_crossentropy, binary_crossentropy],
+    loss_weights=[0.25, 1.0, 10.0],
+    metrics=[[mae], [accuracy], [accuracy, AUC()]],
+)
 model.fit(epochs=3, batch_size=8, validation_split=0.25, shuffle=False)
 """,
     "two_classes": """
@@ -115,7 +120,9 @@ NAMES = (*TEXTS, *(f"{name}_inference" for name in INFERENCE))
 @cache
 def sample_view(name: str) -> View:
     base = name.removesuffix("_inference")
-    return compiler.view(graph_of(TEXTS[base], f"{base}.nn"), f"{base}.nn", Options(inference=base != name, verify=True))
+    return compiler.view(
+        graph_of(TEXTS[base], f"{base}.nn"), f"{base}.nn", Options(inference=base != name, verify=True)
+    )
 
 
 @cache

@@ -6,7 +6,6 @@ import ast
 import io
 import json
 import os
-import re
 import subprocess
 import sys
 import threading
@@ -19,8 +18,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.building import CASES, EXAMPLES, build, case_text, graph_of, load
+from gen.compiler import Options
+from gen.emit.render import LINE_LENGTH
+from tests import keras_twin
+from tests.building import (
+    CASES,
+    EXAMPLES,
+    case_graph,
+    case_module,
+    case_text,
+    graph_of,
+    random_inputs,
+    random_targets,
+    rows_of,
+)
 from tests.samples import NAMES, TEXTS, sample, sample_text
+from tests.test_cases import compare_logs, perturb
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -68,12 +81,12 @@ def copies(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: array.copy() for name, array in arrays.items()}
 
 
-# ------------------------------------------------------------------------------------------------------- the file itself
+# ------------------------------------------------------------------------------------------------------ the file itself
 
 
 def test_shapes_are_told(credit: ModuleType, tags: ModuleType) -> None:
     assert credit.INPUTS == credit.Model.INPUTS == {"applicant": ("float32", (None, 100))}
-    assert credit.OUTPUTS == credit.Model.OUTPUTS == {name: ("float32", (None, 1)) for name in Y}
+    assert credit.OUTPUTS == credit.Model.OUTPUTS == dict.fromkeys(Y, ("float32", (None, 1)))
     assert tags.INPUTS == {"marks": ("float32", (None, None, 3)), "scores": ("float32", (None, None, 2))}
     assert tags.OUTPUTS == {"tags": ("float32", (None, None, 4))}
     whole = sample("whole")
@@ -81,7 +94,9 @@ def test_shapes_are_told(credit: ModuleType, tags: ModuleType) -> None:
     assert whole.OUTPUTS == {"pairs": ("int32", (None, 2, 2)), "y": ("float32", (None, 1))}
 
 
-def test_the_summary_is_the_table_at_the_head_of_the_file(credit: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_summary_is_the_table_at_the_head_of_the_file(
+    credit: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
     credit.Model().summary()
     printed = capsys.readouterr().out
     assert printed.startswith("applicant  (batch, 100)")
@@ -89,7 +104,7 @@ def test_the_summary_is_the_table_at_the_head_of_the_file(credit: ModuleType, ca
     assert printed in sample_text("credit").replace('"""', "\n")
 
 
-# --------------------------------------------------------------------------------------------------------------- weights
+# -------------------------------------------------------------------------------------------------------------- weights
 
 
 def test_a_seed_gives_the_same_weights(credit: ModuleType) -> None:
@@ -114,7 +129,7 @@ def test_other_dtypes_of_a_model_are_refused(credit: ModuleType, dtype: Any) -> 
         credit.Model(dtype=dtype)
 
 
-# --------------------------------------------------------------------------------------------------------------- predict
+# -------------------------------------------------------------------------------------------------------------- predict
 
 
 def test_several_outputs_come_by_name_and_one_alone(credit: ModuleType, tags: ModuleType) -> None:
@@ -201,7 +216,7 @@ def test_integers_and_booleans_are_numbers(credit: ModuleType) -> None:
         assert same(model.predict(ones.astype(dtype)), expected)
 
 
-# --------------------------------------------------------------------------------------------------------------- refusals
+# ------------------------------------------------------------------------------------------------------------- refusals
 
 GOOD = ([MARKS, SCORES], TAG_IDS)
 
@@ -334,7 +349,7 @@ def test_a_split_that_leaves_nothing_is_refused(credit: ModuleType, share: float
         credit.Model().fit(X, Y, validation_split=share, verbose=0)
 
 
-# --------------------------------------------------------------------------------------------------------------- training
+# ------------------------------------------------------------------------------------------------------------- training
 
 
 def test_training_lowers_the_loss(credit: ModuleType) -> None:
@@ -443,7 +458,7 @@ def test_of_memory_mapped_arrays_only_batches_are_read(
         assert max(seen[2:]) == 16, seen  # MARKS and SCORES are in memory, and seen as a whole
     bad = np.load(tmp_path / "ids.npy", mmap_mode="r+")
     bad[69, 0] = 4
-    with pytest.raises(ValueError, match="target tags: .*got 4"):
+    with pytest.raises(ValueError, match=r"target tags: .*got 4"):
         tags.Model().fit([MARKS, SCORES], bad, verbose=0)
 
 
@@ -488,7 +503,7 @@ def test_statistics_move_in_training_alone(tags: ModuleType) -> None:
     assert model.weights["norm/moving_mean"].any()
 
 
-# ------------------------------------------------------------------------------------------------------------- validation
+# ----------------------------------------------------------------------------------------------------------- validation
 
 
 def test_the_last_rows_are_held_out(credit: ModuleType) -> None:
@@ -527,7 +542,7 @@ def test_evaluation_is_in_inference_mode(tags: ModuleType) -> None:
     assert scores["loss"] == pytest.approx(float(-np.log(picked).mean()))
 
 
-# ---------------------------------------------------------------------------------------------------------------- weights
+# -------------------------------------------------------------------------------------------------------------- weights
 
 
 def test_a_sample_weight_of_two_counts_twice(credit: ModuleType) -> None:
@@ -610,7 +625,7 @@ def test_class_and_sample_weights_exclude_each_other(credit: ModuleType) -> None
         credit.Model().fit(X, Y, class_weight={"default": {0: 1.0}}, sample_weight=np.ones(70), verbose=0)
 
 
-# ------------------------------------------------------------------------------------------------ callbacks and progress
+# ----------------------------------------------------------------------------------------------- callbacks and progress
 
 
 def test_callbacks_see_each_epoch_and_can_stop(credit: ModuleType) -> None:
@@ -693,7 +708,7 @@ def test_a_validation_loss_that_is_not_finite_stops(credit: ModuleType) -> None:
         credit.Model().fit(x, Y, validation_split=0.2, verbose=0)
 
 
-# ----------------------------------------------------------------------------------------------------------------- saving
+# --------------------------------------------------------------------------------------------------------------- saving
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -821,14 +836,13 @@ def test_a_damaged_file_is_refused(credit: ModuleType, tmp_path: Path) -> None:
         try:
             loaded = credit.Model.load(path)
         except ValueError as error:
-            assert str(path) in str(error)
-            refused += 1
+            refused += str(path) in str(error)
         else:  # a byte that means nothing, such as one of a date
             np.testing.assert_array_equal(loaded.state, credit.Model().state)
     assert refused > 50
 
 
-# ---------------------------------------------------------------------------------------------------------------- command
+# -------------------------------------------------------------------------------------------------------------- command
 
 
 def run(path: Path, *arguments: Any, cwd: Path) -> tuple[int, str, str]:
@@ -912,3 +926,456 @@ def test_the_saved_state_is_plain(credit: ModuleType, tmp_path: Path) -> None:
     arrays = _saved(credit, tmp_path / "model.npz")
     assert set(arrays) == {"dtype", "step", "learning_rate", "rng", "velocity", *credit.Model().weights}
     assert json.loads(str(arrays["rng"]))["bit_generator"] == "PCG64"
+
+
+# ------------------------------------------------------------------------------------------------- the file as Python
+
+VARIED = frozenset(
+    [
+        "activation_gelu",
+        "activation_sparsemax",
+        "batch_normalization_sequence",
+        "block",
+        "dot_normalize",
+        "initializer_orthogonal",
+        "layer_normalization_axes",
+        "loss_sparse_categorical_crossentropy_steps",
+        "metrics_auc_sums",
+        "metrics_binary_options",
+        "metrics_regression",
+        "names_of_python",
+        "optimizer_adam_amsgrad",
+        "optimizer_clipnorm",
+        "optimizer_global_clipnorm",
+        "outputs",
+        "prelu",
+        "regularizer_l1_l2_0_1_0_2",
+        "shared_model",
+        "slices",
+        "unknown_steps",
+    ]
+)
+"""Cases whose files have parts that those of the samples do not have."""
+
+
+@pytest.fixture(scope="session")
+def many(files: dict[str, Path]) -> list[Path]:
+    """The files of all samples, of the examples and of varied cases, as `gen build` writes them."""
+    folder = next(iter(files.values())).parent
+    for path in [*EXAMPLES, *(path for path in CASES if path.stem in VARIED)]:
+        (folder / f"more_{path.stem}.py").write_text(case_text(path, Options(verify=True)), encoding="utf-8")
+    return sorted(folder.glob("*.py"))
+
+
+def test_the_file_is_clean(many: list[Path]) -> None:
+    tools = (
+        ["ruff", "check", "--isolated", "--no-cache"],
+        ["mypy", "--strict", "--config-file=", "--scripts-are-modules", "--cache-dir", str(many[0].parent / "cache")],
+        ["black", "--check", "--quiet", "--line-length", str(LINE_LENGTH)],
+    )
+    for tool in tools:
+        command = [sys.executable, "-m", *tool, *map(str, many)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_file_is_that_of_an_old_python_and_imports_numpy_alone(many: list[Path]) -> None:
+    for path in many:
+        tree = ast.parse(path.read_text("utf-8"), feature_version=(3, 10))
+        modules = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+        modules |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        assert {module.split(".")[0] for module in modules} <= set(sys.stdlib_module_names) | {"numpy"}
+
+
+def test_the_file_asserts_nothing_and_hides_no_warning(many: list[Path]) -> None:
+    for path in many:
+        text = path.read_text("utf-8")
+        assert "assert " not in text
+        assert "warnings" not in text
+        assert "noqa" not in text
+        assert "type: ignore" not in text
+
+
+@pytest.mark.parametrize("option", ["-O", "-OO", "-Wdefault", "-I"])
+def test_options_of_python_change_nothing(files: dict[str, Path], tmp_path: Path, option: str) -> None:
+    np.savez(tmp_path / "data.npz", applicant=X, **Y)
+    for arguments, expected in (
+        (["summary"], "3,298"),
+        (["check"], "worst relative error"),
+        (["train", "data.npz", "--epochs", "1"], "epoch 1/1"),
+    ):
+        done = subprocess.run(
+            [sys.executable, option, str(files["credit"]), *arguments],
+            capture_output=True, text=True, cwd=tmp_path, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, "")
+        assert expected in done.stdout
+
+
+# --------------------------------------------------------------------------------------------------- every case in turn
+
+TRAINED = [path for path in CASES if "compile" in path.read_text("utf-8")]
+
+
+@pytest.mark.parametrize("path", TRAINED, ids=lambda path: path.stem)
+def test_evaluation_equals_that_of_keras(path: Path) -> None:
+    graph, model = case_graph(path), case_module(path).Model(1, np.float64)
+    twin = keras_twin.twin(graph)
+    perturb(model)
+    keras_twin.load_weights(twin, model.weights)
+    rng = np.random.default_rng(3)
+    inputs, targets = random_inputs(graph, rng, 7), random_targets(graph, rng, 7)
+    theirs = twin.evaluate(inputs, targets, batch_size=4, verbose=0, return_dict=True)
+    compare_logs(model.evaluate(inputs, targets, batch_size=4), theirs, "evaluate")
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_in_single_precision_nothing_is_computed_in_double(path: Path) -> None:
+    graph, module = case_graph(path), case_module(path)
+    double, single = module.Model(1, np.float64), module.Model(1)
+    rng = np.random.default_rng(3)
+    inputs, targets = random_inputs(graph, rng, 7), random_targets(graph, rng, 7)
+    for exact, rounded in zip(rows_of(double.predict(inputs)), rows_of(single.predict(inputs)), strict=True):
+        assert rounded.dtype in (np.float32, exact.dtype if exact.dtype.kind != "f" else np.float32)
+        np.testing.assert_allclose(rounded, exact, rtol=1e-3, atol=1e-3)
+    if path in TRAINED:
+        if "self.rng, " not in case_text(path):
+            assert single.evaluate(inputs, targets)["loss"] == pytest.approx(
+                double.evaluate(inputs, targets)["loss"], rel=1e-2
+            )
+        single.train_on_batch(inputs, targets)
+        buffers = [b for kept in single._kept.values() for b in vars(kept).values()]
+        arrays = [*vars(single.p).values(), *vars(single.g).values(), *vars(single.s).values(), *buffers]
+        assert not [array for array in arrays if isinstance(array, np.ndarray) and array.dtype == np.float64]
+
+
+# -------------------------------------------------------------------------------------------------------- other samples
+
+POSTS = RNG.normal(size=(40, 6))
+PEOPLE = [RNG.normal(size=40), np.eye(3)[RNG.integers(0, 3, 40)], RNG.integers(0, 2, 40)]
+PIXELS, DIGITS = RNG.normal(size=(50, 12)).astype("f4"), RNG.integers(0, 10, 50)
+
+
+def data_of(name: str, rows: int = 12) -> tuple[Any, Any]:
+    graph = graph_of(TEXTS[name], f"{name}.nn")
+    rng = np.random.default_rng(6)
+    x = random_inputs(graph, rng, rows)
+    if name == "window":
+        x = [rng.normal(size=(rows, 6, 2))]
+    return x, random_targets(graph, rng, rows)
+
+
+TRAINED_SAMPLES = [name for name in TEXTS if "compile" in TEXTS[name]]
+
+
+@pytest.mark.parametrize("name", TRAINED_SAMPLES)
+def test_gradients_equal_finite_differences(name: str) -> None:
+    model, (x, y) = sample(name).Model(2, np.float64), data_of(name)
+    state = model.rng.bit_generator.state
+    before = copies(model.weights)
+    weight = RNG.random(12)
+    _, gradients = model.loss_and_grads(x, y, weight)
+    assert same(model.weights, before)
+    assert model.rng.bit_generator.state == state
+    assert model.step == 0
+    for key, gradient in gradients.items():
+        values = model.weights[key].reshape(-1)
+        for i in RNG.choice(values.size, min(5, values.size), replace=False):
+            totals = []
+            for shift in (1e-6, -1e-6):
+                kept = values[i]
+                values[i] += shift
+                totals.append(model.loss_and_grads(x, y, weight)[0]["loss"])
+                values[i] = kept
+            assert gradient.reshape(-1)[i] == pytest.approx((totals[0] - totals[1]) / 2e-6, rel=1e-5, abs=1e-7), key
+
+
+@pytest.mark.parametrize("name", TRAINED_SAMPLES)
+def test_two_and_two_epochs_are_four(name: str, tmp_path: Path) -> None:
+    (x, y), path = data_of(name), tmp_path / "model"
+    whole, half = sample(name).Model(4), sample(name).Model(4)
+    options = {"batch_size": 5, "shuffle": True, "validation_split": 0.25, "verbose": 0}
+    history = whole.fit(x, y, epochs=4, **options)
+    first = half.fit(x, y, epochs=2, **options)
+    half.save(path)
+    second = sample(name).Model.load(path).fit(x, y, epochs=2, **options)
+    assert {key: [*first[key], *second[key]] for key in first} == history
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_eight_threads_predict_what_one_does(name: str) -> None:
+    model, (x, _) = sample(name).Model(), data_of(name.removesuffix("_inference"))
+    pieces = [[array[i : i + size] for array in x] for size in (1, 3, 12) for i in range(0, 12, size)]
+    expected = [rows_of(model.predict(piece)) for piece in pieces]
+    wrong: list[int] = []
+
+    def work(start: int) -> None:
+        for turn in range(200):
+            i = (start + turn) % len(pieces)
+            if not all(map(np.array_equal, rows_of(model.predict(pieces[i])), expected[i])):
+                wrong.append(i)
+
+    threads = [threading.Thread(target=work, args=(start,)) for start in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_three_outputs_are_trained_by_lists_as_by_names() -> None:
+    forms: list[Any] = [
+        PEOPLE,
+        tuple(PEOPLE),
+        dict(zip(("gender", "age", "income"), (PEOPLE[2], PEOPLE[0], PEOPLE[1]), strict=True)),
+    ]
+    histories = [sample("people").Model().fit(POSTS, form, verbose=0) for form in forms]
+    assert histories[0] == histories[1] == histories[2]
+    names = [
+        "loss",
+        "age_loss",
+        "income_loss",
+        "gender_loss",
+        "age_mae",
+        "income_accuracy",
+        "gender_accuracy",
+        "gender_auc",
+    ]
+    assert list(histories[0]) == [*names, *(f"val_{name}" for name in names)]
+    logs = {name: values[0] for name, values in histories[0].items()}
+    assert logs["loss"] == pytest.approx(0.25 * logs["age_loss"] + logs["income_loss"] + 10.0 * logs["gender_loss"])
+
+
+def test_what_fit_does_by_default_is_said_in_the_file() -> None:
+    model, twin = sample("people").Model(), sample("people").Model()
+    given = {"epochs": 3, "batch_size": 8, "validation_split": 0.25, "shuffle": False}
+    assert model.fit(POSTS, PEOPLE, verbose=0) == twin.fit(POSTS, PEOPLE, **given, verbose=0)
+    assert np.array_equal(model.state, twin.state)
+
+
+def test_shuffling_takes_the_seed() -> None:
+    models = [sample("digits").Model(seed) for seed in (1, 1, 2)]
+    histories = [model.fit(PIXELS, DIGITS, epochs=2, verbose=0) for model in models]
+    assert histories[0] == histories[1] != histories[2]
+
+
+def test_a_regularizer_counts_in_training_and_in_evaluation() -> None:
+    model = sample("digits").Model(dtype=np.float64)
+    added = 0.01 * float(np.sum(model.weights["dense/kernel"] ** 2))
+    probabilities = model.predict(PIXELS)[np.arange(50), DIGITS]
+    assert model.evaluate(PIXELS, DIGITS)["loss"] == pytest.approx(float(-np.log(probabilities).mean()) + added)
+
+
+def test_the_logs_of_a_step_are_those_before_it() -> None:
+    model = sample("people").Model(dtype=np.float64)
+    assert model.train_on_batch(POSTS, PEOPLE) == pytest.approx(
+        sample("people").Model(dtype=np.float64).evaluate(POSTS, PEOPLE, 40)
+    )
+    assert model.step == 1
+
+
+def test_weights_of_steps_are_weights_of_rows_spread(tags: ModuleType) -> None:
+    model = tags.Model(dtype=np.float64)
+    rows = RNG.random(70)
+    steps = np.repeat(rows[:, None], 6, axis=1)
+    expected = model.evaluate([MARKS, SCORES], TAG_IDS, sample_weight=rows)
+    for form in (steps, steps.tolist(), [steps], {"tags": steps}, steps[..., None]):
+        assert model.evaluate([MARKS, SCORES], TAG_IDS, sample_weight=form) == expected
+    steps[:, 0] = 0.0
+    other = TAG_IDS.copy()
+    other[:, 0] = (other[:, 0] + 1) % 4
+    scores = [model.evaluate([MARKS, SCORES], ids, sample_weight=steps)["loss"] for ids in (TAG_IDS, other)]
+    assert scores[0] == scores[1] != expected["loss"]
+    for wrong in (np.ones((70, 5)), np.ones((70, 6, 4)), np.ones((69, 6))):
+        with pytest.raises(ValueError, match=r"tags: expected"):
+            model.evaluate([MARKS, SCORES], TAG_IDS, sample_weight=wrong)
+
+
+def test_one_dict_of_class_weights_is_for_the_only_output() -> None:
+    weights = {0: 0.5, 3: 2.0}
+    rows = np.array([weights.get(int(label), 1.0) for label in DIGITS])
+    first, second, third = (sample("digits").Model() for _ in range(3))
+    history = first.fit(PIXELS, DIGITS, class_weight=weights, verbose=0)
+    assert history == second.fit(PIXELS, DIGITS, sample_weight=rows, verbose=0)
+    assert history == third.fit(PIXELS, DIGITS, class_weight={"digit": weights}, verbose=0)
+
+
+@pytest.mark.parametrize("weights", [{10: 1.0}, {-1: 1.0}, {0.5: 1.0}, {0: "a"}, {0: None}, {0: [1.0]}])
+def test_class_weights_of_no_class_are_refused(weights: Any) -> None:
+    with pytest.raises(ValueError, match="class_weight: digit has"):
+        sample("digits").Model().fit(PIXELS, DIGITS, class_weight=weights, verbose=0)
+
+
+def test_answers_of_callbacks_may_be_anything() -> None:
+    model = sample("digits").Model()
+    answers: list[Any] = [np.zeros(3), {"stop": 1}, ["stop"], None, True]
+    callbacks = [lambda *_, answer=answer: answer for answer in answers]
+    assert len(model.fit(PIXELS, DIGITS, epochs=2, callbacks=callbacks, verbose=0)["loss"]) == 2
+    assert len(model.fit(PIXELS, DIGITS, epochs=2, callbacks=None, verbose=0)["loss"]) == 2
+
+
+@pytest.mark.parametrize("given", [PIXELS, [PIXELS], {"x": PIXELS}, 5, (1, 2, 3, 4)])
+def test_data_for_validation_are_a_pair(given: Any) -> None:
+    with pytest.raises(ValueError, match=r"validation_data: expected \(x, y\) or \(x, y, sample_weight\)"):
+        sample("digits").Model().fit(PIXELS, DIGITS, validation_data=given, verbose=0)
+
+
+def test_lengths_of_inputs_may_differ_where_the_model_says_so() -> None:
+    model = sample("lengths").Model()
+    left, right = np.zeros((4, 3, 2)), np.zeros((4, 5, 2))
+    assert {key: array.shape for key, array in model.predict([left, right]).items()} == {
+        "first": (4, 3, 2),
+        "second": (4, 5, 1),
+    }
+    model.fit([left, right], [np.ones((4, 3, 2)) / 2, np.zeros((4, 5))], verbose=0)
+    with pytest.raises(ValueError, match=r"target second: .*got \(4, 3, 1\) where right is 5"):
+        model.fit([left, right], [np.zeros((4, 3, 2)), np.zeros((4, 3))], verbose=0)
+
+
+@pytest.mark.parametrize("length", [0, 1, 3])
+def test_a_sequence_that_is_too_short_is_refused(length: int) -> None:
+    model = sample("window").Model()
+    message = rf"input track: .*got \(2, {length}, 2\): track has to be at least 4 for track\[:, 3:\]"
+    with pytest.raises(ValueError, match=message):
+        model.predict(np.zeros((2, length, 2)))
+    assert model.predict(np.zeros((2, 4, 2))).shape == (2, 1, 2)
+    with pytest.raises(ValueError, match=r"target next_steps: .*got \(2, 5, 2\) where track - 3 is 2"):
+        model.fit(np.zeros((2, 5, 2)), np.zeros((2, 5, 2)), verbose=0)
+
+
+def test_whole_numbers_go_in_and_out_as_they_are() -> None:
+    model, ids, x = sample("whole").Model(), np.arange(8).reshape(2, 4), np.zeros((2, 3))
+    pairs = model.predict([ids, x])["pairs"]
+    assert pairs.dtype == np.int32
+    assert np.array_equal(pairs, ids.reshape(2, 2, 2))
+    assert list(model.fit([ids, x], np.zeros(2), verbose=0)) == ["loss", "y_loss"]
+    for wrong in (ids + 2**31, ids.astype("u8") + 2**63, ids - 2**40):
+        with pytest.raises(
+            ValueError, match=r"input ids: expected int32 of shape \(batch, 4\), got u?int64 out of its range"
+        ):
+            model.predict([wrong, x])
+    with pytest.raises(ValueError, match=r"input ids: expected int32 .*got float64"):
+        model.predict([ids.astype(float), x])
+    with pytest.raises(ValueError, match="target: there is no pairs; expected y"):
+        model.fit([ids, x], {"pairs": ids, "y": np.zeros(2)}, verbose=0)
+
+
+def test_numbers_too_large_for_the_model_are_refused(credit: ModuleType) -> None:
+    x = X.astype(float)
+    x[69, 99] = 1e300
+    for call in (credit.Model().predict, lambda x: credit.Model().fit(x, Y, verbose=0)):
+        with pytest.raises(ValueError, match=r"input applicant: expected float32 .*got float64 out of its range"):
+            call(x)
+    credit.Model(dtype=np.float64).predict(x)
+
+
+def test_frozen_layers_stay() -> None:
+    model, (x, y) = sample("frozen").Model(), data_of("frozen")
+    before = copies(model.weights)
+    model.fit(x, y, epochs=2, verbose=0)
+    moved = {name for name, value in model.weights.items() if not np.array_equal(value, before[name])}
+    assert moved == {name for name in before if not name.startswith("base/")}
+    assert not {"base/kernel", "batch_normalization/moving_mean"} & set(model.loss_and_grads(x, y)[1])
+
+
+def test_a_model_that_is_not_compiled_only_predicts(tmp_path: Path) -> None:
+    module = sample("uncompiled")
+    model, x = module.Model(3), RNG.normal(size=(9, 5))
+    assert {name for name in dir(model) if not name.startswith("_")} == {
+        "INPUTS", "OUTPUTS", "dtype", "load", "p", "predict", "save", "summary", "weights",
+    }  # fmt: skip
+    assert not hasattr(module, "check")
+    np.testing.assert_allclose(model.predict(x).sum(axis=1), 1.0, rtol=1e-6)
+    model.save(tmp_path / "model.npz")
+    assert np.array_equal(module.Model.load(tmp_path / "model.npz").predict(x), model.predict(x))
+    other = tmp_path / "other.npz"
+    sample("frozen").Model().save(other)
+    with pytest.raises(ValueError, match=r"other\.npz was not saved by this model"):
+        module.Model.load(other)
+
+
+def test_the_file_of_another_model_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.npz"
+    for name in TRAINED_SAMPLES:
+        sample(name).Model().save(path)
+        for other in TRAINED_SAMPLES:
+            if other != name:
+                with pytest.raises(ValueError, match=r"was not saved by this model: .* is (missing|unknown)"):
+                    sample(other).Model.load(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"step": np.array(np.inf)},
+        {"rng": '{"bit_generator": "PCG64", "state": {"state": -1, "inc": 1}, "has_uint32": 0, "uinteger": 0}'},
+    ],
+)
+def test_nonsense_in_a_saved_file_is_refused(credit: ModuleType, tmp_path: Path, change: dict[str, Any]) -> None:
+    path = tmp_path / "model.npz"
+    arrays = _saved(credit, path)
+    np.savez(path, **{**arrays, **change})
+    with pytest.raises(ValueError, match="was not saved by this model"):
+        credit.Model.load(path)
+
+
+def test_saves_at_once_do_not_disturb_each_other(credit: ModuleType, tmp_path: Path) -> None:
+    models, path = [credit.Model(seed) for seed in range(4)], tmp_path / "model.npz"
+    failed: list[BaseException] = []
+
+    def work(model: Any) -> None:
+        try:
+            for _ in range(10):
+                model.save(path)
+                credit.Model.load(path)
+        except (OSError, ValueError) as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=work, args=(model,)) for model in models]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert os.listdir(tmp_path) == ["model.npz"]
+
+
+def test_a_line_on_a_terminal_is_no_wider_than_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    module, terminal, ticks = sample("people"), Terminal(), iter(range(10_000))
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setattr(module.time, "perf_counter", lambda: float(next(ticks)))
+    monkeypatch.setenv("COLUMNS", "50")
+    module.Model().fit(POSTS, PEOPLE, epochs=1)
+    monkeypatch.undo()
+    lines = terminal.getvalue().split("\r")
+    assert len(lines) > 3
+    assert max(map(len, lines[:-1])) == 49
+    assert len(lines[-1]) > 50
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_file_is_a_command(files: dict[str, Path], name: str, tmp_path: Path) -> None:
+    x, y = data_of(name.removesuffix("_inference"))
+    module = sample(name)
+    targets = [key for key in module.OUTPUTS if key != "pairs"]
+    np.savez(tmp_path / "x.npz", **dict(zip(module.INPUTS, x, strict=True)))
+    np.savez(tmp_path / "all.npz", **dict(zip(module.INPUTS, x, strict=True)), **dict(zip(targets, y, strict=False)))
+    commands = ["summary", "predict x.npz", "predict all.npz -o out.npz --batch-size 5"]
+    if "compile" in TEXTS.get(name, ""):
+        commands += [
+            "train all.npz --epochs 2 --seed 3 --save m.npz",
+            "evaluate all.npz --weights m.npz",
+            "predict x.npz --weights m.npz -o out.npz",
+        ]
+    for command in commands:
+        status, out, error = run(files[name], *command.split(), cwd=tmp_path)
+        assert (status, error) == (0, ""), command
+        assert out or "-o" in command
+    with np.load(tmp_path / "out.npz") as outputs:
+        assert list(outputs) == list(module.OUTPUTS)
+    if "compile" not in TEXTS.get(name, ""):
+        assert run(files[name], "train", "all.npz", cwd=tmp_path)[0] == 2

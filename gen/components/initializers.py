@@ -115,7 +115,7 @@ class TruncatedNormal(Initializer):
 
 @component
 class Orthogonal(Initializer):
-    """A random orthogonal matrix times `gain`; all axes but the last count as one (Saxe et al., 2014)."""
+    """An orthogonal matrix times `gain`; all axes but the last are one (Saxe et al., 2014)."""
 
     aliases = ("OrthogonalInitializer",)
     ignored = SEED

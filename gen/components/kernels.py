@@ -66,8 +66,9 @@ def polynomial(x: Array, coefficients: tuple[float, ...]) -> Array:
 def erf(x: Array) -> Array:
     """The error function, to the last digits of float64.
 
-    W. J. Cody, Rational Chebyshev approximations for the error function, Math. Comp. 23 (1969).  His second
-    approximation is used beyond 4 as well: 1 - erf is so small there that its relative error does not show.
+    W. J. Cody, Rational Chebyshev approximations for the error function, Math. Comp. 23 (1969).
+    His second approximation is used beyond 4 as well: 1 - erf is so small there that its relative
+    error does not show.
     """
     p = (1.85777706184603153e-1, 3.16112374387056560e0, 1.13864154151050156e2, 3.77485237685302021e2)
     q = (1.0, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3, 2.84423683343917062e3)
@@ -86,7 +87,7 @@ def erf(x: Array) -> Array:
 
 @kernel(lambda x, axis: x)
 def sparsemax_share(x: Array, axis: int) -> Array:
-    """How much of each value is in sparsemax' threshold: (k - rank) / k for the k values in the support, else 0."""
+    """The share of each value in sparsemax' threshold: (k - rank) / k for the k in the support."""
     x = np.moveaxis(x, axis, -1)
     order = np.argsort(-x, axis=-1, kind="stable")
     descending = np.take_along_axis(x, order, axis=-1)
@@ -134,7 +135,7 @@ def one_hot(ids: Array, like: Array, out: Array | None = None) -> Array:
 
 @kernel()
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """The number of inputs and of outputs that a weight of this shape connects; a convolution's count its window."""
+    """How many inputs and outputs a weight of this shape joins; a convolution's window counts."""
     if len(shape) < 2:
         size = shape[0] if shape else 1
         return size, size
@@ -190,7 +191,7 @@ def quotient(part: Array, whole: Array) -> Array:
 
 @kernel(lambda *_: ())
 def interpolated_precision(right: Array, wrong: Array) -> float:
-    """The area under the curve of precision over recall, interpolated as in Davis and Goadrich, 2006."""
+    """The area under precision over recall, interpolated as in Davis and Goadrich, 2006."""
     found = right + wrong
     gain = right[:-1] - right[1:]
     slope = quotient(gain, found[:-1] - found[1:])
@@ -202,7 +203,7 @@ def interpolated_precision(right: Array, wrong: Array) -> float:
 
 @kernel()
 def counts_above(values: Array, thresholds: int) -> Array:
-    """How many of these values, from 0 to 1, lie above each of so many even thresholds; above the first all do."""
+    """How many values in 0 to 1 lie above each of so many even thresholds; all above the first."""
     bucket = np.maximum(np.ceil(np.clip(values, 0.0, 1.0) * (thresholds - 1)) - 1.0, 0.0).astype(np.intp)
     counts: Array = np.bincount(bucket, minlength=thresholds)[::-1].cumsum()[::-1].astype(np.float64)
     return counts

@@ -194,7 +194,7 @@ class Assembler:
             for size in _sizes_needed(node):
                 needed = least(size) if isinstance(size, Dim) and size.symbols() == {symbol} else None
                 if needed is not None and needed > lowest:
-                    lowest, reason = needed, f"for {comment(node.call.text)}"
+                    lowest, reason = needed, f" for {comment(node.call.text)}"
         return DimView(symbol, ident, lowest, reason, max(lowest, 5))
 
     def formulas(self) -> tuple[FormulaView, ...]:
@@ -350,7 +350,7 @@ class Assembler:
             "*", "wanted: bool = False",
         ]  # fmt: skip
         body, extra = self.lines("backward"), self.lines("input_gradients")
-        document = "The gradient of every weight into `g`, after `loss`"
+        document = "Every weight's gradient into `g`, after `loss`"
         if any(item.tensor.dtype == "float" for item in self.graph.inputs):
             document += "; if `wanted`, those of the inputs into `b`"
         if extra:

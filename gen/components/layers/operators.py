@@ -10,7 +10,7 @@ the layers Add, Subtract and Multiply.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -256,7 +256,7 @@ Part: TypeAlias = "int | tuple[int | None, int | None, int | None]"
 
 
 @kernel(lambda dy, x, parts: x)
-def placed(dy: Array, x: Array, parts: tuple[Part, ...]) -> Array:
+def placed(dy: Array, x: Array, parts: tuple[Any, ...]) -> Array:
     """Zeros in the shape of `x`, but for `dy` at `parts`: the gradient of a slice."""
     dx = np.zeros_like(x)
     dx[tuple(part if isinstance(part, int) else slice(*part) for part in parts)] = dy
