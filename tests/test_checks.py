@@ -269,6 +269,85 @@ def test_a_chain_of_blocks_does_not_exhaust_the_stack() -> None:
     assert codes("\n".join(blocks) + "\nx = Input(2)\nmodel = Model(x, Dense(1)(b499(x)))") == ["recursive-block"]
 
 
+def test_data_is_not_looked_at() -> None:
+    """Lines that a pasted script has after the model: one error for each piece of data, and none for what is in it."""
+    assert codes(
+        """\
+        x = Input(8)
+        y = Dense(1)(x)
+        model = Model(x, y)
+        model.compile(adam, mse)
+        model.fit(x_train, y_train, 32, 10, 1, [Stop()], validation_data=(x_val, y_val), sample_weight=None)
+        score = model.evaluate(x_test, y_test, verbose=0)
+        """
+    ) == ["data-in-file", "data-in-file", "ignored-argument", "ignored-argument", "data-in-file", "unknown-attribute"]
+
+
+def test_fit_takes_arguments_by_position() -> None:
+    model = "x = Input(8)\nmodel = Model(x, Dense(1)(x))\nmodel.compile(adam, mse)\n"
+    assert codes(f"{model}model.fit(None, None, 32, 10)") == []
+    assert codes(f"{model}model.fit(None, None, 0, 10)") == ["bad-argument"]
+    assert codes(f"{model}model.fit(None, None, 32, 10, epochs=3)") == ["duplicate-argument"]
+
+
+def test_a_line_that_cannot_be_read_has_no_follow_up() -> None:
+    assert codes(
+        """\
+        model = Sequential()
+        model.add(Dense(8, input_dim=3));
+        model.add(Dense(3))
+        model.compile(adam, mse)
+        """
+    ) == ["unsupported-syntax"]
+    assert codes(
+        """\
+        x = Input(8)
+        y = Dense(1)(x)
+        model = Model(x, y)
+        model.compile(adam, mse);
+        model.fit(epochs=0)
+        """
+    ) == ["unsupported-syntax", "bad-argument"]
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "hint"),
+    [
+        ("z = SGD(lr=0.1)", "unknown-argument", "write `learning_rate`"),
+        ("z = add(x, x)", "wrong-call", "write `add([x, x])`"),
+        ("z = tf.nn.relu(x)", "unsupported-call", "write `relu`"),
+        ("z = keras.ops.relu(x)", "unsupported-call", "write `relu`"),
+        ("z = keras.layer.Dense(3)(x)", "unsupported-call", "did you mean `layers`?"),
+        ("z = keras.ops.sum(x)", "unsupported-call", "operators and slices"),
+        ("print(x)", "unknown-name", "`range` alone"),
+        ("z = Model(x, {'y': y})", "not-a-tensor", "write a list"),
+        ("z = Model(x, x)", "disconnected-output", "Activation(linear)"),
+        ("y.trainable = False", "unsupported-syntax", "trainable=False"),
+        ("model(z=x)", "unknown-argument", "write the tensor alone"),
+        ("model.compile(adam, los=mse)", "unknown-argument", "did you mean `loss`?"),
+        ("model.compile(adam, mse, metrics=[{'y': acc}])", "bad-argument", None),
+        ("model.summary(80)", "too-many-arguments", None),
+        ("model.summary(width=80)", "unknown-argument", None),
+    ],
+)
+def test_a_hint_says_what_to_write(line: str, code: str, hint: str | None) -> None:
+    (problem,) = problems(f"x = Input(8)\ny = Dense(1)(x)\nmodel = Model(x, y)\n{line}\n")
+    assert problem.code == code
+    assert hint is None or (problem.hint is not None and hint in problem.hint)
+
+
+def test_a_list_of_losses_that_is_too_short_is_to_be_made_longer() -> None:
+    (problem,) = problems("x = Input(8)\nmodel = Model(x, [Dense(1)(x), Dense(1)(x)])\nmodel.compile(adam, [mse])\n")
+    assert problem.code == "missing-loss"
+    assert problem.hint is not None and "to the list" in problem.hint
+
+
+def test_metrics_of_classes_need_classes() -> None:
+    model = "x = Input(8)\ny = sigmoid(x[:, 0])\nmodel = Model(x, y)\n"
+    assert codes(f"{model}model.compile(adam, binary_crossentropy, metrics=[acc, auc, mse])\n") == []
+    assert codes(f"{model}model.compile(adam, mse, metrics=[categorical_accuracy])\n") == ["metric-shape"]
+
+
 WORDS = """
 x y a model Input Dense Model Sequential Flatten Add relu mse adam range layers keras block compile fit
 None True 0 1 -1 8 0.5 10**9 'a' ( ) [ ] { } , : = + - * / ** @ . for in def return import from

@@ -653,3 +653,18 @@ def test_a_file_of_two_thousand_layers_is_elaborated_quickly() -> None:
     graph = graph_of("\n".join(lines))
     assert len(graph.nodes) == 2000
     assert time.process_time() - started < 6  # parsing takes most of it; a quadratic step would take minutes
+
+
+def test_the_dtypes_of_tensorflow() -> None:
+    graph = graph_of("x = Input(3, dtype=tf.float32)\ny = Dense(2)(x)\nmodel = Model(x, y)\n")
+    assert graph.inputs[0].tensor.dtype == "float"
+    assert codes_of("x = Input(3, dtype=tf.int32)\nmodel = Model(x, Flatten()(x))\n") == []
+
+
+def codes_of(text: str) -> list[str]:
+    return elaborated(text)[1]
+
+
+def test_arguments_of_a_summary_change_nothing() -> None:
+    text = "x = Input(3)\nmodel = Model(x, Dense(2)(x))\nmodel.summary(line_length=80)\n"
+    assert codes_of(text) == ["ignored-argument"]

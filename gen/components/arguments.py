@@ -162,7 +162,11 @@ def _show(value: Any) -> str:
         return f"`{value.name}`"
     if isinstance(value, Component):
         return f"the {value.kind} `{type(value).__name__}`"
-    text = repr(value)
+    if isinstance(value, list | tuple):
+        inside = ", ".join(map(_show, value))
+        text = f"[{inside}]" if isinstance(value, list) else f"({inside}{',' * (len(value) == 1)})"
+    else:
+        text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 

@@ -38,6 +38,13 @@ def expects_rows(metric: Metric, loss: Loss) -> None:
         raise ShapeError(message, hint="write `accuracy`, which fits every loss", code="metric-shape")
 
 
+def expects_classes(metric: Metric, shape: Shape) -> None:
+    """Raise `ShapeError` unless there is a number for each class; a `(batch,)` of numbers has none."""
+    if len(shape) == 1:
+        message = f"{type(metric).__name__} expects a number for each class, got one for each row"
+        raise ShapeError(message, hint="write `accuracy`, which fits every loss", code="metric-shape")
+
+
 # ------------------------------------------------------------------------------------------------------------- accuracy
 
 
@@ -53,7 +60,7 @@ class Accuracy(Metric):
     def resolve(self, loss: Loss, shape: Shape) -> Metric:
         if loss.sparse:
             return SparseCategoricalAccuracy(self.log_name)
-        return BinaryAccuracy(self.log_name) if shape[-1] == 1 else CategoricalAccuracy(self.log_name)
+        return BinaryAccuracy(self.log_name) if len(shape) == 1 or shape[-1] == 1 else CategoricalAccuracy(self.log_name)
 
 
 @component
@@ -89,6 +96,7 @@ class CategoricalAccuracy(Metric):
 
     def resolve(self, loss: Loss, shape: Shape) -> Metric:
         expects_rows(self, loss)
+        expects_classes(self, shape)
         return self
 
     def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
@@ -111,6 +119,7 @@ class SparseCategoricalAccuracy(Metric):
 
     def resolve(self, loss: Loss, shape: Shape) -> Metric:
         expects_ids(self, loss)
+        expects_classes(self, shape)
         return self
 
     def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
@@ -134,6 +143,7 @@ class TopKCategoricalAccuracy(Metric):
 
     def resolve(self, loss: Loss, shape: Shape) -> Metric:
         expects_rows(self, loss)
+        expects_classes(self, shape)
         return self
 
     def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
@@ -158,6 +168,7 @@ class SparseTopKCategoricalAccuracy(Metric):
 
     def resolve(self, loss: Loss, shape: Shape) -> Metric:
         expects_ids(self, loss)
+        expects_classes(self, shape)
         return self
 
     def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
@@ -326,6 +337,7 @@ class CategoricalCrossentropy(Metric):
 
     def resolve(self, loss: Loss, shape: Shape) -> Metric:
         expects_rows(self, loss)
+        expects_classes(self, shape)
         return self
 
     def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
@@ -349,6 +361,7 @@ class SparseCategoricalCrossentropy(Metric):
 
     def resolve(self, loss: Loss, shape: Shape) -> Metric:
         expects_ids(self, loss)
+        expects_classes(self, shape)
         return self
 
     def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:

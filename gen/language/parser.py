@@ -231,7 +231,7 @@ class _Reader:
         return "_INDENT" in self._state.parse_conf.states[self._state.position]
 
     def _returns_to_nobody(self, line: Line) -> bool:
-        if line.tokens[0].type == "DEF" or any(block.kind == "def" for block in self._blocks):
+        if line.tokens[0].type in {"DEF", "RESERVED"} or any(block.kind == "def" for block in self._blocks):
             return False
         kinds = ["COLON", *(token.type for token in line.tokens)]
         return any(
@@ -252,5 +252,8 @@ _BEFORE_BOUND_NAMES = {"NAME", "COMMA", "DEF", "FOR", "RESERVED", "IMPORT", "FRO
 
 def _bound_names(line: Line) -> Iterable[str]:
     """The names that a line binds or changes, as far as its beginning tells: too many rather than too few."""
+    match [token.value for token in line.tokens[:3]]:
+        case [_, ".", method] if method != "add":  # of the methods only `add` changes what a model is
+            return []
     beginning = takewhile(lambda token: token.type in _BEFORE_BOUND_NAMES, line.tokens)
     return [token.value for token in beginning if token.type == "NAME"]

@@ -275,6 +275,11 @@ def _targets(target: syntax.Expr) -> tuple[syntax.Name, ...]:
     wrong = next((item for item in items if not isinstance(item, syntax.Name)), target)
     if isinstance(wrong, syntax.Constant) and (wrong.value is None or isinstance(wrong.value, bool)):
         _refuse("keyword-name", wrong.span, f"`{wrong.value}` is a word of the language, and cannot be a name")
+    if isinstance(wrong, syntax.Attribute):
+        hint = f"`{wrong.name}` is an argument of the call that makes it: `Dense(8, trainable=False)`"
+        if wrong.name != "trainable":
+            hint = "give it as an argument to the call that makes the layer or the model"
+        _refuse("unsupported-syntax", wrong.span, "There is no assignment to an attribute", hint=hint)
     hint = "`==` is not part of the language; for an argument, put it in the brackets of the call"
     _refuse(
         "syntax-error",

@@ -26,6 +26,7 @@ from gen.language.elaborate.values import (
     Wrong,
     describe_value,
     is_wrong,
+    sentence,
 )
 
 # --------------------------------------------------------------------------------------------------------------- layers
@@ -112,7 +113,8 @@ def layer_inputs(context: Context, layer: LayerValue, arguments: Arguments) -> l
     """The tensors that a layer is called on, from the arguments of the call."""
     component, name = layer.component, type(layer.component).__name__
     least, most, names = _arity(type(component))
-    _check_call_options(context, name, arguments, names)
+    if not _check_call_options(context, name, arguments, names):
+        return WRONG
     given = list(arguments.positional)
     for position, keyword in enumerate(names):
         if keyword in arguments.keywords and position == len(given):
@@ -156,8 +158,9 @@ def _declared_arity(cls: type[Layer]) -> _Arity:
     return least, len(declared), tuple(parameter.name for parameter in declared)
 
 
-def _check_call_options(context: Context, name: str, arguments: Arguments, names: tuple[str, ...]) -> None:
-    """Reports the keywords of a call on a tensor that gen does not have."""
+def _check_call_options(context: Context, name: str, arguments: Arguments, names: tuple[str, ...]) -> bool:
+    """Reports the keywords of a call on a tensor that gen does not have; whether all are known."""
+    known = True
     reasons = {
         "training": "`fit` trains and `predict` does not, by themselves",
         "mask": "masks follow from Masking and Embedding(mask_zero=True)",
@@ -172,7 +175,11 @@ def _check_call_options(context: Context, name: str, arguments: Arguments, names
         else:
             message = f"The call of {name} on a tensor has no argument `{keyword}`"
             hint = f"the layer's own arguments go into the first brackets: `{name}({keyword}=…)(x)`"
+            if " " in name:
+                hint = "write the tensor alone"
             context.error("unknown-argument", arguments.name_spans[keyword], message, hint=hint)
+            known = False
+    return known
 
 
 def items_of(argument: Argument) -> list[Argument]:
@@ -204,7 +211,7 @@ def _is_tensor(context: Context, name: str, argument: Argument) -> bool:
     context.error(
         "not-a-tensor",
         argument.span,
-        f"{name} is called on a tensor, got {describe_value(argument.value)}",
+        f"{sentence(name)} is called on a tensor, got {describe_value(argument.value)}",
         hint=hint,
     )
     return False
@@ -215,8 +222,9 @@ def _is_tensor(context: Context, name: str, argument: Argument) -> bool:
 
 def model_inputs(context: Context, model: ModelValue, arguments: Arguments) -> list[TensorValue] | Wrong:
     """The tensors that a model is called on, from the arguments of the call."""
-    name = f"The {model.kind}"
-    _check_call_options(context, name, arguments, ("inputs",))
+    name = f"the {model.kind}"
+    if not _check_call_options(context, name, arguments, ("inputs",)):
+        return WRONG
     given = list(arguments.positional)
     if not given and "inputs" in arguments.keywords:
         given.append(arguments.keywords["inputs"])

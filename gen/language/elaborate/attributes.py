@@ -6,6 +6,7 @@ from gen.language import syntax
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.models import add
 from gen.language.elaborate.spellings import MODULES, member, members, suggestion
+from gen.language.elaborate.training import DATA, FIT_ORDER, WHEN_CALLED
 from gen.language.elaborate.values import (
     NOTHING,
     WRONG,
@@ -20,6 +21,7 @@ from gen.language.elaborate.values import (
 )
 
 METHODS = ("compile", "fit", "add", "summary")
+SUMMARY = ("line_length", "positions", "print_fn", "expand_nested", "show_trainable", "layer_range")
 AFTERWARDS = (
     "evaluate",
     "predict",
@@ -51,6 +53,16 @@ def attribute_of(context: Context, owner: Value, attribute: syntax.Attribute) ->
     return context.error("unknown-attribute", span, f"{sentence(describe_value(owner))} has no `{name}`", hint=hint)
 
 
+def data_of(function: Value, call: syntax.Call) -> set[str | int]:
+    """The arguments that are for the running model, by name or position: what is in them is not looked at."""
+    if isinstance(function, Method) and function.name == "fit":
+        unread = {*DATA, *WHEN_CALLED}
+        return {*unread, *(index for index, name in enumerate(FIT_ORDER) if name in unread)}
+    if isinstance(function, Wrong) and isinstance(call.function, syntax.Attribute) and call.function.name in AFTERWARDS:
+        return {*range(len(call.positional)), *(keyword.name for keyword in call.keywords)}
+    return set()
+
+
 def _report_no_member(context: Context, owner: Namespace, attribute: syntax.Attribute) -> Wrong:
     names = [word for kind in MODULES.get(owner.path[-1], ()) for word in members(kind)]
     code = "unknown-layer" if owner.path[-1] == "layers" else "unknown-name"
@@ -67,10 +79,21 @@ def call_method(context: Context, method: Method, arguments: Arguments) -> Value
         case "fit":
             model.fits.append(arguments)
         case "summary":
-            model.summary = True
+            _summarise(context, model, arguments)
         case "add":
             _add(context, model, arguments)
     return NOTHING
+
+
+def _summarise(context: Context, model: ModelValue, arguments: Arguments) -> None:
+    model.summary = True
+    for argument in arguments.positional:
+        context.error("too-many-arguments", argument.span, "`summary` takes no arguments without a name")
+    for name, span in arguments.name_spans.items():
+        if name in SUMMARY:
+            context.warning("ignored-argument", span, f"`{name}` of `summary` changes nothing: the table is gen's own")
+        else:
+            context.error("unknown-argument", span, f"`summary` has no argument `{name}`")
 
 
 def _add(context: Context, model: ModelValue, arguments: Arguments) -> None:

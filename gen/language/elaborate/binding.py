@@ -36,6 +36,17 @@ LAYER_OPTIONS: dict[str, Any] = {
 }
 """What every layer takes besides its own arguments."""
 
+RENAMED = {
+    "lr": "learning_rate",
+    "output_dim": "units",
+    "init": "kernel_initializer",
+    "W_regularizer": "kernel_regularizer",
+    "b_regularizer": "bias_regularizer",
+    "p": "rate",
+    "alpha": "negative_slope",
+}
+"""Arguments as older versions of Keras call them, and what they are called now."""
+
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
 
 
@@ -225,6 +236,8 @@ def _report_other(context: Context, cls: type[Component], called: str, name: str
     else:
         signature = _signature(cls)
         hint = suggestion(name, signature.annotations)
+        if RENAMED.get(name) in signature.annotations:
+            hint = f"write `{RENAMED[name]}`"
         if hint is None and signature.names:
             hint = f"`{called}` takes {_enumeration(signature.names)}"
         context.error("unknown-argument", span, f"`{called}` has no argument `{name}`", hint=hint)
@@ -258,7 +271,7 @@ def valid_name(context: Context, name: str | None, argument: Argument) -> bool:
     context.error(
         "bad-name",
         argument.span,
-        f"`{name[:40]}` cannot be a name: a name has letters, digits, `_`, `.` and `-`, and at most 100 of them",
+        f"{f'`{name[:40]}`' if name else 'An empty string'} cannot be a name: a name has letters, digits, `_`, `.` and `-`, and at most 100 of them",
         hint="`/` is put in by blocks and called models" if "/" in name else None,
     )
     return False

@@ -130,6 +130,10 @@ def _call_function_form(context: Context, name: str, arguments: Arguments, group
             hint=f"write `{name}([a, b])`",
         )
     cls = function_forms()[name]
+    if all(isinstance(argument.value, TensorValue) for argument in arguments.positional):
+        inside = ", ".join(context.text(argument.span) for argument in arguments.positional)
+        message, hint = f"`{name}` takes a list of tensors", f"write `{name}([{inside}])`"
+        return context.error("wrong-call", arguments.span, message, hint=hint)
     made = make(context, cls, name, arguments.without_first())
     if not isinstance(made, Made):
         return WRONG

@@ -63,6 +63,8 @@ def _is_usable(context: Context, model: ModelValue) -> bool:
     if model.broken:
         return False
     if not model.inputs:
+        if not context.readable:
+            return False  # its layers may be in a line that cannot be read
         hint = "begin with `Input(…)`, or give the first layer its `input_shape`"
         if not model.layers:
             hint = "add an Input and layers"
@@ -117,7 +119,7 @@ def _fit(context: Context, model: ModelValue) -> dict[str, int | float | bool]:
     for other in context.models:
         if other is not model:
             fitted(context, other.fits)
-    if model.fits and not model.compilations and not model.broken:
+    if model.fits and not model.compilations and not model.broken and context.readable:
         hint = "write `model.compile(optimizer, loss)` before it"
         context.error("not-compiled", model.fits[0].span, "This model is trained, but not compiled", hint=hint)
     return fitted(context, model.fits)

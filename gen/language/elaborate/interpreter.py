@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import builtins
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from gen.components.arguments import Word
@@ -12,7 +13,7 @@ from gen.language import syntax
 from gen.language.elaborate import tensors
 from gen.language.elaborate.apply import apply_layer, layer_inputs, model_inputs
 from gen.language.elaborate.arithmetic import OperandError, combine, negated
-from gen.language.elaborate.attributes import attribute_of, call_method
+from gen.language.elaborate.attributes import attribute_of, call_method, data_of
 from gen.language.elaborate.blocks import assigned_names, bind_parameters, returns
 from gen.language.elaborate.construct import apply_activation, call_word
 from gen.language.elaborate.context import MAX_BLOCKS, MAX_ROUNDS, Context
@@ -20,7 +21,7 @@ from gen.language.elaborate.distribute import apply_distributed
 from gen.language.elaborate.imports import imported
 from gen.language.elaborate.models import call_model
 from gen.language.elaborate.names import Names
-from gen.language.elaborate.spellings import members, namespace, suggestion
+from gen.language.elaborate.spellings import hint_for_module, members, namespace, suggestion
 from gen.language.elaborate.values import (
     NOTHING,
     WRONG,
@@ -218,6 +219,8 @@ class Interpreter:
             hint = suggestion(name.id, layers)
             return self.context.error("unknown-layer", name.span, f"There is no layer `{name.id}`", hint=hint)
         hint = suggestion(name.id, [*frame.visible(), *sorted(self.names.words)])
+        if called and name.id in dir(builtins):
+            hint = "of Python's own functions a `.nn` file has `range` alone"
         return self.context.error("unknown-name", name.span, f"There is no `{name.id}`", hint=hint)
 
     def _key(self, key: syntax.Expr, frame: Frame) -> Key:
@@ -311,7 +314,7 @@ class Interpreter:
             function = self._name(call.function, frame, called=True)
         else:
             function = self.evaluate(call.function, frame)
-        arguments = self._arguments(call, heading, frame)
+        arguments = self._arguments(call, heading, frame, data_of(function, call))
         context = self.context
         match function:
             case Wrong():
@@ -341,12 +344,8 @@ class Interpreter:
             case Activation() if arguments.positional and isinstance(arguments.positional[0].value, TensorValue):
                 return apply_activation(context, function, arguments, frame.group)
             case Namespace(path, known) if not known:
-                return context.error(
-                    "unsupported-call",
-                    call.function.span,
-                    f"`{'.'.join(path)}` has no part in a model",
-                    hint="a `.nn` file describes the model; data and files belong to the program that uses it",
-                )
+                message = f"`{'.'.join(path)}` has no part in a model"
+                return context.error("unsupported-call", call.function.span, message, hint=hint_for_module(path))
         message = f"{sentence(describe_value(function))} cannot be called"
         return context.error("not-callable", call.function.span, message)
 
@@ -358,9 +357,17 @@ class Interpreter:
             return self.context.error("wrong-call", arguments.span, message)
         return apply_distributed(self.context, function, given[0], arguments.span, arguments.heading, frame.group)
 
-    def _arguments(self, call: syntax.Call, heading: Span, frame: Frame) -> Arguments:
-        positional = [self._argument(item, frame) for item in call.positional]
-        keywords = {item.name: self._argument(item.value, frame) for item in call.keywords}
+    def _arguments(
+        self, call: syntax.Call, heading: Span, frame: Frame, data: Collection[str | int] = ()
+    ) -> Arguments:
+        """The evaluated arguments of a call, but for those in `data`, by name or position: these are `WRONG`."""
+
+        def argument(name: str | int, item: syntax.Expr) -> Argument:
+            is_data = name in data and not (isinstance(item, syntax.Constant) and item.value is None)
+            return Argument(WRONG, item) if is_data else self._argument(item, frame)
+
+        positional = [argument(index, item) for index, item in enumerate(call.positional)]
+        keywords = {item.name: argument(item.name, item.value) for item in call.keywords}
         spans = {item.name: item.name_span for item in call.keywords}
         return Arguments(tuple(positional), keywords, spans, call.span, call.function.span, heading)
 

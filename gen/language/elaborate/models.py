@@ -19,6 +19,7 @@ from gen.language.elaborate.values import (
     WRONG,
     Argument,
     Arguments,
+    DictValue,
     DistributedModel,
     Group,
     InputValue,
@@ -105,6 +106,8 @@ def _tensors(context: Context, argument: Argument, what: str) -> list[Argument] 
     for item in items:
         if not isinstance(item.value, TensorValue):
             hint = "call it on a tensor first" if isinstance(item.value, LayerValue | ModelValue) else None
+            if isinstance(item.value, DictValue):
+                hint = f"write a list: an {what} is called after its `name=`, or after its variable"
             message = f"An {what} of a model is a tensor, got {describe_value(item.value)}"
             context.error("not-a-tensor", item.span, message, hint=hint)
             good = False
@@ -158,7 +161,9 @@ def _calls(context: Context, model: ModelValue, outputs: Sequence[Argument]) -> 
     found: set[LayerCall] = set()
     for argument in outputs:
         if isinstance(argument.value.maker, InputValue):
-            context.error("disconnected-output", argument.span, "This output is an Input itself: no layer makes it")
+            message = "This output is an Input itself: no layer makes it"
+            hint = "write `Activation(linear)(…)` around it"
+            context.error("disconnected-output", argument.span, message, hint=hint)
             model.broken = True
         pending = [argument.value]
         while pending:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any, Literal, get_args, get_origin
 
@@ -44,6 +44,10 @@ DTYPES = {
 OTHER_FLOATS = ("float16", "bfloat16", "float64", "double", "half")
 
 
+CALCULATING = ("ops", "backend", "math", "nn", "linalg")
+"""Modules of Keras and TensorFlow with functions of tensors."""
+
+
 def namespace(name: str) -> Namespace | None:
     """The module that an unbound name means: `keras`, `tf`, `layers`, …"""
     if name in ROOTS:
@@ -68,6 +72,8 @@ def member(owner: Namespace, name: str) -> Namespace | Word | None:
     """What `owner.name` is; None if `owner` is a module whose names are all known, and has no such name."""
     path = owner.path
     if owner.known and path == ("tensorflow",):
+        if name in DTYPES or name in OTHER_FLOATS:
+            return Word(name)
         return Namespace(("keras",)) if name == "keras" else Namespace((*path, name), known=False)
     if owner.known and path == ("keras",):
         if name in MODULES:
@@ -119,6 +125,19 @@ def _literals(annotation: Any) -> list[str]:
     if get_origin(annotation) is Literal:
         return [item for item in get_args(annotation) if isinstance(item, str)]
     return [word for inner in get_args(annotation) for word in _literals(inner)]
+
+
+def hint_for_module(path: Sequence[str]) -> str:
+    """What to write instead of a call of something in a module that has no part in a model."""
+    misspelled = suggestion(path[1], MODULES) if path[0] == "keras" and len(path) > 2 else None
+    if misspelled is not None:
+        return misspelled
+    word = next((word for word in (path[-1], snake_case(path[-1])) if word in known_words()), None)
+    if word is not None:
+        return f"write `{word}`"
+    if any(part in CALCULATING for part in path):
+        return "tensors are made by layers, activations, operators and slices: `a * b`, `x[:, 0]`"
+    return "a `.nn` file describes the model; data and files belong to the program that uses it"
 
 
 def suggestion(name: str, candidates: Iterable[str]) -> str | None:

@@ -39,6 +39,20 @@ UNSUPPORTED = {"weighted_metrics": "metrics are not weighted; write them in `met
 
 FIT: dict[str, Any] = {"epochs": Count, "batch_size": Count | None, "validation_split": Rate, "shuffle": bool}
 DATA = ("x", "y", "validation_data", "sample_weight", "class_weight")
+FIT_ORDER = (
+    "x",
+    "y",
+    "batch_size",
+    "epochs",
+    "verbose",
+    "callbacks",
+    "validation_split",
+    "validation_data",
+    "shuffle",
+    "class_weight",
+    "sample_weight",
+)
+"""The arguments of Keras' `fit` by position."""
 WHEN_CALLED = ("verbose", "callbacks")
 NOT_IN_FIT = {
     "initial_epoch": "training goes on where the loaded model stands",
@@ -116,14 +130,14 @@ def _check_alone(context: Context, given: dict[str, Argument]) -> None:
     """What can be said of losses and metrics when the outputs are not known."""
     for name, annotation in (("loss", Loss | None), ("loss_weights", float), ("metrics", Metric | None)):
         if name in given and given[name].value is not None:
-            for leaf in _leaves(given[name]):
+            value = given[name].value
+            entries = [item for _, item in value.items] if isinstance(value, DictValue) else [given[name]]
+            for leaf in (leaf for entry in entries for leaf in _leaves(entry)):
                 accepted_value(context, name, annotation, leaf)
 
 
 def _leaves(argument: Argument) -> list[Argument]:
     match argument.value:
-        case DictValue(items):
-            return [leaf for _, item in items for leaf in _leaves(item)]
         case list() | tuple():
             return [leaf for item in items_of(argument) for leaf in _leaves(item)]
         case _:
@@ -159,6 +173,8 @@ def _known_keys(argument: Argument) -> bool:
 
 
 def _set_losses(context: Context, arguments: Arguments, argument: Argument | None, plans: list[Plan]) -> None:
+    if argument is None and not arguments.keywords.keys() <= {*COMPILE, *IGNORED, *UNSUPPORTED}:
+        return  # a wrong name is reported, which may have been meant as `loss`
     if argument is None or argument.value is None:
         context.error(
             "missing-loss",
@@ -191,6 +207,8 @@ def _report_missing_loss(context: Context, argument: Argument, missing: Sequence
     for plan in missing:
         note = Note(plan.tensor.maker.span, f"the output `{plan.name}`")
         hint = f"add `{plan.name}: …`, or `{plan.name}: None` for an output that is not trained"
+        if not isinstance(argument.value, DictValue):
+            hint = "add a loss to the list, or `None` for an output that is not trained"
         context.error("missing-loss", argument.span, f"The output `{plan.name}` has no loss", notes=(note,), hint=hint)
 
 
@@ -274,7 +292,7 @@ def _set_metrics(context: Context, argument: Argument | None, plans: list[Plan])
         case list() | tuple():
             names = ", ".join(f"`{plan.name}`" for plan in plans)
             message = f"`metrics` takes one entry for each output, {names}, and has {len(argument.value)}"
-            hint = f"write `{{{plans[0].name}: [{_example(context, argument)}]}}` for metrics of one output"
+            hint = f"write `metrics={{{plans[0].name}: [{_example(context, argument)}]}}` for metrics of one output"
             context.error("bad-argument", argument.span, message, hint=hint)
             return
         case _:
@@ -341,16 +359,21 @@ def fitted(context: Context, calls: Sequence[Arguments]) -> dict[str, int | floa
     """The defaults that the calls of `fit` give."""
     defaults: dict[str, int | float | bool] = {}
     for arguments in calls:
-        for argument in arguments.positional:
-            _report_data(context, argument, "data")
-        for name, argument in arguments.keywords.items():
+        spans = {name: item.span for name, item in zip(FIT_ORDER, arguments.positional, strict=False)}
+        given = dict(zip(FIT_ORDER, arguments.positional, strict=False)) | arguments.keywords
+        for name in spans.keys() & arguments.keywords.keys():
             span = arguments.name_spans[name]
+            context.error("duplicate-argument", span, f"`fit` gets its argument `{name}` twice")
+        for argument in arguments.positional[len(FIT_ORDER) :]:
+            context.error("too-many-arguments", argument.span, f"`fit` takes at most {len(FIT_ORDER)} arguments")
+        for name, argument in given.items():
+            span = (arguments.name_spans | spans)[name]
             if name in FIT:
                 value = accepted_value(context, name, FIT[name], argument)
                 if isinstance(value, int | float):
                     defaults[name] = value
             elif name in DATA:
-                _report_data(context, argument, f"`{name}`")
+                _report_data(context, argument, name)
             elif name in WHEN_CALLED:
                 reason = "give it to `fit` of the generated model"
                 context.warning("ignored-argument", span, f"`{name}` of `fit` changes nothing here: {reason}")
@@ -363,11 +386,13 @@ def fitted(context: Context, calls: Sequence[Arguments]) -> dict[str, int | floa
     return defaults
 
 
-def _report_data(context: Context, argument: Argument, what: str) -> None:
+def _report_data(context: Context, argument: Argument, name: str) -> None:
+    if argument.value is None:
+        return
     context.error(
         "data-in-file",
         argument.span,
-        f"A `.nn` file holds no data, and {what} is given to `fit`",
+        f"A `.nn` file holds no data, and `{name}` is given to `fit`",
         hint="give it to the generated model: `Model().fit(x, y)`",
     )
 
