@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from gen.diagnostics import Diagnostics, Source
-from gen.emit.assemble import Assembler, Planned, name_everything, reserved_names
+from gen.emit.assemble import Assembler, Planned
+from gen.emit.identifiers import name_everything, reserved_names
 from gen.emit.view import View
 from gen.graph.graph import Graph
 from gen.graph.rewrites.activations import split_activations
@@ -100,7 +101,7 @@ def _programs(
     graph: Graph, names: Identifiers, options: Options
 ) -> tuple[Planned, Planned | None, Planned | None, Planned | None]:
     """Prediction up to the heads, the heads' activations, the training step, the optimizer's update."""
-    reserved = reserved_names(graph)
+    reserved = reserved_names()
     infer = _planned(lower.inference(graph, names, reserved), options)
     activate = step = update = None
     if any(output.loss_input not in (None, output.tensor) for output in graph.outputs):

@@ -7,16 +7,16 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from gen.components.base import Activation, Layer, describe
+from gen.components.base import Layer, describe
 from gen.components.initializers import Zeros
-from gen.dims import BATCH, Dim, Shape, Size, least, show
+from gen.dims import BATCH, Dim, Shape, Size, least
 from gen.emit import code
 from gen.emit.copied import Copies, call_text, options
 from gen.emit.literals import comment
-from gen.emit.names import RESERVED, Names, identifier
+from gen.emit.names import Names, identifier
+from gen.emit.tables import interface_table, layer_table
 from gen.emit.view import DimView, FormulaView, InputView, MetricView, OutputView, SlotView, View, WeightView
 from gen.graph.graph import Graph, Input, NamedLayer, Node, Output, Tensor
-from gen.graph.rewrites.activations import activation_of
 from gen.program.ir import Program, size_text
 from gen.program.lowering import Identifiers, Lowered
 from gen.program.storage import Plan
@@ -32,52 +32,6 @@ class Planned:
     @property
     def program(self) -> Program:
         return self.lowered.program
-
-
-def name_everything(graph: Graph) -> Identifiers:
-    """Identifiers for all tensors, outputs and weights of a graph whose activations are nodes of their own."""
-    names = Names(_copied_names(graph))
-    outputs: dict[Output, str] = {}
-    tensors: dict[Tensor, str] = {}
-    for output in graph.outputs:  # first, for what is derived from them: answer_true, answer_weight
-        ident = names.make(output.name)
-        for ending in ("true", "weight", "loss", "rows"):
-            names.make(f"{ident}_{ending}")
-        outputs[output] = ident
-        if output.tensor.name == output.name and output.tensor not in tensors:
-            tensors[output.tensor] = ident
-    split = set()
-    for item in graph.inputs:
-        tensors.setdefault(item.tensor, names.make(item.name))
-    for node in graph.nodes:
-        for tensor in node.outputs:
-            if tensor not in tensors:
-                tensors[tensor] = names.make(tensor.name)
-    for node in graph.nodes:
-        if isinstance(node.layer.component, Activation) and node.inputs[0].name == f"{node.outputs[0].name}_linear":
-            split.add(node.inputs[0])
-            tensors[node.inputs[0]] = tensors[node.outputs[0]]
-    weights = Names()
-    return Identifiers(
-        tensors,
-        outputs,
-        {(layer, name): weights.make(f"{layer.name}/{name}") for layer in graph.layers for name in layer.weights},
-        frozenset(split),
-    )
-
-
-def reserved_names(graph: Graph) -> set[str]:
-    """What the variables of a program may not be called."""
-    return {*RESERVED, *_copied_names(graph)}
-
-
-def _copied_names(graph: Graph) -> set[str]:
-    """The names of all functions that might be copied beside the model."""
-    from gen.components.base import registry, snake_case
-    from gen.components.kernels import kernels
-
-    rules = {snake_case(cls.__name__) for kind in ("metric", "initializer") for cls in registry[kind].values()}
-    return {*kernels, *rules, *(f"{name}_result" for name in rules)}
 
 
 class Assembler:
@@ -97,6 +51,7 @@ class Assembler:
         self.graph, self.names, self.source, self.written = graph, names, source, layers
         self.infer, self.activate, self.step, self.update = infer, activate, step, update
         self.copies = Copies()
+        self.written_sections: dict[str, list[str]] = {}
         self.dims = self.find_dims()
         order = [(layer, name) for layer in graph.layers for name in layer.weights]
         self.weights = sorted(order, key=lambda item: not _trained(*item))
@@ -118,8 +73,8 @@ class Assembler:
             title=title,
             doc=doc,
             source=self.source,
-            interface=self.interface(),
-            layers=self.layer_table(),
+            interface=interface_table(graph, training is not None),
+            layers=layer_table(self.written),
             training=training is not None,
             random=bool(self.step and self.step.lowered.random),
             tracks=bool(self.step and "track" in self.step.program.sections()),
@@ -326,7 +281,9 @@ class Assembler:
 
     def lines(self, section: str) -> list[str]:
         assert self.step is not None
-        return code.section_lines(self.step.program, self.step.plan, section)
+        if section not in self.written_sections:
+            self.written_sections[section] = code.section_lines(self.step.program, self.step.plan, section)
+        return self.written_sections[section]
 
     def forward(self) -> str:
         assert self.step is not None
@@ -462,49 +419,6 @@ class Assembler:
         if self.update is None:
             return ()
         return tuple(line.replace(", dtype)", ", state.dtype)") for line in code.buffer_lines(self.update.plan))
-
-    # ----------------------------------------------------------------------------------------------------- tables
-
-    def interface(self) -> str:
-        rows = [
-            [item.name, show(item.tensor.shape), _dtype(item.tensor.dtype), "input", "", ""]
-            for item in self.graph.inputs
-        ]
-        for output in self.graph.outputs:
-            loss = output.loss_text if self.step is not None else ""
-            weight = f"weight {output.loss_weight:g}" if loss and output.loss_weight != 1 else ""
-            rows.append([output.name, show(output.tensor.shape), _dtype(output.tensor.dtype), "output", loss, weight])
-        return table(rows)
-
-    def layer_table(self) -> str:
-        rows = [["layer", "kind", "output shape", "parameters"]]
-        seen = set()
-        for node in self.written.nodes:
-            if node.layer not in seen:
-                seen.add(node.layer)
-                activation = activation_of(node)
-                kind = type(node.layer.component).__name__
-                kind += f", {describe(activation)}" if activation is not None and kind != "Activation" else ""
-                kind += f" {describe(activation)}" if activation is not None and kind == "Activation" else ""
-                count = sum(weight.size for weight in node.layer.weights.values())
-                frozen = "" if node.layer.trainable or not count else ", frozen"
-                rows.append([node.layer.name, kind + frozen, show(node.outputs[0].shape), f"{count:,}"])
-        rows.append(["", "", "", f"{_total(self.weights):,}"])
-        return table(rows, right=3)
-
-
-def table(rows: Sequence[Sequence[str]], right: int | None = None) -> str:
-    """Rows in columns; column `right` is set to the right."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        cells = [
-            cell.rjust(width) if i == right else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-            if width
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
 
 
 def function(name: str, parameters: Sequence[str], result: str, document: str, body: Sequence[str]) -> str:

@@ -1,0 +1,60 @@
+"""The tables in the header of a generated file, which are its summary too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gen.components.base import describe
+from gen.dims import show
+from gen.graph.graph import Graph, Node
+from gen.graph.rewrites.activations import activation_of
+
+
+def interface_table(graph: Graph, trained: bool) -> str:
+    """Inputs and outputs with their shapes; of a model that is `trained`, the losses too."""
+    rows = [[item.name, show(item.tensor.shape), _dtype(item.tensor.dtype), "input", "", ""] for item in graph.inputs]
+    for output in graph.outputs:
+        loss = output.loss_text if trained else ""
+        weight = f"weight {output.loss_weight:g}" if loss and output.loss_weight != 1 else ""
+        rows.append([output.name, show(output.tensor.shape), _dtype(output.tensor.dtype), "output", loss, weight])
+    return table(rows)
+
+
+def layer_table(graph: Graph) -> str:
+    """Every layer of a graph as the file has it, activations with their layers, and how many parameters there are."""
+    first = {node.layer: node for node in reversed(graph.nodes)}
+    rows = [["layer", "kind", "output shape", "parameters"]]
+    total = 0
+    for node in graph.nodes:
+        if first[node.layer] is node:
+            count = sum(weight.size for weight in node.layer.weights.values())
+            total += count
+            rows.append([node.layer.name, _kind(node, count > 0), show(node.outputs[0].shape), f"{count:,}"])
+    rows.append(["", "", "", f"{total:,}"])
+    return table(rows, right=3)
+
+
+def _kind(node: Node, has_weights: bool) -> str:
+    """`Dense, relu, frozen`, `Activation tanh`."""
+    activation, kind = activation_of(node), type(node.layer.component).__name__
+    if activation is not None:
+        kind += f"{'' if kind == 'Activation' else ','} {describe(activation)}"
+    return kind if node.layer.trainable or not has_weights else f"{kind}, frozen"
+
+
+def table(rows: Sequence[Sequence[str]], right: int | None = None) -> str:
+    """Rows in columns; column `right` is set to the right, a column of empty cells is left out."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.rjust(width) if i == right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            if width
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _dtype(dtype: str) -> str:
+    return "float32" if dtype == "float" else dtype
