@@ -1,0 +1,137 @@
+"""The wheel holds all that the command needs and nothing else, and README.md shows what gen does."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import venv
+import zipfile
+from email import message_from_string
+from pathlib import Path
+
+import pytest
+
+from gen import __version__, compiler
+from tests.building import EXAMPLES, ROOT, case_graph
+
+CREDIT = ROOT / "examples" / "credit.nn"
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("hatchling", reason="the test extra has it")
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder], cwd=ROOT, check=True)
+    (path,) = folder.iterdir()
+    return path
+
+
+@pytest.fixture(scope="session")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment with the wheel; what gen depends on is borrowed from this one."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, symlinks=True)
+    python = folder / "bin" / "python"
+    install = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel]
+    subprocess.run(install, check=True)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    (packages / "borrowed.pth").write_text("\n".join(path for path in sys.path if path.endswith("-packages")))
+    return python
+
+
+def test_the_wheel_holds_the_package_its_grammar_and_its_templates(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    package = {path.relative_to(ROOT).as_posix() for path in (ROOT / "gen").rglob("*.py")} | {"gen/py.typed"}
+    beside = {
+        f"gen/{path.relative_to(ROOT).as_posix()}"
+        for folder in ("grammar", "templates")
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file()
+    }
+    information = f"gen_nn-{__version__}.dist-info"
+    metadata = {
+        f"{information}/{name}" for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE")
+    }
+    assert names == package | beside | metadata
+
+
+def test_the_wheel_knows_nothing_of_the_machine_that_it_was_built_on(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        for name in archive.namelist():
+            for path in (str(ROOT), str(Path.home()), sys.prefix):
+                assert len(path) < 6 or path.encode() not in archive.read(name), f"{path} in {name}"
+
+
+def test_the_wheel_says_what_it_needs(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        metadata = message_from_string(archive.read(f"gen_nn-{__version__}.dist-info/METADATA").decode())
+    assert metadata["Name"] == "gen-nn"
+    assert metadata["Version"] == __version__
+    assert metadata["Requires-Python"] == ">=3.11"
+    assert metadata["License-Expression"] == "MIT"
+    needed = {re.split(r"\W", item)[0] for item in metadata.get_all("Requires-Dist") if "extra ==" not in item}
+    assert needed == {"black", "click", "jinja2", "lark", "numpy"}
+
+
+def test_an_installed_gen_writes_the_same_bytes_from_an_empty_folder(installed: Path, tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+
+    def run(*command: str | Path) -> str:
+        finished = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, encoding="utf-8", check=False
+        )
+        assert finished.returncode == 0, finished.stderr
+        assert finished.stderr == ""
+        return finished.stdout
+
+    assert str(installed.parent.parent) in run(installed, "-c", "import gen; print(gen.__file__)")
+    assert run(installed.with_name("gen"), "--version") == f"gen {__version__}\n"
+    (tmp_path / "model.nn").write_bytes(CREDIT.read_bytes())
+    assert run(installed.with_name("gen"), "build", "model.nn") == "out/model.py  written\n"
+    expected = compiler.generate(case_graph(CREDIT), "model.nn")
+    assert (tmp_path / "out" / "model.py").read_text("utf-8") == expected
+    assert "default  Dense, sigmoid" in run(sys.executable, "out/model.py", "summary")
+
+
+# ---------------------------------------------------------------------------------------------------------- README.md
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```\n", README, re.DOTALL)
+
+
+def test_the_readme_shows_the_example_and_what_is_made_of_it() -> None:
+    source, made, use = blocks("python")
+    assert source == CREDIT.read_text("utf-8")
+    text = compiler.generate(case_graph(CREDIT), CREDIT.name)
+    pieces = made.split("...\n")
+    assert len(pieces) > 1
+    for piece in pieces:
+        assert piece in text, f"README.md shows what gen does not write any more:\n{piece}"
+    members = set(re.findall(r"\bModel?\.(\w+)\(|\bmodel\.(\w+)\(", use))
+    assert members
+    for member in {name for pair in members for name in pair if name}:
+        assert f"def {member}(" in text
+
+
+def test_the_readme_names_targets_files_and_options_that_exist() -> None:
+    targets = re.findall(r"^    make (\w+)", README, re.MULTILINE)
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    assert targets
+    for target in targets:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    command = (ROOT / "gen" / "cli.py").read_text("utf-8")
+    for option in re.findall(r"`(--[a-z]+)", README):
+        assert f'"{option}' in command, option
+    for link in re.findall(r"\]\(([^)#]+)", README):
+        assert (ROOT / link).exists(), link
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_what_is_in_out_is_what_gen_writes(path: Path) -> None:
+    """`gen build examples` makes it so."""
+    assert (ROOT / "out" / f"{path.stem}.py").read_text("utf-8") == compiler.generate(case_graph(path), path.name)
