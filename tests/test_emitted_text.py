@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import ast
 import builtins
+import contextlib
+import cProfile
 import dataclasses
+import difflib
 import errno
+import io
 import keyword
 import os
+import pstats
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,12 +23,15 @@ import numpy as np
 import pytest
 from jinja2 import meta, nodes
 
+from gen import compiler
+from gen.compiler import Options
+from gen.diagnostics import Diagnostics, Source
 from gen.emit import names, view, write
 from gen.emit.literals import comment, docstring, literal
 from gen.emit.names import Names
 from gen.emit.render import LINE_LENGTH, environment, render
 from gen.emit.seal import is_intact, is_sealed
-from tests.building import ROOT
+from tests.building import ROOT, graph_of, load
 from tests.samples import NAMES, TEXTS, sample_text, sample_view
 
 
@@ -405,3 +414,166 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkey
         write.write(path, TEXT)
     assert path.read_text() == old
     assert os.listdir(tmp_path) == ["out.py"]
+
+
+# ----------------------------------------------------------------------------------- what a .nn file can do to the text
+
+TEN = [
+    "pixels = Input(20)",
+    *(f"layer_{i} = Dense({30 + i}, relu)({f'layer_{i - 1}' if i else 'pixels'})" for i in range(10)),
+    "y = Dense(3, softmax)(layer_9)",
+    "model = Model(pixels, y)",
+    "model.compile(adam(0.01), loss=categorical_crossentropy, metrics=[accuracy])",
+    "model.fit(epochs=5)",
+]
+
+
+def _generated(text: str) -> str:
+    return compiler.generate(graph_of(text, "ten.nn"), "ten.nn")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("Dense(34, relu)", "Dense(64, relu)", r"layer_[45]|11,?835|13,?905"),
+        ("Dense(34, relu)", "Dense(34, tanh)", r"layer_4"),
+        ("Dense(34, relu)", "Dense(34, relu, use_bias=False)", r"layer_4|11,?835|11,?801"),
+        ("adam(0.01)", "adam(0.02)", r"learning_rate"),
+        ("epochs=5", "epochs=6", r"epochs"),
+    ],
+)
+def test_a_small_change_stays_small(old: str, new: str, expected: str) -> None:
+    text = "\n".join(TEN)
+    assert text.count(old) == 1
+    before, after = (_generated(each).splitlines() for each in (text, text.replace(old, new)))
+    changed = [line for line in difflib.ndiff(before, after) if line[0] in "+-"]
+    assert 4 <= len(changed) <= 50
+    assert [line for line in changed if not re.search(f"{expected}|sha256", line)] == []
+
+
+def test_building_takes_time_in_proportion_to_the_layers() -> None:
+    calls = []
+    for layers in (30, 120):
+        text = f"first = Input(8)\nx = first\nfor i in range({layers}):\n    x = Dense(8, relu)(x)\n"
+        text += "y = Dense(1)(x)\nmodel = Model(first, y)\nmodel.compile(adam, loss=mse)\n"
+        profile = cProfile.Profile()
+        profile.enable()
+        compiler.generate(graph_of(text), "deep.nn", Options(formatted=False))
+        profile.disable()
+        calls.append(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
+    assert calls[1] < 4.4 * calls[0]
+
+
+PLAIN = ["pixels", "hidden", "left", "right", "whole"]
+HOSTILE = [
+    ["np", "self", "b", "p", "g"],
+    ["forward", "backward", "loss", "update", "infer"],
+    ["Params", "Buffers", "rng", "step", "w"],
+    ["__class__", "__init__", "__name__", "__doc__", "_"],
+    ["batch", "rows", "dtype", "model_", "losses"],
+    ["flat", "named", "trainable", "size", "state"],
+    ["INPUTS", "OUTPUTS", "SUMMARY", "sizes", "check"],
+    ["left_true", "left_weight", "left", "left_loss", "dleft"],
+    ["print", "len", "float", "dict", "Any"],
+    ["scratch", "ones_batch", "kept", "learning_rate", "wanted"],
+    ["fans", "glorot_uniform", "categorical_accuracy", "x", "i"],
+    ["_views", "_Column", "_command", "_check", "_LOSSES"],
+]
+
+
+def _named(names: list[str], quoted: list[str] | None = None, doc: str = "") -> str:
+    """A model with five names, given as those of variables, or as `name=`."""
+    x, h, a, b, c = names
+    labels = [f", name={label}" for label in quoted] if quoted else [""] * 5
+    return f"""{doc}
+{x} = Input(4{labels[0]})
+{h} = Dropout(0.5)(Dense(3, relu{labels[1]})({x}))
+{a} = Dense(2, softmax{labels[2]})({h})
+{b} = Dense(2{labels[3]})({h})
+{c} = Dense(2{labels[4]})({a} + {b})
+network = Model({x}, [{a}, {c}])
+network.compile(adam, loss=[categorical_crossentropy, mse], metrics=[[accuracy], [mae]])
+"""
+
+
+def _structure(text: str) -> str:
+    """The syntax tree without names of variables and without literals."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        for field in ("id", "attr", "arg", "value"):
+            if isinstance(getattr(node, field, None), str):
+                setattr(node, field, "")
+    return ast.dump(tree)
+
+
+@pytest.mark.parametrize("names", HOSTILE, ids=lambda names: names[0])
+def test_names_of_variables_are_inert(names: list[str]) -> None:
+    text = compiler.generate(graph_of(_named(names)), "m.nn")
+    assert _structure(text) == _structure(compiler.generate(graph_of(_named(PLAIN)), "m.nn"))
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert load(text, "hostile").check() < 1e-6
+
+
+LABELS = [
+    'a"b',
+    "a'b",
+    '""" + __import__("os").system("true") + """',
+    "a\\nimport os",
+    "a\\rimport os",
+    "a\\\\",
+    "{{ 7 * 7 }}",
+    "#% include 'x'",
+    "{% raw %}",
+    "a # noqa",
+    "\\u202eevil\\u202c",
+    "\\u2028x = 1",
+    "%s%n{0}",
+    "../../etc/passwd",
+    "a/b",
+    "np",
+    "a.b",
+    "np-1",
+    "class",
+    "Model.forward",
+    "1st",
+    "None",
+    "__init__",
+    "",
+    "é ﬁ",
+    "sha256 of the rest: 0123456789abcdef",
+]
+
+
+TAME = ["'first'", "'second'", "'third'", "'fourth'", "'fifth'"]
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_names_in_strings_are_inert_or_refused(label: str) -> None:
+    quoted = [repr(label + str(i)).replace("\\\\", "\\") if i else repr(label).replace("\\\\", "\\") for i in range(5)]
+    source, diagnostics = Source("m.nn", _named(PLAIN, quoted)), Diagnostics()
+    graph = compiler.understand(source, diagnostics)
+    if graph is None:
+        assert diagnostics.failed
+        return
+    text = compiler.generate(graph, "m.nn")
+    assert is_intact(text)
+    assert _structure(text) == _structure(compiler.generate(graph_of(_named(PLAIN, TAME)), "m.nn"))
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert load(text, "hostile").check() < 1e-6
+
+
+@pytest.mark.parametrize(
+    "doc",
+    [text for text in NASTY if '"""' not in text and text.isprintable() and "\\" not in text and text[-1:] != '"'],
+)
+def test_documentation_is_inert(doc: str) -> None:
+    text = compiler.generate(graph_of(_named(PLAIN, doc=f'"""{doc}\n\nMore: {doc}"""')), "m.nn")
+    assert is_intact(text)
+    assert _structure(text) == _structure(compiler.generate(graph_of(_named(PLAIN)), "m.nn"))
+
+
+@pytest.mark.parametrize("name", ['a"b.nn', "a\nimport os\n.nn", '""".nn', "{{ 1 }}.nn", "a\\.nn", "\u202e.nn"])
+def test_the_name_of_the_file_is_inert(name: str) -> None:
+    text = compiler.generate(graph_of(_named(PLAIN)), name)
+    assert is_intact(text)
+    assert _structure(text) == _structure(compiler.generate(graph_of(_named(PLAIN)), "m.nn"))

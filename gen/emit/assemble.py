@@ -376,9 +376,8 @@ class Assembler:
     def head_lines(self, lines: Sequence[str], uses: Iterable[str]) -> list[str]:
         """Attributes for the sizes that are read from the buffers, and their dtype."""
         text = "\n".join(uses)
-        found = [f"self.{ident} = {ident}" for ident in ("batch", *self.dims.values()) if f"b.{ident}" in text]
-        found += ["self.dtype = dtype"] if "b.dtype" in text else []
-        return [*found, *lines]
+        read = set(re.findall(r"\bb\.(\w+)", text))
+        return [*(f"self.{ident} = {ident}" for ident in ("batch", *self.dims.values(), "dtype") if ident in read), *lines]
 
     def buffers(self) -> tuple[str, ...]:
         if self.step is None:
