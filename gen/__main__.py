@@ -1,6 +1,19 @@
-"""`python -m gen` is `gen`."""
+"""The command `gen`, which is also `python -m gen`."""
 
-from gen.cli import main
+import sys
+
+
+def main() -> None:
+    """Run the command; its version alone is told at once, without importing what reads a command line."""
+    if sys.argv[1:] == ["--version"]:
+        from gen import __version__
+
+        sys.stdout.write(f"gen {__version__}\n")
+        return
+    from gen.cli import main as command
+
+    command()
+
 
 if __name__ == "__main__":
     main()

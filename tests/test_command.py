@@ -784,7 +784,7 @@ def test_a_components_file_that_is_missing_is_one_sentence(gen: Gen, folder: Pat
 def test_the_version_is_printed_by_both_ways_of_calling(folder: Path) -> None:
     finished = process(["--version"], folder)
     assert (finished.returncode, finished.stdout) == (0, f"gen {__version__}\n")
-    finished = process(["--version"], folder, command=["-c", "from gen.cli import main; main()"])
+    finished = process(["--version"], folder, command=["-c", "from gen.cli import main; main()"])  # and as click tells it
     assert (finished.returncode, finished.stdout) == (0, f"gen {__version__}\n")
 
 
@@ -799,12 +799,9 @@ def test_the_version_needs_nothing_heavy(folder: Path) -> None:
     code = """
         import sys
         sys.argv = ["gen", "--version"]
-        from gen.cli import main
-        try:
-            main()
-        except SystemExit:
-            pass
-        heavy = {"numpy", "lark", "jinja2", "black", "tomllib", "gen.compiler", "gen.building"}
+        from gen.__main__ import main
+        main()
+        heavy = {"numpy", "lark", "jinja2", "black", "click", "pathlib", "gen.compiler", "gen.building"}
         print(sorted(heavy & set(sys.modules)))
     """
     finished = process([], folder, command=["-c", textwrap.dedent(code)])
