@@ -30,7 +30,7 @@ format: .venv/test
 
 types: .venv/test
 	$(RUN) -m mypy --strict gen
-	$(RUN) -m mypy --strict --python-version 3.10 out/*.py
+	$(RUN) -m mypy --strict out/*.py
 
 # fail if `gen build` would write other files than those in out/
 drift: .venv/examples
