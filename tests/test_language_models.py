@@ -14,6 +14,28 @@ MODELS = {
         model = Model(x, y)
         model.compile(sgd, hinge)
         """,
+    "an activation of what another output is": """\
+        x = Input(4)
+        h = Dense(3)(x)
+        y = tanh(h)
+        z = sigmoid(h)
+        model = Model(x, y + z)
+        model.compile(sgd, mae)
+        """,
+    "rows that may be weighed, and nothing else": """\
+        x = Input(2)
+        y = RepeatVector(1)(x)
+        model = Model(x, y)
+        model.compile(sgd, mse)
+        """,
+    "an input that is read several times": """\
+        x = Input(1, 4, 4, 3)
+        z = add([x, x, x])
+        h = Dense(1, use_bias=False)(z)
+        w = Dense(3, relu)(BatchNormalization()(z))
+        model = Model(x, Concatenate()([w, Dense(3)(h), Dense(1)(UnitNormalization()(h))]))
+        model.compile(sgd, squared_hinge)
+        """,
     "an input in another shape": """\
         x = Input(4)
         y = Reshape((2, 2))(x)

@@ -28,8 +28,10 @@ def name_everything(graph: Graph) -> Identifiers:
         for tensor in node.outputs:
             if tensor not in tensors:
                 tensors[tensor] = names.make(tensor.name)
+    makers = {tensor: node for node in graph.nodes for tensor in node.outputs}
     for node in graph.nodes:  # an activation shares the name of the layer that it was split from
-        if isinstance(node.layer.component, Activation):
+        maker = makers.get(node.inputs[0])
+        if isinstance(node.layer.component, Activation) and maker is not None and maker.call is node.call:
             split.add(node.inputs[0])
             tensors[node.inputs[0]] = tensors[node.outputs[0]]
     weights = Names()

@@ -102,6 +102,8 @@ def lower_input_gradients(state: Lowering) -> None:
             place = f"b.d{name}"
             wanted.append(state.pin(state.gradients[item.tensor], place))
             state.places[f"gradient:{item.name}"] = place
+            state.build.claimed.discard(f"d{name}")  # a summand that is somewhere else is called otherwise
+            state.build.taken.add(f"d{name}")
     state.kept["input_gradients"] = wanted
 
 

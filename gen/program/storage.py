@@ -131,6 +131,8 @@ class _Planner:
                 continue
             same = self.program.types.get(operand) == self.program.types[name]
             if same and self.uses[operand] <= at and self.uses.get(place, -1) <= (defined or 0):
+                if self.statements[defined or 0].guard is not None and self.pinnable_operand(operand, place) is None:
+                    continue  # where the guard does not hold, nothing would be computed there
                 return operand
         return None
 
