@@ -420,7 +420,7 @@ class Recall(Metric):
         return self
 
     def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
-        """The number of predictions that are positive and right, and of those that should be positive."""
+        """The number of positive predictions that are right, and of those that there should be."""
         positive = y_pred > (0.5 if self.thresholds is None else self.thresholds)
         return float(np.count_nonzero(np.logical_and(positive, y_true))), float(np.count_nonzero(y_true))
 

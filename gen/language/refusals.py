@@ -162,7 +162,7 @@ def _keyword_as_name(tokens: _Tokens, at: int) -> Diagnostic | None:
         if not keyword.iskeyword(word):
             continue
         before = tokens[index - 1].type if index > 0 else ""
-        if tokens[index + 1].type == "EQUAL" or index == at and before in {"DEF", "FOR", "DOT", "AS", "IMPORT"}:
+        if tokens[index + 1].type == "EQUAL" or (index == at and before in {"DEF", "FOR", "DOT", "AS", "IMPORT"}):
             return Diagnostic(
                 "keyword-name",
                 f"`{word}` is a word of Python, and cannot be a name",

@@ -89,6 +89,8 @@ class _Planner:
                 self.uses[name] = max(self.uses.get(name, -1), ends.get(section, len(self.statements)) + 1)
         self.bases = {s.target: reads(s.value)[0] for s in self.statements if is_view(s)}
         self.segments: dict[str, Segment] = {}
+        self.outside: dict[str, Segment] = {}
+        """The segments that are not in buffers, by their places."""
         self.in_place: dict[str, str] = {}
         self.buffers: list[Buffer] = []
         self.free: dict[ArrayType, list[Buffer]] = defaultdict(list)
@@ -166,7 +168,7 @@ class _Planner:
         for operand in reads(statement.value):
             if (operand == place or self.pinned.get(operand) == place) and _can_overwrite(statement, operand):
                 self.in_place[name] = operand
-        segment = next((s for s in self.segments.values() if s.place == place), None) or Segment(None, place)
+        segment = self.outside.setdefault(place, Segment(None, place))
         self.join(name, segment, i)
 
     def root(self, name: str) -> str:

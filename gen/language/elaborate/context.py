@@ -31,7 +31,7 @@ MAX_BLOCKS = 20
 """How many blocks may be inside each other's calls."""
 
 
-class Stop(Exception):  # noqa: N818  (no error by itself)
+class Stop(Exception):
     """Ends elaboration: the file does too much.  The diagnostic is already made."""
 
 
