@@ -23,7 +23,12 @@ from bench.systems import SYSTEMS, System
 
 BATCHES = 31  # of 32 rows: as many as there are in the 1,000 rows of the systems
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
-TASKS = {"step": "training step", "train_on_batch": "train_on_batch", "predict_batch": "predict, batch", "predict_one": "predict, one"}
+TASKS = {
+    "step": "training step",
+    "train_on_batch": "train_on_batch",
+    "predict_batch": "predict, batch",
+    "predict_one": "predict, one",
+}
 
 
 def generated(system: System, folder: Path | None) -> Path:

@@ -5,12 +5,6 @@ Keras computes everything here, gradients by automatic differentiation; what is 
 
 from __future__ import annotations
 
-import os
-
-os.environ["KERAS_BACKEND"] = "jax"
-os.environ["JAX_ENABLE_X64"] = "1"
-os.environ.setdefault("JAX_PLATFORMS", "cpu")
-
 from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
@@ -19,8 +13,17 @@ import keras
 import numpy as np
 from keras.src.backend.common import dtypes
 
-from gen.components.base import Activation, Component, Initializer, Layer, Loss, Metric, Optimizer, Regularizer
-from gen.components.base import snake_case
+from gen.components.base import (
+    Activation,
+    Component,
+    Initializer,
+    Layer,
+    Loss,
+    Metric,
+    Optimizer,
+    Regularizer,
+    snake_case,
+)
 from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
 
 # With this table Keras on JAX computes some functions in float32 even where float64 is asked for.

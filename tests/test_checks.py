@@ -123,15 +123,13 @@ def test_an_input_that_a_model_does_not_list() -> None:
 
 
 def test_an_error_in_a_block_says_which_call_it_is_about() -> None:
-    (problem,) = problems(
-        """\
+    (problem,) = problems("""\
         def head(x):
             return Permute((2, 1))(x)
         x = Input(8)
         y = head(x)
         model = Model(x, y)
-        """
-    )
+        """)
     assert [note.message for note in problem.notes] == ["(batch, 8)", "in this call of `head`"]
 
 
@@ -143,10 +141,7 @@ def test_an_error_in_a_block_says_which_call_it_is_about() -> None:
     ["Dens(3)(x)", "Dense(0)(x)", "Dense(3, unit=4)(x)", "Permute((2, 1))(x)", "x[0]", "x + 'a'", "1 / 0", "f(x)"],
 )
 def test_nothing_follows_from_what_is_wrong_already(wrong: str) -> None:
-    assert (
-        len(
-            codes(
-                f"""\
+    assert len(codes(f"""\
                 def block(x, n=3):
                     return Dense(n)(x)
                 x = Input(8)
@@ -164,16 +159,12 @@ def test_nothing_follows_from_what_is_wrong_already(wrong: str) -> None:
                 model = Model(x, [d, e, h, sequence(x)])
                 model.compile(adam, {{d: mse, e: mse}}, metrics=[acc])
                 model.fit(epochs=3)
-                """
-            )
-        )
-        == 1
-    )
+                """)) == 1
 
 
 def test_every_mistake_of_a_file_is_reported_in_order() -> None:
-    assert codes(
-        """\
+    assert (
+        codes("""\
         x = Input(8, int33)
         y = Input(8)
         a = Dense(3, relo)(y)
@@ -183,21 +174,21 @@ def test_every_mistake_of_a_file_is_reported_in_order() -> None:
         model = Model(y, d)
         model.compile(adem, mse, metrics=[accurracy])
         model.fit(epochs=0)
-        """
-    ) == [
-        "unknown-name",
-        "unknown-name",
-        "missing-argument",
-        "unknown-layer",
-        "unknown-name",
-        "unknown-name",
-        "bad-argument",
-    ]
+        """)
+        == [
+            "unknown-name",
+            "unknown-name",
+            "missing-argument",
+            "unknown-layer",
+            "unknown-name",
+            "unknown-name",
+            "bad-argument",
+        ]
+    )
 
 
 def test_a_mistake_in_a_loop_or_a_block_is_reported_once() -> None:
-    assert codes(
-        """\
+    assert codes("""\
         def block(x):
             return Dense(relo)(x)
         x = Input(8)
@@ -205,8 +196,7 @@ def test_a_mistake_in_a_loop_or_a_block_is_reported_once() -> None:
             y = Dense(8, tanhh)(x)
             z = block(x)
         model = Model(x, z)
-        """
-    ) == ["unknown-name", "unknown-name"]
+        """) == ["unknown-name", "unknown-name"]
 
 
 def test_the_training_of_a_wrong_model_is_checked_all_the_same() -> None:
@@ -271,16 +261,17 @@ def test_a_chain_of_blocks_does_not_exhaust_the_stack() -> None:
 
 def test_data_is_not_looked_at() -> None:
     """Lines that a pasted script has after the model: one error for each piece of data, and none for what is in it."""
-    assert codes(
-        """\
+    assert (
+        codes("""\
         x = Input(8)
         y = Dense(1)(x)
         model = Model(x, y)
         model.compile(adam, mse)
         model.fit(x_train, y_train, 32, 10, 1, [Stop()], validation_data=(x_val, y_val), sample_weight=None)
         score = model.evaluate(x_test, y_test, verbose=0)
-        """
-    ) == ["data-in-file", "data-in-file", "ignored-argument", "ignored-argument", "data-in-file", "unknown-attribute"]
+        """)
+        == ["data-in-file", "data-in-file", "ignored-argument", "ignored-argument", "data-in-file", "unknown-attribute"]
+    )
 
 
 def test_fit_takes_arguments_by_position() -> None:
@@ -291,23 +282,19 @@ def test_fit_takes_arguments_by_position() -> None:
 
 
 def test_a_line_that_cannot_be_read_has_no_follow_up() -> None:
-    assert codes(
-        """\
+    assert codes("""\
         model = Sequential()
         model.add(Dense(8, input_dim=3));
         model.add(Dense(3))
         model.compile(adam, mse)
-        """
-    ) == ["unsupported-syntax"]
-    assert codes(
-        """\
+        """) == ["unsupported-syntax"]
+    assert codes("""\
         x = Input(8)
         y = Dense(1)(x)
         model = Model(x, y)
         model.compile(adam, mse);
         model.fit(epochs=0)
-        """
-    ) == ["unsupported-syntax", "bad-argument"]
+        """) == ["unsupported-syntax", "bad-argument"]
 
 
 @pytest.mark.parametrize(

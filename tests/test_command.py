@@ -784,7 +784,8 @@ def test_a_components_file_that_is_missing_is_one_sentence(gen: Gen, folder: Pat
 def test_the_version_is_printed_by_both_ways_of_calling(folder: Path) -> None:
     finished = process(["--version"], folder)
     assert (finished.returncode, finished.stdout) == (0, f"gen {__version__}\n")
-    finished = process(["--version"], folder, command=["-c", "from gen.cli import main; main()"])  # and as click tells it
+    by_click = ["-c", "from gen.cli import main; main()"]
+    finished = process(["--version"], folder, command=by_click)
     assert (finished.returncode, finished.stdout) == (0, f"gen {__version__}\n")
 
 

@@ -514,9 +514,13 @@ def test_shapes_that_do_not_fit_are_refused(
     name: str, arguments: dict[str, Any], shapes: tuple[Shape, ...], message: str
 ) -> None:
     layer: Any = registry["layer"][name](**arguments)
-    with pytest.raises(ShapeError, match=message):
+
+    def build() -> None:
         layer.output(*shapes)
         layer.weights(*shapes)
+
+    with pytest.raises(ShapeError, match=message):
+        build()
 
 
 # ----------------------------------------------------------------------------------------------------------- optimizers

@@ -33,8 +33,7 @@ SHAPE_MISMATCH = Diagnostic(
 
 
 def test_an_error_is_printed_with_its_line_its_notes_and_its_hint() -> None:
-    assert render_text(POSTS, [SHAPE_MISMATCH]) == inspect.cleandoc(
-        """
+    assert render_text(POSTS, [SHAPE_MISMATCH]) == inspect.cleandoc("""
         error[shape-mismatch]: Conv1D expects (steps, channels), got (64,)
           --> posts.nn:9:5
            |
@@ -44,8 +43,7 @@ def test_an_error_is_printed_with_its_line_its_notes_and_its_hint() -> None:
          7 | x = GlobalMaxPooling1D()(x)
            |     ----------------------- (batch, 64): the steps end here
            = hint: move the pooling after the last Conv1D
-        """
-    )
+        """)
 
 
 def test_the_gutter_is_as_wide_as_the_largest_line_number() -> None:

@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 
@@ -188,7 +189,7 @@ def test_the_textmate_grammar_knows_every_layer(path: Path | None, grammar: Gram
     text = path.read_text(encoding="utf-8") if path else SAMPLE
     pieces = grammar.read(text)
     tokens = tokenize(text)
-    for token, after in zip(tokens, tokens[1:], strict=False):
+    for token, after in pairwise(tokens):
         if token.type == "NAME" and after.type == "LPAR" and token.value in registry["layer"]:
             assert token.line is not None and token.column is not None
             assert scopes_at(pieces, token.line, token.column)[-1] == "support.class.layer.nn"

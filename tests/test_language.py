@@ -263,8 +263,7 @@ def test_an_input_is_named_by_its_argument_else_its_variable_else_input() -> Non
 
 
 def test_a_layer_is_named_by_argument_then_holder_then_output_then_kind() -> None:
-    graph = graph_of(
-        """
+    graph = graph_of("""
 x = Input(8)
 held = Dense(8)
 a = Dense(8, name="given")(x)
@@ -272,8 +271,7 @@ b = held(a)
 c = Dense(8)(b)
 y = Dense(1)(Dense(8)(c))
 model = Model(x, y)
-"""
-    )
+""")
     assert layers(graph) == ["given", "held", "c", "dense", "y"]
     assert [node.outputs[0].name for node in graph.nodes] == ["a", "b", "c", "dense", "y"]
 
@@ -284,8 +282,7 @@ def test_a_taken_name_is_numbered_and_an_explicit_one_comes_first() -> None:
 
 
 def test_the_calls_of_a_block_make_new_layers_with_the_name_of_the_call_first() -> None:
-    graph = graph_of(
-        """
+    graph = graph_of("""
 def stage(x, units, rate=0.5):
     hidden = Dense(units, relu)(x)
     return Dropout(rate)(hidden)
@@ -295,8 +292,7 @@ x = stage(i, 16)
 x = stage(x, 32, rate=0.25)
 y = Dense(1)(x)
 model = Model(i, y)
-"""
-    )
+""")
     assert layers(graph) == ["stage/hidden", "stage/dropout", "stage_2/hidden", "stage_2/dropout", "y"]
     assert [node.outputs[0].name for node in graph.nodes] == ["stage/hidden", "x", "stage_2/hidden", "x", "y"]
     assert written(graph.nodes[3]) == "Dropout(rate=0.25)"
@@ -304,8 +300,7 @@ model = Model(i, y)
 
 
 def test_blocks_inside_blocks() -> None:
-    graph = graph_of(
-        """
+    graph = graph_of("""
 def inner(x):
     return Dense(4)(x)
 def outer(x):
@@ -313,8 +308,7 @@ def outer(x):
     return inner(a)
 i = Input(4)
 model = Model(i, outer(outer(i)))
-"""
-    )
+""")
     assert layers(graph) == ["outer/inner/dense", "outer/inner_2/dense", "outer_2/inner/dense", "outer_2/inner_2/dense"]
 
 
@@ -486,8 +480,7 @@ def test_spellings_of_a_loss(text: str) -> None:
 
 
 def test_imports_of_keras_are_accepted_with_their_names() -> None:
-    graph = graph_of(
-        """
+    graph = graph_of("""
 import keras
 import tensorflow as tf
 import tensorflow.keras.layers as tfl
@@ -500,8 +493,7 @@ x = Input(shape=(4,))
 h = D(3)(L.Dense(3)(tfl.Dense(3)(x)))
 y = k.layers.Dense(1)(keras.layers.Dense(3)(tf.keras.layers.Dense(3)(h)))
 m = M(x, y)
-"""
-    )
+""")
     assert len(graph.nodes) == 6
 
 
@@ -514,8 +506,7 @@ def test_a_binding_of_the_file_wins_over_a_word() -> None:
 
 
 def test_constants_arithmetic_lists_and_loops() -> None:
-    graph = graph_of(
-        """
+    graph = graph_of("""
 sizes = [2 ** 3, 7 // 2 + 1] + [2] * 2
 half, whole = 0.5, 1.0
 i = Input(4)
@@ -525,8 +516,7 @@ for size in sizes[1:]:
 for k in range(2):
     x = Dropout(half * whole / (k + 1))(x)
 model = Model(i, x)
-"""
-    )
+""")
     assert [written(node) for node in graph.nodes] == [
         "Dense(units=4)",
         "Dense(units=2)",
@@ -537,16 +527,14 @@ model = Model(i, x)
 
 
 def test_statements_are_headings_on_one_line_without_comments() -> None:
-    graph = graph_of(
-        """
+    graph = graph_of("""
 x = Input(4)
 y = Dense(
     3,  # three
     activation=relu,
 )(x)  # done
 model = Model(x, y)
-"""
-    )
+""")
     assert texts(graph) == ["y = Dense(3, activation=relu)(x)"]
 
 

@@ -1,4 +1,4 @@
-"""The article's systems, pasted as they stand, keep step with Keras for 20 steps: float64, float32, by list and by dict.
+"""The article's systems, pasted as they stand, keep step with Keras for 20 steps, in float64 and in float32.
 
 Keras runs the pasted code itself; gen builds the same text.
 """

@@ -60,7 +60,8 @@ class Accuracy(Metric):
     def resolve(self, loss: Loss, shape: Shape) -> Metric:
         if loss.sparse:
             return SparseCategoricalAccuracy(self.log_name)
-        return BinaryAccuracy(self.log_name) if len(shape) == 1 or shape[-1] == 1 else CategoricalAccuracy(self.log_name)
+        binary = len(shape) == 1 or shape[-1] == 1
+        return BinaryAccuracy(self.log_name) if binary else CategoricalAccuracy(self.log_name)
 
 
 @component

@@ -377,7 +377,8 @@ class Assembler:
         """Attributes for the sizes that are read from the buffers, and their dtype."""
         text = "\n".join(uses)
         read = set(re.findall(r"\bb\.(\w+)", text))
-        return [*(f"self.{ident} = {ident}" for ident in ("batch", *self.dims.values(), "dtype") if ident in read), *lines]
+        known = ("batch", *self.dims.values(), "dtype")
+        return [*(f"self.{ident} = {ident}" for ident in known if ident in read), *lines]
 
     def buffers(self) -> tuple[str, ...]:
         if self.step is None:

@@ -271,7 +271,8 @@ def valid_name(context: Context, name: str | None, argument: Argument) -> bool:
     context.error(
         "bad-name",
         argument.span,
-        f"{f'`{name[:40]}`' if name else 'An empty string'} cannot be a name: a name has letters, digits, `_`, `.` and `-`, and at most 100 of them",
+        f"{f'`{name[:40]}`' if name else 'An empty string'} cannot be a name: "
+        "a name has letters, digits, `_`, `.` and `-`, and at most 100 of them",
         hint="`/` is put in by blocks and called models" if "/" in name else None,
     )
     return False

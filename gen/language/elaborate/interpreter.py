@@ -357,9 +357,7 @@ class Interpreter:
             return self.context.error("wrong-call", arguments.span, message)
         return apply_distributed(self.context, function, given[0], arguments.span, arguments.heading, frame.group)
 
-    def _arguments(
-        self, call: syntax.Call, heading: Span, frame: Frame, data: Collection[str | int] = ()
-    ) -> Arguments:
+    def _arguments(self, call: syntax.Call, heading: Span, frame: Frame, data: Collection[str | int] = ()) -> Arguments:
         """The evaluated arguments of a call, but for those in `data`, by name or position: these are `WRONG`."""
 
         def argument(name: str | int, item: syntax.Expr) -> Argument:

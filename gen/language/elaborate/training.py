@@ -88,9 +88,11 @@ def compiled(context: Context, arguments: Arguments, plans: Sequence[Plan]) -> C
     given = _bound(context, arguments)
     optimizer = given.get("optimizer")
     result = Compilation(
-        registry["optimizer"]["rmsprop"]()  # type: ignore[arg-type]  # an optimizer
-        if optimizer is None
-        else accepted_value(context, "optimizer", Optimizer, optimizer),
+        (
+            registry["optimizer"]["rmsprop"]()  # type: ignore[arg-type]  # an optimizer
+            if optimizer is None
+            else accepted_value(context, "optimizer", Optimizer, optimizer)
+        ),
         [replace(plan) for plan in plans],
     )
     if not plans:
