@@ -106,8 +106,7 @@ STATEMENTS = [
     "x = [0, 00, 1_000, 0xFf, 0o17, 0b101, 1., .5, 1.5e3, 1e-5, 1E5, 007.5, 1_0.0_1]",
     r"""x = ['a\n\t\\\'"', "\x41\u00e9\U0001F600\N{BULLET}\101\0", r'\d', R"\"", u'a', '''b
 c''', '''d'e\
-f''', "é", "", '', """
-    + '"""g"h""", """"""]',
+f''', "é", "", '', """ + '"""g"h""", """"""]',
     "def block(x, filters, rate=0.5,):\n    'documentation'\n\n    # a comment\n    return Dense(filters)(x)\n",
     "def block(): return 3",
     "def block():\n\treturn 3\n",
@@ -336,16 +335,14 @@ def test_spans_cover_the_text_of_their_nodes() -> None:
 
 
 def test_statements_keep_their_parts() -> None:
-    text = inspect.cleandoc(
-        """
+    text = inspect.cleandoc("""
         import a.b as c, d
         from e import f as g, h
         def block(x, rate=0.5):
             return x
         for i in range(3):
             y, z = i
-        """
-    )
+        """)
     file, codes = read(text)
     assert codes == []
     first, second, third, block, loop = file.statements
@@ -447,8 +444,7 @@ def test_bytes_that_are_not_utf_8_are_reported_with_their_place() -> None:
 
 
 def test_every_statement_with_an_error_is_reported_and_the_others_are_kept() -> None:
-    text = inspect.cleandoc(
-        """
+    text = inspect.cleandoc("""
         a = 1
         b = = 2
         c = f(
@@ -467,8 +463,7 @@ def test_every_statement_with_an_error_is_reported_and_the_others_are_kept() -> 
             l = = 1
         m.add(Dense(3)
         n = 5
-        """
-    )
+        """)
     diagnostics = Diagnostics()
     file = parse(Source("", text), diagnostics)
     source = Source("", text)
@@ -537,3 +532,7 @@ def test_time_grows_with_the_size_of_the_file_whatever_is_in_it(line: str) -> No
 )
 def test_very_long_texts_are_read(text: str) -> None:
     assert _seconds(text) < 5
+
+
+def test_a_line_that_is_out_of_place_is_reported_once() -> None:
+    assert read("y\n    = Dense(3)\n")[1] == ["bad-indentation"]

@@ -129,6 +129,7 @@ class _Reader:
         self._header: Line | None = None  # the line before, where it opened a block
         self._mark = 0  # how high the parser's stack stood before that line
         self._bodiless = False  # whether a `def` lacks its block: its `return` may stand below, not indented
+        self._misplaced: Line | None = None  # the last line whose indentation is wrong
         self._skipped: str | None = None  # the indentation of a line that could not be read: its block is passed over
 
     def read(self, line: Line) -> None:
@@ -160,6 +161,7 @@ class _Reader:
                 self._close_block()
         else:  # the lines below it may be indented in the same way: they are taken to belong to the block before
             self._diagnostics.items.append(refusals.bad_indentation(line, deeper))
+            self._misplaced = line
             self._blocks.append(replace(self._blocks[-1], indent=line.indent, stray=True))
 
     def _open_block(self, indent: str, header: Line) -> None:
@@ -193,7 +195,9 @@ class _Reader:
         if error is None and len(self._blocks) >= MAX_DEPTH and self._opens_block():
             error = too_deep(span_of(line.tokens[0]))
         if error is not None:
-            self._diagnostics.items.append(error)
+            said = self._misplaced is line and error.span.start <= span_of(line.tokens[0]).start
+            if not said:
+                self._diagnostics.items.append(error)
             self._give_up(line)
             self._skipped = line.indent
         elif self._opens_block():
