@@ -527,7 +527,7 @@ def test_time_grows_with_the_size_of_the_file_whatever_is_in_it(line: str) -> No
 
 @pytest.mark.parametrize(
     "text",
-    [f"x = '{'a' * 10**6}'", "# " + "(" * 10**6, "a" * 10**6, f"x = [{'1,' * 10**4}]", '"""' + "a" * 10**6],
+    [f"x = '{'a' * 10**5}'", "# " + "(" * 10**5, "a" * 10**5, f"x = [{'1,' * 10**4}]", '"""' + "a" * 10**5],
     ids=["string", "comment", "name", "list", "no end"],
 )
 def test_very_long_texts_are_read(text: str) -> None:
@@ -536,3 +536,17 @@ def test_very_long_texts_are_read(text: str) -> None:
 
 def test_a_line_that_is_out_of_place_is_reported_once() -> None:
     assert read("y\n    = Dense(3)\n")[1] == ["bad-indentation"]
+
+
+@pytest.mark.parametrize("text", ["1" + "+1" * 10**6, "x = '" + "a" * 10**7 + "'", "\n" * 10**6, "(" * 10**6])
+def test_a_file_that_nobody_wrote_is_not_read(text: str) -> None:
+    started = time.process_time()
+    assert read(text)[1] == ["too-large"]
+    assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize("text", ["x = 1" + "+1" * 99_000, "x = " + "-" * 199_000, "(" * 199_000, "x = [" + "1," * 99_000])
+def test_a_file_as_long_as_can_be_is_read_in_a_few_seconds(text: str) -> None:
+    started = time.process_time()
+    assert read(text)[1]
+    assert time.process_time() - started < 10

@@ -24,6 +24,9 @@ from gen.language.layout import MAX_DEPTH, Line, logical_lines, span_of, too_dee
 from gen.language.tree import Refused, TreeBuilder
 from gen.resources import resource
 
+MAX_CHARACTERS = 200_000
+"""How long a file may be: what a person writes is a hundred times shorter, and more takes more than a few seconds."""
+
 _CONTROL = re.compile(
     "(?:"
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"  # C0 and C1 controls, but tab and line ends
@@ -59,6 +62,10 @@ def parse(source: Source, diagnostics: Diagnostics) -> syntax.File:
 
     What cannot be read is left out of the tree, and the names that it would have bound are in the tree's `unread`.
     """
+    if len(source.text) > MAX_CHARACTERS:
+        message = f"The file has {len(source.text):,} characters; gen reads up to {MAX_CHARACTERS:,}"
+        diagnostics.error("too-large", Span(MAX_CHARACTERS, MAX_CHARACTERS), message, hint="write one file for each model")
+        return syntax.File(None, (), Span(0, len(source.text)))
     text = _without_controls(source.text, diagnostics)
     reader = _Reader(diagnostics)
     for line in logical_lines(text, tokenize(text)):
