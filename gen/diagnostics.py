@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import difflib
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -134,11 +135,14 @@ def _closest(word: str, candidates: tuple[str, ...]) -> str | None:
     return by_folded[close[0]] if close else None
 
 
+_NOT_ASCII = re.compile(r"[^ -~]")
+
+
 def visible(text: str) -> str:
     """`text` with the characters that a terminal would act on, or not show, written as `<U+200B>`."""
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else f"<U+{ord(c):04X}>" for c in text)
+    return _NOT_ASCII.sub(lambda found: found[0] if found[0].isprintable() else f"<U+{ord(found[0]):04X}>", text)
 
 
 def to_json(source: Source, items: Sequence[Diagnostic]) -> list[dict[str, Any]]:
@@ -206,7 +210,8 @@ def _excerpt(
     text = source.line(number)
     start = column - 1
     end = min(start + span.end - span.start, len(text))
-    before, marked, after = _clip(text[:start], text[start:end], text[end:])
+    most = _LINE + 1  # of each part: more is cut anyway, and takes time where a long line has many errors
+    before, marked, after = _clip(text[max(start - most, 0) : start], text[start:end][:most], text[end : end + most])
     underline = mark * max(_width(marked), 1)
     row = f"{before}{marked}{after}"
     margin = _style(f"{number:>{len(gutter) - 1}} |", "note", colour)
@@ -215,10 +220,14 @@ def _excerpt(
     return f"{margin} {row}".rstrip(), f"{bar} {' ' * _width(before)}{below}"
 
 
+_LINE = 160
+"""How many characters of a source line are shown."""
+
+
 def _clip(before: str, marked: str, after: str) -> tuple[str, str, str]:
     """The three parts of a line as they are shown: tabs as spaces, and a long line cut around the place."""
     before, marked, after = (visible(part.replace("\t", "    ")) for part in (before, marked, after))
-    if len(before) + len(marked) + len(after) <= 160:
+    if len(before) + len(marked) + len(after) <= _LINE:
         return before, marked, after
     before = before if len(before) <= 60 else f"…{before[-59:]}"
     marked = marked if len(marked) <= 80 else f"{marked[:79]}…"
@@ -228,6 +237,8 @@ def _clip(before: str, marked: str, after: str) -> tuple[str, str, str]:
 
 def _width(text: str) -> int:
     """How many columns `text` takes on a terminal."""
+    if text.isascii():
+        return len(text)
     wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
     return len(text) + wide - sum(unicodedata.combining(character) > 0 for character in text)
 

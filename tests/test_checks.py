@@ -247,6 +247,17 @@ def test_blocks_that_call_blocks_do_not_multiply_without_end() -> None:
     assert time.process_time() - started < 10
 
 
+@pytest.mark.parametrize(
+    "last", ["Concatenate()(a)", "Dense(a)", "model.compile(adam, mse, metrics=a)", "a = [foo, a]", "Input(shape=a)"]
+)
+def test_lists_inside_lists_do_not_multiply_without_end(last: str) -> None:
+    text = "x = Input(2)\nmodel = Model(x, Dense(1)(x))\na = [x, x]\n" + "a = (a, a)\n" * 60
+    started = time.process_time()
+    assert set(codes(f"{text}{last}\n")) <= {"loop-limit", "unknown-name"}
+    assert codes(f"{text}{last}\n").count("loop-limit") == 1
+    assert time.process_time() - started < 5
+
+
 def test_models_that_call_models_do_not_multiply_without_end() -> None:
     lines = ["i = Input(2)", "m0 = Model(i, Dense(2)(i))"]
     for number in range(1, 40):

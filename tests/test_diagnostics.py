@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import time
 import unicodedata
 
 import pytest
@@ -149,3 +150,12 @@ def test_diagnostics_come_in_source_order_and_once() -> None:
 )
 def test_the_name_that_was_meant_is_found(word: str, meant: str | None) -> None:
     assert did_you_mean(word, ["Dense", "Dropout", "softmax", "LSTM"]) == meant
+
+
+def test_many_errors_on_a_long_line_are_printed_in_time_that_grows_with_their_number() -> None:
+    source = Source("long.nn", "\x00 é " * 10_000)
+    message = "The text holds a control character"
+    items = [Diagnostic("control-character", message, Span(4 * i, 4 * i + 1)) for i in range(10_000)]
+    started = time.process_time()
+    assert len(render_text(source, items).split("\n\n")) == 10_000
+    assert time.process_time() - started < 10

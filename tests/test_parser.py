@@ -545,7 +545,9 @@ def test_a_file_that_nobody_wrote_is_not_read(text: str) -> None:
     assert time.process_time() - started < 1
 
 
-@pytest.mark.parametrize("text", ["x = 1" + "+1" * 99_000, "x = " + "-" * 199_000, "(" * 199_000, "x = [" + "1," * 99_000])
+@pytest.mark.parametrize(
+    "text", ["x = 1" + "+1" * 99_000, "x = " + "-" * 199_000, "(" * 199_000, "x = [" + "1," * 99_000]
+)
 def test_a_file_as_long_as_can_be_is_read_in_a_few_seconds(text: str) -> None:
     started = time.process_time()
     assert read(text)[1]

@@ -16,7 +16,7 @@ from gen.language.elaborate.arithmetic import OperandError, combine, negated
 from gen.language.elaborate.attributes import attribute_of, call_method, data_of
 from gen.language.elaborate.blocks import assigned_names, bind_parameters, returns
 from gen.language.elaborate.construct import apply_activation, call_word
-from gen.language.elaborate.context import MAX_BLOCKS, MAX_ROUNDS, Context
+from gen.language.elaborate.context import MAX_BLOCKS, MAX_ITEMS, MAX_ROUNDS, Context
 from gen.language.elaborate.distribute import apply_distributed
 from gen.language.elaborate.imports import imported
 from gen.language.elaborate.models import call_model
@@ -41,6 +41,7 @@ from gen.language.elaborate.values import (
     TensorValue,
     Value,
     Wrong,
+    count_items,
     describe_value,
     is_wrong,
     sentence,
@@ -184,11 +185,12 @@ class Interpreter:
             case syntax.Call():
                 return self._call(expression, frame)
             case syntax.List(items):
-                return [self.evaluate(item, frame) for item in items]
+                return self._limited([self.evaluate(item, frame) for item in items], expression.span)
             case syntax.Tuple(items):
-                return tuple([self.evaluate(item, frame) for item in items])
+                return self._limited(tuple([self.evaluate(item, frame) for item in items]), expression.span)
             case syntax.Dict(items):
-                return DictValue(tuple([(self._key(key, frame), self._argument(item, frame)) for key, item in items]))
+                entries = tuple([(self._key(key, frame), self._argument(item, frame)) for key, item in items])
+                return self._limited(DictValue(entries), expression.span)
             case syntax.Attribute():
                 return self._attribute(expression, frame)
             case syntax.Unary():
@@ -197,6 +199,17 @@ class Interpreter:
                 return self._binary(expression, frame)
             case syntax.Index():
                 return self._index(expression, frame)
+
+    def _limited(self, value: Value, span: Span) -> Value:
+        """A list, a tuple or a dict, unless too much is in it: everything is looked through wherever it is used."""
+        count = count_items(value, MAX_ITEMS)
+        self.context.step(span, count // 20)
+        if count <= MAX_ITEMS:
+            return value
+        if is_wrong(value):
+            return WRONG
+        message = f"This would have more than {MAX_ITEMS:,} items, those inside each other counted"
+        return self.context.error("loop-limit", span, message)
 
     def _argument(self, expression: syntax.Expr, frame: Frame) -> Argument:
         return Argument(self.evaluate(expression, frame), expression)
@@ -256,7 +269,7 @@ class Interpreter:
                 self.context, binary.operator, left, right, binary.span, heading, frame.group
             )
         try:
-            return combine(binary.operator, left, right)
+            return self._limited(combine(binary.operator, left, right), binary.span)
         except OperandError as problem:
             return self.context.error(problem.code, binary.span, problem.message, hint=problem.hint)
 

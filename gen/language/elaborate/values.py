@@ -324,6 +324,20 @@ def is_wrong(value: Value) -> bool:
             return False
 
 
+def count_items(value: Value, most: int) -> int:
+    """How many values are inside `value`, at any depth; counting ends where there are more than `most`."""
+    count, pending = 0, [value]
+    while pending and count <= most:
+        match pending.pop():
+            case list() | tuple() as items:
+                count += len(items)
+                pending += items[: most + 1]
+            case DictValue(items):
+                count += len(items)
+                pending += [argument.value for _, argument in items]
+    return count
+
+
 def describe_value(value: Value) -> str:
     """The value as a message names it: `the number 3`, `a tensor (batch, 32)`."""
     match value:
