@@ -64,7 +64,8 @@ def parse(source: Source, diagnostics: Diagnostics) -> syntax.File:
     """
     if len(source.text) > MAX_CHARACTERS:
         message = f"The file has {len(source.text):,} characters; gen reads up to {MAX_CHARACTERS:,}"
-        diagnostics.error("too-large", Span(MAX_CHARACTERS, MAX_CHARACTERS), message, hint="write one file for each model")
+        hint = "write one file for each model"
+        diagnostics.error("too-large", Span(MAX_CHARACTERS, MAX_CHARACTERS), message, hint=hint)
         return syntax.File(None, (), Span(0, len(source.text)))
     text = _without_controls(source.text, diagnostics)
     reader = _Reader(diagnostics)
