@@ -99,8 +99,9 @@ class Dim:
     def __str__(self) -> str:
         text = ""
         for product, factor in self.terms:
-            body = " * ".join(_atom_text(atom) for atom in product)
             size = abs(factor)
+            alone = len(product) == 1 and size == 1 and (factor > 0 or text != "")
+            body = " * ".join(_atom_text(atom) if alone else _factor_text(atom) for atom in product)
             term = str(size) if not body else body if size == 1 else f"{size} * {body}"
             text += (" - " if factor < 0 else " + " if text else "") + term
         return "-" + text[3:] if text.startswith(" - ") else text
@@ -118,6 +119,11 @@ def _atom_text(atom: Atom) -> str:
     inner = str(atom.dividend)
     bare = len(atom.dividend.terms) == 1 and inner.isidentifier()
     return f"{inner if bare else f'({inner})'} // {atom.divisor}"
+
+
+def _factor_text(atom: Atom) -> str:
+    """An atom as a factor: Python reads `3 * text // 2` as `(3 * text) // 2`."""
+    return atom if isinstance(atom, str) else f"({_atom_text(atom)})"
 
 
 def _divide_exactly(dividend: Dim, divisor: Dim) -> Size:

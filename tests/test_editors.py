@@ -12,11 +12,11 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from textmate import Grammar, Scoped
 
 from gen.components import registry
 from gen.diagnostics import Diagnostics, Source
 from gen.language.parser import parse, tokenize
+from tests.textmate import Grammar, Scoped
 
 ROOT = Path(__file__).parent.parent
 EDITORS = ROOT / "editors"

@@ -126,7 +126,8 @@ def _try_component(base: type[Component], value: Any) -> Any:
         return _REFUSED
     missing = [parameter.name for parameter in parameters(found) if parameter.required]
     if missing:
-        raise ArgumentError(missing[0], f"`{name}` needs its argument `{missing[0]}`", f"write `{name}({missing[0]}=…)`")
+        hint = f"write `{name}({missing[0]}=…)`"
+        raise ArgumentError(missing[0], f"`{name}` needs its argument `{missing[0]}`", hint)
     return found()
 
 

@@ -10,7 +10,6 @@ from gen.components.base import Activation, ArgumentError, Layer, ShapeError, We
 from gen.diagnostics import Note, Span
 from gen.dims import Shape, product, show
 from gen.graph.checks import MAX_ELEMENTS, MAX_PARAMETERS, parameters
-from gen.language.elaborate.binding import refuse_two_places
 from gen.language.elaborate.context import MAX_CALLS, Context, Stop
 from gen.language.elaborate.trail import hint_from_trail, trail
 from gen.language.elaborate.values import (
@@ -39,8 +38,6 @@ def apply_layer(
     if len(context.calls) >= MAX_CALLS:
         context.error("too-large", span, f"The file calls layers more than {MAX_CALLS:,} times")
         raise Stop
-    if layer.wrapped:
-        return refuse_two_places(context, layer)
     name = type(layer.component).__name__
     shapes = tuple(tensor.shape for tensor in inputs)
     try:

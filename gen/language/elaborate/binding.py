@@ -127,32 +127,13 @@ def settle(context: Context, value: Value, annotation: Any) -> Value:
             made = make(context, registry[kind][word.name], word.name, arguments)
             return made.component if isinstance(made, Made) else made
         case LayerValue():
-            return _wrapped(context, value) if "layer" in _kinds(annotation) else value.component
+            return value.component
         case list():
             return [settle(context, item, annotation) for item in value]
         case tuple():
             return tuple(settle(context, item, annotation) for item in value)
         case _:
             return value
-
-
-def _wrapped(context: Context, layer: LayerValue) -> Value:
-    """What a layer inside another one is; it can have no other place, for its weights are the outer one's."""
-    if layer.wrapped or layer.calls:
-        return refuse_two_places(context, layer)
-    layer.wrapped = True
-    return layer.component
-
-
-def refuse_two_places(context: Context, layer: LayerValue) -> Wrong:
-    """Report a layer that is inside another one and somewhere else too."""
-    name = type(layer.component).__name__
-    return context.error(
-        "shared-wrapped-layer",
-        layer.span,
-        f"This {name} is inside another layer, and cannot share its weights with a second place",
-        hint="make a layer for each place, or put the layer into a Model, which can be called anywhere",
-    )
 
 
 def _kinds(annotation: Any) -> set[str]:

@@ -33,7 +33,7 @@ def warn_of_unused(context: Context, names: Names, model: ModelValue) -> None:
             hint = "take it out, or add it to the outputs of the model"
             context.warning("unused-layer", call.span, f"{subject} reaches no output", hint=hint)
     for layer in context.layers:
-        if not layer.calls and not layer.wrapped:
+        if not layer.calls:
             message = f"This {type(layer.component).__name__} is never called"
             context.warning("unused-layer", layer.span, message, hint="call it on a tensor, or take it out")
     for span, assignment in names.assignments.items():

@@ -142,8 +142,6 @@ class LayerValue:
     input_dtype: str | None = None
     weights: dict[str, Weight] | None = None
     calls: list[LayerCall] = field(default_factory=list)
-    wrapped: bool = False
-    """Whether another layer holds it, as Bidirectional does."""
 
     def __repr__(self) -> str:
         return f"the layer `{type(self.component).__name__}`"
