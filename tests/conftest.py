@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,8 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores: one thread each, before NumPy is imported
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+
+DONE = pytest.StashKey[int]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -27,3 +31,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         path = callspec.params.get("path") if callspec is not None else None
         if isinstance(path, Path):
             item.add_marker(pytest.mark.xdist_group(path.stem))
+
+
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """Forget now and then what JAX compiled, which no other case needs: it adds up to gigabytes."""
+    done = item.session.stash[DONE] = item.session.stash.get(DONE, 0) + 1
+    if "jax" in sys.modules and done % 100 == 0:
+        sys.modules["jax"].clear_caches()
+        if sys.platform == "linux":
+            getattr(ctypes.CDLL(None), "malloc_trim", int)(0)
