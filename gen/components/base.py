@@ -11,8 +11,13 @@ source and inlines it.  Names with a meaning in a rule's signature:
 | `y` | what `forward` returned |
 | any other name in `backward` | the value that `forward` bound to that name, kept |
 | `rng` | a `numpy.random.Generator`; a rule that has it is random in training |
+| `mask`, `masks` | which steps count, (batch, steps): of the first input, of each; `None` where all do |
+| the keys of `call_options` | what the call on a tensor says, known when the file is compiled |
 
 A `backward` returns names: `dx` is the gradient of `x`, `dkernel` that of `kernel`.  Each is summed over the batch.
+An input or a mask that is not there is `None`.  A layer with several outputs has an `output` that gives a list of
+shapes, a `forward` that gives a tuple, and gets a tuple as `dy`, with `None` for results that nobody differentiates.
+A `/` in the name of a weight is `_` in a signature: `query/kernel` is `query_kernel`.
 """
 
 from __future__ import annotations
@@ -124,10 +129,15 @@ class Layer(Component):
     applies_activation: ClassVar[bool] = False
     """Whether `forward` applies `activation` itself, inside; otherwise the compiler applies it to the result."""
 
+    supports_masking: ClassVar[bool] = False
+    """Whether steps that the mask leaves out stay apart, so that the mask goes on to the output."""
+    call_options: ClassVar[dict[str, Any]] = {}
+    """Options of the call on a tensor, with their defaults: `use_causal_mask=True`."""
+
     # A type checker lets `*_: Any, **__: Any` be overridden by any signature, here one with names for the inputs.
 
-    def output(self, *_: Any, **__: Any) -> Shape:
-        """The shape of the output for the shapes of the inputs; raises `ShapeError` if they do not fit."""
+    def output(self, *_: Any, **__: Any) -> Shape | list[Shape]:
+        """The shape of the output for the shapes of the inputs, a list for several; raises `ShapeError`."""
         raise NotImplementedError
 
     def weights(self, *_: Any, **__: Any) -> dict[str, Weight]:
@@ -141,6 +151,14 @@ class Layer(Component):
     def vocabulary(self) -> int | None:
         """For a layer whose input is ids: how many there are, from 0."""
         return None
+
+    def masking(self, masks: tuple[bool, ...]) -> Layer | int | None:
+        """The mask of the output, where `masks` says which inputs have one.
+
+        The number of the input whose mask it has, or a layer that makes it of the inputs and then the masks that there
+        are; None for no mask.
+        """
+        return masks.index(True) if self.supports_masking and any(masks) else None
 
     def dtype(self, *inputs: str) -> str:
         """The dtype of the output (`float` is the model's float type); raises `ShapeError` for one that does not do."""

@@ -22,10 +22,14 @@ Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 @dataclass(frozen=True)
 class Kernel:
-    """A function to copy, and the shape of its result for the shapes of its arrays and the values of the others."""
+    """A function to copy, and the shape of its result for the shapes of its arrays and the values of the others.
+
+    A list of shapes stands for several results, which the function gives as a tuple.
+    """
 
     function: Callable[..., Any]
-    shape: Callable[..., Shape]
+    shape: Callable[..., Shape | list[Shape]]
+    dtype: str = "float"
 
     @property
     def fills(self) -> bool:
@@ -39,11 +43,13 @@ kernels: dict[str, Kernel] = {}
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def kernel(shape: Callable[..., Shape] = lambda first, *_: first) -> Callable[[F], F]:
+def kernel(
+    shape: Callable[..., Shape | list[Shape]] = lambda first, *_: first, dtype: str = "float"
+) -> Callable[[F], F]:
     """Register a function as a kernel; `shape` gives the shape of its result, by default that of its first argument."""
 
     def register(function: F) -> F:
-        kernels[function.__name__] = Kernel(function, shape)
+        kernels[function.__name__] = Kernel(function, shape, dtype)
         return function
 
     return register
