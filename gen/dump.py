@@ -67,7 +67,8 @@ def _graph(graph: Graph) -> Iterator[str]:
     for node in graph.nodes:
         outputs = ", ".join(f"{tensor.name}: {show(tensor.shape)}" for tensor in node.outputs)
         inputs = ", ".join(tensor.name for tensor in node.inputs)
-        yield f"call    {outputs} = {node.layer.name}: {describe(node.layer.component)}({inputs})"
+        masks = "".join(f", mask={mask.name}" for mask in node.masks if mask is not None)
+        yield f"call    {outputs} = {node.layer.name}: {describe(node.layer.component)}({inputs}{masks})"
     for layer in graph.layers:
         for name, weight in layer.weights.items():
             frozen = "" if layer.trainable and weight.trainable else " frozen"
@@ -90,7 +91,8 @@ def _statements(planned: Planned) -> Iterator[str]:
             yield f"{section}:"
         kind = program.types[statement.target]
         guard = f"  if {statement.guard}" if statement.guard else ""
-        yield f"  {statement.target}: {show(kind.shape)} {kind.dtype} = {ast.unparse(statement.value)}{guard}"
+        targets, value = ", ".join(statement.targets), ast.unparse(statement.value)
+        yield f"  {targets}: {show(kind.shape)} {kind.dtype} = {value}{guard}"
     for name, place in program.pinned.items():
         yield f"  {name} → {place}"
 

@@ -91,7 +91,7 @@ class _Writer:
         self.program, self.plan, self.section, self.owner = program, plan, section, owner
         self.bound: dict[Segment, str] = {}
         self.local_views: set[str] = set()
-        self.home = {s.target: s for s in program.statements}
+        self.home = {name: s for s in program.statements for name in s.targets}
         self.count: dict[str, int] = {}
         for statement in program.statements:
             if statement.section == section:
@@ -157,6 +157,9 @@ class _Writer:
         return lines
 
     def number(self, statement: Statement) -> list[str]:
+        if statement.target in self.program.pinned:
+            (argument,) = statement.value.args  # type: ignore[attr-defined]  # what is pinned is a copy
+            return [f"{self.program.pinned[statement.target]}[...] = {ast.unparse(_infix(self.expression(argument)))}"]
         name = self.plan.display[statement.target]
         if statement.target in self.plan.stored_numbers:
             name_elsewhere = f"{self.owner}.{name}"
@@ -209,7 +212,7 @@ class _Writer:
         call = self.expression(value)
         assert isinstance(call, ast.Call) and isinstance(value, ast.Call)
         function = callee(value)
-        assign = "" if segment.place or not self.is_read(statement) else f"{name} = "
+        assign = "" if segment.place or not self.is_read(statement.target) else f"{name} = "
         if assign:
             self.bound[segment] = name
         if function in ("np.where", "fill"):
@@ -227,6 +230,8 @@ class _Writer:
             return [
                 f"{assign}{ast.unparse(call.args[0])}.argmax(axis={ast.unparse(call.keywords[0].value)}, out={place})"
             ]
+        if statement.more:
+            return self.fill_several(statement, call)
         if function in kernels and not kernels[function].fills:
             return [
                 *([f"{assign}{place}"] if assign else []),
@@ -234,6 +239,19 @@ class _Writer:
             ]
         call.keywords.append(ast.keyword("out", ast.Name(place, ast.Load())))
         return [f"{assign}{ast.unparse(call)}"]
+
+    def fill_several(self, statement: Statement, call: ast.Call) -> list[str]:
+        """The call of a kernel with several results."""
+        names, places = [], []
+        for target in statement.targets:
+            segment, name = self.plan.segments[target], self.plan.display[target]
+            places.append(segment.place or f"{self.owner}.{segment.attribute}")
+            known = not segment.place and self.is_read(target)
+            names.append(name if known else "_")
+            if known:
+                self.bound[segment] = name
+        call.keywords.append(ast.keyword("out", ast.Tuple([ast.Name(each, ast.Load()) for each in places], ast.Load())))
+        return [f"{', '.join(names)} = {ast.unparse(call)}" if set(names) != {"_"} else ast.unparse(call)]
 
     def choose(self, function: str, call: ast.Call, name: str, place: str, assign: str) -> list[str]:
         target = name if assign else place
@@ -243,9 +261,9 @@ class _Writer:
         condition, yes, no = (ast.unparse(item) for item in call.args)
         return [*lines, f"np.copyto({target}, {no})", f"np.copyto({target}, {yes}, where={condition})"]
 
-    def is_read(self, statement: Statement) -> bool:
-        """Whether what the statement's memory holds is read again in this section."""
-        segment = self.plan.segments[statement.target]
+    def is_read(self, variable: str) -> bool:
+        """Whether what the variable's memory holds is read again in this section."""
+        segment = self.plan.segments[variable]
         return any(self.count.get(name, 0) for name in segment.variables)
 
 

@@ -7,6 +7,7 @@ models are already flat here: every node is the call of one layer.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from gen.components.base import Activation, Layer, Loss, Metric, Optimizer, Weight
 from gen.diagnostics import Span
@@ -45,21 +46,32 @@ class Call:
     """The place in the `.nn` file that a node comes from.
 
     `text` is what heads its block in the generated file, on one line: `h = Dense(32, relu)(applicant)`, or the call
-    alone where it stands inside a larger expression.
+    alone where it stands inside a larger expression.  `block` is the same for the nodes that one call became.
     """
 
     text: str
     span: Span
+    block: object = None
 
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """One call of a layer: `outputs = layer(inputs)`."""
+    """One call of a layer: `outputs = layer(inputs)`.
+
+    `masks` says for each input which of its steps count, if the layer makes use of it; `options` are those of the call.
+    """
 
     layer: NamedLayer
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     call: Call
+    masks: tuple[Tensor | None, ...] = ()
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def reads(self) -> tuple[Tensor, ...]:
+        """What the call needs: its inputs and their masks."""
+        return (*self.inputs, *(mask for mask in self.masks if mask is not None))
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +101,8 @@ class Output:
     loss_input: Tensor | None = None
     loss_text: str = ""
     """The loss as the file has it, for comments and the summary."""
+    mask: Tensor | None = None
+    """Which steps count in the loss; None if all do."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +126,10 @@ class Graph:
     layers: tuple[NamedLayer, ...]
     summary: bool = False
     """Whether the file asks for the summary to be printed when it is built."""
+
+    def maker(self, tensor: Tensor) -> Node:
+        """The call that makes `tensor`, which is not an input."""
+        return next(node for node in self.nodes if tensor in node.outputs)
 
 
 def head_activation(graph: Graph, tensor: Tensor) -> Activation | None:

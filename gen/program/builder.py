@@ -72,14 +72,24 @@ class Builder:
         self.record(target, value, type, guard)
         return Array(target, type)
 
+    def emit_several(self, value: ast.expr, types: Sequence[ArrayType]) -> tuple[Array, ...]:
+        """New variables for the results of a kernel that has several."""
+        count = len(self.statements)
+        names = [f"v#{count}", *(f"v#{count}.{i}" for i in range(1, len(types)))]
+        self.record(names[0], value, types[0], None, tuple(names[1:]))
+        self.types.update(zip(names, types, strict=True))
+        return tuple(Array(name, type) for name, type in zip(names, types, strict=True))
+
     def number(self, wanted: str, value: ast.expr) -> str:
         """A Python number under a name of its own; returns the name."""
         name = self.unique(wanted)
         self.record(name, value, NUMBER, None)
         return name
 
-    def record(self, target: str, value: ast.expr, type: ArrayType, guard: str | None) -> None:
-        self.statements.append(Statement(target, value, self.section, self.block, guard, self.place))
+    def record(
+        self, target: str, value: ast.expr, type: ArrayType, guard: str | None, more: tuple[str, ...] = ()
+    ) -> None:
+        self.statements.append(Statement(target, value, self.section, self.block, guard, self.place, more))
         self.types[target] = type
         self.read.update(reads(value))
 

@@ -19,31 +19,32 @@ def lower_backward(state: Lowering) -> None:
     """The section `backward`: every node in reverse."""
     for application in reversed(state.applications):
         node = application.node
-        (output,) = node.outputs
-        if output in state.gradients:
+        if any(output in state.gradients for output in node.outputs):
             state.enter("backward", state.block_of("backward", node))
-            _differentiate(state, application, state.gradients[output])
+            _differentiate(state, application, tuple(map(state.gradients.get, node.outputs)))
     _regularize(state)
     for (layer, name), gradient in state.weight_gradients.items():
         if layer.trainable and layer.weights[name].trainable:
             state.pin(gradient, f"g.{state.names.weights[layer, name]}")
 
 
-def _differentiate(state: Lowering, application: Application, dy: Array) -> None:
+def _differentiate(state: Lowering, application: Application, gradients: tuple[Array | None, ...]) -> None:
+    """Run the backward rule of one call, given the gradients of its results; None for what nobody needs."""
     node, layer = application.node, application.node.layer
     component = layer.component
-    flat = component.last_axis and len(dy.shape) > 2
-    (output,) = node.outputs
+    flat = component.last_axis and len(node.outputs[0].shape) > 2
     forward = state.rule(layer, predicting=False)
     predicts = forward.__name__ == "predict"
     rule = getattr(type(component), "predict_backward" if predicts else "backward")
-    names = {**application.names, "y": application.result, "dy": state.as_rows(dy) if flat else dy}
-    if flat and "y" in parameter_names(rule):
-        names["y"] = state.as_rows(application.result)
+    names: dict[str, Any] = {**application.names, "y": application.results, "dy": gradients}
+    if len(node.outputs) == 1:
+        for name, (array,) in {"y": application.results, "dy": gradients}.items():
+            rows = flat and array is not None and name in parameter_names(rule)
+            names[name] = state.as_rows(array) if rows and array is not None else array
     bindings: dict[str, Any] = {"self": component}
     for name in parameter_names(rule):
-        bindings[name] = names.get(name, state.weights.get((layer, name)))
-    outcome = run(state.build, rule, bindings, state.local(state.names.tensors[output], rule))
+        bindings[name] = names.get(name, state.weight(layer, name))
+    outcome = run(state.build, rule, bindings, state.local(state.names.tensors[node.outputs[0]], rule))
     _distribute(state, application, forward, outcome.by_name())
 
 
@@ -54,7 +55,7 @@ def _distribute(state: Lowering, application: Application, forward: FunctionType
     tensors = iter(zip(node.inputs, application.inputs, strict=True))
     bound: dict[str, tuple[tuple[Tensor, Array], ...]] = {}
     for name in inputs:
-        if (node.layer, name) in state.weights or name == "rng":
+        if state.weight_name(node.layer, name) is not None or name in ("rng", "mask", "masks", *node.options):
             continue
         if forward.__code__.co_flags & 0x04 and not bound:
             bound[name] = tuple(tensors)
@@ -62,7 +63,8 @@ def _distribute(state: Lowering, application: Application, forward: FunctionType
             bound[name] = (item,)
     for name, value in results.items():
         of = name.removeprefix("d")
-        if len(results) == 1 and of not in bound and (node.layer, of) not in state.weights:
+        weight = state.weight_name(node.layer, of)
+        if len(results) == 1 and of not in bound and weight is None:
             of = next(iter(bound))  # a rule with one result need not name it
         if of in bound:
             values = value if isinstance(value, tuple | list) else (value,)
@@ -71,9 +73,9 @@ def _distribute(state: Lowering, application: Application, forward: FunctionType
                     gradient = gradient if gradient.type.contiguous else state.build.copy(gradient)
                     gradient = state.build.reshape(gradient, array.shape)
                     state.contribute(tensor, gradient, f"d{state.names.tensors[tensor]}")
-        elif (node.layer, of) in state.weights:
+        elif weight is not None:
             if value is not None:
-                _contribute_weight(state, (node.layer, of), value)
+                _contribute_weight(state, (node.layer, weight), value)
         elif value is not None:
             raise FenceError(f"{type(node.layer.component).__name__}.backward returns `{name}`: gradient of what?")
 

@@ -39,7 +39,7 @@ UFUNCS = FLOAT_UFUNCS | NUMBER_UFUNCS | BOOLEAN_UFUNCS
 REDUCTIONS = {"add", "maximum", "minimum", "multiply", "logical_and", "logical_or"}
 FUNCTIONS = {
     "broadcast_to", "concatenate", "dot", "matmul", "ones_like", "reshape", "stack", "transpose", "vdot", "where",
-    "zeros_like", "argmax",
+    "zeros_like", "argmax", "take",
 }  # fmt: skip
 ALLOWED = UFUNCS | FUNCTIONS | {"abs", "dtype", "ndarray", "newaxis", "swapaxes", "true_divide"}
 """What may follow `np.` in a rule."""

@@ -6,7 +6,7 @@ from types import FunctionType
 from typing import Any
 
 from gen.components.base import Activation
-from gen.graph.graph import NamedLayer, Node
+from gen.graph.graph import Node, Tensor
 from gen.program.builder import Array, Generator
 from gen.program.inline import run
 from gen.program.lowering import Application, Lowering
@@ -26,14 +26,19 @@ def _apply(state: Lowering, node: Node, predicting: bool) -> None:
     """Run the rule of one node; what it gives is named after the tensor."""
     component = node.layer.component
     inputs = tuple(state.values[tensor] for tensor in node.inputs)
-    (output,) = node.outputs
-    flat = component.last_axis and len(output.shape) > 2
+    flat = component.last_axis and len(node.outputs[0].shape) > 2
     rows = tuple(state.as_rows(item) for item in inputs) if flat else inputs
     rule = state.rule(node.layer, predicting)
+    bindings = _bind(state, node, rule, rows)
+    outcome = run(state.build, rule, bindings, state.local(state.names.tensors[node.outputs[0]], rule))
+    results = outcome.result if len(node.outputs) > 1 else (outcome.result,)
+    named = [_name(state, output, result, flat) for output, result in zip(node.outputs, results, strict=True)]
+    state.applications.append(Application(node, outcome.names, inputs, tuple(named)))
+
+
+def _name(state: Lowering, output: Tensor, result: Array, flat: bool) -> Array:
+    """A result of a rule as the tensor that it is: in its shape, and under its name."""
     ident = state.names.tensors[output]
-    bindings = _bind(state, node.layer, rule, rows)
-    outcome = run(state.build, rule, bindings, state.local(ident, rule))
-    result: Array = outcome.result
     if not flat and not result.type.contiguous:
         result = state.build.copy(result)
     result = state.build.reshape(result, output.shape)
@@ -45,19 +50,26 @@ def _apply(state: Lowering, node: Node, predicting: bool) -> None:
         if memory is not None:
             state.build.name(memory, f"{ident}_rows")
     state.values[output] = result
-    state.applications.append(Application(node, outcome.names, inputs, result))
+    return result
 
 
-def _bind(state: Lowering, layer: NamedLayer, rule: FunctionType, inputs: tuple[Array, ...]) -> dict[str, Any]:
+def _bind(state: Lowering, node: Node, rule: FunctionType, inputs: tuple[Array, ...]) -> dict[str, Any]:
     """A value for every parameter of a forward rule: inputs in order, then weights (None where there is none)."""
-    found: dict[str, Any] = {"self": layer.component}
+    found: dict[str, Any] = {"self": node.layer.component}
+    masks = tuple(None if mask is None else state.values[mask] for mask in node.masks)
     waiting = list(inputs)
     variadic = bool(rule.__code__.co_flags & 0x04)
     for name in parameter_names(rule):
-        if (layer, name) in state.weights:
-            found[name] = state.weights[layer, name]
+        if (weight := state.weight(node.layer, name)) is not None:
+            found[name] = weight
         elif name == "rng":
             found[name], state.random = Generator(), True
+        elif name == "masks":
+            found[name] = masks or (None,) * len(inputs)
+        elif name == "mask":
+            found[name] = masks[0] if masks else None
+        elif name in node.options:
+            found[name] = node.options[name]
         elif variadic and waiting:
             found[name], waiting = tuple(waiting), []
         else:

@@ -355,12 +355,15 @@ class _Frame:
         bound.apply_defaults()
         return run(self.builder, function, bound.arguments, self.rename).result
 
-    def kernel(self, function: FunctionType, arguments: list[Any], options: dict[str, Any]) -> Array:
-        name = function.__name__
-        self.builder.kernels[name] = function
-        shapes = [item.shape if isinstance(item, Array) else item for item in arguments]
-        value = operation(name, *map(operand_of, arguments), **options)
-        return self.builder.emit(value, ArrayType(tuple(kernels[name].shape(*shapes))))
+    def kernel(self, function: FunctionType, arguments: list[Any], options: dict[str, Any]) -> Any:
+        kernel = kernels[function.__name__]
+        self.builder.kernels[function.__name__] = function
+        shape = kernel.shape(*map(_shape_of, arguments), **{key: _shape_of(item) for key, item in options.items()})
+        keywords = {key: _argument(item) for key, item in options.items()}
+        value = operation(function.__name__, *map(_argument, arguments), **keywords)
+        if isinstance(shape, list):
+            return self.builder.emit_several(value, [ArrayType(tuple(each), kernel.dtype) for each in shape])
+        return self.builder.emit(value, ArrayType(tuple(shape), kernel.dtype))
 
     def method(self, node: ast.expr, method: _Method, arguments: list[Any], options: dict[str, Any]) -> Any:
         owner, name = method.owner, method.name
@@ -429,6 +432,10 @@ class _Frame:
                 dtype = fence.promote([item.dtype for item in types[1:]])
                 dtype = "float" if dtype == "number" else dtype
                 return build.emit(operation("np.where", *map(operand_of, arguments)), ArrayType(shape, dtype))
+            case "take":
+                table, ids = arguments
+                taken = operation("np.take", table.name, ids.name, axis=0, mode=ast.Constant("clip"))
+                return build.emit(taken, ArrayType((*ids.shape, *table.shape[1:]), table.type.dtype))
             case "concatenate" | "stack":
                 return self.join(name, list(arguments[0]), options.get("axis", (arguments[1:] or [0])[0]))
             case "zeros_like" | "ones_like":
@@ -452,6 +459,22 @@ class _Frame:
             shape[axis] = sum((item.shape[axis] for item in arrays[1:]), start=shape[axis])
         value = operation(f"np.{name}", literal(tuple(ast.Name(item.name, ast.Load()) for item in arrays)), axis=axis)
         return self.builder.emit(value, ArrayType(tuple(shape), arrays[0].type.dtype))
+
+
+def _shape_of(item: Any) -> Any:
+    """What the shape of a kernel's result is computed from: the shapes of arrays, and other arguments as they are."""
+    if isinstance(item, tuple | list):
+        return tuple(map(_shape_of, item))
+    return item.shape if isinstance(item, Array) else item
+
+
+def _argument(item: Any) -> ast.expr:
+    """An argument of a kernel in the generated code."""
+    if isinstance(item, tuple | list):
+        return ast.Tuple(list(map(_argument, item)), ast.Load())
+    if isinstance(item, Array):
+        return ast.Name(item.name, ast.Load())
+    return number_operand(item)
 
 
 def _holds_data(value: Any) -> bool:

@@ -48,6 +48,12 @@ class Statement:
     """A condition under which alone the statement runs; it then works in place on its first operand."""
     place: str = ""
     """The rule that it comes from, `Dense.forward`, for messages about bugs in gen."""
+    more: tuple[str, ...] = ()
+    """The variables after `target` that a kernel with several results fills."""
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return (self.target, *self.more)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,8 @@ from gen.program.rules import parameter_names
 def training_step(graph: Graph, names: Identifiers, reserved: set[str]) -> Lowered:
     """The program of one training step of a compiled graph."""
     lowering = Lowering(graph, names, reserved)
-    needed = _needed(graph, [output.loss_input for output in graph.outputs if output.loss is not None])
+    trained = [output for output in graph.outputs if output.loss is not None]
+    needed = _needed(graph, [tensor for output in trained for tensor in (output.loss_input, output.mask)])
     lower_forward(lowering, "forward", needed)
     for output in graph.outputs:
         if output.loss is not None:
@@ -56,7 +57,7 @@ def activation(graph: Graph, names: Identifiers, reserved: set[str]) -> Lowered:
     for output in graph.outputs:
         if output.loss_input in (None, output.tensor):
             continue
-        (maker,) = [node for node in graph.nodes if output.tensor in node.outputs]
+        maker = graph.maker(output.tensor)
         assert isinstance(maker.layer.component, Activation) and output.loss_input is not None
         shape, ident = output.tensor.shape, names.outputs[output]
         lowering.enter("activate", Block(f"{ident}: {describe(maker.layer.component)}"))
@@ -103,6 +104,6 @@ def _needed(graph: Graph, tensors: list[Tensor | None]) -> tuple[Node, ...]:
     found = []
     for node in reversed(graph.nodes):
         if any(output in wanted for output in node.outputs):
-            wanted.update(node.inputs)
+            wanted.update(node.reads)
             found.append(node)
     return tuple(reversed(found))

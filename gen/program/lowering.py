@@ -46,9 +46,9 @@ class Application:
 
     node: Node
     names: dict[str, Any]
-    """The local names of the rule."""
+    """The local names of the rule; its parameters among them."""
     inputs: tuple[Array, ...]
-    result: Array
+    results: tuple[Array, ...]
 
 
 class Lowering:
@@ -68,8 +68,8 @@ class Lowering:
         self.places: dict[str, str] = {}
         self.random = False
         self.linear: set[Tensor] = set()
-        self.blocks: dict[tuple[str, int], Block] = {}
-        self.last = {id(node.call): node for node in graph.nodes}
+        self.blocks: dict[tuple[str, object], Block] = {}
+        self.last = {node.call.block: node for node in graph.nodes}
         for item in graph.inputs:
             kind = ArrayType(item.tensor.shape, item.tensor.dtype)
             self.values[item.tensor] = self.build.parameter(names.tensors[item.tensor], kind)
@@ -83,9 +83,9 @@ class Lowering:
 
     def block_of(self, section: str, node: Node) -> Block:
         """The block of a node's call; a layer and the activation that was split from it share one."""
-        key = (section, id(node.call))
+        key = (section, node.call.block)
         if key not in self.blocks:
-            shapes = ", ".join(show(output.shape) for output in self.last[id(node.call)].outputs)
+            shapes = ", ".join(show(output.shape) for output in self.last[node.call.block].outputs)
             self.blocks[key] = Block(node.call.text, shapes if section in ("forward", "infer") else "")
         return self.blocks[key]
 
@@ -118,6 +118,15 @@ class Lowering:
         name = "predict" if (predicting or frozen) and hasattr(component, "predict") else "forward"
         rule: FunctionType = getattr(component, name)
         return rule
+
+    def weight_name(self, layer: NamedLayer, parameter: str) -> str | None:
+        """The weight that a parameter of a rule stands for: `query/kernel` for `query_kernel`."""
+        return next((name for name in layer.weights if name.replace("/", "_") == parameter), None)
+
+    def weight(self, layer: NamedLayer, parameter: str) -> Array | None:
+        """The weight that a parameter of a rule stands for."""
+        name = self.weight_name(layer, parameter)
+        return None if name is None else self.weights[layer, name]
 
     def as_rows(self, array: Array) -> Array:
         """A view of `array` as a matrix of its last axis."""
@@ -152,7 +161,7 @@ class Lowering:
             memory = self.build.views[memory.name]
         if "#" in memory.name:
             return
-        (maker,) = [node for node in self.graph.nodes if output.tensor in node.outputs]
+        maker = self.graph.maker(output.tensor)
         self.enter(section, self.block_of(section, maker))
         self.values[head] = self.build.copy(array)
         self.build.claim(self.values[head], self.names.outputs[output])

@@ -39,7 +39,7 @@ def _live(statements: tuple[Statement, ...], wanted: set[str]) -> set[int]:
     wanted = set(wanted)
     live = set()
     for statement in reversed(statements):
-        if statement.target in wanted:
+        if not wanted.isdisjoint(statement.targets):
             live.add(id(statement))
             wanted.update(reads(statement.value))
     return live

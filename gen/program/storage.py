@@ -97,13 +97,14 @@ class _Planner:
         self.current: dict[Segment, set[str]] = {}
         """The variables whose value a segment's memory holds now, views included."""
         self.expiring: dict[int, list[Segment]] = defaultdict(list)
-        self.definitions = {s.target: i for i, s in enumerate(self.statements)}
+        self.definitions = {name: i for i, s in enumerate(self.statements) for name in s.targets}
         self.pinned = dict(program.pinned)
 
     def run(self) -> Plan:
         self.propagate_pins()
         for i, statement in enumerate(self.statements):
-            self.place(i, statement)
+            for name in statement.targets:
+                self.place(i, statement, name)
             for segment in self.expiring.pop(i, []):
                 self.expire(i, segment)
         display = _Names(self.program, self.segments, self.taken).run()
@@ -140,8 +141,8 @@ class _Planner:
 
     # ----------------------------------------------------------------------------------------------------- places
 
-    def place(self, i: int, statement: Statement) -> None:
-        name, kind = statement.target, self.program.types[statement.target]
+    def place(self, i: int, statement: Statement, name: str) -> None:
+        kind = self.program.types[name]
         if kind is NUMBER or kind.shape == ():
             return
         if is_view(statement):
@@ -151,7 +152,7 @@ class _Planner:
                 self.watch(base, self.uses.get(name, i))
             return
         if name in self.pinned:
-            self.pin(i, statement)
+            self.pin(i, statement, name)
             return
         operand = self.operand_to_overwrite(i, statement)
         if operand is not None:
@@ -162,8 +163,7 @@ class _Planner:
         else:
             self.join(name, self.fresh(kind), i)
 
-    def pin(self, i: int, statement: Statement) -> None:
-        name = statement.target
+    def pin(self, i: int, statement: Statement, name: str) -> None:
         place = self.pinned[name]
         for operand in reads(statement.value):
             if (operand == place or self.pinned.get(operand) == place) and _can_overwrite(statement, operand):
@@ -231,7 +231,7 @@ class _Planner:
             self.free[segment.buffer.type].append(segment.buffer)
 
     def crossing_numbers(self) -> tuple[str, ...]:
-        home = {s.target: s.section for s in self.statements}
+        home = {name: s.section for s in self.statements for name in s.targets}
         found = {}
         for statement in self.statements:
             for name in reads(statement.value):
@@ -261,7 +261,7 @@ class _Names:
     def __init__(self, program: Program, segments: dict[str, Segment], taken: Iterable[str]) -> None:
         self.program = program
         self.segments = list(dict.fromkeys(segments.values()))
-        self.home = {s.target: s.section for s in program.statements}
+        self.home = {name: s.section for s in program.statements for name in s.targets}
         self.taken = {*taken, *program.taken, *program.claimed}
         self.given: dict[tuple[object, str], str] = {}
 

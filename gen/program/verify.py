@@ -25,11 +25,12 @@ def verify_program(program: Program) -> None:
                 continue  # a number from outside, such as learning_rate
             if name not in written:
                 raise VerificationError(f"{place} reads {name}, which is not written before")
-        if statement.target in written:
-            raise VerificationError(f"{place} is written twice")
-        if statement.target not in program.types:
-            raise VerificationError(f"{place} has no type")
-        written.add(statement.target)
+        for name in statement.targets:
+            if name in written:
+                raise VerificationError(f"{place} is written twice")
+            if name not in program.types:
+                raise VerificationError(f"{place} has no type")
+            written.add(name)
     for name in program.pinned:
         if name not in written:
             raise VerificationError(f"{name}, to be kept in {program.pinned[name]}, is never written")
@@ -45,17 +46,21 @@ def verify_plan(program: Program, plan: Plan, results: Iterable[tuple[str, Itera
     for i, statement in enumerate(statements):
         for name in reads(statement.value):
             _check(plan, holds, name, f"{statement.section}: {statement.target} ({statement.place})")
-        segment = plan.segments.get(statement.target)
-        kind = program.types[statement.target]
-        if segment is not None:
-            holds[_memory(segment)] = statement.target
-            if segment.buffer is not None and segment.buffer.type.dtype != kind.dtype:
-                raise VerificationError(f"{statement.target} is {kind.dtype}, its buffer {segment.buffer.type.dtype}")
-        elif kind is not NUMBER and kind.shape != () and statement.target not in plan.bases:
-            raise VerificationError(f"{statement.target} has no memory")
+        for name in statement.targets:
+            _write(program, plan, holds, name)
         last = i + 1 == len(statements) or statements[i + 1].section != statement.section
         for name in ends.get(statement.section, ()) if last else ():
             _check(plan, holds, name, f"the end of {statement.section}")
+
+
+def _write(program: Program, plan: Plan, holds: dict[object, str], name: str) -> None:
+    segment, kind = plan.segments.get(name), program.types[name]
+    if segment is not None:
+        holds[_memory(segment)] = name
+        if segment.buffer is not None and segment.buffer.type.dtype != kind.dtype:
+            raise VerificationError(f"{name} is {kind.dtype}, its buffer {segment.buffer.type.dtype}")
+    elif kind is not NUMBER and kind.shape != () and name not in plan.bases:
+        raise VerificationError(f"{name} has no memory")
 
 
 def _memory(segment: Segment) -> object:

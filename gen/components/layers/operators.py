@@ -253,6 +253,8 @@ class StackSteps(Layer):
 
 Part: TypeAlias = "int | tuple[int | None, int | None, int | None]"
 """What brackets say of one axis: an index, or the start, the stop and the step of a slice."""
+WHOLE: Part = (None, None, None)
+REVERSED: Part = (None, None, -1)
 
 
 @kernel(lambda dy, x, parts: x)
@@ -302,6 +304,8 @@ class Slice(Layer):
         return x[self.index]
 
     def backward(self, dy: Array, x: Array) -> Array:
+        if all(part in (WHOLE, REVERSED) for part in self.parts):
+            return dy[self.index]
         return placed(dy, x, self.parts)
 
 

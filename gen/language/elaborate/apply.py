@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
-from gen.components.base import Activation, ArgumentError, Layer, ShapeError, Weight
+from gen.components.base import Activation, ArgumentError, Layer, ShapeError, Weight, registry
 from gen.diagnostics import Note, Span
 from gen.dims import Shape, product, show
 from gen.graph.checks import MAX_ELEMENTS, MAX_PARAMETERS, parameters
 from gen.language.elaborate.context import MAX_CALLS, Context, Stop
 from gen.language.elaborate.trail import hint_from_trail, trail
 from gen.language.elaborate.values import (
+    NO_OPTIONS,
     WRONG,
     Argument,
     Arguments,
+    CallOptions,
     Group,
     LayerCall,
     LayerValue,
@@ -32,41 +35,98 @@ from gen.language.elaborate.values import (
 
 
 def apply_layer(
-    context: Context, layer: LayerValue, inputs: Sequence[TensorValue], span: Span, heading: Span, group: Group | None
+    context: Context,
+    layer: LayerValue,
+    inputs: Sequence[TensorValue],
+    span: Span,
+    heading: Span,
+    group: Group | None,
+    said: CallOptions = NO_OPTIONS,
 ) -> Value:
-    """The output of `layer` on `inputs`, for a call at `span` that `heading` heads in the generated file."""
+    """The output of `layer` on `inputs`, for a call at `span` that `heading` heads in the generated file.
+
+    It is a list for a layer with several outputs.
+    """
     if len(context.calls) >= MAX_CALLS:
         context.error("too-large", span, f"The file calls layers more than {MAX_CALLS:,} times")
         raise Stop
     name = type(layer.component).__name__
     shapes = tuple(tensor.shape for tensor in inputs)
     try:
-        shape, dtype, weights = _infer(layer.component, shapes, tuple(tensor.dtype for tensor in inputs))
+        made, dtype, weights = _infer(layer.component, shapes, tuple(tensor.dtype for tensor in inputs))
     except ShapeError as problem:
         hint = problem.hint or hint_from_trail(layer.component, inputs)
         notes = trail(inputs)
         return context.error(problem.code, span, problem.message, label=problem.label, notes=notes, hint=hint)
     except ArgumentError as problem:
         return context.error("bad-argument", layer.span, problem.message, hint=problem.hint)
-    if not _fits_weights(context, layer, weights, inputs, span) or _too_large(context, name, shape, weights, span):
+    results = made if isinstance(made, list) else [made]
+    too_large = any(_too_large(context, name, shape, weights, span) for shape in results)
+    if too_large or not _fits_weights(context, layer, weights, inputs, span):
         return WRONG
     layer.weights = weights
-    call = LayerCall(context.next_order(), layer, tuple(inputs), (), heading, span, group, layer.group)
-    output = TensorValue(shape, dtype, call, group)
-    call.outputs = (output,)
+    call = LayerCall(context.next_order(), layer, tuple(inputs), (), heading, span, group, layer.group, said)
+    call.statement = context.statement or call.statement
+    call.outputs = tuple(TensorValue(shape, dtype, call, group) for shape in results)
     layer.calls.append(call)
     context.calls.append(call)
-    return output
+    carry_masks(context, call)
+    return list(call.outputs) if isinstance(made, list) else call.outputs[0]
 
 
 def _infer(
     component: Layer | Activation, shapes: tuple[Shape, ...], dtypes: tuple[str, ...]
-) -> tuple[Shape, str, dict[str, Weight]]:
+) -> tuple[Shape | list[Shape], str, dict[str, Weight]]:
     if isinstance(component, Layer):
         dtype = component.dtype(*dtypes)
         return component.output(*shapes), dtype, component.weights(*shapes)
     dtype = Layer.dtype(component, *dtypes)  # type: ignore[arg-type]  # an activation takes what a layer takes
     return component.output(shapes[0]), dtype, {}
+
+
+# ---------------------------------------------------------------------------------------------------------------- masks
+
+
+def carry_masks(context: Context, call: LayerCall) -> None:
+    """Give a call the masks of its inputs, and its outputs theirs; warns where a mask ends unused."""
+    component, said = call.layer.component, call.said
+    if not said.carries:
+        call.outputs[0].mask = said.masked_like.mask if said.masked_like is not None else None
+        return
+    masks = [tensor.mask for tensor in call.inputs]
+    if call.said.mask is not None:
+        masks[0] = call.said.mask
+    if isinstance(component, Activation):
+        call.outputs[0].mask = masks[0]
+        return
+    uses = uses_masks(component)
+    if uses and any(masks):
+        call.masks = tuple(masks)
+    carried = component.masking(tuple(mask is not None for mask in masks))
+    if isinstance(carried, int):
+        call.outputs[0].mask = masks[carried]
+    elif carried is not None:
+        given = [*call.inputs, *(mask for mask in masks if mask is not None)]
+        layer = LayerValue(carried, "mask", call.span, call.layer.group)
+        with context.one_call(call.statement):
+            mask = apply_layer(context, layer, given, call.span, call.heading, call.group)
+        assert isinstance(mask, TensorValue)
+        mask.masked, call.outputs[0].mask = call.outputs[0], mask
+    elif any(masks) and not uses and not component.supports_masking:
+        source = next(mask for mask in masks if mask is not None)
+        what = type(component).__name__ if type(component).__name__ in registry["layer"] else "This"
+        context.warning(
+            "mask-lost",
+            call.span,
+            f"{what} knows no masks: from here on the padded steps count like any others",
+            notes=(Note(source.maker.span, "the mask begins here"),),
+            hint="recurrent layers, attention and GlobalAveragePooling1D use a mask",
+        )
+
+
+def uses_masks(component: Layer | Activation) -> bool:
+    """Whether what the layer computes depends on the mask of its input."""
+    return not {"mask", "masks"}.isdisjoint(inspect.signature(component.forward).parameters)  # type: ignore[union-attr]
 
 
 def _fits_weights(
@@ -106,13 +166,69 @@ def _too_large(context: Context, name: str, shape: Shape, weights: dict[str, Wei
 # ---------------------------------------------------------------------------------------------------- what is called on
 
 
+def call_layer(
+    context: Context, layer: LayerValue, arguments: Arguments, span: Span, heading: Span, group: Group | None
+) -> Value:
+    """The output of a layer for a call with these arguments."""
+    said = call_options(context, layer.component, arguments)
+    tensors = layer_inputs(context, layer, arguments) if not isinstance(said, Wrong) else WRONG
+    if isinstance(tensors, Wrong) or isinstance(said, Wrong):
+        return WRONG
+    if said.mask is not None and said.mask.shape != tensors[0].shape[:2]:
+        return context.error(
+            "mask-mismatch",
+            arguments.keywords["mask"].span,
+            f"The mask of {show(tensors[0].shape)} has a value for each step: it is {show(tensors[0].shape[:2])}, "
+            f"got {show(said.mask.shape)}",
+            notes=trail([said.mask]),
+        )
+    return apply_layer(context, layer, tensors, span, heading, group, said)
+
+
+def call_options(context: Context, component: Layer | Activation, arguments: Arguments) -> CallOptions | Wrong:
+    """What a call says besides the tensors."""
+    mask = arguments.keywords.get("mask")
+    takes_mask = "mask" in inspect.signature(component.forward).parameters  # type: ignore[union-attr]
+    if mask is not None and mask.value is None:
+        mask = None
+    if mask is not None and not takes_mask:
+        return context.error(
+            "unsupported-argument",
+            arguments.name_spans["mask"],
+            f"{type(component).__name__} takes no mask in its call",
+            hint="masks follow from Masking and Embedding(mask_zero=True), and reach the layers that use them",
+        )
+    if mask is not None and is_wrong(mask.value):
+        return WRONG
+    if mask is not None and (not isinstance(mask.value, TensorValue) or mask.value.dtype != "bool"):
+        got = f"a tensor of {mask.value.dtype}" if isinstance(mask.value, TensorValue) else describe_value(mask.value)
+        hint = 'make it an input: `Input(None, bool)`, or say `"bool"`'
+        return context.error("not-a-mask", mask.span, f"A mask is a tensor of bool, got {got}", hint=hint)
+    options = dict(component.call_options) if isinstance(component, Layer) else {}
+    for name in options:
+        if name in arguments.keywords:
+            given = arguments.keywords[name]
+            if is_wrong(given.value):
+                return WRONG
+            if not isinstance(given.value, bool):
+                message = f"`{name}` takes True or False, got {describe_value(given.value)}"
+                return context.error("bad-argument", given.span, message)
+            options[name] = given.value
+    return CallOptions(None if mask is None else mask.value, options)
+
+
 def layer_inputs(context: Context, layer: LayerValue, arguments: Arguments) -> list[TensorValue] | Wrong:
     """The tensors that a layer is called on, from the arguments of the call."""
     component, name = layer.component, type(layer.component).__name__
     least, most, names = _arity(type(component))
-    if not _check_call_options(context, name, arguments, names):
+    options = ("mask", *component.call_options) if isinstance(component, Layer) else ()
+    states = STATES in arguments.keywords and most is not None and most > 1 and names[1] == "h"
+    if not _check_call_options(context, name, arguments, (*names, *options, *((STATES,) if states else ()))):
         return WRONG
     given = list(arguments.positional)
+    if states:
+        held = arguments.keywords[STATES]
+        given += items_of(held) if isinstance(held.value, list | tuple) else [held] if held.value is not None else []
     for position, keyword in enumerate(names):
         if keyword in arguments.keywords and position == len(given):
             given.append(arguments.keywords[keyword])
@@ -135,6 +251,9 @@ def layer_inputs(context: Context, layer: LayerValue, arguments: Arguments) -> l
         )
     return tensors
 
+
+STATES = "initial_state"
+"""How a call of a recurrent layer names the tensors that it starts from."""
 
 _Arity: TypeAlias = tuple[int, int | None, tuple[str, ...]]
 _arities: dict[type[Layer | Activation], _Arity] = {}
@@ -160,8 +279,8 @@ def _check_call_options(context: Context, name: str, arguments: Arguments, names
     known = True
     reasons = {
         "training": "`fit` trains and `predict` does not, by themselves",
-        "mask": "masks follow from Masking and Embedding(mask_zero=True)",
-        "initial_state": "a recurrent layer starts from zeros",
+        "return_attention_scores": "a layer gives what it computes, not how",
+        "initial_state": "this layer has no state",
     }
     for keyword in arguments.keywords:
         if keyword in names:
@@ -177,6 +296,18 @@ def _check_call_options(context: Context, name: str, arguments: Arguments, names
             context.error("unknown-argument", arguments.name_spans[keyword], message, hint=hint)
             known = False
     return known
+
+
+def one_tensor(context: Context, name: str, arguments: Arguments) -> list[TensorValue] | Wrong:
+    """The tensor that a wrapper is called on, as a list."""
+    if not _check_call_options(context, name, arguments, ("inputs",)):
+        return WRONG
+    given = list(arguments.positional) or [arguments.keywords[key] for key in arguments.keywords if key == "inputs"]
+    if len(given) != 1:
+        return context.error("wrong-call", arguments.span, f"{name} is called on 1 tensor, got {len(given)}")
+    if is_wrong(given[0].value) or not _is_tensor(context, name, given[0]):
+        return WRONG
+    return [given[0].value]
 
 
 def items_of(argument: Argument) -> list[Argument]:
@@ -241,15 +372,27 @@ def replay(
         return WRONG
     groups = _Groups(model)
     values = dict(zip(model.inputs, tensors, strict=True))
+    statements: dict[object, object] = {}
     for call in model.calls:
+        if call.makes_mask:  # the call that it belongs to makes it again
+            continue
         inputs = [values.get(tensor, tensor) for tensor in call.inputs]
-        result = apply_layer(context, call.layer, inputs, span, call.heading, groups.of(call.group))
+        said = replace(
+            call.said,
+            mask=values.get(call.said.mask, call.said.mask),  # type: ignore[arg-type]  # None is no key, and stays
+            masked_like=values.get(call.said.masked_like, call.said.masked_like),  # type: ignore[arg-type]
+        )
+        with context.one_call(statements.setdefault(call.statement, object())):
+            result = apply_layer(context, call.layer, inputs, span, call.heading, groups.of(call.group), said)
         if isinstance(result, Wrong):
             return WRONG
-        result.variable = call.outputs[0].variable
-        made = result.maker
-        made.span, made.owner, made.repeated = call.span, groups.of(call.owner), True
-        values[call.outputs[0]] = result
+        for before, after in zip(call.outputs, result if isinstance(result, list) else [result], strict=True):
+            after.variable = before.variable
+            made = after.maker
+            made.span, made.owner, made.repeated = call.span, groups.of(call.owner), True
+            values[before] = after
+            if before.mask is not None and after.mask is not None:
+                values[before.mask] = after.mask
     outputs = [values[tensor] for tensor in model.outputs]
     return outputs[0] if len(outputs) == 1 else outputs
 
@@ -301,5 +444,5 @@ class _Groups:
             return top
         if group not in self._moved:
             parent = self.of(group.parent)
-            self._moved[group] = Group(group.name, parent, parent.depth + 1, group.model)
+            self._moved[group] = Group(group.name, parent, parent.depth + 1, group.owner)
         return self._moved[group]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gen.components.arguments import Word
 from gen.components.base import Activation, Layer, registry, snake_case
-from gen.language.elaborate.apply import apply_layer, layer_inputs
-from gen.language.elaborate.binding import Made, make, option_name
+from gen.language.elaborate.apply import apply_layer, call_layer
+from gen.language.elaborate.binding import Made, make
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.inputs import make_input
 from gen.language.elaborate.models import make_model, make_sequential
@@ -13,16 +13,14 @@ from gen.language.elaborate.spellings import function_forms, kinds_of
 from gen.language.elaborate.values import (
     WRONG,
     Arguments,
-    DistributedModel,
     Group,
     LayerValue,
-    ModelValue,
     TensorValue,
     Undecided,
     Value,
-    Wrong,
     is_wrong,
 )
+from gen.language.elaborate.wrappers import make_bidirectional, make_time_distributed
 
 
 def call_word(context: Context, word: Word, arguments: Arguments, group: Group | None, target: str | None) -> Value:
@@ -34,6 +32,10 @@ def call_word(context: Context, word: Word, arguments: Arguments, group: Group |
             return make_model(context, arguments, group)
         case "Sequential":
             return make_sequential(context, arguments, group)
+        case "TimeDistributed":
+            return make_time_distributed(context, arguments, group)
+        case "Bidirectional":
+            return make_bidirectional(context, arguments, group)
         case "range":
             return _range(context, arguments)
     kinds = kinds_of(word)
@@ -58,10 +60,6 @@ def call_word(context: Context, word: Word, arguments: Arguments, group: Group |
 
 def _make_layer(context: Context, name: str, arguments: Arguments, group: Group | None) -> Value:
     cls = registry["layer"][name]
-    if name == "TimeDistributed":
-        model = _distributed_model(context, arguments)
-        if model is not None:
-            return model
     made = make(context, cls, name, arguments)
     if not isinstance(made, Made):
         return WRONG
@@ -70,20 +68,6 @@ def _make_layer(context: Context, name: str, arguments: Arguments, group: Group 
     _set_options(context, layer, made, arguments)
     context.layers.append(layer)
     return layer
-
-
-def _distributed_model(context: Context, arguments: Arguments) -> DistributedModel | Wrong | None:
-    """A TimeDistributed of a model; None if the arguments are not a model and perhaps a name."""
-    given = dict(zip(("layer",), arguments.positional, strict=False)) | arguments.keywords
-    held = given.pop("layer", None)
-    if held is None or not isinstance(held.value, ModelValue) or len(arguments.positional) > 1:
-        return None
-    held.value.called = True
-    name = option_name(context, given.pop("name", None))
-    for other in given:
-        span = arguments.name_spans[other]
-        return context.error("unknown-argument", span, f"`TimeDistributed` of a model has no argument `{other}`")
-    return WRONG if isinstance(name, Wrong) else DistributedModel(held.value, arguments.span, name)
 
 
 def _set_options(context: Context, layer: LayerValue, made: Made, arguments: Arguments) -> None:
@@ -141,10 +125,7 @@ def _call_function_form(context: Context, name: str, arguments: Arguments, group
     layer = LayerValue(made.component, snake_case(cls.__name__), arguments.span, group)
     _set_options(context, layer, made, arguments)
     on = Arguments(arguments.positional[:1], {}, {}, arguments.span, arguments.function, arguments.heading)
-    tensors = layer_inputs(context, layer, on)
-    if not isinstance(tensors, list):
-        return WRONG
-    return apply_layer(context, layer, tensors, arguments.span, arguments.heading, group)
+    return call_layer(context, layer, on, arguments.span, arguments.heading, group)
 
 
 def _range(context: Context, arguments: Arguments) -> Value:

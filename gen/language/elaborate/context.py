@@ -88,6 +88,8 @@ class Context:
     """Names whose value is not known, because a statement that binds them could not be read."""
     readable: bool = True
     """Whether every statement could be read."""
+    statement: object = None
+    """The same for all calls that one call in the file becomes; None if it becomes one."""
     _steps: int = 0
     _order: int = 0
     _reported: set[tuple[str, Span]] = field(default_factory=set)
@@ -142,6 +144,16 @@ class Context:
         """A number larger than all before."""
         self._order += 1
         return self._order
+
+    @contextmanager
+    def one_call(self, statement: object = None) -> Iterator[None]:
+        """While calls are made that one call in the file stands for; those inside belong to the outermost."""
+        before = self.statement
+        self.statement = before or statement or object()
+        try:
+            yield
+        finally:
+            self.statement = before
 
     @contextmanager
     def inside(self, block: BlockValue, span: Span) -> Iterator[None]:

@@ -142,7 +142,9 @@ class _Assembly:
                 self._layer(call.layer),
                 tuple(self._tensors[tensor] for tensor in call.inputs),
                 tuple(self._tensor(tensor) for tensor in call.outputs),
-                Call(self._context.text(call.heading), call.span),
+                Call(self._context.text(call.heading), call.span, call.statement),
+                tuple(None if mask is None else self._tensors[mask] for mask in call.masks),
+                call.said.options,
             )
             for call in model.calls
         )
@@ -155,6 +157,7 @@ class _Assembly:
                 plan.loss_weight,
                 plan.metrics,
                 loss_text=plan.loss_text,
+                mask=self._tensors.get(plan.tensor.mask) if plan.tensor.mask is not None else None,
             )
             for plan in plans
         )

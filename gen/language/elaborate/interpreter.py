@@ -11,26 +11,27 @@ from gen.components.base import Activation
 from gen.diagnostics import Note, Span
 from gen.language import syntax
 from gen.language.elaborate import tensors
-from gen.language.elaborate.apply import apply_layer, layer_inputs, model_inputs
+from gen.language.elaborate.apply import call_layer, call_options, layer_inputs, model_inputs, one_tensor
 from gen.language.elaborate.arithmetic import OperandError, combine, negated
 from gen.language.elaborate.attributes import attribute_of, call_method, data_of
 from gen.language.elaborate.blocks import assigned_names, bind_parameters, returns
 from gen.language.elaborate.construct import apply_activation, call_word
 from gen.language.elaborate.context import MAX_BLOCKS, MAX_ITEMS, MAX_ROUNDS, Context
-from gen.language.elaborate.distribute import apply_distributed
 from gen.language.elaborate.imports import imported
 from gen.language.elaborate.models import call_model
 from gen.language.elaborate.names import Names
 from gen.language.elaborate.spellings import hint_for_module, members, namespace, suggestion
 from gen.language.elaborate.values import (
+    NO_OPTIONS,
     NOTHING,
     WRONG,
     Argument,
     Arguments,
+    BidirectionalValue,
     Binding,
     BlockValue,
     DictValue,
-    DistributedModel,
+    Distributed,
     Frame,
     Group,
     Key,
@@ -40,12 +41,14 @@ from gen.language.elaborate.values import (
     Namespace,
     TensorValue,
     Value,
+    Wrapper,
     Wrong,
     count_items,
     describe_value,
     is_wrong,
     sentence,
 )
+from gen.language.elaborate.wrappers import call_any
 
 
 @dataclass
@@ -100,7 +103,8 @@ class Interpreter:
 
     def _assign(self, statement: syntax.Assign, frame: Frame) -> None:
         targets, value = statement.targets, statement.value
-        self._statement = _Statement(statement.span, value if len(targets) == 1 else None)
+        whole = len(targets) == 1 or isinstance(value, syntax.Call)
+        self._statement = _Statement(statement.span, value if whole else None)
         if len(targets) == 1:
             self._statement.targets[id(value)] = targets[0].id
         elif isinstance(value, syntax.Tuple | syntax.List) and len(value.items) == len(targets):
@@ -335,21 +339,15 @@ class Interpreter:
             case Word():
                 return call_word(context, function, arguments, frame.group, target)
             case LayerValue():
-                inputs = layer_inputs(context, function, arguments)
-                if isinstance(inputs, Wrong):
-                    return WRONG
-                return apply_layer(context, function, inputs, call.span, heading, frame.group)
+                return call_layer(context, function, arguments, call.span, heading, frame.group)
             case ModelValue():
                 given = model_inputs(context, function, arguments)
                 function.called = True
                 return (
                     WRONG if isinstance(given, Wrong) else call_model(context, function, given, call.span, frame.group)
                 )
-            case DistributedModel():
-                given = model_inputs(context, function.model, arguments)
-                if isinstance(given, Wrong) or function.model.broken:
-                    return WRONG
-                return self._distribute(function, given, arguments, frame)
+            case Distributed() | BidirectionalValue():
+                return self._call_wrapper(function, arguments, frame)
             case BlockValue():
                 return self._call_block(function, arguments, frame)
             case Method():
@@ -362,13 +360,14 @@ class Interpreter:
         message = f"{sentence(describe_value(function))} cannot be called"
         return context.error("not-callable", call.function.span, message)
 
-    def _distribute(
-        self, function: DistributedModel, given: list[TensorValue], arguments: Arguments, frame: Frame
-    ) -> Value:
-        if len(given) != 1:
-            message = f"TimeDistributed is called on 1 tensor, got {len(given)}"
-            return self.context.error("wrong-call", arguments.span, message)
-        return apply_distributed(self.context, function, given[0], arguments.span, arguments.heading, frame.group)
+    def _call_wrapper(self, function: Wrapper, arguments: Arguments, frame: Frame) -> Value:
+        context, kind = self.context, "TimeDistributed" if isinstance(function, Distributed) else "Bidirectional"
+        held = function.forward if isinstance(function, BidirectionalValue) else None
+        said = NO_OPTIONS if held is None else call_options(context, held.component, arguments)
+        given = one_tensor(context, kind, arguments) if held is None else layer_inputs(context, held, arguments)
+        if isinstance(given, Wrong) or isinstance(said, Wrong):
+            return WRONG
+        return call_any(context, function, given, arguments.span, arguments.heading, frame.group, said)
 
     def _arguments(self, call: syntax.Call, heading: Span, frame: Frame, data: Collection[str | int] = ()) -> Arguments:
         """The evaluated arguments of a call, but for those in `data`, by name or position: these are `WRONG`."""

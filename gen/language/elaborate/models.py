@@ -8,8 +8,8 @@ from gen.components.arguments import Word
 from gen.components.base import Layer, ShapeError
 from gen.diagnostics import Note, Span
 from gen.dims import Size
-from gen.language.elaborate import distribute
-from gen.language.elaborate.apply import apply_layer, items_of, replay
+from gen.language.elaborate import wrappers
+from gen.language.elaborate.apply import items_of, replay
 from gen.language.elaborate.binding import option_name
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.inputs import new_input
@@ -20,7 +20,7 @@ from gen.language.elaborate.values import (
     Argument,
     Arguments,
     DictValue,
-    DistributedModel,
+    Distributed,
     Group,
     InputValue,
     Item,
@@ -29,6 +29,7 @@ from gen.language.elaborate.values import (
     ModelValue,
     TensorValue,
     Value,
+    Wrapped,
     Wrong,
     describe_value,
     is_wrong,
@@ -39,7 +40,7 @@ from gen.language.elaborate.values import (
 
 def make_model(context: Context, arguments: Arguments, group: Group | None) -> Value:
     """`Model(inputs, outputs, name=…)`."""
-    given = _bind(context, "Model", ("inputs", "outputs", "name", "trainable"), arguments)
+    given = bind(context, "Model", ("inputs", "outputs", "name", "trainable"), arguments)
     if given is None:
         return WRONG
     missing = [name for name in ("inputs", "outputs") if name not in given]
@@ -73,7 +74,7 @@ def _broken(context: Context, kind: str, arguments: Arguments, group: Group | No
     return model
 
 
-def _bind(context: Context, called: str, names: tuple[str, ...], arguments: Arguments) -> dict[str, Argument] | None:
+def bind(context: Context, called: str, names: tuple[str, ...], arguments: Arguments) -> dict[str, Argument] | None:
     """The arguments by name; None, and a diagnostic, if there is one that cannot be."""
     given = dict(zip(names, arguments.positional, strict=False))
     good = True
@@ -165,13 +166,13 @@ def _calls(context: Context, model: ModelValue, outputs: Sequence[Argument]) -> 
             hint = "write `Activation(linear)(…)` around it"
             context.error("disconnected-output", argument.span, message, hint=hint)
             model.broken = True
-        pending = [argument.value]
+        pending = [argument.value, *([argument.value.mask] if argument.value.mask is not None else [])]
         while pending:
             maker = pending.pop().maker
             if isinstance(maker, LayerCall):
                 if maker not in found:
                     found.add(maker)
-                    pending += maker.inputs
+                    pending += maker.reads
             elif maker.tensor not in model.inputs:
                 _report_disconnected(context, argument, maker)
                 model.broken = True
@@ -196,7 +197,7 @@ def _report_disconnected(context: Context, output: Argument, entry: InputValue) 
 
 def make_sequential(context: Context, arguments: Arguments, group: Group | None) -> Value:
     """`Sequential([…], name=…)`."""
-    given = _bind(context, "Sequential", ("layers", "trainable", "name"), arguments)
+    given = bind(context, "Sequential", ("layers", "trainable", "name"), arguments)
     if given is None:
         return _broken(context, "Sequential", arguments, group)
     name = option_name(context, given.get("name"))
@@ -227,7 +228,7 @@ def add(context: Context, model: ModelValue, argument: Argument, heading: Span) 
     value = argument.value
     if isinstance(value, TensorValue) and isinstance(value.maker, InputValue):
         _begin(context, model, argument)
-    elif isinstance(value, LayerValue | ModelValue | DistributedModel) and not _is_broken(value):
+    elif isinstance(value, Wrapped) and not is_broken(value):
         item = Item(value, argument.span, heading)
         model.layers.append(item)
         if isinstance(value, ModelValue):
@@ -235,17 +236,18 @@ def add(context: Context, model: ModelValue, argument: Argument, heading: Span) 
         _extend(context, model, item)
     else:
         model.broken = True
-        if not is_wrong(value) and not _is_broken(value):
+        if not is_wrong(value) and not is_broken(value):
             _report_no_layer(context, argument)
     return NOTHING
 
 
-def _is_broken(value: Value) -> bool:
+def is_broken(value: Value) -> bool:
+    """Whether `value` is a model that is reported as wrong, or holds one."""
     match value:
         case ModelValue():
             return value.broken
-        case DistributedModel():
-            return value.model.broken
+        case Distributed():
+            return is_broken(value.inner)
         case _:
             return False
 
@@ -313,12 +315,7 @@ def _natural_dtype(layer: LayerValue) -> str:
 def _call(context: Context, model: ModelValue, item: Item) -> None:
     head = model.outputs[0]
     before = len(context.calls)
-    if isinstance(item.value, LayerValue):
-        result = apply_layer(context, item.value, [head], item.span, item.heading, model.parent)
-    elif isinstance(item.value, DistributedModel):
-        result = distribute.apply_distributed(context, item.value, head, item.span, item.heading, model.parent)
-    else:
-        result = call_model(context, item.value, [head], item.span, model.parent)
+    result = wrappers.call_any(context, item.value, [head], item.span, item.heading, model.parent)
     if isinstance(result, TensorValue):
         model.outputs = (result,)
         model.calls += context.calls[before:]

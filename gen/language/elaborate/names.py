@@ -10,8 +10,9 @@ from gen.language.elaborate.context import Context
 from gen.language.elaborate.spellings import known_words
 from gen.language.elaborate.values import (
     WRONG,
+    BidirectionalValue,
     Binding,
-    DistributedModel,
+    Distributed,
     Frame,
     Group,
     LayerValue,
@@ -48,7 +49,7 @@ class Names:
         assignment = self.assignments.setdefault(span, Assignment(name, value))
         assignment.value = value
         match value:
-            case LayerValue() | ModelValue() | DistributedModel():
+            case LayerValue() | ModelValue() | Distributed() | BidirectionalValue():
                 value.variable = value.variable or name
             case TensorValue():
                 _name_tensor(value, name, frame.group)

@@ -10,12 +10,28 @@ from collections.abc import Sequence
 
 from gen.components.base import snake_case
 from gen.language.elaborate.context import Numbering
-from gen.language.elaborate.values import Group, InputValue, LayerCall, LayerValue, ModelValue, TensorValue
+from gen.language.elaborate.values import (
+    Group,
+    InputValue,
+    LayerCall,
+    LayerValue,
+    ModelValue,
+    TensorValue,
+    Wrapper,
+)
 
 
 def name_of_model(model: ModelValue) -> str:
     """The name of a model."""
     return model.given_name or model.variable or snake_case(model.kind)
+
+
+def _name_of(owner: ModelValue | Wrapper) -> str:
+    """The name of what heads the names of its layers."""
+    if isinstance(owner, ModelValue):
+        return name_of_model(owner)
+    output = owner.output.variable if owner.output is not None else None
+    return owner.given_name or owner.variable or output or owner.kind
 
 
 class Namer:
@@ -34,7 +50,7 @@ class Namer:
             if layer.given_name is not None:  # these first: what the file says outright is kept
                 self._layers[layer] = self._claim(call.owner, layer.given_name)
         for layer, call in first.items():
-            if layer not in self._layers:
+            if layer not in self._layers and not call.makes_mask:
                 self._layers[layer] = self._claim(call.owner, _own_name(layer, call))
 
     def _claim(self, group: Group | None, name: str) -> str:
@@ -47,20 +63,24 @@ class Namer:
         if group is None:
             return ""
         if group not in self._groups:
-            name = name_of_model(group.model) if group.model is not None else group.name
+            name = _name_of(group.owner) if group.owner is not None else group.name
             self._groups[group] = self._claim(group.parent, name) + "/"
         return self._groups[group]
 
     def layer(self, layer: LayerValue) -> str:
-        """The full name of a layer: `stage_2/conv`."""
-        return self._layers[layer]
+        """The full name of a layer: `stage_2/conv`; what computes a mask has the name of the mask."""
+        return self._layers[layer] if layer in self._layers else self.tensor(layer.calls[0].outputs[0])
 
     def tensor(self, tensor: TensorValue) -> str:
         """The name of a tensor: the variable that it is bound to, farthest outside, or its layer's name."""
+        if tensor.masked is not None:
+            return f"{self.tensor(tensor.masked)}_mask"
         if tensor.public is not None:
             return self._prefix(tensor.public_group) + tensor.public
         if tensor.variable is not None:
             return self._prefix(tensor.group) + tensor.variable
+        if tensor.wrapper is not None:
+            return self._prefix(tensor.wrapper.group).rstrip("/")
         if isinstance(tensor.maker, LayerCall):
             return self._layers[tensor.maker.layer]
         return tensor.maker.given_name or "input"
@@ -75,8 +95,11 @@ class Namer:
         layer = tensor.maker.layer
         outside = tensor.public is not None and tensor.public_group is not tensor.group
         explicit = layer.given_name if self._uses.get(layer) == 1 else None
+        own = self._layers[layer]
+        if tensor.wrapper is not None:
+            explicit, own = tensor.wrapper.given_name, self.tensor(tensor)
         if outside or explicit is None:
-            return tensor.public or explicit or tensor.variable or self._layers[layer].replace("/", "_")
+            return tensor.public or explicit or tensor.variable or own.replace("/", "_")
         return explicit
 
 

@@ -25,9 +25,10 @@ def warn_of_unused(context: Context, names: Names, model: ModelValue) -> None:
         if entry.written and entry not in used:
             _warn_of_input(context, entry, model)
     dead = [call for call in context.calls if call not in used]
-    read = {tensor for call in dead for tensor in call.inputs}
+    read = {tensor for call in dead for tensor in call.reads}
     for call in dead:
-        if not call.repeated and not any(tensor in read for tensor in call.outputs):  # the others only lead to it
+        leads_on = any(tensor in read for tensor in call.outputs)
+        if not call.repeated and not call.makes_mask and not leads_on:
             name = type(call.layer.component).__name__
             subject = f"What this {name} makes" if name in registry["layer"] else "What is computed here"
             hint = "take it out, or add it to the outputs of the model"
@@ -45,7 +46,7 @@ def _used(context: Context) -> set[InputValue | LayerCall]:
     used: set[InputValue | LayerCall] = set()
     for model in context.models:
         used.update(model.calls)
-        used.update(tensor.maker for call in model.calls for tensor in call.inputs)
+        used.update(tensor.maker for call in model.calls for tensor in call.reads)
     return used
 
 

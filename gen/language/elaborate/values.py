@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from gen.components.arguments import Word
 from gen.components.base import Activation, Component, Layer, Weight
@@ -122,8 +122,8 @@ class Group:
     name: str
     parent: Group | None
     depth: int
-    model: ModelValue | None = None
-    """The model whose name the group has; None for a block."""
+    owner: ModelValue | Wrapper | None = None
+    """The model or the wrapper whose name the group has; None for a block."""
 
 
 @dataclass(eq=False)
@@ -160,9 +160,29 @@ class TensorValue:
     public: str | None = None
     """The variable that it is bound to farthest outside, with the group of that place."""
     public_group: Group | None = None
+    mask: TensorValue | None = None
+    """Which of its steps count, (batch, steps) of bool; None if all do."""
+    masked: TensorValue | None = None
+    """For a mask: the tensor that it was made for."""
+    wrapper: Wrapper | None = None
+    """The wrapper that gives it, and whose name it has."""
 
     def __repr__(self) -> str:
         return f"a tensor {show(self.shape)}"
+
+
+@dataclass(frozen=True)
+class CallOptions:
+    """What a call on tensors says besides them: a mask, in place of the one that the tensors bring, and options."""
+
+    mask: TensorValue | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    carries: bool = True
+    """False for an operator of a wrapper's own: its output has the mask of `masked_like`, whatever its inputs have."""
+    masked_like: TensorValue | None = None
+
+
+NO_OPTIONS = CallOptions()
 
 
 @dataclass(eq=False)
@@ -178,8 +198,24 @@ class LayerCall:
     group: Group | None
     owner: Group | None
     """The group that the layer belongs to; it heads the layer's name."""
+    said: CallOptions
+    """What the call says besides its inputs."""
+    masks: tuple[TensorValue | None, ...] = ()
+    """The masks of the inputs, if the layer makes use of them."""
+    statement: object = field(default_factory=object)
+    """The same for all calls that one call in the file became."""
     repeated: bool = False
     """Whether it is a call of a model's layer in a call of the model."""
+
+    @property
+    def reads(self) -> tuple[TensorValue, ...]:
+        """The inputs, and the masks that the layer makes use of."""
+        return (*self.inputs, *(mask for mask in self.masks if mask is not None))
+
+    @property
+    def makes_mask(self) -> bool:
+        """Whether it computes the mask of what another call makes."""
+        return self.outputs[0].masked is not None
 
 
 @dataclass(eq=False)
@@ -227,23 +263,51 @@ class ModelValue:
 
 
 @dataclass(eq=False)
-class DistributedModel:
-    """`TimeDistributed(model)`."""
+class Distributed:
+    """`TimeDistributed(…)` of a layer or a model."""
 
-    model: ModelValue
+    inner: LayerValue | ModelValue | Distributed | BidirectionalValue
     span: Span
+    group: Group
     given_name: str | None = None
     variable: str | None = None
+    output: TensorValue | None = None
+    """The first that it gave."""
+    kind: ClassVar[str] = "time_distributed"
 
     def __repr__(self) -> str:
         return "the layer `TimeDistributed`"
+
+
+@dataclass(eq=False)
+class BidirectionalValue:
+    """`Bidirectional(…)`: two recurrent layers, the second of which runs from the end."""
+
+    forward: LayerValue
+    backward: LayerValue
+    merge_mode: str | None
+    span: Span
+    group: Group
+    given_name: str | None = None
+    variable: str | None = None
+    output: TensorValue | None = None
+    """The first that it gave."""
+    kind: ClassVar[str] = "bidirectional"
+
+    def __repr__(self) -> str:
+        return "the layer `Bidirectional`"
+
+
+Wrapper: TypeAlias = Distributed | BidirectionalValue
+Wrapped: TypeAlias = LayerValue | ModelValue | Wrapper
+"""What a wrapper can hold, and a Sequential: all that can be called on tensors."""
 
 
 @dataclass(frozen=True)
 class Item:
     """A layer or a model in a Sequential, with its place and what heads its call."""
 
-    value: LayerValue | ModelValue | DistributedModel
+    value: Wrapped
     span: Span
     heading: Span
 

@@ -1,0 +1,285 @@
+"""`TimeDistributed(…)` and `Bidirectional(…)`: calls of what they hold, and what joins these calls.
+
+For TimeDistributed the steps become rows, what it holds is called on them, and the rows become steps again.  What keeps
+statistics of its batches is called once for each step instead, as in Keras, where the number of steps is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+from gen.components.base import Activation, Layer
+from gen.components.layers import operators
+from gen.components.layers.merging import Add, Average, Concatenate, Multiply
+from gen.diagnostics import Note, Span
+from gen.dims import show
+from gen.language.elaborate import models
+from gen.language.elaborate.apply import apply_layer
+from gen.language.elaborate.binding import accepted_value, option_name
+from gen.language.elaborate.context import Context
+from gen.language.elaborate.trail import trail
+from gen.language.elaborate.values import (
+    NO_OPTIONS,
+    WRONG,
+    Argument,
+    Arguments,
+    BidirectionalValue,
+    CallOptions,
+    Distributed,
+    Group,
+    LayerValue,
+    ModelValue,
+    TensorValue,
+    Value,
+    Wrapped,
+    Wrapper,
+    Wrong,
+    describe_value,
+    is_wrong,
+)
+
+STEP_BY_STEP = 100
+"""The most steps for which a layer with statistics is called one by one."""
+
+
+def call_any(
+    context: Context,
+    called: Wrapped,
+    tensors: Sequence[TensorValue],
+    span: Span,
+    heading: Span,
+    group: Group | None,
+    said: CallOptions = NO_OPTIONS,
+) -> Value:
+    """The outputs of a layer, a model or a wrapper on `tensors`."""
+    match called:
+        case LayerValue():
+            return apply_layer(context, called, tensors, span, heading, group, said)
+        case ModelValue():
+            return models.call_model(context, called, tensors, span, group)
+        case Distributed():
+            return _name(called, _distribute(context, called, tensors[0], span, heading, group))
+        case BidirectionalValue():
+            with context.one_call():
+                return _name(called, _both_ways(context, called, tensors, span, heading, group, said))
+
+
+def _name(wrapper: Wrapper, result: Value) -> Value:
+    """`result`, which has the name of the wrapper that gives it."""
+    for tensor in result if isinstance(result, list) else [result]:
+        if isinstance(tensor, TensorValue):
+            tensor.wrapper = wrapper
+            wrapper.output = wrapper.output or tensor
+    return result
+
+
+def inner_calls(called: Wrapped) -> list[Layer]:
+    """The components of all layers that a call of `called` would call."""
+    match called:
+        case LayerValue():
+            return [called.component] if isinstance(called.component, Layer) else []
+        case ModelValue():
+            return [call.layer.component for call in called.calls if isinstance(call.layer.component, Layer)]
+        case Distributed():
+            return inner_calls(called.inner)
+        case BidirectionalValue():
+            return inner_calls(called.forward)
+
+
+# ------------------------------------------------------------------------------------------------------ TimeDistributed
+
+
+def _distribute(
+    context: Context, wrapper: Distributed, x: TensorValue, span: Span, heading: Span, group: Group | None
+) -> Value:
+    """The outputs of what a TimeDistributed holds, on every step of `x`."""
+    if len(x.shape) < 3:
+        message = f"TimeDistributed expects (steps, …), got {show(x.shape[1:])}"
+        notes = (Note(wrapper.span, "the TimeDistributed"), *trail([x]))
+        return context.error("shape-mismatch", span, message, label="needs a sequence", notes=notes)
+    steps = x.shape[1]
+    by_step = isinstance(steps, int) and any(hasattr(component, "update") for component in inner_calls(wrapper.inner))
+    if by_step and isinstance(steps, int) and steps > STEP_BY_STEP:
+        message = f"TimeDistributed would run a layer with statistics {steps} times, once for each step"
+        hint = "put the BatchNormalization outside: on a sequence it takes its statistics over all steps"
+        return context.error("too-large", span, message, hint=hint)
+    with context.one_call():
+        outputs = (_step_by_step if by_step else _all_at_once)(context, wrapper, x, span, heading, group)
+    if isinstance(outputs, Wrong):
+        return WRONG
+    return outputs[0] if len(outputs) == 1 else outputs
+
+
+def _all_at_once(
+    context: Context, wrapper: Distributed, x: TensorValue, span: Span, heading: Span, group: Group | None
+) -> list[TensorValue] | Wrong:
+    rows = _operate(context, wrapper, operators.MergeSteps(), [x], span, heading, group)
+    outputs = _on_rows(context, wrapper, rows, span, heading, group)
+    if isinstance(outputs, Wrong):
+        return outputs
+    return [_operate(context, wrapper, operators.SplitSteps(), [y, x], span, heading, group, x) for y in outputs]
+
+
+def _step_by_step(
+    context: Context, wrapper: Distributed, x: TensorValue, span: Span, heading: Span, group: Group | None
+) -> list[TensorValue] | Wrong:
+    columns: list[list[TensorValue]] = []
+    assert isinstance(x.shape[1], int)
+    for step in range(x.shape[1]):
+        rows = _operate(context, wrapper, operators.Slice((operators.WHOLE, step)), [x], span, heading, group)
+        outputs = _on_rows(context, wrapper, rows, span, heading, group)
+        if isinstance(outputs, Wrong):
+            return outputs
+        columns.append(outputs)
+    stack = operators.StackSteps()
+    by_output = [list(steps) for steps in zip(*columns, strict=True)]
+    return [_operate(context, wrapper, stack, steps, span, heading, group, x) for steps in by_output]
+
+
+def _on_rows(
+    context: Context, wrapper: Distributed, rows: TensorValue, span: Span, heading: Span, group: Group | None
+) -> list[TensorValue] | Wrong:
+    """The outputs of what a TimeDistributed holds on rows, as a list."""
+    outputs = call_any(context, wrapper.inner, [rows], span, heading, group)
+    return [outputs] if isinstance(outputs, TensorValue) else outputs
+
+
+def _operate(
+    context: Context,
+    wrapper: Wrapper,
+    component: Layer,
+    tensors: list[TensorValue],
+    span: Span,
+    heading: Span,
+    group: Group | None,
+    masked_like: TensorValue | None = None,
+) -> TensorValue:
+    """What an operator of the wrapper's own makes of `tensors`, whose shapes fit, with the mask of `masked_like`."""
+    layer = LayerValue(component, "steps", span, wrapper.group)
+    said = CallOptions(carries=False, masked_like=masked_like)
+    result = apply_layer(context, layer, tensors, span, heading, group, said)
+    assert isinstance(result, TensorValue)
+    return result
+
+
+# -------------------------------------------------------------------------------------------------------- Bidirectional
+
+MERGING: dict[str, Layer] = {"concat": Concatenate(), "sum": Add(), "ave": Average(), "mul": Multiply()}
+"""What joins the two directions, by `merge_mode`."""
+
+
+def _both_ways(
+    context: Context,
+    wrapper: BidirectionalValue,
+    tensors: Sequence[TensorValue],
+    span: Span,
+    heading: Span,
+    group: Group | None,
+    said: CallOptions,
+) -> Value:
+    """The outputs of both directions, joined; then their states, if they are asked for."""
+    x, *states = tensors
+    half = len(states) // 2
+    results = []
+    for layer, given in ((wrapper.forward, states[:half]), (wrapper.backward, states[half:])):
+        result = apply_layer(context, layer, [x, *given], span, heading, group, said)
+        if isinstance(result, Wrong):
+            return WRONG
+        results.append(result if isinstance(result, list) else [result])
+    (there, *last), (back, *first) = results
+    if len(back.shape) == 3:
+        reverse = operators.Slice((operators.WHOLE, operators.REVERSED))
+        back = _operate(context, wrapper, reverse, [back], span, heading, group, there)
+    if wrapper.merge_mode is None:
+        joined = [there, back]
+    else:
+        layer = LayerValue(MERGING[wrapper.merge_mode], wrapper.merge_mode, span, wrapper.group)
+        joined = [apply_layer(context, layer, [there, back], span, heading, group)]
+    outputs = [*joined, *last, *first]
+    return outputs[0] if len(outputs) == 1 else outputs
+
+
+# ------------------------------------------------------------------------------------------------------------- making
+
+
+def make_time_distributed(context: Context, arguments: Arguments, group: Group | None) -> Value:
+    """`TimeDistributed(layer, name=…)`."""
+    given = _held(context, "TimeDistributed", ("layer", "name"), arguments)
+    if given is None:
+        return WRONG
+    inner, name = given["layer"].value, option_name(context, given.get("name"))
+    if isinstance(name, Wrong):
+        return WRONG
+    wrapper = Distributed(inner, arguments.span, _inside("time_distributed", group), name)
+    wrapper.group.owner = wrapper
+    if isinstance(inner, ModelValue):
+        inner.called = True
+    elif inner.variable is None:
+        inner.group = wrapper.group
+    return wrapper
+
+
+def make_bidirectional(context: Context, arguments: Arguments, group: Group | None) -> Value:
+    """`Bidirectional(layer, merge_mode=…)`: two layers like the one that is given."""
+    given = _held(context, "Bidirectional", ("layer", "merge_mode", "weights", "backward_layer", "name"), arguments)
+    if given is None:
+        return WRONG
+    for other, reason in UNSUPPORTED.items():
+        if other in given and given[other].value is not None:
+            message = f"gen does not support `{other}` of `Bidirectional`: {reason}"
+            return context.error("unsupported-argument", arguments.name_spans.get(other, given[other].span), message)
+    mode, name = "concat", option_name(context, given.get("name"))
+    if "merge_mode" in given:
+        mode = accepted_value(context, "merge_mode", Literal[*MERGING] | None, given["merge_mode"])
+    if isinstance(name, Wrong) or isinstance(mode, Wrong):
+        return WRONG
+    layer = given["layer"].value
+    if not isinstance(layer, LayerValue) or not hasattr(layer.component, "go_backwards"):
+        message = f"Bidirectional takes a recurrent layer, got {describe_value(layer)}"
+        return context.error("bad-argument", given["layer"].span, message, hint="write SimpleRNN, LSTM or GRU")
+    group = _inside("bidirectional", group)
+    there = layer.component
+    back = replace(there, go_backwards=not there.go_backwards)  # type: ignore[type-var]  # a dataclass, as all layers
+
+    def direction(name: str, component: Layer | Activation) -> LayerValue:
+        name = f"{name}_{layer.given_name or layer.kind}"
+        return LayerValue(component, layer.kind, layer.span, group, name, trainable=layer.trainable)
+
+    ways = direction("forward", there), direction("backward", back)
+    wrapper = BidirectionalValue(*ways, mode, arguments.span, group, name)
+    group.owner = wrapper
+    return wrapper
+
+
+UNSUPPORTED = {
+    "weights": "weights belong to the generated file",
+    "backward_layer": "both directions have the same options",
+}
+
+
+def _inside(kind: str, group: Group | None) -> Group:
+    return Group(kind, group, 1 + (group.depth if group else 0))
+
+
+def _held(context: Context, called: str, names: tuple[str, ...], arguments: Arguments) -> dict[str, Argument] | None:
+    """The arguments of a wrapper by name, `layer` among them; None, and a diagnostic, if they cannot be."""
+    given = models.bind(context, called, names, arguments)
+    if given is None:
+        return None
+    if "layer" not in given:
+        message = f"`{called}` needs its argument `layer`"
+        context.error("missing-argument", arguments.span, message, hint=f"write `{called}(LSTM(8))`")
+        return None
+    held = given["layer"]
+    if is_wrong(held.value) or models.is_broken(held.value):
+        return None
+    if not isinstance(held.value, Wrapped):
+        hint = "give it the layer, and call what comes of it on the tensor"
+        message = f"`{called}` takes a layer, got {describe_value(held.value)}"
+        context.error("bad-argument", held.span, message, hint=hint)
+        return None
+    if isinstance(held.value, LayerValue) and held.value in context.layers:
+        context.layers.remove(held.value)  # it is called by what holds it
+    return given
