@@ -201,6 +201,8 @@ class Metric(Component):
     """
 
     kind = "metric"
+    masked: ClassVar[bool] = True
+    """Whether steps that the output's mask leaves out are left out here too."""
 
     @property
     def log_name(self) -> str:

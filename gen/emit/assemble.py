@@ -18,6 +18,7 @@ from gen.emit.tables import interface_table, layer_table
 from gen.emit.view import DimView, FormulaView, InputView, MetricView, OutputView, SlotView, View, WeightView
 from gen.graph.graph import Graph, Input, NamedLayer, Node, Output, Tensor
 from gen.program.ir import Program, size_text
+from gen.program.lower import masked_outputs
 from gen.program.lowering import Identifiers, Lowered
 from gen.program.storage import Plan
 
@@ -181,7 +182,7 @@ class Assembler:
         return InputView(item.name, self.names.tensors[tensor], dtype, self.shape(tensor.shape), index, example, limit)
 
     def output(self, index: int, item: Output) -> OutputView:
-        tensor = item.tensor
+        tensor, masked = item.tensor, masked_outputs(self.graph)
         shape = self.shape(tensor.shape)
         view = OutputView(
             name=item.name,
@@ -191,6 +192,7 @@ class Assembler:
             index=index,
             trained=item.loss is not None and self.step is not None,
             head=self.head(index, item),
+            mask=masked.index(item) + len(self.graph.outputs) if item in masked else None,
         )
         if item.loss is None or self.step is None:
             return view
@@ -240,7 +242,9 @@ class Assembler:
                 where = self.step.lowered.places[f"prediction:{output.name}"]
                 predicted = code.place_text(self.step.program, self.step.plan, where)
                 arguments = [f"{ident}_true", predicted]
-                if len(output.tensor.shape) > 2:
+                if output.mask is not None and metric.masked:
+                    arguments = [f"{argument}[b.{ident}_mask]" for argument in arguments]
+                elif len(output.tensor.shape) > 2:
                     rows = f".reshape(-1, {size_text(output.tensor.shape[-1])})"
                     sparse = output.loss is not None and output.loss.sparse
                     arguments = [arguments[0] + (".reshape(-1)" if sparse else rows), arguments[1] + rows]
@@ -392,6 +396,9 @@ class Assembler:
                     f"self.d{self.names.tensors[item.tensor]} = np.zeros({self.allocated(item.tensor.shape)}, dtype)"
                 )
         for output in self.graph.outputs:
+            if f"mask:{output.name}" in self.step.lowered.places:
+                shape = self.allocated(output.tensor.shape[:2])
+                lines.append(f"self.{self.names.outputs[output]}_mask = np.empty({shape}, bool)")
             place = self.step.lowered.places.get(f"logits:{output.name}")
             name = f"self.{self.names.outputs[output]}"
             if place is not None and name not in taken:

@@ -107,8 +107,8 @@ class _Writer:
         if segment is not None:
             text = segment.place or self.bound.get(segment) or f"{self.owner}.{segment.attribute}"
             whole: ast.expr = ast.Name(text, ast.Load())
-            shape, held = self.program.types[name].shape, self.program.types[segment.variables[0]].shape
-            if shape == held:
+            shape = self.program.types[name].shape
+            if shape == self.held(segment):
                 return whole
             return ast.Call(
                 ast.Attribute(whole, "reshape", ast.Load()), [literal(item) for item in runtime_shape(shape)], []
@@ -138,8 +138,29 @@ class _Writer:
                 axes = ast.literal_eval(options)
                 if axes == tuple(range(len(axes)))[::-1]:
                     return ast.Attribute(base, "T", ast.Load())
+            case "reshape":
+                base = self.unshaped(base)
+                root = self.plan.segments.get(self.root(statement.target))
+                if root is not None and self.held(root) == self.program.types[statement.target].shape:
+                    return base
         assert isinstance(options, ast.Tuple)
         return ast.Call(ast.Attribute(base, callee(value), ast.Load()), list(options.elts), [])
+
+    def unshaped(self, value: ast.expr) -> ast.expr:
+        """What a reshape, or several in a row, looks at."""
+        while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "reshape":
+            value = value.func.value
+        return value
+
+    def root(self, name: str) -> str:
+        """The variable whose memory a view looks at, through reshapes only."""
+        while name in self.plan.bases and callee(self.home[name].value) == "reshape":
+            name = self.plan.bases[name]
+        return name
+
+    def held(self, segment: Segment) -> Shape:
+        """The shape in which the generated code holds a segment."""
+        return self.program.types[segment.variables[0]].shape
 
     # ------------------------------------------------------------------------------------------------- statements
 
@@ -197,12 +218,33 @@ class _Writer:
         target, whole = ast.unparse(place), not isinstance(place, ast.Call)
         function = callee(value).removeprefix("np.")
         arguments = [ast.unparse(self.expression(item)) for item in value.args]
+        if not whole and function in fence.UFUNCS and self.fits_held(statement):
+            target, whole = ast.unparse(self.unshaped(place)), True
+            arguments = [ast.unparse(self.as_held(item, statement)) for item in value.args]
         if function == "where":
             return [*before, f"np.copyto({target}, {arguments[1]}, where={arguments[0]})"]
         at = next(i for i, item in enumerate(value.args) if reads(item) == [operand])
         if function in OPERATORS and whole and (at == 0 or function in fence.COMMUTATIVE):
             return [*before, f"{target} {OPERATORS[function]}= {arguments[1 - at]}"]
         return [*before, f"np.{function}({', '.join(arguments)}, out={target})"]
+
+    def fits_held(self, statement: Statement) -> bool:
+        """Whether an elementwise statement can be written for the shape in which its memory is held."""
+        types = [self.program.types.get(name) for name in reads(statement.value)]
+        shape = self.program.types[statement.target].shape
+        return all(kind is None or (kind.shape == shape and kind.contiguous) for kind in types)
+
+    def as_held(self, value: ast.expr, statement: Statement) -> ast.expr:
+        """An operand of such a statement, in that shape."""
+        if not isinstance(value, ast.Name):
+            return self.expression(value)
+        shape = self.held(self.plan.segments[statement.target])
+        base, segment = self.unshaped(self.reference(value.id)), self.plan.segments.get(self.root(value.id))
+        if segment is not None and self.held(segment) == shape:
+            return base
+        return ast.Call(
+            ast.Attribute(base, "reshape", ast.Load()), [literal(item) for item in runtime_shape(shape)], []
+        )
 
     def fill(self, statement: Statement) -> list[str]:
         """A statement that writes to memory whose content is no longer needed."""

@@ -16,7 +16,7 @@ def name_everything(graph: Graph) -> Identifiers:
     tensors: dict[Tensor, str] = {}
     for output in graph.outputs:  # first, for what is derived from them: answer_true, answer_weight
         ident = names.make(output.name)
-        for ending in ("true", "weight", "loss", "rows"):
+        for ending in ("true", "weight", "loss", "rows", "mask", "count"):
             names.make(f"{ident}_{ending}")
         outputs[output] = ident
         if output.tensor.name == output.name and output.tensor not in tensors:

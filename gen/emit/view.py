@@ -81,6 +81,8 @@ class OutputView(_View):
     """Whether it has a loss.  The fields below are used only then."""
     head: str = ""
     """Where its head is in the buffers of a training step, in the shape of the output."""
+    mask: int | None = None
+    """Where its mask is in what `infer` gives, for an `evaluate` that does not run `forward`."""
     target_shape: Shape = ()
     target_dtype: str = "float32"
     classes: int | None = None
@@ -259,6 +261,11 @@ class View:
     def per_step(self) -> bool:
         """Whether some output has a loss for each of several steps of a row."""
         return any(len(target.target_shape) > (target.classes is None) for target in self.targets)
+
+    @property
+    def outputs_masked(self) -> bool:
+        """Whether `infer` gives masks after the outputs."""
+        return any(output.mask is not None for output in self.outputs)
 
     @property
     def several_outputs(self) -> bool:

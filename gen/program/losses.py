@@ -55,7 +55,11 @@ def _lower_loss(state: Lowering, output: Output) -> tuple[str, Callable[[], None
     if column is not None and column.shape == (*rows.shape[:1], 1):
         values = column
     values = _weigh(state, values, weight)
-    count = literal(rows.shape[0])
+    mask, count = _mask(state, output, ident), literal(rows.shape[0])
+    if mask is not None:
+        steps = state.build.reshape(mask, (rows.shape[0], 1)[: len(values.shape)])
+        values = state.build.call("multiply", values, steps)
+        count = _count(state, ident, mask)
     axis: dict[str, object] = {"axis": None} if len(values.shape) > 1 else {}
     total = operation("float", operation("np.add.reduce", values.name, **axis))
     value = state.build.number(f"{ident}_loss", ast.BinOp(total, ast.Div(), count))
@@ -68,25 +72,47 @@ def _lower_loss(state: Lowering, output: Output) -> tuple[str, Callable[[], None
 
     def gradient() -> None:
         state.enter("backward", Block(head))
-        _lower_gradient(state, output, loss, {**names, **bindings, "y_pred": prediction}, weight, rows)
+        scale = _divided(output.loss_weight, rows.shape[0] if mask is None else count)
+        gradient = _gradient(state, output, loss, {**names, **bindings, "y_pred": prediction, "scale": scale})
+        gradient = _weigh(state, gradient, weight)
+        if mask is not None:
+            gradient = state.build.call("multiply", gradient, state.build.reshape(mask, (rows.shape[0], 1)))
+        assert output.loss_input is not None
+        gradient = state.build.reshape(gradient, output.loss_input.shape)
+        state.contribute(output.loss_input, gradient, f"d{state.names.tensors[output.loss_input]}")
 
     return value, gradient
 
 
-def _lower_gradient(
-    state: Lowering, output: Output, loss: Loss, names: dict[str, Any], weight: Array, rows: Array
-) -> None:
-    assert output.loss_input is not None
-    ident = state.names.tensors[output.loss_input]
+def _mask(state: Lowering, output: Output, ident: str) -> Array | None:
+    """Which steps of an output count, (batch, steps), where `evaluate` finds it too."""
+    if output.mask is None:
+        return None
+    place = f"b.{ident}_mask"
+    if f"mask:{output.name}" not in state.places:
+        state.places[f"mask:{output.name}"] = place
+        mask = state.values[output.mask]
+        name = state.pin(mask, place)
+        state.values[output.mask] = Array(name, mask.type)
+        state.kept.setdefault("loss", []).append(name)
+    return state.values[output.mask]
+
+
+def _count(state: Lowering, ident: str, mask: Array) -> ast.expr:
+    """How many steps count; Keras adds its epsilon, by which a batch without any has the loss 0."""
+    counted = operation("np.count_nonzero", mask.name)
+    name = state.build.number(f"{ident}_count", ast.BinOp(counted, ast.Add(), ast.Constant(1e-7)))
+    return ast.Name(name, ast.Load())
+
+
+def _gradient(state: Lowering, output: Output, loss: Loss, names: dict[str, Any]) -> Array:
+    """The gradient of a loss by what it is computed from, as rows, in memory that is free to be changed."""
     rule = type(loss).backward  # type: ignore[attr-defined]  # every loss has one
-    scale = _divided(output.loss_weight, rows.shape[0])
-    bindings = {"self": loss, "scale": scale, **{n: names[n] for n in parameter_names(rule) if n in names}}
-    bindings["scale"] = scale
+    bindings = {"self": loss, **{name: names[name] for name in parameter_names(rule) if name in names}}
     gradient: Array = run(state.build, rule, bindings, state.local(state.names.outputs[output], rule)).result
     if any(gradient.name == item.name for item in names.values() if isinstance(item, Array)):
-        gradient = state.build.copy(gradient)
-    gradient = state.build.reshape(_weigh(state, gradient, weight), output.loss_input.shape)
-    state.contribute(output.loss_input, gradient, f"d{ident}")
+        return state.build.copy(gradient)
+    return gradient
 
 
 def _weigh(state: Lowering, rows: Array, weight: Array) -> Array:

@@ -11,7 +11,7 @@ from typing import Any
 
 from gen.components.base import Activation, Optimizer, describe
 from gen.dims import product
-from gen.graph.graph import Graph, Node, Tensor
+from gen.graph.graph import Graph, Node, Output, Tensor
 from gen.program.builder import Array, Builder, Number
 from gen.program.differentiate import lower_backward, lower_input_gradients, lower_track
 from gen.program.forward import lower_forward
@@ -39,13 +39,15 @@ def training_step(graph: Graph, names: Identifiers, reserved: set[str]) -> Lower
 
 
 def inference(graph: Graph, names: Identifiers, reserved: set[str]) -> Lowered:
-    """The program of a prediction up to the heads: what the losses are computed from."""
+    """The program of a prediction up to the heads: what the losses are computed from, and their masks."""
     lowering = Lowering(graph, names, reserved)
     heads = [output.loss_input or output.tensor for output in graph.outputs]
-    lower_forward(lowering, "infer", _needed(graph, list(heads)))
+    masked = masked_outputs(graph)
+    lower_forward(lowering, "infer", _needed(graph, [*heads, *(output.mask for output in masked)]))
     for output in graph.outputs:
         lowering.own_head("infer", output)
-    values = [lowering.values[head].name for head in heads]
+    results = [*heads, *(output.mask for output in masked)]
+    values = [lowering.values[result].name for result in results if result is not None]
     lowering.results["infer"] = tuple(ast.Name(value, ast.Load()) for value in values)
     return lowering.finish()
 
@@ -96,6 +98,13 @@ def update(optimizer: Optimizer, size: int, reserved: set[str]) -> Lowered:
         tuple(build.statements), build.types, build.names, frozenset(outside), pinned, taken=frozenset(build.taken)
     )
     return Lowered(program, build.kernels, {}, {})
+
+
+def masked_outputs(graph: Graph) -> list[Output]:
+    """The outputs whose masks `infer` gives after all heads: `evaluate` needs them where it does not run `forward`."""
+    differs = any(hasattr(layer.component, "predict") for layer in graph.layers)
+    trained = [output for output in graph.outputs if output.loss is not None]
+    return [output for output in trained if output.mask is not None] if differs else []
 
 
 def _needed(graph: Graph, tensors: list[Tensor | None]) -> tuple[Node, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
+from gen.components.layers.masking import Mask
 from gen.dims import product, show
 from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
 from gen.program.builder import Array, Builder
@@ -69,7 +70,7 @@ class Lowering:
         self.random = False
         self.linear: set[Tensor] = set()
         self.blocks: dict[tuple[str, object], Block] = {}
-        self.last = {node.call.block: node for node in graph.nodes}
+        self.last = {node.call.block: node for node in graph.nodes if not isinstance(node.layer.component, Mask)}
         for item in graph.inputs:
             kind = ArrayType(item.tensor.shape, item.tensor.dtype)
             self.values[item.tensor] = self.build.parameter(names.tensors[item.tensor], kind)

@@ -30,6 +30,7 @@ def size_of(layer: str, size: Size, what: str) -> int:
 class Dense(Layer):
     """y = activation(x @ kernel + bias); (…, features) to (…, units).  Source: `core/dense.py`."""
 
+    supports_masking = True
     last_axis = True
     unsupported = {
         "activity_regularizer": "gen regularizes weights, not outputs",
@@ -82,6 +83,8 @@ class Dense(Layer):
 class Activation(Layer):
     """y = activation(x); any shape.  Source: `activations/activation.py`."""
 
+    supports_masking = True
+
     activation: base.Activation
 
     def output(self, x: Shape) -> Shape:
@@ -97,6 +100,8 @@ class Activation(Layer):
 @component
 class ReLU(Layer):
     """y = relu(x); any shape.  Source: `activations/relu.py`."""
+
+    supports_masking = True
 
     max_value: NonNegative | None = None
     negative_slope: NonNegative = 0.0
@@ -120,6 +125,8 @@ class ReLU(Layer):
 class LeakyReLU(Layer):
     """y = leaky_relu(x), with a slope of 0.3 where the function has 0.2; any shape.  Source: `leaky_relu.py`."""
 
+    supports_masking = True
+
     negative_slope: NonNegative = 0.3
 
     @property
@@ -140,6 +147,8 @@ class LeakyReLU(Layer):
 class ELU(Layer):
     """y = elu(x); any shape.  Source: `activations/elu.py`."""
 
+    supports_masking = True
+
     alpha: NonNegative = 1.0
 
     @property
@@ -159,6 +168,8 @@ class ELU(Layer):
 @component
 class Softmax(Layer):
     """y = softmax(x) over `axis`; any shape.  Source: `activations/softmax.py`."""
+
+    supports_masking = True
 
     axis: int = -1
 
@@ -183,6 +194,7 @@ class PReLU(Layer):
     He et al., 2015.  Source: `activations/prelu.py`.
     """
 
+    supports_masking = True
     unsupported = {"alpha_constraint": CONSTRAINTS}
 
     alpha_initializer: base.Initializer = Zeros()

@@ -15,6 +15,7 @@ import numpy as np
 
 from gen.components.base import Layer, ShapeError, component
 from gen.components.kernels import Array
+from gen.components.layers.masking import AnyMask, JoinedMasks
 from gen.dims import Shape, Size, show
 
 
@@ -54,6 +55,11 @@ def stretched(shape: Shape, ndim: int) -> Shape:
     return (shape[0], *(1,) * (ndim - len(shape)), *shape[1:])
 
 
+def in_any(layer: Layer, masks: tuple[bool, ...]) -> Layer | int | None:
+    """`masking` of a layer that goes number by number: a step counts where it does in any input, if all have masks."""
+    return AnyMask(len(masks)) if all(masks) else None
+
+
 def aligned(inputs: tuple[Array, ...]) -> tuple[Array, ...]:
     """The inputs, all with the same number of axes."""
     ndim = max(x.ndim for x in inputs)
@@ -75,11 +81,14 @@ def like(x: Array, dy: Array) -> Array:
 class Add(Layer):
     """y = a + b + ….  Source: `add.py`."""
 
+    supports_masking = True
     merges = True
 
     def output(self, *inputs: Shape) -> Shape:
         at_least_two(self, inputs)
         return broadcast(self, inputs)
+
+    masking = in_any
 
     def forward(self, *inputs: Array) -> Array:
         parts = aligned(inputs)
@@ -97,11 +106,14 @@ class Add(Layer):
 class Subtract(Layer):
     """y = a - b.  Source: `subtract.py`."""
 
+    supports_masking = True
     merges = True
 
     def output(self, *inputs: Shape) -> Shape:
         exactly_two(self, inputs)
         return broadcast(self, inputs)
+
+    masking = in_any
 
     def forward(self, *inputs: Array) -> Array:
         left, right = aligned(inputs)
@@ -117,11 +129,14 @@ class Subtract(Layer):
 class Multiply(Layer):
     """y = a · b · ….  Source: `multiply.py`."""
 
+    supports_masking = True
     merges = True
 
     def output(self, *inputs: Shape) -> Shape:
         at_least_two(self, inputs)
         return broadcast(self, inputs)
+
+    masking = in_any
 
     def forward(self, *inputs: Array) -> Array:
         factors = aligned(inputs)
@@ -146,11 +161,14 @@ class Multiply(Layer):
 class Average(Layer):
     """y = (a + b + …) / n.  Source: `average.py`."""
 
+    supports_masking = True
     merges = True
 
     def output(self, *inputs: Shape) -> Shape:
         at_least_two(self, inputs)
         return broadcast(self, inputs)
+
+    masking = in_any
 
     def forward(self, *inputs: Array) -> Array:
         parts = aligned(inputs)
@@ -169,11 +187,14 @@ class Average(Layer):
 class Maximum(Layer):
     """y = max(a, b, …); of equal inputs the first gets the gradient.  Source: `maximum.py`."""
 
+    supports_masking = True
     merges = True
 
     def output(self, *inputs: Shape) -> Shape:
         at_least_two(self, inputs)
         return broadcast(self, inputs)
+
+    masking = in_any
 
     def forward(self, *inputs: Array) -> Array:
         parts = aligned(inputs)
@@ -196,11 +217,14 @@ class Maximum(Layer):
 class Minimum(Layer):
     """y = min(a, b, …); of equal inputs the first gets the gradient.  Source: `minimum.py`."""
 
+    supports_masking = True
     merges = True
 
     def output(self, *inputs: Shape) -> Shape:
         at_least_two(self, inputs)
         return broadcast(self, inputs)
+
+    masking = in_any
 
     def forward(self, *inputs: Array) -> Array:
         parts = aligned(inputs)
@@ -226,6 +250,7 @@ class Minimum(Layer):
 class Concatenate(Layer):
     """The inputs one after the other along `axis`; all other sizes are equal.  Source: `concatenate.py`."""
 
+    supports_masking = True
     merges = True
 
     axis: int = -1
@@ -248,6 +273,11 @@ class Concatenate(Layer):
         if len(set(inputs)) > 1:
             raise ShapeError(f"Concatenate expects one dtype, got {' and '.join(inputs)}", code="dtype-mismatch")
         return inputs[0]
+
+    def masking(self, masks: tuple[bool, ...]) -> Layer | int | None:
+        if self.axis in (1, -2):
+            return JoinedMasks(masks) if any(masks) else None
+        return in_any(self, masks)
 
     def forward(self, *inputs: Array) -> Array:
         return np.concatenate(inputs, axis=self.axis)
@@ -285,6 +315,7 @@ class Dot(Layer):
     (…, n) and (n, …) to (…, …); two vectors give (1,).  Source: `dot.py`.
     """
 
+    supports_masking = True
     merges = True
 
     axes: int | tuple[int, int]
@@ -308,6 +339,9 @@ class Dot(Layer):
             raise ShapeError(f"Dot expects equal sizes to sum over, got {shapes(inputs)}", label)
         rest = (*left[1:i], *left[i + 1 :], *right[1:j], *right[j + 1 :])
         return (left[0], *(rest or (1,)))
+
+    def masking(self, masks: tuple[bool, ...]) -> Layer | int | None:
+        return None
 
     def forward(self, *inputs: Array) -> Array:
         left, right = inputs

@@ -40,6 +40,7 @@ class BatchNormalization(Layer):
     its size.  Any shape.  Ioffe and Szegedy, 2015.  Source: `batch_normalization.py`.
     """
 
+    supports_masking = True
     unsupported = {
         "beta_constraint": CONSTRAINTS,
         "gamma_constraint": CONSTRAINTS,
@@ -141,6 +142,7 @@ class LayerNormalization(Layer):
     Any shape.  Ba, Kiros and Hinton, 2016.  Source: `layer_normalization.py`.
     """
 
+    supports_masking = True
     unsupported = {
         "beta_constraint": CONSTRAINTS,
         "gamma_constraint": CONSTRAINTS,
@@ -214,6 +216,8 @@ class LayerNormalization(Layer):
 class UnitNormalization(Layer):
     """y = x / √(Σ x²), the sum along `axis`; 0 where x is 0; any shape.  Source: `unit_normalization.py`."""
 
+    supports_masking = True
+
     axis: int | tuple[int, ...] = -1
 
     def output(self, x: Shape) -> Shape:
@@ -231,6 +235,8 @@ class UnitNormalization(Layer):
 @component
 class Rescaling(Layer):
     """y = scale · x + offset; any shape.  Source: `preprocessing/rescaling.py`."""
+
+    supports_masking = True
 
     scale: float
     offset: float = 0.0

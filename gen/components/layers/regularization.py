@@ -18,6 +18,7 @@ class Dropout(Layer):
     rows of axis 1.  Srivastava et al., 2014.  Source: `dropout.py`.
     """
 
+    supports_masking = True
     ignored = {"seed": "Model(seed=…) seeds every draw"}
 
     rate: Rate

@@ -1,0 +1,123 @@
+"""Masking, and what computes masks: (batch, steps) of bool, True where a step counts."""
+
+# NumPy declares its reductions and comparisons as Any:
+# mypy: disable-error-code="no-any-return"
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gen.components.base import Layer, ShapeError, component
+from gen.components.kernels import Array, kernel
+from gen.dims import Shape, show
+
+
+@kernel(lambda x: x[:2], dtype="bool")
+def all_steps(x: Array, out: Array | None = None) -> Array:
+    """The mask of a sequence in which every step counts."""
+    if out is None:
+        out = np.empty(x.shape[:2], bool)
+    out.fill(True)
+    return out
+
+
+class Mask(Layer):
+    """What computes the mask of a layer's output; it belongs to that layer, and a `.nn` file has no name for it."""
+
+    supports_masking = True
+
+    def masking(self, masks: tuple[bool, ...]) -> Layer | int | None:
+        return None
+
+    def dtype(self, *inputs: str) -> str:
+        return "bool"
+
+
+@dataclass(frozen=True)
+class NotZero(Mask):
+    """Where ids are not 0."""
+
+    def output(self, x: Shape) -> Shape:
+        return x
+
+    def forward(self, x: Array) -> Array:
+        return np.not_equal(x, 0)
+
+
+@dataclass(frozen=True)
+class AnyDiffers(Mask):
+    """Where any number of a step is not `value`."""
+
+    value: float
+
+    def output(self, x: Shape) -> Shape:
+        return x[:-1]
+
+    def forward(self, x: Array) -> Array:
+        return np.logical_or.reduce(np.not_equal(x, self.value), axis=-1)
+
+
+@dataclass(frozen=True)
+class AnyMask(Mask):
+    """Where a step counts in one of the inputs at least: of `count` inputs and then their masks."""
+
+    merges = True
+    count: int
+
+    def output(self, *inputs: Shape) -> Shape:
+        return inputs[self.count]
+
+    def forward(self, *inputs: Array) -> Array:
+        masks = inputs[self.count :]
+        either = masks[0]
+        for mask in masks[1:]:
+            either = np.logical_or(either, mask)
+        return either
+
+
+@dataclass(frozen=True)
+class JoinedMasks(Mask):
+    """The masks of inputs that are joined along their steps; `masked` says which have one: in others all steps count."""
+
+    merges = True
+    masked: tuple[bool, ...]
+
+    def output(self, *inputs: Shape) -> Shape:
+        steps = inputs[0][1]
+        for x in inputs[1 : len(self.masked)]:
+            steps = steps + x[1]
+        return (inputs[0][0], steps)
+
+    def forward(self, *inputs: Array) -> Array:
+        masks = list(inputs[len(self.masked) :])
+        pairs = zip(inputs, self.masked, strict=False)
+        return np.concatenate([masks.pop(0) if has else all_steps(x) for x, has in pairs], axis=1)
+
+
+@component
+class Masking(Layer):
+    """y = x, but 0 where all numbers of a step are `mask_value`: the layers after it leave these steps out.
+
+    (steps, features) to the same.  Source: `keras/src/layers/core/masking.py`.
+    """
+
+    supports_masking = True
+
+    mask_value: float = 0.0
+
+    def output(self, x: Shape) -> Shape:
+        if len(x) < 3:
+            raise ShapeError(f"Masking expects (steps, features), got {show(x[1:])}", "needs a sequence")
+        return x
+
+    def masking(self, masks: tuple[bool, ...]) -> Layer | int | None:
+        return AnyDiffers(self.mask_value)
+
+    def forward(self, x: Array) -> Array:
+        counts = np.logical_or.reduce(np.not_equal(x, self.mask_value), axis=-1, keepdims=True)
+        return x * counts
+
+    def backward(self, dy: Array, counts: Array) -> Array:
+        return dy * counts
