@@ -1,0 +1,326 @@
+"""The loops over steps of the recurrent layers, forward and backward.
+
+Arrays lie as (steps, gates · units, batch): each gate of a step is one block of memory, and each product of a step
+writes where it is wanted.  State t + 1 is that after step t; state 0 is the first.  A step that the mask leaves out,
+(batch, steps), carries its states on.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gen.components.kernels import Array, kernel
+from gen.dims import Shape
+
+# ---------------------------------------------------------------------------------------------------------- activations
+
+
+@kernel()
+def squash(x: Array, activation: str) -> None:
+    """Apply an activation, given by its name, in place."""
+    match activation:
+        case "tanh":
+            np.tanh(x, out=x)
+        case "sigmoid":  # 1/2 + tanh(x / 2) / 2
+            x *= 0.5
+            np.tanh(x, out=x)
+            x *= 0.5
+            x += 0.5
+        case "relu":
+            np.maximum(x, 0.0, out=x)
+        case "hard_sigmoid":
+            x *= 1 / 6
+            x += 0.5
+            np.clip(x, 0.0, 1.0, out=x)
+        case "hard_tanh":
+            np.clip(x, -1.0, 1.0, out=x)
+        case "softsign":
+            x /= np.abs(x) + 1.0
+        case "softplus":
+            np.logaddexp(x, 0.0, out=x)
+        case "elu":
+            np.copyto(x, np.expm1(np.minimum(x, 0.0)), where=x < 0.0)
+
+
+@kernel()
+def slope(y: Array, activation: str, out: Array) -> None:
+    """Fill `out` with the slope of an activation where its result is `y`."""
+    match activation:
+        case "tanh":
+            np.multiply(y, y, out=out)
+            np.subtract(1.0, out, out=out)
+        case "sigmoid":
+            np.subtract(1.0, y, out=out)
+            out *= y
+        case "linear":
+            out.fill(1.0)
+        case "relu":
+            np.sign(y, out=out)
+        case "hard_sigmoid":
+            np.copyto(out, (y > 0.0) & (y < 1.0))
+            out *= 1 / 6
+        case "hard_tanh":
+            np.copyto(out, np.abs(y) < 1.0)
+        case "softsign":
+            np.subtract(1.0, np.abs(y), out=out)
+            out *= out
+        case "softplus":
+            np.negative(np.expm1(-y), out=out)
+        case "elu":
+            np.minimum(y, 0.0, out=out)
+            out += 1.0
+
+
+# ------------------------------------------------------------------------------------------------- sums over the steps
+
+
+@kernel(lambda x, dgates: (x[1], dgates[1]))
+def kernel_gradient(x: Array, dgates: Array, out: Array | None = None) -> Array:
+    """Σ x[step] @ dgates[step].T, (steps, features, batch) and (steps, gates, batch) to (features, gates)."""
+    if out is None:
+        out = np.empty((x.shape[1], dgates.shape[1]), x.dtype)
+    out.fill(0.0)
+    for first in range(0, len(x), 16):  # a few steps at a time: what is summed should be small
+        part = slice(first, first + 16)
+        out += np.add.reduce(np.matmul(x[part], dgates[part].transpose(0, 2, 1)), axis=0)
+    return out
+
+
+@kernel(lambda dgates, kernel: (dgates[2], dgates[0], kernel[0]))
+def input_gradient(dgates: Array, kernel: Array, out: Array | None = None) -> Array:
+    """The gradient of what `kernel` projected, (steps, gates, batch) to (batch, steps, features)."""
+    if out is None:
+        out = np.empty((dgates.shape[2], dgates.shape[0], len(kernel)), dgates.dtype)
+    np.matmul(dgates.transpose(0, 2, 1), kernel.T, out=out.transpose(1, 0, 2))
+    return out
+
+
+# ------------------------------------------------------------------------------------------------------------ SimpleRNN
+
+
+@kernel(lambda x, h, kernel, *_: (x[1] + 1, kernel[1], x[0]))
+def simple_rnn(
+    x: Array,
+    h: Array | None,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array | None,
+    drop: Array | None,
+    mask: Array | None,
+    activation: str,
+    out: Array | None = None,
+) -> Array:
+    """The states of a SimpleRNN: h = activation(x @ kernel + h @ recurrent_kernel + bias).
+
+    `x` is (batch, steps, features), `h` the first state or None for zeros, `drop` what the states are multiplied with
+    in the product, (1, units, batch).
+    """
+    batch, steps, _ = x.shape
+    units = len(recurrent_kernel)
+    hidden = np.empty((steps + 1, units, batch), x.dtype) if out is None else out
+    hidden[0] = 0.0 if h is None else h.T
+    np.matmul(kernel.T, x.transpose(1, 2, 0), out=hidden[1:])
+    if bias is not None:
+        hidden[1:] += bias[:, np.newaxis]
+
+    recurrent = np.ascontiguousarray(recurrent_kernel.T)
+    product = np.empty((units, batch), x.dtype)
+    for step in range(steps):
+        before, after = hidden[step], hidden[step + 1]  # (units, batch)
+        np.dot(recurrent, before if drop is None else before * drop[0], out=product)
+        after += product
+        squash(after, activation)
+        if mask is not None:
+            np.copyto(after, before, where=~mask[:, step])
+    return hidden
+
+
+@kernel(lambda dy, dlast, hidden, *_: [(hidden[0] - 1, *hidden[1:]), hidden[1:]])
+def simple_rnn_backward(
+    dy: Array | None,
+    dlast: Array | None,
+    hidden: Array,
+    recurrent_kernel: Array,
+    drop: Array | None,
+    mask: Array | None,
+    activation: str,
+    out: tuple[Array, ...] | None = None,
+) -> tuple[Array, ...]:
+    """The gradients of what `activation` is applied to, (steps, units, batch), and of the first state, (units, batch).
+
+    `dy` is that of the sequence of states, (batch, steps, units), `dlast` of the last one, (batch, units).
+    """
+    steps, units, batch = len(hidden) - 1, hidden.shape[1], hidden.shape[2]
+    if out is None:
+        out = np.empty((steps, units, batch), hidden.dtype), np.empty((units, batch), hidden.dtype)
+    dsums, dh = out
+    slope(hidden[1:], activation, dsums)
+    dh[...] = 0.0 if dlast is None else dlast.T
+
+    before = np.empty_like(dh)
+    for step in reversed(range(steps)):
+        kept = True if mask is None else mask[:, step]
+        dsum = dsums[step]
+        if dy is not None:
+            dh += dy[:, step].T
+        dsum *= dh
+        if mask is not None:
+            dsum *= kept
+        np.dot(recurrent_kernel, dsum, out=before)
+        if drop is not None:
+            before *= drop[0]
+        np.copyto(dh, before, where=kept)
+    return out
+
+
+# ----------------------------------------------------------------------------------------------------------------- LSTM
+
+
+@kernel(lambda weights, units, factor: tuple(reversed(weights)))
+def output_gate_first(weights: Array, units: int, factor: float) -> Array:
+    """Columns of the gates i, f, c, o as rows o, i, f, c, those of o, i and f times `factor`."""
+    rows: Array = np.concatenate((weights[..., 3 * units :], weights[..., : 3 * units]), axis=-1).T
+    rows[: 3 * units] *= factor
+    return rows
+
+
+def lstm_shapes(x: Shape, h: Shape | None, c: Shape | None, kernel: Shape, recurrent: Shape, *_: object) -> list[Shape]:
+    batch, steps, units = x[0], x[1], recurrent[0]
+    states = (steps + 1, units, batch)
+    return [states, states, (steps, units, batch), (steps, 4 * units, batch)]
+
+
+@kernel(lstm_shapes)
+def lstm(
+    x: Array,
+    h: Array | None,
+    c: Array | None,
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array | None,
+    drop: Array | None,
+    mask: Array | None,
+    activation: str,
+    recurrent_activation: str,
+    out: tuple[Array, ...] | None = None,
+) -> tuple[Array, ...]:
+    """The states h and c of an LSTM, activation(c) after each step, and the gates in the order o, i, f, c.
+
+    c = f · c + i · c̃ and h = o · activation(c), where the gates o, i, f and c̃ are activations of
+    x @ kernel + h @ recurrent_kernel + bias.  `x` is (batch, steps, features); `h` and `c` are the first states,
+    (batch, units), or None for zeros; `drop` is what h is multiplied with for each gate, (4, units, batch).
+    """
+    batch, steps, _ = x.shape
+    units = len(recurrent_kernel)
+    if out is None:
+        states, each = (steps + 1, units, batch), (steps, units, batch)
+        out = tuple(np.empty(shape, x.dtype) for shape in (states, states, each, (steps, 4 * units, batch)))
+    hidden, cells, squashed, gates = out
+    hidden[0] = 0.0 if h is None else h.T
+    cells[0] = 0.0 if c is None else c.T
+
+    # sigmoid(x) = 1/2 + tanh(x / 2) / 2: with the weights halved, one tanh does for all four gates
+    one_tanh = activation == "tanh" and recurrent_activation == "sigmoid"
+    factor = 0.5 if one_tanh else 1.0
+    recurrent = output_gate_first(recurrent_kernel, units, factor)
+    by_gate = recurrent.reshape(4, units, units)
+    np.matmul(output_gate_first(kernel, units, factor), x.transpose(1, 2, 0), out=gates)
+    if drop is not None:
+        drop = np.concatenate((drop[3:], drop[:3]))
+    if bias is not None:
+        gates += output_gate_first(bias, units, factor)[:, np.newaxis]
+
+    product, update = np.empty((4 * units, batch), x.dtype), np.empty((units, batch), x.dtype)
+    for step in range(steps):
+        gate, cell, state = gates[step], cells[step + 1], hidden[step + 1]
+        if drop is None:
+            np.dot(recurrent, hidden[step], out=product)
+        else:
+            np.matmul(by_gate, drop * hidden[step], out=product.reshape(4, units, batch))
+        gate += product
+        if one_tanh:
+            np.tanh(gate, out=gate)
+            gate[: 3 * units] *= 0.5
+            gate[: 3 * units] += 0.5
+        else:
+            squash(gate[: 3 * units], recurrent_activation)
+            squash(gate[3 * units :], activation)
+        o, i, f, candidate = gate.reshape(4, units, batch)
+        np.multiply(f, cells[step], out=cell)
+        np.multiply(i, candidate, out=update)
+        cell += update
+        if one_tanh:
+            np.tanh(cell, out=squashed[step])
+        else:
+            squashed[step] = cell
+            squash(squashed[step], activation)
+        np.multiply(o, squashed[step], out=state)
+        if mask is not None:
+            np.copyto(cell, cells[step], where=~mask[:, step])
+            np.copyto(state, hidden[step], where=~mask[:, step])
+    return out
+
+
+@kernel(lambda dy, dlast, dcell, hidden, cells, squashed, gates, *_: [gates, hidden[1:], hidden[1:]])
+def lstm_backward(
+    dy: Array | None,
+    dlast: Array | None,
+    dcell: Array | None,
+    hidden: Array,
+    cells: Array,
+    squashed: Array,
+    gates: Array,
+    recurrent_kernel: Array,
+    drop: Array | None,
+    mask: Array | None,
+    activation: str,
+    recurrent_activation: str,
+    out: tuple[Array, ...] | None = None,
+) -> tuple[Array, ...]:
+    """The gradients of what the gates i, f, c, o are activations of, and of the first h and c, (units, batch).
+
+    `dy` is that of the sequence of states h, (batch, steps, units), `dlast` and `dcell` of the last h and c.
+    """
+    steps, units, batch = squashed.shape
+    if out is None:
+        state = (units, batch)
+        out = tuple(np.empty(shape, gates.dtype) for shape in (gates.shape, state, state))
+    dgates, dh, dc = out
+    dh[...] = 0.0 if dlast is None else dlast.T
+    dc[...] = 0.0 if dcell is None else dcell.T
+
+    # For all steps at once: the gradients of i, f and c̃ by c, of o by h, and of c by h.
+    o, i, f, candidate = gates.reshape(steps, 4, units, batch).swapaxes(0, 1)
+    of_i, of_f, of_candidate, of_o = dgates.reshape(steps, 4, units, batch).swapaxes(0, 1)
+    of_c = np.empty_like(squashed)
+    slope(i, recurrent_activation, of_i)
+    slope(f, recurrent_activation, of_f)
+    slope(candidate, activation, of_candidate)
+    slope(o, recurrent_activation, of_o)
+    slope(squashed, activation, of_c)
+    of_i *= candidate
+    of_f *= cells[:-1]
+    of_candidate *= i
+    of_o *= squashed
+    of_c *= o
+
+    before = np.empty_like(dh)
+    by_gate = recurrent_kernel.reshape(units, 4, units).swapaxes(0, 1)
+    for step in reversed(range(steps)):
+        kept = True if mask is None else mask[:, step]
+        dgate = dgates[step].reshape(4, units, batch)
+        if dy is not None:
+            dh += dy[:, step].T
+        of_c[step] *= dh
+        np.add(dc, of_c[step], out=dc, where=kept)
+        dgate[:3] *= dc
+        dgate[3] *= dh
+        if mask is not None:
+            dgate *= kept
+        np.multiply(dc, f[step], out=dc, where=kept)
+        if drop is None:
+            np.dot(recurrent_kernel, dgates[step], out=before)
+        else:
+            np.add.reduce(np.matmul(by_gate, dgate) * drop, axis=0, out=before)
+        np.copyto(dh, before, where=kept)
+    return out

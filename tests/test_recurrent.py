@@ -1,0 +1,231 @@
+"""Recurrent layers: the rules, run as they are, against Keras; gradients against those that JAX derives from Keras."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import sys
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+import pytest
+
+from gen.components.base import ArgumentError
+from gen.components.layers.recurrence import NAMES
+from gen.components.layers.recurrent import GRU, LSTM, SimpleRNN
+from tests.keras_twin import make
+
+BATCH, STEPS, FEATURES, UNITS = 3, 5, 2, 4
+KINDS = {"SimpleRNN": SimpleRNN, "LSTM": LSTM, "GRU": GRU}
+STATES = {"SimpleRNN": ("h",), "LSTM": ("h", "c"), "GRU": ("h",)}
+BY_NAME = {name: activation for activation, name in NAMES.items()}
+SAMPLE = (("SimpleRNN", 6), ("LSTM", 10), ("GRU", 10))
+MASK = np.array([[1, 1, 0, 1, 0], [0, 0, 1, 1, 1], [0, 0, 0, 0, 0]], bool)  # holes, a late start, nothing at all
+
+
+def combinations(kind: str, count: int) -> list[dict[str, Any]]:
+    """A sample of all options of a layer, and of what it is called with; the defaults come first."""
+    options: dict[str, tuple[Any, ...]] = {
+        "return_sequences": (False, True),
+        "return_state": (False, True),
+        "go_backwards": (False, True),
+        "use_bias": (True, False),
+        "masked": (False, True),
+        "stateful": (False, True),
+        "activation": ("tanh", *(name for name in BY_NAME if name != "tanh")),
+    }
+    if kind != "SimpleRNN":
+        options["recurrent_activation"] = ("sigmoid", "hard_sigmoid", "tanh")
+    if kind == "GRU":
+        options["reset_after"] = (True, False)
+    every = [dict(zip(options, values, strict=True)) for values in itertools.product(*options.values())]
+    return [every[0], *random.Random(0).sample(every[1:], count)]
+
+
+CASES = [(kind, case) for kind, count in SAMPLE for case in combinations(kind, count)]
+
+
+def setting(kind: str, case: dict[str, Any], sizes: tuple[int, int, int] = (BATCH, STEPS, FEATURES)) -> Any:
+    """The layer, and values for its input, its states, its weights and its mask."""
+    batch, steps, features = sizes
+    arguments = {name: value for name, value in case.items() if name not in ("masked", "stateful")}
+    for name in ("activation", "recurrent_activation"):
+        if name in arguments:
+            arguments[name] = BY_NAME[arguments[name]]
+    layer = KINDS[kind](UNITS, **arguments)
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((batch, steps, features))
+    states = [rng.standard_normal((batch, UNITS)) if case["stateful"] else None for _ in STATES[kind]]
+    weights = {name: 0.6 * rng.standard_normal(item.shape) for name, item in layer.weights(x.shape).items()}
+    mask = MASK[:batch, :steps] if case["masked"] else None
+    return layer, x, states, weights, mask
+
+
+def forward(layer: Any, x: Any, states: Any, weights: Any, mask: Any) -> tuple[dict[str, Any], Any]:
+    """What `forward` gives, and the values that `backward` may ask for."""
+    rng = np.random.default_rng(0)
+    names = dict(zip(STATES[type(layer).__name__], states, strict=True))
+    given = {"x": x, **names, "kernel": weights["kernel"], "recurrent_kernel": weights["recurrent_kernel"]}
+    given |= {"bias": weights.get("bias"), "mask": mask, "rng": rng}
+    code = type(layer).forward.__code__
+    found = locals_of(type(layer).forward, layer, **given)
+    return {name: found.get(name, given.get(name)) for name in (*code.co_varnames, *given)}, found["return"]
+
+
+def locals_of(function: Any, *arguments: Any, **named: Any) -> dict[str, Any]:
+    """The local names of a function when it returns, and its result."""
+    found: dict[str, Any] = {}
+
+    def trace(frame: Any, event: str, value: Any) -> Any:
+        if frame.f_code is not function.__code__:
+            return None
+        if event == "return":
+            found.update(frame.f_locals)
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        result = function(*arguments, **named)
+    finally:
+        sys.settrace(before)
+    return {**found, "return": result}
+
+
+def gradients(layer: Any, names: dict[str, Any], dy: Any) -> dict[str, Any]:
+    """What `backward` gives, by the names that it returns."""
+    code = type(layer).backward.__code__
+    asked = {name: names[name] for name in code.co_varnames[2 : code.co_argcount]}
+    values = layer.backward(dy, **asked)
+    if "c" in asked:
+        return dict(zip(("x", "h", "c", "kernel", "recurrent_kernel", "bias"), values, strict=True))
+    return dict(zip(("x", "h", "kernel", "recurrent_kernel", "bias"), values, strict=True))
+
+
+def in_keras(layer: Any, x: Any, states: Any, weights: Any, mask: Any, dys: Any) -> tuple[list[Any], dict[str, Any]]:
+    """The same by Keras and JAX: the results, and the gradients of Σ dy · result."""
+    keras.config.set_floatx("float64")
+    twin = make(layer)
+    twin.build(x.shape)
+    order = [variable.name for variable in twin.trainable_variables]
+
+    def run(inputs: dict[str, Any]) -> Any:
+        initial = [inputs[name] for name in STATES[type(layer).__name__] if name in inputs]
+        values, _ = twin.stateless_call(
+            [inputs[name] for name in order],
+            [variable.value for variable in twin.non_trainable_variables],
+            inputs["x"],
+            initial_state=initial or None,
+            mask=None if mask is None else jnp.asarray(mask),
+        )
+        results = list(values) if isinstance(values, list | tuple) else [values]
+        return sum(jnp.sum(dy * y) for dy, y in zip(dys, results, strict=True) if dy is not None), results
+
+    given = {"x": x, **weights}
+    given |= {
+        name: value for name, value in zip(STATES[type(layer).__name__], states, strict=True) if value is not None
+    }
+    found, results = jax.grad(run, has_aux=True)({name: jnp.asarray(value) for name, value in given.items()})
+    return results, found
+
+
+def compare(layer: Any, x: Any, states: Any, weights: Any, mask: Any, unneeded: int | None = None) -> None:
+    """Results and gradients as in Keras; `unneeded` is the result that nobody differentiates."""
+    names, result = forward(layer, x, states, weights, mask)
+    results = list(result) if isinstance(result, tuple) else [result]
+    rng = np.random.default_rng(2)
+    dys = [None if place == unneeded else rng.standard_normal(y.shape) for place, y in enumerate(results)]
+    expected, wanted = in_keras(layer, x, states, weights, mask, dys)
+    for y, value in zip(results, expected, strict=True):
+        np.testing.assert_allclose(y, value, rtol=1e-10, atol=1e-12)
+    found = gradients(layer, names, tuple(dys) if isinstance(result, tuple) else dys[0])
+    assert {name for name, value in found.items() if value is not None} == set(wanted)
+    for name, value in wanted.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-9, atol=1e-11, err_msg=name)
+    predicted = layer.predict(*(names[name] for name in type(layer).predict.__code__.co_varnames[1 : 6 + len(states)]))
+    for y, value in zip(predicted if isinstance(predicted, tuple) else [predicted], results, strict=True):
+        np.testing.assert_array_equal(y, value)
+
+
+@pytest.mark.parametrize(("kind", "case"), CASES, ids=[f"{kind}-{i}" for i, (kind, _) in enumerate(CASES)])
+def test_results_and_gradients_are_those_of_keras(kind: str, case: dict[str, Any]) -> None:
+    compare(*setting(kind, case))
+
+
+@pytest.mark.parametrize("sizes", [(1, 5, 2), (3, 1, 2), (2, 40, 2)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_row_one_step_and_many_steps(kind: str, sizes: tuple[int, int, int]) -> None:
+    case = combinations(kind, 0)[0] | {"return_sequences": True, "masked": sizes[1] <= STEPS, "stateful": True}
+    compare(*setting(kind, case, sizes))
+
+
+@pytest.mark.parametrize(("sequences", "unneeded"), [(False, 0), (True, 1)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_result_that_nobody_differentiates(kind: str, sequences: bool, unneeded: int) -> None:
+    case = combinations(kind, 0)[0] | {"return_sequences": sequences, "return_state": True}
+    compare(*setting(kind, case), unneeded=unneeded)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+@pytest.mark.parametrize("recurrent_dropout", [0.0, 0.3])
+@pytest.mark.parametrize("reset_after", [True, False])
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_with_dropout(kind: str, reset_after: bool, dropout: float, recurrent_dropout: float) -> None:
+    case = combinations(kind, 0)[0] | {"dropout": dropout, "recurrent_dropout": recurrent_dropout}
+    case |= {"return_sequences": True, "stateful": True, "masked": True, "go_backwards": True}
+    if kind == "GRU":
+        case["reset_after"] = reset_after
+    layer, x, states, weights, mask = setting(kind, case)
+    names, y = forward(layer, x, states, weights, mask)
+    dy = np.random.default_rng(3).standard_normal(y.shape)
+    found = gradients(layer, names, dy)
+
+    def total() -> float:  # each call draws the same
+        return float(np.vdot(dy, forward(layer, x, states, weights, mask)[1]))
+
+    arrays = {"x": x, **dict(zip(STATES[kind], states, strict=True)), **weights}
+    for name, array in arrays.items():
+        direction = np.random.default_rng(4).standard_normal(array.shape)
+        array += 1e-6 * direction
+        above = total()
+        array -= 2e-6 * direction
+        slope = (above - total()) / 2e-6
+        array += 1e-6 * direction
+        np.testing.assert_allclose(np.vdot(found[name], direction), slope, rtol=1e-6, atol=1e-8, err_msg=name)
+
+
+@pytest.mark.parametrize(("recurrent_dropout", "draws"), [(0.0, (20, 30)), (0.2, (4, 20, 30))])
+def test_dropout_drops_the_same_at_every_step(recurrent_dropout: float, draws: tuple[int, ...]) -> None:
+    layer = LSTM(8, dropout=0.25, recurrent_dropout=recurrent_dropout)
+    x = np.ones((20, 3, 30))
+    weights = {name: np.ones(item.shape) for name, item in layer.weights(x.shape).items()}
+    names, _ = forward(layer, x, (None, None), weights, None)
+    assert names["share"].shape == draws
+    assert {*np.unique(names["share"])} == {0.0, 1 / 0.75}
+    assert abs(np.mean(names["share"] == 0.0) - 0.25) < 0.1
+    assert names["drop"] is None or names["drop"].shape == (4, 8, 20)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_float32_stays_float32(kind: str) -> None:
+    layer, x, states, weights, mask = setting(kind, combinations(kind, 0)[0] | {"stateful": True, "masked": True})
+    weights = {name: value.astype(np.float32) for name, value in weights.items()}
+    names, y = forward(layer, x.astype(np.float32), [state.astype(np.float32) for state in states], weights, mask)
+    assert y.dtype == np.float32
+    assert {value.dtype for value in gradients(layer, names, y).values()} == {np.dtype(np.float32)}
+
+
+def test_an_activation_that_the_loop_does_not_know_is_refused() -> None:
+    from gen.components.activations import Gelu, Relu
+
+    for activation in (Gelu(), Relu(max_value=6.0)):
+        with pytest.raises(ArgumentError, match=r"inside a recurrent layer may be tanh, .* or elu"):
+            LSTM(4, activation=activation)
+
+
+def test_the_forget_gate_starts_open() -> None:
+    bias = LSTM(3).weights((None, 5, 2))["bias"]
+    assert bias.initializer.draw(np.random.default_rng(0), bias.shape).tolist() == [0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0]
