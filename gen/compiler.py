@@ -18,6 +18,7 @@ from gen.emit.view import View
 from gen.graph.graph import Graph
 from gen.graph.rewrites.activations import split_activations
 from gen.graph.rewrites.heads import fuse_heads
+from gen.graph.rewrites.steps import split_before_activations
 from gen.language import syntax
 from gen.program import lower, storage
 from gen.program.guards import protect_guarded
@@ -77,10 +78,10 @@ def generate(graph: Graph, source: str, options: Options = Options()) -> str:
 
 
 def rewrite(graph: Graph, options: Options = Options()) -> Graph:
-    """Graph → graph: activations as nodes, losses fused with their heads."""
+    """Graph → graph: activations as nodes, behind the making of steps, losses fused with their heads."""
     if options.inference:
         graph = replace(graph, training=None, outputs=tuple(replace(item, loss=None) for item in graph.outputs))
-    graph = split_activations(graph)
+    graph = split_before_activations(split_activations(graph))
     return fuse_heads(graph, "heads" in options.passes)
 
 

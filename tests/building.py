@@ -14,7 +14,9 @@ import numpy as np
 from gen import compiler
 from gen.compiler import Options
 from gen.diagnostics import Diagnostics, Source, render_text
-from gen.graph.graph import Graph
+from gen.dims import Shape
+from gen.emit.assemble import vocabulary
+from gen.graph.graph import Graph, Tensor
 
 ROOT = Path(__file__).resolve().parent.parent
 CASES = sorted((ROOT / "tests" / "cases").glob("*.nn"))
@@ -34,6 +36,8 @@ def case_graph(path: Path) -> Graph:
     return graph_of(path.read_text("utf-8"), path.name)
 
 
+LENGTH = 7
+"""Sizes that only data decide are this in tests, unless they say otherwise."""
 QUICK = Options(verify=True, formatted=False)
 
 
@@ -63,25 +67,39 @@ def build(text: str, name: str = "model.nn", options: Options = QUICK) -> Module
     return load(compiler.generate(graph_of(text, name), name, options), name.removesuffix(".nn"))
 
 
-def random_inputs(graph: Graph, rng: np.random.Generator, rows: int, dtype: str = "float64") -> list[np.ndarray]:
-    """Arrays for the inputs of a graph; sizes that only data decide are 3."""
+def least_table(graph: Graph, tensor: Tensor) -> int:
+    """How many ids an input may have: those of the least table that they are looked up in; 2 for bool."""
+    return 2 if tensor.dtype == "bool" else vocabulary(graph, tensor) or 10
+
+
+def sizes(shape: Shape, length: int) -> tuple[int, ...]:
+    """A shape without its batch, where every size that only data decide is `length`."""
+    return tuple(size if isinstance(size, int) else size.value(dict.fromkeys(size.symbols(), length)) for size in shape[1:])
+
+
+def random_inputs(
+    graph: Graph, rng: np.random.Generator, rows: int, dtype: str = "float64", length: int = LENGTH
+) -> list[np.ndarray]:
+    """Arrays for the inputs of a graph; sizes that only data decide are `length`."""
     found = []
     for item in graph.inputs:
-        shape = (rows, *(size if isinstance(size, int) else 3 for size in item.tensor.shape[1:]))
+        shape = (rows, *sizes(item.tensor.shape, length))
         if item.tensor.dtype == "float":
             found.append(rng.normal(size=shape).astype(dtype))
         else:
-            found.append(rng.integers(0, 10, shape).astype(item.tensor.dtype))
+            found.append(rng.integers(0, least_table(graph, item.tensor), shape).astype(item.tensor.dtype))
     return found
 
 
-def random_targets(graph: Graph, rng: np.random.Generator, rows: int, dtype: str = "float64") -> list[np.ndarray]:
+def random_targets(
+    graph: Graph, rng: np.random.Generator, rows: int, dtype: str = "float64", length: int = LENGTH
+) -> list[np.ndarray]:
     """Targets for the trained outputs: ids, one-hot rows, zeros and ones, or numbers, as each loss takes them."""
     found = []
     for output in graph.outputs:
         if output.loss is None:
             continue
-        shape = (rows, *(size if isinstance(size, int) else 3 for size in output.tensor.shape[1:]))
+        shape = (rows, *sizes(output.tensor.shape, length))
         found.append(_targets(type(output.loss).__name__, output.loss.sparse, shape, rng, dtype))
     return found
 

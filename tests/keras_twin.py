@@ -24,6 +24,7 @@ from gen.components.base import (
     Regularizer,
     snake_case,
 )
+from gen.components.layers.masking import Mask
 from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
 
 # With this table Keras on JAX computes some functions in float32 even where float64 is asked for.
@@ -49,7 +50,22 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "Divide": lambda layer, a, b: a / b,
     "MatrixProduct": lambda layer, a, b: keras.ops.matmul(a, b),
     "Slice": lambda layer, x: x[layer.index],
+    "MergeSteps": lambda layer, x: keras.ops.reshape(x, (-1, *x.shape[2:])),
+    "SplitSteps": lambda layer, x, like: SplitSteps()([x, like]),
+    "StackSteps": lambda layer, *steps: keras.ops.stack(steps, axis=1),
+    "ReverseSteps": lambda layer, x: keras.ops.flip(x, axis=1),
 }
+
+
+class SplitSteps(keras.layers.Layer):
+    """(batch · steps, …) to (batch, steps, …), as many steps as the second input has."""
+
+    def call(self, inputs: Any) -> Any:
+        x, like = inputs
+        return keras.ops.reshape(x, (-1, like.shape[1], *x.shape[1:]))
+
+    def compute_output_shape(self, shapes: Any) -> Any:
+        return (shapes[1][0], shapes[1][1], *shapes[0][1:])
 
 
 def twin(graph: Graph, dtype: str = "float64") -> keras.Model:
@@ -76,8 +92,10 @@ def _named(output: Output, tensors: dict[Tensor, Any]) -> Any:
 
 
 def _apply(node: Node, tensors: dict[Tensor, Any], layers: dict[NamedLayer, Any]) -> None:
-    inputs = [tensors[tensor] for tensor in node.inputs]
     component = node.layer.component
+    if isinstance(component, Mask):
+        return  # Keras carries its own masks
+    inputs = [tensors[tensor] for tensor in node.inputs]
     if type(component).__name__ in OPERATORS:  # Keras has no layers for arithmetic on tensors
         tensors[node.outputs[0]] = OPERATORS[type(component).__name__](component, *inputs)
         return
@@ -86,7 +104,13 @@ def _apply(node: Node, tensors: dict[Tensor, Any], layers: dict[NamedLayer, Any]
             component, name=f"layer.{node.layer.name}".replace("/", "."), trainable=node.layer.trainable
         )
     merges = isinstance(component, Layer) and component.merges
-    result = layers[node.layer](inputs if merges else inputs[0])
+    said: dict[str, Any] = dict(node.options)
+    if node.masks and node.masks[0] in tensors:  # a mask that is an input
+        said["mask"] = tensors[node.masks[0]]
+    states = isinstance(component, Layer) and hasattr(component, "go_backwards")
+    if states and len(inputs) > 1:
+        inputs, said["initial_state"] = inputs[:1], inputs[1:]
+    result = layers[node.layer](inputs, **said) if merges else layers[node.layer](*inputs, **said)
     for tensor, value in zip(node.outputs, result if isinstance(result, list | tuple) else [result], strict=True):
         tensors[tensor] = value
 

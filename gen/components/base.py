@@ -129,6 +129,8 @@ class Layer(Component):
     applies_activation: ClassVar[bool] = False
     """Whether `forward` applies `activation` itself, inside; otherwise the compiler applies it to the result."""
 
+    internal: ClassVar[bool] = False
+    """Whether it is part of what another call stands for, and is not listed by itself."""
     supports_masking: ClassVar[bool] = False
     """Whether steps that the mask leaves out stay apart, so that the mask goes on to the output."""
     call_options: ClassVar[dict[str, Any]] = {}
@@ -201,8 +203,6 @@ class Metric(Component):
     """
 
     kind = "metric"
-    masked: ClassVar[bool] = True
-    """Whether steps that the output's mask leaves out are left out here too."""
 
     @property
     def log_name(self) -> str:

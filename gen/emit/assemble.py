@@ -35,6 +35,10 @@ class Planned:
         return self.lowered.program
 
 
+BLOCK = 32768
+"""How many weights `update` works on at a time, in models with more."""
+
+
 class Assembler:
     """Makes the view of one model."""
 
@@ -242,9 +246,7 @@ class Assembler:
                 where = self.step.lowered.places[f"prediction:{output.name}"]
                 predicted = code.place_text(self.step.program, self.step.plan, where)
                 arguments = [f"{ident}_true", predicted]
-                if output.mask is not None and metric.masked:
-                    arguments = [f"{argument}[b.{ident}_mask]" for argument in arguments]
-                elif len(output.tensor.shape) > 2:
+                if len(output.tensor.shape) > 2:
                     rows = f".reshape(-1, {size_text(output.tensor.shape[-1])})"
                     sparse = output.loss is not None and output.loss.sparse
                     arguments = [arguments[0] + (".reshape(-1)" if sparse else rows), arguments[1] + rows]
@@ -327,14 +329,25 @@ class Assembler:
         optimizer = self.graph.training.optimizer
         slots = list(optimizer.slots())
         left = ", ".join(["w", "dw", *slots])
-        right = ", ".join(["p.trainable", "g.trainable", *(f"s.{slot}" for slot in slots)])
-        body = [f"{left} = {right}", *self.clipping()]
-        body += code.section_lines(self.update.program, self.update.plan, "update", "s")
+        places = ["p.trainable", "g.trainable", *(f"s.{slot}" for slot in slots)]
         signature = ["p: Params", "g: Params", "s: Slots", "learning_rate: float", "step: int"]
-        document = f"One step of {describe(optimizer)}, over all weights at once."
+        if self.trainable_size <= BLOCK:
+            body = [f"{left} = {', '.join(places)}", *self.clipping("dw")]
+            body += code.section_lines(self.update.program, self.update.plan, "update", "s")
+            document = f"One step of {describe(optimizer)}, over all weights at once."
+            return function("update", signature, "None", document, body)
+        lines = code.section_lines(self.update.program, self.update.plan, "update", "s", part="[: len(w)]")
+        body = [
+            *self.clipping("g.trainable"),
+            f"for start in range(0, {self.trainable_size}, {BLOCK}):  # so much stays in the cache",
+            f"    part = slice(start, start + {BLOCK})",
+            f"    {left} = {', '.join(f'{place}[part]' for place in places)}",
+            *(f"    {line}" for line in lines),
+        ]
+        document = f"One step of {describe(optimizer)}, over all weights, block by block."
         return function("update", signature, "None", document, body)
 
-    def clipping(self) -> list[str]:
+    def clipping(self, gradient: str) -> list[str]:
         from gen.components import kernels
 
         assert self.graph.training is not None
@@ -343,9 +356,9 @@ class Assembler:
             getattr(optimizer, name, None) for name in ("clipnorm", "clipvalue", "global_clipnorm")
         )
         if clipvalue is not None:
-            return [f"{self.copies.function(kernels.clip_by_value)}(dw, {clipvalue})"]
+            return [f"{self.copies.function(kernels.clip_by_value)}({gradient}, {clipvalue})"]
         if global_clipnorm is not None:
-            return [f"{self.copies.function(kernels.clip_by_global_norm)}(dw, {global_clipnorm})"]
+            return [f"{self.copies.function(kernels.clip_by_global_norm)}({gradient}, {global_clipnorm})"]
         if clipnorm is not None:
             trained = [f"g.{self.names.weights[item]}" for item in self.weights if _trained(*item)]
             return [f"{self.copies.function(kernels.clip_by_norm)}([{', '.join(trained)}], {clipnorm})"]
@@ -425,7 +438,9 @@ class Assembler:
     def scratch(self) -> tuple[str, ...]:
         if self.update is None:
             return ()
-        return tuple(line.replace(", dtype)", ", state.dtype)") for line in code.buffer_lines(self.update.plan))
+        size, most = f"({self.trainable_size},)", f"({min(self.trainable_size, BLOCK)},)"
+        lines = code.buffer_lines(self.update.plan)
+        return tuple(line.replace(", dtype)", ", state.dtype)").replace(size, most) for line in lines)
 
 
 def function(name: str, parameters: Sequence[str], result: str, document: str, body: Sequence[str]) -> str:

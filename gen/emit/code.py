@@ -25,9 +25,12 @@ NUMPY_DTYPES = {
 COMMENT_COLUMN = 60
 
 
-def section_lines(program: Program, plan: Plan, section: str, owner: str = "b") -> list[str]:
-    """The body of one section's function, unindented: a comment for each block, then its statements."""
-    writer = _Writer(program, plan, section, owner)
+def section_lines(program: Program, plan: Plan, section: str, owner: str = "b", part: str = "") -> list[str]:
+    """The body of one section's function, unindented: a comment for each block, then its statements.
+
+    `part` is what of each buffer is used: `[: len(w)]`.
+    """
+    writer = _Writer(program, plan, section, owner, part)
     statements = [statement for statement in program.statements if statement.section == section]
     lines: list[str] = []
     for _, members in groupby(statements, key=lambda statement: id(statement.block)):
@@ -87,8 +90,8 @@ def shape_text(shape: Shape) -> str:
 class _Writer:
     """Writes the statements of one function; knows which buffers have a local name there by now."""
 
-    def __init__(self, program: Program, plan: Plan, section: str, owner: str) -> None:
-        self.program, self.plan, self.section, self.owner = program, plan, section, owner
+    def __init__(self, program: Program, plan: Plan, section: str, owner: str, part: str = "") -> None:
+        self.program, self.plan, self.section, self.owner, self.part = program, plan, section, owner, part
         self.bound: dict[Segment, str] = {}
         self.local_views: set[str] = set()
         self.home = {name: s for s in program.statements for name in s.targets}
@@ -105,7 +108,7 @@ class _Writer:
         statement = self.home.get(name)
         segment = self.plan.segments.get(name)
         if segment is not None:
-            text = segment.place or self.bound.get(segment) or f"{self.owner}.{segment.attribute}"
+            text = segment.place or self.bound.get(segment) or self.buffer(segment)
             whole: ast.expr = ast.Name(text, ast.Load())
             shape = self.program.types[name].shape
             if shape == self.held(segment):
@@ -120,6 +123,10 @@ class _Writer:
         text = self.plan.display[name]
         stored = name in self.plan.stored_numbers and statement.section != self.section
         return ast.Name(f"{self.owner}.{text}" if stored else text, ast.Load())
+
+    def buffer(self, segment: Segment) -> str:
+        """The memory of a segment, as an attribute."""
+        return f"{self.owner}.{segment.attribute}{self.part}"
 
     def expression(self, value: ast.expr) -> ast.expr:
         return substitute(value, {name: self.reference(name) for name in reads(value)})
@@ -205,7 +212,7 @@ class _Writer:
         name = self.plan.display[statement.target]
         if segment.place or self.bound.get(segment) == name:
             return []
-        line = f"{name} = {self.bound.get(segment) or f'{self.owner}.{segment.attribute}'}"
+        line = f"{name} = {self.bound.get(segment) or self.buffer(segment)}"
         self.bound[segment] = name
         return [line]
 
@@ -250,7 +257,7 @@ class _Writer:
         """A statement that writes to memory whose content is no longer needed."""
         segment, value = self.plan.segments[statement.target], statement.value
         name = self.plan.display[statement.target]
-        place = segment.place or f"{self.owner}.{segment.attribute}"
+        place = segment.place or self.buffer(segment)
         call = self.expression(value)
         assert isinstance(call, ast.Call) and isinstance(value, ast.Call)
         function = callee(value)
@@ -287,7 +294,7 @@ class _Writer:
         names, places = [], []
         for target in statement.targets:
             segment, name = self.plan.segments[target], self.plan.display[target]
-            places.append(segment.place or f"{self.owner}.{segment.attribute}")
+            places.append(segment.place or self.buffer(segment))
             known = not segment.place and self.is_read(target)
             names.append(name if known else "_")
             if known:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gen.components.base import describe
-from gen.components.layers.masking import Mask
 from gen.dims import show
 from gen.graph.graph import Graph, Node
 from gen.graph.rewrites.activations import activation_of
@@ -27,7 +26,7 @@ def layer_table(graph: Graph) -> str:
     rows = [["layer", "kind", "output shape", "parameters"]]
     total = 0
     for node in graph.nodes:
-        if first[node.layer] is node and not isinstance(node.layer.component, Mask):
+        if first[node.layer] is node and not getattr(node.layer.component, "internal", False):
             count = sum(weight.size for weight in node.layer.weights.values())
             total += count
             rows.append([node.layer.name, _kind(node, count > 0), show(node.outputs[0].shape), f"{count:,}"])

@@ -19,15 +19,9 @@ def parameters(weights: Iterable[Weight]) -> int:
 
 
 def head_of(component: Layer | Activation) -> Activation | None:
-    """The activation that a layer applies last; None where it is none of the layer's own, or none is known.
-
-    TimeDistributed and the like have the head of the layer that they hold.
-    """
+    """The activation that a layer applies last; None where it is none of the layer's own, or none is known."""
     if isinstance(component, Activation):
         return component
-    inner = getattr(component, "layer", None)
-    if isinstance(inner, Layer):
-        return head_of(inner)
     activation = getattr(component, "activation", None)
     return activation if isinstance(activation, Activation) and not component.applies_activation else None
 

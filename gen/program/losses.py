@@ -94,7 +94,6 @@ def _mask(state: Lowering, output: Output, ident: str) -> Array | None:
         mask = state.values[output.mask]
         name = state.pin(mask, place)
         state.values[output.mask] = Array(name, mask.type)
-        state.kept.setdefault("loss", []).append(name)
     return state.values[output.mask]
 
 

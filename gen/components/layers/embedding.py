@@ -32,9 +32,8 @@ def sum_by_id(rows: Array, ids: Array, table: Array, out: Array | None = None) -
     starts = np.flatnonzero(np.concatenate([[True], ids[1:] != ids[:-1]])[: len(ids)])
     counts = np.diff(starts, append=len(ids))
     often = counts > 16
-    for start in np.flatnonzero(often):
-        several = order[starts[start] : starts[start] + counts[start]]
-        np.add.reduce(rows[several], axis=0, out=out[ids[starts[start]]])
+    for first, count in np.stack([starts[often], counts[often]], axis=1).tolist():
+        np.add.reduce(rows[order[first : first + count]], axis=0, out=out[ids[first]])
     starts, counts = starts[~often], counts[~often]
     by_count = np.argsort(-counts, kind="stable")
     starts, counts = starts[by_count], counts[by_count]

@@ -26,6 +26,7 @@ def all_steps(x: Array, out: Array | None = None) -> Array:
 class Mask(Layer):
     """What computes the mask of a layer's output; it belongs to that layer, and a `.nn` file has no name for it."""
 
+    internal = True
     supports_masking = True
 
     def masking(self, masks: tuple[bool, ...]) -> Layer | int | None:
@@ -79,7 +80,7 @@ class AnyMask(Mask):
 
 @dataclass(frozen=True)
 class JoinedMasks(Mask):
-    """The masks of inputs that are joined along their steps; `masked` says which have one: in others all steps count."""
+    """The masks of inputs joined along their steps; `masked` says which have one: in others all steps count."""
 
     merges = True
     masked: tuple[bool, ...]

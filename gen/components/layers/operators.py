@@ -199,6 +199,8 @@ class MatrixProduct(Layer):
 class MergeSteps(Layer):
     """The steps of all rows as rows of their own: (batch, steps, …) to (batch · steps, …)."""
 
+    internal = True
+
     def output(self, x: Shape) -> Shape:
         return (x[0] * x[1], *x[2:])
 
@@ -215,6 +217,8 @@ class MergeSteps(Layer):
 @dataclass(frozen=True)
 class SplitSteps(Layer):
     """What MergeSteps did to `like`, undone on `x`: (batch · steps, …) to (batch, steps, …)."""
+
+    internal = True
 
     def output(self, x: Shape, like: Shape) -> Shape:
         return (like[0], like[1], *x[1:])
@@ -233,6 +237,7 @@ class SplitSteps(Layer):
 class StackSteps(Layer):
     """Tensors as the steps of one: (batch, …) each to (batch, steps, …)."""
 
+    internal = True
     merges = True
 
     def output(self, *inputs: Shape) -> Shape:
@@ -249,12 +254,27 @@ class StackSteps(Layer):
         return dinputs
 
 
+@dataclass(frozen=True)
+class ReverseSteps(Layer):
+    """The steps in reverse order."""
+
+    internal = True
+
+    def output(self, x: Shape) -> Shape:
+        return x
+
+    def forward(self, x: Array) -> Array:
+        return x[:, ::-1]
+
+    def backward(self, dy: Array) -> Array:
+        return dy[:, ::-1]
+
+
 # --------------------------------------------------------------------------------------------------------------- slices
 
 Part: TypeAlias = "int | tuple[int | None, int | None, int | None]"
 """What brackets say of one axis: an index, or the start, the stop and the step of a slice."""
 WHOLE: Part = (None, None, None)
-REVERSED: Part = (None, None, -1)
 
 
 @kernel(lambda dy, x, parts: x)
@@ -304,8 +324,6 @@ class Slice(Layer):
         return x[self.index]
 
     def backward(self, dy: Array, x: Array) -> Array:
-        if all(part in (WHOLE, REVERSED) for part in self.parts):
-            return dy[self.index]
         return placed(dy, x, self.parts)
 
 

@@ -157,7 +157,7 @@ class _Assembly:
                 plan.loss_weight,
                 plan.metrics,
                 loss_text=plan.loss_text,
-                mask=self._tensors.get(plan.tensor.mask) if plan.tensor.mask is not None else None,
+                mask=self._tensors[plan.tensor.mask] if plan.tensor.mask in self._tensors else None,
             )
             for plan in plans
         )

@@ -105,8 +105,12 @@ def _distribute(
         message = f"TimeDistributed would run a layer with statistics {steps} times, once for each step"
         hint = "put the BatchNormalization outside: on a sequence it takes its statistics over all steps"
         return context.error("too-large", span, message, hint=hint)
-    with context.one_call():
-        outputs = (_step_by_step if by_step else _all_at_once)(context, wrapper, x, span, heading, group)
+    apply = _step_by_step if by_step else _all_at_once
+    if isinstance(wrapper.inner, ModelValue):  # its layers keep their own headings
+        outputs = apply(context, wrapper, x, span, heading, group)
+    else:
+        with context.one_call():
+            outputs = apply(context, wrapper, x, span, heading, group)
     if isinstance(outputs, Wrong):
         return WRONG
     return outputs[0] if len(outputs) == 1 else outputs
@@ -190,8 +194,7 @@ def _both_ways(
         results.append(result if isinstance(result, list) else [result])
     (there, *last), (back, *first) = results
     if len(back.shape) == 3:
-        reverse = operators.Slice((operators.WHOLE, operators.REVERSED))
-        back = _operate(context, wrapper, reverse, [back], span, heading, group, there)
+        back = _operate(context, wrapper, operators.ReverseSteps(), [back], span, heading, group, there)
     if wrapper.merge_mode is None:
         joined = [there, back]
     else:

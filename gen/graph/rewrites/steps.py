@@ -1,0 +1,39 @@
+"""Rewrite: an activation of rows that become steps again is applied to the steps.
+
+`TimeDistributed(classifier)` computes the classifier on rows, then makes steps of them.  Exact: an activation works
+number by number or along the last axis.  The loss can then be fused with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gen.components.base import Activation
+from gen.components.layers.operators import SplitSteps
+from gen.graph.graph import Graph, Node, Tensor
+
+
+def split_before_activations(graph: Graph) -> Graph:
+    """The graph in which steps are made of rows before the activation of the rows, where nothing else reads it."""
+    makers = {tensor: node for node in graph.nodes for tensor in node.outputs}
+    readers: dict[Tensor, int] = {}
+    for tensor in [
+        *(each for node in graph.nodes for each in node.reads),
+        *(output.tensor for output in graph.outputs),
+    ]:
+        readers[tensor] = readers.get(tensor, 0) + 1
+    moved: set[Node] = set()
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        maker = makers.get(node.inputs[0])
+        activated = maker is not None and isinstance(maker.layer.component, Activation)
+        if not isinstance(node.layer.component, SplitSteps) or not activated or readers[node.inputs[0]] > 1:
+            nodes.append(node)
+            continue
+        assert maker is not None
+        moved.add(maker)
+        (output,) = node.outputs
+        linear = Tensor(f"{output.name}_linear", output.shape, output.dtype)
+        nodes.append(replace(node, inputs=(maker.inputs[0], *node.inputs[1:]), outputs=(linear,)))
+        nodes.append(replace(maker, inputs=(linear,), outputs=(output,), call=node.call))
+    return replace(graph, nodes=tuple(node for node in nodes if node not in moved))
