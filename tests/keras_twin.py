@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import keras
 import numpy as np
 from keras.src.backend.common import dtypes
@@ -29,6 +31,22 @@ from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
 
 # With this table Keras on JAX computes some functions in float32 even where float64 is asked for.
 dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
+
+
+
+def _dot_product_attention(
+    query: Any, key: Any, value: Any, bias: Any, mask: Any, scale: float, is_causal: bool, **_: Any
+) -> Any:
+    """As in JAX, which computes the softmax in float32 even where float64 is asked for."""
+    scores = jnp.einsum("btnh,bsnh->bnts", query, key) * scale
+    if is_causal:
+        mask = jnp.tril(jnp.ones(scores.shape[-2:], bool))
+    if mask is not None:
+        scores = jnp.where(mask, scores, -0.7 * float(np.finfo(np.float32).max))
+    return jnp.einsum("bnts,bsnh->btnh", jax.nn.softmax(scores, axis=-1), value)
+
+
+jax.nn.dot_product_attention = _dot_product_attention
 
 MODULES = {
     Initializer: keras.initializers,
@@ -161,12 +179,17 @@ def load_weights(model: keras.Model, weights: dict[str, np.ndarray]) -> None:
 
 
 def variables(model: keras.Model) -> dict[str, Any]:
-    """The twin's variables by gen's names, `layer/weight`; the seeds of random layers are left out."""
+    """The twin's variables by gen's names, `layer/weight`; the seeds of random layers are left out.
+
+    MultiHeadAttention's weights are those of its projections: `layer/query/kernel`.
+    """
     found = {}
     for layer, made in model.gen_layers.items():
         for variable in getattr(made, "weights", ()):
             if "seed_generator" not in variable.path:
-                found[f"{layer}/{variable.name}"] = variable
+                parts = isinstance(made, keras.layers.MultiHeadAttention)
+                name = "/".join(variable.path.split("/")[-2:]) if parts else variable.name
+                found[f"{layer}/{name}"] = variable
     return found
 
 

@@ -17,7 +17,7 @@ from gen.components.base import Activation, Component, Layer, Loss, Regularizer
 from gen.components.kernels import Array
 
 
-def observe(rule: Callable[..., Any], *arguments: Any) -> tuple[Any, dict[str, Any]]:
+def observe(rule: Callable[..., Any], *arguments: Any, **options: Any) -> tuple[Any, dict[str, Any]]:
     """What the rule returns, and the values that its names have by then."""
     code = getattr(rule, "__func__", rule).__code__
     values: dict[str, Any] = {}
@@ -29,7 +29,7 @@ def observe(rule: Callable[..., Any], *arguments: Any) -> tuple[Any, dict[str, A
     before = sys.getprofile()
     sys.setprofile(watch)
     try:
-        result = rule(*arguments)
+        result = rule(*arguments, **options)
     finally:
         sys.setprofile(before)
     return result, values
