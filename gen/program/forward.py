@@ -63,7 +63,7 @@ def _bind(state: Lowering, node: Node, rule: FunctionType, inputs: tuple[Array, 
         if (weight := state.weight(node.layer, name)) is not None:
             found[name] = weight
         elif name == "rng":
-            found[name], state.random = Generator(), True
+            found[name] = Generator()
         elif name == "masks":
             found[name] = masks or (None,) * len(inputs)
         elif name == "mask":

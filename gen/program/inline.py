@@ -359,8 +359,7 @@ class _Frame:
         kernel = kernels[function.__name__]
         self.builder.kernels[function.__name__] = function
         shape = kernel.shape(*map(_shape_of, arguments), **{key: _shape_of(item) for key, item in options.items()})
-        keywords = {key: _argument(item) for key, item in options.items()}
-        value = operation(function.__name__, *map(_argument, arguments), **keywords)
+        value = _call_of(function, arguments, options)
         if isinstance(shape, list):
             return self.builder.emit_several(value, [ArrayType(tuple(each), kernel.dtype) for each in shape])
         return self.builder.emit(value, ArrayType(tuple(shape), kernel.dtype))
@@ -468,6 +467,23 @@ def _shape_of(item: Any) -> Any:
     return item.shape if isinstance(item, Array) else item
 
 
+def _call_of(function: FunctionType, arguments: list[Any], options: dict[str, Any]) -> ast.Call:
+    """The call of a kernel: what is at its default is left out, and what follows is given by name."""
+    bound = inspect.signature(function).bind(*arguments, **options)
+    positional: list[ast.expr] = []
+    keywords: dict[str, ast.expr] = {}
+    left_out = False
+    for name, parameter in inspect.signature(function).parameters.items():
+        item = bound.arguments.get(name, parameter.default)
+        if item is parameter.default or (not _holds_data(item) and item == parameter.default):
+            left_out = True
+        elif left_out or parameter.kind is inspect.Parameter.KEYWORD_ONLY:
+            keywords[name] = _argument(item)
+        else:
+            positional.append(_argument(item))
+    return operation(function.__name__, *positional, **keywords)
+
+
 def _argument(item: Any) -> ast.expr:
     """An argument of a kernel in the generated code."""
     if isinstance(item, tuple | list):
@@ -502,4 +518,4 @@ def _index(items: Sequence[Any]) -> ast.expr:
             nodes.append(ast.Slice(*parts))
         else:
             nodes.append(ast.Constant(...) if item is Ellipsis else literal(item))
-    return ast.Tuple(nodes, ast.Load())
+    return nodes[0] if len(nodes) == 1 else ast.Tuple(nodes, ast.Load())

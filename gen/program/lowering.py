@@ -12,7 +12,7 @@ from gen.components.layers.masking import Mask
 from gen.dims import product, show
 from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
 from gen.program.builder import Array, Builder
-from gen.program.ir import NUMBER, ArrayType, Block, Program
+from gen.program.ir import NUMBER, ArrayType, Block, Program, callee
 from gen.program.rules import returned_names
 
 
@@ -67,7 +67,6 @@ class Lowering:
         self.kept: dict[str, list[str]] = {}
         self.results: dict[str, tuple[ast.expr, ...]] = {}
         self.places: dict[str, str] = {}
-        self.random = False
         self.linear: set[Tensor] = set()
         self.blocks: dict[tuple[str, object], Block] = {}
         self.last = {node.call.block: node for node in graph.nodes if not isinstance(node.layer.component, Mask)}
@@ -106,7 +105,8 @@ class Lowering:
             frozenset(build.claimed),
             frozenset(build.taken),
         )
-        return Lowered(program, build.kernels, self.results, self.places, self.random)
+        random = any(callee(statement.value).startswith("rng.") for statement in build.statements)
+        return Lowered(program, build.kernels, self.results, self.places, random)
 
     def is_linear(self, tensor: Tensor) -> bool:
         """Whether `tensor` is what a layer gives before its activation, which this program applies next."""
