@@ -5,16 +5,20 @@ Keras runs the pasted code itself; gen builds the same text.
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
 
+from gen import compiler
 from tests import keras_twin
-from tests.building import ROOT, build
+from tests.building import QUICK, ROOT, build, graph_of, load, rows_of
 
 SEQUENTIAL_TWO = """
 model = Sequential()
@@ -37,11 +41,107 @@ model = Model(input_tensor, output_tensor)
 model.compile(optimizer='rmsprop', loss='categorical_crossentropy')
 model.summary()
 """
+VIDEO = """
+image = Input(shape=(784,))
+classifier = Model(image, layers.Dense(10, activation='softmax')(layers.Dense(32, activation='relu')(image)))
+input_sequences = Input(shape=(20, 784))
+processed_sequences = TimeDistributed(classifier)(input_sequences)      # (20, 10)
+model = Model(input_sequences, processed_sequences)
+model.compile(optimizer='rmsprop', loss='categorical_crossentropy', metrics=['accuracy'])
+"""
+QUESTIONS = """
+text_vocabulary_size = 10000
+question_vocabulary_size = 10000
+answer_vocabulary_size = 500
+text_input = Input(shape=(None,), dtype='int32', name='text')
+embedded_text = layers.Embedding(text_vocabulary_size, 64)(text_input)
+encoded_text = layers.LSTM(32)(embedded_text)
+question_input = Input(shape=(None,), dtype='int32', name='question')
+embedded_question = layers.Embedding(question_vocabulary_size, 32)(question_input)
+encoded_question = layers.LSTM(16)(embedded_question)
+concatenated = layers.concatenate([encoded_text, encoded_question], axis=-1)
+answer = layers.Dense(answer_vocabulary_size, activation='softmax')(concatenated)
+model = Model([text_input, question_input], answer)
+model.compile(optimizer='rmsprop', loss='categorical_crossentropy', metrics=['acc'])
+"""
+POSTS_LAYERS = """
+vocabulary_size = 50000
+num_income_groups = 10
+posts_input = Input(shape=(None,), dtype='int32', name='posts')
+embedded_posts = layers.Embedding(vocabulary_size, 256)(posts_input)
+x = layers.Conv1D(128, 5, activation='relu')(embedded_posts)
+x = layers.MaxPooling1D(5)(x)
+x = layers.Conv1D(256, 5, activation='relu')(x)
+x = layers.Conv1D(256, 5, activation='relu')(x)
+x = layers.MaxPooling1D(5)(x)
+x = layers.Conv1D(256, 5, activation='relu')(x)
+x = layers.Conv1D(256, 5, activation='relu')(x)
+x = layers.GlobalMaxPooling1D()(x)
+x = layers.Dense(128, activation='relu')(x)
+age_prediction = layers.Dense(1, name='age')(x)
+income_prediction = layers.Dense(num_income_groups, activation='softmax', name='income')(x)
+gender_prediction = layers.Dense(1, activation='sigmoid', name='gender')(x)
+model = Model(posts_input, [age_prediction, income_prediction, gender_prediction])
+"""
+POSTS_BY_LIST = POSTS_LAYERS + """
+model.compile(optimizer='rmsprop', loss=['mse', 'categorical_crossentropy', 'binary_crossentropy'])
+"""
+POSTS_BY_NAME = POSTS_LAYERS + """
+model.compile(optimizer='rmsprop',
+              loss={'age': 'mse', 'income': 'categorical_crossentropy', 'gender': 'binary_crossentropy'})
+"""
+POSTS_WEIGHTED = POSTS_LAYERS + """
+model.compile(optimizer='rmsprop',
+              loss={'age': 'mse', 'income': 'categorical_crossentropy', 'gender': 'binary_crossentropy'},
+              loss_weights={'age': 0.25, 'income': 1., 'gender': 10.})
+"""
+
+Data = tuple[list[np.ndarray], list[np.ndarray]]
+
+
+def one_hot(rng: np.random.Generator, shape: tuple[int, ...], classes: int) -> np.ndarray:
+    return np.eye(classes)[rng.integers(0, classes, shape)]
+
+
+def vectors(features: int, classes: int) -> Callable[[np.random.Generator, int], Data]:
+    """Rows of uniform floats, and 0 or 1, or one-hot classes."""
+
+    def make(rng: np.random.Generator, rows: int) -> Data:
+        x = rng.random((rows, features))
+        return [x], [rng.integers(0, 2, (rows, 1)) * 1.0 if classes == 1 else one_hot(rng, (rows,), classes)]
+
+    return make
+
+
+def videos(rng: np.random.Generator, rows: int) -> Data:
+    return [rng.random((rows, 20, 784))], [one_hot(rng, (rows, 20), 10)]
+
+
+def questions(rng: np.random.Generator, rows: int) -> Data:
+    """Texts and questions whose lengths differ, from each other and from batch to batch."""
+    text, question = ((12, 7), (9, 11))[int(rng.integers(2))]
+    ids = [rng.integers(0, 10000, (rows, length), dtype=np.int32) for length in (text, question)]
+    return ids, [one_hot(rng, (rows,), 500)]
+
+
+def posts(rng: np.random.Generator, rows: int) -> Data:
+    length = (247, 260)[int(rng.integers(2))]
+    ids = rng.integers(0, 50000, (min(rows, 4), length), dtype=np.int32)
+    rows = len(ids)
+    return [ids], [rng.normal(size=(rows, 1)), one_hot(rng, (rows,), 10), rng.integers(0, 2, (rows, 1)) * 1.0]
+
+
 PASTED = {
-    "two_classes": (SEQUENTIAL_TWO, 100, 1),
-    "ten_classes": (SEQUENTIAL_TEN, 100, 10),
-    "functional": (FUNCTIONAL, 64, 10),
+    "two_classes": (SEQUENTIAL_TWO, vectors(100, 1)),
+    "ten_classes": (SEQUENTIAL_TEN, vectors(100, 10)),
+    "functional": (FUNCTIONAL, vectors(64, 10)),
+    "video": (VIDEO, videos),
+    "qa": (QUESTIONS, questions),
+    "posts": (POSTS_WEIGHTED, posts),
+    "posts_by_list": (POSTS_BY_LIST, posts),
+    "posts_by_name": (POSTS_BY_NAME, posts),
 }
+EXAMPLES = [name for name in PASTED if (ROOT / "examples" / f"{name}.nn").exists()]
 BOUNDS: dict[str, dict[str, float]] = {
     "float64": {"rtol": 1e-8, "atol": 1e-9},
     "float32": {"rtol": 1e-4, "atol": 1e-4},
@@ -52,12 +152,10 @@ def in_keras(text: str, dtype: str) -> keras.Model:
     """What Keras makes of the pasted code."""
     keras.config.set_floatx(dtype)
     names = {name: getattr(keras, name) for name in ("Sequential", "Input", "Model", "layers")}
-    names |= {"Dense": _dense}
-    exec(text.replace("model.summary()", ""), names)
-    model: Any = names["model"]
-    model.compile(
-        optimizer="rmsprop", loss=model.loss, metrics=["accuracy"] if "metrics" in text else None, jit_compile=False
-    )
+    names |= {"Dense": _dense, "TimeDistributed": keras.layers.TimeDistributed}
+    text = text.replace("model.summary()", "").replace("model.compile(", "model.compile(jit_compile=False, ")
+    exec(text, names)
+    model: keras.Model = names["model"]
     return model
 
 
@@ -65,75 +163,97 @@ def _dense(units: int, input_dim: int | None = None, **options: Any) -> Any:
     return keras.layers.Dense(units, **options, **({"input_shape": (input_dim,)} if input_dim else {}))
 
 
-def data(features: int, classes: int, dtype: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """A batch of 32: uniform floats, and 0 or 1, or one-hot classes."""
-    rng = np.random.default_rng(seed)
-    x = rng.random((32, features)).astype(dtype)
-    ids = rng.integers(0, max(classes, 2), 32)
-    return x, (ids[:, None] if classes == 1 else np.eye(classes)[ids]).astype(dtype)
+def batch(name: str, dtype: str, seed: int, rows: int = 32) -> Data:
+    """A batch for a system: floats in `dtype`, ids as they are."""
+    inputs, targets = PASTED[name][1](np.random.default_rng(seed), rows)
+    return [x.astype(dtype) if x.dtype.kind == "f" else x for x in inputs], [y.astype(dtype) for y in targets]
 
 
 @pytest.mark.filterwarnings("ignore:Do not pass an `input_shape`")
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", PASTED)
 def test_twenty_steps_of_a_pasted_system_keep_step_with_keras(name: str, dtype: str) -> None:
-    text, features, classes = PASTED[name]
-    theirs = in_keras(text, dtype)
-    ours = build(text, f"{name}.nn").Model(0, np.dtype(dtype).type)
-    copy_weights(theirs, ours)
+    theirs = in_keras(PASTED[name][0], dtype)
+    ours = build(PASTED[name][0], f"{name}.nn").Model(0, np.dtype(dtype).type)
+    variables = in_our_order(theirs.weights, ours.weights)
+    for value, variable in zip(ours.weights.values(), variables, strict=True):
+        value[...] = np.asarray(variable)
+    large = sum(value.size for value in ours.weights.values()) > 10**6
     for step in range(20):
-        x, y = data(features, classes, dtype, step)
+        inputs, targets = batch(name, dtype, step)
         theirs.reset_metrics()
-        expected = theirs.train_on_batch(x, y, return_dict=True)
-        logs = ours.train_on_batch(x, y)
+        expected = theirs.train_on_batch(alone(inputs), alone(targets), return_dict=True)
+        logs = ours.train_on_batch(inputs, targets)
         assert set(logs) == set(expected)
         for key, value in logs.items():
             np.testing.assert_allclose(value, expected[key], **BOUNDS[dtype], err_msg=f"{key} at step {step}")
-        for (label, value), variable in zip(ours.weights.items(), theirs.weights, strict=True):
+        if large and step % 10 != 9:
+            continue
+        for (label, value), variable in zip(ours.weights.items(), variables, strict=True):
             np.testing.assert_allclose(value, np.asarray(variable), **BOUNDS[dtype], err_msg=f"{label}, step {step}")
-        compare_slots(theirs, ours, dtype, step)
+        slots = in_our_order([v for v in theirs.optimizer.variables if "velocity" in v.name], ours.weights)
+        velocities = np.concatenate([np.asarray(slot).ravel() for slot in slots])
+        np.testing.assert_allclose(ours.s.velocity, velocities, **BOUNDS[dtype], err_msg=f"velocity, step {step}")
 
 
-def copy_weights(theirs: keras.Model, ours: Any) -> None:
-    """Keras' weights into the generated model; both have them in the order of the layers."""
-    for (name, value), variable in zip(ours.weights.items(), theirs.weights, strict=True):
-        assert name.rpartition("/")[2] == variable.name
-        value[...] = np.asarray(variable)
+def alone(arrays: list[np.ndarray]) -> Any:
+    """The one array of a list, or the list."""
+    return arrays[0] if len(arrays) == 1 else arrays
 
 
-def compare_slots(theirs: keras.Model, ours: Any, dtype: str, step: int) -> None:
-    velocities = [np.asarray(v).ravel() for v in theirs.optimizer.variables if "velocity" in v.name]
-    assert velocities
-    np.testing.assert_allclose(
-        ours.s.velocity, np.concatenate(velocities), **BOUNDS[dtype], err_msg=f"velocity, step {step}"
-    )
+def in_our_order(variables: list[Any], weights: dict[str, np.ndarray]) -> list[Any]:
+    """Keras' variables, one for each of our weights: the next one with its name and shape."""
+    waiting = list(variables)
+    found = []
+    for name, value in weights.items():
+        fits = [v for v in waiting if v.name.endswith(name.rpartition("/")[2]) or "velocity" in v.name]
+        found.append(next(variable for variable in fits if tuple(variable.shape) == value.shape))
+        waiting = [variable for variable in waiting if variable is not found[-1]]
+    assert not waiting
+    return found
 
 
-@pytest.mark.parametrize("name", PASTED)
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_the_example_is_the_pasted_code(name: str) -> None:
     """The `.nn` file of a system and its pasted Keras code do the same to the last bit."""
-    text, features, classes = PASTED[name]
     example = (ROOT / "examples" / f"{name}.nn").read_text("utf-8")
-    first, second = (build(each, f"{name}.nn").Model(3) for each in (text, example))
-    x, y = data(features, classes, "float32", 0)
+    first, second = (build(each, f"{name}.nn").Model(3) for each in (PASTED[name][0], example))
+    inputs, targets = batch(name, "float32", 0)
     for _ in range(3):
-        assert list(first.train_on_batch(x, y).values()) == list(second.train_on_batch(x, y).values())
-    np.testing.assert_array_equal(first.predict(x), second.predict(x))
+        assert list(first.train_on_batch(inputs, targets).values()) == list(
+            second.train_on_batch(inputs, targets).values()
+        )
+    for ours, theirs in zip(rows_of(first.predict(inputs)), rows_of(second.predict(inputs)), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize("name", PASTED)
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_a_system_trains_predicts_saves_and_loads(name: str, tmp_path: Path) -> None:
-    module: ModuleType = build((ROOT / "examples" / f"{name}.nn").read_text("utf-8"), f"{name}.nn")
-    _, features, classes = PASTED[name]
-    rng = np.random.default_rng(0)
-    x = rng.random((1000, features), np.float32)
-    ids = rng.integers(0, max(classes, 2), 1000)
-    y = ids[:, None] if classes == 1 else np.eye(classes)[ids]
+    """Through `fit`, by list and by name, and through the command line of the generated file."""
+    text = compiler.generate(graph_of((ROOT / "examples" / f"{name}.nn").read_text("utf-8")), f"{name}.nn", QUICK)
+    module = load(text, name)
+    inputs, targets = batch(name, "float32", 0, 1000 if name in ("two_classes", "ten_classes", "functional") else 64)
+    epochs = 10 if name != "posts" else 3
     model = module.Model()
-    history = model.fit(x, y, epochs=10, batch_size=32, verbose=0)
+    history = model.fit(inputs, targets, epochs=epochs, batch_size=32, verbose=0)
     assert history["loss"][-1] < history["loss"][0]
     model.save(tmp_path / "model.npz")
-    np.testing.assert_array_equal(module.Model.load(tmp_path / "model.npz").predict(x), model.predict(x))
+    for first, second in zip(
+        rows_of(module.Model.load(tmp_path / "model.npz").predict(inputs)), rows_of(model.predict(inputs)), strict=True
+    ):
+        np.testing.assert_array_equal(first, second)
+
+    by_name = dict(zip(module.INPUTS, inputs, strict=True)), dict(zip(module.OUTPUTS, targets, strict=True))
+    again = module.Model().fit(*by_name, epochs=epochs, batch_size=32, verbose=0)
+    assert again == history
+
+    (tmp_path / f"{name}.py").write_text(text, "utf-8")
+    np.savez(tmp_path / "data.npz", **by_name[0], **by_name[1])
+    command = [sys.executable, f"{name}.py", "train", "data.npz", "--epochs", "2", "--save", "trained.npz"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    losses = [float(loss) for loss in re.findall(r"loss[ =:]+([0-9.]+)", run.stdout)]
+    assert losses[-1] < losses[0], run.stdout
+    assert (tmp_path / "trained.npz").exists()
 
 
 def test_the_two_step_form_is_the_same_model() -> None:
@@ -144,7 +264,8 @@ model.compile(optimizer='rmsprop', loss='categorical_crossentropy')
     fused = text.replace("Dense(32, input_shape=(784,)), Activation('relu')", "Dense(32, 'relu', input_shape=(784,))")
     fused = fused.replace("Dense(10), Activation('softmax')", "Dense(10, 'softmax')")
     first, second = (build(each).Model(1) for each in (text, fused))
-    x, y = data(784, 10, "float32", 0)
+    rng = np.random.default_rng(0)
+    x, y = rng.random((32, 784), np.float32), one_hot(rng, (32,), 10)
     for _ in range(3):
         assert first.train_on_batch(x, y) == second.train_on_batch(x, y)
 
