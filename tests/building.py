@@ -74,7 +74,8 @@ def least_table(graph: Graph, tensor: Tensor) -> int:
 
 def sizes(shape: Shape, length: int) -> tuple[int, ...]:
     """A shape without its batch, where every size that only data decide is `length`."""
-    return tuple(size if isinstance(size, int) else size.value(dict.fromkeys(size.symbols(), length)) for size in shape[1:])
+    known = (size if isinstance(size, int) else size.value(dict.fromkeys(size.symbols(), length)) for size in shape[1:])
+    return tuple(known)
 
 
 def random_inputs(

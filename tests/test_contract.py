@@ -32,8 +32,8 @@ from tests.building import (
     random_targets,
     rows_of,
 )
+from tests.proof import compare_logs, perturb
 from tests.samples import NAMES, TEXTS, sample, sample_text
-from tests.test_cases import compare_logs, perturb
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -1,0 +1,79 @@
+"""What it means that a generated model is right: its gradients, and its numbers against Keras."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from gen.graph.graph import Graph
+from tests import keras_twin
+from tests.building import LENGTH, random_inputs, random_targets, rows_of
+
+ROWS = 6
+CLOSE: dict[str, float] = {"rtol": 1e-8, "atol": 1e-9}
+
+
+def check_gradients(module: ModuleType) -> None:
+    """The file's own `check`: every gradient against central differences."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        worst = module.check()
+    assert worst < 1e-6, printed.getvalue()
+
+
+def compare_predictions(graph: Graph, module: ModuleType, rows: int = ROWS, length: int = LENGTH) -> None:
+    """Predictions equal those of Keras."""
+    model = module.Model(1, np.float64)
+    twin = keras_twin.twin(graph)
+    perturb(model)
+    keras_twin.load_weights(twin, model.weights)
+    inputs = random_inputs(graph, np.random.default_rng(2), rows, length=length)
+    expected = twin(inputs, training=False)
+    expected = expected if isinstance(expected, list | tuple) else [expected]
+    for output, ours, theirs in zip(graph.outputs, rows_of(model.predict(inputs)), expected, strict=True):
+        np.testing.assert_allclose(ours, np.asarray(theirs), **CLOSE, err_msg=output.name)
+
+
+def compare_steps(graph: Graph, module: ModuleType, rows: int = ROWS, length: int = LENGTH) -> None:
+    """Three training steps equal those of Keras: losses, metrics, weights, slots."""
+    model = module.Model(1, np.float64)
+    twin = keras_twin.twin(graph)
+    perturb(model)
+    keras_twin.load_weights(twin, model.weights)
+    rng = np.random.default_rng(3)
+    for step in range(3):
+        inputs = random_inputs(graph, rng, rows, length=length)
+        targets = random_targets(graph, rng, rows, length=length)
+        twin.reset_metrics()
+        theirs = twin.train_on_batch(inputs, targets, return_dict=True)
+        compare_logs(model.train_on_batch(inputs, targets), theirs, f"step {step}")
+        for name, variable in keras_twin.variables(twin).items():
+            np.testing.assert_allclose(
+                model.weights[name], np.asarray(variable), **CLOSE, err_msg=f"{name} after step {step}"
+            )
+    compare_slots(model, keras_twin.slots(twin))
+
+
+def perturb(model: Any) -> None:
+    """Move every weight a little, for zeros and ones hide mistakes."""
+    rng = np.random.default_rng(5)
+    for name, value in model.weights.items():
+        value += rng.uniform(0.02, 0.2, value.shape) * (1 if "variance" in name else rng.choice((-1, 1), value.shape))
+
+
+def compare_logs(ours: dict[str, float], theirs: dict[str, Any], where: str) -> None:
+    for name, value in ours.items():
+        assert name in theirs, f"{where}: Keras has no {name}, only {sorted(theirs)}"
+        np.testing.assert_allclose(value, float(theirs[name]), **CLOSE, err_msg=f"{name}, {where}")
+
+
+def compare_slots(model: Any, theirs: dict[str, dict[str, np.ndarray]]) -> None:
+    params = type(model.p)
+    for slot, by_weight in theirs.items():
+        ours = params(np.concatenate([getattr(model.s, slot), np.zeros(params.size - model.p.trainable.size)])).named()
+        for name, value in by_weight.items():
+            np.testing.assert_allclose(ours[name], value, **CLOSE, err_msg=f"{slot} of {name}")
