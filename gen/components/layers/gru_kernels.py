@@ -9,7 +9,7 @@ from gen.components.layers.recurrent_kernels import slope, squash
 from gen.dims import Shape
 
 
-def gru_shapes(x: Shape, h: Shape | None, kernel: Shape, recurrent: Shape, *_: object) -> list[Shape]:
+def gru_shapes(x: Shape, kernel: Shape, recurrent: Shape, *_: object, **__: object) -> list[Shape]:
     batch, steps, units = x[0], x[1], recurrent[0]
     return [(steps + 1, units, batch), (steps, units, batch), (steps, 3 * units, batch)]
 
@@ -17,15 +17,15 @@ def gru_shapes(x: Shape, h: Shape | None, kernel: Shape, recurrent: Shape, *_: o
 @kernel(gru_shapes)
 def gru(
     x: Array,
-    h: Array | None,
     kernel: Array,
     recurrent_kernel: Array,
-    bias: Array | None,
-    drop: Array | None,
-    mask: Array | None,
-    reset_after: bool,
-    activation: str,
-    recurrent_activation: str,
+    bias: Array | None = None,
+    h: Array | None = None,
+    drop: Array | None = None,
+    mask: Array | None = None,
+    reset_after: bool = True,
+    activation: str = "tanh",
+    recurrent_activation: str = "sigmoid",
     out: tuple[Array, ...] | None = None,
 ) -> tuple[Array, ...]:
     """The states of a GRU, what the reset gate r is applied to or has made, and the gates z, r and h̃.
@@ -81,26 +81,25 @@ def gru(
 
 
 def gru_backward_shapes(
-    dy: Shape | None, dlast: Shape | None, hidden: Shape, inner: Shape, gates: Shape, recurrent: Shape, *others: object
+    hidden: Shape, inner: Shape, gates: Shape, *_: object, reset_after: bool = True, **__: object
 ) -> list[Shape]:
-    reset_after = others[2]
     steps, units, batch = inner
     return [(steps, (4 if reset_after else 3) * units, batch), (units, batch)]
 
 
 @kernel(gru_backward_shapes)
 def gru_backward(
-    dy: Array | None,
-    dlast: Array | None,
     hidden: Array,
     inner: Array,
     gates: Array,
     recurrent_kernel: Array,
-    drop: Array | None,
-    mask: Array | None,
-    reset_after: bool,
-    activation: str,
-    recurrent_activation: str,
+    dy: Array | None = None,
+    dlast: Array | None = None,
+    drop: Array | None = None,
+    mask: Array | None = None,
+    reset_after: bool = True,
+    activation: str = "tanh",
+    recurrent_activation: str = "sigmoid",
     out: tuple[Array, ...] | None = None,
 ) -> tuple[Array, ...]:
     """The gradients of what h̃, z and r are activations of, of the product of h for h̃, and of the first state.

@@ -122,3 +122,20 @@ class Masking(Layer):
 
     def backward(self, dy: Array, counts: Array) -> Array:
         return dy * counts
+
+
+@dataclass(frozen=True)
+class ZeroSteps(Layer):
+    """y = x, but 0 in the steps that the mask leaves out: what Bidirectional does to both directions."""
+
+    internal = True
+    supports_masking = True
+
+    def output(self, x: Shape) -> Shape:
+        return x
+
+    def forward(self, x: Array, mask: Array | None) -> Array:
+        return x if mask is None else x * mask[:, :, None]
+
+    def backward(self, dy: Array, mask: Array | None) -> Array:
+        return dy if mask is None else dy * mask[:, :, None]

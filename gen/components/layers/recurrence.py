@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
 from gen.components.activations import Elu, HardSigmoid, HardTanh, Linear, Relu, Sigmoid, Softplus, Softsign, Tanh
-from gen.components.base import Activation, ArgumentError, Initializer, Regularizer, ShapeError, Weight
+from gen.components.base import Activation, ArgumentError, Initializer, Layer, Regularizer, ShapeError, Weight
 from gen.components.kernels import Array
 from gen.components.layers.core import CONSTRAINTS, size_of
 from gen.components.layers.recurrent_kernels import input_gradient, kernel_gradient
@@ -105,6 +105,11 @@ def weights_of(layer: Recurrent, x: Shape, gates: int, bias: Weight) -> dict[str
         ),
     }
     return {**weights, "bias": bias} if layer.use_bias else weights
+
+
+def masking_of(layer: Recurrent, masks: tuple[bool, ...]) -> Layer | int | None:
+    """`masking` of a recurrent layer: a sequence of outputs has the mask of the inputs."""
+    return 0 if masks[0] and layer.return_sequences else None
 
 
 def results_of(layer: Recurrent, hidden: Array, *cells: Array) -> Array | tuple[Array, ...]:

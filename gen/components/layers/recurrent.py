@@ -28,6 +28,7 @@ from gen.components.layers.recurrence import (
     in_order,
     input_share,
     mask_in_order,
+    masking_of,
     output_of,
     projection_gradients,
     recurrent_gradient,
@@ -37,6 +38,7 @@ from gen.components.layers.recurrence import (
     weights_of,
 )
 from gen.components.layers.recurrent_kernels import (
+    bias_gradient,
     kernel_gradient,
     lstm,
     lstm_backward,
@@ -83,6 +85,8 @@ class SimpleRNN(Layer):
     def weights(self, x: Shape, h: Shape | None = None) -> dict[str, Weight]:
         return weights_of(self, x, 1, Weight((self.units,), self.bias_initializer, self.bias_regularizer))
 
+    masking = masking_of
+
     def forward(
         self,
         x: Array,
@@ -97,9 +101,15 @@ class SimpleRNN(Layer):
         drop = state_share(self, 1, x, rng)
         inputs, _ = dropped(x, kernel, share)
         hidden = simple_rnn(
-            in_order(self, inputs), h, kernel, recurrent_kernel, bias, drop,
-            mask_in_order(self, mask), NAMES[self.activation],
-        )  # fmt: skip
+            in_order(self, inputs),
+            kernel,
+            recurrent_kernel,
+            bias=bias,
+            h=h,
+            drop=drop,
+            mask=mask_in_order(self, mask),
+            activation=NAMES[self.activation],
+        )
         return results_of(self, hidden)
 
     def backward(
@@ -117,13 +127,18 @@ class SimpleRNN(Layer):
     ) -> tuple[Array | None, ...]:
         dsequence, dlast, _ = split_gradient(self, dy)
         dsums, dfirst = simple_rnn_backward(
-            dsequence, dlast, hidden, recurrent_kernel, drop,
-            mask_in_order(self, mask), NAMES[self.activation],
-        )  # fmt: skip
+            hidden,
+            recurrent_kernel,
+            dy=dsequence,
+            dlast=dlast,
+            drop=drop,
+            mask=mask_in_order(self, mask),
+            activation=NAMES[self.activation],
+        )
         dx, dkernel = projection_gradients(in_order(self, x), kernel, share, dsums)
         dx = in_order(self, dx)
         drecurrent_kernel = recurrent_gradient(hidden, drop, dsums)
-        dbias = None if bias is None else np.add.reduce(dsums, axis=(0, 2))
+        dbias = None if bias is None else bias_gradient(dsums)
         dh = None if h is None else dfirst.T
         return dx, dh, dkernel, drecurrent_kernel, dbias
 
@@ -137,9 +152,14 @@ class SimpleRNN(Layer):
         mask: Array | None,
     ) -> Array | tuple[Array, ...]:
         hidden = simple_rnn(
-            in_order(self, x), h, kernel, recurrent_kernel, bias, None,
-            mask_in_order(self, mask), NAMES[self.activation],
-        )  # fmt: skip
+            in_order(self, x),
+            kernel,
+            recurrent_kernel,
+            bias=bias,
+            h=h,
+            mask=mask_in_order(self, mask),
+            activation=NAMES[self.activation],
+        )
         return results_of(self, hidden)
 
 
@@ -205,6 +225,8 @@ class LSTM(Layer):
             start = UnitForgetBias(start.value if isinstance(start, Constant) else float(isinstance(start, Ones)))
         return weights_of(self, x, 4, Weight((4 * self.units,), start, self.bias_regularizer))
 
+    masking = masking_of
+
     def forward(
         self,
         x: Array,
@@ -220,9 +242,17 @@ class LSTM(Layer):
         drop = state_share(self, 4, x, rng)
         inputs, wide = dropped(x, kernel, share)
         hidden, cells, squashed, gates = lstm(
-            in_order(self, inputs), h, c, wide, recurrent_kernel, bias, drop,
-            mask_in_order(self, mask), NAMES[self.activation], NAMES[self.recurrent_activation],
-        )  # fmt: skip
+            in_order(self, inputs),
+            wide,
+            recurrent_kernel,
+            bias=bias,
+            h=h,
+            c=c,
+            drop=drop,
+            mask=mask_in_order(self, mask),
+            activation=NAMES[self.activation],
+            recurrent_activation=NAMES[self.recurrent_activation],
+        )
         return results_of(self, hidden, cells)
 
     def backward(
@@ -244,13 +274,23 @@ class LSTM(Layer):
     ) -> tuple[Array | None, ...]:
         dsequence, dlast, dcell = split_gradient(self, dy)
         dgates, dfirst, dfirst_cell = lstm_backward(
-            dsequence, dlast, dcell, hidden, cells, squashed, gates, recurrent_kernel, drop,
-            mask_in_order(self, mask), NAMES[self.activation], NAMES[self.recurrent_activation],
-        )  # fmt: skip
+            hidden,
+            cells,
+            squashed,
+            gates,
+            recurrent_kernel,
+            dy=dsequence,
+            dlast=dlast,
+            dcell=dcell,
+            drop=drop,
+            mask=mask_in_order(self, mask),
+            activation=NAMES[self.activation],
+            recurrent_activation=NAMES[self.recurrent_activation],
+        )
         dx, dkernel = projection_gradients(in_order(self, x), kernel, share, dgates)
         dx = in_order(self, dx)
         drecurrent_kernel = recurrent_gradient(hidden, drop, dgates)
-        dbias = None if bias is None else np.add.reduce(dgates, axis=(0, 2))
+        dbias = None if bias is None else bias_gradient(dgates)
         dh = None if h is None else dfirst.T
         dc = None if c is None else dfirst_cell.T
         return dx, dh, dc, dkernel, drecurrent_kernel, dbias
@@ -266,9 +306,16 @@ class LSTM(Layer):
         mask: Array | None,
     ) -> Array | tuple[Array, ...]:
         hidden, cells, squashed, gates = lstm(
-            in_order(self, x), h, c, kernel, recurrent_kernel, bias, None,
-            mask_in_order(self, mask), NAMES[self.activation], NAMES[self.recurrent_activation],
-        )  # fmt: skip
+            in_order(self, x),
+            kernel,
+            recurrent_kernel,
+            bias=bias,
+            h=h,
+            c=c,
+            mask=mask_in_order(self, mask),
+            activation=NAMES[self.activation],
+            recurrent_activation=NAMES[self.recurrent_activation],
+        )
         return results_of(self, hidden, cells)
 
 
@@ -316,6 +363,8 @@ class GRU(Layer):
         shape = (2, 3 * self.units) if self.reset_after else (3 * self.units,)
         return weights_of(self, x, 3, Weight(shape, self.bias_initializer, self.bias_regularizer))
 
+    masking = masking_of
+
     def forward(
         self,
         x: Array,
@@ -330,10 +379,17 @@ class GRU(Layer):
         drop = state_share(self, 3, x, rng)
         inputs, wide = dropped(x, kernel, share, first=2)
         hidden, inner, gates = gru(
-            in_order(self, inputs), h, wide, recurrent_kernel, bias, drop,
-            mask_in_order(self, mask), self.reset_after,
-            NAMES[self.activation], NAMES[self.recurrent_activation],
-        )  # fmt: skip
+            in_order(self, inputs),
+            wide,
+            recurrent_kernel,
+            bias=bias,
+            h=h,
+            drop=drop,
+            mask=mask_in_order(self, mask),
+            reset_after=self.reset_after,
+            activation=NAMES[self.activation],
+            recurrent_activation=NAMES[self.recurrent_activation],
+        )
         return results_of(self, hidden)
 
     def backward(
@@ -354,10 +410,18 @@ class GRU(Layer):
         units = self.units
         dsequence, dlast, _ = split_gradient(self, dy)
         dgates, dfirst = gru_backward(
-            dsequence, dlast, hidden, inner, gates, recurrent_kernel, drop,
-            mask_in_order(self, mask), self.reset_after,
-            NAMES[self.activation], NAMES[self.recurrent_activation],
-        )  # fmt: skip
+            hidden,
+            inner,
+            gates,
+            recurrent_kernel,
+            dy=dsequence,
+            dlast=dlast,
+            drop=drop,
+            mask=mask_in_order(self, mask),
+            reset_after=self.reset_after,
+            activation=NAMES[self.activation],
+            recurrent_activation=NAMES[self.recurrent_activation],
+        )
         candidate_first = np.concatenate((kernel[:, 2 * units :], kernel[:, : 2 * units]), axis=1)
         dx, dprojection = projection_gradients(in_order(self, x), candidate_first, share, dgates[:, : 3 * units])
         dx = in_order(self, dx)
@@ -368,7 +432,7 @@ class GRU(Layer):
             drecurrent_kernel = np.concatenate((drecurrent_kernel, dcandidate), axis=1)
         dbias = None
         if bias is not None:
-            sums = np.add.reduce(dgates, axis=(0, 2))
+            sums = bias_gradient(dgates)
             dbias = np.concatenate((sums[units : 3 * units], sums[:units]), axis=0)
             if self.reset_after:
                 dbias = np.stack((dbias, sums[units:]), axis=0)
@@ -385,8 +449,14 @@ class GRU(Layer):
         mask: Array | None,
     ) -> Array | tuple[Array, ...]:
         hidden, inner, gates = gru(
-            in_order(self, x), h, kernel, recurrent_kernel, bias, None,
-            mask_in_order(self, mask), self.reset_after,
-            NAMES[self.activation], NAMES[self.recurrent_activation],
-        )  # fmt: skip
+            in_order(self, x),
+            kernel,
+            recurrent_kernel,
+            bias=bias,
+            h=h,
+            mask=mask_in_order(self, mask),
+            reset_after=self.reset_after,
+            activation=NAMES[self.activation],
+            recurrent_activation=NAMES[self.recurrent_activation],
+        )
         return results_of(self, hidden)

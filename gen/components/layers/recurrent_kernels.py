@@ -95,19 +95,27 @@ def input_gradient(dgates: Array, kernel: Array, out: Array | None = None) -> Ar
     return out
 
 
+@kernel(lambda dgates: (dgates[1],))
+def bias_gradient(dgates: Array, out: Array | None = None) -> Array:
+    """The sum of `dgates`, (steps, gates, batch), over the steps and the batch, which BLAS does faster than NumPy."""
+    steps, gates, batch = dgates.shape
+    sums = np.dot(dgates.reshape(steps * gates, batch), np.ones(batch, dgates.dtype))
+    return np.add.reduce(sums.reshape(steps, gates), axis=0, out=out)
+
+
 # ------------------------------------------------------------------------------------------------------------ SimpleRNN
 
 
-@kernel(lambda x, h, kernel, *_: (x[1] + 1, kernel[1], x[0]))
+@kernel(lambda x, kernel, *_, **__: (x[1] + 1, kernel[1], x[0]))
 def simple_rnn(
     x: Array,
-    h: Array | None,
     kernel: Array,
     recurrent_kernel: Array,
-    bias: Array | None,
-    drop: Array | None,
-    mask: Array | None,
-    activation: str,
+    bias: Array | None = None,
+    h: Array | None = None,
+    drop: Array | None = None,
+    mask: Array | None = None,
+    activation: str = "tanh",
     out: Array | None = None,
 ) -> Array:
     """The states of a SimpleRNN: h = activation(x @ kernel + h @ recurrent_kernel + bias).
@@ -135,15 +143,15 @@ def simple_rnn(
     return hidden
 
 
-@kernel(lambda dy, dlast, hidden, *_: [(hidden[0] - 1, *hidden[1:]), hidden[1:]])
+@kernel(lambda hidden, *_, **__: [(hidden[0] - 1, *hidden[1:]), hidden[1:]])
 def simple_rnn_backward(
-    dy: Array | None,
-    dlast: Array | None,
     hidden: Array,
     recurrent_kernel: Array,
-    drop: Array | None,
-    mask: Array | None,
-    activation: str,
+    dy: Array | None = None,
+    dlast: Array | None = None,
+    drop: Array | None = None,
+    mask: Array | None = None,
+    activation: str = "tanh",
     out: tuple[Array, ...] | None = None,
 ) -> tuple[Array, ...]:
     """The gradients of what `activation` is applied to, (steps, units, batch), and of the first state, (units, batch).
@@ -184,7 +192,7 @@ def output_gate_first(weights: Array, units: int, factor: float) -> Array:
     return rows
 
 
-def lstm_shapes(x: Shape, h: Shape | None, c: Shape | None, kernel: Shape, recurrent: Shape, *_: object) -> list[Shape]:
+def lstm_shapes(x: Shape, kernel: Shape, recurrent: Shape, *_: object, **__: object) -> list[Shape]:
     batch, steps, units = x[0], x[1], recurrent[0]
     states = (steps + 1, units, batch)
     return [states, states, (steps, units, batch), (steps, 4 * units, batch)]
@@ -193,15 +201,15 @@ def lstm_shapes(x: Shape, h: Shape | None, c: Shape | None, kernel: Shape, recur
 @kernel(lstm_shapes)
 def lstm(
     x: Array,
-    h: Array | None,
-    c: Array | None,
     kernel: Array,
     recurrent_kernel: Array,
-    bias: Array | None,
-    drop: Array | None,
-    mask: Array | None,
-    activation: str,
-    recurrent_activation: str,
+    bias: Array | None = None,
+    h: Array | None = None,
+    c: Array | None = None,
+    drop: Array | None = None,
+    mask: Array | None = None,
+    activation: str = "tanh",
+    recurrent_activation: str = "sigmoid",
     out: tuple[Array, ...] | None = None,
 ) -> tuple[Array, ...]:
     """The states h and c of an LSTM, activation(c) after each step, and the gates in the order o, i, f, c.
@@ -261,20 +269,20 @@ def lstm(
     return out
 
 
-@kernel(lambda dy, dlast, dcell, hidden, cells, squashed, gates, *_: [gates, hidden[1:], hidden[1:]])
+@kernel(lambda hidden, cells, squashed, gates, *_, **__: [gates, hidden[1:], hidden[1:]])
 def lstm_backward(
-    dy: Array | None,
-    dlast: Array | None,
-    dcell: Array | None,
     hidden: Array,
     cells: Array,
     squashed: Array,
     gates: Array,
     recurrent_kernel: Array,
-    drop: Array | None,
-    mask: Array | None,
-    activation: str,
-    recurrent_activation: str,
+    dy: Array | None = None,
+    dlast: Array | None = None,
+    dcell: Array | None = None,
+    drop: Array | None = None,
+    mask: Array | None = None,
+    activation: str = "tanh",
+    recurrent_activation: str = "sigmoid",
     out: tuple[Array, ...] | None = None,
 ) -> tuple[Array, ...]:
     """The gradients of what the gates i, f, c, o are activations of, and of the first h and c, (units, batch).

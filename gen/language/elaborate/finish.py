@@ -157,7 +157,7 @@ class _Assembly:
                 plan.loss_weight,
                 plan.metrics,
                 loss_text=plan.loss_text,
-                mask=self._tensors[plan.tensor.mask] if plan.tensor.mask in self._tensors else None,
+                mask=None if plan.tensor.mask is None else self._tensors.get(plan.tensor.mask),
             )
             for plan in plans
         )

@@ -12,6 +12,7 @@ from typing import Literal
 
 from gen.components.base import Activation, Layer
 from gen.components.layers import operators
+from gen.components.layers.masking import ZeroSteps
 from gen.components.layers.merging import Add, Average, Concatenate, Multiply
 from gen.diagnostics import Note, Span
 from gen.dims import show
@@ -195,6 +196,8 @@ def _both_ways(
     (there, *last), (back, *first) = results
     if len(back.shape) == 3:
         back = _operate(context, wrapper, operators.ReverseSteps(), [back], span, heading, group, there)
+        zero = LayerValue(ZeroSteps(), "steps", span, wrapper.group)
+        there, back = (apply_layer(context, zero, [each], span, heading, group) for each in (there, back))
     if wrapper.merge_mode is None:
         joined = [there, back]
     else:
@@ -242,9 +245,12 @@ def make_bidirectional(context: Context, arguments: Arguments, group: Group | No
     if not isinstance(layer, LayerValue) or not hasattr(layer.component, "go_backwards"):
         message = f"Bidirectional takes a recurrent layer, got {describe_value(layer)}"
         return context.error("bad-argument", given["layer"].span, message, hint="write SimpleRNN, LSTM or GRU")
+    if layer.component.go_backwards:
+        message = "Bidirectional runs its layer from both ends: the one that it is given goes forward"
+        return context.error("bad-argument", given["layer"].span, message, hint="leave out `go_backwards`")
     group = _inside("bidirectional", group)
     there = layer.component
-    back = replace(there, go_backwards=not there.go_backwards)  # type: ignore[type-var]  # a dataclass, as all layers
+    back = replace(there, go_backwards=True)  # type: ignore[type-var]  # a dataclass, as all layers
 
     def direction(name: str, component: Layer | Activation) -> LayerValue:
         name = f"{name}_{layer.given_name or layer.kind}"
