@@ -55,7 +55,7 @@ class Copies:
 
     def _callees(self, node: ast.FunctionDef, function: FunctionType) -> None:
         for child in (child for statement in node.body for child in ast.walk(statement)):
-            if isinstance(child, ast.Name) and child.id != node.name:
+            if isinstance(child, ast.Name) and child.id not in (node.name, *function.__code__.co_varnames):
                 other = function.__globals__.get(child.id)
                 if isinstance(other, FunctionType) and other.__module__.startswith(("gen.", "components")):
                     self.function(other)

@@ -1,0 +1,301 @@
+"""Convolutions over sequences and images.  Source: `keras/src/layers/convolutional`.
+
+Each is written for any number of axes; the classes for one and for two axes differ in their arguments alone.
+"""
+
+# NumPy declares its reductions and comparisons as Any:
+# mypy: disable-error-code="no-any-return"
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+
+from gen.components.activations import Linear
+from gen.components.arguments import Count, Range
+from gen.components.base import (
+    Activation,
+    ArgumentError,
+    Initializer,
+    Layer,
+    Regularizer,
+    ShapeError,
+    Weight,
+    component,
+)
+from gen.components.initializers import GlorotUniform, Zeros
+from gen.components.kernels import Array
+from gen.components.layers.convolution_kernels import (
+    correlate,
+    correlate_input_gradient,
+    correlate_kernel_gradient,
+)
+from gen.components.layers.core import CONSTRAINTS, size_of
+from gen.components.layers.windows import check_rank, check_strides, each, slid
+from gen.dims import Shape, show
+
+Padding = Literal["valid", "same"]
+CausalPadding = Literal["valid", "same", "causal"]
+Format = Literal["channels_last"] | None
+Surplus = Annotated[int, Range(0)]
+UNSUPPORTED = {
+    "activity_regularizer": "gen regularizes weights, not outputs",
+    "kernel_constraint": CONSTRAINTS,
+    "depthwise_constraint": CONSTRAINTS,
+    "pointwise_constraint": CONSTRAINTS,
+    "bias_constraint": CONSTRAINTS,
+    "lora_rank": "gen has no low-rank adaptation",
+    "lora_alpha": "gen has no low-rank adaptation",
+    "quantization_config": "gen computes in float32 or float64",
+}
+
+
+class Windowed(Layer):
+    """What the convolutions have in common: their arguments with a number for each axis, as kernels take them."""
+
+    rank: ClassVar[int]
+    kernel_size: Any
+    strides: Any
+    dilation_rate: Any
+    padding: str
+
+    @property
+    def window(self) -> tuple[int, ...]:
+        return each(self.kernel_size, self.rank)
+
+    @property
+    def steps(self) -> tuple[int, ...] | None:
+        """The strides; None where all are 1."""
+        strides = each(self.strides, self.rank)
+        return None if max(strides) == 1 else strides
+
+    @property
+    def rates(self) -> tuple[int, ...] | None:
+        """The dilation; None where all are 1."""
+        dilation = each(self.dilation_rate, self.rank)
+        return None if max(dilation) == 1 else dilation
+
+    def positions(self, x: Shape) -> Shape:
+        """How many windows there are along each axis; raises `ShapeError` where there is none."""
+        strides, dilation = each(self.strides, self.rank), each(self.dilation_rate, self.rank)
+        return slid(self, x, self.window, strides, dilation, self.padding)
+
+    def channels(self, x: Shape) -> int:
+        return size_of(type(self).__name__, x[-1], "the number of channels")
+
+
+def over_rows(dy: Array) -> Array:
+    """The sum over all axes but the last: the gradient of a bias."""
+    return np.add.reduce(dy.reshape((math.prod(dy.shape[:-1]), dy.shape[-1])), axis=0)
+
+
+# -------------------------------------------------------------------------------------------------------- convolution
+
+
+class Convolution(Windowed):
+    """Conv1D and Conv2D."""
+
+    filters: int
+    groups: int
+    activation: Activation
+    use_bias: bool
+    kernel_initializer: Initializer
+    bias_initializer: Initializer
+    kernel_regularizer: Regularizer | None
+    bias_regularizer: Regularizer | None
+
+    def __post_init__(self) -> None:
+        check_strides(each(self.strides, self.rank), each(self.dilation_rate, self.rank))
+        if self.filters % self.groups:
+            message = f"`filters` must be a multiple of `groups`, got {self.filters} and {self.groups}"
+            raise ArgumentError("groups", message)
+
+    def output(self, x: Shape) -> Shape:
+        positions = self.positions(x)
+        if self.channels(x) % self.groups:
+            message = f"{type(self).__name__} in {self.groups} groups needs a multiple of {self.groups} channels"
+            raise ShapeError(f"{message}, got {show(x[1:])}", f"{x[-1]} channels")
+        return self.activation.output((x[0], *positions, self.filters))
+
+    def weights(self, x: Shape) -> dict[str, Weight]:
+        shape = (*self.window, self.channels(x) // self.groups, self.filters)
+        kernel = Weight(shape, self.kernel_initializer, self.kernel_regularizer)
+        bias = Weight((self.filters,), self.bias_initializer, self.bias_regularizer)
+        return {"kernel": kernel, "bias": bias} if self.use_bias else {"kernel": kernel}
+
+    def forward(self, x: Array, kernel: Array, bias: Array | None) -> Array:
+        y = correlate(x, kernel, self.padding, self.steps, self.rates, self.groups)
+        return y if bias is None else y + bias
+
+    def backward(self, dy: Array, x: Array, kernel: Array, bias: Array | None) -> tuple[Array | None, ...]:
+        dx = correlate_input_gradient(dy, x.shape, kernel, self.padding, self.steps, self.rates, self.groups)
+        dkernel = correlate_kernel_gradient(dy, x, kernel, self.padding, self.steps, self.rates, self.groups)
+        dbias = None if bias is None else over_rows(dy)
+        return dx, dkernel, dbias
+
+
+@component
+class Conv1D(Convolution):
+    """y[t] = activation(Σ x[t · strides + k · dilation_rate] @ kernel[k] + bias), over k in the window.
+
+    (steps, channels) to (positions, filters).  "valid" has the positions whose window lies inside, "same" as many as
+    there are strides in the steps, "causal" as many, whose windows look back only.  Source: `conv1d.py`.
+    """
+
+    rank = 1
+    unsupported = UNSUPPORTED
+
+    filters: Count
+    kernel_size: Count | tuple[Count]
+    strides: Count | tuple[Count] = 1
+    padding: CausalPadding = "valid"
+    data_format: Format = None
+    dilation_rate: Count | tuple[Count] = 1
+    groups: Count = 1
+    activation: Activation = Linear()
+    use_bias: bool = True
+    kernel_initializer: Initializer = GlorotUniform()
+    bias_initializer: Initializer = Zeros()
+    kernel_regularizer: Regularizer | None = None
+    bias_regularizer: Regularizer | None = None
+
+
+@component
+class Conv2D(Convolution):
+    """Conv1D over two axes: (height, width, channels) to (rows, columns, filters).  Source: `conv2d.py`."""
+
+    rank = 2
+    unsupported = UNSUPPORTED
+
+    filters: Count
+    kernel_size: Count | tuple[Count, Count]
+    strides: Count | tuple[Count, Count] = (1, 1)
+    padding: Padding = "valid"
+    data_format: Format = None
+    dilation_rate: Count | tuple[Count, Count] = (1, 1)
+    groups: Count = 1
+    activation: Activation = Linear()
+    use_bias: bool = True
+    kernel_initializer: Initializer = GlorotUniform()
+    bias_initializer: Initializer = Zeros()
+    kernel_regularizer: Regularizer | None = None
+    bias_regularizer: Regularizer | None = None
+
+
+# ---------------------------------------------------------------------------------------- transposed convolution
+
+
+class TransposedConvolution(Windowed):
+    """Conv1DTranspose and Conv2DTranspose: what the gradient of a convolution does, as a layer."""
+
+    filters: int
+    output_padding: Any
+    activation: Activation
+    use_bias: bool
+    kernel_initializer: Initializer
+    bias_initializer: Initializer
+    kernel_regularizer: Regularizer | None
+    bias_regularizer: Regularizer | None
+
+    def __post_init__(self) -> None:
+        check_strides(each(self.strides, self.rank), each(self.dilation_rate, self.rank))
+
+    def spread(self, x: Any) -> tuple[tuple[Any, ...], tuple[tuple[int, int], ...]]:
+        """The size of each axis of the output, and the zeros around it from which the convolution comes back to x."""
+        surplus = self.output_padding
+        extras = (None,) * self.rank if surplus is None else each(surplus, self.rank)
+        sizes = []
+        zeros = []
+        of_each = zip(
+            x[1:-1],
+            self.window,
+            each(self.strides, self.rank),
+            each(self.dilation_rate, self.rank),
+            extras,
+            strict=True,
+        )
+        for size, width, stride, rate, extra in of_each:
+            reach = (width - 1) * rate + 1
+            if self.padding == "valid":
+                before, beyond = 0, reach + (max(stride - reach, 0) if extra is None else extra)
+            else:
+                total = stride + reach - 2 if extra is None else reach + reach % 2 - 2 + extra
+                before = reach - 1 - min((total + 1) // 2, reach - 1)
+                beyond = stride if extra is None else reach % 2 + extra
+            sizes.append((size - 1) * stride + beyond)
+            zeros.append((before, reach - beyond - before))
+        return tuple(sizes), tuple(zeros)
+
+    def output(self, x: Shape) -> Shape:
+        check_rank(self, self.rank, x)
+        return self.activation.output((x[0], *self.spread(x)[0], self.filters))
+
+    def weights(self, x: Shape) -> dict[str, Weight]:
+        shape = (*self.window, self.filters, self.channels(x))
+        kernel = Weight(shape, self.kernel_initializer, self.kernel_regularizer)
+        bias = Weight((self.filters,), self.bias_initializer, self.bias_regularizer)
+        return {"kernel": kernel, "bias": bias} if self.use_bias else {"kernel": kernel}
+
+    def forward(self, x: Array, kernel: Array, bias: Array | None) -> Array:
+        sizes, zeros = self.spread(x.shape)
+        y = correlate_input_gradient(x, (x.shape[0], *sizes, self.filters), kernel, zeros, self.steps, self.rates)
+        return y if bias is None else y + bias
+
+    def backward(self, dy: Array, x: Array, kernel: Array, bias: Array | None) -> tuple[Array | None, ...]:
+        zeros = self.spread(x.shape)[1]
+        dx = correlate(dy, kernel, zeros, self.steps, self.rates)
+        dkernel = correlate_kernel_gradient(x, dy, kernel, zeros, self.steps, self.rates)
+        dbias = None if bias is None else over_rows(dy)
+        return dx, dkernel, dbias
+
+
+@component
+class Conv1DTranspose(TransposedConvolution):
+    """The gradient of Conv1D by its input, as a layer: each step adds its window to the output.
+
+    (positions, channels) to (steps, filters).  Source: `conv1d_transpose.py`.
+    """
+
+    rank = 1
+    unsupported = UNSUPPORTED
+
+    filters: Count
+    kernel_size: Count | tuple[Count]
+    strides: Count | tuple[Count] = 1
+    padding: Padding = "valid"
+    output_padding: Surplus | tuple[Surplus] | None = None
+    data_format: Format = None
+    dilation_rate: Count | tuple[Count] = 1
+    activation: Activation = Linear()
+    use_bias: bool = True
+    kernel_initializer: Initializer = GlorotUniform()
+    bias_initializer: Initializer = Zeros()
+    kernel_regularizer: Regularizer | None = None
+    bias_regularizer: Regularizer | None = None
+
+
+@component
+class Conv2DTranspose(TransposedConvolution):
+    """Conv1DTranspose over two axes: (rows, columns, channels) to (height, width, filters).
+
+    Source: `conv2d_transpose.py`.
+    """
+
+    rank = 2
+    unsupported = UNSUPPORTED
+
+    filters: Count
+    kernel_size: Count | tuple[Count, Count]
+    strides: Count | tuple[Count, Count] = (1, 1)
+    padding: Padding = "valid"
+    output_padding: Surplus | tuple[Surplus, Surplus] | None = None
+    data_format: Format = None
+    dilation_rate: Count | tuple[Count, Count] = (1, 1)
+    activation: Activation = Linear()
+    use_bias: bool = True
+    kernel_initializer: Initializer = GlorotUniform()
+    bias_initializer: Initializer = Zeros()
+    kernel_regularizer: Regularizer | None = None
+    bias_regularizer: Regularizer | None = None

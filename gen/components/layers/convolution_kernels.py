@@ -1,0 +1,242 @@
+"""Convolution as matrix products, for any number of axes.
+
+Arrays are (batch, *sizes, channels) and (batch, *positions, filters), kernels (*window, channels / groups, filters), as
+in Keras.  Windows are copied into the rows of a matrix, but never all at once: some 2 MB at a time stay in the cache.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from gen.components.kernels import Array, kernel
+from gen.components.layers.windows import cuts, ones, positions, shifts, zeros_around
+from gen.dims import Shape
+
+
+def correlated(
+    x: Shape, kernel: Any, padding: Any = "valid", strides: Any = None, dilation: Any = None, *_: Any, **__: Any
+) -> Shape:
+    """The shape that `correlate` gives."""
+    window = tuple(int(size) for size in kernel[:-2])
+    found = positions(x[1:-1], window, strides or ones(window), dilation or ones(window), padding)
+    return (x[0], *found, kernel[-1])
+
+
+def deepened(x: Shape, kernel: Any, *options: Any, **named: Any) -> Shape:
+    """The shape that `depthwise` gives."""
+    return (*correlated(x, kernel, *options, **named)[:-1], kernel[-2] * kernel[-1])
+
+
+@kernel()
+def column_tiles(
+    x: Array,
+    window: tuple[int, ...],
+    positions: tuple[int, ...],
+    strides: tuple[int, ...],
+    dilation: tuple[int, ...],
+    zeros: tuple[tuple[int, int], ...],
+    groups: int,
+) -> Iterator[tuple[tuple[slice, slice], Array]]:
+    """The windows of `x` as the rows of matrices, some 2 MB at a time, each with its batch rows and positions.
+
+    A matrix is (groups, windows, window · channels / groups).
+    """
+    channels, limit = x.shape[-1], 1 << 21
+    padded = any(before > 0 or after > 0 for before, after in zeros)
+    whole = math.prod(window) == math.prod(strides) == 1 and not padded
+    line = math.prod(positions[1:]) * math.prod(window) * channels * x.itemsize
+    room = 0 if whole else min(len(x) * positions[0] * line, max(limit, line))
+    scratch = np.empty(room // x.itemsize, x.dtype)
+    for rows in cuts(len(x), positions[0] * line, limit):
+        part = x[rows]
+        if padded:
+            around = [(max(0, before), max(0, after)) for before, after in zeros]
+            part = np.pad(part, [(0, 0), *around, (0, 0)])
+        first, *between, last = part.strides
+        shape = (len(part), *positions, *window, groups, channels // groups)
+        steps = [size * stride for size, stride in zip(between, strides, strict=True)]
+        within = [size * rate for size, rate in zip(between, dilation, strict=True)]
+        pace = (first, *steps, *within, channels // groups * last, last)
+        view = np.lib.stride_tricks.as_strided(part, shape, pace, writeable=False)
+        for lines in cuts(positions[0], len(part) * line, limit):
+            columns = np.moveaxis(view[:, lines], -2, 0)
+            if not whole:
+                tile = scratch[: columns.size].reshape(columns.shape)
+                np.copyto(tile, columns)
+                columns = tile
+            yield (rows, lines), columns.reshape(groups, -1, math.prod(window) * channels // groups)
+
+
+@kernel(correlated)
+def correlate(
+    x: Array,
+    kernel: Array,
+    padding: str | tuple[tuple[int, int], ...] = "valid",
+    strides: tuple[int, ...] | None = None,
+    dilation: tuple[int, ...] | None = None,
+    groups: int = 1,
+    out: Array | None = None,
+) -> Array:
+    """A convolution: y[p] = Σ x[p · strides + k · dilation] @ kernel[k], over the places k of the window.
+
+    `x` is (batch, *sizes, channels), `kernel` (*window, channels / groups, filters), y (batch, *positions, filters).
+    """
+    window, filters = kernel.shape[:-2], kernel.shape[-1]
+    strides, dilation = strides or ones(window), dilation or ones(window)
+    zeros = zeros_around(x.shape[1:-1], window, strides, dilation, padding)
+    if out is None:
+        spans = zip(x.shape[1:-1], window, strides, dilation, zeros, strict=True)
+        counts = [(size + sum(pair) - (width - 1) * rate - 1) // step + 1 for size, width, step, rate, pair in spans]
+        out = np.empty((len(x), *counts, filters), x.dtype)
+    matrices = kernel.reshape(-1, groups, filters // groups).swapaxes(0, 1)
+    for part, columns in column_tiles(x, window, out.shape[1:-1], strides, dilation, zeros, groups):
+        np.matmul(columns, matrices, out=out[part].reshape(-1, groups, filters // groups).swapaxes(0, 1))
+    return out
+
+
+@kernel(lambda dy, x, kernel, *_, **__: kernel)
+def correlate_kernel_gradient(
+    dy: Array,
+    x: Array,
+    kernel: Array,
+    padding: str | tuple[tuple[int, int], ...] = "valid",
+    strides: tuple[int, ...] | None = None,
+    dilation: tuple[int, ...] | None = None,
+    groups: int = 1,
+    out: Array | None = None,
+) -> Array:
+    """The gradient of `correlate` by its kernel: the windows of `x`, made anew, times `dy`."""
+    if out is None:
+        out = np.empty(kernel.shape, kernel.dtype)
+    out.fill(0.0)
+    window, filters = kernel.shape[:-2], kernel.shape[-1]
+    strides, dilation = strides or ones(window), dilation or ones(window)
+    zeros = zeros_around(x.shape[1:-1], window, strides, dilation, padding)
+    total = out.reshape(-1, groups, filters // groups).swapaxes(0, 1)
+    for part, columns in column_tiles(x, window, dy.shape[1:-1], strides, dilation, zeros, groups):
+        rows = dy[part].reshape(-1, groups, filters // groups).swapaxes(0, 1)
+        total += np.matmul(columns.swapaxes(1, 2), rows)
+    return out
+
+
+@kernel(lambda dy, shape, *_, **__: shape)
+def correlate_input_gradient(
+    dy: Array,
+    shape: tuple[int, ...],
+    kernel: Array,
+    padding: str | tuple[tuple[int, int], ...] = "valid",
+    strides: tuple[int, ...] | None = None,
+    dilation: tuple[int, ...] | None = None,
+    groups: int = 1,
+    out: Array | None = None,
+) -> Array:
+    """The gradient of `correlate` by its input, which is of this shape.
+
+    With strides of 1 it is a correlation of `dy` with the kernel turned around; else each place of the kernel adds to
+    where it stood.
+    """
+    if out is None:
+        out = np.empty(shape, dy.dtype)
+    window, channels, filters = kernel.shape[:-2], shape[-1] // groups, kernel.shape[-1] // groups
+    strides, dilation = strides or ones(window), dilation or ones(window)
+    zeros = zeros_around(shape[1:-1], window, strides, dilation, padding)
+    by_group = np.moveaxis(
+        kernel.reshape(*window, channels, groups, filters), -2, -3
+    )  # (*window, groups, channels, filters)
+    if max(strides) == 1:
+        turned = np.flip(np.moveaxis(by_group, -1, -3), tuple(range(len(window))))
+        turned = turned.reshape(*window, filters, groups * channels)
+        spans = zip(window, dilation, zeros, shape[1:-1], dy.shape[1:-1], strict=True)
+        around = [((k - 1) * rate - before, size - count + before) for k, rate, (before, _), size, count in spans]
+        return correlate(dy, turned, tuple(around), strides, dilation, groups, out)
+    out.fill(0.0)
+    matrices = by_group.swapaxes(-1, -2)
+    for rows in cuts(len(dy), dy[:1].nbytes // filters * channels, 1 << 21):
+        given, taken = dy[rows], out[rows]
+        product = np.empty((*given.shape[:-1], groups * channels), dy.dtype)
+        grouped = product.reshape(-1, groups, channels).swapaxes(0, 1)
+        for place, inside, outside in shifts(taken, given, window, strides, dilation, zeros):
+            np.matmul(given.reshape(-1, groups, filters).swapaxes(0, 1), matrices[place], out=grouped)
+            taken[inside] += product[outside]
+    return out
+
+
+# ---------------------------------------------------------------------------------------------- each channel by itself
+
+
+@kernel(deepened)
+def depthwise(
+    x: Array,
+    kernel: Array,
+    padding: str | tuple[tuple[int, int], ...] = "valid",
+    strides: tuple[int, ...] | None = None,
+    dilation: tuple[int, ...] | None = None,
+    out: Array | None = None,
+) -> Array:
+    """A convolution of each channel by itself; `kernel` is (*window, channels, multiplier).
+
+    `x` is (batch, *sizes, channels); the result is (batch, *positions, channels · multiplier).
+    """
+    window, (channels, multiplier) = kernel.shape[:-2], kernel.shape[-2:]
+    strides, dilation = strides or ones(window), dilation or ones(window)
+    zeros = zeros_around(x.shape[1:-1], window, strides, dilation, padding)
+    if out is None:
+        spans = zip(x.shape[1:-1], window, strides, dilation, zeros, strict=True)
+        counts = [(size + sum(pair) - (width - 1) * rate - 1) // step + 1 for size, width, step, rate, pair in spans]
+        out = np.empty((len(x), *counts, channels * multiplier), x.dtype)
+    out.fill(0.0)
+    deep = out.reshape(*out.shape[:-1], channels, multiplier)
+    for place, inside, outside in shifts(x, out, window, strides, dilation, zeros):
+        deep[outside] += x[inside][..., None] * kernel[place]
+    return out
+
+
+@kernel(lambda dy, x, kernel, *_, **__: kernel)
+def depthwise_kernel_gradient(
+    dy: Array,
+    x: Array,
+    kernel: Array,
+    padding: str | tuple[tuple[int, int], ...] = "valid",
+    strides: tuple[int, ...] | None = None,
+    dilation: tuple[int, ...] | None = None,
+    out: Array | None = None,
+) -> Array:
+    """The gradient of `depthwise` by its kernel."""
+    if out is None:
+        out = np.empty(kernel.shape, kernel.dtype)
+    out.fill(0.0)
+    window = kernel.shape[:-2]
+    strides, dilation = strides or ones(window), dilation or ones(window)
+    zeros = zeros_around(x.shape[1:-1], window, strides, dilation, padding)
+    deep = dy.reshape(*dy.shape[:-1], *kernel.shape[-2:])
+    for place, inside, outside in shifts(x, dy, window, strides, dilation, zeros):
+        rows = x[inside].reshape(-1, x.shape[-1])
+        np.einsum("rc,rcm->cm", rows, deep[outside].reshape(len(rows), *kernel.shape[-2:]), out=out[place])
+    return out
+
+
+@kernel(lambda dy, shape, *_, **__: shape)
+def depthwise_input_gradient(
+    dy: Array,
+    shape: tuple[int, ...],
+    kernel: Array,
+    padding: str | tuple[tuple[int, int], ...] = "valid",
+    strides: tuple[int, ...] | None = None,
+    dilation: tuple[int, ...] | None = None,
+    out: Array | None = None,
+) -> Array:
+    """The gradient of `depthwise` by its input, which is of this shape."""
+    if out is None:
+        out = np.empty(shape, dy.dtype)
+    out.fill(0.0)
+    window = kernel.shape[:-2]
+    strides, dilation = strides or ones(window), dilation or ones(window)
+    zeros = zeros_around(shape[1:-1], window, strides, dilation, padding)
+    deep = dy.reshape(*dy.shape[:-1], *kernel.shape[-2:])
+    for place, inside, outside in shifts(out, dy, window, strides, dilation, zeros):
+        out[inside] += np.einsum("...cm,cm->...c", deep[outside], kernel[place])
+    return out
