@@ -1,103 +1,147 @@
-"""The models that are measured: their data, and the same computation written for JAX."""
+"""The models that are measured: their data, their weights and their losses; each peer writes the networks its way."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Weights = dict[str, Any]
+Batch = tuple[tuple[Array, ...], tuple[Array, ...]]
+"""The inputs and the targets."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """One result of a model. Its loss says what its last activation is; see `HEADS` of a peer."""
+
+    loss: str
+    weight: float = 1.0
+    accuracy: bool = False
+    """Whether right answers are counted."""
 
 
 @dataclass(frozen=True)
 class System:
-    """One model: `forward` and `loss` are given JAX's NumPy and the weights by name, in the generated file's order."""
+    """One model, with data to train it on."""
 
-    number: int
-    source: str
-    """The `.nn` file under `examples/`."""
+    name: str
+    network: str
+    """The `.nn` file under `examples/`, without its ending, and what each peer calls the model."""
     batch: int
-    data: Callable[[np.random.Generator, int], tuple[Any, Any]]
-    """Inputs and targets of so many rows."""
-    forward: Callable[[Any, Weights, Any], Any]
-    """The logits."""
-    head: Callable[[Any], Any]
-    """Logits to predictions."""
-    loss: Callable[[Any, Any, Any], Any]
-    """The mean over the rows, of the targets and the logits."""
-    right: Callable[[Any, Any], Any] | None = None
-    """The number of right answers, of targets and logits, where the model has the metric accuracy."""
+    data: Callable[[np.random.Generator, int], Batch]
+    """So many rows."""
+    weights: tuple[tuple[int, ...], ...]
+    """The shapes of the weights, in the order of the generated file and in Keras' layouts."""
+    outputs: tuple[Output, ...]
+
+    def batches(self) -> list[Batch]:
+        """As many as there are in 1,000 rows, always the same."""
+        rng = np.random.default_rng(0)
+        return [self.data(rng, self.batch) for _ in range(1000 // self.batch)]
+
+    def random_weights(self) -> list[Array]:
+        """What to start from where there is no generated file, always the same; as large as Glorot has them."""
+        rng = np.random.default_rng(1)
+        scales = [
+            (2 / (math.prod(shape[:-1]) + math.prod(shape) / shape[-2])) ** 0.5 if len(shape) > 1 else 0.01
+            for shape in self.weights
+        ]
+        return [
+            scale * rng.standard_normal(shape, np.float32) for scale, shape in zip(scales, self.weights, strict=True)
+        ]
 
 
-def two_classes(rng: np.random.Generator, rows: int) -> tuple[Array, Array]:
+def dense(*sizes: int) -> tuple[tuple[int, ...], ...]:
+    """The weights of dense layers, from these many features on."""
+    return tuple(shape for pair in pairwise(sizes) for shape in (pair, pair[1:]))
+
+
+def embedding(vocabulary: int, size: int) -> tuple[tuple[int, ...], ...]:
+    return ((vocabulary, size),)
+
+
+def lstm(features: int, units: int) -> tuple[tuple[int, ...], ...]:
+    return (features, 4 * units), (units, 4 * units), (4 * units,)
+
+
+def conv1d(*filters: int) -> tuple[tuple[int, ...], ...]:
+    """The weights of convolutions five wide."""
+    return tuple(shape for a, b in pairwise(filters) for shape in ((5, a, b), (b,)))
+
+
+def one_hot(rng: np.random.Generator, classes: int, *shape: int) -> Array:
+    return np.eye(classes, dtype=np.float32)[rng.integers(0, classes, shape)]
+
+
+def two_classes(rng: np.random.Generator, rows: int) -> Batch:
     x = rng.random((rows, 100), np.float32)
-    return x, rng.integers(0, 2, (rows, 1)).astype(np.float32)
+    return (x,), (rng.integers(0, 2, (rows, 1)).astype(np.float32),)
 
 
-def ten_classes(features: int) -> Callable[[np.random.Generator, int], tuple[Array, Array]]:
-    def data(rng: np.random.Generator, rows: int) -> tuple[Array, Array]:
-        x = rng.random((rows, features), np.float32)
-        return x, np.eye(10, dtype=np.float32)[rng.integers(0, 10, rows)]
-
-    return data
+def ten_classes(rng: np.random.Generator, rows: int) -> Batch:
+    return (rng.random((rows, 100), np.float32),), (one_hot(rng, 10, rows),)
 
 
-def dense_layers(jnp: Any, weights: Weights, x: Any) -> Any:
-    """Dense layers in the order of their weights, relu between them."""
-    arrays = iter(weights.values())
-    x = x @ next(arrays) + next(arrays)
-    for kernel in arrays:
-        x = jnp.maximum(x, 0.0) @ kernel + next(arrays)
-    return x
+def functional(rng: np.random.Generator, rows: int) -> Batch:
+    return (rng.random((rows, 64), np.float32),), (one_hot(rng, 10, rows),)
 
 
-def sigmoid(logits: Any) -> Any:
-    import jax
-
-    return jax.nn.sigmoid(logits)
+def video(rng: np.random.Generator, rows: int) -> Batch:
+    return (rng.random((rows, 20, 784), np.float32),), (one_hot(rng, 10, rows, 20),)
 
 
-def softmax(logits: Any) -> Any:
-    import jax
-
-    return jax.nn.softmax(logits)
-
-
-def binary_crossentropy(jnp: Any, y: Any, logits: Any) -> Any:
-    return jnp.mean(jnp.logaddexp(0.0, logits) - logits * y)
+def qa(rng: np.random.Generator, rows: int) -> Batch:
+    text, question = (rng.integers(0, 10_000, (rows, 100), np.int32) for _ in range(2))
+    return (text, question), (one_hot(rng, 500, rows),)
 
 
-def categorical_crossentropy(jnp: Any, y: Any, logits: Any) -> Any:
-    import jax
-
-    return -jnp.mean(jnp.sum(y * jax.nn.log_softmax(logits), axis=-1))
-
-
-def binary_right(y: Any, logits: Any) -> Any:
-    return ((logits > 0.0) == (y > 0.5)).sum()
+def posts(rng: np.random.Generator, rows: int, ids: Array | None = None) -> Batch:
+    if ids is None:
+        ids = rng.integers(0, 50_000, (rows, 500), np.int32)
+    age = rng.standard_normal((rows, 1), np.float32)
+    return (ids,), (age, one_hot(rng, 10, rows), rng.integers(0, 2, (rows, 1)).astype(np.float32))
 
 
-def categorical_right(y: Any, logits: Any) -> Any:
-    return (y.argmax(axis=-1) == logits.argmax(axis=-1)).sum()
+def posts_of_words(rng: np.random.Generator, rows: int) -> Batch:
+    """Ids as frequent as words are (Zipf): the 32,000 of a batch are 3,000 different ones, the common ones first."""
+    share = np.arange(1, 50_001) ** -1.3
+    return posts(rng, rows, rng.choice(50_000, (rows, 500), p=share / share.sum()).astype(np.int32))
 
 
-SYSTEMS = {
-    system.number: system
-    for system in (
-        System(1, "two_classes.nn", 32, two_classes, dense_layers, sigmoid, binary_crossentropy, binary_right),
-        System(
-            2,
-            "ten_classes.nn",
-            32,
-            ten_classes(100),
-            dense_layers,
-            softmax,
-            categorical_crossentropy,
-            categorical_right,
-        ),
-        System(3, "functional.nn", 32, ten_classes(64), dense_layers, softmax, categorical_crossentropy),
-    )
-}
+CLASSES = Output("categorical_crossentropy", accuracy=True)
+POSTS = (
+    *embedding(50_000, 256),
+    *conv1d(256, 128, 256, 256, 256, 256),
+    *dense(256, 128),
+    *dense(128, 1),
+    *dense(128, 10),
+    *dense(128, 1),
+)
+QA = (
+    *embedding(10_000, 64),
+    *lstm(64, 32),
+    *embedding(10_000, 32),
+    *lstm(32, 16),
+    *dense(48, 500),
+)
+PERSON = (
+    Output("mse", 0.25),
+    Output("categorical_crossentropy", 1.0),
+    Output("binary_crossentropy", 10.0),
+)
+
+_ALL: Sequence[System] = (
+    System("1", "two_classes", 32, two_classes, dense(100, 32, 1), (Output("binary_crossentropy", accuracy=True),)),
+    System("2", "ten_classes", 32, ten_classes, dense(100, 32, 10), (CLASSES,)),
+    System("3", "functional", 32, functional, dense(64, 32, 32, 10), (Output("categorical_crossentropy"),)),
+    System("4", "video", 32, video, dense(784, 32, 10), (CLASSES,)),
+    System("5", "qa", 128, qa, QA, (CLASSES,)),
+    System("6", "posts", 64, posts, POSTS, PERSON),
+    System("6z", "posts", 64, posts_of_words, POSTS, PERSON),
+)
+SYSTEMS = {system.name: system for system in _ALL}

@@ -1,0 +1,147 @@
+"""The systems in JAX, the whole step jitted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import cycle
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.flatten_util import ravel_pytree
+
+from bench import EPSILON, LEARNING_RATE, RHO
+from bench.systems import Array, Batch, System
+
+FEW = 100_000
+"""Up to so many weights, one vector of all is quicker than a list of arrays."""
+Weights = Iterator[Any]
+
+
+def dense(w: Weights, x: Any) -> Any:
+    return x @ next(w) + next(w)
+
+
+def dense_layers(w: Weights, x: Any) -> tuple[Any, ...]:
+    """All the weights there are, with relu between the layers."""
+    x = dense(w, x)
+    for kernel in w:
+        x = jax.nn.relu(x) @ kernel + next(w)
+    return (x,)
+
+
+def lstm(w: Weights, x: Any) -> Any:
+    """The last output; the products with the inputs are one, before the loop."""
+    kernel, recurrent, bias = next(w), next(w), next(w)
+    inputs = jnp.swapaxes(x, 0, 1) @ kernel + bias
+
+    def step(carry: tuple[Any, Any], z: Any) -> tuple[tuple[Any, Any], None]:
+        h, c = carry
+        i, f, g, o = jnp.split(z + h @ recurrent, 4, axis=-1)
+        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        return (jax.nn.sigmoid(o) * jnp.tanh(c), c), None
+
+    zeros = jnp.zeros((x.shape[0], recurrent.shape[0]), x.dtype)
+    return lax.scan(step, (zeros, zeros), inputs)[0][0]
+
+
+def qa(w: Weights, text: Any, question: Any) -> tuple[Any, ...]:
+    encoded_text = lstm(w, next(w)[text])
+    encoded_question = lstm(w, next(w)[question])
+    return (dense(w, jnp.concatenate([encoded_text, encoded_question], axis=-1)),)
+
+
+def conv1d(w: Weights, x: Any) -> Any:
+    return jax.nn.relu(
+        lax.conv_general_dilated(x, next(w), (1,), "VALID", dimension_numbers=("NWC", "WIO", "NWC")) + next(w)
+    )
+
+
+def pool(x: Any) -> Any:
+    """The greatest of each five steps; by a reshape, whose gradient is quicker than that of `reduce_window`."""
+    rows, steps, features = x.shape
+    return x[:, : steps // 5 * 5].reshape(rows, steps // 5, 5, features).max(axis=2)
+
+
+def posts(w: Weights, ids: Any) -> tuple[Any, ...]:
+    x = pool(conv1d(w, next(w)[ids]))
+    x = pool(conv1d(w, conv1d(w, x)))
+    x = conv1d(w, conv1d(w, x)).max(axis=1)
+    x = jax.nn.relu(dense(w, x))
+    return dense(w, x), dense(w, x), dense(w, x)
+
+
+NETWORKS: dict[str, Callable[..., tuple[Any, ...]]] = {
+    "two_classes": dense_layers,
+    "ten_classes": dense_layers,
+    "functional": dense_layers,
+    "video": dense_layers,
+    "qa": qa,
+    "posts": posts,
+}
+HEADS: dict[str, Callable[[Any], Any]] = {
+    "mse": lambda value: value,
+    "binary_crossentropy": jax.nn.sigmoid,
+    "categorical_crossentropy": jax.nn.softmax,
+}
+LOSSES: dict[str, Callable[[Any, Any], Any]] = {
+    "mse": lambda y, value: jnp.mean((y - value) ** 2),
+    "binary_crossentropy": lambda y, logits: jnp.mean(jnp.logaddexp(0.0, logits) - logits * y),
+    "categorical_crossentropy": lambda y, logits: -jnp.mean(jnp.sum(y * jax.nn.log_softmax(logits), axis=-1)),
+}
+RIGHT: dict[str, Callable[[Any, Any], Any]] = {
+    "binary_crossentropy": lambda y, logits: ((logits > 0.0) == (y > 0.5)).sum(),
+    "categorical_crossentropy": lambda y, logits: (y.argmax(axis=-1) == logits.argmax(axis=-1)).sum(),
+}
+
+
+class Side:
+    """One system: everything stays on the device, the weights and averages are donated."""
+
+    def __init__(self, system: System, weights: list[Array], batches: list[Batch]) -> None:
+        network, outputs = NETWORKS[system.network], system.outputs
+        self.batches = jax.device_put(batches)
+        self.x, self.one = self.batches[0][0], jax.device_put(tuple(x[:1] for x in batches[0][0]))
+        few = sum(array.size for array in weights) <= FEW
+        flat, unravel = ravel_pytree(weights) if few else (weights, list)
+        self.start = jax.tree.map(np.array, flat)
+
+        def loss(p: Any, x: Any, y: Any) -> Any:
+            logits = network(iter(unravel(p)), *x)
+            each = [LOSSES[output.loss](*pair) for output, *pair in zip(outputs, y, logits, strict=True)]
+            right = [
+                RIGHT[output.loss](*pair) for output, *pair in zip(outputs, y, logits, strict=True) if output.accuracy
+            ]
+            return sum(output.weight * value for output, value in zip(outputs, each, strict=True)), (each, right)
+
+        def step(p: Any, velocity: Any, x: Any, y: Any) -> Any:
+            (value, figures), gradient = jax.value_and_grad(loss, has_aux=True)(p, x, y)
+            velocity = jax.tree.map(lambda v, g: RHO * v + (1 - RHO) * (g * g), velocity, gradient)
+            p = jax.tree.map(lambda w, g, v: w - LEARNING_RATE * g / jnp.sqrt(v + EPSILON), p, gradient, velocity)
+            return p, velocity, value, figures
+
+        def predict(p: Any, x: Any) -> Any:
+            logits = network(iter(unravel(p)), *x)
+            return tuple(HEADS[output.loss](each) for output, each in zip(outputs, logits, strict=True))
+
+        self.train, self.predict = jax.jit(step, donate_argnums=(0, 1)), jax.jit(predict)
+        self.restart()
+
+    def restart(self) -> None:
+        self.p = jax.device_put(jax.tree.map(np.copy, self.start))
+        self.velocity = jax.device_put(jax.tree.map(np.zeros_like, self.start))
+        self.turns = cycle(self.batches)
+
+    def step(self) -> Any:
+        self.p, self.velocity, value, _ = self.train(self.p, self.velocity, *next(self.turns))
+        return value.block_until_ready()  # to make it a float would take time
+
+    train_on_batch = step
+
+    def predict_batch(self) -> Any:
+        return jax.block_until_ready(self.predict(self.p, self.x))  # type: ignore[no-untyped-call]
+
+    def predict_one(self) -> Any:
+        return jax.block_until_ready(self.predict(self.p, self.one))  # type: ignore[no-untyped-call]
