@@ -128,6 +128,8 @@ def _apply(node: Node, tensors: dict[Tensor, Any], layers: dict[NamedLayer, Any]
     states = isinstance(component, Layer) and hasattr(component, "go_backwards")
     if states and len(inputs) > 1:
         inputs, said["initial_state"] = inputs[:1], inputs[1:]
+    if type(component).__name__ == "MultiHeadAttention" and len(inputs) > 3:  # Keras has the masks before it
+        inputs, said["attention_mask"] = inputs[:3], inputs[3]
     result = layers[node.layer](inputs, **said) if merges else layers[node.layer](*inputs, **said)
     for tensor, value in zip(node.outputs, result if isinstance(result, list | tuple) else [result], strict=True):
         tensors[tensor] = value
