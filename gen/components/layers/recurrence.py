@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, TypeAlias
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
@@ -73,6 +74,18 @@ class Recurrent(Protocol):
     def return_state(self) -> bool: ...
     @property
     def go_backwards(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class UnitForgetBias(Initializer):
+    """The bias of an LSTM: 1 for the forget gate, `value` for the others (Jozefowicz et al., 2015)."""
+
+    value: float = 0.0
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        bias = np.full(shape, self.value)
+        bias[shape[0] // 4 : shape[0] // 2] = 1.0
+        return bias
 
 
 def check_activation(argument: str, activation: Activation) -> None:

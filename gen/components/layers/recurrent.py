@@ -8,8 +8,6 @@ Each loop is a kernel; what can be done for all steps at once stands in the rule
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from gen.components.activations import Sigmoid, Tanh
@@ -23,6 +21,7 @@ from gen.components.layers.recurrence import (
     NAMES,
     UNSUPPORTED,
     Gradient,
+    UnitForgetBias,
     check_activation,
     dropped,
     in_order,
@@ -161,18 +160,6 @@ class SimpleRNN(Layer):
             activation=NAMES[self.activation],
         )
         return results_of(self, hidden)
-
-
-@dataclass(frozen=True)
-class UnitForgetBias(Initializer):
-    """The bias of an LSTM: 1 for the forget gate, `value` for the others (Jozefowicz et al., 2015)."""
-
-    value: float = 0.0
-
-    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-        bias = np.full(shape, self.value)
-        bias[shape[0] // 4 : shape[0] // 2] = 1.0
-        return bias
 
 
 @component
