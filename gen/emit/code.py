@@ -186,8 +186,10 @@ class _Writer:
 
     def number(self, statement: Statement) -> list[str]:
         if statement.target in self.program.pinned:
-            (argument,) = statement.value.args  # type: ignore[attr-defined]  # what is pinned is a copy
-            return [f"{self.program.pinned[statement.target]}[...] = {ast.unparse(_infix(self.expression(argument)))}"]
+            value = _infix(self.expression(statement.value))
+            if callee(value) == "np.positive":
+                (value,) = value.args  # type: ignore[attr-defined]  # callee() says that it is a call
+            return [f"{self.program.pinned[statement.target]}[...] = {ast.unparse(value)}"]
         name = self.plan.display[statement.target]
         if statement.target in self.plan.stored_numbers:
             name_elsewhere = f"{self.owner}.{name}"

@@ -37,7 +37,8 @@ class BatchNormalization(Layer):
     """y = gamma · (x - mean) / √(variance + epsilon) + beta, mean and variance of the batch along all axes but `axis`.
 
     In prediction they are running means of those of the batches; the variance is that of the batch, not corrected for
-    its size.  Any shape.  Ioffe and Szegedy, 2015.  Source: `batch_normalization.py`.
+    its size.  Any shape; of a sequence with a mask only the steps that count.  Ioffe and Szegedy, 2015.
+    Source: `batch_normalization.py`.
     """
 
     supports_masking = True
@@ -81,12 +82,19 @@ class BatchNormalization(Layer):
         """The axes over which mean and variance are taken."""
         return tuple(axis for axis in range(ndim) if axis != self.axis % ndim)
 
-    def forward(self, x: Array, gamma: Array | None, beta: Array | None) -> Array:
+    def forward(self, x: Array, gamma: Array | None, beta: Array | None, mask: Array | None) -> Array:
         axis, others = (self.axis % x.ndim,), self.others(x.ndim)
-        count = math.prod(x.shape[other] for other in others)
-        mean = np.add.reduce(x, axis=others) / count
+        if mask is None:
+            weight = None
+            count = math.prod(x.shape[other] for other in others)
+            mean = np.add.reduce(x, axis=others) / count
+        else:
+            weight = mask[:, :, None]
+            count = np.add.reduce(mask, axis=None) + 1e-7
+            mean = np.add.reduce(x * weight, axis=others) / count
         centered = x - along(mean, axis, x)
-        variance = np.add.reduce(centered * centered, axis=others) / count
+        counted = centered if weight is None else centered * weight
+        variance = np.add.reduce(counted * counted, axis=others) / count
         inverse = 1.0 / np.sqrt(variance + self.epsilon)
         normal = centered * along(inverse, axis, x)
         y = normal
@@ -97,15 +105,27 @@ class BatchNormalization(Layer):
         return y
 
     def backward(
-        self, dy: Array, normal: Array, inverse: Array, gamma: Array | None, beta: Array | None
+        self,
+        dy: Array,
+        normal: Array,
+        inverse: Array,
+        weight: Array | None,
+        counted: Array,
+        count: float,
+        gamma: Array | None,
+        beta: Array | None,
     ) -> Array | tuple[Array, ...]:
         axis, others = (self.axis % dy.ndim,), self.others(dy.ndim)
-        count = math.prod(dy.shape[other] for other in others)
         dgamma = np.add.reduce(dy * normal, axis=others)
         dbeta = np.add.reduce(dy, axis=others)
         scale = inverse if gamma is None else inverse * gamma
-        rest = dy - along(dbeta / count, axis, dy) - normal * along(dgamma / count, axis, dy)
-        dx = rest * along(scale, axis, dy)
+        if weight is None:
+            rest = dy - along(dbeta / count, axis, dy) - normal * along(dgamma / count, axis, dy)
+            dx = rest * along(scale, axis, dy)
+        else:
+            slope = scale * inverse * dgamma / count
+            dcentered = dy * along(scale, axis, dy) - counted * along(slope, axis, dy)
+            dx = dcentered - weight * along(np.add.reduce(dcentered, axis=others) / count, axis, dy)
         if gamma is None and beta is None:
             return dx
         if gamma is None:

@@ -232,6 +232,11 @@ def layer_inputs(context: Context, layer: LayerValue, arguments: Arguments) -> l
     for position, keyword in enumerate(names):
         if keyword in arguments.keywords and position == len(given):
             given.append(arguments.keywords[keyword])
+        elif keyword in arguments.keywords and arguments.keywords[keyword] not in given:
+            before = ", ".join(f"`{each}`" for each in names[len(given) : position])
+            message = f"The call of {name} has `{keyword}`, and not {before}, which comes before it"
+            hint = f"give {before} too" if position > len(given) else f"leave `{keyword}` out: it is given by position"
+            return context.error("wrong-call", arguments.name_spans[keyword], message, hint=hint)
     merges = isinstance(component, Layer) and component.merges
     if len(given) == 1 and isinstance(given[0].value, list | tuple) and (merges or most != 1):
         given = list(items_of(given[0]))
