@@ -235,7 +235,7 @@ GOOD = ([MARKS, SCORES], TAG_IDS)
         (X.astype(complex), "input applicant: .*got complex128"),
         (X.astype(object), "input applicant: .*got object"),
         (X.astype("S4"), "input applicant: .*S4"),
-        ([[1.0, 2.0], [3.0]], "input applicant: .*got list that makes no array"),
+        ([[1.0, 2.0], [3.0]], "input applicant: .*got rows of different lengths: pad them to one"),
         ({"person": X}, "input: there is no person; expected applicant"),
         ({"applicant": X, "person": X}, "input: there is no person; expected applicant"),
         ({}, "input applicant is missing"),

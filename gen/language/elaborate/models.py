@@ -286,9 +286,12 @@ def _extend(context: Context, model: ModelValue, item: Item) -> None:
 
 def _begin_from_layer(context: Context, model: ModelValue, item: Item) -> None:
     """The Input of a Sequential whose first layer says what it is: `Dense(32, input_dim=100)`, or a built model."""
-    if isinstance(item.value, LayerValue) and item.value.input_shape is not None:
-        dtype = _natural_dtype(item.value)
-        _set_input(context, model, item.value.input_shape, dtype, item.span)
+    if isinstance(item.value, LayerValue):
+        shape = item.value.input_shape
+        if shape is None and isinstance(item.value.component, Layer) and item.value.component.vocabulary() is not None:
+            shape = (None,)  # ids, as many for each row as the data have
+        if shape is not None:
+            _set_input(context, model, shape, _natural_dtype(item.value), item.span)
     elif isinstance(item.value, ModelValue) and len(item.value.inputs) == 1:
         first = item.value.inputs[0]
         _set_input(context, model, first.shape[1:], first.dtype, item.span)
