@@ -118,9 +118,8 @@ def _apply(node: Node, tensors: dict[Tensor, Any], layers: dict[NamedLayer, Any]
         tensors[node.outputs[0]] = OPERATORS[type(component).__name__](component, *inputs)
         return
     if node.layer not in layers:
-        layers[node.layer] = make(
-            component, name=f"layer.{node.layer.name}".replace("/", "."), trainable=node.layer.trainable
-        )
+        frozen = {} if node.layer.trainable else {"trainable": False}  # SpatialDropout takes no `trainable`
+        layers[node.layer] = make(component, name=f"layer.{node.layer.name}".replace("/", "."), **frozen)
     merges = isinstance(component, Layer) and component.merges
     said: dict[str, Any] = dict(node.options)
     if node.masks and node.masks[0] in tensors:  # a mask that is an input

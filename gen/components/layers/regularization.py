@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar, Literal
+
 import numpy as np
 
 from gen.components.arguments import Count, Rate
 from gen.components.base import Layer, ShapeError, component
 from gen.components.kernels import Array
+from gen.components.layers.windows import check_rank
 from gen.dims import Shape, show
 
 
@@ -51,3 +54,56 @@ class Dropout(Layer):
 
     def predict(self, x: Array) -> Array:
         return x
+
+
+class SpatialDropout(Layer):
+    """SpatialDropout1D and SpatialDropout2D."""
+
+    supports_masking = True
+    ignored = {"seed": "Model(seed=…) seeds every draw"}
+    rank: ClassVar[int]
+
+    rate: Rate
+
+    def output(self, x: Shape) -> Shape:
+        check_rank(self, self.rank, x)
+        return x
+
+    def forward(self, x: Array, rng: np.random.Generator) -> Array:
+        if self.rate == 0:
+            return x
+        kept = rng.random((x.shape[0], *(1,) * self.rank, x.shape[-1])) >= self.rate
+        return x * kept * (1 / (1 - self.rate))
+
+    def backward(self, dy: Array, kept: Array) -> Array:
+        if self.rate == 0:
+            return dy
+        return dy * kept * (1 / (1 - self.rate))
+
+    def predict(self, x: Array) -> Array:
+        return x
+
+
+@component
+class SpatialDropout1D(SpatialDropout):
+    """In training a share `rate` of the channels becomes 0 in all steps, and the others grow by 1 / (1 - rate).
+
+    (steps, channels) to the same.  Tompson et al., 2015.  Source: `spatial_dropout.py`.
+    """
+
+    rank = 1
+
+    rate: Rate
+
+
+@component
+class SpatialDropout2D(SpatialDropout):
+    """In training a share `rate` of the channels becomes 0 in the whole image, and the others grow by 1 / (1 - rate).
+
+    (height, width, channels) to the same.  Tompson et al., 2015.  Source: `spatial_dropout.py`.
+    """
+
+    rank = 2
+
+    rate: Rate
+    data_format: Literal["channels_last"] | None = None

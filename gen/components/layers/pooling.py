@@ -1,0 +1,410 @@
+"""Layers that make one number of each window, or of each channel.  Source: `keras/src/layers/pooling`.
+
+Each is written for any number of axes; the classes for one and for two axes differ in their arguments alone.
+"""
+
+# NumPy declares its reductions and comparisons as Any:
+# mypy: disable-error-code="no-any-return"
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from gen.components.arguments import Count
+from gen.components.base import Layer, component
+from gen.components.kernels import Array, kernel
+from gen.components.layers.windows import check_rank, cuts, each, ones, positions, shifts, slid, zeros_around
+from gen.dims import Shape
+
+Padding = Literal["valid", "same"]
+Format = Literal["channels_last"] | None
+
+# -------------------------------------------------------------------------------------------- kernels: a sliding window
+
+
+def pooled(x: Shape, window: tuple[int, ...], strides: tuple[int, ...], padding: str) -> Shape:
+    """The shape that pooling gives."""
+    return (x[0], *positions(x[1:-1], window, strides, (1,) * len(window), padding), x[-1])
+
+
+@kernel(pooled)
+def empty_pools(x: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: str) -> Array:
+    """An array for a number per window and channel: (batch, *sizes, channels) to (batch, *positions, channels)."""
+    zeros = zeros_around(x.shape[1:-1], window, strides, ones(window), padding)
+    sizes = [size + sum(around) for size, around in zip(x.shape[1:-1], zeros, strict=True)]
+    counts = [(size - width) // stride + 1 for size, width, stride in zip(sizes, window, strides, strict=True)]
+    return np.empty((len(x), *counts, x.shape[-1]), x.dtype)
+
+
+@kernel()
+def clear_between(
+    dx: Array, dy: Array, window: tuple[int, ...], strides: tuple[int, ...], zeros: tuple[tuple[int, int], ...]
+) -> None:
+    """Fill with 0 what of `dx` no window writes; where windows touch, that is only what comes after the last."""
+    if window != strides:
+        dx.fill(0.0)
+        return
+    for axis, stride in enumerate(strides, start=1):
+        end = dy.shape[axis] * stride - zeros[axis - 1][0]
+        dx[(*[slice(None)] * axis, slice(end, None))] = 0.0
+
+
+@kernel(pooled)
+def max_pool(
+    x: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: str, out: Array | None = None
+) -> Array:
+    """The greatest number of each window: (batch, *sizes, channels) to (batch, *positions, channels)."""
+    if out is None:
+        out = empty_pools(x, window, strides, padding)
+    zeros = zeros_around(x.shape[1:-1], window, strides, ones(window), padding)
+    out.fill(-math.inf)
+    for _, inside, outside in shifts(x, out, window, strides, ones(window), zeros):
+        np.maximum(out[outside], x[inside], out=out[outside])
+    return out
+
+
+@kernel(lambda dy, x, *_: x)
+def max_pool_gradient(
+    dy: Array,
+    x: Array,
+    y: Array,
+    window: tuple[int, ...],
+    strides: tuple[int, ...],
+    padding: str,
+    out: Array | None = None,
+) -> Array:
+    """The gradient of `max_pool(x, …)`, which was `y`: each of `dy` goes to the first greatest number of its window.
+
+    `dy` and `y` are (batch, *positions, channels), `x` and the result (batch, *sizes, channels).  Some rows at a time,
+    whose arrays stay in the cache.
+    """
+    if out is None:
+        out = np.empty_like(x)
+    zeros = zeros_around(x.shape[1:-1], window, strides, ones(window), padding)
+    apart = all(stride >= width for stride, width in zip(strides, window, strict=True))
+    for rows in cuts(len(x), math.prod(x.shape[1:]) * x.itemsize, 1 << 20):
+        part, gradient, greatest = out[rows], dy[rows], y[rows]
+        clear_between(part, gradient, window, strides, zeros)
+        free = np.ones(greatest.shape, bool)  # windows whose greatest number was not met yet
+        for _, inside, outside in shifts(part, gradient, window, strides, ones(window), zeros):
+            first = x[rows][inside] == greatest[outside]
+            first &= free[outside]
+            free[outside] ^= first
+            if apart:
+                np.multiply(gradient[outside], first, out=part[inside])
+            else:
+                part[inside] += gradient[outside] * first
+    return out
+
+
+@kernel(lambda x, y, *_: (1, *y[1:-1], 1))
+def real_elements(x: Array, y: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: str) -> Array:
+    """How many numbers of `x` each window has, padding left out: (1, *positions, 1), for `y` with these positions."""
+    zeros = zeros_around(x.shape[1:-1], window, strides, ones(window), padding)
+    counts = np.zeros((1, *y.shape[1:-1], 1), x.dtype)
+    for _, _, outside in shifts(x, y, window, strides, ones(window), zeros):
+        counts[outside] += 1.0
+    return counts
+
+
+@kernel(pooled)
+def average_pool(
+    x: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: str, out: Array | None = None
+) -> Array:
+    """The mean of each window, padding left out: (batch, *sizes, channels) to (batch, *positions, channels)."""
+    if out is None:
+        out = empty_pools(x, window, strides, padding)
+    zeros = zeros_around(x.shape[1:-1], window, strides, ones(window), padding)
+    out.fill(0.0)
+    for _, inside, outside in shifts(x, out, window, strides, ones(window), zeros):
+        out[outside] += x[inside]
+    out /= real_elements(x, out, window, strides, padding)
+    return out
+
+
+@kernel(lambda dy, x, *_: x)
+def average_pool_gradient(
+    dy: Array, x: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: str, out: Array | None = None
+) -> Array:
+    """The gradient of `average_pool(x, …)`: each of `dy` is shared evenly by the numbers of its window.
+
+    `dy` is (batch, *positions, channels), `x` and the result (batch, *sizes, channels).
+    """
+    if out is None:
+        out = np.empty_like(x)
+    zeros = zeros_around(x.shape[1:-1], window, strides, ones(window), padding)
+    apart = all(stride >= width for stride, width in zip(strides, window, strict=True))
+    counts = real_elements(x, dy, window, strides, padding)
+    for rows in cuts(len(x), math.prod(x.shape[1:]) * x.itemsize, 1 << 20):
+        part, shares = out[rows], dy[rows] / counts
+        clear_between(part, shares, window, strides, zeros)
+        for _, inside, outside in shifts(part, shares, window, strides, ones(window), zeros):
+            if apart:
+                part[inside] = shares[outside]
+            else:
+                part[inside] += shares[outside]
+    return out
+
+
+# ------------------------------------------------------------------------------------------- kernels: the whole channel
+
+
+@kernel(lambda dy, x, y: x)
+def at_first_greatest(dy: Array, x: Array, y: Array, out: Array | None = None) -> Array:
+    """The gradient of the greatest number of each channel: all of it where that number, `y`, is met first.
+
+    `x` and the result are (batch, *sizes, channels), `dy` and `y` (batch, channels) or (batch, 1, …, channels).
+    """
+    if out is None:
+        out = np.empty_like(x)
+    batch, channels = len(x), x.shape[-1]
+    greatest = x == y.reshape((batch, *[1] * (x.ndim - 2), channels))
+    places = greatest.reshape((batch, math.prod(x.shape[1:-1]), channels)).argmax(axis=1)
+    out.fill(0.0)
+    indices = np.unravel_index(places, x.shape[1:-1])
+    out[(np.arange(batch)[:, None], *indices, np.arange(channels))] = dy.reshape((batch, channels))
+    return out
+
+
+@kernel(lambda mask, x: mask)
+def shares_of_steps(mask: Array, x: Array, out: Array | None = None) -> Array:
+    """What each step counts in a mean over those that the mask leaves in: (batch, steps), with sums of 1."""
+    if out is None:
+        out = np.empty(mask.shape, x.dtype)
+    np.copyto(out, mask)
+    out /= np.add.reduce(out, axis=1, keepdims=True)
+    return out
+
+
+# ----------------------------------------------------------------------------------------------------- a sliding window
+
+
+class Pooling(Layer):
+    """What MaxPooling and AveragePooling have in common: their arguments with a number for each axis."""
+
+    rank: ClassVar[int]
+    pool_size: Any
+    strides: Any
+    padding: Padding
+
+    @property
+    def window(self) -> tuple[int, ...]:
+        return each(self.pool_size, self.rank)
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """The strides, by default the size of the window."""
+        return self.window if self.strides is None else each(self.strides, self.rank)
+
+    def output(self, x: Shape) -> Shape:
+        check_rank(self, self.rank, x)
+        return (x[0], *slid(self, x, self.window, self.steps, (1,) * self.rank, self.padding), x[-1])
+
+
+class MaxPooling(Pooling):
+    """MaxPooling1D and MaxPooling2D."""
+
+    def forward(self, x: Array) -> Array:
+        return max_pool(x, self.window, self.steps, self.padding)
+
+    def backward(self, dy: Array, x: Array, y: Array) -> Array:
+        return max_pool_gradient(dy, x, y, self.window, self.steps, self.padding)
+
+
+@component
+class MaxPooling1D(MaxPooling):
+    """The greatest of every `pool_size` steps, channel by channel: (steps, channels) to (positions, channels).
+
+    Windows begin `strides` apart, by default `pool_size`.  "valid" has the positions whose window lies inside, "same"
+    as many as there are strides in the steps.  Source: `max_pooling1d.py`.
+    """
+
+    aliases = ("MaxPool1D",)
+    rank = 1
+
+    pool_size: Count | tuple[Count] = 2
+    strides: Count | tuple[Count] | None = None
+    padding: Padding = "valid"
+    data_format: Format = None
+
+
+@component
+class MaxPooling2D(MaxPooling):
+    """The greatest number of every window, channel by channel: (height, width, channels) to (rows, columns, channels).
+
+    Windows begin `strides` apart, by default `pool_size`.  "valid" has the positions whose window lies inside, "same"
+    as many as there are strides in the image.  Source: `max_pooling2d.py`.
+    """
+
+    aliases = ("MaxPool2D",)
+    rank = 2
+
+    pool_size: Count | tuple[Count, Count] = (2, 2)
+    strides: Count | tuple[Count, Count] | None = None
+    padding: Padding = "valid"
+    data_format: Format = None
+
+
+class AveragePooling(Pooling):
+    """AveragePooling1D and AveragePooling2D."""
+
+    def forward(self, x: Array) -> Array:
+        return average_pool(x, self.window, self.steps, self.padding)
+
+    def backward(self, dy: Array, x: Array) -> Array:
+        return average_pool_gradient(dy, x, self.window, self.steps, self.padding)
+
+
+@component
+class AveragePooling1D(AveragePooling):
+    """The mean of every `pool_size` steps, channel by channel: (steps, channels) to (positions, channels).
+
+    Windows begin `strides` apart, by default `pool_size`.  "valid" has the positions whose window lies inside, "same"
+    as many as there are strides in the steps; what lies outside does not count.  Source: `average_pooling1d.py`.
+    """
+
+    aliases = ("AvgPool1D",)
+    rank = 1
+
+    pool_size: Count | tuple[Count]
+    strides: Count | tuple[Count] | None = None
+    padding: Padding = "valid"
+    data_format: Format = None
+
+
+@component
+class AveragePooling2D(AveragePooling):
+    """The mean of every window, channel by channel: (height, width, channels) to (rows, columns, channels).
+
+    Windows begin `strides` apart, by default `pool_size`.  "valid" has the positions whose window lies inside, "same"
+    as many as there are strides in the image; what lies outside does not count.  Source: `average_pooling2d.py`.
+    """
+
+    aliases = ("AvgPool2D",)
+    rank = 2
+
+    pool_size: Count | tuple[Count, Count]
+    strides: Count | tuple[Count, Count] | None = None
+    padding: Padding = "valid"
+    data_format: Format = None
+
+
+# ---------------------------------------------------------------------------------------------------- the whole channel
+
+
+class GlobalPooling(Layer):
+    """What pooling of whole channels has in common."""
+
+    rank: ClassVar[int]
+    keepdims: bool
+
+    @property
+    def between(self) -> tuple[int, ...]:
+        """The axes between the batch and the channels."""
+        return tuple(range(1, self.rank + 1))
+
+    def output(self, x: Shape) -> Shape:
+        check_rank(self, self.rank, x)
+        return (x[0], *((1,) * self.rank if self.keepdims else ()), x[-1])
+
+
+def total(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
+    """The sum over these axes."""
+    if keepdims:
+        return np.add.reduce(x, axis=axis, keepdims=True)
+    return np.add.reduce(x, axis=axis)
+
+
+class GlobalMaxPooling(GlobalPooling):
+    """GlobalMaxPooling1D and GlobalMaxPooling2D."""
+
+    def forward(self, x: Array) -> Array:
+        if self.keepdims:
+            return np.maximum.reduce(x, axis=self.between, keepdims=True)
+        return np.maximum.reduce(x, axis=self.between)
+
+    def backward(self, dy: Array, x: Array, y: Array) -> Array:
+        return at_first_greatest(dy, x, y)
+
+
+@component
+class GlobalMaxPooling1D(GlobalMaxPooling):
+    """The greatest number of each channel: (steps, channels) to (channels,), or (1, channels) with `keepdims`.
+
+    Source: `global_max_pooling1d.py`.
+    """
+
+    aliases = ("GlobalMaxPool1D",)
+    rank = 1
+
+    data_format: Format = None
+    keepdims: bool = False
+
+
+@component
+class GlobalMaxPooling2D(GlobalMaxPooling):
+    """The greatest number of each channel: (height, width, channels) to (channels,), or (1, 1, channels).
+
+    Source: `global_max_pooling2d.py`.
+    """
+
+    aliases = ("GlobalMaxPool2D",)
+    rank = 2
+
+    data_format: Format = None
+    keepdims: bool = False
+
+
+@component
+class GlobalAveragePooling1D(GlobalPooling):
+    """The mean of each channel: (steps, channels) to (channels,), or (1, channels) with `keepdims`.
+
+    Steps that the mask leaves out do not count.  Source: `global_average_pooling1d.py`.
+    """
+
+    aliases = ("GlobalAvgPool1D",)
+    rank = 1
+    supports_masking = True
+
+    data_format: Format = None
+    keepdims: bool = False
+
+    def masking(self, masks: tuple[bool, ...]) -> Layer | int | None:
+        return None
+
+    def forward(self, x: Array, mask: Array | None) -> Array:
+        if mask is None:
+            return total(x, (1,), self.keepdims) * (1 / x.shape[1])
+        shares = shares_of_steps(mask, x)
+        means = np.matmul(shares[:, None, :], x)
+        return means if self.keepdims else means[:, 0]
+
+    def backward(self, dy: Array, x: Array, mask: Array | None, shares: Array) -> Array:
+        gradient = dy if self.keepdims else dy[:, None, :]
+        if mask is None:
+            return np.broadcast_to(gradient * (1 / x.shape[1]), x.shape)
+        return gradient * shares[:, :, None]
+
+
+@component
+class GlobalAveragePooling2D(GlobalPooling):
+    """The mean of each channel: (height, width, channels) to (channels,), or (1, 1, channels) with `keepdims`.
+
+    Source: `global_average_pooling2d.py`.
+    """
+
+    aliases = ("GlobalAvgPool2D",)
+    rank = 2
+
+    data_format: Format = None
+    keepdims: bool = False
+
+    def forward(self, x: Array) -> Array:
+        return total(x, self.between, self.keepdims) * (1 / (x.shape[1] * x.shape[2]))
+
+    def backward(self, dy: Array, x: Array) -> Array:
+        gradient = dy if self.keepdims else dy[:, None, None, :]
+        return np.broadcast_to(gradient * (1 / (x.shape[1] * x.shape[2])), x.shape)

@@ -1,0 +1,254 @@
+"""Layers that make a sequence or an image longer or shorter.  Source: `keras/src/layers/reshaping`.
+
+Each is written for any number of axes; the classes for one and for two axes differ in their arguments alone.
+"""
+
+# NumPy declares its reductions and comparisons as Any:
+# mypy: disable-error-code="no-any-return"
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+
+from gen.components.arguments import Count, Range
+from gen.components.base import ArgumentError, Layer, ShapeError, component
+from gen.components.kernels import Array, kernel
+from gen.components.layers.windows import check_rank, each, ones, shifts, zeros_around
+from gen.dims import Shape, Size, show
+
+Format = Literal["channels_last"] | None
+Margin = Annotated[int, Range(0)]
+"""How much is added or taken at an end of an axis."""
+Margins = tuple[tuple[int, int], ...]
+
+# -------------------------------------------------------------------------------------------------------------- kernels
+
+
+def lengthened(x: Shape, margins: Margins) -> Shape:
+    """The shape of `x` with so much before and after each axis between the batch and the channels."""
+    sizes = [size + before + after for size, (before, after) in zip(x[1:-1], margins, strict=True)]
+    return (x[0], *sizes, x[-1])
+
+
+@kernel(lengthened)
+def pad(x: Array, margins: tuple[tuple[int, int], ...], out: Array | None = None) -> Array:
+    """`x` between zeros, so many before and after each axis: (batch, *sizes, channels) to (batch, *more, channels)."""
+    if out is None:
+        sizes = [size + before + after for size, (before, after) in zip(x.shape[1:-1], margins, strict=True)]
+        out = np.empty((len(x), *sizes, x.shape[-1]), x.dtype)
+    inside = [slice(None)]
+    for size, (before, _) in zip(x.shape[1:-1], margins, strict=True):
+        out[(*inside, slice(0, before))] = 0.0
+        out[(*inside, slice(before + size, None))] = 0.0
+        inside.append(slice(before, before + size))
+    out[tuple(inside)] = x
+    return out
+
+
+@kernel(lambda x, size: (x[0], *(length * times for length, times in zip(x[1:-1], size, strict=True)), x[-1]))
+def repeat(x: Array, size: tuple[int, ...], out: Array | None = None) -> Array:
+    """Each step, or row and column, so many times: (batch, *sizes, channels) to (batch, *sizes · size, channels)."""
+    if out is None:
+        sizes = [length * times for length, times in zip(x.shape[1:-1], size, strict=True)]
+        out = np.empty((len(x), *sizes, x.shape[-1]), x.dtype)
+    none = zeros_around(x.shape[1:-1], size, size, ones(size), "valid")
+    for _, inside, outside in shifts(out, x, size, size, ones(size), none):
+        out[inside] = x[outside]
+    return out
+
+
+@kernel(lambda dy, x, size: x)
+def repeat_gradient(dy: Array, x: Array, size: tuple[int, ...], out: Array | None = None) -> Array:
+    """The gradient of `repeat(x, size)`: the sum over the copies of each number; shapes as there."""
+    if out is None:
+        out = np.empty_like(x)
+    out.fill(0.0)
+    none = zeros_around(x.shape[1:-1], size, size, ones(size), "valid")
+    for _, inside, outside in shifts(dy, out, size, size, ones(size), none):
+        out[outside] += dy[inside]
+    return out
+
+
+# -------------------------------------------------------------------------------------------------- longer and shorter
+
+
+class ZeroPadding(Layer):
+    """ZeroPadding1D and ZeroPadding2D."""
+
+    rank: ClassVar[int]
+    padding: Any
+
+    @property
+    def margins(self) -> Margins:
+        """What is added before and after each axis."""
+        return pairs(self.padding, self.rank)
+
+    def output(self, x: Shape) -> Shape:
+        check_rank(self, self.rank, x)
+        return lengthened(x, self.margins)
+
+    def forward(self, x: Array) -> Array:
+        return pad(x, self.margins)
+
+    def backward(self, dy: Array, x: Array) -> Array:
+        return dy[inner(x.shape, dy.shape, self.margins)]
+
+
+class Cropping(Layer):
+    """Cropping1D and Cropping2D."""
+
+    rank: ClassVar[int]
+    cropping: Any
+
+    @property
+    def margins(self) -> Margins:
+        """What is taken before and after each axis."""
+        return pairs(self.cropping, self.rank)
+
+    def output(self, x: Shape) -> Shape:
+        check_rank(self, self.rank, x)
+        sizes: list[Size] = []
+        for size, (before, after) in zip(x[1:-1], self.margins, strict=True):
+            sizes.append(size - (before + after))
+            if isinstance(size, int) and size <= before + after:
+                least = f"{before + after + 1} {'steps ' if self.rank == 1 else ''}or more"
+                message = f"{type(self).__name__} with cropping {self.cropping} needs {least}, got {show(x[1:])}"
+                raise ShapeError(message, f"{size} is less than {before + after + 1}")
+        return (x[0], *sizes, x[-1])
+
+    def dtype(self, *inputs: str) -> str:
+        return inputs[0]
+
+    def forward(self, x: Array) -> Array:
+        return x[inner(self.output(x.shape), x.shape, self.margins)]
+
+    def backward(self, dy: Array) -> Array:
+        return pad(dy, self.margins)
+
+
+def pairs(margins: Any, rank: int) -> Margins:
+    """Before and after each axis: 1 is ((1, 1), (1, 1)), (1, 2) for one axis ((1, 2),), for two ((1, 1), (2, 2))."""
+    if rank == 1:
+        before, after = each(margins, 2)
+        return ((before, after),)
+    result = []
+    for item in each(margins, rank):
+        before, after = each(item, 2)
+        result.append((before, after))
+    return tuple(result)
+
+
+def inner(x: Shape, longer: Shape, margins: Margins) -> tuple[slice, ...]:
+    """Where `x` stands in an array of the shape `longer`, which has so much more before and after each axis."""
+    parts = [slice(None)]
+    for size, (before, after) in zip(longer[1:-1], margins, strict=True):
+        parts.append(slice(before or None, size - after if after else None))
+    return tuple(parts)
+
+
+@component
+class ZeroPadding1D(ZeroPadding):
+    """The steps between zeros, `padding` = (before, after) or as many at both ends: (steps, channels) to more steps.
+
+    Source: `zero_padding1d.py`.
+    """
+
+    rank = 1
+
+    padding: Margin | tuple[Margin, Margin] = 1
+    data_format: Format = None
+
+
+@component
+class ZeroPadding2D(ZeroPadding):
+    """The image between zeros: (height, width, channels) to a larger one.
+
+    `padding` is ((top, bottom), (left, right)), or (top and bottom, left and right), or a number for all.  Source:
+    `zero_padding2d.py`.
+    """
+
+    rank = 2
+
+    padding: Margin | tuple[Margin | tuple[Margin, Margin], Margin | tuple[Margin, Margin]] = (1, 1)
+    data_format: Format = None
+
+
+@component
+class Cropping1D(Cropping):
+    """The steps without the first and last, `cropping` = (before, after) or as many at both ends.
+
+    (steps, channels) to fewer steps.  Source: `cropping1d.py`.
+    """
+
+    rank = 1
+
+    cropping: Margin | tuple[Margin, Margin] = (1, 1)
+
+
+@component
+class Cropping2D(Cropping):
+    """The image without its edges: (height, width, channels) to a smaller one.
+
+    `cropping` is ((top, bottom), (left, right)), or (top and bottom, left and right), or a number for all.  Source:
+    `cropping2d.py`.
+    """
+
+    rank = 2
+
+    cropping: Margin | tuple[Margin | tuple[Margin, Margin], Margin | tuple[Margin, Margin]] = ((0, 0), (0, 0))
+    data_format: Format = None
+
+
+# ------------------------------------------------------------------------------------------------------------ repeated
+
+
+class UpSampling(Layer):
+    """UpSampling1D and UpSampling2D."""
+
+    rank: ClassVar[int]
+    size: Any
+
+    @property
+    def times(self) -> tuple[int, ...]:
+        """How often what stands at a place of each axis is repeated."""
+        return each(self.size, self.rank)
+
+    def output(self, x: Shape) -> Shape:
+        check_rank(self, self.rank, x)
+        return (x[0], *(size * times for size, times in zip(x[1:-1], self.times, strict=True)), x[-1])
+
+    def forward(self, x: Array) -> Array:
+        return repeat(x, self.times)
+
+    def backward(self, dy: Array, x: Array) -> Array:
+        return repeat_gradient(dy, x, self.times)
+
+
+@component
+class UpSampling1D(UpSampling):
+    """Each step `size` times: (steps, channels) to (steps · size, channels).  Source: `up_sampling1d.py`."""
+
+    rank = 1
+
+    size: Count = 2
+
+
+@component
+class UpSampling2D(UpSampling):
+    """Each row and column `size` times: (height, width, channels) to (height · size[0], width · size[1], channels).
+
+    Source: `up_sampling2d.py`.
+    """
+
+    rank = 2
+
+    size: Count | tuple[Count, Count] = (2, 2)
+    data_format: Format = None
+    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"] = "nearest"
+
+    def __post_init__(self) -> None:
+        if self.interpolation != "nearest":
+            message = f"gen repeats numbers and does not interpolate: `{self.interpolation}` is not supported"
+            raise ArgumentError("interpolation", message, 'write interpolation="nearest"')
