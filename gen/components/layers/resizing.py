@@ -110,12 +110,13 @@ class Cropping(Layer):
     def output(self, x: Shape) -> Shape:
         check_rank(self, self.rank, x)
         sizes: list[Size] = []
-        for size, (before, after) in zip(x[1:-1], self.margins, strict=True):
+        axes = ("steps",) if self.rank == 1 else ("rows", "columns")
+        for axis, size, (before, after) in zip(axes, x[1:-1], self.margins, strict=True):
             sizes.append(size - (before + after))
             if isinstance(size, int) and size <= before + after:
-                least = f"{before + after + 1} {'steps ' if self.rank == 1 else ''}or more"
-                message = f"{type(self).__name__} with cropping {self.cropping} needs {least}, got {show(x[1:])}"
-                raise ShapeError(message, f"{size} is less than {before + after + 1}")
+                least = before + after + 1
+                message = f"{type(self).__name__} with cropping {self.cropping} needs {least} {axis} or more"
+                raise ShapeError(f"{message}, got {show(x[1:])}", f"{size} is less than {least}")
         return (x[0], *sizes, x[-1])
 
     def dtype(self, *inputs: str) -> str:
@@ -250,5 +251,5 @@ class UpSampling2D(UpSampling):
 
     def __post_init__(self) -> None:
         if self.interpolation != "nearest":
-            message = f"gen repeats numbers and does not interpolate: `{self.interpolation}` is not supported"
-            raise ArgumentError("interpolation", message, 'write interpolation="nearest"')
+            message = f"`interpolation` must be nearest, got {self.interpolation}: gen only repeats rows and columns"
+            raise ArgumentError("interpolation", message)
