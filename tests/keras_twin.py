@@ -163,7 +163,7 @@ def _compile(model: keras.Model, graph: Graph) -> None:
         loss=[None if output.loss is None else make(output.loss) for output in graph.outputs],
         loss_weights=[output.loss_weight for output in graph.outputs],
         metrics=[[_metric(name, metric) for name, metric in output.metrics] for output in graph.outputs],
-        jit_compile=False,
+        jit_compile=True,
     )
 
 

@@ -153,7 +153,7 @@ def in_keras(text: str, dtype: str) -> keras.Model:
     keras.config.set_floatx(dtype)
     names = {name: getattr(keras, name) for name in ("Sequential", "Input", "Model", "layers")}
     names |= {"Dense": _dense, "TimeDistributed": keras.layers.TimeDistributed}
-    text = text.replace("model.summary()", "").replace("model.compile(", "model.compile(jit_compile=False, ")
+    text = text.replace("model.summary()", "").replace("model.compile(", "model.compile(")
     exec(text, names)
     model: keras.Model = names["model"]
     return model

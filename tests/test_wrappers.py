@@ -17,7 +17,7 @@ from tests.building import build, rows_of
 FORMS = {
     "bidirectional": "y = layers.Bidirectional(layers.LSTM(3))(x)",
     **{
-        f"bidirectional_{mode}": f"y = layers.Bidirectional(layers.GRU(3, return_sequences=True), merge_mode='{mode}')(x)"
+        f"bidirectional_{mode}": f"y = layers.Bidirectional(layers.GRU(3, return_sequences=True), '{mode}')(x)"
         for mode in ("concat", "sum", "ave", "mul")
     },
     "bidirectional_none": """
@@ -81,7 +81,7 @@ def test_a_wrapper_carries_masks_as_keras_does(name: str) -> None:
 def compare(text: str, data: Any) -> None:
     keras.config.set_floatx("float64")
     names: dict[str, Any] = {name: getattr(keras, name) for name in ("Input", "Model", "layers")}
-    exec(text.replace("model.compile(", "model.compile(jit_compile=False, "), names)
+    exec(text.replace("model.compile(", "model.compile("), names)
     theirs: keras.Model = names["model"]
     ours = build(text).Model(0, np.float64)
     variables = {}
