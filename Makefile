@@ -2,16 +2,22 @@
 # PYTHON is the interpreter that it is made with: 3.11 or newer.
 
 .POSIX:
-.PHONY: digits test lint format types drift check clean
+.PHONY: digits examples test lint format types drift check clean
 
 PYTHON = python3
 RUN = .venv/bin/python
 CODE = gen tests bench editors examples
+TRAINED = digits digits_conv digits_rows pairs half gap writer
 
 # train the digits of scikit-learn, and see that at least 97 % of the unknown ones are read
 digits: .venv/examples
 	$(RUN) -m gen build examples/digits.nn
 	$(RUN) examples/digits.py
+
+# train every example that has a script, a few minutes in all, and see that each reaches what it promises
+examples: .venv/examples
+	$(RUN) -m gen build examples
+	for name in $(TRAINED); do $(RUN) examples/$$name.py || exit 1; done
 
 # lint, types, drift and tests: all that has to hold before a change is handed in
 check: lint types drift test
