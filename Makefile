@@ -2,7 +2,7 @@
 # PYTHON is the interpreter that it is made with: 3.11 or newer.
 
 .POSIX:
-.PHONY: digits examples test lint format types drift check clean
+.PHONY: prove digits examples test lint format types drift check clean
 
 PYTHON = python3
 RUN = .venv/bin/python
@@ -24,6 +24,11 @@ check: lint types drift test
 
 test: .venv/test
 	$(RUN) -m pytest -n auto --dist loadgroup
+
+# the proofs that take an hour: every combination of arguments, and 20 steps of the largest system
+prove: .venv/test
+	GEN_PROVE=1 $(RUN) -m pytest tests/test_systems.py
+	$(RUN) -m tests.combinations
 
 lint: .venv/test
 	$(RUN) -m ruff check $(CODE)

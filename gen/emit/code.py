@@ -204,7 +204,10 @@ class _Writer:
             base = self.plan.bases[base]
         if name is None or base in self.program.parameters or self.count.get(statement.target, 0) < 2:
             return []
-        line = f"{name} = {ast.unparse(self.view(statement))}"
+        view = self.view(statement)
+        if isinstance(view, ast.Name):
+            return []  # it is what it looks at
+        line = f"{name} = {ast.unparse(view)}"
         self.local_views.add(statement.target)
         return [line]
 

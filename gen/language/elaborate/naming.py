@@ -105,6 +105,8 @@ class Namer:
 
 def _own_name(layer: LayerValue, call: LayerCall) -> str:
     """The name of a layer that has no `name=`, without prefix."""
+    if getattr(layer.component, "internal", False):
+        return layer.kind
     return layer.variable or call.outputs[0].variable or layer.kind
 
 
