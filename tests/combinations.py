@@ -96,7 +96,7 @@ def combinations(cls: type[Layer]) -> Iterator[Combination]:
 def sample(cls: type[Layer], count: int) -> list[Combination]:
     """Some of the combinations, spread over all of them."""
     found = list(candidates(cls))
-    starts = [i * len(found) // count for i in range(count)]
+    starts = [(2 * i + 1) * len(found) // (2 * count) for i in range(count)]
     chosen = (next(filter(accepted, found[start:]), None) for start in starts)
     return list(dict.fromkeys(item for item in chosen if item is not None))
 
@@ -197,9 +197,7 @@ def prove(combination: Combination) -> None:
     assert graph is not None
     module = load(compiler.generate(graph, "model.nn", QUICK), f"combination_{abs(hash(combination.text))}")
     proof.check_gradients(module)
-    proof.compare_predictions(graph, module, rows=3)
-    if not combination.random:
-        proof.compare_steps(graph, module, rows=3)
+    proof.compare_with_keras(graph, module, rows=3, steps=0 if combination.random else 3)
 
 
 def attempt(combination: Combination) -> str:

@@ -25,37 +25,38 @@ def check_gradients(module: ModuleType) -> None:
     assert worst < 1e-6, printed.getvalue()
 
 
-def compare_predictions(graph: Graph, module: ModuleType, rows: int = ROWS, length: int = LENGTH) -> None:
-    """Predictions equal those of Keras."""
+def compare_with_keras(
+    graph: Graph, module: ModuleType, rows: int = ROWS, length: int = LENGTH, steps: int = 3
+) -> None:
+    """Predictions equal those of Keras, and so do training steps: losses, metrics, weights, slots."""
     model = module.Model(1, np.float64)
     twin = keras_twin.twin(graph)
     perturb(model)
     keras_twin.load_weights(twin, model.weights)
     inputs = random_inputs(graph, np.random.default_rng(2), rows, length=length)
-    expected = twin(inputs, training=False)
+    expected = twin(inputs, training=False) if graph.training is None else twin.predict_on_batch(alone(inputs))
     expected = expected if isinstance(expected, list | tuple) else [expected]
     for output, ours, theirs in zip(graph.outputs, rows_of(model.predict(inputs)), expected, strict=True):
         np.testing.assert_allclose(ours, np.asarray(theirs), **CLOSE, err_msg=output.name)
 
-
-def compare_steps(graph: Graph, module: ModuleType, rows: int = ROWS, length: int = LENGTH) -> None:
-    """Three training steps equal those of Keras: losses, metrics, weights, slots."""
-    model = module.Model(1, np.float64)
-    twin = keras_twin.twin(graph)
-    perturb(model)
-    keras_twin.load_weights(twin, model.weights)
     rng = np.random.default_rng(3)
-    for step in range(3):
+    for step in range(steps if graph.training is not None else 0):
         inputs = random_inputs(graph, rng, rows, length=length)
         targets = random_targets(graph, rng, rows, length=length)
         twin.reset_metrics()
-        theirs = twin.train_on_batch(inputs, targets, return_dict=True)
-        compare_logs(model.train_on_batch(inputs, targets), theirs, f"step {step}")
+        logs = twin.train_on_batch(inputs, targets, return_dict=True)
+        compare_logs(model.train_on_batch(inputs, targets), logs, f"step {step}")
         for name, variable in keras_twin.variables(twin).items():
             np.testing.assert_allclose(
                 model.weights[name], np.asarray(variable), **CLOSE, err_msg=f"{name} after step {step}"
             )
-    compare_slots(model, keras_twin.slots(twin))
+    if graph.training is not None and steps:
+        compare_slots(model, keras_twin.slots(twin))
+
+
+def alone(arrays: list[np.ndarray]) -> Any:
+    """The one array of a list, or the list."""
+    return arrays[0] if len(arrays) == 1 else arrays
 
 
 def perturb(model: Any) -> None:

@@ -42,13 +42,9 @@ def test_every_gradient_equals_central_differences(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", CASES, ids=ids)
-def test_predictions_equal_those_of_keras(path: Path) -> None:
-    proof.compare_predictions(case_graph(path), case_module(path))
-
-
-@pytest.mark.parametrize("path", [path for path in TRAINED if path not in RANDOM], ids=ids)
-def test_three_steps_keep_step_with_keras(path: Path) -> None:
-    proof.compare_steps(case_graph(path), case_module(path))
+def test_it_keeps_step_with_keras(path: Path) -> None:
+    """Predictions, and three training steps unless they are random."""
+    proof.compare_with_keras(case_graph(path), case_module(path), steps=0 if path in RANDOM else 3)
 
 
 OFF = [(path, PASSES) for path in TRAINED] + [(path, (name,)) for path in TRAINED[::6] for name in PASSES]

@@ -22,7 +22,7 @@ BATCH, STEPS, FEATURES, UNITS = 3, 5, 2, 4
 KINDS = {"SimpleRNN": SimpleRNN, "LSTM": LSTM, "GRU": GRU}
 STATES = {"SimpleRNN": ("h",), "LSTM": ("h", "c"), "GRU": ("h",)}
 BY_NAME = {name: activation for activation, name in NAMES.items()}
-SAMPLE = (("SimpleRNN", 6), ("LSTM", 10), ("GRU", 10))
+SAMPLE = (("SimpleRNN", 3), ("LSTM", 5), ("GRU", 5))
 MASK = np.array([[1, 1, 0, 1, 0], [0, 0, 1, 1, 1], [0, 0, 0, 0, 0]], bool)  # holes, a late start, nothing at all
 
 

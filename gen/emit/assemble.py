@@ -69,7 +69,7 @@ class Assembler:
         initialize = self.initialize()
         for planned in (self.infer, self.activate, self.step, self.update):
             for kernel in planned.lowered.kernels.values() if planned else ():
-                self.copies.function(kernel)
+                self.copies.kernel(kernel)
         functions = self.functions()
         given = training.fit if training else {}
         optimizer = training.optimizer if training else None
@@ -93,7 +93,7 @@ class Assembler:
             dims=tuple(self.dim(symbol, ident) for symbol, ident in self.dims.items()),
             formulas=self.formulas(),
             sizes=self.sizes(),
-            helpers=self.copies.texts(),
+            helpers=self.copies.texts(self.kernel_calls()),
             functions=functions,
             initialize=initialize,
             buffers=self.buffers(),
@@ -107,6 +107,12 @@ class Assembler:
             validation_split=float(given.get("validation_split", 0.0)),
             shuffle=bool(given.get("shuffle", True)),
         )
+
+    def kernel_calls(self) -> list[ast.Call]:
+        """Every call of a kernel in the programs."""
+        planned = [each for each in (self.infer, self.activate, self.step, self.update) if each is not None]
+        values = [statement.value for each in planned for statement in each.program.statements]
+        return [value for value in values if isinstance(value, ast.Call) and isinstance(value.func, ast.Name)]
 
     # ------------------------------------------------------------------------------------------------------- sizes
 

@@ -96,8 +96,9 @@ class _Writer:
         self.local_views: set[str] = set()
         self.home = {name: s for s in program.statements for name in s.targets}
         self.count: dict[str, int] = {}
-        for statement in program.statements:
-            if statement.section == section:
+        for statement in reversed(program.statements):
+            idle = is_view(statement) and statement.target not in self.count
+            if statement.section == section and not idle:
                 for name in reads(statement.value):
                     self.count[name] = self.count.get(name, 0) + 1
 

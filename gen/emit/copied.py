@@ -10,7 +10,7 @@ import ast
 import inspect
 import textwrap
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from types import FunctionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from gen.components.base import Component, parameters, snake_case
 from gen.components.kernels import kernels
 from gen.emit.literals import literal
+from gen.emit.specialize import specialize
 from gen.program.rules import definition
 
 
@@ -26,15 +27,22 @@ class Copies:
 
     def __init__(self) -> None:
         self._texts: dict[str, str] = {}
+        self._kept: set[str] = set()
 
-    def texts(self) -> tuple[str, ...]:
-        return tuple(self._texts.values())
+    def texts(self, calls: Iterable[ast.Call] = ()) -> tuple[str, ...]:
+        """The functions, with what these calls of kernels, and those among each other, have no use for left out."""
+        return tuple(specialize(self._texts, calls, self._kept).values())
 
     def names(self) -> set[str]:
         return set(self._texts)
 
     def function(self, function: Callable[..., Any]) -> str:
-        """Copy a plain function; returns its name."""
+        """Copy a plain function that stays as it is; returns its name."""
+        self._kept.add(function.__name__)
+        return self.kernel(function)
+
+    def kernel(self, function: Callable[..., Any]) -> str:
+        """Copy a function of which all calls are known when the texts are asked for; returns its name."""
         assert isinstance(function, FunctionType)
         name = function.__name__
         if name not in self._texts:
@@ -51,6 +59,7 @@ class Copies:
             node = _as_function(cls, function, called)
             self._callees(node, function)
             self._texts[called] = ast.unparse(node)
+            self._kept.add(called)
         return called
 
     def _callees(self, node: ast.FunctionDef, function: FunctionType) -> None:
@@ -58,9 +67,9 @@ class Copies:
             if isinstance(child, ast.Name) and child.id not in (node.name, *function.__code__.co_varnames):
                 other = function.__globals__.get(child.id)
                 if isinstance(other, FunctionType) and other.__module__.startswith(("gen.", "components")):
-                    self.function(other)
+                    self.kernel(other)
                 elif child.id in kernels and other is not None:
-                    self.function(kernels[child.id].function)
+                    self.kernel(kernels[child.id].function)
 
 
 def options(item: Component, rule: str) -> dict[str, Any]:

@@ -47,7 +47,6 @@ def gru(
         gates += (bias[0] if reset_after else bias)[:, np.newaxis]
 
     recurrent = np.ascontiguousarray(recurrent_kernel.T)  # (3 · units, units)
-    by_gate = recurrent.reshape(3, units, units)
     count = 3 if reset_after else 2  # how many gates h has a product with
     products = np.empty((3 * units, batch), x.dtype)
     product, change = products[: count * units], products[2 * units :]
@@ -57,7 +56,8 @@ def gru(
         if drop is None:
             np.dot(recurrent[: count * units], before, out=product)
         else:
-            np.matmul(by_gate[:count], drop[:count] * before, out=product.reshape(count, units, batch))
+            by_gate = recurrent[: count * units].reshape(count, units, units)
+            np.matmul(by_gate, drop[:count] * before, out=product.reshape(count, units, batch))
         if reset_after and bias is not None:
             product += bias[1][:, np.newaxis]
         gate[: 2 * units] += product[: 2 * units]
@@ -69,7 +69,7 @@ def gru(
             np.multiply(r, before, out=inner[step])
             if drop is not None:
                 inner[step] *= drop[2]
-            np.dot(by_gate[2], inner[step], out=change)
+            np.dot(recurrent[2 * units :], inner[step], out=change)
         candidate += change
         squash(candidate, activation)
         np.subtract(before, candidate, out=after)
@@ -132,7 +132,6 @@ def gru_backward(
 
     before, dinner = np.empty_like(dh), np.empty_like(dh)
     recurrent = recurrent_kernel[:, : count * units]
-    by_gate = recurrent_kernel.reshape(units, 3, units).swapaxes(0, 1)
     for step in reversed(range(steps)):
         kept = True if mask is None else mask[:, step]
         dgate = dgates[step].reshape(1 + count, units, batch)
@@ -142,7 +141,7 @@ def gru_backward(
             dgate *= dh
         else:
             dgate[:2] *= dh
-            np.dot(by_gate[2], dgate[0], out=dinner)
+            np.dot(recurrent_kernel[:, 2 * units :], dgate[0], out=dinner)
             if drop is not None:
                 dinner *= drop[2]
             dgate[2] *= dinner
@@ -151,7 +150,8 @@ def gru_backward(
         if drop is None:
             np.dot(recurrent, dgates[step, units:], out=before)
         else:
-            np.add.reduce(np.matmul(by_gate[:count], dgate[1:]) * drop[:count], axis=0, out=before)
+            by_gate = recurrent.reshape(units, count, units).swapaxes(0, 1)
+            np.add.reduce(np.matmul(by_gate, dgate[1:]) * drop[:count], axis=0, out=before)
         if not reset_after:
             dinner *= r[step]
             before += dinner

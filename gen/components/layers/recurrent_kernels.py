@@ -231,20 +231,19 @@ def lstm(
     one_tanh = activation == "tanh" and recurrent_activation == "sigmoid"
     factor = 0.5 if one_tanh else 1.0
     recurrent = output_gate_first(recurrent_kernel, units, factor)
-    by_gate = recurrent.reshape(4, units, units)
     np.matmul(output_gate_first(kernel, units, factor), x.transpose(1, 2, 0), out=gates)
-    if drop is not None:
-        drop = np.concatenate((drop[3:], drop[:3]))
+    kept = None if drop is None else np.concatenate((drop[3:], drop[:3]))  # in the order of the gates here
     if bias is not None:
         gates += output_gate_first(bias, units, factor)[:, np.newaxis]
 
     product, update = np.empty((4 * units, batch), x.dtype), np.empty((units, batch), x.dtype)
     for step in range(steps):
         gate, cell, state = gates[step], cells[step + 1], hidden[step + 1]
-        if drop is None:
+        if kept is None:
             np.dot(recurrent, hidden[step], out=product)
         else:
-            np.matmul(by_gate, drop * hidden[step], out=product.reshape(4, units, batch))
+            by_gate = recurrent.reshape(4, units, units)
+            np.matmul(by_gate, kept * hidden[step], out=product.reshape(4, units, batch))
         gate += product
         if one_tanh:
             np.tanh(gate, out=gate)
@@ -313,7 +312,6 @@ def lstm_backward(
     of_c *= o
 
     before = np.empty_like(dh)
-    by_gate = recurrent_kernel.reshape(units, 4, units).swapaxes(0, 1)
     for step in reversed(range(steps)):
         kept = True if mask is None else mask[:, step]
         dgate = dgates[step].reshape(4, units, batch)
@@ -329,6 +327,7 @@ def lstm_backward(
         if drop is None:
             np.dot(recurrent_kernel, dgates[step], out=before)
         else:
+            by_gate = recurrent_kernel.reshape(units, 4, units).swapaxes(0, 1)
             np.add.reduce(np.matmul(by_gate, dgate) * drop, axis=0, out=before)
         np.copyto(dh, before, where=kept)
     return out

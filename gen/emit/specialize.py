@@ -1,0 +1,327 @@
+"""Copied functions hold only what their file uses: parameters that no call gives are dropped, with all they decide.
+
+A function's text is edited, not printed anew, so that its comments stay.  A parameter that is never given has its
+default, and where that is None, True, False or a string, tests of it are decided: of an `if`, a conditional expression
+or a `match` the part that runs is left.  What a variable of the function is known to be by then decides further.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+_UNKNOWN = object()
+WIDTH = 96
+"""Where the documentation of a function is wrapped again, indentation included."""
+
+
+def specialize(texts: dict[str, str], roots: Iterable[ast.Call], kept: set[str]) -> dict[str, str]:
+    """`texts`, functions by name in an order in which callees come first, for the calls in `roots`.
+
+    Functions in `kept` are called from elsewhere and stay as they are; one that nothing calls any more is left out.
+    """
+    calls: dict[str, list[ast.Call]] = {}
+    for call in roots:
+        _note(calls, call)
+    done: dict[str, str] = {}
+    for name in reversed(texts):
+        if name in kept:
+            done[name] = texts[name]
+        elif name in calls:
+            done[name] = _Function(texts[name], calls[name]).text()
+        else:
+            continue
+        for node in ast.walk(ast.parse(done[name])):
+            if isinstance(node, ast.Call):
+                _note(calls, node)
+    return {name: done[name] for name in texts if name in done}
+
+
+def _note(calls: dict[str, list[ast.Call]], call: ast.Call) -> None:
+    if isinstance(call.func, ast.Name):
+        calls.setdefault(call.func.id, []).append(call)
+
+
+class _Function:
+    """One function, its source as bytes, and what is known of its variables."""
+
+    def __init__(self, text: str, calls: Sequence[ast.Call]) -> None:
+        self.source = text.encode()
+        self.lines = self.source.split(b"\n")
+        self.starts = [0]
+        for line in self.lines:
+            self.starts.append(self.starts[-1] + len(line) + 1)
+        (node,) = ast.parse(text).body
+        assert isinstance(node, ast.FunctionDef)
+        self.node, self.calls = node, calls
+        assigned = [
+            item.id for item in ast.walk(node) if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store)
+        ]
+        self.once = {name for name in assigned if assigned.count(name) == 1}
+        self.known: dict[str, Any] = {}
+        self.choices: dict[str, set[Any]] = {}
+        self.dropped = self._read_calls()
+
+    def _read_calls(self) -> set[str]:
+        """The parameters that no call gives, and which words the others are given."""
+        dropped = set()
+        arguments = self.node.args
+        parameters = [item.arg for item in (*arguments.args, *arguments.kwonlyargs)]
+        defaults: dict[str, ast.expr] = dict(
+            zip([item.arg for item in arguments.args[::-1]], arguments.defaults[::-1], strict=False)
+        )
+        stores = {
+            item.id for item in ast.walk(self.node) if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store)
+        }
+        for index, name in enumerate(parameters):
+            given = [self._given(call, index, name) for call in self.calls]
+            default = defaults.get(name)
+            value = default.value if isinstance(default, ast.Constant) else _UNKNOWN
+            settled = value is None or isinstance(value, bool | str)
+            if name != "out" and name not in stores and settled and all(item is None for item in given):
+                self.known[name] = value
+                dropped.add(name)
+            words = [value if item is None else getattr(item, "value", _UNKNOWN) for item in given]
+            if all(isinstance(word, str) for word in words):
+                self.choices[name] = set(words)
+        return dropped
+
+    def _given(self, call: ast.Call, index: int, name: str) -> ast.expr | None:
+        if any(isinstance(item, ast.Starred) for item in call.args):
+            return call.args[0]
+        if index < len(call.args):
+            return call.args[index]
+        return next((item.value for item in call.keywords if item.arg in (name, None)), None)
+
+    # ----------------------------------------------------------------------------------------------------- text
+
+    def text(self) -> str:
+        head, *body = self.node.body
+        lines = [self._signature(), *self._documentation(head)]
+        lines += self._block(body, 0, head.end_lineno or 0)
+        return "\n".join(lines)
+
+    def _signature(self) -> str:
+        node = self.node
+        if not self.dropped:
+            return "\n".join(line.decode() for line in self.lines[node.lineno - 1 : node.body[0].lineno - 1])
+        arguments = node.args
+        plain = [None] * (len(arguments.args) - len(arguments.defaults))
+        pairs = [
+            pair for pair in zip(arguments.args, [*plain, *arguments.defaults], strict=True) if self._stays(pair[0])
+        ]
+        left = ast.arguments(
+            posonlyargs=[], args=[item for item, _ in pairs], vararg=arguments.vararg,
+            kwonlyargs=arguments.kwonlyargs, kw_defaults=arguments.kw_defaults, kwarg=arguments.kwarg,
+            defaults=[default for _, default in pairs if default is not None],
+        )  # fmt: skip
+        result = f" -> {ast.unparse(node.returns)}" if node.returns else ""
+        return f"def {node.name}({ast.unparse(left)}){result}:"
+
+    def _stays(self, argument: ast.arg) -> bool:
+        return argument.arg not in self.dropped
+
+    def _documentation(self, head: ast.stmt) -> list[str]:
+        """The docstring without the clauses that speak of what is dropped."""
+        assert isinstance(head, ast.Expr) and isinstance(head.value, ast.Constant)
+        text = str(head.value.value)
+        if not any(f"`{name}`" in text for name in self.dropped):
+            return [line.decode() for line in self.lines[head.lineno - 1 : head.end_lineno]]
+        title, *rest = textwrap.dedent("    " + text.strip()).strip().split("\n\n")
+        paragraphs = [title.strip()]
+        for paragraph in rest:
+            clauses = re.split(r"(?<=[;.])\s+", " ".join(paragraph.split()))
+            kept = [clause for clause in clauses if not any(f"`{name}`" in clause for name in self.dropped)]
+            if kept:
+                wrapped = re.sub(r";$", ".", " ".join(kept)).replace(".  ", ". ").replace(". ", ".  ")
+                paragraphs.append(textwrap.fill(wrapped, WIDTH - 4))
+        if len(paragraphs) == 1:
+            return [f'    """{paragraphs[0]}"""']
+        return textwrap.indent('"""' + "\n\n".join(paragraphs) + '\n"""', "    ").split("\n")
+
+    # ------------------------------------------------------------------------------------------------ statements
+
+    def _block(self, statements: Sequence[ast.stmt], shift: int, after: int) -> list[str]:
+        """The lines of statements, `shift` columns to the left; `after` is the line before the first."""
+        lines: list[str] = []
+        above: list[str] = []
+        for statement in statements:
+            above += [self._moved(line, shift) for line in self.lines[after : statement.lineno - 1]]
+            own = self._statement(statement, shift)
+            if own:
+                while not lines and above and not above[0].strip():
+                    above.pop(0)
+                lines += [*above, *own]
+            if own or not isinstance(statement, ast.Assign):  # what is said above an assignment is said of what follows
+                above = []
+            after = statement.end_lineno or after
+        return lines
+
+    def _moved(self, line: bytes, shift: int) -> str:
+        return line[shift:].decode() if line[:shift].strip() == b"" else line.decode()
+
+    def _statement(self, node: ast.stmt, shift: int) -> list[str]:
+        match node:
+            case ast.If():
+                return self._if(node, shift, "if")
+            case ast.Match():
+                return self._match(node, shift)
+            case ast.For() | ast.While() | ast.With():
+                body = self._block(node.body, shift, self._header_end(node))
+                return [*self._header(node, shift), *body]
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if name in self.once:
+                known = self._value(value)
+                if known is None or isinstance(known, bool | str):
+                    self.known[name] = known
+                    return []
+        return self._edited(node.lineno, node.end_lineno or node.lineno, node, shift)
+
+    def _if(self, node: ast.If, shift: int, word: str) -> list[str]:
+        test = self._value(node.test)
+        indent = " " * (node.col_offset - shift)
+        if test is _UNKNOWN:
+            lines = [f"{indent}{word} {self._expression(node.test)}:"]
+            lines += self._block(node.body, shift, self._header_end(node)) or [f"{indent}    pass"]
+            return lines + self._else(node.orelse, shift, indent)
+        chosen = node.body if test else node.orelse
+        if not chosen:
+            return []
+        if word == "elif":
+            return [f"{indent}else:", *self._block(chosen, shift, chosen[0].lineno - 1)]
+        inner = shift + chosen[0].col_offset - node.col_offset
+        return self._block(chosen, inner, chosen[0].lineno - 1)
+
+    def _else(self, orelse: Sequence[ast.stmt], shift: int, indent: str) -> list[str]:
+        if not orelse:
+            return []
+        first = orelse[0]
+        if isinstance(first, ast.If) and self.lines[first.lineno - 1].lstrip().startswith(b"elif"):
+            test = self._value(first.test)
+            if test is not _UNKNOWN and not test:
+                return self._else(first.orelse, shift, indent)
+            return self._if(first, shift, "elif")
+        body = self._block(orelse, shift, first.lineno - 1)
+        return [f"{indent}else:", *body] if body else []
+
+    def _match(self, node: ast.Match, shift: int) -> list[str]:
+        subject = self._value(node.subject)
+        choices = self.choices.get(node.subject.id) if isinstance(node.subject, ast.Name) else None
+        if subject is not _UNKNOWN:
+            choices = {subject}
+        lines: list[str] = []
+        for case in node.cases:
+            word = getattr(getattr(case.pattern, "value", None), "value", None)
+            if choices is not None and word not in choices:
+                continue
+            start = case.pattern.lineno
+            if subject is not _UNKNOWN:
+                return self._block(
+                    case.body, shift + case.body[0].col_offset - node.col_offset, case.body[0].lineno - 1
+                )
+            lines.append(self._moved(self.lines[start - 1], shift))
+            lines += self._block(case.body, shift, start)
+        return [*self._header(node, shift), *lines] if lines else []
+
+    def _header_end(self, node: Any) -> int:
+        """The last line of a compound statement before its body."""
+        first: int = node.cases[0].pattern.lineno if isinstance(node, ast.Match) else node.body[0].lineno
+        last = first - 1
+        while last > node.lineno and self.lines[last - 1].lstrip().startswith(b"#"):
+            last -= 1
+        return last
+
+    def _header(self, node: Any, shift: int) -> list[str]:
+        parts = [part for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr | ast.withitem)]
+        return self._edited(node.lineno, self._header_end(node), parts, shift)
+
+    # ----------------------------------------------------------------------------------------------- expressions
+
+    def _edited(self, first: int, last: int, within: Any, shift: int) -> list[str]:
+        """Whole lines of the source with the expressions in them edited."""
+        start, stop = self.starts[first - 1], self.starts[last] - 1
+        nodes = within if isinstance(within, list) else [within]
+        text = self._replaced(start, stop, [edit for node in nodes for edit in self._edits(node)])
+        return [self._moved(line, shift) for line in text.split(b"\n")]
+
+    def _expression(self, node: ast.expr) -> str:
+        start, stop = self._span(node)
+        return self._replaced(start, stop, self._edits(node)).decode()
+
+    def _span(self, node: Any) -> tuple[int, int]:
+        return self.starts[node.lineno - 1] + node.col_offset, self.starts[node.end_lineno - 1] + node.end_col_offset
+
+    def _replaced(self, start: int, stop: int, edits: list[tuple[int, int, str]]) -> bytes:
+        pieces, at = [], start
+        for left, right, text in sorted(edits):
+            pieces += [self.source[at:left], text.encode()]
+            at = right
+        return b"".join([*pieces, self.source[at:stop]])
+
+    def _edits(self, node: ast.AST) -> list[tuple[int, int, str]]:
+        """What to put in place of parts of an expression, by their places in the source."""
+        match node:
+            case ast.Name(id=name, ctx=ast.Load()) if name in self.known:
+                return [(*self._span(node), _quoted(self.known[name]))]
+            case ast.IfExp(test=test, body=body, orelse=orelse):
+                value = self._value(test)
+                if value is not _UNKNOWN:
+                    return [(*self._span(node), self._expression(body if value else orelse))]
+            case ast.Call(args=[*_, last], keywords=[*_, ast.keyword(arg="where", value=value)]) if (
+                self._value(value) is True
+            ):
+                before = node.keywords[-2].value if len(node.keywords) > 1 else last
+                inner = [edit for child in [*node.args, *node.keywords[:-1]] for edit in self._edits(child)]
+                return [*inner, (self._span(before)[1], self._span(value)[1], "")]
+            case ast.BoolOp(op=op, values=values):
+                left = self._undecided(op, values)
+                if len(left) < len(values):
+                    joint = " or " if isinstance(op, ast.Or) else " and "
+                    return [(*self._span(node), joint.join(map(self._expression, left)))]
+        return [edit for child in ast.iter_child_nodes(node) for edit in self._edits(child)]
+
+    def _undecided(self, op: ast.boolop, values: list[ast.expr]) -> list[ast.expr]:
+        """The parts of `a or b`, `a and b` that are left; where all before it are decided, the last is the value."""
+        left: list[ast.expr] = []
+        for index, part in enumerate(values):
+            value = self._value(part)
+            if value is _UNKNOWN or index + 1 == len(values):
+                left.append(part)
+            elif bool(value) == isinstance(op, ast.Or):
+                return [*left, part]
+        return left
+
+    def _value(self, node: ast.expr) -> Any:
+        """What an expression is known to be."""
+        match node:
+            case ast.Constant(value=value):
+                return value
+            case ast.Name(id=name):
+                return self.known.get(name, _UNKNOWN)
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                value = self._value(operand)
+                return value if value is _UNKNOWN else not value
+            case ast.Compare(left=left, ops=[op], comparators=[right]):
+                a, b = self._value(left), self._value(right)
+                if _UNKNOWN in (a, b):
+                    return _UNKNOWN
+                if isinstance(op, ast.Is | ast.Eq):
+                    return a == b
+                return a != b if isinstance(op, ast.IsNot | ast.NotEq) else _UNKNOWN
+            case ast.BoolOp(op=op, values=values):
+                found = [self._value(each) for each in values]
+                deciding = isinstance(op, ast.Or)
+                if any(value is not _UNKNOWN and bool(value) == deciding for value in found):
+                    first = next(value for value in found if value is _UNKNOWN or bool(value) == deciding)
+                    return first if first is not _UNKNOWN else _UNKNOWN
+                return _UNKNOWN if _UNKNOWN in found else found[-1]
+            case ast.IfExp(test=test, body=body, orelse=orelse):
+                value = self._value(test)
+                return _UNKNOWN if value is _UNKNOWN else self._value(body if value else orelse)
+        return _UNKNOWN
+
+
+def _quoted(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) else repr(value)
