@@ -97,7 +97,7 @@ def sample(cls: type[Layer], count: int) -> list[Combination]:
     """Some of the combinations, spread over all of them."""
     found = list(candidates(cls))
     starts = [(2 * i + 1) * len(found) // (2 * count) for i in range(count)]
-    chosen = (next(filter(accepted, found[start:]), None) for start in starts)
+    chosen = (next(filter(accepted, [*found[start:], *found[:start]]), None) for start in starts)
     return list(dict.fromkeys(item for item in chosen if item is not None))
 
 

@@ -55,7 +55,8 @@ def _lower_loss(state: Lowering, output: Output) -> tuple[str, Callable[[], None
     if column is not None and column.shape == (*rows.shape[:1], 1):
         values = column
     values = _weigh(state, values, weight)
-    mask, count = _mask(state, output, ident), literal(rows.shape[0])
+    mask = None if output.mask is None else state.values[output.mask]
+    count = literal(rows.shape[0])
     if mask is not None:
         steps = state.build.reshape(mask, (rows.shape[0], 1)[: len(values.shape)])
         values = state.build.call("multiply", values, steps)
@@ -82,19 +83,6 @@ def _lower_loss(state: Lowering, output: Output) -> tuple[str, Callable[[], None
         state.contribute(output.loss_input, gradient, f"d{state.names.tensors[output.loss_input]}")
 
     return value, gradient
-
-
-def _mask(state: Lowering, output: Output, ident: str) -> Array | None:
-    """Which steps of an output count, (batch, steps), where `evaluate` finds it too."""
-    if output.mask is None:
-        return None
-    place = f"b.{ident}_mask"
-    if f"mask:{output.name}" not in state.places:
-        state.places[f"mask:{output.name}"] = place
-        mask = state.values[output.mask]
-        name = state.pin(mask, place)
-        state.values[output.mask] = Array(name, mask.type)
-    return state.values[output.mask]
 
 
 def _count(state: Lowering, ident: str, mask: Array) -> ast.expr:

@@ -31,6 +31,7 @@ def training_step(graph: Graph, names: Identifiers, reserved: set[str]) -> Lower
     for output in graph.outputs:
         if output.loss is not None:
             lowering.own_head("forward", output)
+            lowering.own_mask("forward", output)
     lower_losses(lowering)
     lower_backward(lowering)
     lower_input_gradients(lowering)

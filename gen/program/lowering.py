@@ -167,6 +167,15 @@ class Lowering:
         self.values[head] = self.build.copy(array)
         self.build.claim(self.values[head], self.names.outputs[output])
 
+    def own_mask(self, section: str, output: Output) -> None:
+        """Put the mask of an output where the loss looks for it, and `evaluate` too: `b.answer_mask`."""
+        if output.mask is None:
+            return
+        self.enter(section, self.block_of(section, self.graph.maker(output.tensor)))
+        ident, mask = self.names.outputs[output], self.values[output.mask]
+        self.places[f"mask:{output.name}"] = f"b.{ident}_mask"
+        self.values[output.mask] = Array(self.pin(mask, f"b.{ident}_mask"), mask.type)
+
     def pin(self, array: Array, place: str) -> str:
         """Have `array` end up at `place`, copied there if it is somewhere already; returns the variable there."""
         build = self.build
