@@ -180,7 +180,7 @@ class _Function:
         return self._edited(node.lineno, node.end_lineno or node.lineno, node, shift)
 
     def _if(self, node: ast.If, shift: int, word: str) -> list[str]:
-        test = self._value(node.test)
+        test = self._truth(node.test)
         indent = " " * (node.col_offset - shift)
         if test is _UNKNOWN:
             lines = [f"{indent}{word} {self._expression(node.test)}:"]
@@ -199,7 +199,7 @@ class _Function:
             return []
         first = orelse[0]
         if isinstance(first, ast.If) and self.lines[first.lineno - 1].lstrip().startswith(b"elif"):
-            test = self._value(first.test)
+            test = self._truth(first.test)
             if test is not _UNKNOWN and not test:
                 return self._else(first.orelse, shift, indent)
             return self._if(first, shift, "elif")
@@ -266,7 +266,7 @@ class _Function:
             case ast.Name(id=name, ctx=ast.Load()) if name in self.known:
                 return [(*self._span(node), _quoted(self.known[name]))]
             case ast.IfExp(test=test, body=body, orelse=orelse):
-                value = self._value(test)
+                value = self._truth(test)
                 if value is not _UNKNOWN:
                     return [(*self._span(node), self._expression(body if value else orelse))]
             case ast.Call(args=[*_, last], keywords=[*_, ast.keyword(arg="where", value=value)]) if (
@@ -292,6 +292,15 @@ class _Function:
             elif bool(value) == isinstance(op, ast.Or):
                 return [*left, part]
         return left
+
+    def _truth(self, node: ast.expr) -> Any:
+        """Whether a test holds; one part can decide, whatever is known of the others."""
+        if isinstance(node, ast.BoolOp):
+            deciding = isinstance(node.op, ast.Or)
+            found = [self._truth(each) for each in node.values]
+            if any(value is not _UNKNOWN and bool(value) == deciding for value in found):
+                return deciding
+        return self._value(node)
 
     def _value(self, node: ast.expr) -> Any:
         """What an expression is known to be."""

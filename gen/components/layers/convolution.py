@@ -200,7 +200,12 @@ class TransposedConvolution(Windowed):
     bias_regularizer: Regularizer | None
 
     def __post_init__(self) -> None:
-        check_strides(each(self.strides, self.rank), each(self.dilation_rate, self.rank))
+        strides = each(self.strides, self.rank)
+        check_strides(strides, each(self.dilation_rate, self.rank))
+        if self.output_padding is not None and any(
+            extra >= stride for extra, stride in zip(each(self.output_padding, self.rank), strides, strict=True)
+        ):
+            raise ArgumentError("output_padding", "`output_padding` must be less than `strides` along each axis")
 
     def spread(self, x: Any) -> tuple[tuple[Any, ...], tuple[tuple[int, int], ...]]:
         """The size of each axis of the output, and the zeros around it from which the convolution comes back to x."""
