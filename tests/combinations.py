@@ -227,7 +227,4 @@ def main(names: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    from tests import conftest
-
-    assert conftest  # it chooses Keras' backend
     sys.exit(main(sys.argv[1:]))
