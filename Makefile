@@ -1,8 +1,8 @@
-# Everything is done in a virtual environment of its own, .venv, which is made by itself.
+# Everything is done in a virtual environment of its own, .venv, which is made by itself; the bench has another one.
 # PYTHON is the interpreter that it is made with: 3.11 or newer.
 
 .POSIX:
-.PHONY: prove digits examples test lint format types drift check clean
+.PHONY: bench prove digits examples test lint format types drift check clean
 
 PYTHON = python3
 RUN = .venv/bin/python
@@ -30,6 +30,11 @@ prove: .venv/test
 	GEN_PROVE=1 $(RUN) -m pytest tests/test_systems.py
 	$(RUN) -m tests.combinations
 
+# set up the frameworks to compare with, measure everything beside them, and write it down: an hour on two idle cores
+bench: .venv-bench/ready
+	.venv-bench/bin/python -m bench --json bench/figures.json
+	.venv-bench/bin/python -m bench --results bench/figures.json
+
 lint: .venv/test
 	$(RUN) -m ruff check $(CODE)
 	$(RUN) -m black --check --quiet $(CODE)
@@ -55,10 +60,15 @@ drift: .venv/examples
 	$(RUN) -m pip install --quiet --editable '.[test]'
 	touch $@ .venv/examples
 
+.venv-bench/ready: pyproject.toml
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --editable '.[bench]'
+	touch $@
+
 .venv/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "gen needs Python 3.11 or newer, this is " + sys.version)'
 	$(PYTHON) -m venv .venv
 	touch $@
 
 clean:
-	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -3,193 +3,173 @@
 from __future__ import annotations
 
 import argparse
-import gc
-import importlib
 import json
 import os
-import platform
-import statistics
+import signal
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
-import numpy as np
-
-from bench import THREADS
-from bench.generated import Side, module
-from bench.peers import PEERS, Measured
+from bench import THREADS, machine, measure, results
+from bench.figures import AFRESH, BUILDS, HEADER, TASKS, TURNS, Task, figures, lines
+from bench.measure import Effort, Values
+from bench.peers import PEERS
+from bench.sides import Origin, SideError, Worker, missing, origin, specs, workers
 from bench.systems import SYSTEMS, Array, System
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
-EPOCH = 31  # steps, after which training starts anew
-TASKS = {
-    "step": "training step",
-    "train_on_batch": "train_on_batch",
-    "predict_batch": "predict, batch",
-    "predict_one": "predict, one",
-}
+LAYERS = (500, 1000, 2000)
+Answer = TypeVar("Answer")
 
 
-def generated(system: System, folder: Path | None) -> Path | None:
-    """The generated file of a system: the one in `folder`, or a fresh one; None if gen does not build it yet."""
-    if folder is not None:
-        path = folder / f"{system.network}.py"
-        return path if path.exists() else None
-    from gen import compiler
-    from gen.building import read
-    from gen.diagnostics import Diagnostics
-
-    name = f"{system.network}.nn"
-    if not (EXAMPLES / name).exists():
-        return None
-    source, _ = read(EXAMPLES / name)
-    graph = compiler.understand(source, Diagnostics())
-    if graph is None:
-        return None
-    path = Path(tempfile.mkdtemp()) / f"{system.network}.py"
-    path.write_text(compiler.generate(graph, name), encoding="utf-8")
-    return path
-
-
-def sides(system: System, options: argparse.Namespace) -> dict[str, Measured]:
-    """Everything to be measured on one system, by name, having shown that it computes the same."""
-    batches = system.batches()
-    weights = system.random_weights()
-    found: dict[str, Measured] = {}
-    for name, folder in {"gen": options.files, "before": options.before}.items():
-        path = generated(system, folder) if name == "gen" or folder is not None else None
-        if path is not None:
-            found[name] = side = Side(system, module(path, name), batches)
-            if name == "gen":
-                weights = side.weights()
-    assert tuple(array.shape for array in weights) == system.weights, "the weights of gen are in another order"
-    for name in options.peers:
-        found[name] = importlib.import_module(f"bench.peers.{PEERS[name]}").Side(system, weights, batches)
-    first, *others = found
-    for name in others:
-        agree(found[first], found[name], f"system {system.name}, {first} and {name}")
-    return found
-
-
-def agree(first: Measured, second: Measured, what: str, steps: int = 3) -> None:
-    """Raise `AssertionError` unless both give the same predictions and losses from the same weights on.
-
-    More steps would not tell more: RMSprop's first ones make rounding grow, a hundredfold in three of system 6.
-    """
-    first.restart()
-    second.restart()
-    for one, other in zip(arrays(first.predict_batch()), arrays(second.predict_batch()), strict=True):
-        np.testing.assert_allclose(other, one, rtol=1e-3, atol=1e-5, err_msg=what)
-    for _ in range(steps):
-        np.testing.assert_allclose(float(second.step()), float(first.step()), rtol=1e-4, err_msg=what)
-
-
-def arrays(predictions: Any) -> list[Array]:
-    """One array for each output, of whatever a side calls its predictions."""
-    if isinstance(predictions, dict):
-        predictions = list(predictions.values())
-    return list(predictions) if isinstance(predictions, (list, tuple)) else [predictions]
-
-
-def measure(sides: dict[str, Measured], task: str, options: argparse.Namespace) -> dict[str, list[float]]:
-    """Seconds of one call, for each round, the sides in turns; training starts anew after an epoch."""
-    calls: dict[str, Callable[[], Any]] = {name: getattr(side, task) for name, side in sides.items()}
-    counts, epochs, turns = {}, dict.fromkeys(calls, EPOCH), 0.0
-    for name, call in calls.items():
-        count = 0
-        sides[name].restart()
-        start = perf_counter()
-        while (took := perf_counter() - start) < 0.25 or count < 2:  # to warm up
-            call()
-            count += 1
-        counts[name] = max(1, round(options.seconds * count / took))
-        turns += counts[name] * took / count
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    order = list(calls)
-    gc.collect()
-    for _ in range(max(8, min(options.rounds, round(options.limit / turns)))):
-        for name in order:
-            call, repeats = calls[name], range(counts[name])
-            epochs[name] += counts[name]
-            if epochs[name] >= EPOCH:
-                sides[name].restart()
-                epochs[name] = 0
-            start = perf_counter()
-            for _ in repeats:
-                call()
-            times[name].append((perf_counter() - start) / counts[name])
-        order.append(order.pop(0))
-    return times
-
-
-def figures(times: dict[str, list[float]]) -> dict[str, Any]:
-    """Medians in microseconds, and how gen compares with each other side.
-
-    That is the quartiles of the ratios of each round, and the ratio of the fastest tenths of the turns, which is what
-    counts where something else keeps the cores busy.
-    """
-    us = {name: round(statistics.median(each) * 1e6, 2) for name, each in times.items()}
-    fast = {name: statistics.quantiles(each, n=10)[0] for name, each in times.items()}
-    ratios = {}
-    for name, each in times.items():
-        if name != "gen" and "gen" in times:
-            cuts = statistics.quantiles([a / b for a, b in zip(times["gen"], each, strict=True)], n=4)
-            named = zip(("low", "median", "high", "fast"), (*cuts, fast["gen"] / fast[name]), strict=True)
-            ratios[name] = {key: round(value, 3) for key, value in named}
-    return {"us": us, "fast_us": {name: round(value * 1e6, 2) for name, value in fast.items()}, "ratio": ratios}
-
-
-def lines(result: dict[str, Any]) -> list[str]:
-    """What is printed of `figures`: a line for each side but gen."""
-    us, found = result["us"], []
-    for name in us:
-        if ratio := result["ratio"].get(name):
-            spread = f"{ratio['median']:.2f} ({ratio['low']:.2f}–{ratio['high']:.2f})"
-            found.append(f"{name:9}{us['gen']:10.1f}{us[name]:10.1f}   {spread:20}{ratio['fast']:.2f}")
-        elif name != "gen":
-            found.append(f"{name:9}{'':10}{us[name]:10.1f}")
-    return found
-
-
-def main() -> int:
+def arguments(given: Sequence[str] | None) -> argparse.Namespace:
+    """What the command is asked for, checked."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Generated files beside other frameworks.")
     parser.add_argument("systems", nargs="*", default=[], help=f"of {', '.join(SYSTEMS)}; all if none is given")
-    parser.add_argument("--tasks", default=",".join(TASKS), help="of " + ", ".join(TASKS))
-    parser.add_argument("--peers", default="jax", help=f"frameworks to compare with, of {', '.join(PEERS)}")
+    parser.add_argument("--tasks", help=f"of {','.join(TASKS)}; all, or with --compare {','.join(TURNS)}")
+    parser.add_argument("--peers", help=f"of {','.join(PEERS)}; all, or with --compare none")
     parser.add_argument("--tuned", action="store_true", help="give JAX every advantage; README.md says which")
-    parser.add_argument("--files", type=Path, help="a folder of generated files, instead of fresh ones")
-    parser.add_argument("--before", type=Path, help="a folder of older generated files, measured too")
-    parser.add_argument("--rounds", type=int, default=200, help="turns for each side")
-    parser.add_argument("--seconds", type=float, default=0.005, help="about how long a turn lasts")
-    parser.add_argument("--limit", type=float, default=20.0, help="seconds for a task, with 8 turns at least")
+    parser.add_argument(
+        "--compare",
+        nargs="+",
+        metavar="SIDE",
+        help="generated files beside others: of a folder, a git revision, `present`, or `without:PASSES`; "
+        "the first beside each other one, the present ones if only one is given",
+    )
+    parser.add_argument("--rounds", type=int, default=Effort.rounds, help="turns for each side")
+    parser.add_argument("--seconds", type=float, default=Effort.seconds, help="about how long a turn lasts")
+    parser.add_argument("--limit", type=float, default=Effort.limit, help="seconds for a task, with 8 turns at least")
+    parser.add_argument("--runs", type=int, default=Effort.runs, help="processes, where each is measured once")
     parser.add_argument("--json", type=Path, help="where to write the figures")
-    options = parser.parse_args()
-    options.peers = [name for name in options.peers.split(",") if name]
-    for name in set(options.systems) - set(SYSTEMS) | set(options.peers) - set(PEERS):
-        parser.error(f"there is no {name}")
+    parser.add_argument("--results", type=Path, metavar="JSON", help="write RESULTS.md from figures; measure nothing")
+    options = parser.parse_args(given)
+    options.tasks = _chosen(options.tasks, TURNS if options.compare else TASKS)
+    options.peers = _chosen(options.peers, [] if options.compare else [name for name in PEERS if not missing(name)])
+    options.compare = options.compare or []
+    for what, names, known in (
+        ("system", options.systems, list(SYSTEMS)),
+        ("task", options.tasks, list(TASKS)),
+        ("peer", options.peers, list(PEERS)),
+    ):
+        for name in names:
+            if name not in known:
+                parser.error(f"there is no {what} {name}; there are {', '.join(known)}")
+    for name in options.peers:
+        if missing(name):
+            parser.error(f"{name} cannot be measured, for want of {' and '.join(missing(name))}")
+    return options
+
+
+def _chosen(given: str | None, otherwise: Iterable[str]) -> list[str]:
+    return list(otherwise) if given is None else [name for name in given.split(",") if name]
+
+
+def load(running: Mapping[str, Worker], system: System) -> None:
+    """Give all sides the weights of the first."""
+    weights: list[Array] | None = None
+    for worker in running.values():
+        weights = weights or worker.ask("weights") or system.random_weights()
+        assert tuple(array.shape for array in weights) == system.weights, "the weights are in another order"
+        worker.ask("load", weights)
+
+
+class Run:
+    """One run of the command: what was measured so far, printed and written as it comes."""
+
+    def __init__(self, options: argparse.Namespace, origins: dict[str, Origin]) -> None:
+        self.options, self.origins = options, origins
+        self.effort = Effort(options.rounds, options.seconds, options.limit, options.runs)
+        self.about = machine.about(options.peers) | {"tuned": options.tuned}
+        self.found: dict[str, dict[str, Any]] = {}
+        self.left_out: list[str] = []
+
+    def measure(self) -> None:
+        for sentence in machine.warnings(self.about):
+            print(f"warning: {sentence}")
+        for name in () if self.options.compare else PEERS:
+            if missing(name):
+                self.leave_out(f"{name} is left out, for want of {' and '.join(missing(name))}")
+        print(HEADER)
+        for number in self.options.systems or SYSTEMS:
+            self.measure_system(SYSTEMS[number])
+        if "version" in self.options.tasks:
+            self.add("gen", "version", measure.version(4 * self.effort.runs))
+        if "layers" in self.options.tasks:
+            for count in LAYERS:
+                self.add(f"{count} layers", "layers", measure.layers(count, min(3, self.effort.runs)))
+
+    def measure_system(self, system: System) -> None:
+        """All tasks of one system, having shown that all sides compute the same."""
+        sides = specs(system, self.origins, self.options.peers)
+        with workers(sides) as running:
+            self.attempt(system, running, partial(load, running, system))
+            self.attempt(system, running, partial(measure.agree, running, f"system {system.name}"))
+            for task in self.asked_for(TURNS):
+                values = self.attempt(system, running, partial(measure.turns, running, task, self.effort))
+                self.add(system.name, task, values)
+            sides = {name: sides[name] for name in running}
+        for task in self.asked_for(AFRESH):
+            values = self.attempt(system, sides, partial(measure.afresh, sides, task, self.effort.runs))
+            self.add(system.name, task, values)
+        for task in self.asked_for(BUILDS):
+            self.add(system.name, task, measure.builds(self.origins, system, task, self.effort.runs))
+
+    def attempt(self, system: System, sides: dict[str, Any], action: Callable[[], Answer]) -> Answer:
+        """Do something with the sides; a peer that fails is taken out of them, and it is done again."""
+        while True:
+            try:
+                return action()
+            except SideError as error:
+                if error.side not in PEERS:
+                    raise
+                del sides[error.side]
+                self.leave_out(f"{error.side} is left out of system {system.name}: {error}")
+
+    def asked_for(self, tasks: dict[str, Task]) -> list[str]:
+        return [task for task in self.options.tasks if task in tasks]
+
+    def leave_out(self, sentence: str) -> None:
+        self.left_out.append(sentence)
+        print(sentence, flush=True)
+
+    def add(self, row: str, task: str, values: Values) -> None:
+        """Print what was measured, and keep it."""
+        if not values:
+            return
+        result = figures(values, TASKS[task])
+        self.found.setdefault(row, {})[task] = result
+        for line in lines(row, TASKS[task].title, result):
+            print(line, flush=True)
+        if self.options.json:
+            told = {"about": self.about, "left_out": self.left_out, "figures": self.found}
+            self.options.json.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    options = arguments(given)
+    if options.results:
+        results.write(json.loads(options.results.read_text(encoding="utf-8")))
+        return 0
     if options.tuned:
         os.environ["JAX_CPU_ENABLE_ASYNC_DISPATCH"] = "false"
-    found: dict[str, Any] = {}
-    print(f"{'system':8}{'task':16}{'against':9}{'gen µs':>10}{'peer µs':>10}   {'ratio (quartiles)':20}fastest")
-    for number in options.systems or SYSTEMS:
-        measured = sides(SYSTEMS[number], options)
-        for task in options.tasks.split(","):
-            result = figures(measure(measured, task, options))
-            found.setdefault(number, {})[task] = result
-            for line in lines(result):
-                print(f"{number:8}{TASKS[task]:16}{line}", flush=True)
-    if options.json:
-        about: dict[str, Any] = {
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "machine": platform.machine(),
-        }
-        about |= {"cores": os.cpu_count(), "threads": THREADS}
-        about |= {name: sys.modules[name].__version__ for name in options.peers}
-        options.json.write_text(json.dumps({"about": about, "systems": found}, indent=2) + "\n", encoding="utf-8")
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])  # JAX makes a thread for each
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no worker is left behind
+    names = {name: name for name in options.compare} or {"gen": "present"}
+    if len(options.compare) == 1:
+        names = {"present": "present"} | names
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            origins = {name: origin(each, Path(scratch, str(i))) for i, (name, each) in enumerate(names.items())}
+            Run(options, origins).measure()
+    except SideError as error:
+        print(f"python -m bench: {error}", file=sys.stderr)
+        return 2
+    except AssertionError as error:
+        print(f"sides differ: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

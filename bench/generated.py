@@ -1,21 +1,20 @@
-"""A generated file, as its users call it and as its functions are."""
+"""A generated file, as its users call it and as its model calls itself."""
 
 from __future__ import annotations
 
 import importlib.util
 from copy import deepcopy
-from inspect import signature
 from itertools import cycle
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bench.systems import Array, Batch, System
+from bench.systems import Array, Batch, System, alone, joined
 
 
-def module(path: Path, name: str) -> ModuleType:
+def module(path: Path) -> ModuleType:
     """A generated file, imported."""
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     made = importlib.util.module_from_spec(spec)
@@ -26,49 +25,54 @@ def module(path: Path, name: str) -> ModuleType:
 class Side:
     """One system as a generated file has it."""
 
-    def __init__(self, system: System, made: ModuleType, batches: list[Batch]) -> None:
-        self.file, self.model = made, made.Model(seed=0)
-        self.buffers = made.Buffers(*made.sizes(*batches[0][0]), self.model.dtype)
+    def __init__(self, system: System, batches: list[Batch], made: ModuleType) -> None:
+        self.system, self.batches = system, batches
+        self.model = made.Model(seed=0)
         self.measure = getattr(made, "measure", None)
-        self.random = (self.model.rng,) if "rng" in signature(made.forward).parameters else ()
-        self.unweighted = (None,) * len(system.outputs)
-        self.saved, self.batches = deepcopy(self.model._saved()), batches
+        self.inputs = len(batches[0][0])
+        self.saved: dict[str, Any] | None = None
         self.x, self.one = alone(batches[0][0]), alone(tuple(x[:1] for x in batches[0][0]))
-        self.restart()
-
-    def restart(self) -> None:
-        self.model._restore(self.saved)
-        self.random = self.random and (self.model.rng,)
-        self.turns = cycle(self.batches)
 
     def weights(self) -> list[Array]:
         return [array.copy() for array in self.model.weights.values()]
 
+    def load(self, weights: list[Array]) -> None:
+        for view, array in zip(self.model.weights.values(), weights, strict=True):
+            view[...] = array
+        self.saved = deepcopy(self.model._saved())
+        self.restart()
+
+    def restart(self) -> None:
+        if self.saved is not None:
+            self.model._restore(self.saved)
+        self.turns = cycle([(alone(x), alone(y)) for x, y in self.batches])
+        self.checked = cycle([self.model._convert(self.model._check(alone(x), alone(y))) for x, y in self.batches])
+
     def step(self) -> float:
-        """Forward, loss, metrics, backward, update: what a jitted step does, on arrays that are known to fit."""
-        x, y = next(self.turns)
-        file, model, p, b = self.file, self.model, self.model.p, self.buffers
-        file.forward(p, b, *self.random, *x)
-        losses = file.loss(p, b, *y, *self.unweighted)
+        """Forward, loss, metrics, backward, update: what a jitted step does, on arrays that are known to fit.
+
+        It is what `train_on_batch` does after it has checked them.
+        """
+        batch = next(self.checked)
+        b, losses = self.model._forward(batch)
         if self.measure is not None:
-            self.measure(b, *y)
-        file.backward(p, model.g, b, *x, *y, *self.unweighted)
-        model.step += 1
-        file.update(p, model.g, model.s, model.learning_rate, model.step)
+            self.measure(b, *batch.arrays[self.inputs :])
+        self.model._learn(b, batch)
         return float(losses[0])
 
     def train_on_batch(self) -> float:
         """The same through the public function: arrays checked, losses and metrics by name."""
-        x, y = next(self.turns)
-        return float(self.model.train_on_batch(alone(x), alone(y))["loss"])
+        return float(self.model.train_on_batch(*next(self.turns))["loss"])
+
+    def gather(self, count: int | None = None) -> None:
+        self.rows = tuple(map(alone, joined(self.batches[:count])))
+
+    def fit(self, epochs: int = 1, shuffle: bool = True) -> float:
+        history = self.model.fit(*self.rows, epochs=epochs, batch_size=self.system.batch, shuffle=shuffle, verbose=0)
+        return float(history["loss"][-1])
 
     def predict_batch(self) -> Any:
         return self.model.predict(self.x)
 
     def predict_one(self) -> Any:
         return self.model.predict(self.one)
-
-
-def alone(arrays: tuple[Array, ...]) -> Any:
-    """The array itself if it is the only one."""
-    return arrays[0] if len(arrays) == 1 else list(arrays)

@@ -38,11 +38,13 @@ class System:
     weights: tuple[tuple[int, ...], ...]
     """The shapes of the weights, in the order of the generated file and in Keras' layouts."""
     outputs: tuple[Output, ...]
+    epochs: int = 1
+    """Of one call of `fit`: what it does before its first step should not count."""
 
-    def batches(self) -> list[Batch]:
-        """As many as there are in 1,000 rows, always the same."""
+    def batches(self, count: int | None = None) -> list[Batch]:
+        """The first ones, or as many as there are in 1,000 rows; always the same."""
         rng = np.random.default_rng(0)
-        return [self.data(rng, self.batch) for _ in range(1000 // self.batch)]
+        return [self.data(rng, self.batch) for _ in range(1000 // self.batch if count is None else count)]
 
     def random_weights(self) -> list[Array]:
         """What to start from where there is no generated file, always the same; as large as Glorot has them."""
@@ -54,6 +56,17 @@ class System:
         return [
             scale * rng.standard_normal(shape, np.float32) for scale, shape in zip(scales, self.weights, strict=True)
         ]
+
+
+def joined(batches: Sequence[Batch]) -> Batch:
+    """The rows of all batches."""
+    inputs, targets = zip(*batches, strict=True)
+    return tuple(map(np.concatenate, zip(*inputs, strict=True))), tuple(map(np.concatenate, zip(*targets, strict=True)))
+
+
+def alone(arrays: tuple[Array, ...]) -> Any:
+    """The array itself if it is the only one."""
+    return arrays[0] if len(arrays) == 1 else list(arrays)
 
 
 def dense(*sizes: int) -> tuple[tuple[int, ...], ...]:
@@ -135,12 +148,13 @@ PERSON = (
     Output("binary_crossentropy", 10.0),
 )
 
+YES_OR_NO = Output("binary_crossentropy", accuracy=True)
 _ALL: Sequence[System] = (
-    System("1", "two_classes", 32, two_classes, dense(100, 32, 1), (Output("binary_crossentropy", accuracy=True),)),
-    System("2", "ten_classes", 32, ten_classes, dense(100, 32, 10), (CLASSES,)),
-    System("3", "functional", 32, functional, dense(64, 32, 32, 10), (Output("categorical_crossentropy"),)),
-    System("4", "video", 32, video, dense(784, 32, 10), (CLASSES,)),
-    System("5", "qa", 128, qa, QA, (CLASSES,)),
+    System("1", "two_classes", 32, two_classes, dense(100, 32, 1), (YES_OR_NO,), epochs=10),
+    System("2", "ten_classes", 32, ten_classes, dense(100, 32, 10), (CLASSES,), epochs=10),
+    System("3", "functional", 32, functional, dense(64, 32, 32, 10), (Output("categorical_crossentropy"),), epochs=10),
+    System("4", "video", 32, video, dense(784, 32, 10), (CLASSES,), epochs=10),
+    System("5", "qa", 128, qa, QA, (CLASSES,), epochs=2),
     System("6", "posts", 64, posts, POSTS, PERSON),
     System("6z", "posts", 64, posts_of_words, POSTS, PERSON),
 )

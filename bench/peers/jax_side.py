@@ -13,7 +13,7 @@ from jax import lax
 from jax.flatten_util import ravel_pytree
 
 from bench import EPSILON, LEARNING_RATE, RHO
-from bench.systems import Array, Batch, System
+from bench.systems import Array, Batch, System, joined
 
 FEW = 100_000
 """Up to so many weights, one vector of all is quicker than a list of arrays."""
@@ -98,15 +98,17 @@ RIGHT: dict[str, Callable[[Any, Any], Any]] = {
 
 
 class Side:
-    """One system: everything stays on the device, the weights and averages are donated."""
+    """One system: everything stays on the device; the weights, averages and sums are donated."""
 
-    def __init__(self, system: System, weights: list[Array], batches: list[Batch]) -> None:
+    def __init__(self, system: System, batches: list[Batch]) -> None:
         network, outputs = NETWORKS[system.network], system.outputs
-        self.batches = jax.device_put(batches)
+        self.arrays, self.batches, self.size = batches, jax.device_put(batches), system.batch
         self.x, self.one = self.batches[0][0], jax.device_put(tuple(x[:1] for x in batches[0][0]))
-        few = sum(array.size for array in weights) <= FEW
-        flat, unravel = ravel_pytree(weights) if few else (weights, list)
-        self.start = jax.tree.map(np.array, flat)
+        weights = system.random_weights()
+        self.few = sum(array.size for array in weights) <= FEW
+        unravel = ravel_pytree(weights)[1] if self.few else list
+        self.start: Any = None
+        self.p = jax.device_put(self._flat(weights))
 
         def loss(p: Any, x: Any, y: Any) -> Any:
             logits = network(iter(unravel(p)), *x)
@@ -122,16 +124,32 @@ class Side:
             p = jax.tree.map(lambda w, g, v: w - LEARNING_RATE * g / jnp.sqrt(v + EPSILON), p, gradient, velocity)
             return p, velocity, value, figures
 
+        def step_of(p: Any, velocity: Any, sums: Any, rows: Any, index: Any) -> Any:
+            x, y = jax.tree.map(lambda array: jnp.take(array, index, axis=0, mode="clip"), rows)
+            p, velocity, *figures = step(p, velocity, x, y)
+            return p, velocity, jax.tree.map(jnp.add, sums, figures)
+
         def predict(p: Any, x: Any) -> Any:
             logits = network(iter(unravel(p)), *x)
             return tuple(HEADS[output.loss](each) for output, each in zip(outputs, logits, strict=True))
 
         self.train, self.predict = jax.jit(step, donate_argnums=(0, 1)), jax.jit(predict)
+        self.train_rows = jax.jit(step_of, donate_argnums=(0, 1, 2))
+        right = [np.int32(0) for output in outputs if output.accuracy]
+        self.zeros = [np.float32(0.0), ([np.float32(0.0) for _ in outputs], right)]
+
+    def _flat(self, weights: list[Array]) -> Any:
+        """As the functions take them."""
+        return np.concatenate([array.ravel() for array in weights]) if self.few else weights
+
+    def load(self, weights: list[Array]) -> None:
+        self.start = self._flat(weights)
         self.restart()
 
     def restart(self) -> None:
-        self.p = jax.device_put(jax.tree.map(np.copy, self.start))
-        self.velocity = jax.device_put(jax.tree.map(np.zeros_like, self.start))
+        if self.start is not None:
+            self.p = jax.device_put(jax.tree.map(np.copy, self.start))
+        self.velocity = jax.tree.map(jnp.zeros_like, self.p)
         self.turns = cycle(self.batches)
 
     def step(self) -> Any:
@@ -139,6 +157,22 @@ class Side:
         return value.block_until_ready()  # to make it a float would take time
 
     train_on_batch = step
+
+    def gather(self, count: int | None = None) -> None:
+        self.rows = jax.device_put(joined(self.arrays[:count]))
+
+    def fit(self, epochs: int = 1, shuffle: bool = True) -> float:
+        """One jitted call for each step, which gathers its rows; nothing waits before the end of an epoch."""
+        count = len(self.rows[0][0])
+        rng = np.random.default_rng(0)
+        for _ in range(epochs):
+            order = rng.permutation(count).astype(np.int32) if shuffle else np.arange(count, dtype=np.int32)
+            sums = jax.device_put(self.zeros)
+            for start in range(0, count, self.size):
+                index = order[start : start + self.size]
+                self.p, self.velocity, sums = self.train_rows(self.p, self.velocity, sums, self.rows, index)
+            figures = jax.device_get(sums)
+        return float(figures[0]) / len(range(0, count, self.size))
 
     def predict_batch(self) -> Any:
         return jax.block_until_ready(self.predict(self.p, self.x))  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""The systems in Keras, computing with JAX, as `compile` and `train_on_batch` have it."""
+"""The systems in Keras, on whichever backend its process has, as `compile` and `fit` have it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import Input, Model, layers
 
-from bench.systems import Array, Batch, System
+from bench.systems import Array, Batch, System, alone, joined
 
 ACTIVATIONS = {"mse": None, "binary_crossentropy": "sigmoid", "categorical_crossentropy": "softmax"}
 Built = tuple[Any, list[Any]]
@@ -68,39 +68,52 @@ NETWORKS: dict[str, Callable[[System], Built]] = {
 class Side:
     """One system; it is always given NumPy arrays, and its step is `train_on_batch`."""
 
-    def __init__(self, system: System, weights: list[Array], batches: list[Batch]) -> None:
-        self.model, used = NETWORKS[system.network](system)
-        self.model.compile(
-            optimizer="rmsprop",
-            loss=[output.loss for output in system.outputs],
-            loss_weights=[output.weight for output in system.outputs],
-            metrics=[["accuracy"] if output.accuracy else [] for output in system.outputs],
-        )
-        self.variables = [variable for layer in used for variable in layer.weights]
-        self.start, self.batches = weights, [(alone(x), alone(y)) for x, y in batches]
+    def __init__(self, system: System, batches: list[Batch]) -> None:
+        self.system, self.arrays = system, batches
+        self.model, self.used = NETWORKS[system.network](system)
+        self.start: list[Array] = []
+        self.batches = [(alone(x), alone(y)) for x, y in batches]
         self.x, self.one = self.batches[0][0], alone(tuple(x[:1] for x in batches[0][0]))
-        self.model.optimizer.build(self.model.trainable_variables)
+
+    def load(self, weights: list[Array]) -> None:
+        self.start = weights
         self.restart()
 
     def restart(self) -> None:
-        for variable, array in zip(self.variables, self.start, strict=True):
-            variable.assign(array.copy())
+        if not self.model.compiled:
+            self._compile()
+        if self.start:
+            variables = [variable for layer in self.used for variable in layer.weights]
+            for variable, array in zip(variables, self.start, strict=True):
+                variable.assign(array.copy())
         for variable in self.model.optimizer.variables[2:]:  # after the step and the learning rate
             variable.assign(np.zeros(variable.shape, np.float32))
         self.turns = cycle(self.batches)
+
+    def _compile(self) -> None:
+        outputs = self.system.outputs
+        self.model.compile(
+            optimizer="rmsprop",
+            loss=[output.loss for output in outputs],
+            loss_weights=[output.weight for output in outputs],
+            metrics=[["accuracy"] if output.accuracy else [] for output in outputs],
+        )
+        self.model.optimizer.build(self.model.trainable_variables)
 
     def step(self) -> Any:
         return self.model.train_on_batch(*next(self.turns), return_dict=True)["loss"]
 
     train_on_batch = step
 
+    def gather(self, count: int | None = None) -> None:
+        self.rows = tuple(map(alone, joined(self.arrays[:count])))
+
+    def fit(self, epochs: int = 1, shuffle: bool = True) -> float:
+        history = self.model.fit(*self.rows, epochs=epochs, batch_size=self.system.batch, shuffle=shuffle, verbose=0)
+        return float(history.history["loss"][-1])
+
     def predict_batch(self) -> Any:
         return self.model.predict_on_batch(self.x)
 
     def predict_one(self) -> Any:
         return self.model.predict_on_batch(self.one)
-
-
-def alone(arrays: tuple[Array, ...]) -> Any:
-    """The array itself if it is the only one."""
-    return arrays[0] if len(arrays) == 1 else list(arrays)

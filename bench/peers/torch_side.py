@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bench import EPSILON, LEARNING_RATE, RHO, THREADS
-from bench.systems import Array, Batch, System
+from bench.systems import Array, Batch, System, joined
 
 torch.set_num_threads(THREADS)
 
@@ -95,48 +95,71 @@ RIGHT: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 class Side:
     """One system."""
 
-    def __init__(self, system: System, weights: list[Array], batches: list[Batch]) -> None:
-        self.network, self.outputs = NETWORKS[system.network](), system.outputs
+    def __init__(self, system: System, batches: list[Batch]) -> None:
+        self.network, self.outputs, self.size = NETWORKS[system.network](), system.outputs, system.batch
         self.arrays = batches
         self.batches = [(tensors(x), tensors(y)) for x, y in batches]
         self.x, self.one = self.batches[0][0], tuple(x[:1] for x in self.batches[0][0])
         self.p: list[Tensor] = [p for p in self.network.parameters() if p.requires_grad]
+        self.start: list[Tensor] = []
+        self.velocity: list[Tensor] = []
+
+    def load(self, weights: list[Array]) -> None:
         start = [torch.from_numpy(array) for array in weights]
         turned = [array.permute(*reversed(range(array.ndim))) for array in start]  # Keras' kernels, as PyTorch has them
         self.start = [t if t.shape == p.shape else a for p, a, t in zip(self.p, start, turned, strict=True)]
-        self.velocity = [torch.zeros_like(p) for p in self.p]
         self.restart()
 
     @torch.no_grad()
     def restart(self) -> None:
-        for p, velocity, array in zip(self.p, self.velocity, self.start, strict=True):
+        for p, array in zip(self.p, self.start, strict=False):
             p.copy_(array)
+        self.velocity = self.velocity or [torch.zeros_like(p) for p in self.p]
+        for velocity in self.velocity:
             velocity.zero_()
         self.turns, self.array_turns = cycle(self.batches), cycle(self.arrays)
 
     def step(self) -> Any:
-        return self._train(*next(self.turns))
+        return self._train(*next(self.turns))[0].item()
 
     def train_on_batch(self) -> Any:
         x, y = next(self.array_turns)
-        return self._train(tensors(x), tensors(y))
+        return self._train(tensors(x), tensors(y))[0].item()
 
-    def _train(self, x: tuple[Tensor, ...], y: tuple[Tensor, ...]) -> float:
+    def gather(self, count: int | None = None) -> None:
+        x, y = joined(self.arrays[:count])
+        self.rows = tensors(x), tensors(y)
+
+    def fit(self, epochs: int = 1, shuffle: bool = True) -> float:
+        """Nothing waits for a figure before the end of an epoch."""
+        x, y = self.rows
+        count = len(x[0])
+        for _ in range(epochs):
+            order = torch.randperm(count) if shuffle else torch.arange(count)
+            totals: list[Tensor] = []
+            for index in torch.split(order, self.size):
+                figures = self._train(*(tuple(a.index_select(0, index) for a in arrays) for arrays in (x, y)))
+                totals = [a.add_(b) for a, b in zip(totals, figures, strict=True)] if totals else figures
+            means = [total.item() / len(range(0, count, self.size)) for total in totals]
+        return means[0]
+
+    def _train(self, x: tuple[Tensor, ...], y: tuple[Tensor, ...]) -> list[Tensor]:
+        """A step on these rows; the loss, and how many answers of an output are right."""
         logits = self._logits(x)
-        total = None
+        total, right = None, []
         for output, target, each in zip(self.outputs, y, logits, strict=True):
             value = LOSSES[output.loss](target, each)
             value = value if output.weight == 1.0 else output.weight * value
             total = value if total is None else total + value
             if output.accuracy:
                 with torch.no_grad():
-                    RIGHT[output.loss](target, each)
+                    right.append(RIGHT[output.loss](target, each))
         assert total is not None
         for p in self.p:
             p.grad = None
         total.backward()  # type: ignore[no-untyped-call]
         self._update()
-        return total.item()
+        return [total.detach(), *right]
 
     @torch.no_grad()
     def _update(self) -> None:

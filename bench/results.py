@@ -1,0 +1,212 @@
+"""RESULTS.md, written from the figures of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.figures import AFRESH, TASKS, TURNS, shown, shown_ratio
+from bench.machine import warnings
+from bench.peers import PEERS
+from bench.systems import SYSTEMS
+
+RESULTS = Path(__file__).resolve().parent / "RESULTS.md"
+Figures = Mapping[str, Mapping[str, Any]]
+"""By row (a system, or what else was measured), then by task; see `figures.figures`."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the ratio to the best peer, or to one of them, may be at most."""
+
+    most: float
+    peer: str | None = None
+
+
+def _targets(dense: float, video: float, qa: Target, posts: float, words: float) -> dict[str, Target]:
+    each = {"1": dense, "2": dense, "3": dense, "4": video, "6": posts, "6z": words}
+    return {name: Target(most) for name, most in each.items()} | {"5": qa}
+
+
+TARGETS: dict[str, dict[str, Target]] = {
+    "step": _targets(0.6, 0.5, Target(0.85), 0.85, 0.5),
+    "predict_batch": _targets(0.5, 1.0, Target(1.0), 0.9, 0.5),
+    "predict_one": _targets(0.4, 0.4, Target(1.0, "torch"), 0.9, 0.5),
+    "start": dict.fromkeys(SYSTEMS, Target(0.15)),
+    "memory": dict.fromkeys(("6", "6z"), Target(0.6)),
+}
+BUILD_MS, VERSION_MS = 700, 60
+"""What `gen build` may take, and `gen --version` more than an interpreter that does nothing."""
+LINEAR = 1.15
+"""What a layer of the largest file may take, as a multiple of what one of the smallest takes."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One figure that is better or worse than it should be."""
+
+    name: str
+    figure: str
+    good: bool
+    target: str = ""
+    """What it should be; where nothing is said, as quick or as small as the best peer."""
+
+    def verdict(self) -> str:
+        if self.target:
+            return "met" if self.good else "**missed**"
+        return "ahead" if self.good else "**behind**"
+
+
+def write(run: Mapping[str, Any], path: Path = RESULTS) -> None:
+    """Write the figures of a run, as `--json` has them, as a page."""
+    path.write_text("\n".join(page(run)) + "\n", encoding="utf-8")
+
+
+def page(run: Mapping[str, Any]) -> Iterator[str]:
+    """The lines of RESULTS.md."""
+    figures = {row: _measured(tasks) for row, tasks in run["figures"].items()}
+    tables = list(_tables(figures))
+    cells = [cell for _, _, found in tables for cell in found]
+    yield "# Results"
+    yield ""
+    yield "Written by `make bench`; [README.md](README.md) says what is compared and how it is measured. Times and"
+    yield "memory are medians. A ratio is that of gen to the best peer, the median over the rounds of one run with its"
+    yield "quartiles: below 1 the generated file is quicker, or takes less."
+    yield ""
+    yield from _balance(cells)
+    yield ""
+    yield from _machine(run["about"])
+    yield from (f"- {sentence.splitlines()[-1]}" for sentence in run["left_out"])
+    for title, lines, _ in tables:
+        yield ""
+        yield f"## {title}"
+        yield ""
+        yield from lines
+
+
+def _measured(tasks: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Those that gen as it is took part in."""
+    return {task: result for task, result in tasks.items() if "gen" in result["sides"]}
+
+
+def _balance(cells: Sequence[Cell]) -> Iterator[str]:
+    """How many targets are met, and all cells that are lost."""
+    aimed, free = [cell for cell in cells if cell.target], [cell for cell in cells if not cell.target]
+    for kind, met, of, lost in (
+        (aimed, "Targets met", "missed", "{name}: {figure}, target {target}"),
+        (free, "Ahead of the best peer, where there is no target", "behind", "{name}: {figure}"),
+    ):
+        if kind:
+            good = sum(cell.good for cell in kind)
+            yield f"- **{met}: {good} of {len(kind)}.**" + ("" if good == len(kind) else f" These are {of}:")
+            for cell in kind:
+                if not cell.good:
+                    yield "  - " + lost.format(name=cell.name, figure=cell.figure, target=cell.target)
+
+
+def _machine(about: Mapping[str, Any]) -> Iterator[str]:
+    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    yield "## Machine"
+    yield ""
+    yield f"- {about['cpu']}, {about['cores']} cores, {about['threads']} of them used; {about['system']}"
+    yield f"- Python {about['python']}, {versions}"
+    yield f"- BLAS of NumPy: {about['blas']}"
+    yield f"- gen at {about['revision']}, on {about['date']}; load of the machine before the run: {about['load']}"
+    yield from (f"- **{sentence}**" for sentence in warnings(about))
+
+
+def _tables(figures: Figures) -> Iterator[tuple[str, list[str], list[Cell]]]:
+    """A title, the lines of a table, and the cells in it that can be won or lost."""
+    for task in (*TURNS, *AFRESH):
+        rows = {name: figures[name][task] for name in SYSTEMS if task in figures.get(name, {})}
+        if rows:
+            unit = next(iter(rows.values()))["unit"]
+            yield f"{TASKS[task].title}, {unit}", *_against_peers(task, rows)
+    rows = {name: figures[name] for name in SYSTEMS if "build" in figures.get(name, {})}
+    if rows:
+        yield "gen build, ms", *_builds(rows)
+    if "version" in figures.get("gen", {}):
+        yield "gen --version, ms", *_version(figures["gen"]["version"])
+    rows = {name: each["layers"] for name, each in figures.items() if "layers" in each}
+    if rows:
+        yield "gen build of many layers, s", *_layers(rows)
+
+
+def _against_peers(task: str, rows: Mapping[str, Any]) -> tuple[list[str], list[Cell]]:
+    peers = [peer for peer in PEERS if any(peer in result["sides"] for result in rows.values())]
+    lines, cells = [], []
+    for name, result in rows.items():
+        sides, ratio = result["sides"], result["ratio"]
+        line = [name, *(shown(sides[side]["median"]) if side in sides else "" for side in ("gen", *peers))]
+        if ratio:
+            what = f"{TASKS[task].title}, system {name}"
+            best = min(ratio, key=lambda peer: sides[peer]["median"])
+            free = _cell(what, ratio, best)
+            aim = TARGETS.get(task, {}).get(name)
+            aimed = _cell(what, ratio, aim.peer or best, aim) if aim and (aim.peer or best) in ratio else free
+            apart = aim is not None and aim.peer not in (None, best)  # the target is not about the best peer
+            cells += [aimed, free] if apart else [aimed]
+            verdict = f"{aimed.verdict()} with {aimed.figure}" if apart else aimed.verdict()
+            line += [f"{shown_ratio(ratio[best])} of {PEERS[best].title}", aimed.target, verdict]
+        lines.append(line)
+    header = ["system", "gen", *(PEERS[peer].title for peer in peers), "ratio to the best", "target", ""]
+    return _table(header, lines), cells
+
+
+def _cell(what: str, ratio: Mapping[str, Any], peer: str, target: Target | None = None) -> Cell:
+    """The ratio to a peer, beside a target if there is one."""
+    value, title = ratio[peer]["median"], PEERS[peer].title
+    if target is None:
+        return Cell(what, f"{value:.2f} of {title}", value < 1.0)
+    named = f" of {title}" if target.peer else ""
+    return Cell(what, f"{value:.2f} of {title}", value <= target.most, f"≤ {target.most}{named}")
+
+
+def _builds(rows: Mapping[str, Any]) -> tuple[list[str], list[Cell]]:
+    lines, cells = [], []
+    for name, result in rows.items():
+        took = result["build"]["sides"]["gen"]
+        again = _with_quartiles(result["rebuild"]["sides"]["gen"]) if "rebuild" in result else ""
+        good = took["median"] <= BUILD_MS
+        cell = Cell(f"gen build, system {name}", f"{shown(took['median'])} ms", good, f"≤ {BUILD_MS} ms")
+        lines.append([name, _with_quartiles(took), again, cell.target, cell.verdict()])
+        cells.append(cell)
+    return _table(["system", "build", "build that changes nothing", "target", ""], lines), cells
+
+
+def _version(result: Mapping[str, Any]) -> tuple[list[str], list[Cell]]:
+    gen, python = result["sides"]["gen"], result["sides"]["python"]
+    more = gen["median"] - python["median"]
+    cell = Cell("gen --version", f"{more:.1f} ms more than Python", more <= VERSION_MS, f"≤ {VERSION_MS} ms more")
+    row = [_with_quartiles(gen), _with_quartiles(python), f"{more:.1f}", cell.target, cell.verdict()]
+    return _table(["gen --version", "python -c pass", "more", "target", ""], [row]), [cell]
+
+
+def _layers(rows: Mapping[str, Any]) -> tuple[list[str], list[Cell]]:
+    """What a layer takes in files of several sizes; `rows` are called by the number of layers."""
+    lines, each, black = [], [], 0.0
+    for name, result in rows.items():
+        count, took = int(name.split()[0]), result["sides"]["gen"]["median"]
+        each.append(1000.0 * took / count)
+        black = result["sides"]["black"]["median"] / took
+        lines.append([f"{count:,}", _with_quartiles(result["sides"]["gen"]), f"{each[-1]:.2f} ms", f"{black:.0%}"])
+    growth, largest = each[-1] / each[0], lines[-1][0]
+    beside = f"{growth:.2f} of one of {lines[0][0]}"
+    cells = [
+        Cell(f"gen build of {largest} layers, each", beside, growth <= LINEAR, f"≤ {LINEAR}"),
+        Cell(f"gen build of {largest} layers, Black", f"{black:.0%} of it", black > 0.5, "most of it"),
+    ]
+    told = [f"- {cell.name}: {cell.figure}, target {cell.target}: {cell.verdict()}" for cell in cells]
+    return [*_table(["layers", "build", "each", "of it Black"], lines), "", *told], cells
+
+
+def _with_quartiles(figures: Mapping[str, float]) -> str:
+    return f"{shown(figures['median'])} ({shown(figures['low'])}–{shown(figures['high'])})"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """A table in Markdown; what a row lacks at its end is empty."""
+    filled = ([*row, *[""] * (len(header) - len(row))] for row in rows)
+    return [f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *filled)]

@@ -1,0 +1,320 @@
+"""The bench: its data are always the same, its arithmetic and its pages are right, and it measures generated files.
+
+Nothing here depends on how long anything takes, and no peer is needed.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench import machine, measure, results, sides, worker
+from bench.__main__ import arguments
+from bench.figures import TASKS, Task, figures, lines
+from bench.generated import Side
+from bench.peers import PEERS
+from bench.systems import SYSTEMS, System, alone, joined
+from tests.building import ROOT, build, graph_of
+
+
+def side(system: System) -> Side:
+    text = (ROOT / "examples" / f"{system.network}.nn").read_text("utf-8")
+    return Side(system, system.batches(3), build(text, f"{system.network}.nn"))
+
+
+# --------------------------------------------------------------------------------------------------------------- data
+
+
+@pytest.mark.parametrize("system", SYSTEMS.values(), ids=SYSTEMS)
+def test_the_data_of_a_system_are_always_the_same(system: System) -> None:
+    first, again = system.batches(2), system.batches(3)[:2]
+    for (x, y), (other_x, other_y) in zip(first, again, strict=True):
+        for one, other in zip((*x, *y), (*other_x, *other_y), strict=True):
+            assert one.dtype in (np.float32, np.int32)
+            assert len(one) == system.batch
+            np.testing.assert_array_equal(one, other)
+    assert not np.array_equal(first[0][0][0], first[1][0][0])
+
+
+def test_a_batch_of_words_holds_few_different_ids() -> None:
+    words, ids = (len(np.unique(SYSTEMS[name].batches(1)[0][0][0])) for name in ("6z", "6"))
+    assert 2_500 < words < 3_500
+    assert ids > 20_000
+
+
+def test_batches_are_joined_row_by_row() -> None:
+    batches = SYSTEMS["5"].batches(2)
+    (text, question), (answer,) = joined(batches)
+    assert (text.shape, question.shape, answer.shape) == ((256, 100), (256, 100), (256, 500))
+    np.testing.assert_array_equal(question[128:], batches[1][0][1])
+
+
+@pytest.mark.parametrize("name", ["1", "2", "3", "4"])
+def test_a_generated_file_has_the_weights_that_its_system_says(name: str) -> None:
+    system = SYSTEMS[name]
+    assert tuple(array.shape for array in side(system).weights()) == system.weights
+    assert tuple(array.shape for array in system.random_weights()) == system.weights
+
+
+def test_every_way_to_train_a_generated_file_takes_the_same_steps() -> None:
+    trained = side(SYSTEMS["1"])
+    trained.load(SYSTEMS["1"].random_weights())
+    steps = [trained.step() for _ in range(3)]
+    trained.restart()
+    assert [trained.train_on_batch() for _ in range(3)] == pytest.approx(steps, rel=1e-6)
+    trained.restart()
+    trained.gather(3)
+    assert trained.fit(shuffle=False) == pytest.approx(sum(steps) / 3, rel=1e-6)
+    assert trained.fit(epochs=2) != pytest.approx(sum(steps) / 3, rel=1e-6)
+
+
+# --------------------------------------------------------------------------------------------------------- arithmetic
+
+
+def test_ratios_are_those_of_each_round_and_figures_are_in_the_unit_of_the_task() -> None:
+    result = figures({"gen": [1e-6, 2e-6, 3e-6, 8e-6, 5e-6], "jax": [2e-6, 8e-6, 4e-6, 8e-6, 2.5e-6]}, Task("step"))
+    assert result["unit"] == "µs"
+    assert result["rounds"] == 5
+    assert result["sides"]["gen"] == {"median": 3.0, "low": 2.0, "high": 5.0, "fast": 1.4}
+    assert result["sides"]["jax"]["median"] == 4.0
+    assert result["ratio"]["jax"] == {
+        "median": 0.75,
+        "low": 0.5,
+        "high": 1.0,
+        "fast": pytest.approx(1.4 / 2.2, abs=1e-4),
+    }
+
+
+def test_one_value_is_its_own_median_and_quartiles() -> None:
+    result = figures({"gen": [2e6]}, Task("memory", "MB"))
+    assert result["sides"]["gen"] == {"median": 2.0, "low": 2.0, "high": 2.0, "fast": 2.0}
+    assert result["ratio"] == {}
+
+
+def test_what_is_printed_has_a_line_for_each_other_side() -> None:
+    result = figures({"gen": [1e-6, 1e-6], "jax": [2e-6, 2e-6], "torch": [4e-3, 4e-3]}, Task("training step"))
+    jax, torch = lines("5", "training step", result)
+    assert jax.split() == ["5", "training", "step", "jax", "1", "2", "µs", "0.50", "(0.50–0.50)", "0.50"]
+    assert torch.split()[4:6] == ["1", "4,000"]
+    (only,) = lines("5", "gen build", figures({"gen": [0.5, 0.5]}, TASKS["build"]))
+    assert only.split() == ["5", "gen", "build", "500", "ms", "(500–500)"]
+
+
+def test_sides_take_turns_in_an_order_that_moves_on() -> None:
+    assert "".join(measure.in_turns("abc", 4)) == "abc" "bca" "cab" "abc"
+
+
+# ------------------------------------------------------------------------------------------------------------- agreeing
+
+
+class Answering:
+    """A worker that computes these losses."""
+
+    def __init__(self, *losses: float) -> None:
+        self.losses = losses
+
+    def ask(self, question: str) -> dict[str, list[Any]]:
+        assert question == "results"
+        return {"predict_one": [np.ones((1, 1))], "step": [np.array(loss) for loss in self.losses]}
+
+
+def test_another_loss_is_a_failure() -> None:
+    measure.agree({"gen": Answering(0.7, 0.6), "jax": Answering(0.70001, 0.6)}, "system 1")  # type: ignore[dict-item]
+    with pytest.raises(AssertionError, match="system 1: step of gen and torch"):
+        measure.agree({"gen": Answering(0.7, 0.6), "torch": Answering(0.7, 0.601)}, "system 1")  # type: ignore[dict-item]
+
+
+# -------------------------------------------------------------------------------------------------------------- results
+
+ABOUT = {
+    "date": "2026-01-31",
+    "revision": "abc",
+    "cpu": "A processor",
+    "system": "Linux x86_64",
+    "cores": 2,
+    "threads": 2,
+    "load": 0.1,
+    "python": "3.11.7",
+    "versions": {"numpy": "2.4.6", "jax": "0.10.2"},
+    "blas": "openblas 0.3, Zen kernels",
+    "environment": {"OPENBLAS_CORETYPE": "Haswell"},
+    "tuned": False,
+}
+
+
+def against(gen: float, jax: float, torch: float, task: str = "step") -> dict[str, Any]:
+    scaled = {name: [value / TASKS[task].scale] * 2 for name, value in {"gen": gen, "jax": jax, "torch": torch}.items()}
+    return figures(scaled, TASKS[task])
+
+
+def page(measured: dict[str, Any]) -> list[str]:
+    return list(results.page({"about": ABOUT, "left_out": [], "figures": measured}))
+
+
+def test_results_show_each_target_and_whether_it_is_met() -> None:
+    found = page({"1": {"step": against(20, 40, 200)}, "5": {"step": against(30_000, 40_000, 30_000)}})
+    assert "## training step, µs" in found
+    assert "| system | gen | JAX | PyTorch | ratio to the best | target |  |" in found
+    assert "| 1 | 20 | 40 | 200 | 0.50 (0.50–0.50) of JAX | ≤ 0.6 | met |" in found
+    assert "| 5 | 30,000 | 40,000 | 30,000 | 1.00 (1.00–1.00) of PyTorch | ≤ 0.85 | **missed** |" in found
+    assert "- **Targets met: 1 of 2.** These are missed:" in found
+    assert "  - training step, system 5: 1.00 of PyTorch, target ≤ 0.85" in found
+
+
+def test_results_show_what_is_lost_where_there_is_no_target() -> None:
+    found = page({"1": {"fit": against(30, 20, 200, "fit")}, "2": {"fit": against(10, 20, 200, "fit")}})
+    assert "| 1 | 30 | 20 | 200 | 1.50 (1.50–1.50) of JAX |  | **behind** |" in found
+    assert "| 2 | 10 | 20 | 200 | 0.50 (0.50–0.50) of JAX |  | ahead |" in found
+    assert "  - fit, per step, system 1: 1.50 of JAX" in found
+
+
+def test_a_target_beside_one_peer_does_not_hide_a_quicker_one() -> None:
+    found = page({"5": {"predict_one": against(400, 200, 500, "predict_one")}})
+    assert "| 5 | 400 | 200 | 500 | 2.00 (2.00–2.00) of JAX | ≤ 1.0 of PyTorch | met with 0.80 of PyTorch |" in found
+    assert "  - predict, one, system 5: 2.00 of JAX" in found
+
+
+def test_results_of_builds_say_what_a_layer_takes() -> None:
+    measured: dict[str, Any] = {
+        "1": {"build": figures({"gen": [0.65]}, TASKS["build"]), "rebuild": figures({"gen": [0.3]}, TASKS["rebuild"])},
+        "gen": {"version": figures({"gen": [0.1], "python": [0.01]}, TASKS["version"])},
+        "500 layers": {"layers": figures({"gen": [1.0], "black": [0.8]}, TASKS["layers"])},
+        "2000 layers": {"layers": figures({"gen": [5.0], "black": [3.0]}, TASKS["layers"])},
+    }
+    found = page(measured)
+    assert "| 1 | 650 (650–650) | 300 (300–300) | ≤ 700 ms | met |" in found
+    assert "| 100 (100–100) | 10 (10–10) | 90.0 | ≤ 60 ms more | **missed** |" in found
+    assert "| 500 | 1 (1–1) | 2.00 ms | 80% |" in found
+    assert "- gen build of 2,000 layers, each: 1.25 of one of 500, target ≤ 1.15: **missed**" in found
+    assert "- gen build of 2,000 layers, Black: 60% of it, target most of it: met" in found
+
+
+def test_results_name_the_machine_and_what_slows_it() -> None:
+    found = page({})
+    assert "- A processor, 2 cores, 2 of them used; Linux x86_64" in found
+    assert any(line.startswith("- **OPENBLAS_CORETYPE=Haswell is set") for line in found)
+
+
+def test_results_are_written_from_figures(tmp_path: Path) -> None:
+    run = {"about": ABOUT, "left_out": ["torch is left out"], "figures": {"1": {"step": against(20, 40, 200)}}}
+    results.write(run, tmp_path / "RESULTS.md")
+    text = (tmp_path / "RESULTS.md").read_text("utf-8")
+    assert text.startswith("# Results\n")
+    assert "- torch is left out\n" in text
+
+
+def test_targets_are_those_of_tasks_and_systems_that_there_are() -> None:
+    for task, systems in results.TARGETS.items():
+        assert task in TASKS
+        assert set(systems) <= set(SYSTEMS)
+        assert all(target.peer is None or target.peer in PEERS for target in systems.values())
+
+
+# ---------------------------------------------------------------------------------------------------------- the command
+
+
+def test_the_command_measures_a_generated_file(tmp_path: Path) -> None:
+    told = tmp_path / "figures.json"
+    effort = ["--tasks", "predict_one,memory", "--rounds", "2", "--runs", "1", "--json", told]
+    command = [sys.executable, "-m", "bench", "1", "--compare", "without:reuse,sums", *effort]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "predict, one" in done.stdout
+    run = json.loads(told.read_text("utf-8"))
+    measured = run["figures"]["1"]
+    assert list(measured) == ["predict_one", "memory"]
+    for result in measured.values():
+        assert list(result["sides"]) == ["present", "without:reuse,sums"]
+        assert result["ratio"]["without:reuse,sums"]["median"] > 0.0
+    assert run["about"]["versions"]["numpy"] == np.__version__
+
+
+def test_variables_that_slow_numpy_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENBLAS_L2_SIZE", "512")
+    monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
+    about = machine.about([])
+    assert about["environment"] == {"OPENBLAS_L2_SIZE": "512"}
+    assert next(machine.warnings(about)).startswith("OPENBLAS_L2_SIZE=512 is set")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["9"], "there is no system 9"),
+        (["--tasks", "step,sleep"], "there is no task sleep"),
+        (["--peers", "mxnet"], "there is no peer mxnet"),
+    ],
+)
+def test_what_there_is_not_is_refused(given: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        arguments(given)
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("without:sums,magic", "there is no pass magic"), ("no-such-thing", "no-such-thing is no folder")],
+)
+def test_a_side_that_there_is_not_is_refused(name: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(sides.SideError, match=message):
+        sides.origin(name, tmp_path / "side")
+
+
+def test_a_side_may_be_a_folder_or_the_generator_without_passes(tmp_path: Path) -> None:
+    system = SYSTEMS["1"]
+    with_all, without = sides.origin("present", tmp_path / "a"), sides.origin("without:sums", tmp_path / "b")
+    paths = [each.file(system) for each in (with_all, without)]
+    texts = [path.read_text("utf-8") for path in paths if path is not None]
+    assert len(set(texts)) == 2
+    assert sides.origin(str(tmp_path / "b" / "out"), tmp_path / "c").file(system) == paths[1]
+    assert sides.origin(str(tmp_path), tmp_path / "d").file(system) is None
+
+
+def test_a_side_that_fails_tells_why(tmp_path: Path) -> None:
+    (tmp_path / "two_classes.py").write_text("raise RuntimeError('not today')\n", "utf-8")
+    spec = worker.Spec("1", file=str(tmp_path / "two_classes.py"))
+    with sides.workers({"gen": spec}) as running, pytest.raises(sides.SideError, match="not today") as caught:
+        running["gen"].ask("weights")
+    assert caught.value.side == "gen"
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="Linux tells what a process does")
+def test_a_side_is_stopped_while_nothing_is_asked_of_it(tmp_path: Path) -> None:
+    spec = worker.Spec("1", file=str(sides.origin("present", tmp_path / "side").file(SYSTEMS["1"])))
+    with sides.workers({"gen": spec}) as running:
+        running["gen"].ask("weights")
+        status = Path(f"/proc/{running['gen'].process.pid}/stat")
+        while status.read_text().rpartition(")")[2].split()[0] != "T":
+            pass  # the signal is on its way
+        assert len(running["gen"].ask("weights")) == 4
+
+
+def test_a_file_of_many_layers_is_a_model() -> None:
+    assert len(graph_of(measure.many_layers(12)).layers) == 12
+
+
+def test_the_extra_installs_what_the_peers_need() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    names = {line.partition("=")[0].rstrip("><~ ") for line in project["optional-dependencies"]["bench"]}
+    assert {package for peer in PEERS.values() for package in peer.packages} | {"threadpoolctl"} == names
+
+
+def test_an_array_alone_is_given_alone() -> None:
+    one, two = np.zeros(1), np.ones(1)
+    assert alone((one,)) is one
+    assert alone((one, two)) == [one, two]
+
+
+def test_predictions_are_arrays_whatever_holds_them() -> None:
+    one, two = np.zeros(1), np.ones(1)
+    for given in (one, [one], {"a": one}, (one,)):
+        (found,) = worker.arrays(given)
+        np.testing.assert_array_equal(found, one)
+    assert len(worker.arrays({"a": one, "b": two})) == 2
