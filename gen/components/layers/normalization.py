@@ -90,7 +90,10 @@ class BatchNormalization(Layer):
             mean = np.add.reduce(x, axis=others) / count
         else:
             weight = mask[:, :, None]
-            count = np.add.reduce(mask, axis=None) + 1e-7
+            if axis[0] == x.ndim - 1:
+                count = np.add.reduce(mask, axis=None) + 1e-7
+            else:  # each step has a mean of its own, and counts in some rows
+                count = np.add.reduce(np.ones_like(x) * weight, axis=others) + 1e-7
             mean = np.add.reduce(x * weight, axis=others) / count
         centered = x - along(mean, axis, x)
         counted = centered if weight is None else centered * weight
@@ -111,7 +114,7 @@ class BatchNormalization(Layer):
         inverse: Array,
         weight: Array | None,
         counted: Array,
-        count: float,
+        count: float | Array,
         gamma: Array | None,
         beta: Array | None,
     ) -> Array | tuple[Array, ...]:
