@@ -18,6 +18,7 @@ from gen.emit.view import View
 from gen.graph.graph import Graph
 from gen.graph.rewrites.activations import split_activations
 from gen.graph.rewrites.heads import fuse_heads
+from gen.graph.rewrites.projections import fuse_projections
 from gen.graph.rewrites.steps import split_before_activations
 from gen.language import syntax
 from gen.program import lower, storage
@@ -28,9 +29,9 @@ from gen.program.prune import prune
 from gen.program.sums import sums_as_products
 from gen.program.verify import verify_plan, verify_program
 
-PASSES = ("heads", "prune", "sums", "reuse")
-"""What can be switched off without changing a result: fusing losses with heads, leaving out what is not needed,
-sums as products, computing in place and reusing buffers."""
+PASSES = ("heads", "projections", "prune", "sums", "reuse")
+"""What can be switched off without changing a result: fusing losses with heads, embeddings with the projection after
+them, leaving out what is not needed, sums as products, computing in place and reusing buffers."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +79,13 @@ def generate(graph: Graph, source: str, options: Options = Options()) -> str:
 
 
 def rewrite(graph: Graph, options: Options = Options()) -> Graph:
-    """Graph → graph: activations as nodes, behind the making of steps, losses fused with their heads."""
+    """Graph → graph: activations as nodes, behind the making of steps; losses fused with their heads, embeddings with
+    the projection after them."""
     if options.inference:
         graph = replace(graph, training=None, outputs=tuple(replace(item, loss=None) for item in graph.outputs))
     graph = split_before_activations(split_activations(graph))
-    return fuse_heads(graph, "heads" in options.passes)
+    graph = fuse_heads(graph, "heads" in options.passes)
+    return fuse_projections(graph) if "projections" in options.passes else graph
 
 
 def view(graph: Graph, source: str, options: Options = Options()) -> View:

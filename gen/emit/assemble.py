@@ -70,6 +70,7 @@ class Assembler:
         for planned in (self.infer, self.activate, self.step, self.update):
             for kernel in planned.lowered.kernels.values() if planned else ():
                 self.copies.kernel(kernel)
+        memory = self.memory()
         functions = self.functions()
         given = training.fit if training else {}
         optimizer = training.optimizer if training else None
@@ -98,6 +99,7 @@ class Assembler:
             initialize=initialize,
             buffers=self.buffers(),
             inference_buffers=self.inference_buffers(),
+            memory=memory,
             slots=tuple(SlotView(name, i + 1, value) for i, (name, value) in enumerate(slots.items())),
             scratch=self.scratch(),
             metrics=metrics,
@@ -372,7 +374,8 @@ class Assembler:
 
     def infer_function(self) -> str:
         program, plan = self.infer.program, self.infer.plan
-        signature = ["p: Params", "b: InferenceBuffers", *self.parameters("inputs")]
+        memory = ["m: Memory"] if self.infer.lowered.memories else []
+        signature = ["p: Params", "b: InferenceBuffers", *memory, *self.parameters("inputs")]
         results = code.result_text(program, plan, "infer", self.infer.lowered.results["infer"])
         returned = f"return {', '.join(results)}" if len(results) > 1 else f"return ({results[0]},)"
         document = "The outputs in inference mode"
@@ -440,6 +443,9 @@ class Assembler:
             uses = [*uses, *code.section_lines(self.activate.program, self.activate.plan, "activate")]
         lines += code.ones_lines(*programs)
         return tuple(self.rename(line, "") for line in self.head_lines(lines, map(self.rename, uses)))
+
+    def memory(self) -> tuple[str, ...]:
+        return tuple(f"self.{ident} = {self.copies.cls(cls)}()" for ident, cls in self.infer.lowered.memories.items())
 
     def scratch(self) -> tuple[str, ...]:
         if self.update is None:

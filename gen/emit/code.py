@@ -37,15 +37,15 @@ def section_lines(program: Program, plan: Plan, section: str, owner: str = "b", 
         items = list(members)
         body = [line for statement in items for line in writer.statement(statement)]
         if body and items[0].block.heading:
-            lines += ([""] if lines else []) + [heading(items[0].block)]
+            lines += ([""] if lines else []) + heading(items[0].block)
         lines += body
     return lines
 
 
-def heading(block: Block) -> str:
+def heading(block: Block) -> list[str]:
     """The comment above a block: what the `.nn` file says, and the shape that comes of it."""
-    comment = f"# {block.heading}"
-    return f"{comment:<{COMMENT_COLUMN}}  {block.note}" if block.note else comment
+    *before, comment = [f"# {line}" for line in block.heading.split("\n")]
+    return [*before, f"{comment:<{COMMENT_COLUMN}}  {block.note}" if block.note else comment]
 
 
 def result_text(program: Program, plan: Plan, section: str, values: Iterable[ast.expr], owner: str = "b") -> list[str]:

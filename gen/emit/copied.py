@@ -1,4 +1,4 @@
-"""Functions that are copied into the generated file: kernels as they are, rules of metrics and initializers adapted.
+"""What is copied into the generated file: kernels and classes as they are, rules of metrics and initializers adapted.
 
 A rule's fields become parameters: `self.threshold` is `threshold`, with the component's default.  What a copied
 function calls of its module is copied with it.
@@ -49,6 +49,16 @@ class Copies:
             self._callees(definition(function), function)
             self._texts[name] = _source(function)
         return name
+
+    def cls(self, cls: type) -> str:
+        """Copy a class with all its methods; returns its name."""
+        if cls.__name__ not in self._texts:
+            for method in vars(cls).values():
+                if isinstance(method, FunctionType):
+                    self._callees(definition(method), method)
+            self._texts[cls.__name__] = inspect.getsource(cls).rstrip()
+            self._kept.add(cls.__name__)
+        return cls.__name__
 
     def rule(self, item: Component, name: str, suffix: str = "") -> str:
         """Copy the rule `name` of a component as a function; returns the function's name."""

@@ -25,7 +25,7 @@ def name_everything(graph: Graph) -> Identifiers:
     for item in graph.inputs:
         tensors.setdefault(item.tensor, names.make(item.name))
     for node in graph.nodes:
-        for tensor in node.outputs:
+        for tensor in (*node.inner, *node.outputs):
             if tensor not in tensors:
                 tensors[tensor] = names.make(tensor.name)
     makers = {tensor: node for node in graph.nodes for tensor in node.outputs}

@@ -210,6 +210,8 @@ class View:
     buffers: tuple[str, ...]
     """Statements of `Buffers.__init__`: of `self`, `batch`, the identifiers of `dims`, and `dtype`."""
     inference_buffers: tuple[str, ...]
+    memory: tuple[str, ...] = ()
+    """Statements of `Memory.__init__`: what predictions remember."""
 
     slots: tuple[SlotView, ...] = ()
     scratch: tuple[str, ...] = ()

@@ -35,10 +35,16 @@ class NamedLayer:
     weights: dict[str, Weight]
     trainable: bool = True
     """False freezes all weights of the layer (and a BatchNormalization then runs in inference mode, as in Keras)."""
+    parts: tuple[NamedLayer, ...] = ()
+    """The layers that it stands for, if it was fused of several; `weights` are theirs."""
 
     def trainable_weights(self) -> list[Weight]:
         """The weights that training changes."""
         return [weight for weight in self.weights.values() if self.trainable and weight.trainable]
+
+    def owner(self, weight: str) -> NamedLayer:
+        """The layer of the model that a weight belongs to: this one, or the part that has it."""
+        return next((part for part in self.parts if weight in part.weights), self)
 
 
 @dataclass(frozen=True)
@@ -46,12 +52,13 @@ class Call:
     """The place in the `.nn` file that a node comes from.
 
     `text` is what heads its block in the generated file, on one line: `h = Dense(32, relu)(applicant)`, or the call
-    alone where it stands inside a larger expression.  `block` is the same for the nodes that one call became.
+    alone where it stands inside a larger expression.  `block` is the same for the nodes that one call became; `before` are the texts of calls that it was fused with.
     """
 
     text: str
     span: Span
     block: object = None
+    before: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +74,8 @@ class Node:
     call: Call
     masks: tuple[Tensor | None, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
+    inner: tuple[Tensor, ...] = ()
+    """Tensors that there are no more since the call was fused of several; their names stay theirs."""
 
     @property
     def reads(self) -> tuple[Tensor, ...]:

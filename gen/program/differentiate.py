@@ -75,7 +75,7 @@ def _distribute(state: Lowering, application: Application, forward: FunctionType
                     state.contribute(tensor, gradient, f"d{state.names.tensors[tensor]}")
         elif weight is not None:
             if value is not None:
-                _contribute_weight(state, (node.layer, weight), value)
+                _contribute_weight(state, (node.layer.owner(weight), weight), value)
         elif value is not None:
             raise FenceError(f"{type(node.layer.component).__name__}.backward returns `{name}`: gradient of what?")
 

@@ -64,6 +64,8 @@ def _bind(state: Lowering, node: Node, rule: FunctionType, inputs: tuple[Array, 
             found[name] = weight
         elif name == "rng":
             found[name] = Generator()
+        elif name == "memory":
+            found[name] = state.memory(node)
         elif name == "masks":
             found[name] = masks or (None,) * len(inputs)
         elif name == "mask":

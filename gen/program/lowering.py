@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
 
@@ -39,6 +39,8 @@ class Lowered:
     """Variables that the emitter asks for by a name of its own: `"logits:answer"`, `"prediction:answer"`."""
     random: bool = False
     """Whether `forward` draws random numbers."""
+    memories: dict[str, type] = field(default_factory=dict)
+    """What predictions remember, by the name of its attribute: the class that it is of."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class Lowering:
         self.places: dict[str, str] = {}
         self.linear: set[Tensor] = set()
         self.blocks: dict[tuple[str, object], Block] = {}
+        self.memories: dict[str, type] = {}
         self.last = {node.call.block: node for node in graph.nodes if not isinstance(node.layer.component, Mask)}
         for item in graph.inputs:
             kind = ArrayType(item.tensor.shape, item.tensor.dtype)
@@ -86,7 +89,8 @@ class Lowering:
         key = (section, node.call.block)
         if key not in self.blocks:
             shapes = ", ".join(show(output.shape) for output in self.last[node.call.block].outputs)
-            self.blocks[key] = Block(node.call.text, shapes if section in ("forward", "infer") else "")
+            calls = "\n".join((*node.call.before, node.call.text))
+            self.blocks[key] = Block(calls, shapes if section in ("forward", "infer") else "")
         return self.blocks[key]
 
     def finish(self) -> Lowered:
@@ -106,7 +110,7 @@ class Lowering:
             frozenset(build.taken),
         )
         random = any(callee(statement.value).startswith("rng.") for statement in build.statements)
-        return Lowered(program, build.kernels, self.results, self.places, random)
+        return Lowered(program, build.kernels, self.results, self.places, random, self.memories)
 
     def is_linear(self, tensor: Tensor) -> bool:
         """Whether `tensor` is what a layer gives before its activation, which this program applies next."""
@@ -127,7 +131,13 @@ class Lowering:
     def weight(self, layer: NamedLayer, parameter: str) -> Array | None:
         """The weight that a parameter of a rule stands for."""
         name = self.weight_name(layer, parameter)
-        return None if name is None else self.weights[layer, name]
+        return None if name is None else self.weights[layer.owner(name), name]
+
+    def memory(self, node: Node) -> Array:
+        """What a layer remembers from one prediction to the next: an object that belongs to this call."""
+        ident = self.names.tensors[node.outputs[0]]
+        self.memories[ident] = node.layer.component.memory  # type: ignore[union-attr]  # its rule asks for one
+        return self.build.parameter(f"m.{ident}", ArrayType((), "memory"))
 
     def as_rows(self, array: Array) -> Array:
         """A view of `array` as a matrix of its last axis."""

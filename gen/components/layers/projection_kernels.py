@@ -1,0 +1,323 @@
+"""An embedding and the projection after it, computed once for each distinct id.
+
+Where a dense layer or a convolution takes rows of a table, what it makes of an id is the same wherever the id stands:
+each distinct row is multiplied by the kernel once, and the products are gathered; for a convolution they are shifted
+and added.  In the same way the gradient is first summed by id, then multiplied.  Exact but for the order of additions.
+
+The kernel of a dense layer is (features, filters), that of a convolution over steps (width, features, filters).  Products
+are (width, rows, filters), and the first row is 0: it stands for what lies outside the steps.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from typing import Any
+
+import numpy as np
+
+from gen.components.kernels import Array, kernel
+from gen.components.layers.convolution_kernels import correlate, correlated
+from gen.components.layers.embedding import sum_by_id
+from gen.components.layers.windows import cuts, zeros_around
+from gen.dims import Shape
+
+
+def projected(ids: Shape, table: Any, kernel: Any, *options: Any) -> Shape:
+    """The shape that `project_embedded` gives."""
+    if len(kernel) == 2:
+        return (*ids, kernel[-1])
+    return correlated((*ids, table[-1]), kernel, *options)
+
+
+# -------------------------------------------------------------------------------------------------------------- forward
+
+
+@kernel()
+def repeats_pay(distinct: int, tokens: int, features: int) -> bool:
+    """Whether it is quicker to project each distinct id, and to gather and add that, than to project every token.
+
+    What a product costs grows with the features, what is moved for it instead does not.  Measured in float32 on two
+    cores: with 256 features two of three ids may be distinct, with 64 every second, with 32 every fourth.
+    """
+    return distinct <= tokens * (0.75 - 16.0 / features)
+
+
+@kernel(dtype="intp")
+def distinct_ids(ids: Array, vocabulary: int) -> Array:
+    """The ids that occur, in order, each once."""
+    seen = np.zeros(vocabulary, bool)
+    seen[ids] = True
+    return np.flatnonzero(seen)
+
+
+@kernel(dtype="intp")
+def places_among(ids: Array, distinct: Array, vocabulary: int) -> Array:
+    """For each of `ids` its place in `distinct`; no id in between is looked at."""
+    places = np.empty(vocabulary, np.intp)
+    places[distinct] = np.arange(len(distinct))
+    found: Array = places[ids]
+    return found
+
+
+@kernel()
+def empty_projections(
+    ids: Array, table: Array, kernel: Array, padding: str, dilation: tuple[int, ...] | None
+) -> Array:
+    """An array for `project_embedded` to fill."""
+    shape = ids.shape
+    if kernel.ndim == 3:
+        rates = dilation or (1,)
+        ((before, after),) = zeros_around(shape[1:], kernel.shape[:1], (1,), rates, padding)
+        shape = (shape[0], shape[1] + before + after - (len(kernel) - 1) * rates[0])
+    return np.empty((*shape, kernel.shape[-1]), table.dtype)
+
+
+@kernel(projected)
+def project_embedded(
+    ids: Array,
+    table: Array,
+    kernel: Array,
+    padding: str = "valid",
+    dilation: tuple[int, ...] | None = None,
+    out: Array | None = None,
+) -> Array:
+    """`table[ids] @ kernel`; the convolution of `table[ids]` where the kernel has a window.
+
+    `ids` is (…), for a convolution (batch, steps), and the result (…, filters) or (batch, positions, filters).
+    """
+    if out is None:
+        out = empty_projections(ids, table, kernel, padding, dilation)
+    distinct = distinct_ids(ids, len(table))
+    if repeats_pay(len(distinct), ids.size, table.shape[1]):
+        products = products_of(np.take(table, distinct, axis=0, mode="clip"), kernel)
+        places = places_among(ids, distinct, len(table)) + 1
+        return add_products(products, places, kernel, padding, dilation, out)
+    return project_tokens(ids, table, kernel, padding, dilation, out)
+
+
+@kernel(lambda rows, kernel: (kernel[0] if len(kernel) == 3 else 1, rows[0] + 1, kernel[-1]))
+def products_of(rows: Array, kernel: Array) -> Array:
+    """The products of rows, (rows, features), with each place of the kernel; before them a row of zeros."""
+    matrices = kernel.reshape(-1, *kernel.shape[-2:])
+    products = np.empty((len(matrices), len(rows) + 1, kernel.shape[-1]), rows.dtype)
+    products[:, 0] = 0.0
+    np.matmul(rows, matrices, out=products[:, 1:])
+    return products
+
+
+@kernel(lambda products, places, kernel, padding, dilation, out: out)
+def add_products(
+    products: Array, places: Array, kernel: Array, padding: str, dilation: tuple[int, ...] | None, out: Array
+) -> Array:
+    """Gather `products`, of which each id has the row `places` says, and add those of each window; fills `out`."""
+    filters = kernel.shape[-1]
+    if kernel.ndim == 2:
+        return np.take(products[0], places, axis=0, mode="clip", out=out)
+    rates = dilation or (1,)
+    zeros = zeros_around(places.shape[1:], kernel.shape[:1], (1,), rates, padding)
+    if zeros != ((0, 0),):
+        places = np.pad(places, ((0, 0), *zeros))
+    positions = out.shape[1]
+    scratch = np.empty(min(out.size, max(positions * filters, 1 << 16)), out.dtype)
+    for rows in cuts(len(out), positions * filters, 1 << 16):
+        part, sums = places[rows], out[rows]
+        more = scratch[: sums.size].reshape(sums.shape)
+        np.take(products[0], part[:, :positions], axis=0, mode="clip", out=sums)
+        for place in range(1, len(products)):
+            start = place * rates[0]
+            np.take(products[place], part[:, start : start + positions], axis=0, mode="clip", out=more)
+            sums += more
+    return out
+
+
+@kernel(lambda ids, table, kernel, padding, dilation, out: out)
+def project_tokens(
+    ids: Array, table: Array, kernel: Array, padding: str, dilation: tuple[int, ...] | None, out: Array
+) -> Array:
+    """`project_embedded` in the plain way, row by row of the table as the ids come; fills `out`.
+
+    Some of the batch at a time, so that the rows of the table stay in the cache until they are multiplied.
+    """
+    for part in cuts(len(ids), ids[:1].size * table.shape[1], 1 << 18):
+        rows = np.take(table, ids[part], axis=0, mode="clip")
+        if kernel.ndim == 2:
+            np.matmul(rows, kernel, out=out[part])
+        else:
+            correlate(rows, kernel, padding, None, dilation, out=out[part])
+    return out
+
+
+# ----------------------------------------------------------------------------------------------------------- prediction
+
+
+class ProjectedRows:
+    """Rows of a table times a kernel, remembered from one prediction to the next.
+
+    Weights may be changed at any time, so what a product was made of is kept beside it and compared at each use: what
+    is not the same any more is made anew.  There is room for as many rows as take twice the memory of the table; when
+    it is full, all are forgotten.  Threads may share it.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.kernel = self.rows = self.products = self.places = np.empty(0)
+        self.count = 0
+
+    def find(self, ids: Array, table: Array, kernel: Array) -> tuple[Array, Array]:
+        """Products as `products_of` makes them, and which row of them each of `ids` has; ids are distinct."""
+        rows = np.take(table, ids, axis=0, mode="clip")
+        with self.lock:
+            if not np.array_equal(kernel, self.kernel):
+                self.forget(table, kernel)
+            places = self.places[ids]
+            new = places == 0
+            if self.count + np.count_nonzero(new) > len(self.rows):
+                if len(ids) >= len(self.rows):
+                    return products_of(rows, kernel), np.arange(1, len(ids) + 1)
+                self.forget(table, kernel)
+                places, new = np.zeros_like(places), np.ones_like(new)
+            count = self.count + np.count_nonzero(new)
+            places[new] = np.arange(self.count, count)
+            changed = new
+            if not np.all(new):
+                changed = new | np.any(self.rows[places] != rows, axis=1)
+            if np.any(changed):
+                # In this order, so that a row is not taken for known if this is interrupted.
+                self.products[:, places[changed]] = products_of(rows[changed], kernel)[:, 1:]
+                self.rows[places[changed]] = rows[changed]
+                self.places[ids] = places
+                self.count = count
+            return self.products, places
+
+    def forget(self, table: Array, kernel: Array) -> None:
+        """Begin anew, in memory of its own: another thread may still read the products so far."""
+        width, filters = kernel.size // math.prod(kernel.shape[-2:]), kernel.shape[-1]
+        room = max(2 * table.size, 1 << 23) // (table.shape[1] + width * filters)
+        room = 1 + min(len(table), room)  # the first row stays 0
+        self.kernel = np.empty(0)
+        self.rows = np.empty((room, table.shape[1]), table.dtype)
+        self.products = np.empty((width, room, filters), table.dtype)
+        self.products[:, 0] = 0.0
+        self.places, self.count = np.zeros(len(table), np.intp), 1
+        self.kernel = kernel.copy()
+
+
+@kernel(lambda ids, table, kernel, memory, *options: projected(ids, table, kernel, *options))
+def project_remembered(
+    ids: Array,
+    table: Array,
+    kernel: Array,
+    memory: ProjectedRows,
+    padding: str = "valid",
+    dilation: tuple[int, ...] | None = None,
+    out: Array | None = None,
+) -> Array:
+    """`project_embedded` with products that `memory` has from earlier predictions, as far as they still hold.
+
+    For a few ids the plain way is quicker than to see whether the kernel has changed.
+    """
+    if out is None:
+        out = empty_projections(ids, table, kernel, padding, dilation)
+    if ids.size < 64:
+        return project_tokens(ids, table, kernel, padding, dilation, out)
+    distinct = distinct_ids(ids, len(table))
+    products, rows = memory.find(distinct, table, kernel)
+    places = rows[places_among(ids, distinct, len(table))]
+    return add_products(products, places, kernel, padding, dilation, out)
+
+
+# ------------------------------------------------------------------------------------------------------------- backward
+
+
+@kernel()
+def windows_of_tokens(dy: Array, steps: int, width: int, rate: int, before: int) -> Array:
+    """For each token what `dy` is where it adds to it, (batch, steps, width, filters): a view of a copy with zeros around.
+
+    `dy` is (batch, positions, filters); in the window the last place comes first.
+    """
+    batch, positions, filters = dy.shape
+    reach = (width - 1) * rate
+    pitch = positions + reach
+    padded = np.zeros((reach + batch * pitch, filters), dy.dtype)
+    inside = padded[reach - before : reach - before + batch * pitch]
+    inside.reshape(batch, pitch, filters)[:, :positions] = dy
+    step, item = padded.strides
+    shape, strides = (batch, steps, width, filters), (pitch * step, step, rate * step, item)
+    return np.lib.stride_tricks.as_strided(padded, shape, strides, writeable=False)
+
+
+@kernel(lambda *_: (), dtype="rows")
+def sum_windows_by_id(
+    dy: Array, ids: Array, table: Array, kernel: Array, padding: str = "valid", dilation: tuple[int, ...] | None = None
+) -> tuple[Array, Array]:
+    """The gradient of the products: the distinct ids, and for each the sum of what `dy` is where it adds to it.
+
+    `dy` is (…, filters) or (batch, positions, filters), the sums are (distinct, width, filters); in the window the last
+    place comes first.  Where ids hardly repeat, each stands for itself: (batch, steps), (batch, steps, width, filters).
+    """
+    if kernel.ndim == 2:
+        ids = ids.reshape(-1, 1)
+        windows = dy.reshape(-1, 1, 1, dy.shape[-1])
+    else:
+        rates = dilation or (1,)
+        ((before, _),) = zeros_around(ids.shape[1:], kernel.shape[:1], (1,), rates, padding)
+        windows = windows_of_tokens(dy, ids.shape[1], len(kernel), rates[0], before)
+    distinct = distinct_ids(ids, len(table))
+    if not repeats_pay(len(distinct), ids.size, table.shape[1]):
+        return ids, windows
+    places = places_among(ids.reshape(-1), distinct, len(table))
+    counts = np.bincount(places)
+    starts = np.cumsum(counts) - counts
+    order = np.argsort(places.astype(np.min_scalar_type(len(distinct))), kind="stable")  # small numbers by radix
+    rows, steps = np.divmod(order, ids.shape[1])
+    sums = np.empty((len(distinct), *windows.shape[2:]), dy.dtype)
+    # Of an id that occurs often, some windows at a time; of all others the first of each, the second, …
+    often = np.flatnonzero(counts > 16)
+    for place, start, count in np.stack([often, starts[often], counts[often]], axis=1).tolist():
+        parts = [slice(i, min(i + 256, start + count)) for i in range(start, start + count, 256)]
+        sums[place] = sum(np.add.reduce(windows[rows[part], steps[part]], axis=0) for part in parts)
+    others = np.flatnonzero(counts <= 16)
+    others = others[np.argsort(-counts[others], kind="stable")]
+    for part in cuts(len(others), windows[0, 0].size, 1 << 17):
+        several = others[part]
+        total = np.zeros((len(several), *windows.shape[2:]), dy.dtype)
+        for nth in range(int(counts[several[0]])):
+            more = starts[several[counts[several] > nth]] + nth
+            total[: len(more)] += windows[rows[more], steps[more]]
+        sums[several] = total
+    return distinct, sums
+
+
+@kernel(lambda gradient, kernel, table, *_: table)
+def embedded_table_gradient(
+    gradient: tuple[Array, Array], kernel: Array, table: Array, out: Array | None = None
+) -> Array:
+    """The gradient of the table, from that of the products as `sum_windows_by_id` gives it."""
+    ids, windows = gradient
+    width = windows.shape[-2]
+    features, filters = kernel.shape[-2:]
+    matrix = kernel.reshape(width, features, filters)[::-1].swapaxes(1, 2).reshape(-1, features)
+    rows = np.empty((*ids.shape, features), table.dtype)
+    for part in cuts(len(ids), windows[:1].size, 1 << 19):
+        np.matmul(windows[part].reshape(-1, width * filters), matrix, out=rows[part].reshape(-1, features))
+    return sum_by_id(rows, ids, table, out=out)
+
+
+@kernel(lambda gradient, table, kernel, *_: kernel)
+def embedded_kernel_gradient(
+    gradient: tuple[Array, Array], table: Array, kernel: Array, out: Array | None = None
+) -> Array:
+    """The gradient of the kernel, from that of the products as `sum_windows_by_id` gives it."""
+    if out is None:
+        out = np.empty_like(kernel)
+    ids, windows = gradient
+    width = windows.shape[-2]
+    features, filters = kernel.shape[-2:]
+    total = np.zeros((features, width * filters), kernel.dtype)
+    for part in cuts(len(ids), windows[:1].size, 1 << 19):
+        rows = np.take(table, ids[part].reshape(-1), axis=0, mode="clip")
+        total += np.dot(rows.T, windows[part].reshape(-1, width * filters))
+    by_place = total.reshape(features, width, filters).swapaxes(0, 1)[::-1]
+    np.copyto(out.reshape(width, features, filters), by_place)
+    return out

@@ -1,0 +1,63 @@
+"""Rewrite: an embedding before a dense layer or a convolution becomes one layer, which works on the distinct ids.
+
+Exact but for the order in which numbers are added: both are linear in the rows of the table, so that each row can be
+projected once, wherever its id stands.  It is done where nothing else reads the embedding's output, so that it need not
+exist, and where its rows are long enough that products are worth saving.  A mask depends on the ids, not on their rows,
+and neither layer makes use of one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gen.components.layers.convolution import Conv1D
+from gen.components.layers.core import Dense
+from gen.components.layers.embedding import Embedding
+from gen.components.layers.projection import EmbeddedProjection
+from gen.graph.graph import Call, Graph, NamedLayer, Node
+
+LEAST_FEATURES = {Conv1D: 32, Dense: 64}
+"""How long the rows of a table have to be; measured."""
+
+
+def fuse_projections(graph: Graph) -> Graph:
+    """The graph in which an embedding and the layer that alone reads it are one node."""
+    makers = {tensor: node for node in graph.nodes for tensor in node.outputs}
+    read = [tensor for node in graph.nodes for tensor in node.reads]
+    read += [tensor for output in graph.outputs for tensor in (output.tensor, output.loss_input, output.mask) if tensor]
+    fused: dict[Node, Node] = {}
+    calls: dict[int, Call] = {}
+    for node in graph.nodes:
+        maker = makers.get(node.inputs[0])
+        if maker is not None and _fits(maker, node) and read.count(maker.outputs[0]) == 1:
+            fused[maker] = fused[node] = _fused(maker, node)
+            calls[id(node.call)] = fused[node].call  # shared with the activation that was split from it
+    nodes = []
+    for node in graph.nodes:
+        if node not in fused:
+            nodes.append(replace(node, call=calls.get(id(node.call), node.call)))
+        elif fused[node].outputs == node.outputs:
+            nodes.append(fused[node])
+    return replace(graph, nodes=tuple(nodes))
+
+
+def _fits(maker: Node, node: Node) -> bool:
+    embedding, layer = maker.layer.component, node.layer.component
+    if not isinstance(embedding, Embedding) or not isinstance(layer, Conv1D | Dense):
+        return False
+    if isinstance(layer, Conv1D) and (layer.steps is not None or layer.groups > 1):
+        return False
+    return embedding.output_dim >= LEAST_FEATURES[type(layer)]
+
+
+def _fused(maker: Node, node: Node) -> Node:
+    embedding, layer = maker.layer, node.layer
+    assert isinstance(embedding.component, Embedding) and isinstance(layer.component, Conv1D | Dense)
+    both = NamedLayer(
+        layer.name,
+        EmbeddedProjection(embedding.component, layer.component),
+        {**embedding.weights, **layer.weights},
+        parts=(embedding, layer),
+    )
+    call = replace(node.call, before=(*maker.call.before, maker.call.text))
+    return replace(node, layer=both, inputs=maker.inputs, call=call, inner=maker.outputs)
