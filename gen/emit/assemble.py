@@ -374,7 +374,7 @@ class Assembler:
 
     def infer_function(self) -> str:
         program, plan = self.infer.program, self.infer.plan
-        memory = ["m: Memory"] if self.infer.lowered.memories else []
+        memory = ["memory: Memory"] if self.infer.lowered.memories else []
         signature = ["p: Params", "b: InferenceBuffers", *memory, *self.parameters("inputs")]
         results = code.result_text(program, plan, "infer", self.infer.lowered.results["infer"])
         returned = f"return {', '.join(results)}" if len(results) > 1 else f"return ({results[0]},)"

@@ -63,7 +63,7 @@ LOCALS = frozenset(
         "dtype",
         "g",
         "learning_rate",
-        "m",
+        "memory",
         "model",
         "p",
         "rng",

@@ -137,7 +137,7 @@ class Lowering:
         """What a layer remembers from one prediction to the next: an object that belongs to this call."""
         ident = self.names.tensors[node.outputs[0]]
         self.memories[ident] = node.layer.component.memory  # type: ignore[union-attr]  # its rule asks for one
-        return self.build.parameter(f"m.{ident}", ArrayType((), "memory"))
+        return self.build.parameter(f"memory.{ident}", ArrayType((), "memory"))
 
     def as_rows(self, array: Array) -> Array:
         """A view of `array` as a matrix of its last axis."""

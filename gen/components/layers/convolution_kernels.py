@@ -136,32 +136,35 @@ def correlate_input_gradient(
 ) -> Array:
     """The gradient of `correlate` by its input, which is of this shape.
 
-    With strides of 1 it is a correlation of `dy` with the kernel turned around; else each place of the kernel adds to
-    where it stood.
+    Every number of `dy` times the kernel is added to where the window stood.  With strides of 1 it is a correlation of
+    `dy` with the kernel turned around as well, which moves less where there are fewer filters than channels.
     """
     if out is None:
         out = np.empty(shape, dy.dtype)
     window, channels, filters = kernel.shape[:-2], shape[-1] // groups, kernel.shape[-1] // groups
     strides, dilation = strides or ones(window), dilation or ones(window)
     zeros = zeros_around(shape[1:-1], window, strides, dilation, padding)
-    by_group = np.moveaxis(
-        kernel.reshape(*window, channels, groups, filters), -2, -3
-    )  # (*window, groups, channels, filters)
-    if max(strides) == 1:
-        turned = np.flip(np.moveaxis(by_group, -1, -3), tuple(range(len(window))))
-        turned = turned.reshape(*window, filters, groups * channels)
+    count = math.prod(window)
+    by_group = kernel.reshape(count, channels, groups, filters).transpose(2, 0, 1, 3)
+    if max(strides) == 1 and (count == 1 or filters < channels):
+        turned = by_group[:, ::-1].transpose(1, 3, 0, 2).reshape(*window, filters, groups * channels)
         spans = zip(window, dilation, zeros, shape[1:-1], dy.shape[1:-1], strict=True)
         around = [((k - 1) * rate - before, size - count + before) for k, rate, (before, _), size, count in spans]
         return correlate(dy, turned, tuple(around), strides, dilation, groups, out)
-    out.fill(0.0)
-    matrices = by_group.swapaxes(-1, -2)
-    for rows in cuts(len(dy), dy[:1].nbytes // filters * channels, 1 << 21):
+    limit, line = 1 << 20, math.prod(dy.shape[1:-1]) * groups * channels
+    for rows in cuts(len(dy), count * line, limit):
         given, taken = dy[rows], out[rows]
-        product = np.empty((*given.shape[:-1], groups * channels), dy.dtype)
-        grouped = product.reshape(-1, groups, channels).swapaxes(0, 1)
-        for place, inside, outside in shifts(taken, given, window, strides, dilation, zeros):
-            np.matmul(given.reshape(-1, groups, filters).swapaxes(0, 1), matrices[place], out=grouped)
-            taken[inside] += product[outside]
+        taken.fill(0.0)
+        sums = taken.reshape(*taken.shape[:-1], groups, channels)
+        moves = list(shifts(taken, given, window, strides, dilation, zeros))
+        for places in cuts(count, len(given) * line, limit):  # all at once, unless a single row of the batch is large
+            matrices = by_group[:, places].reshape(groups, -1, filters).swapaxes(1, 2)
+            products = np.empty((*given.shape[:-1], groups, matrices.shape[2]), dy.dtype)
+            matrix = products.reshape(-1, *products.shape[-2:]).swapaxes(0, 1)
+            np.matmul(given.reshape(-1, groups, filters).swapaxes(0, 1), matrices, out=matrix)
+            by_place = products.reshape(*products.shape[:-1], -1, channels)
+            for place, (_, inside, outside) in enumerate(moves[places]):
+                sums[inside] += by_place[outside][..., place, :]
     return out
 
 

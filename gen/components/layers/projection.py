@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from gen.components.base import Layer
 from gen.components.kernels import Array
@@ -12,11 +11,14 @@ from gen.components.layers.core import Dense
 from gen.components.layers.embedding import Embedding
 from gen.components.layers.projection_kernels import (
     ProjectedRows,
+    correlate_embedded,
+    correlate_remembered,
+    correlated_by_id,
     embedded_kernel_gradient,
     embedded_table_gradient,
     project_embedded,
     project_remembered,
-    sum_windows_by_id,
+    projected_by_id,
 )
 from gen.dims import Shape
 
@@ -34,12 +36,6 @@ class EmbeddedProjection(Layer):
     embedding: Embedding
     projection: Dense | Conv1D
 
-    @property
-    def options(self) -> tuple[Any, ...]:
-        """What a convolution has besides its kernel."""
-        layer = self.projection
-        return (layer.padding, layer.rates) if isinstance(layer, Conv1D) else ()
-
     def output(self, x: Shape) -> Shape:
         return self.projection.output(self.embedding.output(x))
 
@@ -50,20 +46,30 @@ class EmbeddedProjection(Layer):
         return self.embedding.dtype(*inputs)
 
     def forward(self, x: Array, embeddings: Array, kernel: Array, bias: Array | None) -> Array:
-        y = project_embedded(x, embeddings, kernel, *self.options)
+        layer = self.projection
+        if isinstance(layer, Conv1D):
+            y = correlate_embedded(x, embeddings, kernel, layer.padding, layer.rates)
+        else:
+            y = project_embedded(x, embeddings, kernel)
         return y if bias is None else y + bias
 
-    def predict(
-        self, x: Array, embeddings: Array, kernel: Array, bias: Array | None, memory: ProjectedRows
-    ) -> Array:
-        y = project_remembered(x, embeddings, kernel, memory, *self.options)
+    def predict(self, x: Array, embeddings: Array, kernel: Array, bias: Array | None, memory: ProjectedRows) -> Array:
+        layer = self.projection
+        if isinstance(layer, Conv1D):
+            y = correlate_remembered(x, embeddings, kernel, memory, layer.padding, layer.rates)
+        else:
+            y = project_remembered(x, embeddings, kernel, memory)
         return y if bias is None else y + bias
 
     def backward(
         self, dy: Array, x: Array, embeddings: Array, kernel: Array, bias: Array | None
     ) -> tuple[Array | None, ...]:
-        projected = sum_windows_by_id(dy, x, embeddings, kernel, *self.options)
-        dembeddings = embedded_table_gradient(projected, kernel, embeddings)
-        dkernel = embedded_kernel_gradient(projected, embeddings, kernel)
+        layer = self.projection
+        if isinstance(layer, Conv1D):
+            dproducts = correlated_by_id(dy, x, embeddings, layer.window[0], layer.padding, layer.rates)
+        else:
+            dproducts = projected_by_id(dy, x, embeddings)
+        dembeddings = embedded_table_gradient(dproducts, kernel, embeddings)
+        dkernel = embedded_kernel_gradient(dproducts, embeddings, kernel)
         dbias = None if bias is None else over_rows(dy)
         return dembeddings, dkernel, dbias

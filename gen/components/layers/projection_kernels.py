@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import math
 import threading
-from typing import Any
-
 import numpy as np
 
 from gen.components.kernels import Array, kernel
@@ -23,11 +21,9 @@ from gen.components.layers.windows import cuts, zeros_around
 from gen.dims import Shape
 
 
-def projected(ids: Shape, table: Any, kernel: Any, *options: Any) -> Shape:
-    """The shape that `project_embedded` gives."""
-    if len(kernel) == 2:
-        return (*ids, kernel[-1])
-    return correlated((*ids, table[-1]), kernel, *options)
+def correlated_rows(ids: Shape, table: Any, kernel: Any, padding: str = "valid", dilation: Any = None) -> Shape:
+    """The shape that `correlate_embedded` gives."""
+    return correlated((*ids, table[-1]), kernel, padding, None, dilation)
 
 
 # -------------------------------------------------------------------------------------------------------------- forward
@@ -38,9 +34,9 @@ def repeats_pay(distinct: int, tokens: int, features: int) -> bool:
     """Whether it is quicker to project each distinct id, and to gather and add that, than to project every token.
 
     What a product costs grows with the features, what is moved for it instead does not.  Measured in float32 on two
-    cores: with 256 features two of three ids may be distinct, with 64 every second, with 32 every fourth.
+    cores: with 256 features three of four ids may be distinct, with 128 two of three, with 64 two of five.
     """
-    return distinct <= tokens * (0.75 - 16.0 / features)
+    return distinct <= tokens * (0.9 - 32.0 / features)
 
 
 @kernel(dtype="intp")
@@ -60,21 +56,18 @@ def places_among(ids: Array, distinct: Array, vocabulary: int) -> Array:
     return found
 
 
-@kernel()
-def empty_projections(
-    ids: Array, table: Array, kernel: Array, padding: str, dilation: tuple[int, ...] | None
-) -> Array:
-    """An array for `project_embedded` to fill."""
-    shape = ids.shape
-    if kernel.ndim == 3:
-        rates = dilation or (1,)
-        ((before, after),) = zeros_around(shape[1:], kernel.shape[:1], (1,), rates, padding)
-        shape = (shape[0], shape[1] + before + after - (len(kernel) - 1) * rates[0])
-    return np.empty((*shape, kernel.shape[-1]), table.dtype)
+@kernel(lambda ids, table, kernel: (*ids, kernel[-1]))
+def project_embedded(ids: Array, table: Array, kernel: Array, out: Array | None = None) -> Array:
+    """`table[ids] @ kernel`: (…) to (…, filters)."""
+    distinct = distinct_ids(ids, len(table))
+    if not repeats_pay(len(distinct), ids.size, table.shape[1]):
+        return np.matmul(np.take(table, ids, axis=0, mode="clip"), kernel, out=out)
+    products = products_of(np.take(table, distinct, axis=0, mode="clip"), kernel)
+    return np.take(products[0], places_among(ids, distinct, len(table)) + 1, axis=0, mode="clip", out=out)
 
 
-@kernel(projected)
-def project_embedded(
+@kernel(correlated_rows)
+def correlate_embedded(
     ids: Array,
     table: Array,
     kernel: Array,
@@ -82,18 +75,13 @@ def project_embedded(
     dilation: tuple[int, ...] | None = None,
     out: Array | None = None,
 ) -> Array:
-    """`table[ids] @ kernel`; the convolution of `table[ids]` where the kernel has a window.
-
-    `ids` is (…), for a convolution (batch, steps), and the result (…, filters) or (batch, positions, filters).
-    """
-    if out is None:
-        out = empty_projections(ids, table, kernel, padding, dilation)
+    """`correlate(table[ids], kernel)`: (batch, steps) to (batch, positions, filters)."""
     distinct = distinct_ids(ids, len(table))
-    if repeats_pay(len(distinct), ids.size, table.shape[1]):
-        products = products_of(np.take(table, distinct, axis=0, mode="clip"), kernel)
-        places = places_among(ids, distinct, len(table)) + 1
-        return add_products(products, places, kernel, padding, dilation, out)
-    return project_tokens(ids, table, kernel, padding, dilation, out)
+    if not repeats_pay(len(distinct), ids.size, table.shape[1]):
+        return correlate_tokens(ids, table, kernel, padding, dilation, out=out)
+    products = products_of(np.take(table, distinct, axis=0, mode="clip"), kernel)
+    places = places_among(ids, distinct, len(table)) + 1
+    return add_products(products, places, padding, dilation, out=out)
 
 
 @kernel(lambda rows, kernel: (kernel[0] if len(kernel) == 3 else 1, rows[0] + 1, kernel[-1]))
@@ -106,45 +94,58 @@ def products_of(rows: Array, kernel: Array) -> Array:
     return products
 
 
-@kernel(lambda products, places, kernel, padding, dilation, out: out)
-def add_products(
-    products: Array, places: Array, kernel: Array, padding: str, dilation: tuple[int, ...] | None, out: Array
+@kernel()
+def empty_positions(
+    like: Array, ids: Array, width: int, filters: int, padding: str, dilation: tuple[int, ...] | None
 ) -> Array:
-    """Gather `products`, of which each id has the row `places` says, and add those of each window; fills `out`."""
-    filters = kernel.shape[-1]
-    if kernel.ndim == 2:
-        return np.take(products[0], places, axis=0, mode="clip", out=out)
+    """An array for a convolution of what `ids`, (batch, steps), stand for: (batch, positions, filters)."""
     rates = dilation or (1,)
-    zeros = zeros_around(places.shape[1:], kernel.shape[:1], (1,), rates, padding)
-    if zeros != ((0, 0),):
-        places = np.pad(places, ((0, 0), *zeros))
+    ((before, after),) = zeros_around(ids.shape[1:], (width,), (1,), rates, padding)
+    positions = ids.shape[1] + before + after - (width - 1) * rates[0]
+    return np.empty((len(ids), positions, filters), like.dtype)
+
+
+@kernel()
+def add_products(
+    products: Array, places: Array, padding: str, dilation: tuple[int, ...] | None, out: Array | None = None
+) -> Array:
+    """Gather `products`, of which a token has the row that `places` says, and add those of each window.
+
+    `places` is (batch, steps), the result (batch, positions, filters); some batch rows at a time stay in the cache.
+    """
+    width, _, filters = products.shape
+    if out is None:
+        out = empty_positions(products, places, width, filters, padding, dilation)
+    rates = dilation or (1,)
+    around = zeros_around(places.shape[1:], (width,), (1,), rates, padding)
+    if around != ((0, 0),):
+        places = np.pad(places, ((0, 0), *around))
     positions = out.shape[1]
-    scratch = np.empty(min(out.size, max(positions * filters, 1 << 16)), out.dtype)
     for rows in cuts(len(out), positions * filters, 1 << 16):
         part, sums = places[rows], out[rows]
-        more = scratch[: sums.size].reshape(sums.shape)
         np.take(products[0], part[:, :positions], axis=0, mode="clip", out=sums)
-        for place in range(1, len(products)):
+        more = np.empty_like(sums)
+        for place in range(1, width):
             start = place * rates[0]
             np.take(products[place], part[:, start : start + positions], axis=0, mode="clip", out=more)
             sums += more
     return out
 
 
-@kernel(lambda ids, table, kernel, padding, dilation, out: out)
-def project_tokens(
-    ids: Array, table: Array, kernel: Array, padding: str, dilation: tuple[int, ...] | None, out: Array
+@kernel()
+def correlate_tokens(
+    ids: Array,
+    table: Array,
+    kernel: Array,
+    padding: str,
+    dilation: tuple[int, ...] | None,
+    out: Array | None = None,
 ) -> Array:
-    """`project_embedded` in the plain way, row by row of the table as the ids come; fills `out`.
-
-    Some of the batch at a time, so that the rows of the table stay in the cache until they are multiplied.
-    """
-    for part in cuts(len(ids), ids[:1].size * table.shape[1], 1 << 18):
-        rows = np.take(table, ids[part], axis=0, mode="clip")
-        if kernel.ndim == 2:
-            np.matmul(rows, kernel, out=out[part])
-        else:
-            correlate(rows, kernel, padding, None, dilation, out=out[part])
+    """`correlate_embedded` in the plain way, some batch rows at a time, which stay in the cache."""
+    if out is None:
+        out = empty_positions(table, ids, len(kernel), kernel.shape[-1], padding, dilation)
+    for part in cuts(len(ids), ids.shape[1] * table.shape[1], 1 << 20):
+        correlate(np.take(table, ids[part], axis=0, mode="clip"), kernel, padding, None, dilation, out=out[part])
     return out
 
 
@@ -203,8 +204,24 @@ class ProjectedRows:
         self.kernel = kernel.copy()
 
 
-@kernel(lambda ids, table, kernel, memory, *options: projected(ids, table, kernel, *options))
+@kernel(lambda ids, table, kernel, memory: (*ids, kernel[-1]))
 def project_remembered(
+    ids: Array, table: Array, kernel: Array, memory: ProjectedRows, out: Array | None = None
+) -> Array:
+    """`project_embedded` with the products that `memory` has from earlier predictions, as far as they still hold.
+
+    For a few ids it is quicker to multiply than to see whether the kernel has changed.
+    """
+    if ids.size < 64:
+        return np.matmul(np.take(table, ids, axis=0, mode="clip"), kernel, out=out)
+    distinct = distinct_ids(ids, len(table))
+    products, rows = memory.find(distinct, table, kernel)
+    places = rows[places_among(ids, distinct, len(table))]
+    return np.take(products[0], places, axis=0, mode="clip", out=out)
+
+
+@kernel(lambda ids, table, kernel, memory, *options: correlated_rows(ids, table, kernel, *options))
+def correlate_remembered(
     ids: Array,
     table: Array,
     kernel: Array,
@@ -213,18 +230,16 @@ def project_remembered(
     dilation: tuple[int, ...] | None = None,
     out: Array | None = None,
 ) -> Array:
-    """`project_embedded` with products that `memory` has from earlier predictions, as far as they still hold.
+    """`correlate_embedded` with the products that `memory` has from earlier predictions, as far as they still hold.
 
-    For a few ids the plain way is quicker than to see whether the kernel has changed.
+    For a few ids it is quicker to multiply than to see whether the kernel has changed.
     """
-    if out is None:
-        out = empty_projections(ids, table, kernel, padding, dilation)
     if ids.size < 64:
-        return project_tokens(ids, table, kernel, padding, dilation, out)
+        return correlate_tokens(ids, table, kernel, padding, dilation, out=out)
     distinct = distinct_ids(ids, len(table))
     products, rows = memory.find(distinct, table, kernel)
     places = rows[places_among(ids, distinct, len(table))]
-    return add_products(products, places, kernel, padding, dilation, out)
+    return add_products(products, places, padding, dilation, out=out)
 
 
 # ------------------------------------------------------------------------------------------------------------- backward
@@ -248,43 +263,45 @@ def windows_of_tokens(dy: Array, steps: int, width: int, rate: int, before: int)
 
 
 @kernel(lambda *_: (), dtype="rows")
-def sum_windows_by_id(
-    dy: Array, ids: Array, table: Array, kernel: Array, padding: str = "valid", dilation: tuple[int, ...] | None = None
+def correlated_by_id(
+    dy: Array, ids: Array, table: Array, width: int, padding: str = "valid", dilation: tuple[int, ...] | None = None
 ) -> tuple[Array, Array]:
-    """The gradient of the products: the distinct ids, and for each the sum of what `dy` is where it adds to it.
+    """`projected_by_id` for a convolution: of the products with all places of its kernel, the last place first."""
+    rates = dilation or (1,)
+    ((before, _),) = zeros_around(ids.shape[1:], (width,), (1,), rates, padding)
+    return projected_by_id(windows_of_tokens(dy, ids.shape[1], width, rates[0], before), ids, table)
 
-    `dy` is (…, filters) or (batch, positions, filters), the sums are (distinct, width, filters); in the window the last
-    place comes first.  Where ids hardly repeat, each stands for itself: (batch, steps), (batch, steps, width, filters).
+
+@kernel(lambda *_: (), dtype="rows")
+def projected_by_id(dy: Array, ids: Array, table: Array) -> tuple[Array, Array]:
+    """The gradient of the products: the distinct ids, and for each the sum of what `dy` is where it occurs.
+
+    `ids` is (…), `dy` (…, filters) or (…, width, filters), and so are the results, with one axis in place of the first
+    ones.  Where ids hardly repeat, they are given as they are, and so is `dy`.
     """
-    if kernel.ndim == 2:
-        ids = ids.reshape(-1, 1)
-        windows = dy.reshape(-1, 1, 1, dy.shape[-1])
-    else:
-        rates = dilation or (1,)
-        ((before, _),) = zeros_around(ids.shape[1:], kernel.shape[:1], (1,), rates, padding)
-        windows = windows_of_tokens(dy, ids.shape[1], len(kernel), rates[0], before)
     distinct = distinct_ids(ids, len(table))
     if not repeats_pay(len(distinct), ids.size, table.shape[1]):
-        return ids, windows
+        return ids, dy
     places = places_among(ids.reshape(-1), distinct, len(table))
     counts = np.bincount(places)
     starts = np.cumsum(counts) - counts
     order = np.argsort(places.astype(np.min_scalar_type(len(distinct))), kind="stable")  # small numbers by radix
-    rows, steps = np.divmod(order, ids.shape[1])
-    sums = np.empty((len(distinct), *windows.shape[2:]), dy.dtype)
-    # Of an id that occurs often, some windows at a time; of all others the first of each, the second, …
+    tokens = np.unravel_index(order, ids.shape)
+    shape = dy.shape[ids.ndim :]
+    sums = np.empty((len(distinct), *shape), dy.dtype)
+    # Of an id that occurs often, some at a time; of all others the first of each, the second, …
     often = np.flatnonzero(counts > 16)
     for place, start, count in np.stack([often, starts[often], counts[often]], axis=1).tolist():
         parts = [slice(i, min(i + 256, start + count)) for i in range(start, start + count, 256)]
-        sums[place] = sum(np.add.reduce(windows[rows[part], steps[part]], axis=0) for part in parts)
+        sums[place] = sum(np.add.reduce(dy[tuple(axis[part] for axis in tokens)], axis=0) for part in parts)
     others = np.flatnonzero(counts <= 16)
     others = others[np.argsort(-counts[others], kind="stable")]
-    for part in cuts(len(others), windows[0, 0].size, 1 << 17):
+    for part in cuts(len(others), math.prod(shape), 1 << 17):
         several = others[part]
-        total = np.zeros((len(several), *windows.shape[2:]), dy.dtype)
+        total = np.zeros((len(several), *shape), dy.dtype)
         for nth in range(int(counts[several[0]])):
             more = starts[several[counts[several] > nth]] + nth
-            total[: len(more)] += windows[rows[more], steps[more]]
+            total[: len(more)] += dy[tuple(axis[more] for axis in tokens)]
         sums[several] = total
     return distinct, sums
 
@@ -293,14 +310,14 @@ def sum_windows_by_id(
 def embedded_table_gradient(
     gradient: tuple[Array, Array], kernel: Array, table: Array, out: Array | None = None
 ) -> Array:
-    """The gradient of the table, from that of the products as `sum_windows_by_id` gives it."""
-    ids, windows = gradient
-    width = windows.shape[-2]
+    """The gradient of the table, from that of the products by ids."""
+    ids, products = gradient
     features, filters = kernel.shape[-2:]
-    matrix = kernel.reshape(width, features, filters)[::-1].swapaxes(1, 2).reshape(-1, features)
+    by_place = kernel.reshape(-1, features, filters)[::-1].swapaxes(1, 2)
+    matrix = by_place.reshape(-1, features)
     rows = np.empty((*ids.shape, features), table.dtype)
-    for part in cuts(len(ids), windows[:1].size, 1 << 19):
-        np.matmul(windows[part].reshape(-1, width * filters), matrix, out=rows[part].reshape(-1, features))
+    for part in cuts(len(ids), products[:1].size, 1 << 19):
+        np.matmul(products[part].reshape(-1, len(matrix)), matrix, out=rows[part].reshape(-1, features))
     return sum_by_id(rows, ids, table, out=out)
 
 
@@ -308,16 +325,16 @@ def embedded_table_gradient(
 def embedded_kernel_gradient(
     gradient: tuple[Array, Array], table: Array, kernel: Array, out: Array | None = None
 ) -> Array:
-    """The gradient of the kernel, from that of the products as `sum_windows_by_id` gives it."""
+    """The gradient of the kernel, from that of the products by ids."""
     if out is None:
         out = np.empty_like(kernel)
-    ids, windows = gradient
-    width = windows.shape[-2]
+    ids, products = gradient
     features, filters = kernel.shape[-2:]
-    total = np.zeros((features, width * filters), kernel.dtype)
-    for part in cuts(len(ids), windows[:1].size, 1 << 19):
+    places = kernel.reshape(-1, features, filters).shape[0]
+    total = np.zeros((features, places * filters), kernel.dtype)
+    for part in cuts(len(ids), products[:1].size, 1 << 19):
         rows = np.take(table, ids[part].reshape(-1), axis=0, mode="clip")
-        total += np.dot(rows.T, windows[part].reshape(-1, width * filters))
-    by_place = total.reshape(features, width, filters).swapaxes(0, 1)[::-1]
-    np.copyto(out.reshape(width, features, filters), by_place)
+        total += np.dot(rows.T, products[part].reshape(-1, places * filters))
+    by_place = total.reshape(features, places, filters).swapaxes(0, 1)[::-1]
+    np.copyto(out.reshape(places, features, filters), by_place)
     return out

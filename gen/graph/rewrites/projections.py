@@ -16,8 +16,8 @@ from gen.components.layers.embedding import Embedding
 from gen.components.layers.projection import EmbeddedProjection
 from gen.graph.graph import Call, Graph, NamedLayer, Node
 
-LEAST_FEATURES = {Conv1D: 32, Dense: 64}
-"""How long the rows of a table have to be; measured."""
+LEAST_FEATURES = 64
+"""How long the rows of a table have to be, see `repeats_pay`."""
 
 
 def fuse_projections(graph: Graph) -> Graph:
@@ -26,16 +26,17 @@ def fuse_projections(graph: Graph) -> Graph:
     read = [tensor for node in graph.nodes for tensor in node.reads]
     read += [tensor for output in graph.outputs for tensor in (output.tensor, output.loss_input, output.mask) if tensor]
     fused: dict[Node, Node] = {}
-    calls: dict[int, Call] = {}
+    calls: dict[object, Call] = {}
+    """What calls that were fused have become: the embedding's mask and the activation after it stand there too."""
     for node in graph.nodes:
         maker = makers.get(node.inputs[0])
         if maker is not None and _fits(maker, node) and read.count(maker.outputs[0]) == 1:
             fused[maker] = fused[node] = _fused(maker, node)
-            calls[id(node.call)] = fused[node].call  # shared with the activation that was split from it
+            calls[maker.call.block] = calls[node.call.block] = fused[node].call
     nodes = []
     for node in graph.nodes:
         if node not in fused:
-            nodes.append(replace(node, call=calls.get(id(node.call), node.call)))
+            nodes.append(replace(node, call=calls.get(node.call.block, node.call)))
         elif fused[node].outputs == node.outputs:
             nodes.append(fused[node])
     return replace(graph, nodes=tuple(nodes))
@@ -47,7 +48,7 @@ def _fits(maker: Node, node: Node) -> bool:
         return False
     if isinstance(layer, Conv1D) and (layer.steps is not None or layer.groups > 1):
         return False
-    return embedding.output_dim >= LEAST_FEATURES[type(layer)]
+    return embedding.output_dim >= LEAST_FEATURES
 
 
 def _fused(maker: Node, node: Node) -> Node:
@@ -59,5 +60,6 @@ def _fused(maker: Node, node: Node) -> Node:
         {**embedding.weights, **layer.weights},
         parts=(embedding, layer),
     )
-    call = replace(node.call, before=(*maker.call.before, maker.call.text))
+    within = maker.call.text in node.call.text  # as in `Dense(8)(Embedding(100, 64)(ids))`
+    call = node.call if within else replace(node.call, before=(*maker.call.before, maker.call.text))
     return replace(node, layer=both, inputs=maker.inputs, call=call, inner=maker.outputs)
