@@ -12,6 +12,7 @@ source and inlines it.  Names with a meaning in a rule's signature:
 | any other name in `backward` | the value that `forward` bound to that name, kept |
 | `rng` | a `numpy.random.Generator`; a rule that has it is random in training |
 | `mask`, `masks` | which steps count, (batch, steps): of the first input, of each; `None` where all do |
+| `memory` | in `predict`: an object of the layer's class `memory`, the same in all predictions of this call |
 | the keys of `call_options` | what the call on a tensor says, known when the file is compiled |
 
 A `backward` returns names: `dx` is the gradient of `x`, `dkernel` that of `kernel`.  Each is summed over the batch.
@@ -133,6 +134,8 @@ class Layer(Component):
     """Whether it is part of what another call stands for, and is not listed by itself."""
     supports_masking: ClassVar[bool] = False
     """Whether steps that the mask leaves out stay apart, so that the mask goes on to the output."""
+    memory: ClassVar[type | None] = None
+    """Of what class `memory` is, for a rule that has it in its signature; made without arguments, once per model."""
     call_options: ClassVar[dict[str, Any]] = {}
     """Options of the call on a tensor, with their defaults: `use_causal_mask=True`."""
 

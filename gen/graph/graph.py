@@ -52,7 +52,8 @@ class Call:
     """The place in the `.nn` file that a node comes from.
 
     `text` is what heads its block in the generated file, on one line: `h = Dense(32, relu)(applicant)`, or the call
-    alone where it stands inside a larger expression.  `block` is the same for the nodes that one call became; `before` are the texts of calls that it was fused with.
+    alone where it stands inside a larger expression.  `block` is the same for the nodes that one call became.  `before`
+    are the texts of calls that it was fused with.
     """
 
     text: str

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
 
+from gen.components.base import Layer
 from gen.components.layers.masking import Mask
 from gen.dims import product, show
 from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
@@ -136,7 +137,8 @@ class Lowering:
     def memory(self, node: Node) -> Array:
         """What a layer remembers from one prediction to the next: an object that belongs to this call."""
         ident = self.names.tensors[node.outputs[0]]
-        self.memories[ident] = node.layer.component.memory  # type: ignore[union-attr]  # its rule asks for one
+        assert isinstance(node.layer.component, Layer) and node.layer.component.memory is not None
+        self.memories[ident] = node.layer.component.memory
         return self.build.parameter(f"memory.{ident}", ArrayType((), "memory"))
 
     def as_rows(self, array: Array) -> Array:

@@ -157,7 +157,8 @@ def correlate_input_gradient(
         taken.fill(0.0)
         sums = taken.reshape(*taken.shape[:-1], groups, channels)
         moves = list(shifts(taken, given, window, strides, dilation, zeros))
-        for places in cuts(count, len(given) * line, limit):  # all at once, unless a single row of the batch is large
+        # All places at once, unless a single row of the batch is large.
+        for places in cuts(count, len(given) * line, limit):
             matrices = by_group[:, places].reshape(groups, -1, filters).swapaxes(1, 2)
             products = np.empty((*given.shape[:-1], groups, matrices.shape[2]), dy.dtype)
             matrix = products.reshape(-1, *products.shape[-2:]).swapaxes(0, 1)

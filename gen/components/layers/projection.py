@@ -1,4 +1,4 @@
-"""An embedding and the dense layer or convolution after it as one layer, which `rewrites/projections.py` puts in place."""
+"""An embedding and the projection after it as one layer, which `rewrites/projections.py` puts in place."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ from gen.dims import Shape
 
 @dataclass(frozen=True)
 class EmbeddedProjection(Layer):
-    """y = projection(embedding(x)) up to the activation, (…) to (…, filters) or (batch, steps) to (batch, positions, filters).
+    """y = projection(embedding(x)), without the activation.
 
-    Each distinct id is projected once, see `projection_kernels.py`; in prediction once per version of the weights.
+    (…) to (…, units) with a dense layer, (batch, steps) to (batch, positions, filters) with a convolution.  Each
+    distinct id is projected once, see `projection_kernels.py`; in prediction once per version of the weights.
     """
 
     internal = True

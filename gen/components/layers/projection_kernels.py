@@ -4,14 +4,16 @@ Where a dense layer or a convolution takes rows of a table, what it makes of an 
 each distinct row is multiplied by the kernel once, and the products are gathered; for a convolution they are shifted
 and added.  In the same way the gradient is first summed by id, then multiplied.  Exact but for the order of additions.
 
-The kernel of a dense layer is (features, filters), that of a convolution over steps (width, features, filters).  Products
-are (width, rows, filters), and the first row is 0: it stands for what lies outside the steps.
+The kernel of a dense layer is (features, filters), that of a convolution over steps (width, features, filters).
+Products are (width, rows, filters), and the first row is 0: it stands for what lies outside the steps.
 """
 
 from __future__ import annotations
 
 import math
 import threading
+from typing import Any
+
 import numpy as np
 
 from gen.components.kernels import Array, kernel
@@ -156,8 +158,8 @@ class ProjectedRows:
     """Rows of a table times a kernel, remembered from one prediction to the next.
 
     Weights may be changed at any time, so what a product was made of is kept beside it and compared at each use: what
-    is not the same any more is made anew.  There is room for as many rows as take twice the memory of the table; when
-    it is full, all are forgotten.  Threads may share it.
+    is not the same any more is made anew.  What is remembered takes memory as ids occur, twice that of the table at
+    most (or that of 8 million numbers, if that is more); when it is full, all is forgotten.  Threads may share it.
     """
 
     def __init__(self) -> None:
@@ -175,17 +177,17 @@ class ProjectedRows:
             new = places == 0
             if self.count + np.count_nonzero(new) > len(self.rows):
                 if len(ids) >= len(self.rows):
-                    return products_of(rows, kernel), np.arange(1, len(ids) + 1)
+                    return products_of(rows, self.kernel), np.arange(1, len(ids) + 1)
                 self.forget(table, kernel)
                 places, new = np.zeros_like(places), np.ones_like(new)
-            count = self.count + np.count_nonzero(new)
+            count = self.count + int(np.count_nonzero(new))
             places[new] = np.arange(self.count, count)
             changed = new
             if not np.all(new):
                 changed = new | np.any(self.rows[places] != rows, axis=1)
             if np.any(changed):
                 # In this order, so that a row is not taken for known if this is interrupted.
-                self.products[:, places[changed]] = products_of(rows[changed], kernel)[:, 1:]
+                self.products[:, places[changed]] = products_of(rows[changed], self.kernel)[:, 1:]
                 self.rows[places[changed]] = rows[changed]
                 self.places[ids] = places
                 self.count = count
@@ -247,9 +249,9 @@ def correlate_remembered(
 
 @kernel()
 def windows_of_tokens(dy: Array, steps: int, width: int, rate: int, before: int) -> Array:
-    """For each token what `dy` is where it adds to it, (batch, steps, width, filters): a view of a copy with zeros around.
+    """For each token what `dy` is where it adds to it, (batch, steps, width, filters), the last place first.
 
-    `dy` is (batch, positions, filters); in the window the last place comes first.
+    `dy` is (batch, positions, filters).  The result is a view of a copy that has zeros between the rows of the batch.
     """
     batch, positions, filters = dy.shape
     reach = (width - 1) * rate
