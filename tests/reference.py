@@ -47,9 +47,17 @@ def bind(rule: Callable[..., Any], values: dict[str, Any]) -> list[Any]:
         value = values.get(parameter.name)
         if parameter.kind is parameter.VAR_POSITIONAL:
             arguments += value or ()
-        else:
+        elif parameter.kind is not parameter.KEYWORD_ONLY:
             arguments.append(value)
     return arguments
+
+
+def by_name(rule: Callable[..., Any], values: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a rule that can be given by name alone."""
+    found = inspect.signature(rule).parameters.values()
+    return {
+        parameter.name: values.get(parameter.name) for parameter in found if parameter.kind is parameter.KEYWORD_ONLY
+    }
 
 
 class Run:
@@ -68,7 +76,8 @@ class Run:
         merges = inputs_named == ["inputs"]
         given = {**weights, **({"inputs": tuple(inputs)} if merges else dict(zip(inputs_named, inputs, strict=True)))}
         given["rng"] = np.random.default_rng(seed)
-        y, values = observe(rules.forward, *bind(rules.forward, given))
+        given["masks"] = (None,) * len(inputs)
+        y, values = observe(rules.forward, *bind(rules.forward, given), **by_name(rules.forward, given))
         self.y: Array = y
         self.values = {**given, **values, "y": y}
         if dy is None:

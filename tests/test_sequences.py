@@ -39,6 +39,11 @@ WRONG = {
     "an id below zero": (0, np.full((2, 9), -1), r"input words: .*got -1, which is not in 0 to 19"),
     "numbers for ids": (0, np.zeros((2, 9)), r"input words: expected int32 .*got float64"),
     "ids of a wrong rank": (0, np.zeros((2, 9, 1), int), r"input words: .*got int64 of shape \(2, 9, 1\)"),
+    "ragged ids, as objects": (
+        0,
+        np.array([[1, 2, 3, 4], [1, 2]], object),
+        r"input words: .*rows of different lengths",
+    ),
     "ragged ids": (0, [[1, 2, 3, 4], [1, 2]], r"input words: .*rows of different lengths: pad them to one"),
     "another length than the other inputs": (1, np.zeros((2, 8, 3)), r"input marks: .*length"),
     "another number of rows": (1, np.zeros((3, 9, 3)), r"input marks: .*3 rows where words has 2"),
@@ -55,6 +60,30 @@ def test_what_cannot_be_is_refused_by_name(what: str) -> None:
     inputs[place] = value
     with pytest.raises(ValueError, match=message):
         tagger().Model().predict(inputs)
+
+
+LOOKED_UP = {
+    "after a slice": ("ids = Input(2, int32)", "Embedding(50, 2)(ids[:, 0]) + Embedding(9, 2)(ids[:, 1])", [40, 9]),
+    "after two": ("ids = Input(4, 3, int32)", "Embedding(9, 2)(ids[:, :2][:, :, 1])", [[99, 9, 99]] * 4),
+    "after Reshape": ("ids = Input(4, int32)", "Embedding(9, 2)(Reshape((2, 2))(ids))", [1, 2, 3, 9]),
+    "on every step": (
+        "ids = Input(3, 2, int32)\nstep = Input(2, int32)\n"
+        "model_of_step = Model(step, Embedding(50, 2)(step[:, 0]) + Embedding(9, 2)(step[:, 1]))",
+        "TimeDistributed(model_of_step)(ids)",
+        [[40, 0], [40, 9], [40, 0]],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LOOKED_UP)
+def test_ids_are_held_to_the_table_that_they_reach(name: str) -> None:
+    inputs, call, wrong = LOOKED_UP[name]
+    module = build(f"{inputs}\ny = {call}\nmodel = Model(ids, y)\nmodel.compile(sgd, mse)\n")
+    right = np.where(np.array([wrong]) == 9, 8, np.array([wrong]))
+    assert np.isfinite(module.Model().predict(right)).all()
+    with pytest.raises(ValueError, match=r"input ids: .*got 9, which is not in 0 to 8"):
+        module.Model().predict(np.array([wrong]))
+    assert module.check() < 1e-6
 
 
 @pytest.mark.parametrize("length", [1, 3])

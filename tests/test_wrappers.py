@@ -5,14 +5,10 @@ gen builds them of other layers, so here Keras runs the same text and not a twin
 
 from __future__ import annotations
 
-from typing import Any
-
-import keras
 import numpy as np
 import pytest
 
-from tests import keras_twin
-from tests.building import build, rows_of
+from tests.pasted import compare
 
 FORMS = {
     "bidirectional": "y = layers.Bidirectional(layers.LSTM(3))(x)",
@@ -43,6 +39,19 @@ y = layers.TimeDistributed(layers.LSTM(3))(windows)
     "distributed_bidirectional": """
 windows = layers.Reshape((2, 3, 4))(x)
 y = layers.TimeDistributed(layers.Bidirectional(layers.SimpleRNN(2)))(windows)
+""",
+    "bidirectional_of_two_layers": """
+back = layers.GRU(2, go_backwards=True, return_sequences=True)
+y = layers.Bidirectional(layers.LSTM(3, return_sequences=True), backward_layer=back)(x)
+""",
+    "states_by_position": """
+encoded, h, c = layers.LSTM(3, return_state=True)(x)
+y = layers.LSTM(3, activation=None, name='second')(layers.Dense(5)(x), [h, c])
+""",
+    "bidirectional_from_states": """
+y, a, b, c, d = layers.Bidirectional(layers.LSTM(2, return_state=True))(x)
+second = layers.Bidirectional(layers.LSTM(2, return_sequences=True))
+y = second(layers.Dense(5)(x), initial_state=[a, b, c, d])
 """,
     "encoder_decoder": """
 encoded, h, c = layers.LSTM(3, return_state=True)(x)
@@ -76,37 +85,3 @@ def test_a_wrapper_equals_that_of_keras(name: str) -> None:
 @pytest.mark.parametrize("name", MASKED)
 def test_a_wrapper_carries_masks_as_keras_does(name: str) -> None:
     compare(MASKED_INPUT + MASKED[name] + ENDING, lambda rng: rng.integers(0, 3, (5, 6)).astype(np.int32))
-
-
-def compare(text: str, data: Any) -> None:
-    keras.config.set_floatx("float64")
-    names: dict[str, Any] = {name: getattr(keras, name) for name in ("Input", "Model", "layers")}
-    exec(text.replace("model.compile(", "model.compile("), names)
-    theirs: keras.Model = names["model"]
-    ours = build(text).Model(0, np.float64)
-    variables = {}
-    waiting = [variable for variable in theirs.weights if "seed" not in variable.path]
-    for name, value in ours.weights.items():
-        kind, direction = name.rpartition("/")[2], next((d for d in ("forward", "backward") if f"/{d}_" in name), "")
-        variables[name] = next(
-            variable
-            for variable in waiting
-            if variable.name == kind and tuple(variable.shape) == value.shape and f"{direction}_" in f"{variable.path}_"
-        )
-        waiting = [variable for variable in waiting if variable is not variables[name]]
-        value += np.random.default_rng(len(name)).uniform(0.02, 0.2, value.shape)
-        variables[name].assign(value)
-    assert not waiting
-    rng = np.random.default_rng(1)
-    for step in range(3):
-        x = data(rng)
-        predicted = rows_of(ours.predict(x))[0]
-        np.testing.assert_allclose(predicted, np.asarray(theirs.predict_on_batch(x)), rtol=1e-8, atol=1e-9)
-        y = rng.normal(size=predicted.shape)
-        expected = theirs.train_on_batch(x, y, return_dict=True)
-        np.testing.assert_allclose(ours.train_on_batch(x, y)["loss"], expected["loss"], rtol=1e-8, err_msg=f"{step}")
-        for name, variable in variables.items():
-            np.testing.assert_allclose(ours.weights[name], np.asarray(variable), rtol=1e-8, atol=1e-9, err_msg=name)
-
-
-assert keras_twin  # imported first: it chooses Keras' backend

@@ -7,7 +7,7 @@ import types
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from gen.components.base import ArgumentError, Component, parameters, registry
+from gen.components.base import Activation, ArgumentError, Component, parameters, registry
 from gen.diagnostics import did_you_mean
 
 
@@ -121,6 +121,8 @@ def _try_component(base: type[Component], value: Any) -> Any:
     if isinstance(value, base):
         return value
     name = value.name if isinstance(value, Word) else value
+    if base is Activation and (value is None or name == "None"):
+        name = "linear"
     found = registry[base.kind].get(name) if isinstance(name, str) else None
     if found is None or not issubclass(found, base):
         return _REFUSED

@@ -136,6 +136,8 @@ class Layer(Component):
     """Whether steps that the mask leaves out stay apart, so that the mask goes on to the output."""
     memory: ClassVar[type | None] = None
     """Of what class `memory` is, for a rule that has it in its signature; made without arguments, once per model."""
+    joins_masks: ClassVar[bool] = False
+    """Whether its output has a mask if all of its inputs have one, so that one alone is lost."""
     call_options: ClassVar[dict[str, Any]] = {}
     """Options of the call on a tensor, with their defaults: `use_causal_mask=True`."""
 
@@ -157,13 +159,13 @@ class Layer(Component):
         """For a layer whose input is ids: how many there are, from 0."""
         return None
 
-    def masking(self, masks: tuple[bool, ...]) -> Layer | int | None:
-        """The mask of the output, where `masks` says which inputs have one.
+    def masking(self, masks: tuple[int, ...]) -> Layer | int | None:
+        """The mask of the output, where `masks` says how many axes that of each input has; 0 for none.
 
         The number of the input whose mask it has, or a layer that makes it of the inputs and then the masks that there
         are; None for no mask.
         """
-        return masks.index(True) if self.supports_masking and any(masks) else None
+        return next((i for i, axes in enumerate(masks) if axes), None) if self.supports_masking else None
 
     def dtype(self, *inputs: str) -> str:
         """The dtype of the output (`float` is the model's float type); raises `ShapeError` for one that does not do."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gen.components.base import Layer, describe
 from gen.components.initializers import Zeros
+from gen.components.layers.operators import MergeSteps, Slice
 from gen.dims import BATCH, Dim, Shape, Size, least
 from gen.emit import code
 from gen.emit.copied import Copies, call_text, options
@@ -185,13 +186,17 @@ class Assembler:
     def input(self, index: int, item: Input) -> InputView:
         tensor = item.tensor
         size = self.example_size(tensor.shape)
-        limit = vocabulary(self.graph, tensor)
+        tables = list(lookups(self.graph, tensor))
+        least = vocabulary(self.graph, tensor) or 10
         example = {
             "float": f"rng.normal(size={size})",
             "bool": f"rng.random({size}) < 0.5",
-        }.get(tensor.dtype, f"rng.integers(0, {limit or 10}, {size})")
+        }.get(tensor.dtype, f"rng.integers(0, {least}, {size})")
         dtype = "float32" if tensor.dtype == "float" else tensor.dtype
-        return InputView(item.name, self.names.tensors[tensor], dtype, self.shape(tensor.shape), index, example, limit)
+        limit = min((size for part, size in tables if not part), default=None)
+        parts = tuple(f"(lambda ids: ids{part}, {size})" for part, size in tables if part)
+        ident, shape = self.names.tensors[tensor], self.shape(tensor.shape)
+        return InputView(item.name, ident, dtype, shape, index, example, limit, parts)
 
     def output(self, index: int, item: Output) -> OutputView:
         tensor, masked = item.tensor, masked_outputs(self.graph)
@@ -419,7 +424,8 @@ class Assembler:
                 )
         for output in self.graph.outputs:
             if f"mask:{output.name}" in self.step.lowered.places:
-                shape = self.allocated(output.tensor.shape[:2])
+                assert output.mask is not None
+                shape = self.allocated(output.mask.shape)
                 lines.append(f"self.{self.names.outputs[output]}_mask = np.empty({shape}, bool)")
             place = self.step.lowered.places.get(f"logits:{output.name}")
             name = f"self.{self.names.outputs[output]}"
@@ -473,12 +479,41 @@ def _sizes_needed(node: Node) -> Iterable[Size]:
 
 def vocabulary(graph: Graph, tensor: Tensor) -> int | None:
     """The least table that ids of `tensor` are looked up in; None if they are not."""
-    sizes = [
-        node.layer.component.vocabulary()
-        for node in graph.nodes
-        if tensor in node.inputs and isinstance(node.layer.component, Layer)
-    ]
-    return min((size for size in sizes if size is not None), default=None)
+    return min((size for _, size in lookups(graph, tensor)), default=None)
+
+
+def lookups(graph: Graph, tensor: Tensor, part: str = "", axes: int | None = 1) -> Iterator[tuple[str, int]]:
+    """Where ids of `tensor` are looked up: the part of it, as NumPy's brackets, and the length of the table.
+
+    Ids are followed through whatever passes whole numbers on, for none of that changes them.  `axes` is how many axes
+    the rows have so far, of which all is taken: 1 for the batch, more where steps have become rows; None where the
+    numbers have been moved, after which all of them are held to the table, looked up or not.
+    """
+    for node in graph.nodes:
+        component = node.layer.component
+        if tensor not in node.inputs or not isinstance(component, Layer):
+            continue
+        size, (result, *_) = component.vocabulary(), node.outputs
+        if size is not None:
+            yield part, size
+        elif isinstance(component, Slice) and axes is not None:
+            yield from lookups(graph, result, part + brackets(component, axes), axes)
+        elif isinstance(component, MergeSteps) and axes is not None:
+            yield from lookups(graph, result, part, axes + 1)
+        elif result.dtype.startswith(("int", "uint")):
+            yield from lookups(graph, result, part, axes if isinstance(component, Slice) else None)
+
+
+def brackets(component: Slice, axes: int) -> str:
+    """The slice as it is written, with `axes` axes in the place of the batch."""
+    index = ast.Tuple([ast.Slice()] * (axes - 1) + [_part(item) for item in component.parts], ast.Load())
+    return ast.unparse(ast.Subscript(ast.Name("", ast.Load()), index, ast.Load()))
+
+
+def _part(part: int | tuple[int | None, int | None, int | None]) -> ast.expr:
+    if isinstance(part, int):
+        return ast.Constant(part)
+    return ast.Slice(*(None if bound is None else ast.Constant(bound) for bound in part))
 
 
 def _trained(layer: NamedLayer, name: str) -> bool:

@@ -181,7 +181,7 @@ class _Writer:
             return self.local_view(statement)
         operand = self.plan.in_place.get(statement.target)
         lines = self.overwrite(statement, operand) if operand is not None else self.fill(statement)
-        if statement.guard is not None:
+        if statement.guard is not None and lines:
             return [f"if {statement.guard}:", *(f"    {line}" for line in lines)]
         return lines
 
@@ -230,6 +230,8 @@ class _Writer:
         place = self.reference(operand if operand in self.plan.bases else statement.target)
         target, whole = ast.unparse(place), not isinstance(place, ast.Call)
         function = callee(value).removeprefix("np.")
+        if function == "positive":
+            return before  # a copy in place: the values are there already
         arguments = [ast.unparse(self.expression(item)) for item in value.args]
         if not whole and function in fence.UFUNCS and self.fits_held(statement):
             target, whole = ast.unparse(self.unshaped(place)), True

@@ -51,6 +51,8 @@ class InputView(_View):
     """Random values for `check`: an expression of `rng`, `rows` and the identifiers of the sizes."""
     limit: int | None = None
     """Where ids are looked up in a table: its length."""
+    parts: tuple[str, ...] = ()
+    """Where parts of it are looked up in tables of their own: a function for the part, and the length of the table."""
 
     @property
     def data_shape(self) -> tuple[int | None, ...]:
@@ -60,7 +62,8 @@ class InputView(_View):
     def arguments(self) -> str:
         """What it has to be, as arguments of `_Column`."""
         limit = "" if self.limit is None else f", {literal(self.limit)}"
-        return f"{literal(self.name)}, {_dtype(self.dtype)}, {literal(self.shape)}{limit}"
+        parts = f", parts=({', '.join(self.parts)},)" if self.parts else ""
+        return f"{literal(self.name)}, {_dtype(self.dtype)}, {literal(self.shape)}{limit}{parts}"
 
     @property
     def is_float(self) -> bool:
@@ -249,7 +252,12 @@ class View:
     def limits(self) -> bool:
         """Whether there are integers that must be in a range."""
         targets = self.targets if self.training else ()
-        return any(item.limit for item in self.inputs) or any(item.classes for item in targets)
+        return self.parts or any(item.limit for item in self.inputs) or any(item.classes for item in targets)
+
+    @property
+    def parts(self) -> bool:
+        """Whether parts of an input are ids of different tables."""
+        return any(item.parts for item in self.inputs)
 
     @property
     def state_rows(self) -> int:

@@ -14,7 +14,7 @@ features, for y = attention @ value, and there are fewer of them (Dao et al., Fl
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -24,10 +24,8 @@ from gen.components.base import Layer, ShapeError, Weight, component
 from gen.components.initializers import GlorotUniform, Ones, Zeros
 from gen.components.kernels import Array, kernel
 from gen.components.layers.core import CONSTRAINTS, size_of
+from gen.components.layers.masking import Masks
 from gen.dims import Shape, Size, show
-
-Masks: TypeAlias = "tuple[Array | None, ...]"
-"""The mask of each input, (batch, steps), or None where all steps count."""
 
 # --------------------------------------------------------------------------------------------------------------- scores
 
@@ -146,7 +144,7 @@ class Attention(Layer):
     def needs(self, *inputs: Shape) -> tuple[Size, ...]:
         return (inputs[1][1],)
 
-    def masking(self, masks: tuple[bool, ...]) -> int | None:
+    def masking(self, masks: tuple[int, ...]) -> int | None:
         return 0 if masks[0] else None
 
     def forward(
@@ -264,7 +262,7 @@ class AdditiveAttention(Layer):
     def needs(self, *inputs: Shape) -> tuple[Size, ...]:
         return (inputs[1][1],)
 
-    def masking(self, masks: tuple[bool, ...]) -> int | None:
+    def masking(self, masks: tuple[int, ...]) -> int | None:
         return 0 if masks[0] else None
 
     def forward(
@@ -442,7 +440,7 @@ class MultiHeadAttention(Layer):
             )
         return Layer.dtype(self, *inputs[:3])
 
-    def masking(self, masks: tuple[bool, ...]) -> int | None:
+    def masking(self, masks: tuple[int, ...]) -> int | None:
         return 0 if masks[0] else None
 
     def forward(

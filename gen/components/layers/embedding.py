@@ -85,7 +85,7 @@ class Embedding(Layer):
             )
         return "float"
 
-    def masking(self, masks: tuple[bool, ...]) -> Layer | int | None:
+    def masking(self, masks: tuple[int, ...]) -> Layer | int | None:
         if self.mask_zero:
             return NotZero()
         return None

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -13,12 +14,15 @@ from gen.components.base import Layer, ShapeError, component
 from gen.components.kernels import Array, kernel
 from gen.dims import Shape, show
 
+Masks: TypeAlias = "tuple[Array | None, ...]"
+"""The mask of each input, (batch, steps), or None where all steps count."""
 
-@kernel(lambda x: x[:2], dtype="bool")
+
+@kernel(lambda x: x[:-1], dtype="bool")
 def all_steps(x: Array, out: Array | None = None) -> Array:
     """The mask of a sequence in which every step counts."""
     if out is None:
-        out = np.empty(x.shape[:2], bool)
+        out = np.empty(x.shape[:-1], bool)
     out.fill(True)
     return out
 
@@ -29,7 +33,7 @@ class Mask(Layer):
     internal = True
     supports_masking = True
 
-    def masking(self, masks: tuple[bool, ...]) -> Layer | int | None:
+    def masking(self, masks: tuple[int, ...]) -> Layer | int | None:
         return None
 
     def dtype(self, *inputs: str) -> str:
@@ -80,21 +84,21 @@ class AnyMask(Mask):
 
 @dataclass(frozen=True)
 class JoinedMasks(Mask):
-    """The masks of inputs joined along their steps; `masked` says which have one: in others all steps count."""
+    """The masks of inputs joined along `axis`; `masked` says which have one: in others all steps count."""
 
     merges = True
     masked: tuple[bool, ...]
+    axis: int
 
     def output(self, *inputs: Shape) -> Shape:
-        steps = inputs[0][1]
-        for x in inputs[1 : len(self.masked)]:
-            steps = steps + x[1]
-        return (inputs[0][0], steps)
+        shapes = [x[:-1] for x in inputs[: len(self.masked)]]
+        steps = sum(shape[self.axis] for shape in shapes)
+        return (*shapes[0][: self.axis], steps, *shapes[0][self.axis + 1 :])
 
     def forward(self, *inputs: Array) -> Array:
         masks = list(inputs[len(self.masked) :])
         pairs = zip(inputs, self.masked, strict=False)
-        return np.concatenate([masks.pop(0) if has else all_steps(x) for x, has in pairs], axis=1)
+        return np.concatenate([masks.pop(0) if has else all_steps(x) for x, has in pairs], axis=self.axis)
 
 
 @component
@@ -113,7 +117,7 @@ class Masking(Layer):
             raise ShapeError(f"Masking expects (steps, features), got {show(x[1:])}", "needs a sequence")
         return x
 
-    def masking(self, masks: tuple[bool, ...]) -> Layer | int | None:
+    def masking(self, masks: tuple[int, ...]) -> Layer | int | None:
         return AnyDiffers(self.mask_value)
 
     def forward(self, x: Array) -> Array:

@@ -15,7 +15,7 @@ import numpy as np
 
 from gen.components.base import Layer, ShapeError, component
 from gen.components.kernels import Array
-from gen.components.layers.masking import AnyMask, JoinedMasks
+from gen.components.layers.masking import AnyMask, JoinedMasks, Masks
 from gen.dims import Shape, Size, show
 
 
@@ -55,7 +55,7 @@ def stretched(shape: Shape, ndim: int) -> Shape:
     return (shape[0], *(1,) * (ndim - len(shape)), *shape[1:])
 
 
-def in_any(layer: Layer, masks: tuple[bool, ...]) -> Layer | int | None:
+def in_any(layer: Layer, masks: tuple[int, ...]) -> Layer | int | None:
     """`masking` of a layer that goes number by number: a step counts where it does in any input, if all have masks."""
     return AnyMask(len(masks)) if all(masks) else None
 
@@ -66,12 +66,53 @@ def aligned(inputs: tuple[Array, ...]) -> tuple[Array, ...]:
     return tuple(x if x.ndim == ndim else x.reshape(stretched(x.shape, ndim)) for x in inputs)
 
 
+def shown(inputs: tuple[Array, ...], masks: Masks) -> tuple[Array | None, ...]:
+    """The masks of the inputs, each so that it broadcasts to its `aligned` input."""
+    ndim = max(x.ndim for x in inputs)
+    return tuple(
+        None if mask is None else mask.reshape(stretched((*mask.shape, *(1,) * (x.ndim - mask.ndim)), ndim))
+        for x, mask in zip(inputs, masks, strict=True)
+    )
+
+
+def shown_in_any(counts: tuple[Array | None, ...]) -> Array | None:
+    """Where a number counts in one of the inputs at least; None if one of them has no mask."""
+    either = counts[0]
+    for count in counts[1:]:
+        either = None if either is None or count is None else np.logical_or(either, count)
+    return either
+
+
 def like(x: Array, dy: Array) -> Array:
     """The gradient of `x` where it was stretched to the shape of `dy`: the sum over what was stretched."""
     axes = tuple(axis for axis, size in enumerate(stretched(x.shape, dy.ndim)) if size != dy.shape[axis])
     if axes:
         dy = np.add.reduce(dy, axis=axes, keepdims=True)
     return dy if dy.ndim == x.ndim else dy.reshape(x.shape)
+
+
+def those_that_count(parts: tuple[Array, ...], counts: tuple[Array | None, ...]) -> tuple[Array, ...]:
+    """The inputs, where one does not count with the numbers of the first that does; of the first if none does."""
+    instead = parts[0]
+    for x, count in reversed(list(zip(parts, counts, strict=True))):
+        instead = x if count is None else np.where(count, x, instead)
+    pairs = zip(parts, counts, strict=True)
+    return tuple(x if count is None else np.where(count, x, instead) for x, count in pairs)
+
+
+def to_the_first(dy: Array, y: Array, counts: tuple[Array | None, ...], inputs: tuple[Array, ...]) -> tuple[Array, ...]:
+    """The gradients of inputs for y, one of them number by number: that of the first that counts and equals it."""
+    rest, either = dy, shown_in_any(counts)
+    dinputs: tuple[Array, ...] = ()
+    for i, (x, same, count) in enumerate(zip(inputs, aligned(inputs), counts, strict=True)):
+        share = rest * np.equal(same, y)
+        if count is not None and i == 0 and either is not None:
+            count = np.logical_or(count, np.logical_not(either))
+        if count is not None:
+            share = share * count
+        rest = rest - share
+        dinputs = (*dinputs, like(x, share))
+    return dinputs
 
 
 # ----------------------------------------------------------------------------------------------------- number by number
@@ -83,6 +124,7 @@ class Add(Layer):
 
     supports_masking = True
     merges = True
+    joins_masks = True
 
     def output(self, *inputs: Shape) -> Shape:
         at_least_two(self, inputs)
@@ -108,6 +150,7 @@ class Subtract(Layer):
 
     supports_masking = True
     merges = True
+    joins_masks = True
 
     def output(self, *inputs: Shape) -> Shape:
         exactly_two(self, inputs)
@@ -131,6 +174,7 @@ class Multiply(Layer):
 
     supports_masking = True
     merges = True
+    joins_masks = True
 
     def output(self, *inputs: Shape) -> Shape:
         at_least_two(self, inputs)
@@ -138,22 +182,35 @@ class Multiply(Layer):
 
     masking = in_any
 
-    def forward(self, *inputs: Array) -> Array:
-        factors = aligned(inputs)
+    def forward(self, *inputs: Array, masks: Masks) -> Array:
+        counts = shown(inputs, masks)
+        pairs = zip(aligned(inputs), counts, strict=True)
+        factors = tuple(x if count is None else np.where(count, x, 1.0) for x, count in pairs)
         total = factors[0]
         for x in factors[1:]:
             total = total * x
-        return total
+        either = shown_in_any(counts)
+        if either is None:
+            return total
+        return total * either
 
-    def backward(self, dy: Array, *inputs: Array) -> tuple[Array, ...]:
-        factors = aligned(inputs)
+    def backward(
+        self,
+        dy: Array,
+        factors: tuple[Array, ...],
+        counts: tuple[Array | None, ...],
+        either: Array | None,
+        *inputs: Array,
+    ) -> tuple[Array, ...]:
+        dtotal = dy if either is None else dy * either
         dinputs: tuple[Array, ...] = ()
         for i, x in enumerate(inputs):
-            gradient = dy
+            gradient = dtotal
             for j, factor in enumerate(factors):
                 if j != i:
                     gradient = gradient * factor
-            dinputs = (*dinputs, like(x, gradient))
+            count = counts[i]
+            dinputs = (*dinputs, like(x, gradient if count is None else gradient * count))
         return dinputs
 
 
@@ -163,6 +220,7 @@ class Average(Layer):
 
     supports_masking = True
     merges = True
+    joins_masks = True
 
     def output(self, *inputs: Shape) -> Shape:
         at_least_two(self, inputs)
@@ -189,6 +247,7 @@ class Maximum(Layer):
 
     supports_masking = True
     merges = True
+    joins_masks = True
 
     def output(self, *inputs: Shape) -> Shape:
         at_least_two(self, inputs)
@@ -196,20 +255,16 @@ class Maximum(Layer):
 
     masking = in_any
 
-    def forward(self, *inputs: Array) -> Array:
-        parts = aligned(inputs)
+    def forward(self, *inputs: Array, masks: Masks) -> Array:
+        counts = shown(inputs, masks)
+        parts = those_that_count(aligned(inputs), counts)
         y = parts[0]
         for x in parts[1:]:
             y = np.maximum(y, x)
         return y
 
-    def backward(self, dy: Array, y: Array, *inputs: Array) -> tuple[Array, ...]:
-        rest = dy
-        dinputs: tuple[Array, ...] = ()
-        for x, same in zip(inputs, aligned(inputs), strict=True):
-            share = rest * np.equal(same, y)
-            rest = rest - share
-            dinputs = (*dinputs, like(x, share))
+    def backward(self, dy: Array, y: Array, counts: tuple[Array | None, ...], *inputs: Array) -> tuple[Array, ...]:
+        dinputs = to_the_first(dy, y, counts, inputs)
         return dinputs
 
 
@@ -219,6 +274,7 @@ class Minimum(Layer):
 
     supports_masking = True
     merges = True
+    joins_masks = True
 
     def output(self, *inputs: Shape) -> Shape:
         at_least_two(self, inputs)
@@ -226,20 +282,16 @@ class Minimum(Layer):
 
     masking = in_any
 
-    def forward(self, *inputs: Array) -> Array:
-        parts = aligned(inputs)
+    def forward(self, *inputs: Array, masks: Masks) -> Array:
+        counts = shown(inputs, masks)
+        parts = those_that_count(aligned(inputs), counts)
         y = parts[0]
         for x in parts[1:]:
             y = np.minimum(y, x)
         return y
 
-    def backward(self, dy: Array, y: Array, *inputs: Array) -> tuple[Array, ...]:
-        rest = dy
-        dinputs: tuple[Array, ...] = ()
-        for x, same in zip(inputs, aligned(inputs), strict=True):
-            share = rest * np.equal(same, y)
-            rest = rest - share
-            dinputs = (*dinputs, like(x, share))
+    def backward(self, dy: Array, y: Array, counts: tuple[Array | None, ...], *inputs: Array) -> tuple[Array, ...]:
+        dinputs = to_the_first(dy, y, counts, inputs)
         return dinputs
 
 
@@ -252,6 +304,7 @@ class Concatenate(Layer):
 
     supports_masking = True
     merges = True
+    joins_masks = True
 
     axis: int = -1
 
@@ -274,9 +327,11 @@ class Concatenate(Layer):
             raise ShapeError(f"Concatenate expects one dtype, got {' and '.join(inputs)}", code="dtype-mismatch")
         return inputs[0]
 
-    def masking(self, masks: tuple[bool, ...]) -> Layer | int | None:
-        if self.axis in (1, -2):
-            return JoinedMasks(masks) if any(masks) else None
+    def masking(self, masks: tuple[int, ...]) -> Layer | int | None:
+        axes = 1 + max(masks)
+        axis = self.axis % axes
+        if any(masks) and axis < axes - 1:
+            return JoinedMasks(tuple(map(bool, masks)), axis)
         return in_any(self, masks)
 
     def forward(self, *inputs: Array) -> Array:
@@ -340,7 +395,7 @@ class Dot(Layer):
         rest = (*left[1:i], *left[i + 1 :], *right[1:j], *right[j + 1 :])
         return (left[0], *(rest or (1,)))
 
-    def masking(self, masks: tuple[bool, ...]) -> Layer | int | None:
+    def masking(self, masks: tuple[int, ...]) -> Layer | int | None:
         return None
 
     def forward(self, *inputs: Array) -> Array:

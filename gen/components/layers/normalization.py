@@ -89,7 +89,7 @@ class BatchNormalization(Layer):
             count = math.prod(x.shape[other] for other in others)
             mean = np.add.reduce(x, axis=others) / count
         else:
-            weight = mask[:, :, None]
+            weight = mask[..., None]
             if axis[0] == x.ndim - 1:
                 count = np.add.reduce(mask, axis=None) + 1e-7
             else:  # each step has a mean of its own, and counts in some rows

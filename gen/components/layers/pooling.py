@@ -372,7 +372,7 @@ class GlobalAveragePooling1D(GlobalPooling):
     data_format: Format = None
     keepdims: bool = False
 
-    def masking(self, masks: tuple[bool, ...]) -> Layer | int | None:
+    def masking(self, masks: tuple[int, ...]) -> Layer | int | None:
         return None
 
     def forward(self, x: Array, mask: Array | None) -> Array:

@@ -120,7 +120,7 @@ def weights_of(layer: Recurrent, x: Shape, gates: int, bias: Weight) -> dict[str
     return {**weights, "bias": bias} if layer.use_bias else weights
 
 
-def masking_of(layer: Recurrent, masks: tuple[bool, ...]) -> Layer | int | None:
+def masking_of(layer: Recurrent, masks: tuple[int, ...]) -> Layer | int | None:
     """`masking` of a recurrent layer: a sequence of outputs has the mask of the inputs."""
     return 0 if masks[0] and layer.return_sequences else None
 

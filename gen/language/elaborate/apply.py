@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
-from gen.components.base import Activation, ArgumentError, Layer, ShapeError, Weight, registry
+from gen.components.base import Activation, ArgumentError, Layer, ShapeError, Weight
+from gen.components.layers.masking import Mask
 from gen.diagnostics import Note, Span
 from gen.dims import Shape, product, show
 from gen.graph.checks import MAX_ELEMENTS, MAX_PARAMETERS, parameters
@@ -91,37 +92,93 @@ def carry_masks(context: Context, call: LayerCall) -> None:
     """Give a call the masks of its inputs, and its outputs theirs; warns where a mask ends unused."""
     component, said = call.layer.component, call.said
     if not said.carries:
-        call.outputs[0].mask = said.masked_like.mask if said.masked_like is not None else None
+        mask = None if said.masked_like is None else said.masked_like.mask
+        if said.moves_mask and call.inputs[0].mask is not None:
+            mask = _moved_mask(context, call, call.inputs[0].mask)
+        call.outputs[0].mask = mask
+        if mask is not None and call.outputs[0].shape[:-1][: len(mask.shape)] != mask.shape:
+            call.outputs[0].mask = None
+            _mask_lost(context, call, "TimeDistributed has made one step of those that the mask is for", mask=mask)
         return
     masks = [tensor.mask for tensor in call.inputs]
-    if call.said.mask is not None:
-        masks[0] = call.said.mask
+    if isinstance(component, Mask):
+        return
+    if said.mask is not None:
+        masks[0] = said.mask
+    elif said.operator and any(masks):
+        _mask_lost(context, call, f"`{said.operator}` knows no masks", OPERATOR_HINTS.get(said.operator, USES_HINT))
+        return
     if isinstance(component, Activation):
         call.outputs[0].mask = masks[0]
         return
     uses = uses_masks(component)
-    if uses and any(masks):
+    if masks[0] is not None and said.mask is None and _starts_from_states(call):
+        what = f"With `initial_state`, {type(component).__name__} is not handed the mask of its sequence, as in Keras"
+        _mask_lost(context, call, what, 'give the call its mask: `mask=` takes an `Input("steps", bool)`')
+    elif uses and any(masks):
         call.masks = tuple(masks)
-    carried = component.masking(tuple(mask is not None for mask in masks))
+    carried = component.masking(tuple(0 if mask is None else len(mask.shape) for mask in masks))
     if isinstance(carried, int):
         call.outputs[0].mask = masks[carried]
-    elif carried is not None:
-        given = [*call.inputs, *(mask for mask in masks if mask is not None)]
+        return
+    if carried is not None:
+        inputs = call.inputs
+        if carried.merges:
+            inputs = (*inputs, *(mask for mask in masks if mask is not None))
+        elif any(masks):
+            _mask_lost(context, call, f"{type(component).__name__} makes a mask of its own, and ends the one before")
         layer = LayerValue(carried, "mask", call.span, call.layer.group)
         with context.one_call(call.statement):
-            mask = apply_layer(context, layer, given, call.span, call.heading, call.group)
+            mask = apply_layer(context, layer, inputs, call.span, call.heading, call.group)
         assert isinstance(mask, TensorValue)
         mask.masked, call.outputs[0].mask = call.outputs[0], mask
-    elif any(masks) and not uses and not component.supports_masking:
-        source = next(mask for mask in masks if mask is not None)
-        what = type(component).__name__ if type(component).__name__ in registry["layer"] else "This"
-        context.warning(
-            "mask-lost",
-            call.span,
-            f"{what} knows no masks: from here on the padded steps count like any others",
-            notes=(Note(source.maker.span, "the mask begins here"),),
-            hint="recurrent layers, attention and GlobalAveragePooling1D use a mask",
+    elif any(masks) and component.joins_masks:
+        _mask_lost(
+            context,
+            call,
+            f"{type(component).__name__} joins a tensor with a mask and one without",
+            "give both a mask, or neither",
         )
+    elif any(masks) and not uses:
+        _mask_lost(context, call, f"{type(component).__name__} knows no masks")
+
+
+def _moved_mask(context: Context, call: LayerCall, mask: TensorValue) -> TensorValue | None:
+    """What the call makes of its input, made of the mask of its input, which has a value for each step of steps."""
+    if len(mask.shape) != len(call.inputs[0].shape) - 1:
+        return None
+    layer, said = LayerValue(call.layer.component, "mask", call.span, call.layer.group), CallOptions(carries=False)
+    with context.one_call(call.statement):
+        moved = apply_layer(context, layer, [mask], call.span, call.heading, call.group, said)
+    assert isinstance(moved, TensorValue)
+    moved.masked = call.outputs[0]
+    return moved
+
+
+USES_HINT = "recurrent layers, attention and GlobalAveragePooling1D use a mask"
+OPERATOR_HINTS = {
+    "+": "`Add()([a, b])` carries the masks of two tensors",
+    "-": "`Subtract()([a, b])` carries the masks of two tensors",
+    "*": "`Multiply()([a, b])` carries the masks of two tensors, `Rescaling(2.0)(x)` that of one",
+}
+
+
+def _mask_lost(
+    context: Context, call: LayerCall, what: str, hint: str = USES_HINT, mask: TensorValue | None = None
+) -> None:
+    """Warn that the mask of an input ends with this call."""
+    mask = mask or next(tensor.mask for tensor in call.inputs if tensor.mask is not None)
+    notes = (Note(mask.maker.span, "the mask begins here"),)
+    message = f"{what}: from here on the padded steps count like any others"
+    context.warning("mask-lost", call.span, message, notes=notes, hint=hint)
+
+
+def _starts_from_states(call: LayerCall) -> bool:
+    """Whether a recurrent layer is called on states besides its sequence.
+
+    Keras gives a layer that is called on several tensors only masks with names of their own, as attention has.
+    """
+    return "mask" in inspect.signature(call.layer.component.forward).parameters and len(call.inputs) > 1  # type: ignore[union-attr]
 
 
 def uses_masks(component: Layer | Activation) -> bool:
@@ -174,15 +231,23 @@ def call_layer(
     tensors = layer_inputs(context, layer, arguments) if not isinstance(said, Wrong) else WRONG
     if isinstance(tensors, Wrong) or isinstance(said, Wrong):
         return WRONG
-    if said.mask is not None and said.mask.shape != tensors[0].shape[:2]:
-        return context.error(
-            "mask-mismatch",
-            arguments.keywords["mask"].span,
-            f"The mask of {show(tensors[0].shape)} has a value for each step: it is {show(tensors[0].shape[:2])}, "
-            f"got {show(said.mask.shape)}",
-            notes=trail([said.mask]),
-        )
+    if not mask_fits(context, said, tensors[0], arguments):
+        return WRONG
     return apply_layer(context, layer, tensors, span, heading, group, said)
+
+
+def mask_fits(context: Context, said: CallOptions, x: TensorValue, arguments: Arguments) -> bool:
+    """Whether the mask that a call names has a value for each step of `x`; reports it if not."""
+    if said.mask is None or said.mask.shape == x.shape[:2]:
+        return True
+    context.error(
+        "mask-mismatch",
+        arguments.keywords["mask"].span,
+        f"The mask of {show(x.shape)} has a value for each step: "
+        f"it is {show(x.shape[:2])}, got {show(said.mask.shape)}",
+        notes=trail([said.mask]),
+    )
+    return False
 
 
 def call_options(context: Context, component: Layer | Activation, arguments: Arguments) -> CallOptions | Wrong:
@@ -217,15 +282,21 @@ def call_options(context: Context, component: Layer | Activation, arguments: Arg
     return CallOptions(None if mask is None else mask.value, options)
 
 
-def layer_inputs(context: Context, layer: LayerValue, arguments: Arguments) -> list[TensorValue] | Wrong:
-    """The tensors that a layer is called on, from the arguments of the call."""
+def layer_inputs(
+    context: Context, layer: LayerValue, arguments: Arguments, directions: int = 1
+) -> list[TensorValue] | Wrong:
+    """The tensors that a layer is called on, from the arguments of the call; the states of each direction after it."""
     component, name = layer.component, type(layer.component).__name__
     least, most, names = _arity(type(component))
+    if directions == 2 and most is not None:
+        name, most, names = "Bidirectional", 2 * most - 1, names[:2]
     options = ("mask", *component.call_options) if isinstance(component, Layer) else ()
     states = STATES in arguments.keywords and most is not None and most > 1 and names[1] == "h"
     if not _check_call_options(context, name, arguments, (*names, *options, *((STATES,) if states else ()))):
         return WRONG
     given = list(arguments.positional)
+    if len(given) == 2 and isinstance(given[1].value, list | tuple) and "h" in names[1:2]:
+        given = [given[0], *items_of(given[1])]  # states, by position
     if states:
         held = arguments.keywords[STATES]
         given += items_of(held) if isinstance(held.value, list | tuple) else [held] if held.value is not None else []

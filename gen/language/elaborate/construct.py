@@ -13,6 +13,7 @@ from gen.language.elaborate.spellings import function_forms, kinds_of
 from gen.language.elaborate.values import (
     WRONG,
     Arguments,
+    CallOptions,
     Group,
     LayerValue,
     TensorValue,
@@ -99,9 +100,10 @@ def _set_options(context: Context, layer: LayerValue, made: Made, arguments: Arg
 def apply_activation(context: Context, activation: object, arguments: Arguments, group: Group | None) -> Value:
     """An activation called as a function of a tensor."""
     assert isinstance(activation, Activation)
-    layer = LayerValue(activation, snake_case(type(activation).__name__), arguments.span, group)
-    tensor = arguments.positional[0].value
-    return apply_layer(context, layer, [tensor], arguments.span, arguments.heading, group)
+    name = snake_case(type(activation).__name__)
+    layer = LayerValue(activation, name, arguments.span, group)
+    tensor, said = arguments.positional[0].value, CallOptions(operator=f"{name}(…)")
+    return apply_layer(context, layer, [tensor], arguments.span, arguments.heading, group, said)
 
 
 def _call_function_form(context: Context, name: str, arguments: Arguments, group: Group | None) -> Value:

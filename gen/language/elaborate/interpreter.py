@@ -11,7 +11,7 @@ from gen.components.base import Activation
 from gen.diagnostics import Note, Span
 from gen.language import syntax
 from gen.language.elaborate import tensors
-from gen.language.elaborate.apply import call_layer, call_options, layer_inputs, model_inputs, one_tensor
+from gen.language.elaborate.apply import call_layer, call_options, layer_inputs, mask_fits, model_inputs, one_tensor
 from gen.language.elaborate.arithmetic import OperandError, combine, negated
 from gen.language.elaborate.attributes import attribute_of, call_method, data_of
 from gen.language.elaborate.blocks import assigned_names, bind_parameters, returns
@@ -364,8 +364,8 @@ class Interpreter:
         context, kind = self.context, "TimeDistributed" if isinstance(function, Distributed) else "Bidirectional"
         held = function.forward if isinstance(function, BidirectionalValue) else None
         said = NO_OPTIONS if held is None else call_options(context, held.component, arguments)
-        given = one_tensor(context, kind, arguments) if held is None else layer_inputs(context, held, arguments)
-        if isinstance(given, Wrong) or isinstance(said, Wrong):
+        given = one_tensor(context, kind, arguments) if held is None else layer_inputs(context, held, arguments, 2)
+        if isinstance(given, Wrong) or isinstance(said, Wrong) or not mask_fits(context, said, given[0], arguments):
             return WRONG
         return call_any(context, function, given, arguments.span, arguments.heading, frame.group, said)
 

@@ -9,7 +9,7 @@ from gen.diagnostics import Span
 from gen.language.elaborate.apply import apply_layer
 from gen.language.elaborate.arithmetic import is_number
 from gen.language.elaborate.context import Context
-from gen.language.elaborate.values import Group, LayerValue, TensorValue, Value, describe_value
+from gen.language.elaborate.values import CallOptions, Group, LayerValue, TensorValue, Value, describe_value
 
 
 def combine_tensors(
@@ -20,15 +20,21 @@ def combine_tensors(
     if component is None:
         return _report(context, symbol, left, right, span)
     tensors = [value for value in (left, right) if isinstance(value, TensorValue)]
-    return apply_operator(context, component, tensors, span, heading, group)
+    return apply_operator(context, symbol, component, tensors, span, heading, group)
 
 
 def apply_operator(
-    context: Context, component: Layer, tensors: list[TensorValue], span: Span, heading: Span, group: Group | None
+    context: Context,
+    symbol: str,
+    component: Layer,
+    tensors: list[TensorValue],
+    span: Span,
+    heading: Span,
+    group: Group | None,
 ) -> Value:
     """The result of an operator, which is a layer of its own, on tensors."""
     layer = LayerValue(component, snake_case(type(component).__name__), span, group)
-    return apply_layer(context, layer, tensors, span, heading, group)
+    return apply_layer(context, layer, tensors, span, heading, group, CallOptions(operator=symbol))
 
 
 def _operation(symbol: str, left: Value, right: Value) -> Layer | None:
@@ -87,7 +93,7 @@ def _report(context: Context, symbol: str, left: Value, right: Value, span: Span
 
 def negate_tensor(context: Context, tensor: TensorValue, span: Span, heading: Span, group: Group | None) -> Value:
     """`-tensor`."""
-    return apply_operator(context, operators.Negative(), [tensor], span, heading, group)
+    return apply_operator(context, "-", operators.Negative(), [tensor], span, heading, group)
 
 
 def slice_tensor(
@@ -107,4 +113,4 @@ def slice_tensor(
             "The first axis is the batch, and is always taken whole",
             hint="put `:` first: `x[:, 0]`",
         )
-    return apply_operator(context, operators.Slice(parts), [tensor], span, heading, group)
+    return apply_operator(context, "[…]", operators.Slice(parts), [tensor], span, heading, group)

@@ -8,6 +8,8 @@ from gen.language.elaborate.context import Context
 from gen.language.elaborate.names import Assignment, Names
 from gen.language.elaborate.naming import name_of_model
 from gen.language.elaborate.values import (
+    BidirectionalValue,
+    Distributed,
     InputValue,
     LayerCall,
     LayerValue,
@@ -29,8 +31,9 @@ def warn_of_unused(context: Context, names: Names, model: ModelValue) -> None:
     for call in dead:
         leads_on = any(tensor in read for tensor in call.outputs)
         if not call.repeated and not call.makes_mask and not leads_on:
-            name = type(call.layer.component).__name__
-            subject = f"What this {name} makes" if name in registry["layer"] else "What is computed here"
+            wrapped = next((kind for kind in map(_wrapper, call.outputs) if kind), None)
+            name = wrapped or type(call.layer.component).__name__
+            subject = f"What this {name} makes" if wrapped or name in registry["layer"] else "What is computed here"
             hint = "take it out, or add it to the outputs of the model"
             context.warning("unused-layer", call.span, f"{subject} reaches no output", hint=hint)
     for layer in context.layers:
@@ -39,6 +42,16 @@ def warn_of_unused(context: Context, names: Names, model: ModelValue) -> None:
             context.warning("unused-layer", layer.span, message, hint="call it on a tensor, or take it out")
     for span, assignment in names.assignments.items():
         _warn_of_variable(context, span, assignment, model)
+
+
+def _wrapper(tensor: TensorValue) -> str | None:
+    """What gave the tensor its name, if it is not a layer of its own."""
+    match tensor.wrapper:
+        case Distributed():
+            return "TimeDistributed"
+        case BidirectionalValue():
+            return "Bidirectional"
+    return None
 
 
 def _used(context: Context) -> set[InputValue | LayerCall]:

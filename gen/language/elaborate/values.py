@@ -180,6 +180,10 @@ class CallOptions:
     carries: bool = True
     """False for an operator of a wrapper's own: its output has the mask of `masked_like`, whatever its inputs have."""
     masked_like: TensorValue | None = None
+    moves_mask: bool = False
+    """Whether such an operator does to the mask of its input what it does to the input."""
+    operator: str = ""
+    """How the call is written, where it is no call: `+`, `[…]`.  What is written so has no masks in Keras."""
 
 
 NO_OPTIONS = CallOptions()

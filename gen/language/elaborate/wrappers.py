@@ -120,7 +120,8 @@ def _distribute(
 def _all_at_once(
     context: Context, wrapper: Distributed, x: TensorValue, span: Span, heading: Span, group: Group | None
 ) -> list[TensorValue] | Wrong:
-    rows = _operate(context, wrapper, operators.MergeSteps(), [x], span, heading, group)
+    inside = len(x.shape) > 3  # each step may be a sequence with a mask of its own
+    rows = _operate(context, wrapper, operators.MergeSteps(), [x], span, heading, group, moves_mask=inside)
     outputs = _on_rows(context, wrapper, rows, span, heading, group)
     if isinstance(outputs, Wrong):
         return outputs
@@ -133,7 +134,8 @@ def _step_by_step(
     columns: list[list[TensorValue]] = []
     assert isinstance(x.shape[1], int)
     for step in range(x.shape[1]):
-        rows = _operate(context, wrapper, operators.Slice((operators.WHOLE, step)), [x], span, heading, group)
+        at_step = operators.Slice((operators.WHOLE, step))
+        rows = _operate(context, wrapper, at_step, [x], span, heading, group, moves_mask=True)
         outputs = _on_rows(context, wrapper, rows, span, heading, group)
         if isinstance(outputs, Wrong):
             return outputs
@@ -160,10 +162,11 @@ def _operate(
     heading: Span,
     group: Group | None,
     masked_like: TensorValue | None = None,
+    moves_mask: bool = False,
 ) -> TensorValue:
     """What an operator of the wrapper's own makes of `tensors`, whose shapes fit, with the mask of `masked_like`."""
     layer = LayerValue(component, "steps", span, wrapper.group)
-    said = CallOptions(carries=False, masked_like=masked_like)
+    said = CallOptions(carries=False, masked_like=masked_like, moves_mask=moves_mask)
     result = apply_layer(context, layer, tensors, span, heading, group, said)
     assert isinstance(result, TensorValue)
     return result
@@ -196,8 +199,9 @@ def _both_ways(
     (there, *last), (back, *first) = results
     if len(back.shape) == 3:
         back = _operate(context, wrapper, operators.ReverseSteps(), [back], span, heading, group, there)
-        zero = LayerValue(ZeroSteps(), "steps", span, wrapper.group)
-        there, back = (apply_layer(context, zero, [each], span, heading, group) for each in (there, back))
+        if said.mask is not None or not states:  # from states on, neither direction is handed a mask
+            zero = LayerValue(ZeroSteps(), "steps", span, wrapper.group)
+            there, back = (apply_layer(context, zero, [each], span, heading, group) for each in (there, back))
     if wrapper.merge_mode is None:
         joined = [there, back]
     else:
@@ -241,31 +245,62 @@ def make_bidirectional(context: Context, arguments: Arguments, group: Group | No
         mode = accepted_value(context, "merge_mode", Literal[*MERGING] | None, given["merge_mode"])
     if isinstance(name, Wrong) or isinstance(mode, Wrong):
         return WRONG
-    layer = given["layer"].value
-    if not isinstance(layer, LayerValue) or not hasattr(layer.component, "go_backwards"):
-        message = f"Bidirectional takes a recurrent layer, got {describe_value(layer)}"
-        return context.error("bad-argument", given["layer"].span, message, hint="write SimpleRNN, LSTM or GRU")
-    if layer.component.go_backwards:
+    layer = _recurrent(context, given["layer"])
+    if layer is None:
+        return WRONG
+    if layer.component.go_backwards:  # type: ignore[union-attr]  # a recurrent layer has it
         message = "Bidirectional runs its layer from both ends: the one that it is given goes forward"
         return context.error("bad-argument", given["layer"].span, message, hint="leave out `go_backwards`")
     group = _inside("bidirectional", group)
-    there = layer.component
-    back = replace(there, go_backwards=True)  # type: ignore[type-var]  # a dataclass, as all layers
 
-    def direction(name: str, component: Layer | Activation) -> LayerValue:
-        name = f"{name}_{layer.given_name or layer.kind}"
-        return LayerValue(component, layer.kind, layer.span, group, name, trainable=layer.trainable)
+    def direction(name: str, component: Layer | Activation, like: LayerValue) -> LayerValue:
+        return LayerValue(component, like.kind, like.span, group, name, trainable=like.trainable)
 
-    ways = direction("forward", there), direction("backward", back)
+    own = layer.given_name or layer.kind
+    there, back = layer.component, replace(layer.component, go_backwards=True)  # type: ignore[type-var]  # a dataclass
+    ways = direction(f"forward_{own}", there, layer), direction(f"backward_{own}", back, layer)
+    if "backward_layer" in given and given["backward_layer"].value is not None:
+        second = _second_direction(context, given["backward_layer"], there)
+        if second is None:
+            return WRONG
+        ways = ways[0], direction(second.given_name or f"backward_{second.kind}", second.component, second)
     wrapper = BidirectionalValue(*ways, mode, arguments.span, group, name)
     group.owner = wrapper
     return wrapper
 
 
-UNSUPPORTED = {
-    "weights": "weights belong to the generated file",
-    "backward_layer": "both directions have the same options",
-}
+def _recurrent(context: Context, held: Argument) -> LayerValue | None:
+    """The recurrent layer that a Bidirectional is given; None, and a diagnostic, if it is none."""
+    layer = held.value
+    if is_wrong(layer):
+        return None
+    if not isinstance(layer, LayerValue) or not hasattr(layer.component, "go_backwards"):
+        message = f"Bidirectional takes a recurrent layer, got {describe_value(layer)}"
+        context.error("bad-argument", held.span, message, hint="write SimpleRNN, LSTM or GRU")
+        return None
+    if layer in context.layers:
+        context.layers.remove(layer)  # it is called by what holds it
+    return layer
+
+
+def _second_direction(context: Context, held: Argument, there: Layer | Activation) -> LayerValue | None:
+    """The `backward_layer` of a Bidirectional, which gives what the layer `there` gives; None, and a diagnostic."""
+    second = _recurrent(context, held)
+    if second is None:
+        return None
+    for option, wanted in (
+        ("go_backwards", True),
+        ("return_sequences", there.return_sequences),  # type: ignore[union-attr]  # a recurrent layer has it
+        ("return_state", there.return_state),  # type: ignore[union-attr]
+    ):
+        if getattr(second.component, option) != wanted:
+            message = f"The `backward_layer` of this Bidirectional needs {option}={wanted}"
+            context.error("bad-argument", held.span, message)
+            return None
+    return second
+
+
+UNSUPPORTED = {"weights": "weights belong to the generated file"}
 
 
 def _inside(kind: str, group: Group | None) -> Group:
