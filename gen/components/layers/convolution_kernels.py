@@ -146,11 +146,11 @@ def correlate_input_gradient(
     zeros = zeros_around(shape[1:-1], window, strides, dilation, padding)
     count = math.prod(window)
     by_group = kernel.reshape(count, channels, groups, filters).transpose(2, 0, 1, 3)
-    if max(strides) == 1 and (count == 1 or filters < channels):
+    spans = zip(window, dilation, zeros, strict=True)
+    around = tuple(((k - 1) * rate - before, (k - 1) * rate - after) for k, rate, (before, after) in spans)
+    if max(strides) == 1 and min(map(min, around)) >= 0 and (count == 1 or filters < channels):
         turned = by_group[:, ::-1].transpose(1, 3, 0, 2).reshape(*window, filters, groups * channels)
-        spans = zip(window, dilation, zeros, shape[1:-1], dy.shape[1:-1], strict=True)
-        around = [((k - 1) * rate - before, size - count + before) for k, rate, (before, _), size, count in spans]
-        return correlate(dy, turned, tuple(around), strides, dilation, groups, out)
+        return correlate(dy, turned, around, strides, dilation, groups, out)
     limit, line = 1 << 20, math.prod(dy.shape[1:-1]) * groups * channels
     for rows in cuts(len(dy), count * line, limit):
         given, taken = dy[rows], out[rows]
