@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from gen.diagnostics import Diagnostics, Source
-from gen.emit.assemble import Assembler, Planned
+from gen.emit.assemble import Assembler, Planned, Programs
 from gen.emit.identifiers import name_everything, reserved_names
 from gen.emit.view import View
 from gen.graph.graph import Graph
@@ -26,12 +26,14 @@ from gen.program.guards import protect_guarded
 from gen.program.ir import Program, reads
 from gen.program.lowering import Identifiers, Lowered
 from gen.program.prune import prune
+from gen.program.rows import tables_by_row
 from gen.program.sums import sums_as_products
 from gen.program.verify import verify_plan, verify_program
 
-PASSES = ("heads", "projections", "prune", "sums", "reuse")
+PASSES = ("heads", "projections", "rows", "prune", "sums", "reuse")
 """What can be switched off without changing a result: fusing losses with heads, embeddings with the projection after
-them, leaving out what is not needed, sums as products, computing in place and reusing buffers."""
+them, updating tables row by row, leaving out what is not needed, sums as products, computing in place and reusing
+buffers."""
 
 
 @dataclass(frozen=True)
@@ -92,30 +94,42 @@ def view(graph: Graph, source: str, options: Options = Options()) -> View:
     """Graph → view: lowered, planned, and as finished lines."""
     rewritten = rewrite(graph, options)
     names = name_everything(rewritten)
-    return Assembler(rewritten, names, source, graph, *_programs(rewritten, names, options)).view()
+    return Assembler(rewritten, names, source, graph, _programs(rewritten, names, options)).view()
 
 
 def programs(graph: Graph, options: Options = Options()) -> list[Planned]:
     """Graph → the programs of its generated file, with their memory planned."""
     rewritten = rewrite(graph, options)
-    return [planned for planned in _programs(rewritten, name_everything(rewritten), options) if planned is not None]
+    return list(_programs(rewritten, name_everything(rewritten), options).planned())
 
 
-def _programs(
-    graph: Graph, names: Identifiers, options: Options
-) -> tuple[Planned, Planned | None, Planned | None, Planned | None]:
-    """Prediction up to the heads, the heads' activations, the training step, the optimizer's update."""
+def _programs(graph: Graph, names: Identifiers, options: Options) -> Programs:
+    """Graph → programs, with their memory planned."""
     reserved = reserved_names()
     infer = _planned(lower.inference(graph, names, reserved), options)
-    activate = step = update = None
+    found = Programs(infer)
     if any(output.loss_input not in (None, output.tensor) for output in graph.outputs):
         taken = {segment.attribute for buffer in infer.plan.buffers for segment in buffer.segments}
-        activate = _planned(lower.activation(graph, names, reserved | taken), options, taken)
-    if graph.training is not None:
-        step = _planned(lower.training_step(graph, names, reserved), options)
-        size = sum(weight.size for layer in graph.layers for weight in layer.trainable_weights())
-        update = _planned(lower.update(graph.training.optimizer, size, reserved), options)
-    return infer, activate, step, update
+        found = replace(found, activate=_planned(lower.activation(graph, names, reserved | taken), options, taken))
+    if graph.training is None:
+        return found
+    optimizer, tables = graph.training.optimizer, tables_by_row(graph) if "rows" in options.passes else ()
+    size = sum(weight.size for layer in graph.layers for weight in layer.trainable_weights())
+    size -= sum(layer.weights[name].size for layer, name in tables)
+    found = replace(
+        found,
+        step=_planned(lower.training_step(graph, names, reserved, tables), options),
+        update=_planned(lower.update(optimizer, (size,), reserved), options),
+        tables=tables,
+    )
+    if not tables:
+        return found
+    untouched = lower.untouched(optimizer, reserved)
+    return replace(
+        found,
+        update_rows=_planned(lower.update(optimizer, lower.ROWS, reserved), options),
+        untouched=None if untouched is None else _planned(untouched, options),
+    )
 
 
 def render(view: View, formatted: bool = True) -> str:

@@ -575,6 +575,30 @@ def test_optimizer_twenty_steps(case: Case) -> None:
     assert np.isclose(reference.learning_rate, optimizer.learning_rate)
 
 
+@pytest.mark.parametrize("case", [*OPTIMIZERS, ("rmsprop", {"centered": True})], ids=identify)
+def test_an_optimizer_that_rests_can_be_caught_up_with(case: Case) -> None:
+    """Five steps without a gradient leave the weights alone, and the slots as `untouched` says."""
+    optimizer: Any = build("optimizer", case)
+    w = normal(4, 3)
+    slots = {name: (name == "velocity") + np.abs(normal(4, 3, seed=i)) / 9 for i, name in enumerate(optimizer.slots())}
+    later, moved = dict(slots), w
+    for step in range(7, 12):
+        values = {"w": moved, "g": np.zeros((4, 3)), "learning_rate": 0.1 * step, "step": step, **later}
+        named = [name for name in inspect.signature(optimizer.update).parameters if name in optimizer.slots()]
+        moved, *updated = optimizer.update(*bind(optimizer.update, values))
+        later = dict(zip(named, (value for value in updated if value is not None), strict=True))
+    if not optimizer.rests():
+        return
+    np.testing.assert_array_equal(moved, w)
+    if hasattr(optimizer, "untouched"):
+        given = {"steps": np.full((4, 1), 5.0), **slots}
+        decayed = optimizer.untouched(*bind(optimizer.untouched, given))
+        named = [name for name in inspect.signature(optimizer.untouched).parameters if name in slots]
+        slots |= dict(zip(named, (value for value in decayed if value is not None), strict=True))
+    for name, value in later.items():
+        np.testing.assert_allclose(slots[name], value, rtol=1e-12, err_msg=name)
+
+
 def test_optimizers_keep_float32() -> None:
     for case in OPTIMIZERS:
         optimizer: Any = build("optimizer", case)

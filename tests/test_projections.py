@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from gen import compiler
+from gen.components.kernels import as_dense, sum_by_id
 from gen.components.layers import projection_kernels as kernels
 from gen.components.layers.convolution_kernels import (
     correlate,
     correlate_input_gradient,
     correlate_kernel_gradient,
 )
-from gen.components.layers.embedding import sum_by_id
 from gen.components.layers.projection import EmbeddedProjection
 from tests.building import build, graph_of
 
@@ -48,9 +48,10 @@ def test_a_convolution_of_embedded_ids_is_that_of_their_rows(padding: str, width
     dy = rng.normal(size=expected.shape)
     dproducts = kernels.correlated_by_id(dy, ids, table, width, padding, (rate,))
     drows = correlate_input_gradient(dy, rows.shape, kernel, padding, None, (rate,))
-    np.testing.assert_allclose(
-        kernels.embedded_table_gradient(dproducts, kernel, table), sum_by_id(drows, ids, table), rtol=1e-9, atol=1e-9
+    found, expected = (
+        as_dense(each, table) for each in (kernels.embedded_table_gradient(dproducts, kernel), sum_by_id(drows, ids))
     )
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(
         kernels.embedded_kernel_gradient(dproducts, table, kernel),
         correlate_kernel_gradient(dy, rows, kernel, padding, None, (rate,)),
@@ -70,9 +71,11 @@ def test_a_dense_layer_of_embedded_ids_is_that_of_their_rows(shape: tuple[int, .
     np.testing.assert_allclose(kernels.project_remembered(ids, table, kernel, memory), table[ids] @ kernel, rtol=1e-9)
     dy = rng.normal(size=(*shape, 3))
     dproducts = kernels.projected_by_id(dy, ids, table)
-    np.testing.assert_allclose(
-        kernels.embedded_table_gradient(dproducts, kernel, table), sum_by_id(dy @ kernel.T, ids, table), rtol=1e-9
+    drows = dy @ kernel.T
+    found, expected = (
+        as_dense(each, table) for each in (kernels.embedded_table_gradient(dproducts, kernel), sum_by_id(drows, ids))
     )
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
     np.testing.assert_allclose(
         kernels.embedded_kernel_gradient(dproducts, table, kernel),
         table[ids].reshape(-1, FEATURES).T @ dy.reshape(-1, 3),
@@ -85,7 +88,7 @@ def test_an_id_that_occurs_often_is_summed_like_any_other() -> None:
     ids = np.where(rng.random((4, 300)) < 0.7, 2, rng.integers(0, 40, (4, 300)))
     table, dy = np.zeros((40, FEATURES)), rng.normal(size=(4, 300, 3))
     distinct, sums = kernels.projected_by_id(dy, ids, table)
-    expected = sum_by_id(dy, ids, np.zeros((40, 3)))
+    expected = as_dense(sum_by_id(dy, ids), np.zeros((40, 3)))
     np.testing.assert_allclose(sums, expected[distinct], rtol=1e-9)
 
 

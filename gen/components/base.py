@@ -16,6 +16,7 @@ source and inlines it.  Names with a meaning in a rule's signature:
 | the keys of `call_options` | what the call on a tensor says, known when the file is compiled |
 
 A `backward` returns names: `dx` is the gradient of `x`, `dkernel` that of `kernel`.  Each is summed over the batch.
+That of a weight that is only read by row (`Weight.by_row`) is what a kernel of dtype `"rows"` gives: ids and rows.
 An input or a mask that is not there is `None`.  A layer with several outputs has an `output` that gives a list of
 shapes, a `forward` that gives a tuple, and gets a tuple as `dy`, with `None` for results that nobody differentiates.
 A `/` in the name of a weight is `_` in a signature: `query/kernel` is `query_kernel`.
@@ -73,6 +74,8 @@ class Weight:
     initializer: Initializer
     regularizer: Regularizer | None = None
     trainable: bool = True
+    by_row: bool = False
+    """Whether rules only ever take rows of it by their ids: its gradient is what a kernel of dtype `"rows"` gives."""
 
     @property
     def size(self) -> int:
@@ -230,12 +233,19 @@ class Optimizer(Component):
 
     `update` works on the flat vector of all trainable weights; it names the slots that it needs and returns the new
     `w` and slots under their names.  `learning_rate` and `step` (from 1) are Python numbers.
+
+    Where `rests(self)`, the rows of a table that a batch does not hold are left for later.  If such steps change slots,
+    `untouched(self, steps, …)` names these and returns them after `steps` steps without a gradient, (rows, 1).
     """
 
     kind = "optimizer"
 
     def slots(self) -> dict[str, float]:
         return {}
+
+    def rests(self) -> bool:
+        """Whether a step without a gradient leaves a weight exactly where it is."""
+        return False
 
 
 # --------------------------------------------------------------------------------------------------------- the registry

@@ -24,12 +24,15 @@ Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 class Kernel:
     """A function to copy, and the shape of its result for the shapes of its arrays and the values of the others.
 
-    A list of shapes stands for several results, which the function gives as a tuple.
+    A list of shapes stands for several results, which the function gives as a tuple.  The dtype `"rows"`, with the
+    shape (), stands for the gradient of a table: a tuple of ids, each once, and of a row for each.
     """
 
     function: Callable[..., Any]
     shape: Callable[..., Shape | list[Shape]]
     dtype: str = "float"
+    overwrites: bool = False
+    """Whether the function works in the memory of its first argument, and its result may look at it."""
 
     @property
     def fills(self) -> bool:
@@ -44,12 +47,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def kernel(
-    shape: Callable[..., Shape | list[Shape]] = lambda first, *_: first, dtype: str = "float"
+    shape: Callable[..., Shape | list[Shape]] = lambda first, *_: first, dtype: str = "float", overwrites: bool = False
 ) -> Callable[[F], F]:
     """Register a function as a kernel; `shape` gives the shape of its result, by default that of its first argument."""
 
     def register(function: F) -> F:
-        kernels[function.__name__] = Kernel(function, shape, dtype)
+        kernels[function.__name__] = Kernel(function, shape, dtype, overwrites)
         return function
 
     return register
@@ -103,6 +106,66 @@ def sparsemax_share(x: Array, axis: int) -> Array:
     share = np.empty_like(x)
     np.put_along_axis(share, order, support * (count - ranks) / count, axis=-1)
     return np.moveaxis(share, -1, axis)
+
+
+# -------------------------------------------------------------------------------------------------- gradients of tables
+
+
+@kernel(lambda rows, ids: (), dtype="rows", overwrites=True)
+def sum_by_id(rows: Array, ids: Array) -> tuple[Array, Array]:
+    """The gradient of a table: the ids, each once, as they are met, and for each the sum of its rows.
+
+    `rows` is (…, features) and `ids` (…), to (distinct,) and (distinct, features).  It works in the memory of `rows`:
+    each sum is made where its id is met first, and then the sums are moved together.
+    """
+    rows, ids = rows.reshape(-1, rows.shape[-1]), ids.reshape(-1).astype(np.intp)
+    order = np.argsort(ids.astype(np.uint16), kind="stable")  # a radix sort, by 16 bits at a time
+    for bits in range(16, int(ids.max(initial=0)).bit_length(), 16):
+        order = order[np.argsort((ids[order] >> bits).astype(np.uint16), kind="stable")]
+    in_order = ids[order]
+    starts = np.flatnonzero(np.concatenate([[True], in_order[1:] != in_order[:-1]])[: len(ids)])
+    if len(starts) == len(ids):
+        return ids, rows
+    counts, first = np.diff(starts, append=len(ids)), order[starts]
+    # Of an id that occurs often some rows at a time; of the others all second rows, all third, …
+    often = counts > 32
+    for start, count, place in np.stack([starts, counts, first], axis=1)[often].tolist():
+        parts = (order[i : min(i + 256, start + count)] for i in range(start, start + count, 256))
+        rows[place] = sum(np.add.reduce(rows.take(part, 0), axis=0) for part in parts)
+    several = np.flatnonzero((counts > 1) & ~often)
+    several = several[np.argsort(-counts[several], kind="stable")]
+    for i in range(0, len(several), 512):
+        part = several[i : i + 512]
+        sums = rows.take(first[part], 0)
+        for place in range(1, int(counts[part[0]])):
+            more = part[: np.count_nonzero(counts[part] > place)]
+            sums[: len(more)] += rows.take(order[starts[more] + place], 0)
+        rows[first[part]] = sums
+    is_first = np.zeros(len(ids), bool)
+    is_first[first] = True
+    first = np.flatnonzero(is_first)
+    for i in range(0, len(first), 512):  # never over a sum that is still to be moved
+        part = first[i : i + 512]
+        rows[i : i + len(part)] = rows.take(part, 0)
+    return ids[first], rows[: len(first)]
+
+
+@kernel(lambda *_: (), dtype="rows")
+def sum_all_by_id(gradients: tuple[tuple[Array, Array], ...]) -> tuple[Array, Array]:
+    """The gradient of a table that is used in several places: the sum of what each gives."""
+    ids, rows = zip(*gradients, strict=True)
+    return sum_by_id(np.concatenate(rows), np.concatenate(ids))
+
+
+@kernel(lambda gradient, table: table)
+def as_dense(gradient: tuple[Array, Array], table: Array, out: Array | None = None) -> Array:
+    """The gradient of `table`, (vocabulary, features), from its ids and rows: zeros for all other ids."""
+    if out is None:
+        out = np.empty_like(table)
+    ids, rows = gradient
+    out.fill(0.0)
+    out[ids] = rows
+    return out
 
 
 # -------------------------------------------------------------------------------------------------------------- losses

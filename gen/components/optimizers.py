@@ -30,6 +30,14 @@ def at_most_one_clipping(optimizer: Optimizer) -> None:
         raise ArgumentError(given[1], f"`{given[0]}` and `{given[1]}` exclude each other", f"keep `{given[0]}` alone")
 
 
+def plain(optimizer: Optimizer) -> bool:
+    """Whether there is no weight decay, momentum or clipping: nothing but a gradient of its own moves a weight."""
+    return not any(
+        getattr(optimizer, name, None)
+        for name in ("momentum", "weight_decay", "clipnorm", "clipvalue", "global_clipnorm")
+    )
+
+
 @component
 class SGD(Optimizer):
     """w - learning_rate · g; with momentum the step is a running sum, with nesterov it looks one step ahead."""
@@ -52,6 +60,9 @@ class SGD(Optimizer):
 
     def slots(self) -> dict[str, float]:
         return {"momentum": 0.0} if self.momentum != 0 else {}
+
+    def rests(self) -> bool:
+        return plain(self)
 
     def update(
         self, w: Array, g: Array, learning_rate: float, step: int, momentum: Array | None
@@ -99,6 +110,9 @@ class RMSprop(Optimizer):
             slots["average_gradient"] = 0.0
         return slots
 
+    def rests(self) -> bool:
+        return plain(self)
+
     def update(
         self,
         w: Array,
@@ -122,6 +136,13 @@ class RMSprop(Optimizer):
             increment = momentum
         w = w - increment
         return w, velocity, momentum, average_gradient
+
+    def untouched(self, steps: Array, velocity: Array, average_gradient: Array | None) -> tuple[Array, Array | None]:
+        decay = self.rho**steps
+        velocity = velocity * decay
+        if average_gradient is not None:
+            average_gradient = average_gradient * decay
+        return velocity, average_gradient
 
 
 @component
@@ -245,6 +266,9 @@ class Adagrad(Optimizer):
 
     def slots(self) -> dict[str, float]:
         return {"accumulator": self.initial_accumulator_value}
+
+    def rests(self) -> bool:
+        return plain(self)
 
     def update(self, w: Array, g: Array, learning_rate: float, step: int, accumulator: Array) -> tuple[Array, Array]:
         if self.weight_decay is not None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from gen.components.base import Layer, describe
 from gen.components.initializers import Zeros
+from gen.components.kernels import as_dense
 from gen.components.layers.operators import MergeSteps, Slice
 from gen.dims import BATCH, Dim, Shape, Size, least
 from gen.emit import code
@@ -16,7 +17,7 @@ from gen.emit.copied import Copies, call_text, options
 from gen.emit.literals import comment
 from gen.emit.names import Names, identifier
 from gen.emit.tables import interface_table, layer_table
-from gen.emit.view import DimView, FormulaView, InputView, MetricView, OutputView, SlotView, View, WeightView
+from gen.emit.view import DimView, FormulaView, InputView, MetricView, OutputView, SlotView, TableView, View, WeightView
 from gen.graph.graph import Graph, Input, NamedLayer, Node, Output, Tensor
 from gen.program.ir import Program, size_text
 from gen.program.lower import masked_outputs
@@ -36,6 +37,31 @@ class Planned:
         return self.lowered.program
 
 
+@dataclass(frozen=True)
+class Programs:
+    """The programs of a model; without training only the first two, without an activation to leave off only one."""
+
+    infer: Planned
+    """Prediction up to the heads."""
+    activate: Planned | None = None
+    """The heads' activations."""
+    step: Planned | None = None
+    """The training step."""
+    update: Planned | None = None
+    """The optimizer's step over the flat vector of weights."""
+    tables: tuple[tuple[NamedLayer, str], ...] = ()
+    """The weights that are updated row by row instead."""
+    update_rows: Planned | None = None
+    """The optimizer's step over rows of them."""
+    untouched: Planned | None = None
+    """What steps without a gradient do to the slots of rows; None if that is nothing."""
+
+    def planned(self) -> Iterable[Planned]:
+        """All that there are."""
+        every = (self.infer, self.activate, self.step, self.update, self.update_rows, self.untouched)
+        return (each for each in every if each is not None)
+
+
 BLOCK = 32768
 """How many weights `update` works on at a time, in models with more."""
 
@@ -49,28 +75,31 @@ class Assembler:
         names: Identifiers,
         source: str,
         layers: Graph,
-        infer: Planned,
-        activate: Planned | None = None,
-        step: Planned | None = None,
-        update: Planned | None = None,
+        programs: Programs,
     ) -> None:
         self.graph, self.names, self.source, self.written = graph, names, source, layers
-        self.infer, self.activate, self.step, self.update = infer, activate, step, update
+        self.infer, self.activate, self.step, self.update = (
+            programs.infer, programs.activate, programs.step, programs.update,
+        )  # fmt: skip
+        self.programs = programs
         self.copies = Copies()
         self.written_sections: dict[str, list[str]] = {}
         self.dims = self.find_dims()
         order = [(layer, name) for layer in graph.layers for name in layer.weights]
         self.weights = sorted(order, key=lambda item: not _trained(*item))
         self.trainable_size = _total(self.weights, trained=True)
+        self.dense_size = self.trainable_size - sum(layer.weights[name].size for layer, name in programs.tables)
 
     def view(self) -> View:
         graph, training = self.graph, self.graph.training if self.step is not None else None
         title, doc = _documentation(graph, self.source)
         metrics = self.metrics() if training else ()
         initialize = self.initialize()
-        for planned in (self.infer, self.activate, self.step, self.update):
-            for kernel in planned.lowered.kernels.values() if planned else ():
+        for planned in self.programs.planned():
+            for kernel in planned.lowered.kernels.values():
                 self.copies.kernel(kernel)
+        if self.programs.tables:
+            self.copies.function(as_dense)
         memory = self.memory()
         functions = self.functions()
         given = training.fit if training else {}
@@ -90,6 +119,9 @@ class Assembler:
             inputs=tuple(self.input(i, item) for i, item in enumerate(graph.inputs)),
             outputs=tuple(self.output(i, item) for i, item in enumerate(graph.outputs)),
             weights=tuple(self.weight(*item) for item in self.weights),
+            tables=self.tables(),
+            dense_size=self.dense_size,
+            catches_up=bool(self.decaying()),
             size=_total(self.weights),
             trainable_size=self.trainable_size,
             dims=tuple(self.dim(symbol, ident) for symbol, ident in self.dims.items()),
@@ -103,6 +135,7 @@ class Assembler:
             memory=memory,
             slots=tuple(SlotView(name, i + 1, value) for i, (name, value) in enumerate(slots.items())),
             scratch=self.scratch(),
+            row_scratch=self.row_scratch(),
             metrics=metrics,
             learning_rate=float(getattr(optimizer, "learning_rate", 0.001)),
             epochs=int(given.get("epochs", 1)),
@@ -113,8 +146,7 @@ class Assembler:
 
     def kernel_calls(self) -> list[ast.Call]:
         """Every call of a kernel in the programs."""
-        planned = [each for each in (self.infer, self.activate, self.step, self.update) if each is not None]
-        values = [statement.value for each in planned for statement in each.program.statements]
+        values = [statement.value for each in self.programs.planned() for statement in each.program.statements]
         return [value for value in values if isinstance(value, ast.Call) and isinstance(value.func, ast.Name)]
 
     # ------------------------------------------------------------------------------------------------------- sizes
@@ -234,7 +266,20 @@ class Assembler:
 
     def weight(self, layer: NamedLayer, name: str) -> WeightView:
         sizes = ", ".join(map(str, layer.weights[name].shape))
-        return WeightView(f"{layer.name}/{name}", self.names.weights[layer, name], sizes, _trained(layer, name))
+        by_row = (layer, name) in self.programs.tables
+        return WeightView(f"{layer.name}/{name}", self.names.weights[layer, name], sizes, _trained(layer, name), by_row)
+
+    def tables(self) -> tuple[TableView, ...]:
+        """The weights that are updated row by row, which follow the others of the trainable ones."""
+        found, start, first = [], self.dense_size, 0
+        for layer, name in self.programs.tables:
+            vocabulary, features = layer.weights[name].shape
+            ident = self.names.weights[layer, name]
+            end, last = start + vocabulary * features, first + vocabulary
+            names = tuple(f"{layer.name}/{name}/{slot}" for slot in self.decaying())
+            found.append(TableView(ident, vocabulary, features, f"{start}:{end}", f"{first}:{last}", names))
+            start, first = end, last
+        return tuple(found)
 
     def initialize(self) -> tuple[str, ...]:
         lines = []
@@ -283,7 +328,7 @@ class Assembler:
             texts += [self.forward(), self.loss(), self.backward()]
             if "track" in self.step.program.sections():
                 texts.append(self.track())
-            texts.append(self.update_function())
+            texts += [*self.row_functions(), self.update_function()]
         texts.append(self.infer_function())
         if self.activate is not None:
             texts.append(self.activate_function())
@@ -322,7 +367,7 @@ class Assembler:
     def backward(self) -> str:
         assert self.step is not None
         signature = [
-            "p: Params", "g: Params", "b: Buffers", *self.parameters("inputs", "trues", "weights"),
+            "p: Params", f"g: {self.gradients()}", "b: Buffers", *self.parameters("inputs", "trues", "weights"),
             "*", "wanted: bool = False",
         ]  # fmt: skip
         body, extra = self.lines("backward"), self.lines("input_gradients")
@@ -337,28 +382,87 @@ class Assembler:
         document = "Move the running statistics on, after `forward`."
         return function("track", ["p: Params", "b: Buffers"], "None", document, self.lines("track"))
 
+    def gradients(self) -> str:
+        """The class of `g`."""
+        return "Gradients" if self.programs.tables else "Params"
+
     def update_function(self) -> str:
         assert self.update is not None and self.graph.training is not None
         optimizer = self.graph.training.optimizer
         slots = list(optimizer.slots())
         left = ", ".join(["w", "dw", *slots])
-        places = ["p.trainable", "g.trainable", *(f"s.{slot}" for slot in slots)]
-        signature = ["p: Params", "g: Params", "s: Slots", "learning_rate: float", "step: int"]
-        if self.trainable_size <= BLOCK:
+        tables = [self.names.weights[item] for item in self.programs.tables]
+        whole, stop = "flat" if tables else "trainable", f"start + {BLOCK}"
+        signature = ["p: Params", f"g: {self.gradients()}", "s: Slots", "learning_rate: float", "step: int"]
+        if self.dense_size <= BLOCK:
+            part = f"[:{self.dense_size}]" if tables else ""
+            places = [f"p.{whole}{part}", f"g.{whole}", *(f"s.{slot}{part}" for slot in slots)]
             body = [f"{left} = {', '.join(places)}", *self.clipping("dw")]
             body += code.section_lines(self.update.program, self.update.plan, "update", "s")
-            document = f"One step of {describe(optimizer)}, over all weights at once."
-            return function("update", signature, "None", document, body)
-        lines = code.section_lines(self.update.program, self.update.plan, "update", "s", part="[: len(w)]")
+            document = "over all weights at once"
+        else:
+            lines = code.section_lines(self.update.program, self.update.plan, "update", "s", part="[: len(w)]")
+            places = [f"p.{whole}", f"g.{whole}", *(f"s.{slot}" for slot in slots)]
+            body = [
+                *self.clipping(f"g.{whole}"),
+                f"for start in range(0, {self.dense_size}, {BLOCK}):  # so much stays in the cache",
+                f"    part = slice(start, {f'min({stop}, {self.dense_size})' if tables else stop})",
+                f"    {left} = {', '.join(f'{place}[part]' for place in places)}",
+                *(f"    {line}" for line in lines),
+            ]
+            document = "over all weights, block by block"
+        if tables:
+            body = body if self.dense_size else []
+            body += [f"update_rows(p.{table}, g.{table}, s.{table}, learning_rate, step)" for table in tables]
+            document = f"{document}, and rows of tables" if self.dense_size else "over rows of tables"
+        return function("update", signature, "None", f"One step of {describe(optimizer)}, {document}.", body)
+
+    def decaying(self) -> tuple[str, ...]:
+        """The slots that steps without a gradient change."""
+        untouched = self.programs.untouched
+        if untouched is None or self.graph.training is None:
+            return ()
+        return tuple(slot for slot in self.graph.training.optimizer.slots() if slot in untouched.program.parameters)
+
+    def row_functions(self) -> list[str]:
+        """`untouched` and `update_rows`, in a model with tables that are updated row by row."""
+        update, untouched = self.programs.update_rows, self.programs.untouched
+        if update is None or self.graph.training is None:
+            return []
+        optimizer, texts = self.graph.training.optimizer, []
+        slots = list(optimizer.slots())
+        name = type(optimizer).__name__
+        before, catching_up = [], []
+        if untouched is not None:
+            decaying = self.decaying()
+            document = f"Bring slots of rows up to date, in place, after (rows, 1) steps of {name} without a gradient."
+            body = code.section_lines(untouched.program, untouched.plan, "untouched", owner=None)
+            signature = ["steps: Array", *(f"{slot}: Array" for slot in decaying)]
+            texts.append(function("untouched", signature, "None", document, body))
+            before = [
+                "# the steps since a row's last one had no gradient for it",
+                "missed = (step - 1 - s.last[ids]).astype(rows.dtype).reshape(-1, 1)",
+                "s.last[ids] = step",
+            ]
+            catching_up = [f"untouched(missed[start : start + s.size], {', '.join(decaying)})"]
+        lines = code.section_lines(update.program, update.plan, "update", "s", part="[: len(w)]")
+        places = ["table.take(part, 0)", "rows[start : start + s.size]", *(f"s.{slot}.take(part, 0)" for slot in slots)]
         body = [
-            *self.clipping("g.trainable"),
-            f"for start in range(0, {self.trainable_size}, {BLOCK}):  # so much stays in the cache",
-            f"    part = slice(start, start + {BLOCK})",
-            f"    {left} = {', '.join(f'{place}[part]' for place in places)}",
-            *(f"    {line}" for line in lines),
+            "ids, rows = gradient",
+            *before,
+            "for start in range(0, len(ids), s.size):  # so much stays in the cache",
+            "    part = ids[start : start + s.size]",
+            f"    {', '.join(['w', 'dw', *slots])} = {', '.join(places)}",
+            *(f"    {line}" for line in [*catching_up, *lines]),
+            "    table[part] = w",
+            *(f"    s.{slot}[part] = {slot}" for slot in slots),
         ]
-        document = f"One step of {describe(optimizer)}, over all weights, block by block."
-        return function("update", signature, "None", document, body)
+        signature = [
+            "table: Array", "gradient: tuple[Array, Array]", "s: TableSlots", "learning_rate: float", "step: int",
+        ]  # fmt: skip
+        document = f"One step of {describe(optimizer)}, over the rows of a table that a batch held."
+        texts.append(function("update_rows", signature, "None", document, body))
+        return texts
 
     def clipping(self, gradient: str) -> list[str]:
         from gen.components import kernels
@@ -456,9 +560,15 @@ class Assembler:
     def scratch(self) -> tuple[str, ...]:
         if self.update is None:
             return ()
-        size, most = f"({self.trainable_size},)", f"({min(self.trainable_size, BLOCK)},)"
+        size, most = f"({self.dense_size},)", f"({min(self.dense_size, BLOCK)},)"
         lines = code.buffer_lines(self.update.plan)
         return tuple(line.replace(", dtype)", ", state.dtype)").replace(size, most) for line in lines)
+
+    def row_scratch(self) -> tuple[str, ...]:
+        if self.programs.update_rows is None:
+            return ()
+        lines = code.buffer_lines(self.programs.update_rows.plan)
+        return tuple(line.replace("(rows, ", "(self.size, ").replace(", dtype)", ", state.dtype)") for line in lines)
 
 
 def function(name: str, parameters: Sequence[str], result: str, document: str, body: Sequence[str]) -> str:

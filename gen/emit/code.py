@@ -25,10 +25,11 @@ NUMPY_DTYPES = {
 COMMENT_COLUMN = 60
 
 
-def section_lines(program: Program, plan: Plan, section: str, owner: str = "b", part: str = "") -> list[str]:
+def section_lines(program: Program, plan: Plan, section: str, owner: str | None = "b", part: str = "") -> list[str]:
     """The body of one section's function, unindented: a comment for each block, then its statements.
 
-    `part` is what of each buffer is used: `[: len(w)]`.
+    `part` is what of each buffer is used: `[: len(w)]`.  Without an `owner` of buffers, what is not computed in place
+    becomes a new array.
     """
     writer = _Writer(program, plan, section, owner, part)
     statements = [statement for statement in program.statements if statement.section == section]
@@ -90,7 +91,7 @@ def shape_text(shape: Shape) -> str:
 class _Writer:
     """Writes the statements of one function; knows which buffers have a local name there by now."""
 
-    def __init__(self, program: Program, plan: Plan, section: str, owner: str, part: str = "") -> None:
+    def __init__(self, program: Program, plan: Plan, section: str, owner: str | None, part: str = "") -> None:
         self.program, self.plan, self.section, self.owner, self.part = program, plan, section, owner, part
         self.bound: dict[Segment, str] = {}
         self.local_views: set[str] = set()
@@ -186,6 +187,8 @@ class _Writer:
         return lines
 
     def number(self, statement: Statement) -> list[str]:
+        if statement.target in self.program.pinned and self.program.types[statement.target].dtype == "rows":
+            return [f"{self.program.pinned[statement.target]} = {ast.unparse(self.expression(statement.value))}"]
         if statement.target in self.program.pinned:
             value = _infix(self.expression(statement.value))
             if callee(value) == "np.positive":
@@ -294,7 +297,8 @@ class _Writer:
                 *([f"{assign}{place}"] if assign else []),
                 f"{name if assign else place}[...] = {ast.unparse(call)}",
             ]
-        call.keywords.append(ast.keyword("out", ast.Name(place, ast.Load())))
+        if self.owner is not None or segment.place:
+            call.keywords.append(ast.keyword("out", ast.Name(place, ast.Load())))
         return [f"{assign}{ast.unparse(call)}"]
 
     def fill_several(self, statement: Statement, call: ast.Call) -> list[str]:

@@ -13,6 +13,7 @@ MODULE = frozenset(
         "Array",
         "Buffers",
         "Callable",
+        "Gradients",
         "INPUTS",
         "InferenceBuffers",
         "Iterable",
@@ -28,6 +29,7 @@ MODULE = frozenset(
         "SUMMARY",
         "Sequence",
         "Slots",
+        "TableSlots",
         "TypeAlias",
         "activate",
         "annotations",
@@ -51,7 +53,9 @@ MODULE = frozenset(
         "threading",
         "time",
         "track",
+        "untouched",
         "update",
+        "update_rows",
     ]
 )
 """What the generated module defines or imports, besides the functions that it copies; the rest begins with `_`."""

@@ -115,6 +115,23 @@ class WeightView(_View):
     sizes: str
     """Its sizes as arguments: `100, 32`; empty for a scalar."""
     trainable: bool = True
+    by_row: bool = False
+    """Whether it is one of the `tables`."""
+
+
+@dataclass(frozen=True)
+class TableView(_View):
+    """A weight that is updated row by row: `g.{ident}` is a tuple of ids and rows, `s.{ident}` has its slots."""
+
+    ident: str
+    vocabulary: int
+    features: int
+    part: str
+    """Where it is in the flat vector, as a slice: `122:36122`."""
+    rows: str
+    """Where its rows are in the vector of the steps at which each row was brought up to date, as a slice."""
+    decaying: tuple[str, ...]
+    """The names of its slots, `layer/weight/slot`, that `untouched` changes."""
 
 
 @dataclass(frozen=True)
@@ -193,11 +210,17 @@ class View:
     inputs: tuple[InputView, ...]
     outputs: tuple[OutputView, ...]
     weights: tuple[WeightView, ...]
-    """In the order of the flat vector: the trainable ones first."""
+    """The trainable ones first."""
+    tables: tuple[TableView, ...]
+    """Those of the trainable ones that are updated row by row."""
     size: int
-    """The length of the flat vector."""
+    """The length of the flat vector: the trainable weights, `tables` behind the others, then those not trained."""
     trainable_size: int
     """How much of it is trainable."""
+    dense_size: int
+    """How much of that is not in `tables`."""
+    catches_up: bool
+    """Whether there is `untouched`: whether rows that a batch does not hold have to be brought up to date later."""
     dims: tuple[DimView, ...]
     """In the order in which `Buffers` takes them, after the batch."""
     formulas: tuple[FormulaView, ...]
@@ -207,7 +230,8 @@ class View:
     helpers: tuple[str, ...]
     """Functions that are copied into the module: kernels, initializers, metrics."""
     functions: tuple[str, ...]
-    """The functions of the model, in order: `forward`, `loss`, `backward`, `track`, `update`, `infer`, `activate`."""
+    """The functions of the model, in order: `forward`, `loss`, `backward`, `track`, `untouched`, `update_rows`,
+    `update`, `infer`, `activate`."""
     initialize: tuple[str, ...]
     """Statements of `initialize(p, rng)`."""
     buffers: tuple[str, ...]
@@ -219,6 +243,10 @@ class View:
     slots: tuple[SlotView, ...] = ()
     scratch: tuple[str, ...] = ()
     """Statements of `Slots.__init__` that give `update` room to work in: of `self` and `state`."""
+    row_scratch: tuple[str, ...] = ()
+    """Statements of `TableSlots.__init__` that give `update_rows` room, `self.size` rows: of `state` and `features`."""
+    block: int = 32768
+    """How many weights `update_rows` works on at a time."""
     metrics: tuple[MetricView, ...] = ()
     learning_rate: float = 0.001
     epochs: int = 1
@@ -242,6 +270,25 @@ class View:
     def targets(self) -> tuple[OutputView, ...]:
         """The outputs that are trained."""
         return tuple(output for output in self.outputs if output.trained)
+
+    @property
+    def flat_weights(self) -> tuple[WeightView, ...]:
+        """The weights in the order of the flat vector."""
+        return tuple(sorted(self.weights, key=lambda weight: (not weight.trainable, weight.by_row)))
+
+    @property
+    def gradients(self) -> str:
+        """The class of `g`."""
+        return "Gradients" if self.tables else "Params"
+
+    @property
+    def rows_of_tables(self) -> int:
+        return sum(table.vocabulary for table in self.tables)
+
+    @property
+    def trained(self) -> str:
+        """The method that gives the trained weights of `Params` by name."""
+        return "named_trainable" if self.frozen else "named"
 
     @property
     def frozen(self) -> bool:

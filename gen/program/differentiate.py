@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from types import FunctionType
 from typing import Any
 
 from gen.components.base import describe
+from gen.components.kernels import as_dense, sum_all_by_id
 from gen.graph.graph import NamedLayer, Tensor
 from gen.program.builder import Array
 from gen.program.fence import FenceError
@@ -26,6 +28,8 @@ def lower_backward(state: Lowering) -> None:
     for (layer, name), gradient in state.weight_gradients.items():
         if layer.trainable and layer.weights[name].trainable:
             state.pin(gradient, f"g.{state.names.weights[layer, name]}")
+    for weight, gradients in state.table_gradients.items():
+        _pin_rows(state, weight, gradients)
 
 
 def _differentiate(state: Lowering, application: Application, gradients: tuple[Array | None, ...]) -> None:
@@ -129,5 +133,29 @@ def lower_track(state: Lowering) -> None:
 
 def _contribute_weight(state: Lowering, weight: tuple[NamedLayer, str], gradient: Array) -> None:
     """One summand of the gradient of a weight: one per call of its layer, one of its regularizer."""
+    if gradient.type.dtype == "rows":
+        if weight in state.tables:
+            state.table_gradients.setdefault(weight, []).append(gradient)
+            return
+        table = state.weights[weight]
+        gradient = state.kernel(as_dense, _read(gradient), _read(table), type=table.type)
     known = state.weight_gradients.get(weight)
     state.weight_gradients[weight] = gradient if known is None else state.build.call("add", known, gradient)
+
+
+def _pin_rows(state: Lowering, weight: tuple[NamedLayer, str], gradients: list[Array]) -> None:
+    """Leave ids and rows of a table for `update`, with those of all calls of its layer in one."""
+    layer, name = weight
+    ident = state.names.weights[weight]
+    if len(gradients) > 1:
+        for gradient in gradients:
+            state.build.name(gradient, f"d{ident}")
+        state.enter("backward", Block(f"{layer.name}/{name}, from every call"))
+        several = ast.Tuple(list(map(_read, gradients)), ast.Load())
+        gradients = [state.kernel(sum_all_by_id, several, type=gradients[0].type)]
+    state.pinned[gradients[0].name] = f"g.{ident}"
+    state.kept.setdefault("update", []).append(gradients[0].name)
+
+
+def _read(array: Array) -> ast.expr:
+    return ast.Name(array.name, ast.Load())

@@ -1,4 +1,7 @@
-"""Pass: a statement that only runs under a condition works in place; what it would spoil for others is copied first."""
+"""Pass: what works in place by its nature is given memory of its own: what it would spoil for others is copied first.
+
+That is a statement that only runs under a condition, and the call of a kernel that overwrites its first argument.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,11 @@ import ast
 from dataclasses import replace
 
 from gen.program.ir import ArrayType, Program, Statement, callee, operation, reads, substitute
-from gen.program.storage import is_view
+from gen.program.storage import is_view, overwrites
 
 
 def protect_guarded(program: Program) -> Program:
-    """`program` in which the first operand of each guarded statement is memory that nobody reads afterwards."""
+    """`program` in which the first operand of each such statement is memory that nobody reads afterwards."""
     last: dict[str, int] = {}
     bases: dict[str, str] = {}
     plain: set[str] = set()
@@ -31,13 +34,15 @@ def protect_guarded(program: Program) -> Program:
     for name, at in last.items():
         ends[root(name)] = max(ends.get(root(name), -1), at)
 
+    outside = program.parameters | set(program.pinned)
     types = dict(program.types)
     statements: list[Statement] = []
     for i, statement in enumerate(program.statements):
-        operand = reads(statement.value)[0] if statement.guard is not None else None
+        spoils = statement.guard is not None or overwrites(statement)
+        operand = reads(statement.value)[0] if spoils else None
         if operand is not None:
             whole = all(name in plain for name in _path(operand, bases))
-            if not whole or ends[root(operand)] > i or root(operand) in program.parameters:
+            if not whole or ends[root(operand)] > i or root(operand) in outside:
                 copy = f"{operand}'"
                 types[copy] = ArrayType(types[operand].shape, types[operand].dtype)
                 statements.append(replace(statement, target=copy, value=operation("np.positive", operand), guard=None))

@@ -1,17 +1,19 @@
 """Lowering: a graph becomes programs, its rules inlined forward in order and backward in reverse.
 
 The programs of a model are the training step (sections `forward`, `loss`, `backward`, `input_gradients`, `track`),
-prediction up to the heads (`infer`), the heads' activations (`activate`), and the optimizer's `update`.
+prediction up to the heads (`infer`), the heads' activations (`activate`), and the optimizer's `update` and `untouched`.
 """
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection, Mapping
+from types import FunctionType, MappingProxyType
 from typing import Any
 
 from gen.components.base import Activation, Optimizer, describe
-from gen.dims import product
-from gen.graph.graph import Graph, Node, Output, Tensor
+from gen.dims import Dim, Shape, product
+from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
 from gen.program.builder import Array, Builder, Number
 from gen.program.differentiate import lower_backward, lower_input_gradients, lower_track
 from gen.program.forward import lower_forward
@@ -22,9 +24,11 @@ from gen.program.lowering import Identifiers, Lowered, Lowering
 from gen.program.rules import parameter_names
 
 
-def training_step(graph: Graph, names: Identifiers, reserved: set[str]) -> Lowered:
-    """The program of one training step of a compiled graph."""
-    lowering = Lowering(graph, names, reserved)
+def training_step(
+    graph: Graph, names: Identifiers, reserved: set[str], tables: Collection[tuple[NamedLayer, str]] = ()
+) -> Lowered:
+    """The program of one training step of a compiled graph; `tables` are updated row by row."""
+    lowering = Lowering(graph, names, reserved, tables)
     trained = [output for output in graph.outputs if output.loss is not None]
     needed = _needed(graph, [tensor for output in trained for tensor in (output.loss_input, output.mask)])
     lower_forward(lowering, "forward", needed)
@@ -75,23 +79,52 @@ def activation(graph: Graph, names: Identifiers, reserved: set[str]) -> Lowered:
     return lowering.finish()
 
 
-def update(optimizer: Optimizer, size: int, reserved: set[str]) -> Lowered:
-    """The program of one optimizer step over flat vectors of `size` trainable weights."""
-    build = Builder(taken=set(reserved), section="update", block=Block(""))
-    flat = ArrayType((size,))
+def update(optimizer: Optimizer, shape: Shape, reserved: set[str]) -> Lowered:
+    """The program of one optimizer step over arrays of this shape: the flat vector of weights, or rows of a table."""
     rule = type(optimizer).update  # type: ignore[attr-defined]  # every optimizer has one
+    return _optimizer_program("update", optimizer, rule, {"w": "w", "g": "dw"}, shape, reserved)
+
+
+def untouched(optimizer: Optimizer, reserved: set[str]) -> Lowered | None:
+    """The program of what steps without a gradient do to the slots of rows; None if that is nothing."""
+    rule = getattr(type(optimizer), "untouched", None)
+    if rule is None:
+        return None
+    return _optimizer_program("untouched", optimizer, rule, {}, ROWS, reserved, {"steps": (ROWS[0], 1)})
+
+
+ROWS: Shape = (Dim.symbol("rows"), Dim.symbol("features"))
+"""The shape of rows of a table."""
+
+
+def _optimizer_program(
+    section: str,
+    optimizer: Optimizer,
+    rule: FunctionType,
+    arrays: dict[str, str],
+    shape: Shape,
+    reserved: set[str],
+    others: Mapping[str, Shape] = MappingProxyType({}),
+) -> Lowered:
+    """The program of a rule of an optimizer, which works in place.
+
+    Of the rule's parameters, `arrays` and the slots have the given shape, `others` shapes of their own.
+    """
+    build = Builder(taken=set(reserved), section=section, block=Block(""))
     bindings: dict[str, Any] = {
         "self": optimizer,
-        "w": build.parameter("w", flat),
-        "g": build.parameter("dw", flat),
         "learning_rate": Number(ast.Name("learning_rate", ast.Load())),
         "step": Number(ast.Name("step", ast.Load())),
     }
     for name in parameter_names(rule):
-        if name not in bindings:
-            bindings[name] = build.parameter(name, flat) if name in optimizer.slots() else None
-    arrays = {name for name, value in bindings.items() if isinstance(value, Array)}
-    outcome = run(build, rule, bindings, lambda name: None if name in arrays else name)
+        if name in arrays or name in optimizer.slots():
+            bindings[name] = build.parameter(arrays.get(name, name), ArrayType(shape))
+        elif name in others:
+            bindings[name] = build.parameter(name, ArrayType(others[name]))
+        else:
+            bindings.setdefault(name, None)
+    known = {name for name, value in bindings.items() if isinstance(value, Array)}
+    outcome = run(build, rule, bindings, lambda name: None if name in known else name)
     results = {name: value for name, value in outcome.by_name().items() if value is not None}
     pinned = {value.name: name for name, value in results.items() if value.name != name}
     outside = {value.name for value in bindings.values() if isinstance(value, Array)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
@@ -13,7 +13,7 @@ from gen.components.layers.masking import Mask
 from gen.dims import product, show
 from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
 from gen.program.builder import Array, Builder
-from gen.program.ir import NUMBER, ArrayType, Block, Program, callee
+from gen.program.ir import NUMBER, ArrayType, Block, Program, callee, operation
 from gen.program.rules import returned_names
 
 
@@ -58,14 +58,18 @@ class Application:
 class Lowering:
     """The state of lowering one graph; the modules beside this one fill it."""
 
-    def __init__(self, graph: Graph, names: Identifiers, reserved: set[str]) -> None:
-        self.graph, self.names = graph, names
+    def __init__(
+        self, graph: Graph, names: Identifiers, reserved: set[str], tables: Collection[tuple[NamedLayer, str]] = ()
+    ) -> None:
+        self.graph, self.names, self.tables = graph, names, tables
         self.build = Builder(taken=set(reserved) | {n for name in names.tensors.values() for n in (name, f"d{name}")})
         self.values: dict[Tensor, Array] = {}
         self.weights: dict[tuple[NamedLayer, str], Array] = {}
         self.applications: list[Application] = []
         self.gradients: dict[Tensor, Array] = {}
         self.weight_gradients: dict[tuple[NamedLayer, str], Array] = {}
+        self.table_gradients: dict[tuple[NamedLayer, str], list[Array]] = {}
+        """Of weights that are updated row by row: ids and rows, once for each call."""
         self.pinned: dict[str, str] = {}
         self.kept: dict[str, list[str]] = {}
         self.results: dict[str, tuple[ast.expr, ...]] = {}
@@ -93,6 +97,12 @@ class Lowering:
             calls = "\n".join((*node.call.before, node.call.text))
             self.blocks[key] = Block(calls, shapes if section in ("forward", "infer") else "")
         return self.blocks[key]
+
+    def kernel(self, function: Callable[..., Any], *operands: ast.expr, type: ArrayType) -> Array:
+        """The result of a kernel that lowering itself puts in."""
+        assert isinstance(function, FunctionType)
+        self.build.kernels[function.__name__] = function
+        return self.build.emit(operation(function.__name__, *operands), type)
 
     def finish(self) -> Lowered:
         """The program so far, and what belongs to it."""

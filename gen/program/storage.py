@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from gen.components.kernels import kernels
 from gen.program import fence
 from gen.program.ir import NUMBER, ArrayType, Program, Statement, callee, reads
 
@@ -49,13 +50,19 @@ class Plan:
     """Variables computed in place of an operand: result → operand."""
     buffers: tuple[Buffer, ...]
     bases: dict[str, str]
-    """Views: the variable that each one looks at."""
+    """Views, and results of kernels that overwrite their argument: the variable whose memory each one looks at."""
     stored_numbers: tuple[str, ...] = ()
     """Numbers that are computed in one section and read in another; they are attributes of the buffers too."""
 
 
 def is_view(statement: Statement) -> bool:
     return callee(statement.value) in VIEWS
+
+
+def overwrites(statement: Statement) -> bool:
+    """Whether a kernel works in the memory of its first argument, where its result may stay."""
+    name = callee(statement.value)
+    return name in kernels and kernels[name].overwrites
 
 
 def plan(
@@ -87,7 +94,7 @@ class _Planner:
         for section, names in [*program.kept.items(), *((s, tuple(n)) for s, n in results)]:
             for name in names:
                 self.uses[name] = max(self.uses.get(name, -1), ends.get(section, len(self.statements)) + 1)
-        self.bases = {s.target: reads(s.value)[0] for s in self.statements if is_view(s)}
+        self.bases = {s.target: reads(s.value)[0] for s in self.statements if is_view(s) or overwrites(s)}
         self.segments: dict[str, Segment] = {}
         self.outside: dict[str, Segment] = {}
         """The segments that are not in buffers, by their places."""
@@ -143,13 +150,13 @@ class _Planner:
 
     def place(self, i: int, statement: Statement, name: str) -> None:
         kind = self.program.types[name]
-        if kind is NUMBER or kind.shape == ():
-            return
-        if is_view(statement):
+        if is_view(statement) or overwrites(statement):
             base = self.segments.get(self.root(name))
             if base is not None:
                 self.current[base].add(name)
                 self.watch(base, self.uses.get(name, i))
+            return
+        if kind is NUMBER or kind.shape == ():
             return
         if name in self.pinned:
             self.pin(i, statement, name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gen.program.ir import NUMBER, Program, reads
-from gen.program.storage import Plan, Segment
+from gen.program.storage import Plan, Segment, overwrites
 
 
 class VerificationError(AssertionError):
@@ -48,9 +48,16 @@ def verify_plan(program: Program, plan: Plan, results: Iterable[tuple[str, Itera
             _check(plan, holds, name, f"{statement.section}: {statement.target} ({statement.place})")
         for name in statement.targets:
             _write(program, plan, holds, name)
+        if overwrites(statement):
+            segment = plan.segments.get(_root(plan, statement.target))
+            holds[_memory(segment) if segment else None] = statement.target
         last = i + 1 == len(statements) or statements[i + 1].section != statement.section
         for name in ends.get(statement.section, ()) if last else ():
             _check(plan, holds, name, f"the end of {statement.section}")
+    sections = program.sections()
+    for section, names in ends.items():
+        for name in names if section not in sections else ():
+            _check(plan, holds, name, section)
 
 
 def _write(program: Program, plan: Plan, holds: dict[object, str], name: str) -> None:
@@ -67,9 +74,14 @@ def _memory(segment: Segment) -> object:
     return segment.place or segment.buffer
 
 
-def _check(plan: Plan, holds: dict[object, str], name: str, reader: str) -> None:
+def _root(plan: Plan, name: str) -> str:
     while name in plan.bases:
         name = plan.bases[name]
-    segment = plan.segments.get(name)
-    if segment is not None and holds.get(_memory(segment)) != name:
+    return name
+
+
+def _check(plan: Plan, holds: dict[object, str], name: str, reader: str) -> None:
+    root = _root(plan, name)
+    segment = plan.segments.get(root)
+    if segment is not None and holds.get(_memory(segment)) not in (root, name):
         raise VerificationError(f"{reader} reads {name}, whose memory holds {holds.get(_memory(segment))} by then")

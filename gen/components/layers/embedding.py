@@ -1,8 +1,5 @@
 """Embedding: from ids to vectors.  Source: `keras/src/layers/core/embedding.py`."""
 
-# NumPy declares its reductions and comparisons as Any:
-# mypy: disable-error-code="no-any-return"
-
 from __future__ import annotations
 
 import numpy as np
@@ -10,39 +7,10 @@ import numpy as np
 from gen.components.arguments import Count
 from gen.components.base import Initializer, Layer, Regularizer, ShapeError, Weight, component
 from gen.components.initializers import RandomUniform
-from gen.components.kernels import Array, kernel
+from gen.components.kernels import Array, sum_by_id
 from gen.components.layers.core import CONSTRAINTS
 from gen.components.layers.masking import NotZero
 from gen.dims import Shape
-
-
-@kernel(lambda rows, ids, table: table)
-def sum_by_id(rows: Array, ids: Array, table: Array, out: Array | None = None) -> Array:
-    """For each row of `table` the sum of those of `rows` whose id it is: the gradient of `table[ids]`.
-
-    `rows` is (…, features) and `ids` (…); so is the result's shape that of `table`.  The rows of an id are added in
-    rounds: of all ids the first, the second, …; those of an id that occurs often are added at once.
-    """
-    if out is None:
-        out = np.empty_like(table)
-    out.fill(0.0)
-    rows, ids = rows.reshape(-1, table.shape[1]), ids.reshape(-1)
-    order = np.argsort(ids.astype(np.min_scalar_type(len(table))), kind="stable")
-    ids = ids[order]
-    starts = np.flatnonzero(np.concatenate([[True], ids[1:] != ids[:-1]])[: len(ids)])
-    counts = np.diff(starts, append=len(ids))
-    often = counts > 16
-    for first, count in np.stack([starts[often], counts[often]], axis=1).tolist():
-        np.add.reduce(rows[order[first : first + count]], axis=0, out=out[ids[first]])
-    starts, counts = starts[~often], counts[~often]
-    by_count = np.argsort(-counts, kind="stable")
-    starts, counts = starts[by_count], counts[by_count]
-    sums = rows[order[starts]]
-    for place in range(1, int(counts[0]) if len(counts) else 0):
-        several = np.count_nonzero(counts > place)
-        sums[:several] += rows[order[starts[:several] + place]]
-    out[ids[starts]] = sums
-    return out
 
 
 @component
@@ -71,7 +39,7 @@ class Embedding(Layer):
 
     def weights(self, x: Shape) -> dict[str, Weight]:
         shape = (self.input_dim, self.output_dim)
-        return {"embeddings": Weight(shape, self.embeddings_initializer, self.embeddings_regularizer)}
+        return {"embeddings": Weight(shape, self.embeddings_initializer, self.embeddings_regularizer, by_row=True)}
 
     def vocabulary(self) -> int | None:
         return self.input_dim
@@ -93,6 +61,6 @@ class Embedding(Layer):
     def forward(self, x: Array, embeddings: Array) -> Array:
         return np.take(embeddings, x, axis=0, mode="clip")
 
-    def backward(self, dy: Array, x: Array, embeddings: Array) -> Array:
-        dembeddings = sum_by_id(dy, x, embeddings)
+    def backward(self, dy: Array, x: Array) -> tuple[Array, Array]:
+        dembeddings = sum_by_id(dy, x)
         return dembeddings

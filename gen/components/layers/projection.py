@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from gen.components.base import Layer
 from gen.components.kernels import Array
@@ -62,15 +63,13 @@ class EmbeddedProjection(Layer):
             y = project_remembered(x, embeddings, kernel, memory)
         return y if bias is None else y + bias
 
-    def backward(
-        self, dy: Array, x: Array, embeddings: Array, kernel: Array, bias: Array | None
-    ) -> tuple[Array | None, ...]:
+    def backward(self, dy: Array, x: Array, embeddings: Array, kernel: Array, bias: Array | None) -> tuple[Any, ...]:
         layer = self.projection
         if isinstance(layer, Conv1D):
             dproducts = correlated_by_id(dy, x, embeddings, layer.window[0], layer.padding, layer.rates)
         else:
             dproducts = projected_by_id(dy, x, embeddings)
-        dembeddings = embedded_table_gradient(dproducts, kernel, embeddings)
+        dembeddings = embedded_table_gradient(dproducts, kernel)
         dkernel = embedded_kernel_gradient(dproducts, embeddings, kernel)
         dbias = None if bias is None else over_rows(dy)
         return dembeddings, dkernel, dbias

@@ -16,9 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from gen.components.kernels import Array, kernel
+from gen.components.kernels import Array, kernel, sum_by_id
 from gen.components.layers.convolution_kernels import correlate, correlated
-from gen.components.layers.embedding import sum_by_id
 from gen.components.layers.windows import cuts, zeros_around
 from gen.dims import Shape
 
@@ -308,19 +307,17 @@ def projected_by_id(dy: Array, ids: Array, table: Array) -> tuple[Array, Array]:
     return distinct, sums
 
 
-@kernel(lambda gradient, kernel, table, *_: table)
-def embedded_table_gradient(
-    gradient: tuple[Array, Array], kernel: Array, table: Array, out: Array | None = None
-) -> Array:
-    """The gradient of the table, from that of the products by ids."""
+@kernel(lambda *_: (), dtype="rows")
+def embedded_table_gradient(gradient: tuple[Array, Array], kernel: Array) -> tuple[Array, Array]:
+    """The gradient of the table, ids and rows, from that of the products by ids."""
     ids, products = gradient
     features, filters = kernel.shape[-2:]
     by_place = kernel.reshape(-1, features, filters)[::-1].swapaxes(1, 2)
     matrix = by_place.reshape(-1, features)
-    rows = np.empty((*ids.shape, features), table.dtype)
+    rows = np.empty((*ids.shape, features), products.dtype)
     for part in cuts(len(ids), products[:1].size, 1 << 19):
         np.matmul(products[part].reshape(-1, len(matrix)), matrix, out=rows[part].reshape(-1, features))
-    return sum_by_id(rows, ids, table, out=out)
+    return sum_by_id(rows, ids)
 
 
 @kernel(lambda gradient, table, kernel, *_: kernel)
