@@ -26,14 +26,15 @@ from gen.program.guards import protect_guarded
 from gen.program.ir import Program, reads
 from gen.program.lowering import Identifiers, Lowered
 from gen.program.prune import prune
+from gen.program.recurrences import join_recurrences
 from gen.program.rows import tables_by_row
 from gen.program.sums import sums_as_products
 from gen.program.verify import verify_plan, verify_program
 
-PASSES = ("heads", "projections", "rows", "prune", "sums", "reuse")
+PASSES = ("heads", "projections", "rows", "prune", "recurrences", "sums", "reuse")
 """What can be switched off without changing a result: fusing losses with heads, embeddings with the projection after
-them, updating tables row by row, leaving out what is not needed, sums as products, computing in place and reusing
-buffers."""
+them, updating tables row by row, leaving out what is not needed, recurrences that share a loop in prediction, sums as
+products, computing in place and reusing buffers."""
 
 
 @dataclass(frozen=True)
@@ -142,10 +143,12 @@ def render(view: View, formatted: bool = True) -> str:
 def _planned(lowered: Lowered, options: Options, taken: Iterable[str] = ()) -> Planned:
     """Program → program, with its memory planned."""
     results = [value for values in lowered.results.values() for value in values]
-    program = lowered.program
-    _verify(program, options)
+    _verify(lowered.program, options)
     if "prune" in options.passes:
-        program = prune(program, results, lowered.places.values())
+        lowered = replace(lowered, program=prune(lowered.program, results, lowered.places.values()))
+    if "recurrences" in options.passes:
+        lowered = join_recurrences(lowered)
+    program = lowered.program
     if "sums" in options.passes:
         program = sums_as_products(program)
     program = protect_guarded(program)

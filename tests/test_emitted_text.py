@@ -31,6 +31,7 @@ from gen.emit.literals import comment, docstring, literal
 from gen.emit.names import Names
 from gen.emit.render import LINE_LENGTH, environment, render
 from gen.emit.seal import is_intact, is_sealed
+from gen.emit.specialize import specialize
 from tests.building import ROOT, graph_of, load
 from tests.samples import NAMES, TEXTS, sample_text, sample_view
 
@@ -577,3 +578,17 @@ def test_the_name_of_the_file_is_inert(name: str) -> None:
     text = compiler.generate(graph_of(_named(PLAIN)), name)
     assert is_intact(text)
     assert _structure(text) == _structure(compiler.generate(graph_of(_named(PLAIN)), "m.nn"))
+
+
+def test_a_copied_function_hands_on_only_what_is_not_at_its_default() -> None:
+    inner = """def inner(x, sequences=False, word="a", out=None):
+    'Inner.'
+    return x if sequences else word"""
+    outer = """def outer(x, sequences=False, word="b", out=None):
+    'Outer.'
+    return inner(x, sequences=sequences, word=word, out=out)"""
+    root = ast.parse("outer(y, out=z)", mode="eval").body
+    assert isinstance(root, ast.Call)
+    found = specialize({"inner": inner, "outer": outer}, [root], set())
+    assert found["outer"].endswith('return inner(x, word="b", out=out)')
+    assert found["inner"].startswith("def inner(x, word=") and found["inner"].endswith("return word")

@@ -13,9 +13,12 @@ import keras
 import numpy as np
 import pytest
 
+from gen.compiler import generate
 from gen.components.base import ArgumentError
 from gen.components.layers.recurrence import NAMES
 from gen.components.layers.recurrent import GRU, LSTM, SimpleRNN
+from gen.components.layers.recurrent_predict import lstm_predict, lstm_predict_jointly
+from tests.building import QUICK, graph_of
 from tests.keras_twin import make
 
 BATCH, STEPS, FEATURES, UNITS = 3, 5, 2, 4
@@ -147,7 +150,7 @@ def compare(layer: Any, x: Any, states: Any, weights: Any, mask: Any, unneeded: 
         np.testing.assert_allclose(found[name], value, rtol=1e-9, atol=1e-11, err_msg=name)
     predicted = layer.predict(*(names[name] for name in type(layer).predict.__code__.co_varnames[1 : 6 + len(states)]))
     for y, value in zip(predicted if isinstance(predicted, tuple) else [predicted], results, strict=True):
-        np.testing.assert_array_equal(y, value)
+        np.testing.assert_allclose(y, value, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize(("kind", "case"), CASES, ids=[f"{kind}-{i}" for i, (kind, _) in enumerate(CASES)])
@@ -229,3 +232,53 @@ def test_an_activation_that_the_loop_does_not_know_is_refused() -> None:
 def test_the_forget_gate_starts_open() -> None:
     bias = LSTM(3).weights((None, 5, 2))["bias"]
     assert bias.initializer.draw(np.random.default_rng(0), bias.shape).tolist() == [0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize(("batch", "steps"), [(1, (6, 6)), (3, (6, 4)), (128, (6, 6))])
+def test_a_shared_loop_gives_what_each_lstm_gives(batch: int, steps: tuple[int, int], sequences: bool) -> None:
+    rng = np.random.default_rng(5)
+    sizes = (7, 9)
+    projections = tuple(
+        rng.standard_normal((count, 4 * units, batch)) for count, units in zip(steps, sizes, strict=True)
+    )
+    kernels = tuple(rng.standard_normal((units, 4 * units)) for units in sizes)
+    biases = tuple(rng.standard_normal(4 * units) for units in sizes)
+    alone = [lstm_predict(*single, sequences=sequences) for single in zip(projections, kernels, biases, strict=True)]
+    expected = [array for pair in alone for array in pair]
+    out = tuple(np.full_like(array, np.nan) for array in expected)
+    assert lstm_predict_jointly(projections, kernels, biases, sequences=sequences, out=out) is out
+    for found, array in zip(out, expected, strict=True):
+        np.testing.assert_allclose(found, array, rtol=1e-12, atol=1e-14)
+
+
+TWO = """
+first, second = Input({first}, 3), Input({second}, 2)
+one = LSTM({units}{more})(first)
+two = {two}
+model = Model([first, second], {outputs})
+"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "loops"),
+    [
+        ({}, 1),
+        ({"first": "5", "second": "5"}, 1),
+        ({"first": "5", "second": "6"}, 0),
+        ({"units": "200"}, 0),
+        ({"more": ", go_backwards=True"}, 1),
+        ({"more": ", return_sequences=True", "outputs": "[one, two]"}, 0),
+        ({"more": ", return_sequences=True", "two": "LSTM(2, return_sequences=True)(one)", "outputs": "two"}, 0),
+        ({"more": ", activation=relu"}, 0),
+        ({"more": ", use_bias=False"}, 0),
+        ({"two": "Bidirectional(LSTM(2, return_sequences=True))(second)", "outputs": "[one, two]"}, 1),
+    ],
+)
+def test_lstms_share_a_loop_where_they_can(changes: dict[str, str], loops: int) -> None:
+    settings = {"first": "None", "second": "None", "units": "2", "more": "", "two": "LSTM(3)(second)"}
+    settings |= {"outputs": "Concatenate()([one, two])"} | changes
+    text = generate(graph_of(TWO.format(**settings)), "model.nn", QUICK)
+    infer = text.partition("\ndef infer(")[2].partition("\ndef ")[0]
+    assert infer.count("lstm_predict_jointly(") == loops
+    assert infer.count("lstm_predict(") == {0: 2, 1: settings["two"].count("Bidirectional")}[loops]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 _UNKNOWN = object()
@@ -31,7 +31,7 @@ def specialize(texts: dict[str, str], roots: Iterable[ast.Call], kept: set[str])
         if name in kept:
             done[name] = texts[name]
         elif name in calls:
-            done[name] = _Function(texts[name], calls[name]).text()
+            done[name] = _Function(texts[name], calls[name], texts).text()
         else:
             continue
         for node in ast.walk(ast.parse(done[name])):
@@ -48,8 +48,8 @@ def _note(calls: dict[str, list[ast.Call]], call: ast.Call) -> None:
 class _Function:
     """One function, its source as bytes, and what is known of its variables."""
 
-    def __init__(self, text: str, calls: Sequence[ast.Call]) -> None:
-        self.source = text.encode()
+    def __init__(self, text: str, calls: Sequence[ast.Call], others: Mapping[str, str]) -> None:
+        self.source, self.others = text.encode(), others
         self.lines = self.source.split(b"\n")
         self.starts = [0]
         for line in self.lines:
@@ -275,12 +275,27 @@ class _Function:
                 before = node.keywords[-2].value if len(node.keywords) > 1 else last
                 inner = [edit for child in [*node.args, *node.keywords[:-1]] for edit in self._edits(child)]
                 return [*inner, (self._span(before)[1], self._span(value)[1], "")]
+            case ast.Call(func=ast.Name(id=name), args=[_, *_], keywords=[_, *_]) if name in self.others:
+                return self._edits_of_call(node, _defaults(self.others[name]))
             case ast.BoolOp(op=op, values=values):
                 left = self._undecided(op, values)
                 if len(left) < len(values):
                     joint = " or " if isinstance(op, ast.Or) else " and "
                     return [(*self._span(node), joint.join(map(self._expression, left)))]
         return [edit for child in ast.iter_child_nodes(node) for edit in self._edits(child)]
+
+    def _edits_of_call(self, node: ast.Call, defaults: dict[str, Any]) -> list[tuple[int, int, str]]:
+        """A call of another function that is copied: what is known to be at its default there is not handed on."""
+        edits, before = [edit for child in node.args for edit in self._edits(child)], self._span(node.args[-1])[1]
+        for keyword in node.keywords:
+            value = self.known.get(keyword.value.id, _UNKNOWN) if isinstance(keyword.value, ast.Name) else _UNKNOWN
+            stop = self._span(keyword.value)[1]
+            if value is not _UNKNOWN and value == defaults.get(keyword.arg or "", _UNKNOWN):
+                edits.append((before, stop, ""))
+            else:
+                edits += self._edits(keyword.value)
+            before = stop
+        return edits
 
     def _undecided(self, op: ast.boolop, values: list[ast.expr]) -> list[ast.expr]:
         """The parts of `a or b`, `a and b` that are left; where all before it are decided, the last is the value."""
@@ -330,6 +345,14 @@ class _Function:
                 value = self._value(test)
                 return _UNKNOWN if value is _UNKNOWN else self._value(body if value else orelse)
         return _UNKNOWN
+
+
+def _defaults(text: str) -> dict[str, Any]:
+    """The parameters of a function that are None, a truth value or a word unless they are given, and which."""
+    (node,) = ast.parse(text).body
+    assert isinstance(node, ast.FunctionDef)
+    pairs = zip(node.args.args[::-1], node.args.defaults[::-1], strict=False)
+    return {item.arg: default.value for item, default in pairs if isinstance(default, ast.Constant)}
 
 
 def _quoted(value: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gen.components.kernels import Array, kernel
-from gen.components.layers.recurrent_kernels import slope, squash
+from gen.components.layers.recurrent_kernels import project_steps, slope, squash
 from gen.dims import Shape
 
 
@@ -42,9 +42,7 @@ def gru(
         out = tuple(np.empty(shape, x.dtype) for shape in shapes)
     hidden, inner, gates = out
     hidden[0] = 0.0 if h is None else h.T
-    np.matmul(kernel.T, x.transpose(1, 2, 0), out=gates)
-    if bias is not None:
-        gates += (bias[0] if reset_after else bias)[:, np.newaxis]
+    project_steps(x, kernel, bias[0] if reset_after and bias is not None else bias, out=gates)
 
     recurrent = np.ascontiguousarray(recurrent_kernel.T)  # (3 · units, units)
     count = 3 if reset_after else 2  # how many gates h has a product with

@@ -131,6 +131,13 @@ def results_of(layer: Recurrent, hidden: Array, *cells: Array) -> Array | tuple[
     return (y, hidden[-1].T, *(cell[-1].T for cell in cells)) if layer.return_state else y
 
 
+def with_states(layer: Recurrent, y: Array, *cells: Array) -> Array | tuple[Array, ...]:
+    """The output, and with `return_state` the last states, where `y` is (batch, units) or (batch, steps, units)."""
+    if not layer.return_state:
+        return y
+    return (y, y[:, -1] if layer.return_sequences else y, *cells)
+
+
 def split_gradient(layer: Recurrent, dy: Gradient) -> tuple[Array | None, ...]:
     """The gradients of the sequence of outputs, of the last h, and of the last c, where there is one."""
     results = dy if isinstance(dy, tuple) else (dy, None, None)

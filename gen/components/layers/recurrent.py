@@ -35,14 +35,23 @@ from gen.components.layers.recurrence import (
     split_gradient,
     state_share,
     weights_of,
+    with_states,
 )
 from gen.components.layers.recurrent_kernels import (
     bias_gradient,
     kernel_gradient,
     lstm,
     lstm_backward,
+    lstm_projection,
+    project_steps,
     simple_rnn,
     simple_rnn_backward,
+)
+from gen.components.layers.recurrent_predict import (
+    gru_predict,
+    gru_projection,
+    lstm_predict,
+    simple_rnn_predict,
 )
 from gen.dims import Shape
 
@@ -150,16 +159,18 @@ class SimpleRNN(Layer):
         bias: Array | None,
         mask: Array | None,
     ) -> Array | tuple[Array, ...]:
-        hidden = simple_rnn(
-            in_order(self, x),
-            kernel,
-            recurrent_kernel,
-            bias=bias,
-            h=h,
-            mask=mask_in_order(self, mask),
-            activation=NAMES[self.activation],
+        projected = project_steps(in_order(self, x), kernel, bias=bias)
+        return with_states(
+            self,
+            simple_rnn_predict(
+                projected,
+                recurrent_kernel,
+                h=h,
+                mask=mask_in_order(self, mask),
+                sequences=self.return_sequences,
+                activation=NAMES[self.activation],
+            ),
         )
-        return results_of(self, hidden)
 
 
 @component
@@ -292,18 +303,26 @@ class LSTM(Layer):
         bias: Array | None,
         mask: Array | None,
     ) -> Array | tuple[Array, ...]:
-        hidden, cells, squashed, gates = lstm(
+        projected = lstm_projection(
             in_order(self, x),
             kernel,
-            recurrent_kernel,
-            bias=bias,
-            h=h,
-            c=c,
-            mask=mask_in_order(self, mask),
             activation=NAMES[self.activation],
             recurrent_activation=NAMES[self.recurrent_activation],
         )
-        return results_of(self, hidden, cells)
+        return with_states(
+            self,
+            *lstm_predict(
+                projected,
+                recurrent_kernel,
+                bias=bias,
+                h=h,
+                c=c,
+                mask=mask_in_order(self, mask),
+                sequences=self.return_sequences,
+                activation=NAMES[self.activation],
+                recurrent_activation=NAMES[self.recurrent_activation],
+            ),
+        )
 
 
 @component
@@ -435,15 +454,24 @@ class GRU(Layer):
         bias: Array | None,
         mask: Array | None,
     ) -> Array | tuple[Array, ...]:
-        hidden, inner, gates = gru(
+        projected = gru_projection(
             in_order(self, x),
             kernel,
-            recurrent_kernel,
             bias=bias,
-            h=h,
-            mask=mask_in_order(self, mask),
             reset_after=self.reset_after,
-            activation=NAMES[self.activation],
             recurrent_activation=NAMES[self.recurrent_activation],
         )
-        return results_of(self, hidden)
+        return with_states(
+            self,
+            gru_predict(
+                projected,
+                recurrent_kernel,
+                bias=bias,
+                h=h,
+                mask=mask_in_order(self, mask),
+                reset_after=self.reset_after,
+                sequences=self.return_sequences,
+                activation=NAMES[self.activation],
+                recurrent_activation=NAMES[self.recurrent_activation],
+            ),
+        )

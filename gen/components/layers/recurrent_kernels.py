@@ -71,7 +71,24 @@ def slope(y: Array, activation: str, out: Array) -> None:
             out += 1.0
 
 
-# ------------------------------------------------------------------------------------------------- sums over the steps
+# ---------------------------------------------------------------------------------------------- products for all steps
+
+
+@kernel(lambda x, kernel, *_, **__: (x[1], kernel[1], x[0]))
+def project_steps(x: Array, kernel: Array, bias: Array | None = None, out: Array | None = None) -> Array:
+    """x @ kernel for all steps, (batch, steps, features) to (steps, units, batch).
+
+    `bias` is added.
+    """
+    if out is None:
+        out = np.empty((x.shape[1], kernel.shape[1], x.shape[0]), x.dtype)
+    if len(x) == 1:  # one product for all steps
+        np.dot(x[0], kernel, out=out[:, :, 0])
+    else:
+        np.matmul(kernel.T, x.transpose(1, 2, 0), out=out)
+    if bias is not None:
+        out += bias[:, np.newaxis]
+    return out
 
 
 @kernel(lambda x, dgates: (x[1], dgates[1]))
@@ -127,9 +144,7 @@ def simple_rnn(
     units = len(recurrent_kernel)
     hidden = np.empty((steps + 1, units, batch), x.dtype) if out is None else out
     hidden[0] = 0.0 if h is None else h.T
-    np.matmul(kernel.T, x.transpose(1, 2, 0), out=hidden[1:])
-    if bias is not None:
-        hidden[1:] += bias[:, np.newaxis]
+    project_steps(x, kernel, bias, out=hidden[1:])
 
     recurrent = np.ascontiguousarray(recurrent_kernel.T)
     product = np.empty((units, batch), x.dtype)
@@ -184,12 +199,30 @@ def simple_rnn_backward(
 # ----------------------------------------------------------------------------------------------------------------- LSTM
 
 
-@kernel(lambda weights, units, factor: tuple(reversed(weights)))
-def output_gate_first(weights: Array, units: int, factor: float) -> Array:
-    """Columns of the gates i, f, c, o as rows o, i, f, c, those of o, i and f times `factor`."""
-    rows: Array = np.concatenate((weights[..., 3 * units :], weights[..., : 3 * units]), axis=-1).T
-    rows[: 3 * units] *= factor
-    return rows
+@kernel(lambda weights, factor: weights)
+def candidate_first(weights: Array, factor: float) -> Array:
+    """Columns of the gates i, f, c̃, o in the order c̃, f, i, o, those of f, i and o times `factor`."""
+    gates = weights.reshape(len(weights), 4, -1)[:, [2, 1, 0, 3]]
+    gates[:, 1:] *= factor
+    return gates.reshape(weights.shape)
+
+
+@kernel(lambda x, kernel, *_, **__: (x[1], kernel[1], x[0]))
+def lstm_projection(
+    x: Array,
+    kernel: Array,
+    bias: Array | None = None,
+    activation: str = "tanh",
+    recurrent_activation: str = "sigmoid",
+    out: Array | None = None,
+) -> Array:
+    """What the inputs of an LSTM add to its gates c̃, f, i, o, (batch, steps, features) to (steps, 4 · units, batch).
+
+    sigmoid(x) = 1/2 + tanh(x / 2) / 2: with the weights of f, i and o halved, one tanh does for all gates.
+    """
+    factor = 0.5 if activation == "tanh" and recurrent_activation == "sigmoid" else 1.0
+    shift = None if bias is None else candidate_first(bias[np.newaxis], factor)[0]
+    return project_steps(x, candidate_first(kernel, factor), shift, out=out)
 
 
 def lstm_shapes(x: Shape, kernel: Shape, recurrent: Shape, *_: object, **__: object) -> list[Shape]:
@@ -212,56 +245,55 @@ def lstm(
     recurrent_activation: str = "sigmoid",
     out: tuple[Array, ...] | None = None,
 ) -> tuple[Array, ...]:
-    """The states h and c of an LSTM, activation(c) after each step, and the gates in the order o, i, f, c.
+    """The states h and c of an LSTM, activation(c) after each step, and the gates in the order c̃, f, i, o.
 
-    c = f · c + i · c̃ and h = o · activation(c), where the gates o, i, f and c̃ are activations of
+    c = f · c + i · c̃ and h = o · activation(c), where the gates f, i, o and c̃ are activations of
     x @ kernel + h @ recurrent_kernel + bias.  `x` is (batch, steps, features); `h` and `c` are the first states,
     (batch, units), or None for zeros; `drop` is what h is multiplied with for each gate, (4, units, batch).
     """
     batch, steps, _ = x.shape
-    units = len(recurrent_kernel)
+    units, dtype = len(recurrent_kernel), x.dtype
     if out is None:
         states, each = (steps + 1, units, batch), (steps, units, batch)
-        out = tuple(np.empty(shape, x.dtype) for shape in (states, states, each, (steps, 4 * units, batch)))
+        out = tuple(np.empty(shape, dtype) for shape in (states, states, each, (steps, 4 * units, batch)))
     hidden, cells, squashed, gates = out
     hidden[0] = 0.0 if h is None else h.T
     cells[0] = 0.0 if c is None else c.T
 
-    # sigmoid(x) = 1/2 + tanh(x / 2) / 2: with the weights halved, one tanh does for all four gates
+    lstm_projection(x, kernel, bias, activation=activation, recurrent_activation=recurrent_activation, out=gates)
     one_tanh = activation == "tanh" and recurrent_activation == "sigmoid"
-    factor = 0.5 if one_tanh else 1.0
-    recurrent = output_gate_first(recurrent_kernel, units, factor)
-    np.matmul(output_gate_first(kernel, units, factor), x.transpose(1, 2, 0), out=gates)
-    kept = None if drop is None else np.concatenate((drop[3:], drop[:3]))  # in the order of the gates here
-    if bias is not None:
-        gates += output_gate_first(bias, units, factor)[:, np.newaxis]
+    recurrent = candidate_first(recurrent_kernel, 0.5 if one_tanh else 1.0).T
+    shares = None if drop is None else drop[[2, 1, 0, 3]]  # in the order of the gates here
 
-    product, update = np.empty((4 * units, batch), x.dtype), np.empty((units, batch), x.dtype)
+    product, half = np.empty((4 * units, batch), dtype), np.array(0.5, dtype)
+    update = product[:units]
+    dot, add, multiply, tanh = np.dot, np.add, np.multiply, np.tanh
     for step in range(steps):
         gate, cell, state = gates[step], cells[step + 1], hidden[step + 1]
-        if kept is None:
-            np.dot(recurrent, hidden[step], out=product)
+        sigmoids = gate[units:]
+        if shares is None:
+            dot(recurrent, hidden[step], product)
         else:
             by_gate = recurrent.reshape(4, units, units)
-            np.matmul(by_gate, kept * hidden[step], out=product.reshape(4, units, batch))
-        gate += product
+            np.matmul(by_gate, shares * hidden[step], product.reshape(4, units, batch))
+        add(gate, product, gate)
         if one_tanh:
-            np.tanh(gate, out=gate)
-            gate[: 3 * units] *= 0.5
-            gate[: 3 * units] += 0.5
+            tanh(gate, gate)
+            multiply(sigmoids, half, sigmoids)
+            add(sigmoids, half, sigmoids)
         else:
-            squash(gate[: 3 * units], recurrent_activation)
-            squash(gate[3 * units :], activation)
-        o, i, f, candidate = gate.reshape(4, units, batch)
-        np.multiply(f, cells[step], out=cell)
-        np.multiply(i, candidate, out=update)
-        cell += update
+            squash(gate[:units], activation)
+            squash(sigmoids, recurrent_activation)
+        candidate, f, i, o = gate.reshape(4, units, batch)
+        multiply(f, cells[step], cell)
+        multiply(i, candidate, update)
+        add(cell, update, cell)
         if one_tanh:
-            np.tanh(cell, out=squashed[step])
+            tanh(cell, squashed[step])
         else:
             squashed[step] = cell
             squash(squashed[step], activation)
-        np.multiply(o, squashed[step], out=state)
+        multiply(o, squashed[step], state)
         if mask is not None:
             np.copyto(cell, cells[step], where=~mask[:, step])
             np.copyto(state, hidden[step], where=~mask[:, step])
@@ -297,7 +329,7 @@ def lstm_backward(
     dc[...] = 0.0 if dcell is None else dcell.T
 
     # For all steps at once: the gradients of i, f and c̃ by c, of o by h, and of c by h.
-    o, i, f, candidate = gates.reshape(steps, 4, units, batch).swapaxes(0, 1)
+    candidate, f, i, o = gates.reshape(steps, 4, units, batch).swapaxes(0, 1)
     of_i, of_f, of_candidate, of_o = dgates.reshape(steps, 4, units, batch).swapaxes(0, 1)
     of_c = np.empty_like(squashed)
     slope(i, recurrent_activation, of_i)
@@ -311,23 +343,26 @@ def lstm_backward(
     of_o *= squashed
     of_c *= o
 
-    before = np.empty_like(dh)
+    before = dh if mask is None else np.empty_like(dh)
+    dot, add, multiply = np.dot, np.add, np.multiply
     for step in reversed(range(steps)):
         kept = True if mask is None else mask[:, step]
-        dgate = dgates[step].reshape(4, units, batch)
+        dgate, share = dgates[step].reshape(4, units, batch), of_c[step]
+        by_cell, by_state = dgate[:3], dgate[3]
         if dy is not None:
             dh += dy[:, step].T
-        of_c[step] *= dh
-        np.add(dc, of_c[step], out=dc, where=kept)
-        dgate[:3] *= dc
-        dgate[3] *= dh
+        multiply(share, dh, share)
+        add(dc, share, dc, where=kept)
+        multiply(by_cell, dc, by_cell)
+        multiply(by_state, dh, by_state)
         if mask is not None:
             dgate *= kept
-        np.multiply(dc, f[step], out=dc, where=kept)
+        multiply(dc, f[step], dc, where=kept)
         if drop is None:
-            np.dot(recurrent_kernel, dgates[step], out=before)
+            dot(recurrent_kernel, dgates[step], before)
         else:
             by_gate = recurrent_kernel.reshape(units, 4, units).swapaxes(0, 1)
             np.add.reduce(np.matmul(by_gate, dgate) * drop, axis=0, out=before)
-        np.copyto(dh, before, where=kept)
+        if mask is not None:
+            np.copyto(dh, before, where=kept)
     return out
