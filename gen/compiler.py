@@ -18,23 +18,32 @@ from gen.emit.view import View
 from gen.graph.graph import Graph
 from gen.graph.rewrites.activations import split_activations
 from gen.graph.rewrites.heads import fuse_heads
+from gen.graph.rewrites.normalization import fold_normalizations
+from gen.graph.rewrites.pooled import pool_before_relu
 from gen.graph.rewrites.projections import fuse_projections
 from gen.graph.rewrites.steps import split_before_activations
 from gen.language import syntax
 from gen.program import lower, storage
+from gen.program.bias_rows import weights_as_rows
 from gen.program.guards import protect_guarded
 from gen.program.ir import Program, reads
 from gen.program.lowering import Identifiers, Lowered
+from gen.program.maxima import maxima_down_columns
 from gen.program.prune import prune
 from gen.program.recurrences import join_recurrences
 from gen.program.rows import tables_by_row
 from gen.program.sums import sums_as_products
 from gen.program.verify import verify_plan, verify_program
+from gen.program.zeros import zeros_as_arrays
 
-PASSES = ("heads", "projections", "rows", "prune", "recurrences", "sums", "reuse")
-"""What can be switched off without changing a result: fusing losses with heads, embeddings with the projection after
-them, updating tables row by row, leaving out what is not needed, recurrences that share a loop in prediction, sums as
-products, computing in place and reusing buffers."""
+PASSES = (
+    "pooled", "heads", "projections", "fold", "rows", "prune", "recurrences", "sums", "maxima", "zeros", "bias_rows",
+    "reuse",
+)  # fmt: skip
+"""What can be switched off without changing a result: relu after max-pooling, losses fused with heads, embeddings with
+the projection after them, biases with normalizations in prediction, tables updated row by row, leaving out what is not
+needed, recurrences that share a loop in prediction, sums as products, maxima down columns, zeros as arrays, biases as
+rows, computing in place and reusing buffers."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +96,8 @@ def rewrite(graph: Graph, options: Options = Options()) -> Graph:
     if options.inference:
         graph = replace(graph, training=None, outputs=tuple(replace(item, loss=None) for item in graph.outputs))
     graph = split_before_activations(split_activations(graph))
+    if "pooled" in options.passes:
+        graph = pool_before_relu(graph)
     graph = fuse_heads(graph, "heads" in options.passes)
     return fuse_projections(graph) if "projections" in options.passes else graph
 
@@ -107,7 +118,11 @@ def programs(graph: Graph, options: Options = Options()) -> list[Planned]:
 def _programs(graph: Graph, names: Identifiers, options: Options) -> Programs:
     """Graph → programs, with their memory planned."""
     reserved = reserved_names()
-    infer = _planned(lower.inference(graph, names, reserved), options)
+    predicting = fold_normalizations(graph, names) if "fold" in options.passes else (graph, names)
+    inference = lower.inference(*predicting, reserved)
+    if "bias_rows" in options.passes:
+        inference = replace(inference, program=weights_as_rows(inference.program))
+    infer = _planned(inference, options)
     found = Programs(infer)
     if any(output.loss_input not in (None, output.tensor) for output in graph.outputs):
         taken = {segment.attribute for buffer in infer.plan.buffers for segment in buffer.segments}
@@ -151,6 +166,10 @@ def _planned(lowered: Lowered, options: Options, taken: Iterable[str] = ()) -> P
     program = lowered.program
     if "sums" in options.passes:
         program = sums_as_products(program)
+    if "maxima" in options.passes:
+        program = maxima_down_columns(program)
+    if "zeros" in options.passes:
+        program = zeros_as_arrays(program)
     program = protect_guarded(program)
     _verify(program, options)
     ends = [

@@ -19,7 +19,7 @@ from gen.components.base import Component
 from gen.dump import functions
 from gen.graph.graph import Graph
 from tests import proof
-from tests.building import CASES, QUICK, case_graph, case_module, case_text, random_inputs, random_targets
+from tests.building import CASES, QUICK, case_graph, case_module, case_text, random_inputs, random_targets, rows_of
 
 TRAINED = [path for path in CASES if "compile" in path.read_text("utf-8")]
 RANDOM = [path for path in TRAINED if "dropout" in path.read_text("utf-8").lower()]
@@ -65,6 +65,8 @@ def test_passes_change_no_number(path: Path, without: tuple[str, ...]) -> None:
     for _ in range(2):
         first, second = (model.train_on_batch(inputs, targets) for model in (with_all, with_less))
         proof.compare_logs(first, second, f"without {', '.join(without)}")
+    for first, second in zip(*(rows_of(model.predict(inputs)) for model in (with_all, with_less)), strict=True):
+        np.testing.assert_allclose(first, second, rtol=1e-9, atol=1e-11)
     for name, value in with_all.weights.items():
         np.testing.assert_allclose(value, with_less.weights[name], rtol=1e-9, atol=1e-11, err_msg=name)
 

@@ -863,3 +863,8 @@ def test_what_is_copied_needs_nothing_but_numpy_math_and_kernels(function: Any) 
     assert names <= {"np", "math", "Array", "Any", "Iterator", "ProjectedRows", *kernels, *dir(builtins)}
     arguments = [*definition.args.args, *definition.args.kwonlyargs]
     assert definition.returns and all(argument.annotation for argument in arguments if argument.arg != "self")
+
+
+def test_no_kernel_has_the_name_of_a_copied_rule() -> None:
+    rules = {snake_case(cls.__name__) for kind in ("metric", "initializer") for cls in registry[kind].values()}
+    assert not rules & set(kernels)

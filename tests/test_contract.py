@@ -155,6 +155,30 @@ def test_predictions_are_fresh_arrays(credit: ModuleType) -> None:
     assert same(first, kept)
 
 
+def test_an_array_of_the_shape_before_is_still_checked_for_its_dtype(credit: ModuleType) -> None:
+    model = credit.Model(seed=0)
+    x = np.random.default_rng(0).random((3, 100), np.float32)
+    expected = model.predict(x)
+    for again in (x.astype(np.float64), (x * 0).astype(np.int32), x, x.tolist(), x.astype(np.float64), x):
+        outputs = model.predict(again)
+        if np.any(again):
+            np.testing.assert_array_equal(outputs["amount"], expected["amount"])
+        assert outputs["amount"].dtype == np.float32
+    for wrong in (x.astype("U4"), x.astype(complex), x[:, :99]):
+        with pytest.raises(ValueError, match="input applicant: expected float32"):
+            model.predict(wrong)
+    with pytest.raises(ValueError, match="batch_size"):
+        model.predict(x, batch_size=0)
+
+
+def test_weights_that_are_written_to_are_seen_by_the_next_prediction(credit: ModuleType) -> None:
+    model = credit.Model(seed=0)
+    x = np.zeros((1, 100), np.float32)
+    before = model.predict(x)["amount"]
+    model.weights["amount/bias"] += 2.0
+    np.testing.assert_allclose(model.predict(x)["amount"], before + 2.0)
+
+
 def test_many_rows_are_predicted_in_pieces(credit: ModuleType) -> None:
     model = credit.Model(dtype=np.float64)
     many = model.predict(np.tile(X, (20, 1)))
@@ -880,10 +904,10 @@ def test_check_finds_every_gradient_right(files: dict[str, Path], tmp_path: Path
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("np.dot(b.ones_batch, dh, out=g.h_bias)", "np.dot(b.ones_batch, dh * 1.00001, out=g.h_bias)"),
+        ("b.ones_batch.dot(dh, out=g.h_bias)", "b.ones_batch.dot(dh * 1.00001, out=g.h_bias)"),
         ("dh *= h_active", "pass"),
-        ("np.dot(b.dh, p.h_kernel.T, out=b.dapplicant)", "b.dapplicant.fill(0.0)"),
-        ("np.dot(b.h.T, damount, out=g.amount_kernel)", "g.amount_kernel.fill(np.nan)"),
+        ("b.dh.dot(p.h_kernel.T, out=b.dapplicant)", "b.dapplicant.fill(0.0)"),
+        ("b.h.T.dot(damount, out=g.amount_kernel)", "g.amount_kernel.fill(np.nan)"),
         ("ddefault *= 10.0 / b.batch", "ddefault *= 1.0 / b.batch"),
     ],
 )

@@ -16,14 +16,7 @@ import numpy as np
 from gen.components.arguments import NonNegative, Positive
 from gen.components.base import Activation, ShapeError, component
 from gen.components.kernels import Array, erf, sparsemax_share
-from gen.dims import Shape, product, show
-
-
-def few(x: Array) -> bool:
-    """Whether a row of `x` is so small that to call NumPy costs more than what it does."""
-    size = product(x.shape[1:])
-    return isinstance(size, int) and size <= 512
-
+from gen.dims import Shape, show
 
 # ------------------------------------------------------------------------------------------------------ straight pieces
 
@@ -59,9 +52,6 @@ class Relu(Activation):
         return y
 
     def backward(self, dy: Array, y: Array) -> Array:
-        if self == Relu() and few(y):
-            active = np.sign(y)  # 1 or 0, in the type of dy: on a small array, conversion is half of the work
-            return dy * active
         active = y > self.threshold
         if self.max_value is not None:
             dx = dy * np.logical_and(active, y < self.max_value)

@@ -19,6 +19,7 @@ from gen.emit.names import Names, identifier
 from gen.emit.tables import interface_table, layer_table
 from gen.emit.view import DimView, FormulaView, InputView, MetricView, OutputView, SlotView, TableView, View, WeightView
 from gen.graph.graph import Graph, Input, NamedLayer, Node, Output, Tensor
+from gen.program.bias_rows import rows_of_weights
 from gen.program.ir import Program, size_text
 from gen.program.lower import masked_outputs
 from gen.program.lowering import Identifiers, Lowered
@@ -266,8 +267,10 @@ class Assembler:
 
     def weight(self, layer: NamedLayer, name: str) -> WeightView:
         sizes = ", ".join(map(str, layer.weights[name].shape))
+        ident = self.names.weights[layer, name]
         by_row = (layer, name) in self.programs.tables
-        return WeightView(f"{layer.name}/{name}", self.names.weights[layer, name], sizes, _trained(layer, name), by_row)
+        row = ident in rows_of_weights(self.programs.infer.program)
+        return WeightView(f"{layer.name}/{name}", ident, sizes, _trained(layer, name), by_row, row)
 
     def tables(self) -> tuple[TableView, ...]:
         """The weights that are updated row by row, which follow the others of the trainable ones."""
@@ -502,7 +505,7 @@ class Assembler:
             rows = self.activate.lowered.places.get(f"rows:{output.name}")
             if rows is not None:
                 body.append(f"{rows} = {self.names.outputs[output]}.reshape(-1, {output.tensor.shape[-1]})")
-        body += code.section_lines(self.activate.program, self.activate.plan, "activate")
+        body += [""] * bool(body) + code.section_lines(self.activate.program, self.activate.plan, "activate")
         signature = ["b: InferenceBuffers", *(f"{head}: Array" for head in heads)]
         return function("activate", signature, "None", "Make what `infer` gives predictions, in place.", body)
 
@@ -519,7 +522,7 @@ class Assembler:
         if self.step is None:
             return ()
         program, plan = self.step.program, self.step.plan
-        lines = code.buffer_lines(plan) + code.ones_lines(program)
+        lines = code.buffer_lines(plan) + code.constant_lines(program)
         taken = {line.split(" ")[0] for line in lines}
         for item in self.graph.inputs:
             if item.tensor.dtype == "float":
@@ -551,7 +554,7 @@ class Assembler:
         if self.activate is not None:
             lines += code.buffer_lines(self.activate.plan)
             uses = [*uses, *code.section_lines(self.activate.program, self.activate.plan, "activate")]
-        lines += code.ones_lines(*programs)
+        lines += code.constant_lines(*programs)
         return tuple(self.rename(line, "") for line in self.head_lines(lines, map(self.rename, uses)))
 
     def memory(self) -> tuple[str, ...]:

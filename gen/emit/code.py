@@ -11,7 +11,7 @@ from gen.dims import Shape
 from gen.program import fence
 from gen.program.ir import NUMBER, Block, Program, Statement, callee, literal, reads, runtime_shape, substitute
 from gen.program.storage import Plan, Segment, is_view
-from gen.program.sums import vectors_of_ones
+from gen.program.sums import constants
 
 OPERATORS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}
 NUMPY_DTYPES = {
@@ -76,10 +76,13 @@ def buffer_lines(plan: Plan) -> list[str]:
     return lines
 
 
-def ones_lines(*programs: Program) -> list[str]:
-    """The lines that make the vectors of ones which these programs read."""
-    found = {name: shape for program in programs for name, shape in vectors_of_ones(program).items()}
-    return [f"self.{name} = np.ones({shape_text(shape)}, dtype)" for name, shape in sorted(found.items())]
+def constant_lines(*programs: Program) -> list[str]:
+    """The lines that make the arrays of ones and of zeros which these programs read."""
+    found = {name: shape for program in programs for name, shape in constants(program).items()}
+    return [
+        f"self.{name} = np.{name.partition('_')[0]}({shape_text(shape)}, dtype)"
+        for name, shape in sorted(found.items())
+    ]
 
 
 def shape_text(shape: Shape) -> str:
@@ -160,6 +163,10 @@ class _Writer:
         while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "reshape":
             value = value.func.value
         return value
+
+    def unturned(self, value: ast.expr) -> ast.expr:
+        """What `x.T` is the transpose of."""
+        return value.value if isinstance(value, ast.Attribute) and value.attr == "T" else value
 
     def root(self, name: str) -> str:
         """The variable whose memory a view looks at, through reshapes only."""
@@ -297,6 +304,8 @@ class _Writer:
                 *([f"{assign}{place}"] if assign else []),
                 f"{name if assign else place}[...] = {ast.unparse(call)}",
             ]
+        if function == "np.dot" and not isinstance(self.unturned(call.args[0]), ast.Call):  # quicker as a method
+            call = ast.Call(ast.Attribute(call.args[0], "dot", ast.Load()), call.args[1:], [])
         if self.owner is not None or segment.place:
             call.keywords.append(ast.keyword("out", ast.Name(place, ast.Load())))
         return [f"{assign}{ast.unparse(call)}"]

@@ -117,6 +117,8 @@ class WeightView(_View):
     trainable: bool = True
     by_row: bool = False
     """Whether it is one of the `tables`."""
+    row: bool = False
+    """Whether prediction reads it as a matrix of one row, `p.{ident}_row`."""
 
 
 @dataclass(frozen=True)
@@ -313,6 +315,11 @@ class View:
     @property
     def several_inputs(self) -> bool:
         return len(self.inputs) > 1
+
+    @property
+    def direct(self) -> bool:
+        """Whether an array of the shape and dtype of the one before needs no further check to be predicted from."""
+        return len(self.inputs) == 1 and self.inputs[0].limit is None
 
     @property
     def per_step(self) -> bool:

@@ -60,6 +60,8 @@ class Call:
     span: Span
     block: object = None
     before: tuple[str, ...] = ()
+    then: str = ""
+    """What a rewrite has moved behind the call, for its heading: `relu after it`."""
 
 
 @dataclass(frozen=True, eq=False)

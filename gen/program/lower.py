@@ -68,7 +68,8 @@ def activation(graph: Graph, names: Identifiers, reserved: set[str]) -> Lowered:
         assert isinstance(maker.layer.component, Activation) and output.loss_input is not None
         shape, ident = output.tensor.shape, names.outputs[output]
         lowering.enter("activate", Block(f"{ident}: {describe(maker.layer.component)}"))
-        if maker.layer.component.last_axis and len(shape) > 2:
+        by_rows = maker.layer.component.last_axis or getattr(maker.layer.component, "axis", None) == -1
+        if by_rows and len(shape) > 2:
             shape = (product(shape[:-1]), shape[-1])
             lowering.places[f"rows:{output.name}"] = ident = f"{ident}_rows"
         head = build.parameter(ident, ArrayType(shape))

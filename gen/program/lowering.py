@@ -94,7 +94,8 @@ class Lowering:
         key = (section, node.call.block)
         if key not in self.blocks:
             shapes = ", ".join(show(output.shape) for output in self.last[node.call.block].outputs)
-            calls = "\n".join((*node.call.before, node.call.text))
+            call = ", ".join(filter(None, (node.call.text, node.call.then)))
+            calls = "\n".join((*node.call.before, call))
             self.blocks[key] = Block(calls, shapes if section in ("forward", "infer") else "")
         return self.blocks[key]
 

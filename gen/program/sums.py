@@ -21,10 +21,7 @@ def sums_as_products(program: Program) -> Program:
 
     def ones(shape: Shape) -> str:
         if shape not in names:
-            name = "_".join(["ones", *(re.sub(r"\W+", "_", str(size)) for size in shape)])
-            while name in program.taken | program.claimed:
-                name += "_"
-            names[shape] = f"b.{name}"
+            names[shape] = name_of_constant("ones", shape, program)
             types[names[shape]] = ArrayType(shape)
         return names[shape]
 
@@ -70,7 +67,15 @@ def sums_as_products(program: Program) -> Program:
     return replace(program, statements=tuple(statements), types=types, parameters=parameters, taken=taken)
 
 
-def vectors_of_ones(program: Program) -> dict[str, Shape]:
-    """The ones that a program reads, by name without owner, in order."""
-    found = sorted(name for name in program.parameters if re.match(r"b\.ones_\w+$", name))
+def name_of_constant(kind: str, shape: Shape, program: Program) -> str:
+    """A parameter for an array of ones or zeros of this shape that no variable has the name of: `b.ones_batch`."""
+    name = "_".join([kind, *(re.sub(r"\W+", "_", str(size)) for size in shape)])
+    while name in program.taken | program.claimed:
+        name += "_"
+    return f"b.{name}"
+
+
+def constants(program: Program) -> dict[str, Shape]:
+    """The arrays of ones and of zeros that a program reads, by name without owner, in order."""
+    found = sorted(name for name in program.parameters if re.match(r"b\.(ones|zeros)_\w+$", name))
     return {name.removeprefix("b."): program.types[name].shape for name in found}

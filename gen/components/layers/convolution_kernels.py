@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gen.components.kernels import Array, kernel
-from gen.components.layers.windows import cuts, ones, positions, shifts, zeros_around
+from gen.components.layers.windows import cuts, positions, shifts, unit_steps, zeros_around
 from gen.dims import Shape
 
 
@@ -22,7 +22,7 @@ def correlated(
 ) -> Shape:
     """The shape that `correlate` gives."""
     window = tuple(int(size) for size in kernel[:-2])
-    found = positions(x[1:-1], window, strides or ones(window), dilation or ones(window), padding)
+    found = positions(x[1:-1], window, strides or unit_steps(window), dilation or unit_steps(window), padding)
     return (x[0], *found, kernel[-1])
 
 
@@ -86,7 +86,7 @@ def correlate(
     `x` is (batch, *sizes, channels), `kernel` (*window, channels / groups, filters), y (batch, *positions, filters).
     """
     window, filters = kernel.shape[:-2], kernel.shape[-1]
-    strides, dilation = strides or ones(window), dilation or ones(window)
+    strides, dilation = strides or unit_steps(window), dilation or unit_steps(window)
     zeros = zeros_around(x.shape[1:-1], window, strides, dilation, padding)
     if out is None:
         spans = zip(x.shape[1:-1], window, strides, dilation, zeros, strict=True)
@@ -114,7 +114,7 @@ def correlate_kernel_gradient(
         out = np.empty(kernel.shape, kernel.dtype)
     out.fill(0.0)
     window, filters = kernel.shape[:-2], kernel.shape[-1]
-    strides, dilation = strides or ones(window), dilation or ones(window)
+    strides, dilation = strides or unit_steps(window), dilation or unit_steps(window)
     zeros = zeros_around(x.shape[1:-1], window, strides, dilation, padding)
     total = out.reshape(-1, groups, filters // groups).swapaxes(0, 1)
     for part, columns in column_tiles(x, window, dy.shape[1:-1], strides, dilation, zeros, groups):
@@ -142,7 +142,7 @@ def correlate_input_gradient(
     if out is None:
         out = np.empty(shape, dy.dtype)
     window, channels, filters = kernel.shape[:-2], shape[-1] // groups, kernel.shape[-1] // groups
-    strides, dilation = strides or ones(window), dilation or ones(window)
+    strides, dilation = strides or unit_steps(window), dilation or unit_steps(window)
     zeros = zeros_around(shape[1:-1], window, strides, dilation, padding)
     count = math.prod(window)
     by_group = kernel.reshape(count, channels, groups, filters).transpose(2, 0, 1, 3)
@@ -186,7 +186,7 @@ def depthwise(
     `x` is (batch, *sizes, channels); the result is (batch, *positions, channels · multiplier).
     """
     window, (channels, multiplier) = kernel.shape[:-2], kernel.shape[-2:]
-    strides, dilation = strides or ones(window), dilation or ones(window)
+    strides, dilation = strides or unit_steps(window), dilation or unit_steps(window)
     zeros = zeros_around(x.shape[1:-1], window, strides, dilation, padding)
     if out is None:
         spans = zip(x.shape[1:-1], window, strides, dilation, zeros, strict=True)
@@ -214,7 +214,7 @@ def depthwise_kernel_gradient(
         out = np.empty(kernel.shape, kernel.dtype)
     out.fill(0.0)
     window = kernel.shape[:-2]
-    strides, dilation = strides or ones(window), dilation or ones(window)
+    strides, dilation = strides or unit_steps(window), dilation or unit_steps(window)
     zeros = zeros_around(x.shape[1:-1], window, strides, dilation, padding)
     deep = dy.reshape(*dy.shape[:-1], *kernel.shape[-2:])
     for place, inside, outside in shifts(x, dy, window, strides, dilation, zeros):
@@ -238,7 +238,7 @@ def depthwise_input_gradient(
         out = np.empty(shape, dy.dtype)
     out.fill(0.0)
     window = kernel.shape[:-2]
-    strides, dilation = strides or ones(window), dilation or ones(window)
+    strides, dilation = strides or unit_steps(window), dilation or unit_steps(window)
     zeros = zeros_around(shape[1:-1], window, strides, dilation, padding)
     deep = dy.reshape(*dy.shape[:-1], *kernel.shape[-2:])
     for place, inside, outside in shifts(out, dy, window, strides, dilation, zeros):

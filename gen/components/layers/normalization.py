@@ -143,13 +143,19 @@ class BatchNormalization(Layer):
         return moving_mean, moving_variance
 
     def predict(
-        self, x: Array, gamma: Array | None, beta: Array | None, moving_mean: Array, moving_variance: Array
+        self,
+        x: Array,
+        gamma: Array | None,
+        beta: Array | None,
+        moving_mean: Array,
+        moving_variance: Array,
+        bias: Array | None = None,
     ) -> Array:
+        """`bias` is that of the layer before, where a rewrite has left it to this one."""
         axis = (self.axis % x.ndim,)
-        scale = 1.0 / np.sqrt(moving_variance + self.epsilon)
-        if gamma is not None:
-            scale = scale * gamma
-        shift = -moving_mean * scale
+        deviation = np.sqrt(moving_variance + self.epsilon)
+        scale = 1.0 / deviation if gamma is None else gamma / deviation
+        shift = -moving_mean * scale if bias is None else (bias - moving_mean) * scale
         if beta is not None:
             shift = shift + beta
         return x * along(scale, axis, x) + along(shift, axis, x)

@@ -16,7 +16,7 @@ import numpy as np
 from gen.components.arguments import Count
 from gen.components.base import Layer, component
 from gen.components.kernels import Array, kernel
-from gen.components.layers.windows import check_rank, cuts, each, ones, positions, shifts, slid, zeros_around
+from gen.components.layers.windows import check_rank, cuts, each, positions, shifts, slid, unit_steps, zeros_around
 from gen.dims import Shape
 
 Padding = Literal["valid", "same"]
@@ -33,7 +33,7 @@ def pooled(x: Shape, window: tuple[int, ...], strides: tuple[int, ...], padding:
 @kernel(pooled)
 def empty_pools(x: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: str) -> Array:
     """An array for a number per window and channel: (batch, *sizes, channels) to (batch, *positions, channels)."""
-    zeros = zeros_around(x.shape[1:-1], window, strides, ones(window), padding)
+    zeros = zeros_around(x.shape[1:-1], window, strides, unit_steps(window), padding)
     sizes = [size + sum(around) for size, around in zip(x.shape[1:-1], zeros, strict=True)]
     counts = [(size - width) // stride + 1 for size, width, stride in zip(sizes, window, strides, strict=True)]
     return np.empty((len(x), *counts, x.shape[-1]), x.dtype)
@@ -59,9 +59,9 @@ def max_pool(
     """The greatest number of each window: (batch, *sizes, channels) to (batch, *positions, channels)."""
     if out is None:
         out = empty_pools(x, window, strides, padding)
-    zeros = zeros_around(x.shape[1:-1], window, strides, ones(window), padding)
+    zeros = zeros_around(x.shape[1:-1], window, strides, unit_steps(window), padding)
     out.fill(-math.inf)
-    for _, inside, outside in shifts(x, out, window, strides, ones(window), zeros):
+    for _, inside, outside in shifts(x, out, window, strides, unit_steps(window), zeros):
         np.maximum(out[outside], x[inside], out=out[outside])
     return out
 
@@ -83,13 +83,13 @@ def max_pool_gradient(
     """
     if out is None:
         out = np.empty_like(x)
-    zeros = zeros_around(x.shape[1:-1], window, strides, ones(window), padding)
+    zeros = zeros_around(x.shape[1:-1], window, strides, unit_steps(window), padding)
     apart = all(stride >= width for stride, width in zip(strides, window, strict=True))
     for rows in cuts(len(x), math.prod(x.shape[1:]) * x.itemsize, 1 << 20):
         part, gradient, greatest = out[rows], dy[rows], y[rows]
         clear_between(part, gradient, window, strides, zeros)
         free = np.ones(greatest.shape, bool)  # windows whose greatest number was not met yet
-        for _, inside, outside in shifts(part, gradient, window, strides, ones(window), zeros):
+        for _, inside, outside in shifts(part, gradient, window, strides, unit_steps(window), zeros):
             first = x[rows][inside] == greatest[outside]
             first &= free[outside]
             free[outside] ^= first
@@ -103,9 +103,9 @@ def max_pool_gradient(
 @kernel(lambda x, y, *_: (1, *y[1:-1], 1))
 def real_elements(x: Array, y: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: str) -> Array:
     """How many numbers of `x` each window has, padding left out: (1, *positions, 1), for `y` with these positions."""
-    zeros = zeros_around(x.shape[1:-1], window, strides, ones(window), padding)
+    zeros = zeros_around(x.shape[1:-1], window, strides, unit_steps(window), padding)
     counts = np.zeros((1, *y.shape[1:-1], 1), x.dtype)
-    for _, _, outside in shifts(x, y, window, strides, ones(window), zeros):
+    for _, _, outside in shifts(x, y, window, strides, unit_steps(window), zeros):
         counts[outside] += 1.0
     return counts
 
@@ -117,9 +117,9 @@ def average_pool(
     """The mean of each window, padding left out: (batch, *sizes, channels) to (batch, *positions, channels)."""
     if out is None:
         out = empty_pools(x, window, strides, padding)
-    zeros = zeros_around(x.shape[1:-1], window, strides, ones(window), padding)
+    zeros = zeros_around(x.shape[1:-1], window, strides, unit_steps(window), padding)
     out.fill(0.0)
-    for _, inside, outside in shifts(x, out, window, strides, ones(window), zeros):
+    for _, inside, outside in shifts(x, out, window, strides, unit_steps(window), zeros):
         out[outside] += x[inside]
     out /= real_elements(x, out, window, strides, padding)
     return out
@@ -135,13 +135,13 @@ def average_pool_gradient(
     """
     if out is None:
         out = np.empty_like(x)
-    zeros = zeros_around(x.shape[1:-1], window, strides, ones(window), padding)
+    zeros = zeros_around(x.shape[1:-1], window, strides, unit_steps(window), padding)
     apart = all(stride >= width for stride, width in zip(strides, window, strict=True))
     counts = real_elements(x, dy, window, strides, padding)
     for rows in cuts(len(x), math.prod(x.shape[1:]) * x.itemsize, 1 << 20):
         part, shares = out[rows], dy[rows] / counts
         clear_between(part, shares, window, strides, zeros)
-        for _, inside, outside in shifts(part, shares, window, strides, ones(window), zeros):
+        for _, inside, outside in shifts(part, shares, window, strides, unit_steps(window), zeros):
             if apart:
                 part[inside] = shares[outside]
             else:

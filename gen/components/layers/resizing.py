@@ -15,7 +15,7 @@ import numpy as np
 from gen.components.arguments import Count, Range
 from gen.components.base import ArgumentError, Layer, ShapeError, component
 from gen.components.kernels import Array, kernel
-from gen.components.layers.windows import check_rank, each, ones, shifts, zeros_around
+from gen.components.layers.windows import check_rank, each, shifts, unit_steps, zeros_around
 from gen.dims import Shape, Size, show
 
 Format = Literal["channels_last"] | None
@@ -53,8 +53,8 @@ def repeat(x: Array, size: tuple[int, ...], out: Array | None = None) -> Array:
     if out is None:
         sizes = [length * times for length, times in zip(x.shape[1:-1], size, strict=True)]
         out = np.empty((len(x), *sizes, x.shape[-1]), x.dtype)
-    none = zeros_around(x.shape[1:-1], size, size, ones(size), "valid")
-    for _, inside, outside in shifts(out, x, size, size, ones(size), none):
+    none = zeros_around(x.shape[1:-1], size, size, unit_steps(size), "valid")
+    for _, inside, outside in shifts(out, x, size, size, unit_steps(size), none):
         out[inside] = x[outside]
     return out
 
@@ -65,8 +65,8 @@ def repeat_gradient(dy: Array, x: Array, size: tuple[int, ...], out: Array | Non
     if out is None:
         out = np.empty_like(x)
     out.fill(0.0)
-    none = zeros_around(x.shape[1:-1], size, size, ones(size), "valid")
-    for _, inside, outside in shifts(dy, out, size, size, ones(size), none):
+    none = zeros_around(x.shape[1:-1], size, size, unit_steps(size), "valid")
+    for _, inside, outside in shifts(dy, out, size, size, unit_steps(size), none):
         out[outside] += dy[inside]
     return out
 

@@ -82,7 +82,7 @@ def slid(
 
 
 @kernel()
-def ones(window: tuple[int, ...]) -> tuple[int, ...]:
+def unit_steps(window: tuple[int, ...]) -> tuple[int, ...]:
     """A 1 for each axis of a window."""
     return (1,) * len(window)
 

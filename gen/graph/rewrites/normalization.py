@@ -1,0 +1,57 @@
+"""Rewrite, for prediction alone: a batch normalization adds the bias of the layer before it, within its own shift.
+
+(x @ kernel + bias - mean) · scale + beta is x @ kernel · scale + ((bias - mean) · scale + beta): the bias costs a pass
+over vectors instead of one over all that the layer gives.  Equal up to rounding.  Scale and shift are made of the
+weights in each prediction, which may be written to at any time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gen.components.layers.convolution import Windowed
+from gen.components.layers.core import Dense
+from gen.components.layers.normalization import BatchNormalization
+from gen.graph.graph import Graph, NamedLayer, Node, Tensor
+from gen.program.lowering import Identifiers
+
+
+def fold_normalizations(graph: Graph, names: Identifiers) -> tuple[Graph, Identifiers]:
+    """The graph for prediction, and where its weights are: a bias that was handed on has two owners."""
+    readers: dict[Tensor, int] = {}
+    for tensor in [
+        *(each for node in graph.nodes for each in node.reads),
+        *(tensor for output in graph.outputs for tensor in (output.tensor, output.loss_input) if tensor is not None),
+    ]:
+        readers[tensor] = readers.get(tensor, 0) + 1
+    makers = {tensor: node for node in graph.nodes for tensor in node.outputs}
+    changed: dict[Node, Node] = {}
+    weights = dict(names.weights)
+    for node in graph.nodes:
+        maker = makers.get(node.inputs[0])
+        if maker is None or not _folds(maker, node) or readers[node.inputs[0]] > 1:
+            continue
+        owners = dict.fromkeys(maker.layer.weights, maker.layer) | dict.fromkeys(node.layer.weights, node.layer)
+        for each, layer in ((maker, _without_bias(maker.layer)), (node, _with_bias(node.layer, maker.layer))):
+            changed[each] = replace(each, layer=layer)
+            weights |= {(layer, name): names.weights[owners[name], name] for name in layer.weights}
+    layers = [node.layer for node in changed.values()]
+    nodes = tuple(changed.get(node, node) for node in graph.nodes)
+    return replace(graph, nodes=nodes, layers=(*graph.layers, *layers)), replace(names, weights=weights)
+
+
+def _folds(maker: Node, node: Node) -> bool:
+    """Whether `node` normalizes the last axis of what `maker` gives, to which it adds its bias last of all."""
+    linear, normalization = maker.layer.component, node.layer.component
+    if not isinstance(normalization, BatchNormalization) or not isinstance(linear, Dense | Windowed):
+        return False
+    rank = len(node.inputs[0].shape)
+    return "bias" in maker.layer.weights and normalization.axis % rank == rank - 1
+
+
+def _without_bias(layer: NamedLayer) -> NamedLayer:
+    return replace(layer, weights={name: weight for name, weight in layer.weights.items() if name != "bias"})
+
+
+def _with_bias(layer: NamedLayer, linear: NamedLayer) -> NamedLayer:
+    return replace(layer, weights={**layer.weights, "bias": linear.weights["bias"]})

@@ -1,0 +1,64 @@
+"""Rewrite: relu before max-pooling is applied after it, to fewer numbers.
+
+Exact: relu never falls, so the greatest number is the same one before and after it.  The gradient too: where the
+greatest number of a window is above 0, relu makes no other number equal to it, and where it is not, relu passes nothing
+back, whichever number would have had it.  The same holds for relu's `max_value`, at which it passes nothing back
+either.  It does not hold for a `negative_slope`, which may round two numbers to one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gen.components.activations import Relu, Relu6
+from gen.components.base import describe
+from gen.components.layers.pooling import GlobalMaxPooling, MaxPooling
+from gen.graph.graph import Graph, Node, Tensor
+
+
+def pool_before_relu(graph: Graph) -> Graph:
+    """The graph in which relu comes after max-pooling, where nothing else reads what it gives or takes."""
+    readers: dict[Tensor, int] = {}
+    for tensor in [
+        *(each for node in graph.nodes for each in node.reads),
+        *(output.tensor for output in graph.outputs),
+    ]:
+        readers[tensor] = readers.get(tensor, 0) + 1
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        at = (
+            _relu_before(nodes, node, readers)
+            if isinstance(node.layer.component, MaxPooling | GlobalMaxPooling)
+            else None
+        )
+        if at is None:
+            nodes.append(node)
+            continue
+        relu = nodes.pop(at)
+        maker = next(i for i, each in enumerate(nodes) if relu.inputs[0] in each.outputs)
+        nodes[maker] = replace(nodes[maker], outputs=relu.outputs)
+        (output,) = node.outputs
+        pooled = Tensor(f"{output.name}_linear", output.shape, output.dtype)
+        readers[pooled] = 1
+        call = replace(node.call, then=f"{describe(relu.layer.component)} after it")
+        nodes += [
+            replace(node, outputs=(pooled,), call=call),
+            replace(relu, inputs=(pooled,), outputs=(output,), call=call),
+        ]
+    return replace(graph, nodes=tuple(nodes))
+
+
+def _relu_before(nodes: list[Node], pooling: Node, readers: dict[Tensor, int]) -> int | None:
+    """Where among `nodes` the relu is whose result goes into `pooling` alone."""
+    (x,) = pooling.inputs
+    at = next((i for i, node in enumerate(nodes) if x in node.outputs), None)
+    if at is None or readers[x] > 1 or not _moves(nodes[at].layer.component):
+        return None
+    (linear,) = nodes[at].inputs
+    made = any(node.outputs == (linear,) for node in nodes)
+    return at if made and readers[linear] == 1 else None
+
+
+def _moves(activation: object) -> bool:
+    """Whether an activation may change places with the greatest number of a window."""
+    return isinstance(activation, Relu6) or (isinstance(activation, Relu) and activation.negative_slope == 0)
