@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 import keyword
 import os
@@ -144,6 +143,8 @@ def _make_folder(path: Path) -> None:
 
 
 def _difference(before: str | None, after: str, path: Path) -> str:
+    import difflib  # most builds show no difference
+
     old: Sequence[str] = [] if before is None else before.splitlines(keepends=True)
     name = "/dev/null" if before is None else shown(path)
     return "".join(difflib.unified_diff(old, after.splitlines(keepends=True), name, shown(path))).rstrip("\n")

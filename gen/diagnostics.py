@@ -7,7 +7,6 @@ for people (`render_text`) or as JSON for programs (`to_json`).
 from __future__ import annotations
 
 import bisect
-import difflib
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -130,6 +129,8 @@ def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
 
 @lru_cache(maxsize=256)  # in a loop the same word is looked for again and again
 def _closest(word: str, candidates: tuple[str, ...]) -> str | None:
+    import difflib  # most files have no misspelling
+
     by_folded = {candidate.casefold(): candidate for candidate in candidates}
     close = difflib.get_close_matches(word.casefold(), by_folded, n=1)
     return by_folded[close[0]] if close else None

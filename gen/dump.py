@@ -38,7 +38,7 @@ def dump(source: Source, stage: str, options: Options, diagnostics: Diagnostics)
 
 def functions(graph: Graph, source: str, options: Options) -> str:
     """The part of the generated file that is the model's own, formatted."""
-    from gen.emit.render import format_python
+    from gen.emit.layout import format_python
 
     view = compiler.view(graph, source, options)
     return format_python("\n\n\n".join([*view.helpers, *view.functions])).rstrip("\n")

@@ -1,10 +1,11 @@
-"""What all tests share: how they are spread over the cores."""
+"""What all tests share: how they are spread over the cores, and a folder for what gen keeps between builds."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ import pytest
 if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores: one thread each, before NumPy is imported
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+
+KEPT = tempfile.TemporaryDirectory(prefix="gen-")
+os.environ["GEN_CACHE_DIR"] = KEPT.name
 
 DONE = pytest.StashKey[int]()
 

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from gen.compiler import Options
-from gen.emit.render import LINE_LENGTH
+from gen.emit.layout import LINE_LENGTH
 from tests import keras_twin
 from tests.building import (
     CASES,

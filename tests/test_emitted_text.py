@@ -27,11 +27,13 @@ from gen import compiler
 from gen.compiler import Options
 from gen.diagnostics import Diagnostics, Source
 from gen.emit import names, view, write
+from gen.emit.layout import LINE_LENGTH
 from gen.emit.literals import comment, docstring, literal
 from gen.emit.names import Names
-from gen.emit.render import LINE_LENGTH, environment, render
+from gen.emit.render import render
 from gen.emit.seal import is_intact, is_sealed
 from gen.emit.specialize import specialize
+from gen.emit.templates import environment
 from tests.building import ROOT, graph_of, load
 from tests.samples import NAMES, TEXTS, sample_text, sample_view
 
@@ -114,7 +116,14 @@ def test_the_same_file_gives_the_same_bytes_anywhere(tmp_path: Path) -> None:
         folder = tmp_path / place
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "people.nn").write_text(TEXTS["people"], "utf-8")
-        environment = {**os.environ, "PYTHONHASHSEED": seed, "LC_ALL": locale, "PYTHONPATH": str(ROOT), "COLUMNS": "40"}
+        environment = {
+            **os.environ,
+            "PYTHONHASHSEED": seed,
+            "LC_ALL": locale,
+            "PYTHONPATH": str(ROOT),
+            "COLUMNS": "40",
+            "GEN_CACHE_DIR": "",
+        }
         command = [sys.executable, "-c", BUILD, "people.nn" if seed == "1" else str(folder / "people.nn")]
         texts.add(subprocess.run(command, env=environment, cwd=folder, check=True, capture_output=True).stdout)
     assert texts == {sample_text("people").encode()}

@@ -19,7 +19,7 @@ from gen.components.base import Component, parameters, snake_case
 from gen.components.kernels import kernels
 from gen.emit.literals import literal
 from gen.emit.specialize import specialize
-from gen.program.rules import definition
+from gen.program.rules import definition, source_lines
 
 
 class Copies:
@@ -110,7 +110,7 @@ def _fields_read(function: FunctionType) -> frozenset[str]:
 
 def _source(function: FunctionType) -> str:
     """The text of a function without its decorators, comments and all."""
-    lines, first = inspect.getsourcelines(function)
+    lines, first = source_lines(function)
     return textwrap.dedent("".join(lines[definition(function).lineno - first :])).rstrip()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 
 from gen.emit.seal import is_intact, is_sealed
 
@@ -62,6 +61,8 @@ def _protect(present: bytes, shown: str) -> None:
 
 
 def _replace(target: str, text: str, mode: int | None) -> None:
+    import tempfile  # only here: importing it takes as long as building a small file
+
     folder, name = os.path.split(target)
     handle, beside = tempfile.mkstemp(prefix=f".{name}.", suffix=".tmp", dir=folder)
     try:

@@ -7,17 +7,21 @@ not cause others, and every statement that has one is reported.
 
 from __future__ import annotations
 
+import io
 import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import takewhile
-from typing import Literal
+from typing import Any, Literal
 
+import lark
 from lark import Lark, Token, UnexpectedToken
 from lark.lark import PostLex
 from lark.parsers.lalr_parser_state import ParserState
 
+from gen import store
 from gen.diagnostics import Diagnostic, Diagnostics, Source, Span, visible
 from gen.language import refusals, syntax
 from gen.language.layout import MAX_DEPTH, Line, logical_lines, span_of, too_deep
@@ -95,17 +99,21 @@ class _KeepForeign(PostLex):
         return stream
 
 
+_OPTIONS: dict[str, Any] = {"start": "file", "parser": "lalr", "lexer": "basic", "maybe_placeholders": False}
+
+
 @cache
 def _grammar() -> Lark:
-    return Lark(
-        resource("grammar", "nn.lark").read_text(encoding="utf-8"),
-        start="file",
-        parser="lalr",
-        lexer="basic",
-        postlex=_KeepForeign(),
-        transformer=TreeBuilder(),
-        maybe_placeholders=False,
-    )
+    """Lark's parser; its tables are kept, as making them takes longer than reading a file."""
+    text = resource("grammar", "nn.lark").read_text(encoding="utf-8")
+    key = f"{text} {_OPTIONS} {_KeepForeign} {TreeBuilder} {lark.__version__} {sys.version}"
+    return Lark.load(io.BytesIO(store.recalled("grammar", key, lambda: _tables(text))))
+
+
+def _tables(grammar: str) -> bytes:
+    tables = io.BytesIO()
+    Lark(grammar, **_OPTIONS, postlex=_KeepForeign(), transformer=TreeBuilder()).save(tables)
+    return tables.getvalue()
 
 
 def tokenize(text: str) -> list[Token]:

@@ -148,7 +148,14 @@ def operation(name: str, *operands: object, **options: object) -> ast.Call:
 
 def callee(value: ast.expr) -> str:
     """The dotted name of the function that a statement calls; `""` for any other expression."""
-    return ast.unparse(value.func) if isinstance(value, ast.Call) else ""
+    match value:
+        case ast.Call(func=ast.Name(id=name)):
+            return name
+        case ast.Call(func=ast.Attribute(value=ast.Name(id=owner), attr=name)):
+            return f"{owner}.{name}"
+        case ast.Call(func=function):
+            return ast.unparse(function)
+    return ""
 
 
 def reads(value: ast.expr) -> list[str]:

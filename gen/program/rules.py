@@ -14,9 +14,15 @@ from gen.program.fence import FenceError
 
 
 @cache
+def source_lines(function: FunctionType) -> tuple[list[str], int]:
+    """The lines of a function in its file, with their ends, and the number of the first."""
+    return inspect.getsourcelines(function)
+
+
+@cache
 def definition(function: FunctionType) -> ast.FunctionDef:
     """The syntax tree of a function, with the line numbers of its file."""
-    lines, first = inspect.getsourcelines(function)
+    lines, first = source_lines(function)
     tree = ast.parse(textwrap.dedent("".join(lines)))
     ast.increment_lineno(tree, first - 1)
     (node,) = tree.body

@@ -229,7 +229,7 @@ class Interpreter:
         space = namespace(name.id)
         if space is not None:
             return space
-        if name.id in self.names.words:
+        if self.names.is_word(name.id):
             return Word(name.id)
         if called and name.id[:1].isupper():
             layers = [*members("layer"), "Input", "Model", "Sequential"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from gen.components.base import registry
 from gen.diagnostics import Span
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.spellings import known_words
@@ -40,8 +41,12 @@ class Names:
 
     @cached_property
     def words(self) -> set[str]:
-        """What means something though the file does not bind it."""
+        """All names that mean something though the file does not bind them."""
         return known_words()
+
+    def is_word(self, name: str) -> bool:
+        """Whether a name means something though the file does not bind it; most such names are a component's."""
+        return any(name in components for components in registry.values()) or name in self.words
 
     def bind(self, name: str, value: Value, span: Span, frame: Frame) -> None:
         """Bind `name`, written at `span`, and let the value know."""
