@@ -91,7 +91,7 @@ def _build_one(path: Path, target: Path, request: Request, report: Report) -> No
     view = compiler.view(graph, path.name, options)
     text = compiler.render(view)
     if graph.summary:
-        report.summaries.append(view.layers)
+        report.summaries.append(f"{view.layers}\n\n{view.footprint}")
     if not (request.check or request.diff):
         _make_folder(target.parent)
         report.lines.append(Line(target, "written" if write(target, text, request.force) else "unchanged"))

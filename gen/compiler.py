@@ -8,7 +8,7 @@ Everything that can be wrong with a `.nn` file is found by `check`; what fails a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from gen.diagnostics import Diagnostics, Source
@@ -22,6 +22,7 @@ from gen.graph.rewrites.normalization import fold_normalizations
 from gen.graph.rewrites.pooled import pool_before_relu
 from gen.graph.rewrites.projections import fuse_projections
 from gen.graph.rewrites.steps import split_before_activations
+from gen.graph.sizes import least_sizes
 from gen.language import syntax
 from gen.program import lower, storage
 from gen.program.bias_rows import weights_as_rows
@@ -32,18 +33,19 @@ from gen.program.maxima import maxima_down_columns
 from gen.program.prune import prune
 from gen.program.recurrences import join_recurrences
 from gen.program.rows import tables_by_row
-from gen.program.sums import sums_as_products
+from gen.program.sharing import share_memory
+from gen.program.sums import named_by_purpose, sums_as_products
 from gen.program.verify import verify_plan, verify_program
 from gen.program.zeros import zeros_as_arrays
 
 PASSES = (
     "pooled", "heads", "projections", "fold", "rows", "prune", "recurrences", "sums", "maxima", "zeros", "bias_rows",
-    "reuse",
+    "reuse", "share",
 )  # fmt: skip
 """What can be switched off without changing a result: relu after max-pooling, losses fused with heads, embeddings with
 the projection after them, biases with normalizations in prediction, tables updated row by row, leaving out what is not
 needed, recurrences that share a loop in prediction, sums as products, maxima down columns, zeros as arrays, biases as
-rows, computing in place and reusing buffers."""
+rows, computing in place and reusing buffers, sharing memory between buffers of different shapes."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +106,14 @@ def rewrite(graph: Graph, options: Options = Options()) -> Graph:
 
 def view(graph: Graph, source: str, options: Options = Options()) -> View:
     """Graph → view: lowered, planned, and as finished lines."""
+    return assembler(graph, source, options).view()
+
+
+def assembler(graph: Graph, source: str, options: Options = Options()) -> Assembler:
+    """Graph → what makes its view: lowered and planned."""
     rewritten = rewrite(graph, options)
     names = name_everything(rewritten)
-    return Assembler(rewritten, names, source, graph, _programs(rewritten, names, options)).view()
+    return Assembler(rewritten, names, source, graph, _programs(rewritten, names, options))
 
 
 def programs(graph: Graph, options: Options = Options()) -> list[Planned]:
@@ -118,14 +125,16 @@ def programs(graph: Graph, options: Options = Options()) -> list[Planned]:
 def _programs(graph: Graph, names: Identifiers, options: Options) -> Programs:
     """Graph → programs, with their memory planned."""
     reserved = reserved_names()
+    least = least_sizes(graph)
     predicting = fold_normalizations(graph, names) if "fold" in options.passes else (graph, names)
     inference = lower.inference(*predicting, reserved)
     if "bias_rows" in options.passes:
         inference = replace(inference, program=weights_as_rows(inference.program))
-    infer = _planned(inference, options)
+    infer = _planned(inference, options, least=least)
     found = Programs(infer)
     if any(output.loss_input not in (None, output.tensor) for output in graph.outputs):
         taken = {segment.attribute for buffer in infer.plan.buffers for segment in buffer.segments}
+        taken |= named_by_purpose(infer.program)
         found = replace(found, activate=_planned(lower.activation(graph, names, reserved | taken), options, taken))
     if graph.training is None:
         return found
@@ -134,7 +143,7 @@ def _programs(graph: Graph, names: Identifiers, options: Options) -> Programs:
     size -= sum(layer.weights[name].size for layer, name in tables)
     found = replace(
         found,
-        step=_planned(lower.training_step(graph, names, reserved, tables), options),
+        step=_planned(lower.training_step(graph, names, reserved, tables), options, least=least),
         update=_planned(lower.update(optimizer, (size,), reserved), options),
         tables=tables,
     )
@@ -155,8 +164,10 @@ def render(view: View, formatted: bool = True) -> str:
     return render(view, formatted)
 
 
-def _planned(lowered: Lowered, options: Options, taken: Iterable[str] = ()) -> Planned:
-    """Program → program, with its memory planned."""
+def _planned(
+    lowered: Lowered, options: Options, taken: Iterable[str] = (), least: Mapping[str, int] | None = None
+) -> Planned:
+    """Program → program, with its memory planned; shared between shapes where the `least` sizes of data are given."""
     results = [value for values in lowered.results.values() for value in values]
     _verify(lowered.program, options)
     if "prune" in options.passes:
@@ -176,6 +187,8 @@ def _planned(lowered: Lowered, options: Options, taken: Iterable[str] = ()) -> P
         (section, [name for value in values for name in reads(value)]) for section, values in lowered.results.items()
     ]
     plan = storage.plan(program, ends, "reuse" in options.passes, taken)
+    if least is not None and "share" in options.passes:
+        plan = share_memory(program, plan, ends, least)
     if options.verify:
         verify_plan(program, plan, ends)
     return Planned(replace(lowered, program=program), plan)

@@ -6,8 +6,12 @@ symbols and floor divisions with integer factors, held in a normal form, so that
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 
 @dataclass(frozen=True, order=True)
@@ -87,7 +91,7 @@ class Dim:
         atoms = [atom for product, _ in self.terms for atom in product]
         return {name for atom in atoms for name in ({atom} if isinstance(atom, str) else atom.dividend.symbols())}
 
-    def value(self, sizes: dict[str, int]) -> int:
+    def value(self, sizes: Mapping[str, int]) -> int:
         """The number that the formula gives for these sizes of its symbols."""
         total = 0
         for product, factor in self.terms:
@@ -151,6 +155,11 @@ def product(shape: Shape) -> Size:
     return total
 
 
+def value_of(size: Size, sizes: Mapping[str, int]) -> int:
+    """The number that a size is for these sizes of its symbols."""
+    return size if isinstance(size, int) else size.value(sizes)
+
+
 def least(size: Size) -> int | None:
     """The least size of its one symbol for which `size` is 1 or more; None if there is no such search to make."""
     if isinstance(size, int):
@@ -167,6 +176,65 @@ def least(size: Size) -> int | None:
         middle = (low + high) // 2
         low, high = (low, middle) if size.value({names[0]: middle}) >= 1 else (middle + 1, high)
     return low
+
+
+def never_exceeds(size: Size, limit: Size, least: Mapping[str, int]) -> bool:
+    """Whether `size` is `limit` at most, whatever its symbols are from `least` on (from 0 where that says nothing).
+
+    What cannot be shown by bounds of the quotients is taken not to be so.
+    """
+    room = limit - size
+    if isinstance(room, int):
+        return room >= 0
+    bound = _bound(room, least, -1)
+    return bound is not None and all(factor >= 0 for factor in bound.values())
+
+
+Polynomial: TypeAlias = "dict[tuple[str, ...], Fraction]"
+"""Factors of products of symbols, each of which counts from its least value."""
+
+
+def _bound(size: Dim, least: Mapping[str, int], side: int) -> Polynomial | None:
+    """A polynomial that `size` is never below (`side` −1) or above (1); None where a quotient may be negative."""
+    from fractions import Fraction
+
+    total: Polynomial = {}
+    for atoms, factor in size.terms:
+        product: Polynomial = {(): Fraction(factor)}
+        for atom in atoms:
+            bound = _atom_bound(atom, least, side if factor > 0 else -side)
+            if bound is None:
+                return None
+            product = _multiplied(product, bound)
+        for symbols, each in product.items():
+            total[symbols] = total.get(symbols, Fraction(0)) + each
+    return total
+
+
+def _atom_bound(atom: Atom, least: Mapping[str, int], side: int) -> Polynomial | None:
+    """The bound of a symbol or a quotient, with no factor below 0: what is counted is never negative."""
+    from fractions import Fraction
+
+    if isinstance(atom, str):
+        return {(): Fraction(least.get(atom, 0)), (atom,): Fraction(1)}
+    lowest = _bound(atom.dividend, least, -1)
+    if lowest is None or any(factor < 0 for factor in lowest.values()):
+        return None
+    if side > 0:
+        highest = _bound(atom.dividend, least, 1)
+        return highest and {symbols: factor / atom.divisor for symbols, factor in highest.items()}
+    lowest = {symbols: factor / atom.divisor for symbols, factor in lowest.items()}
+    lowest[()] = lowest.get((), Fraction(0)) - Fraction(atom.divisor - 1, atom.divisor)
+    return lowest if lowest[()] >= 0 else {}
+
+
+def _multiplied(left: Polynomial, right: Polynomial) -> Polynomial:
+    result: Polynomial = {}
+    for a, x in left.items():
+        for b, y in right.items():
+            symbols = tuple(sorted(a + b))
+            result[symbols] = result.get(symbols, x * 0) + x * y
+    return result
 
 
 def show(shape: Shape) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gen.dims import Dim, Size, least, product, show
+from gen.dims import Dim, Size, least, never_exceeds, product, show, value_of
 
 text, batch = Dim.symbol("text"), Dim.symbol("batch")
 
@@ -86,3 +86,32 @@ def test_the_printed_formula_is_python_with_the_same_value(formula: object, batc
     sizes = {"batch": batch_size, "text": length}
     size = evaluate(formula, None)
     assert eval(str(size), {}, dict(sizes)) == evaluate(formula, sizes)
+
+
+@pytest.mark.parametrize(
+    ("size", "limit", "lowest", "expected"),
+    [
+        (4, 4, 1, True),
+        (5, 4, 1, False),
+        (batch * text, batch * text, 1, True),
+        (batch * (text - 4) * 128, batch * text * 256, 5, True),
+        (batch * (text - 4) * 256, batch * text * 128, 5, False),
+        (batch * ((text - 4) // 5) * 256 + batch * (text - 4) * 128, batch * text * 256, 9, True),
+        (batch * ((text - 4) // 5 - 8), batch * (text // 5), 44, True),
+        (batch * 6, batch * text, 5, False),
+        (batch * 6, batch * text, 6, True),
+        (5, batch, 1, False),
+        (batch * (text // 2) * 2, batch * text, 1, True),
+        (batch * text, batch * (text // 2) * 2, 1, False),
+    ],
+)
+def test_a_size_that_never_exceeds_another_is_known(size: Size, limit: Size, lowest: int, expected: bool) -> None:
+    assert never_exceeds(size, limit, {"text": lowest}) == expected
+
+
+@given(FORMULAS, FORMULAS, st.integers(0, 9), st.integers(0, 30), st.integers(0, 30))
+def test_what_is_said_never_to_exceed_never_does(a: object, b: object, lowest: int, rows: int, more: int) -> None:
+    size, limit = evaluate(a, None), evaluate(b, None)
+    if never_exceeds(size, limit, {"text": lowest}):
+        sizes = {"batch": rows, "text": lowest + more}
+        assert value_of(size, sizes) <= value_of(limit, sizes)

@@ -87,6 +87,8 @@ class Initializer(Component):
     """Draws the first value of a weight: `draw(self, rng, shape)` gives float64; copied into the generated file."""
 
     kind = "initializer"
+    by_row: ClassVar[bool] = False
+    """Whether the rows of a weight can be drawn one after the other, with the same result as all at once."""
 
     def fits(self, shape: tuple[int, ...]) -> None:
         """Raises `ShapeError` if no weight of this shape can be drawn."""

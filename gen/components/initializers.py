@@ -77,6 +77,7 @@ class RandomNormal(Initializer):
     """Normal with the given mean and standard deviation."""
 
     aliases = ("normal",)
+    by_row = True
     ignored = SEED
 
     mean: float = 0.0
@@ -91,6 +92,7 @@ class RandomUniform(Initializer):
     """Uniform from `minval` up to `maxval`."""
 
     aliases = ("uniform",)
+    by_row = True
     ignored = SEED
 
     minval: float = -0.05

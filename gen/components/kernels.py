@@ -25,7 +25,9 @@ class Kernel:
     """A function to copy, and the shape of its result for the shapes of its arrays and the values of the others.
 
     A list of shapes stands for several results, which the function gives as a tuple.  The dtype `"rows"`, with the
-    shape (), stands for the gradient of a table: a tuple of ids, each once, and of a row for each.
+    shape (), stands for the gradient of a table: a tuple of ids, each once, and of a row for each.  `room`
+    gives the bytes that the function allocates for itself while it runs, results apart, in float32 and for shapes that
+    are known.
     """
 
     function: Callable[..., Any]
@@ -33,6 +35,7 @@ class Kernel:
     dtype: str = "float"
     overwrites: bool = False
     """Whether the function works in the memory of its first argument, and its result may look at it."""
+    room: Callable[..., int] = lambda *_, **__: 0
 
     @property
     def fills(self) -> bool:
@@ -47,15 +50,26 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def kernel(
-    shape: Callable[..., Shape | list[Shape]] = lambda first, *_: first, dtype: str = "float", overwrites: bool = False
+    shape: Callable[..., Shape | list[Shape]] = lambda first, *_: first,
+    dtype: str = "float",
+    overwrites: bool = False,
+    room: Callable[..., int] = lambda *_, **__: 0,
 ) -> Callable[[F], F]:
-    """Register a function as a kernel; `shape` gives the shape of its result, by default that of its first argument."""
+    """Register a function as a kernel; `shape` gives the shape of its result, by default that of its first argument.
+
+    `room`, for one that needs memory of its own in proportion to its arrays, is described at `Kernel`.
+    """
 
     def register(function: F) -> F:
-        kernels[function.__name__] = Kernel(function, shape, dtype, overwrites)
+        kernels[function.__name__] = Kernel(function, shape, dtype, overwrites, room)
         return function
 
     return register
+
+
+def float32(*shapes: Any) -> int:
+    """The bytes of float32 arrays of these shapes, for the `room` of a kernel."""
+    return sum(4 * math.prod(shape) for shape in shapes)
 
 
 # --------------------------------------------------------------------------------------------------------- activations
@@ -71,7 +85,7 @@ def polynomial(x: Array, coefficients: tuple[float, ...]) -> Array:
     return value
 
 
-@kernel()
+@kernel(room=lambda x: 5 * float32(x))
 def erf(x: Array) -> Array:
     """The error function, to the last digits of float64.
 
@@ -94,7 +108,7 @@ def erf(x: Array) -> Array:
     return np.where(size < 0.5, near, far)
 
 
-@kernel(lambda x, axis: x)
+@kernel(lambda x, axis: x, room=lambda x, axis: 7 * float32(x))
 def sparsemax_share(x: Array, axis: int) -> Array:
     """The share of each value in sparsemax' threshold: (k - rank) / k for the k in the support."""
     x = np.moveaxis(x, axis, -1)
@@ -111,7 +125,19 @@ def sparsemax_share(x: Array, axis: int) -> Array:
 # -------------------------------------------------------------------------------------------------- gradients of tables
 
 
-@kernel(lambda rows, ids: (), dtype="rows", overwrites=True)
+def room_for_sums(rows: Any, ids: Any) -> int:
+    """The bytes that `sum_by_id` needs: the order of the ids, and some rows at a time."""
+    count: int = math.prod(ids)
+    return 48 * count + float32((2 * min(count, 512), rows[-1]))
+
+
+def room_for_all_sums(gradients: Any) -> int:
+    """The bytes of the gradients of all calls of a table, which are made already, and of all of them as one."""
+    rows = (sum(math.prod(ids) for _, ids, *_ in gradients), gradients[0][0][-1])
+    return float32(rows, rows) + room_for_sums(rows, rows[:1])
+
+
+@kernel(lambda rows, ids: (), dtype="rows", overwrites=True, room=room_for_sums)
 def sum_by_id(rows: Array, ids: Array) -> tuple[Array, Array]:
     """The gradient of a table: the ids, each once, as they are met, and for each the sum of its rows.
 
@@ -150,7 +176,7 @@ def sum_by_id(rows: Array, ids: Array) -> tuple[Array, Array]:
     return ids[first], rows[: len(first)]
 
 
-@kernel(lambda *_: (), dtype="rows")
+@kernel(lambda *_: (), dtype="rows", room=room_for_all_sums)
 def sum_all_by_id(gradients: tuple[tuple[Array, Array], ...]) -> tuple[Array, Array]:
     """The gradient of a table that is used in several places: the sum of what each gives."""
     ids, rows = zip(*gradients, strict=True)

@@ -11,14 +11,16 @@ from gen.components.base import Layer, describe
 from gen.components.initializers import Zeros
 from gen.components.kernels import as_dense
 from gen.components.layers.operators import MergeSteps, Slice
-from gen.dims import BATCH, Dim, Shape, Size, least
+from gen.dims import BATCH, Dim, Shape, Size
 from gen.emit import code
 from gen.emit.copied import Copies, call_text, options
+from gen.emit.footprint import Footprint, footprint_table
 from gen.emit.literals import comment
 from gen.emit.names import Names, identifier
 from gen.emit.tables import interface_table, layer_table
 from gen.emit.view import DimView, FormulaView, InputView, MetricView, OutputView, SlotView, TableView, View, WeightView
-from gen.graph.graph import Graph, Input, NamedLayer, Node, Output, Tensor
+from gen.graph.graph import Graph, Input, NamedLayer, Output, Tensor
+from gen.graph.sizes import least_size
 from gen.program.bias_rows import rows_of_weights
 from gen.program.ir import Program, size_text
 from gen.program.lower import masked_outputs
@@ -63,6 +65,8 @@ class Programs:
         return (each for each in every if each is not None)
 
 
+DRAWN = 1 << 20
+"""About how many numbers of a large weight `initialize` draws at a time."""
 BLOCK = 32768
 """How many weights `update` works on at a time, in models with more."""
 
@@ -112,6 +116,7 @@ class Assembler:
             source=self.source,
             interface=interface_table(graph, training is not None),
             layers=layer_table(self.written),
+            footprint=footprint_table(self.footprint()),
             training=training is not None,
             random=bool(self.step and self.step.lowered.random),
             tracks=bool(self.step and "track" in self.step.program.sections()),
@@ -145,6 +150,10 @@ class Assembler:
             shuffle=bool(given.get("shuffle", True)),
         )
 
+    def footprint(self) -> Footprint:
+        """What the model takes when it runs."""
+        return Footprint(self.graph, self.programs, BLOCK)
+
     def kernel_calls(self) -> list[ast.Call]:
         """Every call of a kernel in the programs."""
         values = [statement.value for each in self.programs.planned() for statement in each.program.statements]
@@ -165,6 +174,11 @@ class Assembler:
                     if symbol not in found:
                         found[symbol] = used.make(symbol)
         return found
+
+    @property
+    def size_names(self) -> set[str]:
+        """The names that sizes have where buffers are made."""
+        return {*self.dims, *self.dims.values()}
 
     def in_scope(self, size: Size) -> str:
         """A size as an expression of the names of sizes."""
@@ -191,12 +205,8 @@ class Assembler:
 
     def dim(self, symbol: str, ident: str) -> DimView:
         """A size that data decide: the least that every layer can take, and which layer needs that much."""
-        lowest, reason = 1, ""
-        for node in self.graph.nodes:
-            for size in _sizes_needed(node):
-                needed = least(size) if isinstance(size, Dim) and size.symbols() == {symbol} else None
-                if needed is not None and needed > lowest:
-                    lowest, reason = needed, f" for {comment(node.call.text)}"
+        lowest, node = least_size(self.graph, symbol)
+        reason = f" for {comment(node.call.text)}" if node is not None else ""
         return DimView(symbol, ident, lowest, reason, max(lowest, 5))
 
     def formulas(self) -> tuple[FormulaView, ...]:
@@ -288,11 +298,18 @@ class Assembler:
         lines = []
         for layer, name in self.weights:
             weight = layer.weights[name]
-            if not isinstance(weight.initializer, Zeros):
-                function = self.copies.rule(weight.initializer, "draw")
-                arguments = ["rng", code.shape_text(weight.shape)]
-                drawn = call_text(function, arguments, options(weight.initializer, "draw"))
-                lines.append(f"p.{self.names.weights[layer, name]}[...] = {drawn}")
+            if isinstance(weight.initializer, Zeros):
+                continue
+            function, given = self.copies.rule(weight.initializer, "draw"), options(weight.initializer, "draw")
+            place = f"p.{self.names.weights[layer, name]}"
+            if weight.initializer.by_row and weight.size > 2 * DRAWN:
+                lines.append(
+                    f"for rows in np.array_split({place}, {weight.size // DRAWN}):  # some at a time take less memory"
+                )
+                lines.append(f"    rows[...] = {call_text(function, ['rng', 'rows.shape'], given)}")
+            else:
+                drawn = call_text(function, ["rng", code.shape_text(weight.shape)], given)
+                lines.append(f"{place}[...] = {drawn}")
         return tuple(lines)
 
     def metrics(self) -> tuple[MetricView, ...]:
@@ -522,7 +539,7 @@ class Assembler:
         if self.step is None:
             return ()
         program, plan = self.step.program, self.step.plan
-        lines = code.buffer_lines(plan) + code.constant_lines(program)
+        lines = code.buffer_lines(plan, self.size_names) + code.constant_lines(program)
         taken = {line.split(" ")[0] for line in lines}
         for item in self.graph.inputs:
             if item.tensor.dtype == "float":
@@ -548,7 +565,7 @@ class Assembler:
         return code.shape_text(shape)
 
     def inference_buffers(self) -> tuple[str, ...]:
-        lines = code.buffer_lines(self.infer.plan)
+        lines = code.buffer_lines(self.infer.plan, self.size_names)
         programs = [planned.program for planned in (self.infer, self.activate) if planned is not None]
         uses = [self.infer_function()]
         if self.activate is not None:
@@ -580,14 +597,6 @@ def function(name: str, parameters: Sequence[str], result: str, document: str, b
     if body and body[0].startswith("#"):
         lines.append("")
     return "\n".join([*lines, *(f"    {line}" if line else "" for line in body)])
-
-
-def _sizes_needed(node: Node) -> Iterable[Size]:
-    """What has to be 1 or more for a call to make sense: the sizes of its outputs, and what its layer says."""
-    for output in node.outputs:
-        yield from output.shape[1:]
-    if isinstance(node.layer.component, Layer):
-        yield from node.layer.component.needs(*(tensor.shape for tensor in node.inputs))
 
 
 def vocabulary(graph: Graph, tensor: Tensor) -> int | None:

@@ -10,7 +10,7 @@ from gen.components.kernels import kernels
 from gen.dims import Shape
 from gen.program import fence
 from gen.program.ir import NUMBER, Block, Program, Statement, callee, literal, reads, runtime_shape, substitute
-from gen.program.storage import Plan, Segment, is_view
+from gen.program.storage import Buffer, Plan, Segment, is_view
 from gen.program.sums import constants
 
 OPERATORS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}
@@ -63,15 +63,39 @@ def place_text(program: Program, plan: Plan, variable: str, owner: str = "b") ->
     return ast.unparse(_Writer(program, plan, "", owner).reference(variable))
 
 
-def buffer_lines(plan: Plan) -> list[str]:
-    """The lines of `Buffers.__init__` that allocate what the plan holds; symbols of sizes are names in scope."""
-    lines = []
+def buffer_lines(plan: Plan, taken: Iterable[str] = ()) -> list[str]:
+    """The lines of `Buffers.__init__` that allocate what the plan holds; symbols of sizes are names in scope.
+
+    A buffer that lends its memory to others stands before them; `taken` are names that cannot stand for that memory.
+    """
+    memory: dict[Buffer, str] = {}
+    written: set[Buffer] = set()
+    lines: list[str] = []
+
+    def write(buffer: Buffer) -> None:
+        if buffer in written:
+            return
+        written.add(buffer)
+        host = plan.hosts.get(buffer)
+        if host is not None:
+            write(host)
+        first, *others = dict.fromkeys(segment.attribute for segment in buffer.segments)
+        sizes = ", ".join(map(str, buffer.type.shape))
+        if host is not None:
+            lines.append(f"self.{first} = {memory[host]}({sizes})")
+        else:
+            dtype = NUMPY_DTYPES[buffer.type.dtype]
+            lines.append(f"self.{first} = np.empty({shape_text(buffer.type.shape)}, {dtype})")
+        lines.extend(f"self.{other} = self.{first}" for other in others)
+        if plan.guests(buffer):
+            name = f"in_{first}"
+            while name in taken:
+                name += "_"
+            memory[buffer] = name
+            lines.append(f"{name} = _views(self.{first}.reshape(-1))")
+
     for buffer in plan.buffers:
-        attributes = list(dict.fromkeys(segment.attribute for segment in buffer.segments))
-        first = attributes[0]
-        dtype = NUMPY_DTYPES[buffer.type.dtype]
-        lines.append(f"self.{first} = np.empty({shape_text(buffer.type.shape)}, {dtype})")
-        lines += [f"self.{other} = self.{first}" for other in attributes[1:]]
+        write(buffer)
     lines += [f"self.{plan.display[name]} = 0.0" for name in plan.stored_numbers]
     return lines
 

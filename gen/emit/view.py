@@ -184,6 +184,18 @@ class FormulaView:
     """The same as Python, of the identifiers of the sizes."""
 
 
+def _shares(buffers: tuple[str, ...]) -> bool:
+    return any(" = _views(" in line for line in buffers)
+
+
+LARGE = 2_000_000
+
+
+def is_large(state: int) -> bool:
+    """Whether weights and slots, so many numbers, are too many for `fit` to keep a copy of them all at each step."""
+    return state > LARGE
+
+
 @dataclass(frozen=True)
 class View:
     """The generated module."""
@@ -198,6 +210,8 @@ class View:
     """The table of inputs and outputs; no empty lines."""
     layers: str
     """The table of layers; no empty lines."""
+    footprint: str
+    """The table of the memory that it takes; no empty lines."""
 
     training: bool
     random: bool
@@ -311,6 +325,26 @@ class View:
     @property
     def state_rows(self) -> int:
         return 1 + len(self.slots)
+
+    @property
+    def shared(self) -> bool:
+        """Whether buffers of a training step lie in the memory of others."""
+        return _shares(self.buffers)
+
+    @property
+    def inference_shared(self) -> bool:
+        """Whether buffers of a prediction do."""
+        return _shares(self.inference_buffers)
+
+    @property
+    def large_state(self) -> bool:
+        """Whether `fit` keeps a copy of the weights alone, and not at each step."""
+        return is_large(self.size * self.state_rows)
+
+    @property
+    def snapshot_steps(self) -> int:
+        """After how many steps `fit` keeps the weights of a model with a large state: a copy takes its time."""
+        return 1 + self.size // LARGE
 
     @property
     def several_inputs(self) -> bool:

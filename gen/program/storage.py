@@ -53,6 +53,12 @@ class Plan:
     """Views, and results of kernels that overwrite their argument: the variable whose memory each one looks at."""
     stored_numbers: tuple[str, ...] = ()
     """Numbers that are computed in one section and read in another; they are attributes of the buffers too."""
+    hosts: dict[Buffer, Buffer] = field(default_factory=dict)
+    """Buffers that lie in the memory of another one, which holds nothing while they do: guest → host."""
+
+    def guests(self, host: Buffer) -> list[Buffer]:
+        """What lies in a buffer's memory, in order."""
+        return [guest for guest, each in self.hosts.items() if each is host]
 
 
 def is_view(statement: Statement) -> bool:

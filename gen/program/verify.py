@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gen.program.ir import NUMBER, Program, reads
-from gen.program.storage import Plan, Segment, overwrites
+from gen.program.storage import Buffer, Plan, Segment, overwrites
 
 
 class VerificationError(AssertionError):
@@ -38,6 +38,9 @@ def verify_program(program: Program) -> None:
 
 def verify_plan(program: Program, plan: Plan, results: Iterable[tuple[str, Iterable[str]]]) -> None:
     """Every read finds the value that it means: nothing that is still needed has been overwritten."""
+    for guest, host in plan.hosts.items():
+        if host in plan.hosts or guest.type.dtype != host.type.dtype:
+            raise VerificationError(f"{guest.segments[0].attribute} cannot lie in {host.segments[0].attribute}")
     holds: dict[object, str] = {}
     ends: dict[str, list[str]] = {section: list(names) for section, names in program.kept.items()}
     for section, names in results:
@@ -64,10 +67,19 @@ def _write(program: Program, plan: Plan, holds: dict[object, str], name: str) ->
     segment, kind = plan.segments.get(name), program.types[name]
     if segment is not None:
         holds[_memory(segment)] = name
+        for other in _overlapping(plan, segment.buffer):
+            holds.pop(other, None)
         if segment.buffer is not None and segment.buffer.type.dtype != kind.dtype:
             raise VerificationError(f"{name} is {kind.dtype}, its buffer {segment.buffer.type.dtype}")
     elif kind is not NUMBER and kind.shape != () and name not in plan.bases:
         raise VerificationError(f"{name} has no memory")
+
+
+def _overlapping(plan: Plan, buffer: Buffer | None) -> list[Buffer]:
+    """The buffers that a write to this one spoils: those that lie in it, and the one that it lies in."""
+    if buffer is None:
+        return []
+    return [*plan.guests(buffer), *([plan.hosts[buffer]] if buffer in plan.hosts else [])]
 
 
 def _memory(segment: Segment) -> object:

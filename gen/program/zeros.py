@@ -26,14 +26,16 @@ def zeros_as_arrays(program: Program) -> Program:
             return statement
         assert isinstance(statement.value, ast.Call)
         operand, number = statement.value.args
-        kind = program.types.get(operand.id) if isinstance(operand, ast.Name) else None
-        if kind is None or kind.dtype != "float" or not (isinstance(number, ast.Constant) and number.value == 0):
+        if not isinstance(operand, ast.Name) or operand.id not in program.types:
+            return statement
+        kind = program.types[operand.id]
+        if kind.dtype != "float" or not (isinstance(number, ast.Constant) and number.value == 0):
             return statement
         shape = _zeros_for(kind)
         if shape is None or (shape != kind.shape and callee(statement.value) == "np.greater"):
             return statement
         if shape not in names:
-            names[shape] = name_of_constant("zeros", shape, program)
+            names[shape] = name_of_constant("zeros", shape, program, types, (statement.target, operand.id))
             types[names[shape]] = ArrayType(shape)
         return replace(
             statement, value=ast.Call(statement.value.func, [operand, ast.Name(names[shape], ast.Load())], [])

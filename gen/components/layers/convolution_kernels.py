@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gen.components.kernels import Array, kernel
+from gen.components.kernels import Array, float32, kernel
 from gen.components.layers.windows import cuts, positions, shifts, unit_steps, zeros_around
 from gen.dims import Shape
 
@@ -29,6 +29,60 @@ def correlated(
 def deepened(x: Shape, kernel: Any, *options: Any, **named: Any) -> Shape:
     """The shape that `depthwise` gives."""
     return (*correlated(x, kernel, *options, **named)[:-1], kernel[-2] * kernel[-1])
+
+
+TILE = 1 << 21
+"""The bytes of a matrix of windows, as in `column_tiles`."""
+
+
+def room_for_tiles(x: Any, kernel: Any, out: Any, widened: Any) -> int:
+    """The bytes of a tile of `column_tiles`, and of the rows that it is made of where there are zeros around them.
+
+    `out` is the shape of the convolution's result, `widened` that of `x` with the zeros.
+    """
+    window, strided = math.prod(kernel[:-2]), math.prod(x[1:-1]) != math.prod(out[1:-1])
+    if window == 1 and not strided:
+        return 0
+    line: int = 4 * math.prod(out[2:-1]) * window * x[-1]
+    rows = max(1, TILE // max(1, out[1] * line))
+    around = float32((min(rows, x[0]), *widened[1:])) if widened != x else 0
+    whole: int = x[0] * out[1] * line
+    return min(whole, max(TILE, line)) + around
+
+
+def room_to_correlate(
+    x: Any, kernel: Any, padding: Any = "valid", strides: Any = None, dilation: Any = None, *_: Any, **__: Any
+) -> int:
+    """The bytes that `correlate` needs: its tiles."""
+    window = kernel[:-2]
+    strides, dilation = strides or unit_steps(window), dilation or unit_steps(window)
+    zeros = zeros_around(x[1:-1], window, strides, dilation, padding)
+    widened = (x[0], *(size + sum(around) for size, around in zip(x[1:-1], zeros, strict=True)), x[-1])
+    out = correlated(x, kernel, padding, strides, dilation)
+    return room_for_tiles(x, kernel, out, widened)
+
+
+def room_for_kernel_gradient(dy: Any, x: Any, kernel: Any, *options: Any, **named: Any) -> int:
+    """The bytes that `correlate_kernel_gradient` needs: its tiles, and what one of them adds."""
+    return room_to_correlate(x, kernel, *options, **named) + float32(kernel)
+
+
+def room_for_input_gradient(
+    dy: Any, shape: Any, kernel: Any, padding: Any = "valid", strides: Any = None, dilation: Any = None, groups: int = 1
+) -> int:
+    """The bytes that `correlate_input_gradient` needs: the kernel turned around and tiles, or products of some rows."""
+    window, count = kernel[:-2], math.prod(kernel[:-2])
+    if max(strides or unit_steps(window)) > 1 or (count > 1 and dy[-1] >= shape[-1]):
+        limit, line = 1 << 20, math.prod(dy[1:-1]) * shape[-1]
+        rows = min(dy[0], max(1, limit // (count * line)))
+        places = min(count, max(1, limit // (rows * line)))
+        several = bool(rows < dy[0] or places < count)  # the products before go when the next ones are there
+        return (1 + several) * float32((rows, line, places)) + float32(kernel)
+    turned = (*window, dy[-1], shape[-1])
+    rates = dilation or unit_steps(window)
+    spans = zip(shape[1:-1], window, rates, strict=True)
+    widened = (dy[0], *(size + (width - 1) * rate for size, width, rate in spans), dy[-1])
+    return room_for_tiles(dy, turned, shape, widened) + float32(kernel)
 
 
 @kernel()
@@ -71,7 +125,7 @@ def column_tiles(
             yield (rows, lines), columns.reshape(groups, -1, math.prod(window) * channels // groups)
 
 
-@kernel(correlated)
+@kernel(correlated, room=room_to_correlate)
 def correlate(
     x: Array,
     kernel: Array,
@@ -98,7 +152,7 @@ def correlate(
     return out
 
 
-@kernel(lambda dy, x, kernel, *_, **__: kernel)
+@kernel(lambda dy, x, kernel, *_, **__: kernel, room=room_for_kernel_gradient)
 def correlate_kernel_gradient(
     dy: Array,
     x: Array,
@@ -123,7 +177,7 @@ def correlate_kernel_gradient(
     return out
 
 
-@kernel(lambda dy, shape, *_, **__: shape)
+@kernel(lambda dy, shape, *_, **__: shape, room=room_for_input_gradient)
 def correlate_input_gradient(
     dy: Array,
     shape: tuple[int, ...],
@@ -172,7 +226,7 @@ def correlate_input_gradient(
 # ---------------------------------------------------------------------------------------------- each channel by itself
 
 
-@kernel(deepened)
+@kernel(deepened, room=lambda x, kernel, *options, **named: float32(deepened(x, kernel, *options, **named)))
 def depthwise(
     x: Array,
     kernel: Array,
@@ -199,7 +253,7 @@ def depthwise(
     return out
 
 
-@kernel(lambda dy, x, kernel, *_, **__: kernel)
+@kernel(lambda dy, x, kernel, *_, **__: kernel, room=lambda dy, x, *_, **__: float32((*dy[:-1], x[-1])))
 def depthwise_kernel_gradient(
     dy: Array,
     x: Array,
@@ -223,7 +277,7 @@ def depthwise_kernel_gradient(
     return out
 
 
-@kernel(lambda dy, shape, *_, **__: shape)
+@kernel(lambda dy, shape, *_, **__: shape, room=lambda dy, *_, **__: float32(dy))
 def depthwise_input_gradient(
     dy: Array,
     shape: tuple[int, ...],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gen.components.kernels import Array, kernel
+from gen.components.kernels import Array, float32, kernel
 from gen.components.layers.recurrent_kernels import project_steps, slope, squash
 from gen.dims import Shape
 
@@ -14,7 +14,7 @@ def gru_shapes(x: Shape, kernel: Shape, recurrent: Shape, *_: object, **__: obje
     return [(steps + 1, units, batch), (steps, units, batch), (steps, 3 * units, batch)]
 
 
-@kernel(gru_shapes)
+@kernel(gru_shapes, room=lambda x, kernel, recurrent, *_, **__: float32(recurrent, (3 * recurrent[0], x[0])))
 def gru(
     x: Array,
     kernel: Array,
@@ -85,7 +85,7 @@ def gru_backward_shapes(
     return [(steps, (4 if reset_after else 3) * units, batch), (units, batch)]
 
 
-@kernel(gru_backward_shapes)
+@kernel(gru_backward_shapes, room=lambda hidden, inner, *_, **__: float32(inner, hidden[1:], hidden[1:]))
 def gru_backward(
     hidden: Array,
     inner: Array,

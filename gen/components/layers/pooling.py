@@ -15,7 +15,7 @@ import numpy as np
 
 from gen.components.arguments import Count
 from gen.components.base import Layer, component
-from gen.components.kernels import Array, kernel
+from gen.components.kernels import Array, float32, kernel
 from gen.components.layers.windows import check_rank, cuts, each, positions, shifts, slid, unit_steps, zeros_around
 from gen.dims import Shape
 
@@ -66,7 +66,13 @@ def max_pool(
     return out
 
 
-@kernel(lambda dy, x, *_: x)
+def room_for_rows(dy: Any, x: Any, each: int) -> int:
+    """`each` bytes for every window of the rows that `cuts` takes at a time."""
+    rows = max(1, (1 << 20) // float32(x[1:]))
+    return each * math.prod((min(rows, x[0]), *dy[1:]))
+
+
+@kernel(lambda dy, x, *_: x, room=lambda dy, x, *_: room_for_rows(dy, x, 8))
 def max_pool_gradient(
     dy: Array,
     x: Array,
@@ -125,7 +131,7 @@ def average_pool(
     return out
 
 
-@kernel(lambda dy, x, *_: x)
+@kernel(lambda dy, x, *_: x, room=lambda dy, x, *_: room_for_rows(dy, x, 8))
 def average_pool_gradient(
     dy: Array, x: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: str, out: Array | None = None
 ) -> Array:
@@ -152,7 +158,7 @@ def average_pool_gradient(
 # ------------------------------------------------------------------------------------------- kernels: the whole channel
 
 
-@kernel(lambda dy, x, y: x)
+@kernel(lambda dy, x, y: x, room=lambda dy, x, y: 2 * math.prod(x) + 8 * len(x) * math.prod(dy))
 def at_first_greatest(dy: Array, x: Array, y: Array, out: Array | None = None) -> Array:
     """The gradient of the greatest number of each channel: all of it where that number, `y`, is met first.
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from gen.components.kernels import Array, kernel, sum_by_id
+from gen.components.kernels import Array, float32, kernel, room_for_sums, sum_by_id
 from gen.components.layers.convolution_kernels import correlate, correlated
 from gen.components.layers.windows import cuts, zeros_around
 from gen.dims import Shape
@@ -25,6 +25,68 @@ from gen.dims import Shape
 def correlated_rows(ids: Shape, table: Any, kernel: Any, padding: str = "valid", dilation: Any = None) -> Shape:
     """The shape that `correlate_embedded` gives."""
     return correlated((*ids, table[-1]), kernel, padding, None, dilation)
+
+
+# ---------------------------------------------------------------------------------------- how much memory kernels need
+
+
+def counts(ids: Any, table: Any, kernel: Any) -> tuple[int, int, int]:
+    """How many ids there are, how many are distinct at most if that is to pay, and products of each."""
+    tokens, (vocabulary, features) = math.prod(ids), table
+    most = min(vocabulary, int(tokens * max(0.0, 0.9 - 32.0 / features)))
+    return tokens, most, math.prod(kernel) // features
+
+
+def room_to_project(ids: Any, table: Any, kernel: Any, *_: Any, **__: Any) -> int:
+    """The bytes for as many distinct ids as are projected once, or for tiles in the plain way."""
+    tokens, distinct, products = counts(ids, table, kernel)
+    once: int = float32((distinct + 1, products)) + max(float32((distinct, table[1])), 8 * table[0] + 16 * tokens)
+    some: int = tokens if len(kernel) == 2 else min(tokens, max((1 << 20) // table[1], ids[-1]))
+    plain = float32((some, table[1])) + 8 * some + min(1 << 21, float32((tokens, products)))
+    return max(once, plain)
+
+
+def room_to_remember(ids: Any, table: Any, kernel: Any, *_: Any, **__: Any) -> int:
+    """The bytes of what is remembered when there is no more room, and of what is made for a batch."""
+    tokens, _most, products = counts(ids, table, kernel)
+    if tokens < 64:
+        return room_to_project(ids, table, kernel)
+    each = table[1] + products
+    kept = 1 + min(table[0], max(2 * math.prod(table), 1 << 23) // each)
+    distinct = min(tokens, table[0])
+    batch = max(float32((min(distinct, kept - 1), table[1] + each)), float32((distinct, each))) + 16 * tokens
+    return float32((kept, each), (2, table[0]), kernel) + batch
+
+
+def padded_gradient(dy: Any, ids: Any, kernel: Any) -> int:
+    """The bytes of a copy of `dy` with zeros between the rows of the batch, as many as the window is wide."""
+    return float32((dy[0], ids[-1] + kernel[0], dy[-1])) if len(kernel) == 3 else 0
+
+
+def room_by_id(dy: Any, ids: Any, table: Any, width: int = 0, *_: Any, **__: Any) -> int:
+    """The bytes of the gradient by ids, and of what it is made from."""
+    kernel = (width, table[1], dy[-1]) if width else (table[1], dy[-1])
+    tokens, distinct, products = counts(ids, table, kernel)
+    return float32((distinct, products)) + padded_gradient(dy, ids, kernel) + 48 * tokens + (1 << 20)
+
+
+def room_for_table(gradient: Any, kernel: Any) -> int:
+    """The bytes of the gradient by ids, which is made already, and of the rows that it is multiplied to."""
+    dy, ids, table = gradient[:3]
+    tokens, distinct, products = counts(ids, table, kernel)
+    plain = padded_gradient(dy, ids, kernel) + float32((tokens, table[1])) + room_for_sums(table, ids)
+    summed = float32((distinct, products), (distinct, table[1])) + room_for_sums(table, (distinct,))
+    return max(plain, summed)
+
+
+def room_for_kernel(gradient: Any, table: Any, kernel: Any, *_: Any, **__: Any) -> int:
+    """The bytes of the gradients by ids, of products and of rows, which are made already, and of sums."""
+    dy, ids = gradient[:2]
+    tokens, distinct, products = counts(ids, table, kernel)
+    plain = padded_gradient(dy, ids, kernel) + float32((tokens, table[1]))
+    some = min(tokens, max(1, (1 << 19) // products))
+    summed = float32((distinct, products), (distinct, table[1]))
+    return max(plain, summed) + float32(kernel, kernel, (some, table[1]))
 
 
 # -------------------------------------------------------------------------------------------------------------- forward
@@ -57,7 +119,7 @@ def places_among(ids: Array, distinct: Array, vocabulary: int) -> Array:
     return found
 
 
-@kernel(lambda ids, table, kernel: (*ids, kernel[-1]))
+@kernel(lambda ids, table, kernel: (*ids, kernel[-1]), room=room_to_project)
 def project_embedded(ids: Array, table: Array, kernel: Array, out: Array | None = None) -> Array:
     """`table[ids] @ kernel`: (…) to (…, filters)."""
     distinct = distinct_ids(ids, len(table))
@@ -67,7 +129,7 @@ def project_embedded(ids: Array, table: Array, kernel: Array, out: Array | None 
     return np.take(products[0], places_among(ids, distinct, len(table)) + 1, axis=0, mode="clip", out=out)
 
 
-@kernel(correlated_rows)
+@kernel(correlated_rows, room=room_to_project)
 def correlate_embedded(
     ids: Array,
     table: Array,
@@ -205,7 +267,7 @@ class ProjectedRows:
         self.kernel = kernel.copy()
 
 
-@kernel(lambda ids, table, kernel, memory: (*ids, kernel[-1]))
+@kernel(lambda ids, table, kernel, memory: (*ids, kernel[-1]), room=room_to_remember)
 def project_remembered(
     ids: Array, table: Array, kernel: Array, memory: ProjectedRows, out: Array | None = None
 ) -> Array:
@@ -221,7 +283,9 @@ def project_remembered(
     return np.take(products[0], places, axis=0, mode="clip", out=out)
 
 
-@kernel(lambda ids, table, kernel, memory, *options: correlated_rows(ids, table, kernel, *options))
+@kernel(
+    lambda ids, table, kernel, memory, *options: correlated_rows(ids, table, kernel, *options), room=room_to_remember
+)
 def correlate_remembered(
     ids: Array,
     table: Array,
@@ -263,7 +327,7 @@ def windows_of_tokens(dy: Array, steps: int, width: int, rate: int, before: int)
     return np.lib.stride_tricks.as_strided(padded, shape, strides, writeable=False)
 
 
-@kernel(lambda *_: (), dtype="rows")
+@kernel(lambda *_: (), dtype="rows", room=room_by_id)
 def correlated_by_id(
     dy: Array, ids: Array, table: Array, width: int, padding: str = "valid", dilation: tuple[int, ...] | None = None
 ) -> tuple[Array, Array]:
@@ -273,7 +337,7 @@ def correlated_by_id(
     return projected_by_id(windows_of_tokens(dy, ids.shape[1], width, rates[0], before), ids, table)
 
 
-@kernel(lambda *_: (), dtype="rows")
+@kernel(lambda *_: (), dtype="rows", room=room_by_id)
 def projected_by_id(dy: Array, ids: Array, table: Array) -> tuple[Array, Array]:
     """The gradient of the products: the distinct ids, and for each the sum of what `dy` is where it occurs.
 
@@ -307,7 +371,7 @@ def projected_by_id(dy: Array, ids: Array, table: Array) -> tuple[Array, Array]:
     return distinct, sums
 
 
-@kernel(lambda *_: (), dtype="rows")
+@kernel(lambda *_: (), dtype="rows", room=room_for_table)
 def embedded_table_gradient(gradient: tuple[Array, Array], kernel: Array) -> tuple[Array, Array]:
     """The gradient of the table, ids and rows, from that of the products by ids."""
     ids, products = gradient
@@ -320,7 +384,7 @@ def embedded_table_gradient(gradient: tuple[Array, Array], kernel: Array) -> tup
     return sum_by_id(rows, ids)
 
 
-@kernel(lambda gradient, table, kernel, *_: kernel)
+@kernel(lambda gradient, table, kernel, *_: kernel, room=room_for_kernel)
 def embedded_kernel_gradient(
     gradient: tuple[Array, Array], table: Array, kernel: Array, out: Array | None = None
 ) -> Array:

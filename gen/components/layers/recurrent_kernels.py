@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gen.components.kernels import Array, kernel
+from gen.components.kernels import Array, float32, kernel
 from gen.dims import Shape
 
 # ---------------------------------------------------------------------------------------------------------- activations
@@ -91,7 +91,10 @@ def project_steps(x: Array, kernel: Array, bias: Array | None = None, out: Array
     return out
 
 
-@kernel(lambda x, dgates: (x[1], dgates[1]))
+@kernel(
+    lambda x, dgates: (x[1], dgates[1]),
+    room=lambda x, dgates: float32((min(16, x[0]) + 1, x[1], dgates[1])),
+)
 def kernel_gradient(x: Array, dgates: Array, out: Array | None = None) -> Array:
     """Σ x[step] @ dgates[step].T, (steps, features, batch) and (steps, gates, batch) to (features, gates)."""
     if out is None:
@@ -112,7 +115,7 @@ def input_gradient(dgates: Array, kernel: Array, out: Array | None = None) -> Ar
     return out
 
 
-@kernel(lambda dgates: (dgates[1],))
+@kernel(lambda dgates: (dgates[1],), room=lambda dgates: float32(dgates[:2], dgates[2:]))
 def bias_gradient(dgates: Array, out: Array | None = None) -> Array:
     """The sum of `dgates`, (steps, gates, batch), over the steps and the batch, which BLAS does faster than NumPy."""
     steps, gates, batch = dgates.shape
@@ -123,7 +126,10 @@ def bias_gradient(dgates: Array, out: Array | None = None) -> Array:
 # ------------------------------------------------------------------------------------------------------------ SimpleRNN
 
 
-@kernel(lambda x, kernel, *_, **__: (x[1] + 1, kernel[1], x[0]))
+@kernel(
+    lambda x, kernel, *_, **__: (x[1] + 1, kernel[1], x[0]),
+    room=lambda x, kernel, recurrent, *_, **__: float32(recurrent, (recurrent[0], x[0])),
+)
 def simple_rnn(
     x: Array,
     kernel: Array,
@@ -207,7 +213,7 @@ def candidate_first(weights: Array, factor: float) -> Array:
     return gates.reshape(weights.shape)
 
 
-@kernel(lambda x, kernel, *_, **__: (x[1], kernel[1], x[0]))
+@kernel(lambda x, kernel, *_, **__: (x[1], kernel[1], x[0]), room=lambda x, kernel, *_, **__: float32(kernel, kernel))
 def lstm_projection(
     x: Array,
     kernel: Array,
@@ -231,7 +237,10 @@ def lstm_shapes(x: Shape, kernel: Shape, recurrent: Shape, *_: object, **__: obj
     return [states, states, (steps, units, batch), (steps, 4 * units, batch)]
 
 
-@kernel(lstm_shapes)
+@kernel(
+    lstm_shapes,
+    room=lambda x, kernel, recurrent, *_, **__: float32(kernel, recurrent, (5 * recurrent[0], x[0])),
+)
 def lstm(
     x: Array,
     kernel: Array,
@@ -300,7 +309,10 @@ def lstm(
     return out
 
 
-@kernel(lambda hidden, cells, squashed, gates, *_, **__: [gates, hidden[1:], hidden[1:]])
+@kernel(
+    lambda hidden, cells, squashed, gates, *_, **__: [gates, hidden[1:], hidden[1:]],
+    room=lambda hidden, cells, squashed, *_, **__: float32(squashed, hidden[1:]),
+)
 def lstm_backward(
     hidden: Array,
     cells: Array,

@@ -7,9 +7,11 @@ NumPy takes longer to make one of a Python number than to multiply with it.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from gen.components.kernels import Array, kernel
+from gen.components.kernels import Array, float32, kernel
 from gen.components.layers.recurrent_kernels import candidate_first, project_steps, squash
 from gen.dims import Shape
 
@@ -21,7 +23,7 @@ def output_shape(projected: Shape, recurrent: Shape, *_: object, sequences: bool
     return (batch, steps, units) if sequences else (batch, units)
 
 
-@kernel(output_shape)
+@kernel(output_shape, room=lambda projected, recurrent, *_, **__: float32(recurrent, (2 * recurrent[0], projected[2])))
 def simple_rnn_predict(
     projected: Array,
     recurrent_kernel: Array,
@@ -65,7 +67,21 @@ def lstm_predict_shapes(projected: Shape, recurrent: Shape, *_: object, **option
     return [output_shape(projected, recurrent, sequences=options.get("sequences", False)), (projected[2], recurrent[0])]
 
 
-@kernel(lstm_predict_shapes)
+def room_for_lstm(projected: Any, recurrent: Any, *_: Any, **__: Any) -> int:
+    """The bytes of the weights in the order of the loop, twice while they are brought there, and of a step's arrays."""
+    return float32((2, *recurrent), (9 * recurrent[0], projected[2]))
+
+
+def room_for_lstms(projections: Any, recurrent_kernels: Any, *_: Any, limit: int = 32768, **__: Any) -> int:
+    """The bytes of what stands side by side in one loop, or of the largest of several."""
+    (steps, _, batch), units = projections[0], sum(each[0] for each in recurrent_kernels)
+    if batch * units * units > limit:
+        return max(map(room_for_lstm, projections, recurrent_kernels))
+    kernel = (units, 4 * units)
+    return float32((steps, 4 * units, batch), kernel) + room_for_lstm((steps, 4 * units, batch), kernel)
+
+
+@kernel(lstm_predict_shapes, room=room_for_lstm)
 def lstm_predict(
     projected: Array,
     recurrent_kernel: Array,
@@ -136,7 +152,7 @@ def lstm_predict(
     return out
 
 
-@kernel()
+@kernel(room=room_for_lstms)
 def lstm_predict_jointly(
     projections: tuple[Array, ...],
     recurrent_kernels: tuple[Array, ...],
@@ -192,7 +208,7 @@ def sigmoids_halved(weights: Array, units: int) -> Array:
     return columns
 
 
-@kernel(lambda x, kernel, *_, **__: (x[1], kernel[1], x[0]))
+@kernel(lambda x, kernel, *_, **__: (x[1], kernel[1], x[0]), room=lambda x, kernel, *_, **__: float32(kernel))
 def gru_projection(
     x: Array,
     kernel: Array,
@@ -213,7 +229,10 @@ def gru_projection(
     return project_steps(x, kernel, shift, out=out)
 
 
-@kernel(output_shape)
+@kernel(
+    output_shape,
+    room=lambda projected, recurrent, *_, **__: float32(recurrent, recurrent, (6 * recurrent[0], projected[2])),
+)
 def gru_predict(
     projected: Array,
     recurrent_kernel: Array,
