@@ -81,6 +81,7 @@ class Served:
             self.per_call = self.system.epochs * (1000 // self.system.batch)
         else:
             self.call, self.per_call = getattr(self.side, task), 1
+        self.trains = not task.startswith("predict")
         self.side.restart()
         self.call()  # to compile
         took = calls = 0.0
@@ -96,7 +97,7 @@ class Served:
 
     def turn(self) -> float:
         """Seconds of a step or prediction. The first calls, which wake threads and fill caches, do not count."""
-        if self.steps >= EPOCH:
+        if self.trains and self.steps >= EPOCH:
             self.side.restart()
             self.steps = 0
         self.steps += (self.lead + self.count) * self.per_call
