@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from gen import compiler
 from gen.emit import layout
 from gen.emit.layout import LINE_LENGTH, format_python
-from gen.emit.templates import environment, settled
+from gen.emit.render import settled
+from gen.emit.templates import environment
 from tests.building import CASES, graph_of
 from tests.samples import NAMES as NAMES_OF_SAMPLES
 from tests.samples import sample_text

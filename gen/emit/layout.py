@@ -2,11 +2,11 @@
 
 Black takes longer than all else in a build together, and has nothing to change in most of what it is shown:
 
-- a definition that stands word for word in a template, as the templates are laid out in Black's way;
+- what stands word for word in a template, or in a kernel of gen: these are laid out in Black's way already;
 - a statement of one of the few forms that most lines of a network have, if it fits its line.
 
-So Black is not shown the first, and of the second it is shown one name for each run of them.  Tests hold that it finds
-nothing to change in whole generated files.
+So Black is not shown definitions of the first kind, and of statements of both kinds it is shown one name for each run.
+Tests hold that it finds nothing to change in whole generated files.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class _Layout:
 
     def __init__(self, text: str, settled: str) -> None:
         self.text, self.settled = text, f"\n{settled}\n"
-        self.lines = text.split("\n")
+        self.lines, self.settled_lines = text.split("\n"), frozenset(settled.split("\n"))
 
     def pieces(self) -> Iterator[_Piece]:
         """Definitions, of classes their methods, and what stands between them: most of them are settled."""
@@ -110,7 +110,10 @@ class _Layout:
         return _trimmed(self.lines[part.start : part.end])
 
     def is_settled(self, text: str) -> bool:
-        return f"\n{text}" in self.settled and max(map(len, text.split("\n"))) <= LINE_LENGTH
+        """Whether these lines stand in the text that is laid out already, and are no longer than they may be here."""
+        lines = text.split("\n")
+        found = lines[0] in self.settled_lines and f"\n{text}" in self.settled  # the first is quick
+        return found and max(map(len, lines)) <= LINE_LENGTH
 
     # ------------------------------------------------------------------------------------- what Black need not be shown
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
+from pathlib import Path
 
+from gen.components.kernels import kernels
 from gen.emit.layout import format_python
 from gen.emit.seal import seal
-from gen.emit.templates import environment, settled
+from gen.emit.templates import environment
 from gen.emit.view import View
+from gen.resources import resource
 
 
 def render(view: View, formatted: bool = True) -> str:
@@ -19,3 +23,11 @@ def render(view: View, formatted: bool = True) -> str:
     text = seal(format_python(filled, settled()) if formatted else filled)
     ast.parse(text)
     return text
+
+
+@cache
+def settled() -> str:
+    """The texts that are laid out already, and of which a generated file has many lines: templates and kernels."""
+    functions = [kernel.function for kernel in kernels.values() if kernel.function.__module__.startswith("gen.")]
+    modules = {Path(function.__code__.co_filename) for function in functions}
+    return "\n".join(path.read_text("utf-8") for path in sorted({*resource("templates").glob("*.jinja"), *modules}))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -57,10 +58,10 @@ class _Function:
         (node,) = ast.parse(text).body
         assert isinstance(node, ast.FunctionDef)
         self.node, self.calls = node, calls
-        assigned = [
+        self.assigned = Counter(
             item.id for item in ast.walk(node) if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store)
-        ]
-        self.once = {name for name in assigned if assigned.count(name) == 1}
+        )
+        self.once = {name for name, count in self.assigned.items() if count == 1}
         self.known: dict[str, Any] = {}
         self.choices: dict[str, set[Any]] = {}
         self.dropped = self._read_calls()
@@ -73,15 +74,12 @@ class _Function:
         defaults: dict[str, ast.expr] = dict(
             zip([item.arg for item in arguments.args[::-1]], arguments.defaults[::-1], strict=False)
         )
-        stores = {
-            item.id for item in ast.walk(self.node) if isinstance(item, ast.Name) and isinstance(item.ctx, ast.Store)
-        }
         for index, name in enumerate(parameters):
             given = [self._given(call, index, name) for call in self.calls]
             default = defaults.get(name)
             value = default.value if isinstance(default, ast.Constant) else _UNKNOWN
             settled = value is None or isinstance(value, bool | str)
-            if name != "out" and name not in stores and settled and all(item is None for item in given):
+            if name != "out" and name not in self.assigned and settled and all(item is None for item in given):
                 self.known[name] = value
                 dropped.add(name)
             words = [value if item is None else getattr(item, "value", _UNKNOWN) for item in given]

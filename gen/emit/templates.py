@@ -1,4 +1,4 @@
-"""The templates: how they are read, and what they say in so many words."""
+"""The templates: how they are read, and kept compiled."""
 
 from __future__ import annotations
 
@@ -34,13 +34,6 @@ def environment() -> jinja2.Environment:
     )
     environment.filters.update(literal=literal, comment=comment, docstring=docstring)
     return environment
-
-
-@cache
-def settled() -> str:
-    """The text of all templates: lines of it that stand in a generated file are laid out already."""
-    paths = sorted(resource("templates").glob("*.jinja"))
-    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
 
 
 class _Compiled(BytecodeCache):

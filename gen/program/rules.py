@@ -23,9 +23,7 @@ def source_lines(function: FunctionType) -> tuple[list[str], int]:
 def definition(function: FunctionType) -> ast.FunctionDef:
     """The syntax tree of a function, with the line numbers of its file."""
     lines, first = source_lines(function)
-    tree = ast.parse(textwrap.dedent("".join(lines)))
-    ast.increment_lineno(tree, first - 1)
-    (node,) = tree.body
+    (node,) = ast.parse("\n" * (first - 1) + textwrap.dedent("".join(lines))).body
     if not isinstance(node, ast.FunctionDef):
         raise FenceError(f"{function.__qualname__} is not a plain function")
     return node

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from gen.components.base import registry
 from gen.diagnostics import Span
 from gen.language.elaborate.context import Context
-from gen.language.elaborate.spellings import known_words
+from gen.language.elaborate.spellings import named_words, option_words
 from gen.language.elaborate.values import (
     WRONG,
     BidirectionalValue,
@@ -39,14 +38,21 @@ class Names:
         self._context = context
         self.assignments: dict[Span, Assignment] = {}
 
-    @cached_property
-    def words(self) -> set[str]:
-        """All names that mean something though the file does not bind them."""
-        return known_words()
-
     def is_word(self, name: str) -> bool:
-        """Whether a name means something though the file does not bind it; most such names are a component's."""
-        return any(name in components for components in registry.values()) or name in self.words
+        """Whether a name means something though the file does not bind it."""
+        return name in self._named_words or name in self._option_words
+
+    def words(self) -> set[str]:
+        """All such names."""
+        return self._named_words | self._option_words
+
+    @cached_property
+    def _named_words(self) -> set[str]:
+        return named_words()
+
+    @cached_property
+    def _option_words(self) -> set[str]:
+        return option_words()
 
     def bind(self, name: str, value: Value, span: Span, frame: Frame) -> None:
         """Bind `name`, written at `span`, and let the value know."""

@@ -113,13 +113,18 @@ def kinds_of(word: Word) -> tuple[str, ...]:
 
 def known_words() -> set[str]:
     """Every name that means something though the file does not bind it."""
-    words = {*SPECIAL, *DTYPES, *OTHER_FLOATS, *function_forms(), "range"}
-    for components in registry.values():
-        words |= components.keys()
-        for cls in set(components.values()):
-            for parameter in parameters(cls):
-                words.update(_literals(parameter.annotation))
-    return words
+    return named_words() | option_words()
+
+
+def named_words() -> set[str]:
+    """The names of components, of dtypes and of what else is called."""
+    return {*SPECIAL, *DTYPES, *OTHER_FLOATS, *function_forms(), "range"}.union(*registry.values())
+
+
+def option_words() -> set[str]:
+    """The words that are values of an argument: `same`, `channels_last`; it takes a while to look at all arguments."""
+    classes = {cls for components in registry.values() for cls in components.values()}
+    return {word for cls in classes for item in parameters(cls) for word in _literals(item.annotation)}
 
 
 def _literals(annotation: Any) -> list[str]:
