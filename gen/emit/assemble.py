@@ -93,6 +93,7 @@ class Assembler:
         order = [(layer, name) for layer in graph.layers for name in layer.weights]
         self.weights = sorted(order, key=lambda item: not _trained(*item))
         self.trainable_size = _total(self.weights, trained=True)
+        self.rows = frozenset(rows_of_weights(programs.infer.program))
         self.dense_size = self.trainable_size - sum(layer.weights[name].size for layer, name in programs.tables)
 
     def view(self) -> View:
@@ -279,7 +280,7 @@ class Assembler:
         sizes = ", ".join(map(str, layer.weights[name].shape))
         ident = self.names.weights[layer, name]
         by_row = (layer, name) in self.programs.tables
-        row = ident in rows_of_weights(self.programs.infer.program)
+        row = ident in self.rows
         return WeightView(f"{layer.name}/{name}", ident, sizes, _trained(layer, name), by_row, row)
 
     def tables(self) -> tuple[TableView, ...]:

@@ -144,6 +144,7 @@ class Names:
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
         self._taken = set(RESERVED) | set(taken)
+        self._numbers: dict[str, int] = {}  # by stem, the last that was tried: all up to it are taken
 
     def make(self, text: str) -> str:
         """A new identifier for what the `.nn` file calls `text`.
@@ -154,9 +155,10 @@ class Names:
         base = identifier(text)
         if base in RESERVED or keyword.iskeyword(base):
             base += "_"
-        name, number = base, 2
+        name, stem = base, base.rstrip("_")
         while name in self._taken:
-            name, number = f"{base.rstrip('_')}_{number}", number + 1
+            self._numbers[stem] = self._numbers.get(stem, 1) + 1
+            name = f"{stem}_{self._numbers[stem]}"
         self._taken.add(name)
         return name
 
