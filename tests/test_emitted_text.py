@@ -445,9 +445,9 @@ def _generated(text: str) -> str:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("Dense(34, relu)", "Dense(64, relu)", r"layer_[45]|zeros_batch_[36]4|11,?835|13,?905| KB(\"\"\")?$"),
-        ("Dense(34, relu)", "Dense(34, tanh)", r"layer_4|zeros_batch_34| KB(\"\"\")?$"),
-        ("Dense(34, relu)", "Dense(34, relu, use_bias=False)", r"layer_4|11,?835|11,?801| KB(\"\"\")?$"),
+        ("Dense(34, relu)", "Dense(64, relu)", r"layer_[45]|zeros_batch_[36]4|11,?835|13,?905| [KM]B(\"\"\")?$"),
+        ("Dense(34, relu)", "Dense(34, tanh)", r"layer_4|zeros_batch_34| [KM]B(\"\"\")?$"),
+        ("Dense(34, relu)", "Dense(34, relu, use_bias=False)", r"layer_4|11,?835|11,?801| [KM]B(\"\"\")?$"),
         ("adam(0.01)", "adam(0.02)", r"learning_rate"),
         ("epochs=5", "epochs=6", r"epochs"),
     ],
@@ -457,7 +457,7 @@ def test_a_small_change_stays_small(old: str, new: str, expected: str) -> None:
     assert text.count(old) == 1
     before, after = (_generated(each).splitlines() for each in (text, text.replace(old, new)))
     changed = [line for line in difflib.ndiff(before, after) if line[0] in "+-"]
-    assert 4 <= len(changed) <= 60  # 12 of them in the summary, for the memory that it takes
+    assert 4 <= len(changed) <= 70  # 12 of them in the summary, for the memory that it takes, up to 8 for zeros
     assert [line for line in changed if not re.search(f"{expected}|sha256", line)] == []
 
 

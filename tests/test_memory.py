@@ -24,6 +24,7 @@ from tests.building import (
     build,
     case_graph,
     case_module,
+    graph_of,
     random_inputs,
     random_targets,
     rows_of,
@@ -215,3 +216,19 @@ def test_a_large_model_whose_loss_is_not_finite_keeps_good_weights_and_starts_it
     assert np.isfinite(list(model.evaluate(x[:-1], y[:-1]).values())).all()
     moved = max(float(np.abs(weight - start[name]).max()) for name, weight in model.weights.items())
     assert moved > 0.0  # 18 or 19 steps are kept, not none
+
+
+@pytest.mark.parametrize("layer", ["Dense(8)", "Conv1D(8, 3)", "Conv1D(8, 3, padding='same')"])
+def test_the_plan_knows_a_table_that_is_projected_in_several_places(layer: str) -> None:
+    text = f"""
+a, b = Input(None, int32), Input(None, int32)
+embed = Embedding(1000, 64)
+x, z = GlobalMaxPooling1D()({layer}(embed(a))), GlobalMaxPooling1D()({layer}(embed(b)))
+model = Model([a, b], Dense(1)(Concatenate()([x, z])))
+model.compile(optimizer=rmsprop(), loss=mse)
+"""
+    model, ids = build(text).Model(), np.arange(200).reshape(4, 50)
+    assert np.isfinite(model.train_on_batch([ids, ids], np.ones((4, 1)))["loss"])
+    graph = graph_of(text)
+    few, many = (planned(graph, 4, length)["buffers of a step"] for length in (50, 500))
+    assert 2 * few < many

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -143,6 +145,37 @@ def test_threads_that_predict_at_once_get_what_one_alone_gets() -> None:
         found = list(pool.map(model.predict, batches))
     for batch, prediction in zip(batches, found, strict=True):
         np.testing.assert_allclose(model.predict(batch), prediction, rtol=1e-5, atol=1e-6)
+
+
+def test_a_prediction_that_is_interrupted_leaves_nothing_wrong() -> None:
+    """At whatever line: what is remembered after it is right."""
+    rng = np.random.default_rng(11)
+    table, kernel = rng.normal(size=(50, FEATURES)), rng.normal(size=(FEATURES, 3))
+    stopped = True
+    for stop in range(1, 200):
+        memory, lines = kernels.ProjectedRows(), iter(range(stop))
+        memory.lock = nullcontext()  # Python may be interrupted before it lets go of a lock
+
+        def trace(frame: Any, event: str, _: Any, lines: Any = lines) -> Any:
+            if frame.f_code.co_name == "find" and event == "line" and next(lines, None) is None:
+                raise KeyboardInterrupt
+            return trace
+
+        sys.settrace(trace)
+        try:
+            memory.find(np.arange(30), table, kernel)
+            stopped = False
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(None)
+        for ids in (np.arange(20, 50), np.arange(50)):
+            products, places = memory.find(ids, table, kernel)
+            np.testing.assert_allclose(products[0, places], table[ids] @ kernel)
+        if not stopped:
+            break
+    assert not stopped
+    assert stop > 10
 
 
 def test_what_is_remembered_has_a_bound() -> None:

@@ -13,12 +13,13 @@ import keras
 import numpy as np
 import pytest
 
-from gen.compiler import generate
+from gen.compiler import PASSES, Options, generate
 from gen.components.base import ArgumentError
 from gen.components.layers.recurrence import NAMES
 from gen.components.layers.recurrent import GRU, LSTM, SimpleRNN
 from gen.components.layers.recurrent_predict import lstm_predict, lstm_predict_jointly
-from tests.building import QUICK, graph_of
+from gen.graph.graph import Graph
+from tests.building import QUICK, build, graph_of
 from tests.keras_twin import make
 
 BATCH, STEPS, FEATURES, UNITS = 3, 5, 2, 4
@@ -282,3 +283,32 @@ def test_lstms_share_a_loop_where_they_can(changes: dict[str, str], loops: int) 
     infer = text.partition("\ndef infer(")[2].partition("\ndef ")[0]
     assert infer.count("lstm_predict_jointly(") == loops
     assert infer.count("lstm_predict(") == {0: 2, 1: settings["two"].count("Bidirectional")}[loops]
+
+
+CROSSWISE = """
+u, v = Input(None, 5), Input(None, 6)
+one = LSTM(4, return_sequences=True)(u)
+two = LSTM(4)(v)
+three = LSTM(4)(one)
+four = LSTM(4, return_sequences=True)(RepeatVector(7)(two))
+model = Model([u, v], Concatenate()([three, Flatten()(four)]))
+"""
+HIERARCHY = """
+u, v = Input(3, 7, 5), Input(7, 6)
+one = Flatten()(TimeDistributed(LSTM(4))(u))
+model = Model([u, v], Concatenate()([one, LSTM(4)(v)]))
+"""
+
+
+@pytest.mark.parametrize("text", [CROSSWISE, HIERARCHY], ids=["crosswise", "hierarchy"])
+def test_lstms_that_share_a_loop_predict_what_each_does_alone(text: str) -> None:
+    """Of two groups one may need the other and be needed by it; and rows of steps are more than rows of the batch."""
+    graph, rng = graph_of(text), np.random.default_rng(6)
+    x = [rng.normal(size=(2, *(7 if size is None else size for size in shape[1:]))) for shape in shapes_of(graph)]
+    apart = Options(passes=frozenset(PASSES) - {"recurrences"}, verify=True, formatted=False)
+    found, expected = (build(text, options=each).Model(0, np.float64).predict(x) for each in (QUICK, apart))
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
+
+
+def shapes_of(graph: Graph) -> list[tuple[int | None, ...]]:
+    return [tuple(size if isinstance(size, int) else None for size in item.tensor.shape) for item in graph.inputs]

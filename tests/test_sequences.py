@@ -83,6 +83,10 @@ def test_ids_are_held_to_the_table_that_they_reach(name: str) -> None:
     assert np.isfinite(module.Model().predict(right)).all()
     with pytest.raises(ValueError, match=r"input ids: .*got 9, which is not in 0 to 8"):
         module.Model().predict(np.array([wrong]))
+    model = module.Model()
+    model.predict(right.astype(np.int32))
+    with pytest.raises(ValueError, match="got 9"):  # after an array of its shape and dtype too
+        model.predict(np.array([wrong], np.int32))
     assert module.check() < 1e-6
 
 

@@ -132,8 +132,13 @@ def room_for_sums(rows: Any, ids: Any) -> int:
 
 
 def room_for_all_sums(gradients: Any) -> int:
-    """The bytes of the gradients of all calls of a table, which are made already, and of all of them as one."""
-    rows = (sum(math.prod(ids) for _, ids, *_ in gradients), gradients[0][0][-1])
+    """The bytes of the gradients of all calls of a table, which are made already, and of all of them as one.
+
+    Each stands for the arguments that it is made of: rows and ids, or first those of a gradient of products,
+    (dy, ids, table, …).
+    """
+    calls = [(first[1], first[2][-1]) if isinstance(first, list) else (ids, first[-1]) for first, ids, *_ in gradients]
+    rows = (sum(math.prod(ids) for ids, _ in calls), calls[0][1])
     return float32(rows, rows) + room_for_sums(rows, rows[:1])
 
 

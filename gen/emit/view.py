@@ -353,7 +353,7 @@ class View:
     @property
     def direct(self) -> bool:
         """Whether an array of the shape and dtype of the one before needs no further check to be predicted from."""
-        return len(self.inputs) == 1 and self.inputs[0].limit is None
+        return len(self.inputs) == 1 and self.inputs[0].limit is None and not self.inputs[0].parts
 
     @property
     def per_step(self) -> bool:

@@ -23,16 +23,14 @@ LIMIT: int = inspect.signature(lstm_predict_jointly).parameters["limit"].default
 
 def join_recurrences(lowered: Lowered) -> Lowered:
     """`lowered` with one statement in place of each group of LSTMs that can share a loop."""
-    statements = list(lowered.program.statements)
-    joined = False
-    for group in _groups(lowered.program):
-        statements = _with_one(statements, group)
-        joined = True
-    if not joined:
+    program = lowered.program
+    while groups := _groups(program):  # anew after each: of two groups one may need the other, and be needed by it
+        program = program.with_statements(_with_one(list(program.statements), groups[0]))
+    if program is lowered.program:
         return lowered
     assert isinstance(lstm_predict_jointly, FunctionType)
     kernels = {**lowered.kernels, lstm_predict_jointly.__name__: lstm_predict_jointly}
-    return replace(lowered, program=lowered.program.with_statements(statements), kernels=kernels)
+    return replace(lowered, program=program, kernels=kernels)
 
 
 def _groups(program: Program) -> list[list[Statement]]:
@@ -78,10 +76,12 @@ def _fit(types: dict[str, ArrayType], group: list[Statement]) -> bool:
     """Whether a loop over all of the group can be worth it, and gives what each of them gives."""
     calls = [statement.value for statement in group if isinstance(statement.value, ast.Call)]
     steps = {types[reads(call)[0]].shape[0] for call in calls}
+    rows = {types[reads(call)[0]].shape[2] for call in calls}
     units = [types[reads(call)[1]].shape[0] for call in calls]
     total = sum(size for size in units if isinstance(size, int))
     same = len({tuple(map(ast.dump, call.keywords)) for call in calls}) == 1
-    return same and len({size for size in steps if isinstance(size, int)}) < 2 and total * total <= LIMIT
+    alike = same and len(rows) == 1 and len({size for size in steps if isinstance(size, int)}) < 2
+    return alike and total * total <= LIMIT
 
 
 def _with_one(statements: list[Statement], group: list[Statement]) -> list[Statement]:

@@ -250,8 +250,8 @@ class ProjectedRows:
                 # In this order, so that a row is not taken for known if this is interrupted.
                 self.products[:, places[changed]] = products_of(rows[changed], self.kernel)[:, 1:]
                 self.rows[places[changed]] = rows[changed]
-                self.places[ids] = places
                 self.count = count
+                self.places[ids] = places
             return self.products, places
 
     def forget(self, table: Array, kernel: Array) -> None:
