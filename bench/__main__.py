@@ -46,7 +46,10 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--results", type=Path, metavar="JSON", help="write RESULTS.md from figures; measure nothing")
     options = parser.parse_args(given)
     options.tasks = _chosen(options.tasks, TURNS if options.compare else TASKS)
-    options.peers = _chosen(options.peers, [] if options.compare else [name for name in PEERS if not missing(name)])
+    wanted = [] if options.compare or options.peers is not None else list(PEERS)
+    lacking = {name: " and ".join(missing(name)) for name in wanted if missing(name)}
+    options.left_out = [f"{name} is left out, for want of {packages}" for name, packages in lacking.items()]
+    options.peers = _chosen(options.peers, [name for name in wanted if name not in lacking])
     options.compare = options.compare or []
     for what, names, known in (
         ("system", options.systems, list(SYSTEMS)),
@@ -88,9 +91,8 @@ class Run:
     def measure(self) -> None:
         for sentence in machine.warnings(self.about):
             print(f"warning: {sentence}")
-        for name in () if self.options.compare else PEERS:
-            if missing(name):
-                self.leave_out(f"{name} is left out, for want of {' and '.join(missing(name))}")
+        for sentence in self.options.left_out:
+            self.leave_out(sentence)
         print(HEADER)
         for number in self.options.systems or SYSTEMS:
             self.measure_system(SYSTEMS[number])

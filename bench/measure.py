@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TypeVar
 
+import black
 import numpy as np
 
 from bench.sides import EXAMPLES, GEN, ROOT, Origin, SideError, Worker, begin
@@ -89,15 +91,24 @@ def _afresh(name: str, spec: Spec, task: str) -> float:
 
 
 def builds(origins: Mapping[str, Origin], system: System, task: str, runs: int) -> Values:
-    """Seconds of `gen build` of one file: into an empty folder, or where it changes nothing."""
+    """Seconds of `gen build` of one file.
+
+    It is the first one of all, for which nothing is kept of earlier builds; the first one of this file, after one of
+    another file; or one that changes nothing.
+    """
     source = EXAMPLES / f"{system.network}.nn"
     folders = {name: origin.folder for name, origin in origins.items() if origin.folder is not None}
     values: Values = {name: [] for name in folders}
     with tempfile.TemporaryDirectory() as scratch:
-        for count, name in enumerate([*folders, *in_turns(list(folders), runs)]):  # each one first, to warm up
-            out = Path(scratch, name.replace("/", "-") if task == "rebuild" else str(count))
-            took = timed([*GEN, "build", "--quiet", str(source), "-o", str(out)], folders[name])
-            if count >= len(folders):
+        other = Path(scratch, "layers.nn")
+        other.write_text(many_layers(2), encoding="utf-8")
+        for count, name in enumerate(in_turns(list(folders), runs + 1)):
+            out = Path(scratch, f"out{count}")
+            before = {"first_build": (), "build": (other,), "rebuild": (source,)}[task]
+            for each in (*before, source):
+                command = [*GEN, "build", "--quiet", str(each), "-o", str(out)]
+                took = timed(command, folders[name], GEN_CACHE_DIR=str(out / "kept"))
+            if count >= len(folders):  # the first round is to warm up
                 values[name].append(took)
     return values
 
@@ -112,17 +123,24 @@ def version(runs: int) -> Values:
 
 
 def layers(count: int, runs: int) -> Values:
-    """Seconds of `gen build` of a file with so many layers, and those of them that Black takes."""
-    values: Values = {"gen": [], "black": []}
+    """Seconds of `gen build` of a file with so many layers, and those of them that Black takes; nothing is kept.
+
+    Beside them is what Black would take for all of the text.
+    """
+    values: Values = {"gen": [], "black": [], "black_alone": []}
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch, "layers.nn")
         source.write_text(many_layers(count), encoding="utf-8")
+        module = [sys.executable, "-m", "bench.timed_build", str(source), scratch]
         for run in range(runs):
-            module = [sys.executable, "-m", "bench.timed_build", str(source), str(Path(scratch, str(run)))]
             start = perf_counter()
-            told = subprocess.run(module, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+            environment = os.environ | {"GEN_CACHE_DIR": str(Path(scratch, str(run)))}
+            told = subprocess.run(module, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE).stdout
             values["gen"].append(perf_counter() - start)
             values["black"].append(float(told))
+            start = perf_counter()
+            black.format_str(Path(scratch, "layers.py").read_text("utf-8"), mode=black.Mode(line_length=100))
+            values["black_alone"].append(perf_counter() - start)
     return values
 
 
@@ -134,8 +152,8 @@ def many_layers(count: int) -> str:
     return "\n".join(lines)
 
 
-def timed(process: list[str], folder: Path = ROOT) -> float:
+def timed(process: list[str], folder: Path = ROOT, **environment: str) -> float:
     """Seconds of a whole process."""
     start = perf_counter()
-    subprocess.run(process, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(process, cwd=folder, env=os.environ | environment, check=True, stdout=subprocess.DEVNULL)
     return perf_counter() - start
