@@ -17,13 +17,22 @@ class Peer:
     packages: tuple[str, ...]
     """What has to be installed, as the package index calls it."""
     environment: dict[str, str] = field(default_factory=dict)
+    tolerance: float = 1e-4
+    """How far a loss may be off after updates, relatively."""
 
 
 PEERS = {
     "jax": Peer("JAX", "jax_side", ("jax",)),
     "torch": Peer("PyTorch", "torch_side", ("torch",)),
     "keras-jax": Peer("Keras on JAX", "keras_side", ("keras", "jax"), {"KERAS_BACKEND": "jax"}),
-    "keras-tf": Peer("Keras on TensorFlow", "keras_side", ("keras", "tensorflow-cpu"), {"KERAS_BACKEND": "tensorflow"}),
+    # The gradient of an embedding is sparse: its RMSprop squares what each occurrence of an id gives, not their sum.
+    "keras-tf": Peer(
+        "Keras on TensorFlow",
+        "keras_side",
+        ("keras", "tensorflow-cpu"),
+        {"KERAS_BACKEND": "tensorflow"},
+        tolerance=2e-3,
+    ),
 }
 
 
