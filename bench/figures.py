@@ -84,14 +84,14 @@ def shown_ratio(ratio: Mapping[str, float]) -> str:
     return f"{ratio['median']:.2f} ({ratio['low']:.2f}–{ratio['high']:.2f})"
 
 
-HEADER = f"{'':8}{'task':26}{'against':20}{'ours':>10}{'theirs':>10}     {'ratio (quartiles)':20}fastest"
+HEADER = f"{'':13}{'task':26}{'against':20}{'ours':>10}{'theirs':>10}     {'ratio (quartiles)':20}fastest"
 
 
 def lines(system: str, title: str, result: Mapping[str, Any]) -> Iterator[str]:
     """What is printed of `figures`: a line for each side but the first; for that, if it is alone."""
     first, *others = result["sides"]
     ours, unit = result["sides"][first], result["unit"]
-    start = f"{system:8}{title:26}"
+    start = f"{system:13}{title:26}"
     if not others:
         quartiles = f"({shown(ours['low'])}–{shown(ours['high'])})"
         yield f"{start}{'':20}{shown(ours['median']):>10}{'':10} {unit}  {quartiles}"
