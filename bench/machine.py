@@ -65,7 +65,7 @@ def cpu() -> str:
 def blas() -> str:
     """The library that NumPy multiplies matrices with, and which kernels it chose."""
     try:
-        from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
+        from threadpoolctl import threadpool_info  # type: ignore[import-untyped]  # it has no types
     except ImportError:
         return "unknown, for want of threadpoolctl"
     np.ones((2, 2)) @ np.ones((2, 2))

@@ -175,7 +175,11 @@ class Side:
         return float(figures[0]) / len(range(0, count, self.size))
 
     def predict_batch(self) -> Any:
-        return jax.block_until_ready(self.predict(self.p, self.x))  # type: ignore[no-untyped-call]
+        return computed(self.predict(self.p, self.x))
 
     def predict_one(self) -> Any:
-        return jax.block_until_ready(self.predict(self.p, self.one))  # type: ignore[no-untyped-call]
+        return computed(self.predict(self.p, self.one))
+
+
+computed: Callable[[Any], Any] = jax.block_until_ready
+"""What waits for results; JAX gives its own function no types."""

@@ -23,7 +23,7 @@ class LSTM(nn.LSTM):
         super().__init__(features, units, batch_first=True)
         self.bias_hh_l0.requires_grad_(False).zero_()
 
-    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]  # of its three results the one that is used
         return super().forward(x)[1][0][0]
 
 
@@ -42,7 +42,8 @@ class Answers(nn.Module):
         self.answer = nn.Linear(48, 500)
 
     def forward(self, text: Tensor, question: Tensor) -> Tensor:
-        return self.answer(torch.cat([self.text(text), self.question(question)], dim=-1))  # type: ignore[no-any-return]
+        answer: Tensor = self.answer(torch.cat([self.text(text), self.question(question)], dim=-1))
+        return answer
 
 
 class Posts(nn.Module):
@@ -157,7 +158,7 @@ class Side:
         assert total is not None
         for p in self.p:
             p.grad = None
-        total.backward()  # type: ignore[no-untyped-call]
+        total.backward()  # type: ignore[no-untyped-call]  # PyTorch gives it no types
         self._update()
         return [total.detach(), *right]
 

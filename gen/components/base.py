@@ -148,9 +148,13 @@ class Layer(Component):
 
     # A type checker lets `*_: Any, **__: Any` be overridden by any signature, here one with names for the inputs.
 
-    def output(self, *_: Any, **__: Any) -> Shape | list[Shape]:
-        """The shape of the output for the shapes of the inputs, a list for several; raises `ShapeError`."""
-        raise NotImplementedError
+    def output(self, *inputs: Any, **__: Any) -> Shape | list[Shape]:
+        """The shape of the output for the shapes of the inputs, a list for several; by default that of the first.
+
+        Raises `ShapeError`.
+        """
+        shape: Shape = inputs[0]
+        return shape
 
     def weights(self, *_: Any, **__: Any) -> dict[str, Weight]:
         """The weights by name, in Keras' order; none by default.  One that does not exist is left out."""

@@ -383,4 +383,4 @@ def _infix(value: ast.expr) -> ast.expr:
                 return ast.UnaryOp(ast.USub(), node.args[0])
             return node
 
-    return Infix().visit(value)  # type: ignore[no-any-return]
+    return Infix().visit(value)  # type: ignore[no-any-return]  # it makes expressions of expressions

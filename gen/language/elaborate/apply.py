@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -178,12 +178,17 @@ def _starts_from_states(call: LayerCall) -> bool:
 
     Keras gives a layer that is called on several tensors only masks with names of their own, as attention has.
     """
-    return "mask" in inspect.signature(call.layer.component.forward).parameters and len(call.inputs) > 1  # type: ignore[union-attr]
+    return "mask" in _parameters(call.layer.component) and len(call.inputs) > 1
 
 
 def uses_masks(component: Layer | Activation) -> bool:
     """Whether what the layer computes depends on the mask of its input."""
-    return not {"mask", "masks"}.isdisjoint(inspect.signature(component.forward).parameters)  # type: ignore[union-attr]
+    return not {"mask", "masks"}.isdisjoint(_parameters(component))
+
+
+def _parameters(component: Layer | Activation) -> Collection[str]:
+    """What the rule of a layer or an activation takes, by name."""
+    return inspect.signature(component.forward).parameters  # type: ignore[union-attr]  # each has one
 
 
 def _fits_weights(
@@ -253,7 +258,7 @@ def mask_fits(context: Context, said: CallOptions, x: TensorValue, arguments: Ar
 def call_options(context: Context, component: Layer | Activation, arguments: Arguments) -> CallOptions | Wrong:
     """What a call says besides the tensors."""
     mask = arguments.keywords.get("mask")
-    takes_mask = "mask" in inspect.signature(component.forward).parameters  # type: ignore[union-attr]
+    takes_mask = "mask" in _parameters(component)
     if mask is not None and mask.value is None:
         mask = None
     if mask is not None and not takes_mask:
@@ -455,8 +460,8 @@ def replay(
         inputs = [values.get(tensor, tensor) for tensor in call.inputs]
         said = replace(
             call.said,
-            mask=values.get(call.said.mask, call.said.mask),  # type: ignore[arg-type]  # None is no key, and stays
-            masked_like=values.get(call.said.masked_like, call.said.masked_like),  # type: ignore[arg-type]
+            mask=call.said.mask and values.get(call.said.mask, call.said.mask),
+            masked_like=call.said.masked_like and values.get(call.said.masked_like, call.said.masked_like),
         )
         with context.one_call(statements.setdefault(call.statement, object())):
             result = apply_layer(context, call.layer, inputs, span, call.heading, groups.of(call.group), said)

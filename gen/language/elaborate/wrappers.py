@@ -291,7 +291,7 @@ def _second_direction(context: Context, held: Argument, there: Layer | Activatio
     for option, wanted in (
         ("go_backwards", True),
         ("return_sequences", there.return_sequences),  # type: ignore[union-attr]  # a recurrent layer has it
-        ("return_state", there.return_state),  # type: ignore[union-attr]
+        ("return_state", there.return_state),  # type: ignore[union-attr]  # likewise
     ):
         if getattr(second.component, option) != wanted:
             message = f"The `backward_layer` of this Bidirectional needs {option}={wanted}"
