@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from gen.diagnostics import Diagnostics, Source
-from gen.emit.assemble import Assembler, Planned, Programs
+from gen.emit.assemble import Assembler
 from gen.emit.identifiers import name_everything, reserved_names
 from gen.emit.view import View
 from gen.graph.graph import Graph
@@ -30,6 +30,7 @@ from gen.program.guards import protect_guarded
 from gen.program.ir import Program, reads
 from gen.program.lowering import Identifiers, Lowered
 from gen.program.maxima import maxima_down_columns
+from gen.program.planned import Planned, Programs
 from gen.program.prune import prune
 from gen.program.recurrences import join_recurrences
 from gen.program.rows import tables_by_row
@@ -93,8 +94,8 @@ def generate(graph: Graph, source: str, options: Options = Options()) -> str:
 
 
 def rewrite(graph: Graph, options: Options = Options()) -> Graph:
-    """Graph → graph: activations as nodes, behind the making of steps; losses fused with their heads, embeddings with
-    the projection after them."""
+    """Graph → graph: activations as nodes, behind the making of steps, relu behind pooling; losses fused with heads,
+    embeddings with the projection after them."""
     if options.inference:
         graph = replace(graph, training=None, outputs=tuple(replace(item, loss=None) for item in graph.outputs))
     graph = split_before_activations(split_activations(graph))

@@ -11,8 +11,8 @@ from gen.compiler import Options
 from gen.components.base import describe
 from gen.diagnostics import Diagnostics, Source, Span
 from gen.dims import show
-from gen.emit.assemble import Planned
 from gen.graph.graph import Graph
+from gen.program.planned import Planned
 
 
 def dump(source: Source, stage: str, options: Options, diagnostics: Diagnostics) -> str | None:

@@ -15,8 +15,8 @@ from gen import compiler
 from gen.compiler import Options
 from gen.diagnostics import Diagnostics, Source, render_text
 from gen.dims import Shape
-from gen.emit.assemble import vocabulary
 from gen.graph.graph import Graph, Tensor
+from gen.graph.lookups import vocabulary
 
 ROOT = Path(__file__).resolve().parent.parent
 CASES = sorted((ROOT / "tests" / "cases").glob("*.nn"))

@@ -170,7 +170,7 @@ def texts(cls: type[Layer], arguments: str) -> Iterator[tuple[str, str]]:
 
 
 def forward_parameters(cls: type[Layer]) -> set[str]:
-    return set(cls.forward.__code__.co_varnames[: cls.forward.__code__.co_argcount])  # type: ignore[attr-defined]
+    return set(cls.forward.__code__.co_varnames[: cls.forward.__code__.co_argcount])
 
 
 def model(lines: list[str], call: str) -> str:

@@ -138,7 +138,7 @@ def make(component: Component, **extra: Any) -> Any:
     """The Keras object for a component, with the same arguments."""
     if isinstance(component, Activation):
         return activation(component)
-    arguments = {item.name: convert(getattr(component, item.name)) for item in fields(component)}  # type: ignore[arg-type]
+    arguments = {item.name: convert(getattr(component, item.name)) for item in fields(component)}
     if isinstance(component, Layer):
         return getattr(keras.layers, type(component).__name__)(**arguments, **extra)
     module = next(module for base, module in MODULES.items() if isinstance(component, base))
@@ -152,7 +152,7 @@ def convert(value: Any) -> Any:
 def activation(component: Activation) -> Any:
     """The Keras activation function with these arguments."""
     function = getattr(keras.activations, snake_case(type(component).__name__))
-    arguments = {item.name: getattr(component, item.name) for item in fields(component)}  # type: ignore[arg-type]
+    arguments = {item.name: getattr(component, item.name) for item in fields(component)}
     return lambda x: function(x, **arguments)
 
 
@@ -168,7 +168,7 @@ def _compile(model: keras.Model, graph: Graph) -> None:
 
 
 def _metric(name: str, metric: Metric) -> Any:
-    arguments = {item.name: convert(getattr(metric, item.name)) for item in fields(metric)}  # type: ignore[arg-type]
+    arguments = {item.name: convert(getattr(metric, item.name)) for item in fields(metric)}
     arguments["name"] = name
     return getattr(keras.metrics, type(metric).__name__)(**arguments)
 

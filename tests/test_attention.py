@@ -20,7 +20,7 @@ from tests.keras_twin import make
 from tests.reference import observe
 
 keras.config.set_floatx("float64")
-jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]  # whoever imported JAX first
+jax.config.update("jax_enable_x64", True)
 
 CLOSE: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-10}
 HIDDEN: dict[str, Any] = {"rtol": 1e-5, "atol": 1e-5}
@@ -69,7 +69,7 @@ def compare(layer: Layer, inputs: list[Any], masks: list[Any], close: dict[str, 
     shapes = [None if x is None else x.shape for x in inputs] if not layer.merges else [x.shape for x in given]
     made = layer.weights(*shapes)
     weights = {name: normal(*weight.shape, seed=9 + i) for i, (name, weight) in enumerate(made.items())}
-    dy = normal(*layer.output(*shapes), seed=5)  # type: ignore[arg-type]  # all sizes are known
+    dy = normal(*layer.output(*shapes), seed=5)
     found: dict[str, Any] = {name.replace("/", "_"): weight for name, weight in weights.items()}
     found |= {"masks": tuple(masks), "inputs": tuple(given), "use_causal_mask": False, **options}
     found |= dict(zip(("query", "value", "key", "attention_mask"), inputs, strict=False)) if not layer.merges else {}
@@ -122,7 +122,7 @@ MASKED = [("none", "none"), ("padded", "none"), ("none", "padded"), ("padded", "
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("masked", MASKED, ids="-".join)
 def test_attention_is_that_of_keras(masked: tuple[str, str], causal: bool) -> None:
-    layers: list[Layer] = [Attention(scaled, mode) for scaled in (False, True) for mode in ("dot", "concat")]  # type: ignore[arg-type]
+    layers: list[Layer] = [Attention(scaled, mode) for scaled in (False, True) for mode in ("dot", "concat")]
     for layer in (*layers, AdditiveAttention(), AdditiveAttention(use_scale=False)):
         for keyed in (False, True):
             masks = [MASKS[masked[0]], MASKS[masked[1]], *([None] if keyed else [])]
@@ -162,7 +162,7 @@ def test_attention_keeps_float32_and_is_finite_where_all_is_hidden(layer: Layer)
     weights = layer.weights(query.shape, value.shape)
     found: dict[str, Any] = {n.replace("/", "_"): normal(*w.shape).astype(np.float32) for n, w in weights.items()}
     found |= {"query": query, "value": value, "inputs": (query, value), "use_causal_mask": True}
-    found["masks"] = (MASKS["full"][1:], MASKS["full"][1:])  # type: ignore[index]
+    found["masks"] = (MASKS["full"][1:], MASKS["full"][1:])
     y, gradients = run(layer, found, np.ones_like(query))
     for array in (y, *gradients.get("dinputs", ()), *gradients.values()):
         if array is not None and not isinstance(array, tuple):

@@ -126,12 +126,12 @@ class Answering:
 
 
 def test_another_loss_is_a_failure() -> None:
-    measure.agree({"gen": Answering(0.7, 0.6), "jax": Answering(0.70001, 0.6)}, "system 1")  # type: ignore[dict-item]
-    measure.agree({"gen": Answering(0.7, 0.6), "keras-tf": Answering(0.7, 0.601)}, "system 6")  # type: ignore[dict-item]
+    measure.agree({"gen": Answering(0.7, 0.6), "jax": Answering(0.70001, 0.6)}, "system 1")
+    measure.agree({"gen": Answering(0.7, 0.6), "keras-tf": Answering(0.7, 0.601)}, "system 6")
     with pytest.raises(AssertionError, match="system 6: step of gen and keras-tf"):
-        measure.agree({"gen": Answering(0.7, 0.6), "keras-tf": Answering(0.701, 0.6)}, "system 6")  # type: ignore[dict-item]
+        measure.agree({"gen": Answering(0.7, 0.6), "keras-tf": Answering(0.701, 0.6)}, "system 6")
     with pytest.raises(AssertionError, match="system 1: step of gen and torch"):
-        measure.agree({"gen": Answering(0.7, 0.6), "torch": Answering(0.7, 0.601)}, "system 1")  # type: ignore[dict-item]
+        measure.agree({"gen": Answering(0.7, 0.6), "torch": Answering(0.7, 0.601)}, "system 1")
 
 
 # -------------------------------------------------------------------------------------------------------------- results

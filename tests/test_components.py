@@ -40,7 +40,7 @@ from gen.dims import BATCH, Dim, Shape
 from tests.reference import Run, activate, bind, lose, of_kind, penalize, slope
 
 keras.config.set_floatx("float64")
-jax.config.update("jax_enable_x64", True)  # type: ignore[no-untyped-call]  # whoever imported JAX first
+jax.config.update("jax_enable_x64", True)
 dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"  # else Keras on JAX falls back to float32 in tanh, mean and others
 
 CLOSE: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-10}
@@ -359,7 +359,7 @@ def build_layer(case: LayerCase) -> Layer:
     if name == "Activation":
         arguments = {"activation": registry["activation"][arguments["activation"]]()}
     layer: Any = registry["layer"][name](**arguments)
-    return layer  # type: ignore[no-any-return]
+    return layer
 
 
 def run(layer: Layer, inputs: list[Array], weights: dict[str, Array], dy: Array | None = None) -> Run:
@@ -378,7 +378,7 @@ def run(layer: Layer, inputs: list[Array], weights: dict[str, Array], dy: Array 
 def test_layer(case: LayerCase) -> None:
     name, arguments, shapes = case
     layer = build_layer(case)
-    inputs = [normal(*shape, seed=seed) for seed, shape in enumerate(shapes)]  # type: ignore[arg-type]  # all numbers
+    inputs = [normal(*shape, seed=seed) for seed, shape in enumerate(shapes)]
     declared = layer.weights(*shapes)
     weights = {key: np.abs(normal(*weight.shape, seed=7)) + 0.1 for key, weight in declared.items()}
     trainable = {key: weights[key] for key, weight in declared.items() if weight.trainable}
@@ -397,7 +397,7 @@ def test_layer(case: LayerCase) -> None:
 
     trained = [trainable[weight.name] for weight in reference.trainable_variables]
     shape = layer.output(*shapes)
-    dy = normal(*shape, seed=9)  # type: ignore[arg-type]  # all numbers
+    dy = normal(*shape, seed=9)
     expected, (dtrained, *dinputs) = vjp(forward, (trained, *inputs), dy)
 
     result = run(layer, inputs, weights, dy)
@@ -426,9 +426,9 @@ def test_layer(case: LayerCase) -> None:
 @pytest.mark.parametrize("case", LAYERS, ids=identify_layer)
 def test_layers_keep_float32(case: LayerCase) -> None:
     layer, shapes = build_layer(case), case[2]
-    inputs = [normal(*shape).astype(np.float32) for shape in shapes]  # type: ignore[arg-type]  # all numbers
+    inputs = [normal(*shape).astype(np.float32) for shape in shapes]
     weights = {key: np.ones(weight.shape, np.float32) for key, weight in layer.weights(*shapes).items()}
-    dy = np.ones(layer.output(*shapes), np.float32)  # type: ignore[type-var]  # all numbers
+    dy = np.ones(layer.output(*shapes), np.float32)
     result = run(layer, inputs, weights, dy)
     assert result.y.dtype == np.float32
     assert {gradient.dtype for gradient in (*result.dinputs, *result.dweights.values())} == {np.dtype(np.float32)}
@@ -447,7 +447,7 @@ def test_batch_statistics_move_and_serve_prediction(case: LayerCase) -> None:
     layer: Any = build_layer(case)
     reference = getattr(keras.layers, name)(**arguments)
     reference.build(shape)
-    x = normal(*shape) + 2  # type: ignore[arg-type]  # all numbers
+    x = normal(*shape) + 2
     weights = {weight.name: np.abs(normal(*weight.shape, seed=5)) + 0.5 for weight in reference.weights}
     for weight in reference.weights:
         weight.assign(weights[weight.name])

@@ -67,7 +67,7 @@ def evaluate(formula: object, sizes: dict[str, int] | None) -> Size:
         return formula
     if isinstance(formula, Dim):
         return formula if sizes is None else formula.value(sizes)
-    sign, left, right = formula  # type: ignore[misc]  # the strategy makes triples
+    sign, left, right = formula
     a, b = evaluate(left, sizes), evaluate(right, sizes)
     if sign == "/":
         return a // 3

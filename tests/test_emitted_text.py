@@ -479,7 +479,7 @@ def _calls(layer: str, layers: int) -> int:
     profile.enable()
     compiler.generate(graph_of(text), "deep.nn", Options(formatted=False))
     profile.disable()
-    return pstats.Stats(profile).total_calls  # type: ignore[attr-defined,no-any-return]
+    return pstats.Stats(profile).total_calls
 
 
 PLAIN = ["pixels", "hidden", "left", "right", "whole"]

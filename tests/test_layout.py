@@ -215,7 +215,7 @@ def test_laying_out_takes_time_in_proportion_to_the_layers(shown: list[str]) -> 
         profile.enable()
         format_python(text, settled())
         profile.disable()
-        calls.append(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
+        calls.append(pstats.Stats(profile).total_calls)
     first, second, third = calls
     assert (third - second) - (second - first) < 0.01 * (second - first)
 

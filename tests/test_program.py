@@ -12,12 +12,12 @@ import pytest
 from gen import compiler
 from gen.compiler import Options
 from gen.components.base import Layer, registry
-from gen.emit.assemble import Planned
 from gen.program.builder import Array, Builder, Number
 from gen.program.fence import FenceError
 from gen.program.inline import run
 from gen.program.ir import ArrayType, Block, literal, operation, reads, tidy
 from gen.program.numbers import arithmetic
+from gen.program.planned import Planned
 from gen.program.rules import refuse_outside_fence
 from gen.program.storage import plan
 from gen.program.verify import VerificationError, verify_plan, verify_program
@@ -130,7 +130,7 @@ def test_known_factors_are_folded_into_numbers_of_the_running_file() -> None:
     assert isinstance(quotient, Number)
     folded = arithmetic("*", 2.0, quotient)
     assert isinstance(folded, Number)
-    assert literal(0.5).value == folded.value.left.value  # type: ignore[attr-defined]
+    assert literal(0.5).value == folded.value.left.value
 
 
 def test_literals_lose_the_dust_of_their_computation_and_nothing_else() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from gen.dims import product, value_of
 from gen.emit.tables import table
@@ -13,9 +12,7 @@ from gen.graph.graph import Graph
 from gen.graph.sizes import least_sizes, typical_sizes
 from gen.program.ir import ArrayType
 from gen.program.memory import array_bytes, buffer_bytes, room_bytes
-
-if TYPE_CHECKING:
-    from gen.emit.assemble import Programs
+from gen.program.planned import Programs
 
 BATCHES = (1, 32, 256)
 

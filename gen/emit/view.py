@@ -235,6 +235,8 @@ class View:
     """How much of it is trainable."""
     dense_size: int
     """How much of that is not in `tables`."""
+    gradients: str
+    """The class of `g`."""
     catches_up: bool
     """Whether there is `untouched`: whether rows that a batch does not hold have to be brought up to date later."""
     dims: tuple[DimView, ...]
@@ -291,11 +293,6 @@ class View:
     def flat_weights(self) -> tuple[WeightView, ...]:
         """The weights in the order of the flat vector."""
         return tuple(sorted(self.weights, key=lambda weight: (not weight.trainable, weight.by_row)))
-
-    @property
-    def gradients(self) -> str:
-        """The class of `g`."""
-        return "Gradients" if self.tables else "Params"
 
     @property
     def rows_of_tables(self) -> int:

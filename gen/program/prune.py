@@ -12,10 +12,8 @@ from gen.program.ir import Program, Statement, reads
 def prune(program: Program, results: Iterable[ast.expr], places: Iterable[str] = ()) -> Program:
     """`program` without the statements that lead nowhere.
 
-    What a section must leave behind is needed: what is pinned, kept or returned, and the variables in `places`.
-
-    In `backward`, statements that only
-    the gradients of the inputs need become part of the section `input_gradients`.
+    What a section must leave behind is needed: what is pinned, kept or returned, and the variables in `places`.  In
+    `backward`, statements that only the gradients of the inputs need become part of the section `input_gradients`.
     """
     outside = {name for section, names in program.kept.items() if section != "input_gradients" for name in names}
     outside |= set(places)

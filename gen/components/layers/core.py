@@ -111,9 +111,6 @@ class ReLU(Layer):
     def activation(self) -> base.Activation:
         return Relu(self.negative_slope, self.max_value, self.threshold)
 
-    def output(self, x: Shape) -> Shape:
-        return x
-
     def forward(self, x: Array) -> Array:
         return x
 
@@ -133,9 +130,6 @@ class LeakyReLU(Layer):
     def activation(self) -> base.Activation:
         return LeakyRelu(self.negative_slope)
 
-    def output(self, x: Shape) -> Shape:
-        return x
-
     def forward(self, x: Array) -> Array:
         return x
 
@@ -154,9 +148,6 @@ class ELU(Layer):
     @property
     def activation(self) -> base.Activation:
         return Elu(self.alpha)
-
-    def output(self, x: Shape) -> Shape:
-        return x
 
     def forward(self, x: Array) -> Array:
         return x

@@ -11,7 +11,8 @@
 | `arithmetic` | arithmetic on constants, with bounds |
 | `construct`, `inputs`, `models` | calls of words: layers, activations, `Input`, `Model`, `Sequential` |
 | `binding` | the arguments of a call, against those of a component |
-| `apply`, `tensors`, `distribute` | layers, models and operators on tensors: shapes, dtypes, weights |
+| `called` | what a layer or model is called on |
+| `apply`, `replay`, `wrappers`, `tensors` | calls of layers, models, wrappers, operators: shapes, dtypes, masks |
 | `trail` | the notes of a shape error |
 | `training` | `compile` and `fit` |
 | `naming` | the names of layers, tensors, inputs and outputs |

@@ -11,10 +11,11 @@ from gen.components.base import Activation
 from gen.diagnostics import Note, Span
 from gen.language import syntax
 from gen.language.elaborate import tensors
-from gen.language.elaborate.apply import call_layer, call_options, layer_inputs, mask_fits, model_inputs, one_tensor
+from gen.language.elaborate.apply import call_layer
 from gen.language.elaborate.arithmetic import OperandError, combine, negated
 from gen.language.elaborate.attributes import attribute_of, call_method, data_of
 from gen.language.elaborate.blocks import assigned_names, bind_parameters, returns
+from gen.language.elaborate.called import call_options, layer_inputs, mask_fits, model_inputs, one_tensor
 from gen.language.elaborate.construct import apply_activation, call_word
 from gen.language.elaborate.context import MAX_BLOCKS, MAX_ITEMS, MAX_ROUNDS, Context
 from gen.language.elaborate.imports import imported

@@ -9,10 +9,11 @@ from gen.components.base import Layer, ShapeError
 from gen.diagnostics import Note, Span
 from gen.dims import Size
 from gen.language.elaborate import wrappers
-from gen.language.elaborate.apply import items_of, replay
 from gen.language.elaborate.binding import option_name
+from gen.language.elaborate.called import items_of
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.inputs import new_input
+from gen.language.elaborate.replay import replay
 from gen.language.elaborate.spellings import kinds_of, suggestion
 from gen.language.elaborate.values import (
     NOTHING,

@@ -13,8 +13,8 @@ from gen.diagnostics import Note
 from gen.dims import show
 from gen.graph.checks import check_loss, head_of
 from gen.graph.graph import Training
-from gen.language.elaborate.apply import items_of
 from gen.language.elaborate.binding import accepted_value
+from gen.language.elaborate.called import items_of
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.spellings import suggestion
 from gen.language.elaborate.values import (

@@ -101,7 +101,12 @@ def _distribute(
         notes = (Note(wrapper.span, "the TimeDistributed"), *trail([x]))
         return context.error("shape-mismatch", span, message, label="needs a sequence", notes=notes)
     steps = x.shape[1]
-    by_step = isinstance(steps, int) and any(hasattr(component, "update") for component in inner_calls(wrapper.inner))
+    has_statistics = any(hasattr(component, "update") for component in inner_calls(wrapper.inner))
+    by_step = has_statistics and isinstance(steps, int)
+    if has_statistics and not by_step:
+        message = "TimeDistributed takes the statistics of its layer over all steps at once, their number being unknown"
+        hint = "Keras takes them step by step: give the input its number of steps to have the same numbers"
+        context.warning("joint-statistics", span, message, hint=hint)
     if by_step and isinstance(steps, int) and steps > STEP_BY_STEP:
         message = f"TimeDistributed would run a layer with statistics {steps} times, once for each step"
         hint = "put the BatchNormalization outside: on a sequence it takes its statistics over all steps"

@@ -1,0 +1,48 @@
+"""The programs of a model with their memory planned: what the emitter writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gen.graph.graph import NamedLayer
+from gen.program.ir import Program
+from gen.program.lowering import Lowered
+from gen.program.storage import Plan
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A program with its memory, ready to be written."""
+
+    lowered: Lowered
+    plan: Plan
+
+    @property
+    def program(self) -> Program:
+        return self.lowered.program
+
+
+@dataclass(frozen=True)
+class Programs:
+    """The programs of a model; without training only the first two, without an activation to leave off only one."""
+
+    infer: Planned
+    """Prediction up to the heads."""
+    activate: Planned | None = None
+    """The heads' activations."""
+    step: Planned | None = None
+    """The training step."""
+    update: Planned | None = None
+    """The optimizer's step over the flat vector of weights."""
+    tables: tuple[tuple[NamedLayer, str], ...] = ()
+    """The weights that are updated row by row instead."""
+    update_rows: Planned | None = None
+    """The optimizer's step over rows of them."""
+    untouched: Planned | None = None
+    """What steps without a gradient do to the slots of rows; None if that is nothing."""
+
+    def planned(self) -> Iterator[Planned]:
+        """All that there are."""
+        every = (self.infer, self.activate, self.step, self.update, self.update_rows, self.untouched)
+        return (each for each in every if each is not None)
