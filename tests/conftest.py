@@ -33,6 +33,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(path.stem))
 
 
+@pytest.fixture(autouse=True)
+def keras_in_float64() -> None:
+    """Keras, if a test needs it, computes in float64 unless the test says otherwise."""
+    if "keras" in sys.modules:
+        from tests.keras_twin import computes_in
+
+        computes_in("float64")
+
+
 def pytest_runtest_teardown(item: pytest.Item) -> None:
     """Forget now and then what JAX compiled, which no other case needs: it adds up to gigabytes."""
     done = item.session.stash[DONE] = item.session.stash.get(DONE, 0) + 1

@@ -86,9 +86,18 @@ class SplitSteps(keras.layers.Layer):
         return (shapes[1][0], shapes[1][1], *shapes[0][1:])
 
 
+def computes_in(dtype: str) -> None:
+    """Keras computes in `dtype` from here on.
+
+    Its floatx alone does not say it: the policy of layers is taken from that once, when the first layer is made.
+    """
+    keras.config.set_floatx(dtype)
+    keras.config.set_dtype_policy(dtype)
+
+
 def twin(graph: Graph, dtype: str = "float64") -> keras.Model:
     """`graph` as a compiled Keras model (not compiled if the graph is not), with weights of `dtype`."""
-    keras.config.set_floatx(dtype)
+    computes_in(dtype)
     tensors: dict[Tensor, Any] = {}
     layers: dict[NamedLayer, Any] = {}
     for item in graph.inputs:

@@ -7,13 +7,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from tests import keras_twin
 from tests.building import build, rows_of
 
 
 def compare(text: str, data: Any, steps: int = 3) -> None:
     """Predictions, losses and weights of three steps on arrays that `data` makes with a generator, in float64."""
-    keras.config.set_floatx("float64")
     names: dict[str, Any] = {name: getattr(keras, name) for name in ("Input", "Model", "Sequential", "layers")}
     exec(text, names | {"relu": keras.activations.relu, "tanh": keras.activations.tanh}, names)
     theirs: keras.Model = names["model"]
@@ -47,6 +45,3 @@ def paired(weights: dict[str, np.ndarray], waiting: list[Any]) -> dict[str, Any]
         waiting = [variable for variable in waiting if variable is not variables[name]]
     assert not waiting
     return variables
-
-
-assert keras_twin  # imported first: it chooses Keras' backend

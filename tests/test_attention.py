@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import keras
 import numpy as np
 import pytest
 from keras.src import backend
@@ -18,9 +17,6 @@ from gen.components.layers.attention import AdditiveAttention, Attention, MultiH
 from gen.program.rules import definition, names_in
 from tests.keras_twin import make
 from tests.reference import observe
-
-keras.config.set_floatx("float64")
-jax.config.update("jax_enable_x64", True)
 
 CLOSE: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-10}
 HIDDEN: dict[str, Any] = {"rtol": 1e-5, "atol": 1e-5}

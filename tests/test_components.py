@@ -5,11 +5,6 @@ A component without a case here fails `test_every_component_has_a_case`.
 
 from __future__ import annotations
 
-import os
-
-os.environ["KERAS_BACKEND"] = "jax"
-os.environ["JAX_ENABLE_X64"] = "1"
-
 import ast
 import builtins
 import inspect
@@ -22,7 +17,6 @@ import jax
 import keras
 import numpy as np
 import pytest
-from keras.src.backend.common import dtypes
 
 from gen.components import registry
 from gen.components.activations import LogSoftmax, Relu, Sigmoid, Softmax, Tanh
@@ -38,10 +32,6 @@ from gen.components.base import (
 from gen.components.kernels import Array, clip_by_global_norm, clip_by_norm, clip_by_value, erf, fans, kernels
 from gen.dims import BATCH, Dim, Shape
 from tests.reference import Run, activate, bind, lose, of_kind, penalize, slope
-
-keras.config.set_floatx("float64")
-jax.config.update("jax_enable_x64", True)
-dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"  # else Keras on JAX falls back to float32 in tanh, mean and others
 
 CLOSE: dict[str, Any] = {"rtol": 1e-9, "atol": 1e-10}
 DIFFERENCES: dict[str, Any] = {"rtol": 1e-6, "atol": 1e-7}

@@ -9,7 +9,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import keras
 import numpy as np
 import pytest
 
@@ -111,7 +110,6 @@ def gradients(layer: Any, names: dict[str, Any], dy: Any) -> dict[str, Any]:
 
 def in_keras(layer: Any, x: Any, states: Any, weights: Any, mask: Any, dys: Any) -> tuple[list[Any], dict[str, Any]]:
     """The same by Keras and JAX: the results, and the gradients of Σ dy · result."""
-    keras.config.set_floatx("float64")
     twin = make(layer)
     twin.build(x.shape)
     order = [variable.name for variable in twin.trainable_variables]

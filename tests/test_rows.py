@@ -7,7 +7,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 
@@ -291,7 +290,6 @@ def test_the_largest_system_with_fewer_words_keeps_step_with_keras() -> None:
     for found, wanted in ((ours.weights, variables), (ours.slots, velocities)):
         for (name, value), variable in zip(found.items(), wanted, strict=True):
             np.testing.assert_allclose(value, np.asarray(variable), **bounds, err_msg=name)
-    keras.config.set_floatx("float32")
 
 
 # ------------------------------------------------------------------------------------------------------- the kernels

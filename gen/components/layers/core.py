@@ -111,6 +111,9 @@ class ReLU(Layer):
     def activation(self) -> base.Activation:
         return Relu(self.negative_slope, self.max_value, self.threshold)
 
+    def output(self, x: Shape) -> Shape:
+        return x
+
     def forward(self, x: Array) -> Array:
         return x
 
@@ -130,6 +133,9 @@ class LeakyReLU(Layer):
     def activation(self) -> base.Activation:
         return LeakyRelu(self.negative_slope)
 
+    def output(self, x: Shape) -> Shape:
+        return x
+
     def forward(self, x: Array) -> Array:
         return x
 
@@ -148,6 +154,9 @@ class ELU(Layer):
     @property
     def activation(self) -> base.Activation:
         return Elu(self.alpha)
+
+    def output(self, x: Shape) -> Shape:
+        return x
 
     def forward(self, x: Array) -> Array:
         return x

@@ -44,6 +44,9 @@ class Mask(Layer):
 class NotZero(Mask):
     """Where ids are not 0."""
 
+    def output(self, x: Shape) -> Shape:
+        return x
+
     def forward(self, x: Array) -> Array:
         return np.not_equal(x, 0)
 
@@ -131,6 +134,9 @@ class ZeroSteps(Layer):
 
     internal = True
     supports_masking = True
+
+    def output(self, x: Shape) -> Shape:
+        return x
 
     def forward(self, x: Array, mask: Array | None) -> Array:
         return x if mask is None else x * mask[:, :, None]
