@@ -137,11 +137,12 @@ def missing(peer: str) -> list[str]:
 
 
 def environment(peer: str | None = None) -> dict[str, str]:
-    """Two threads for each side: that has to be said before it is imported."""
+    """Two threads for each side, said before it is imported; what Python compiles is kept, as with users."""
     names = ("OMP", "OPENBLAS", "MKL")
     threads = {f"{name}_NUM_THREADS": str(THREADS) for name in names}
     threads |= {f"TF_NUM_{name}_THREADS": str(THREADS) for name in ("INTRAOP", "INTEROP")}
-    return {**os.environ, **threads, **(PEERS[peer].environment if peer else {})}
+    own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**own, **threads, **(PEERS[peer].environment if peer else {})}
 
 
 def begin(what: str, spec: Spec, *descriptors: int) -> subprocess.Popen[str]:
