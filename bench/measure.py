@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,7 @@ import black
 import numpy as np
 
 from bench.peers import PEERS
-from bench.sides import EXAMPLES, GEN, ROOT, Origin, SideError, Worker, begin
+from bench.sides import EXAMPLES, GEN, ROOT, Origin, SideError, Worker, begin, inherited
 from bench.systems import Array, System
 from bench.worker import Spec
 
@@ -143,7 +142,7 @@ def layers(count: int, runs: int) -> Values:
         module = [sys.executable, "-m", "bench.timed_build", str(source), scratch]
         for run in range(runs):
             start = perf_counter()
-            environment = os.environ | {"GEN_CACHE_DIR": str(Path(scratch, str(run)))}
+            environment = inherited() | {"GEN_CACHE_DIR": str(Path(scratch, str(run)))}
             told = subprocess.run(module, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE).stdout
             values["gen"].append(perf_counter() - start)
             values["black"].append(float(told))
@@ -164,5 +163,5 @@ def many_layers(count: int) -> str:
 def timed(process: list[str], folder: Path = ROOT, **environment: str) -> float:
     """Seconds of a whole process."""
     start = perf_counter()
-    subprocess.run(process, cwd=folder, env=os.environ | environment, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(process, cwd=folder, env=inherited() | environment, check=True, stdout=subprocess.DEVNULL)
     return perf_counter() - start

@@ -137,12 +137,16 @@ def missing(peer: str) -> list[str]:
 
 
 def environment(peer: str | None = None) -> dict[str, str]:
-    """Two threads for each side, said before it is imported; what Python compiles is kept, as with users."""
+    """Two threads for each side, said before it is imported."""
     names = ("OMP", "OPENBLAS", "MKL")
     threads = {f"{name}_NUM_THREADS": str(THREADS) for name in names}
     threads |= {f"TF_NUM_{name}_THREADS": str(THREADS) for name in ("INTRAOP", "INTEROP")}
-    own = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return {**own, **threads, **(PEERS[peer].environment if peer else {})}
+    return {**inherited(), **threads, **(PEERS[peer].environment if peer else {})}
+
+
+def inherited() -> dict[str, str]:
+    """The environment that processes start from: what Python compiles is kept, as with users."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def begin(what: str, spec: Spec, *descriptors: int) -> subprocess.Popen[str]:
