@@ -86,10 +86,9 @@ def _lower_loss(state: Lowering, output: Output) -> tuple[str, Callable[[], None
 
 
 def _count(state: Lowering, ident: str, mask: Array) -> ast.expr:
-    """How many steps count; Keras adds its epsilon, by which a batch without any has the loss 0."""
-    counted = operation("np.count_nonzero", mask.name)
-    name = state.build.number(f"{ident}_count", ast.BinOp(counted, ast.Add(), ast.Constant(1e-7)))
-    return ast.Name(name, ast.Load())
+    """How many steps count; a batch without any has the loss 0, as in Keras."""
+    counted = operation("int", operation("np.count_nonzero", mask.name))
+    return ast.Name(state.build.number(f"{ident}_count", operation("max", counted, 1)), ast.Load())
 
 
 def _gradient(state: Lowering, output: Output, loss: Loss, names: dict[str, Any]) -> Array:
