@@ -25,10 +25,14 @@ check: lint types drift test
 test: .venv/test
 	$(RUN) -m pytest -n auto --dist loadgroup
 
-# the proofs that take an hour: every combination of arguments, and 20 steps of the largest system
+# the proofs that take some hours: 20 steps of the largest system, every combination of arguments, two thousand random
+# models, a hundred thousand malformed files, and two hundred kills while saving, building and training
 prove: .venv/test
 	GEN_PROVE=1 $(RUN) -m pytest tests/test_systems.py
 	$(RUN) -m tests.combinations
+	GEN_PROVE=1 $(RUN) -m pytest -n auto tests/test_random_models.py
+	$(RUN) -m tests.malformed 100000
+	$(RUN) -m tests.kills 200
 
 # set up the frameworks to compare with, measure everything beside them, and write it down: an hour on two idle cores
 bench: .venv-bench/ready

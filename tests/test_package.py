@@ -66,6 +66,19 @@ def test_the_wheel_knows_nothing_of_the_machine_that_it_was_built_on(wheel: Path
                 assert len(path) < 6 or path.encode() not in archive.read(name), f"{path} in {name}"
 
 
+@pytest.mark.parametrize("kind", ["wheel", "sdist"])
+def test_two_builds_are_the_same_bytes(kind: str, tmp_path: Path) -> None:
+    pytest.importorskip("hatchling", reason="the test extra has it")
+    found = []
+    for hour in ("Asia/Tokyo", "America/Lima"):
+        folder = tmp_path / hour.replace("/", "-")
+        command = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", folder]
+        subprocess.run(command, cwd=ROOT, check=True, env=os.environ | {"TZ": hour, "PYTHONHASHSEED": str(len(found))})
+        (path,) = folder.iterdir()
+        found.append((path.name, path.read_bytes()))
+    assert found[0] == found[1]
+
+
 def test_the_wheel_says_what_it_needs(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         metadata = message_from_string(archive.read(f"gen_nn-{__version__}.dist-info/METADATA").decode())

@@ -1,0 +1,165 @@
+"""Any text gets an answer: malformed files by the hundred thousand, each read in time and answered by diagnostics.
+
+`python -m tests.malformed 100000` reads so many; `test_malformed.py` reads some.  The same number gives the same texts.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import signal
+import sys
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+from gen import compiler
+from gen.compiler import Options
+from gen.diagnostics import Diagnostics, Source, render_text
+from gen.language.parser import decode
+from tests.building import CASES, EXAMPLES
+
+SECONDS = 5
+"""What an answer may take."""
+TOKEN = re.compile(r"\w+|\s+|\"\"\"|[^\w\s]")
+WORDS = """
+x y model Input Dense LSTM Conv1D Embedding Concatenate Add TimeDistributed Bidirectional Model Sequential relu softmax
+rmsprop adam mse accuracy compile fit range len for in def return import from if while class lambda None True False 0 1
+-1 2.5 1e999 1e-999 10**9 9**9**9 0x_f 1_000 0b1 1j 'a' "b" b'c' f'{x}' ''' \"\"\" ( ) [ ] { } , : ; = == := + - * **
+/ // % @ . ... -> # \\ ! ? $ ~ ^ & | << >>
+"""
+NESTS = (("(", ")"), ("[", "]"), ("{'a':", "}"), ("Dense(", ")"), ("-", ""), ("x[", "]"), ("f(x)(", ")"))
+CHARACTERS = "\n\r\t\f\v\0\x1b\x7f\x85\u2028\u200f\u202e\ufeff\ufb01\u212aαд語🙂 '\"\\#()[]{}=,.:0a_"
+
+
+def texts(seed: int) -> Iterator[bytes]:
+    """Malformed files without end."""
+    rng = random.Random(seed)
+    sources = [path.read_text("utf-8") for path in (*EXAMPLES, *CASES)]
+    ways: list[Callable[[random.Random, str], str]] = [tokens_changed, lines_changed, characters_changed, words, nested]
+    while True:
+        text = rng.choice(ways)(rng, rng.choice(sources))
+        data = text.encode("utf-8", "surrogatepass")
+        yield bytes_changed(rng, data) if rng.random() < 0.1 else data
+
+
+def tokens_changed(rng: random.Random, text: str) -> str:
+    """Some tokens left out, doubled, exchanged, or replaced by others."""
+    found = TOKEN.findall(text)
+    for _ in range(rng.choice((1, 1, 2, 5, 20))):
+        place, other = rng.randrange(len(found)), rng.randrange(len(found))
+        match rng.randrange(5):
+            case 0:
+                found[place] = ""
+            case 1:
+                found[place] *= rng.choice((2, 3, 50))
+            case 2:
+                found[place], found[other] = found[other], found[place]
+            case 3:
+                found[place] = found[other]
+            case _:
+                found[place] = rng.choice(WORDS.split())
+    return "".join(found)
+
+
+def lines_changed(rng: random.Random, text: str) -> str:
+    """Lines in another order, left out, moved in or out, or cut short."""
+    lines = text.splitlines(keepends=True)
+    for _ in range(rng.choice((1, 2, 5))):
+        place, other = rng.randrange(len(lines)), rng.randrange(len(lines))
+        match rng.randrange(5):
+            case 0:
+                lines[place] = ""
+            case 1:
+                lines[place], lines[other] = lines[other], lines[place]
+            case 2:
+                lines[place] = rng.choice(("    ", "\t", " ")) + lines[place]
+            case 3:
+                lines[place] = lines[place].lstrip()
+            case _:
+                lines[place] = lines[place][: rng.randrange(len(lines[place]) + 1)]
+    return "".join(lines)
+
+
+def characters_changed(rng: random.Random, text: str) -> str:
+    """Characters put in, among them those that end lines, fold together or turn the direction of writing."""
+    for _ in range(rng.choice((1, 1, 3, 10))):
+        place = rng.randrange(len(text) + 1)
+        text = text[:place] + rng.choice(CHARACTERS) + text[place + rng.randrange(2) :]
+    return text
+
+
+def words(rng: random.Random, text: str) -> str:
+    """Words of the language in any order."""
+    return " ".join(rng.choice((*WORDS.split(), "\n", "\n    ")) for _ in range(rng.randrange(60)))
+
+
+def nested(rng: random.Random, text: str) -> str:
+    """Something inside something, many times."""
+    depth = rng.choice((3, 30, 300, 3000))
+    left, right = rng.choice(
+        (("(", ")"), ("[", "]"), ("{'a':", "}"), ("Dense(", ")"), ("-", ""), ("x[", "]"), ("f(x)(", ")"))
+    )
+    inner = "".join("    " * i + "def f(x):\n" for i in range(min(depth, 300)))
+    return rng.choice((f"x = {left * depth}1{right * depth}\n", f"{text}\ny = {left * depth}x\n", inner))
+
+
+def bytes_changed(rng: random.Random, data: bytes) -> bytes:
+    changed = bytearray(data or b" ")
+    for _ in range(rng.choice((1, 4))):
+        changed[rng.randrange(len(changed))] = rng.randrange(256)
+    return bytes(changed)
+
+
+class TooLate(BaseException):
+    """An answer takes too long; no handler of the program's own takes it for an error of its own."""
+
+
+def answer(data: bytes) -> str:
+    """What gen says of a file: `built`, or the codes of the errors; raises what gen should not raise."""
+    diagnostics = Diagnostics()
+    source = decode("model.nn", data, diagnostics)
+    graph = None if source is None else compiler.understand(source, diagnostics)
+    source = source or Source("model.nn", data.decode("utf-8", "replace"))
+    found = diagnostics.in_source_order()
+    render_text(source, found)
+    for item in found:
+        for span in (item.span, *(note.span for note in item.notes)):
+            assert 0 <= span.start <= span.end <= len(source.text), f"{item.code} is outside of the file"
+    if graph is None:
+        assert diagnostics.failed, "refused without an error"
+        return "refused"
+    assert not diagnostics.failed, "built with an error"
+    compiler.generate(graph, "model.nn", Options(formatted=False))
+    return "built"
+
+
+def late(signum: int, frame: FrameType | None) -> None:
+    raise TooLate
+
+
+def main(count: int, seed: int) -> int:
+    """Read so many texts; prints those that get no answer, and how many there were."""
+    signal.signal(signal.SIGALRM, late)
+    outcomes: Counter[str] = Counter()
+    slowest = 0.0
+    for number, data in zip(range(count), texts(seed), strict=False):
+        start = time.perf_counter()
+        signal.alarm(SECONDS)
+        try:
+            outcomes[answer(data)] += 1
+        except (Exception, TooLate):  # whatever it is belongs into the report
+            outcomes["no answer"] += 1
+            print(f"text {number} of seed {seed}: {data!r}\n{traceback.format_exc(limit=-4)}", flush=True)
+        finally:
+            signal.alarm(0)
+        slowest = max(slowest, time.perf_counter() - start)
+    said = ", ".join(f"{number} {outcome}" for outcome, number in sorted(outcomes.items()))
+    print(f"{count} texts: {said}; the slowest took {slowest:.2f} s")
+    return 1 if outcomes["no answer"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0))

@@ -1,0 +1,214 @@
+"""Random models keep step with Keras: outputs, losses, every gradient and three steps of the optimizer, in float64.
+
+A sample here; `make prove` has two thousand.  What fails is shrunk to a small file, which is printed.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, assume, event, given, note, seed, settings
+
+from gen import compiler
+from gen.compiler import Options
+from gen.diagnostics import Diagnostics, Source, render_text
+from tests.building import QUICK, load, rows_of
+from tests.keras_twin import computes_in
+from tests.pasted import paired
+from tests.random_models import RandomModel, random_models
+
+PROVE = bool(os.environ.get("GEN_PROVE"))
+SEEDS, EACH = (20, 100) if PROVE else (4, 6)
+CLOSE: dict[str, float] = {"rtol": 1e-9, "atol": 1e-11}
+PLAIN = Options(passes=frozenset(), formatted=False)
+BATCHES = ((3, 9), (1, 9), (4, 12), (3, 9))
+"""Rows and steps of one batch after the other."""
+
+
+@pytest.mark.parametrize("start", range(SEEDS))
+def test_a_random_model_keeps_step_with_keras(start: int) -> None:
+    @seed(start)
+    @settings(
+        max_examples=EACH,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=(Phase.generate, Phase.shrink),
+        print_blob=False,
+    )
+    @given(random_models())
+    def prove(model: RandomModel) -> None:
+        note(model.text)
+        compare(model)
+
+    prove()
+
+
+def compare(model: RandomModel) -> None:
+    """Everything of a model against Keras, without passes, at other sizes and from two threads."""
+    text, plain = texts(model.text)
+    module = load(text, "random")
+    ours = module.Model(0, np.float64)
+    theirs = model.keras
+    variables = paired(ours.weights, [variable for variable in theirs.weights if "seed" not in variable.path])
+    rng = np.random.default_rng(0)
+    for name, value in ours.weights.items():
+        value[...] = rng.uniform(0.5, 1.5, value.shape) if "variance" in name else rng.normal(0.0, 0.5, value.shape)
+        variables[name].assign(value)
+    step = Keras(model)
+    for rows, steps in BATCHES[:3]:
+        inputs = model.inputs(rng, rows, steps)
+        predicted = step.predict(inputs)
+        try:
+            found = rows_of(ours.predict(alone(inputs)))
+        except ValueError as error:
+            assume("at least" not in str(error))
+            raise
+        for value, expected in zip(found, predicted, strict=True):
+            np.testing.assert_allclose(value, expected, **CLOSE, err_msg="prediction")
+        targets = model.outputs(rng, predicted)
+        total, gradients = step(inputs, targets)
+        losses, grads = ours.loss_and_grads(alone(inputs), alone(targets))
+        np.testing.assert_allclose(losses["loss"], total, **CLOSE, err_msg="loss")
+        for name, variable in variables.items():
+            if variable.path in gradients:
+                np.testing.assert_allclose(
+                    grads[name], gradients[variable.path], **CLOSE, err_msg=f"gradient of {name}"
+                )
+        ours.train_on_batch(alone(inputs), alone(targets))
+        for name, variable in variables.items():
+            np.testing.assert_allclose(
+                ours.weights[name], step.value(variable), **CLOSE, err_msg=f"{name} after a step"
+            )
+    stays_itself(model, ours, module)
+    passes_change_nothing(model, ours, load(plain, "random_plain"))
+
+
+def texts(text: str) -> tuple[str, str]:
+    """The generated file, and the one without any pass; what gen refuses has to have its reason."""
+    source, diagnostics = Source("random.nn", text), Diagnostics()
+    graph = compiler.understand(source, diagnostics)
+    if graph is None:
+        errors = [item for item in diagnostics.in_source_order() if item.severity == "error"]
+        for item in errors:
+            event(f"refused: {item.code}")
+        assert all(item.code in ("unsupported-argument", "loss-range") for item in errors), render_text(source, errors)
+        assume(False)
+        raise AssertionError
+    return compiler.generate(graph, "random.nn", QUICK), compiler.generate(graph, "random.nn", PLAIN)
+
+
+def stays_itself(model: RandomModel, ours: Any, module: Any) -> None:
+    """Batches of other sizes in between, and other threads, leave no trace in what a model computes."""
+    rng = np.random.default_rng(1)
+    batches = [model.inputs(rng, rows, steps) for rows, steps in BATCHES]
+    alike = module.Model(0, np.float64)
+    expected = []
+    for inputs in batches:
+        fresh = module.Model(0, np.float64)
+        for name, value in ours.weights.items():
+            fresh.weights[name][...] = alike.weights[name][...] = value
+        expected.append(rows_of(fresh.predict(alone(inputs))))
+    wrong: list[str] = []
+
+    def predict(order: list[int]) -> None:
+        for place in order:
+            for value, wanted in zip(rows_of(alike.predict(alone(batches[place]))), expected[place], strict=True):
+                if not np.allclose(value, wanted, rtol=1e-12, atol=1e-13, equal_nan=True):
+                    wrong.append(f"prediction of batch {place}")
+
+    threads = [threading.Thread(target=predict, args=(order,)) for order in ([0, 1, 2, 3] * 3, [3, 2, 0, 1] * 3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong, wrong
+
+
+def passes_change_nothing(model: RandomModel, ours: Any, plain: Any) -> None:
+    rng, other = np.random.default_rng(2), plain.Model(0, np.float64)
+    other.step = ours.step
+    for name, value in ours.weights.items():
+        other.weights[name][...] = value
+    for rows, steps in BATCHES:
+        inputs = model.inputs(rng, rows, steps)
+        predicted = rows_of(ours.predict(alone(inputs)))
+        for value, expected in zip(rows_of(other.predict(alone(inputs))), predicted, strict=True):
+            np.testing.assert_allclose(value, expected, **CLOSE, err_msg="prediction without passes")
+        targets = alone(model.outputs(rng, predicted))
+        (losses, grads), (plain_losses, plain_grads) = (
+            each.loss_and_grads(alone(inputs), targets) for each in (ours, other)
+        )
+        for name, loss in losses.items():
+            np.testing.assert_allclose(plain_losses[name], loss, **CLOSE, err_msg=f"{name} without passes")
+        for name, gradient in grads.items():
+            np.testing.assert_allclose(
+                plain_grads[name], gradient, **CLOSE, err_msg=f"gradient of {name} without passes"
+            )
+
+
+class Keras:
+    """A training step of Keras, computed by JAX with automatic differentiation."""
+
+    def __init__(self, model: RandomModel) -> None:
+        computes_in("float64")
+        self.model = model.keras
+        self.model.optimizer.build(self.model.trainable_variables)
+        self.trained = [variable.value for variable in self.model.trainable_variables]
+        self.others = [variable.value for variable in self.model.non_trainable_variables]
+        self.slots = [variable.value for variable in self.model.optimizer.variables]
+        self.run = jax.jit(self._run)
+        self.infer = jax.jit(self._infer)
+
+    def _run(self, trained: Any, others: Any, slots: Any, x: Any, y: Any) -> Any:
+        lose = jax.value_and_grad(self.model.compute_loss_and_updates, has_aux=True)
+        metrics = [variable.value for variable in self.model.metrics_variables]
+        arguments = {"sample_weight": None, "training": True, "optimizer_variables": slots}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of masks that end
+            (total, (_, _, others, _)), gradients = lose(trained, others, metrics, x, y, **arguments)
+        trained, slots = self.model.optimizer.stateless_apply(slots, gradients, trained)
+        return total, gradients, trained, others, slots
+
+    def _infer(self, trained: Any, others: Any, x: Any) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return self.model.stateless_call(trained, others, x, training=False)[0]
+
+    def __call__(self, inputs: list[np.ndarray], targets: list[np.ndarray]) -> tuple[float, dict[str, np.ndarray]]:
+        """Takes a step; the loss and the gradients before it."""
+        state = self.trained, self.others, self.slots
+        try:
+            total, gradients, self.trained, self.others, self.slots = self.run(*state, alone(inputs), alone(targets))
+        except (TypeError, ValueError):  # such as masks of two axes on losses of three
+            event("Keras itself fails")
+            assume(False)
+            raise
+        names = [variable.path for variable in self.model.trainable_variables]
+        return float(total), dict(zip(names, map(np.asarray, gradients), strict=True))
+
+    def predict(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
+        found = self.infer(self.trained, self.others, alone(inputs))
+        return [np.asarray(value) for value in (found if isinstance(found, list | tuple) else [found])]
+
+    def value(self, variable: Any) -> np.ndarray:
+        """What a variable is after the steps taken."""
+        for variables, values in (
+            (self.model.trainable_variables, self.trained),
+            (self.model.non_trainable_variables, self.others),
+        ):
+            for each, value in zip(variables, values, strict=True):
+                if each is variable:
+                    return np.asarray(value)
+        raise KeyError(variable.path)
+
+
+def alone(arrays: list[np.ndarray]) -> Any:
+    """The one array of a list, or the list."""
+    return arrays[0] if len(arrays) == 1 else arrays
