@@ -176,9 +176,8 @@ class _Writer:
                     return ast.Attribute(base, "T", ast.Load())
             case "reshape":
                 base = self.unshaped(base)
-                root = self.plan.segments.get(self.root(statement.target))
-                if root is not None and self.held(root) == self.program.types[statement.target].shape:
-                    return base
+                if (whole := self.whole(statement.target, self.program.types[statement.target].shape)) is not None:
+                    return whole
         assert isinstance(options, ast.Tuple)
         return ast.Call(ast.Attribute(base, callee(value), ast.Load()), list(options.elts), [])
 
@@ -197,6 +196,12 @@ class _Writer:
         while name in self.plan.bases and callee(self.home[name].value) == "reshape":
             name = self.plan.bases[name]
         return name
+
+    def whole(self, name: str, shape: Shape) -> ast.expr | None:
+        """The memory that a view looks at, if it is held in this shape."""
+        root = self.root(name)
+        segment = self.plan.segments.get(root)
+        return self.unshaped(self.reference(root)) if segment is not None and self.held(segment) == shape else None
 
     def held(self, segment: Segment) -> Shape:
         """The shape in which the generated code holds a segment."""
@@ -288,11 +293,10 @@ class _Writer:
         if not isinstance(value, ast.Name):
             return self.expression(value)
         shape = self.held(self.plan.segments[statement.target])
-        base, segment = self.unshaped(self.reference(value.id)), self.plan.segments.get(self.root(value.id))
-        if segment is not None and self.held(segment) == shape:
-            return base
-        return ast.Call(
-            ast.Attribute(base, "reshape", ast.Load()), [literal(item) for item in runtime_shape(shape)], []
+        return self.whole(value.id, shape) or ast.Call(
+            ast.Attribute(self.unshaped(self.reference(value.id)), "reshape", ast.Load()),
+            [literal(item) for item in runtime_shape(shape)],
+            [],
         )
 
     def fill(self, statement: Statement) -> list[str]:

@@ -241,6 +241,16 @@ def _set_loss(context: Context, argument: Argument, plan: Plan) -> None:
             problem.code, argument.span, problem.message, label=problem.label, notes=(note,), hint=problem.hint
         )
         return
+    mask = tensor.mask
+    if mask is not None and mask.shape != tensor.shape[:-1]:
+        message = (
+            f"The output `{plan.name}` has a loss for each of {show(tensor.shape[:-1])}, "
+            f"and a mask with a value for each of {show(mask.shape)}"
+        )
+        notes = (Note(mask.maker.span, "the mask begins here"), Note(tensor.maker.span, "the output"))
+        hint = "make one step of them with TimeDistributed(Flatten()), or leave the mask out; Keras fails here too"
+        context.error("mask-mismatch", argument.span, message, notes=notes, hint=hint)
+        return
     plan.loss, plan.loss_text = loss, _loss_text(context, argument)
 
 
