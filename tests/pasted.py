@@ -39,7 +39,9 @@ def paired(weights: dict[str, np.ndarray], waiting: list[Any]) -> dict[str, Any]
         layer, _, kind = name.rpartition("/")
         direction = next((each for each in ("forward", "backward") if f"/{each}_" in name), "")
         fits = [variable for variable in waiting if variable.name == kind and tuple(variable.shape) == value.shape]
-        named = [variable for variable in fits if f"/{layer}/" in f"/{variable.path}"]
+        inner = [layer.split("/", depth)[depth] for depth in range(layer.count("/") + 1)]
+        by_name = ([variable for variable in fits if f"/{each}/" in f"/{variable.path}"] for each in inner)
+        named = next(filter(None, by_name), [])
         directed = [variable for variable in fits if f"{direction}_" in f"{variable.path}_"]
         variables[name] = (named or directed or fits)[0]
         waiting = [variable for variable in waiting if variable is not variables[name]]

@@ -61,10 +61,10 @@ class RandomModel:
         return model
 
     def inputs(self, rng: np.random.Generator, rows: int, steps: int) -> list[np.ndarray]:
-        """Arrays for a batch; steps that data decide are `steps`, and the first id of a row is not that of padding."""
+        """Arrays for a batch; steps that data decide are from `steps` on, and the first id of a row is not that of padding."""
         found = []
-        for tensor, ids in zip(self.keras.inputs, self.ids, strict=True):
-            shape = (rows, *(steps if size is None else size for size in tensor.shape[1:]))
+        for place, (tensor, ids) in enumerate(zip(self.keras.inputs, self.ids, strict=True)):
+            shape = (rows, *(steps + place if size is None else size for size in tensor.shape[1:]))
             value = rng.integers(0, VOCABULARY, shape, dtype=np.int32) if ids else rng.normal(size=shape)
             if ids:
                 value[:, 0] = np.maximum(value[:, 0], 1)
