@@ -61,7 +61,7 @@ class RandomModel:
         return model
 
     def inputs(self, rng: np.random.Generator, rows: int, steps: int) -> list[np.ndarray]:
-        """Arrays for a batch; steps that data decide are from `steps` on, and the first id of a row is not that of padding."""
+        """Arrays for a batch: the steps of each input one more, from `steps` on, and a first id that is not padding."""
         found = []
         for place, (tensor, ids) in enumerate(zip(self.keras.inputs, self.ids, strict=True)):
             shape = (rows, *(steps + place if size is None else size for size in tensor.shape[1:]))
