@@ -75,6 +75,9 @@ def compare(model: RandomModel) -> None:
             np.testing.assert_allclose(value, expected, **CLOSE, err_msg="prediction")
         targets = model.outputs(rng, predicted)
         total, gradients = step(inputs, targets)
+        if max([abs(total), *(np.abs(gradient).max() for gradient in gradients.values())]) > 1e6:
+            event("diverges")  # where rounding decides
+            assume(False)
         losses, grads = ours.loss_and_grads(alone(inputs), alone(targets))
         np.testing.assert_allclose(losses["loss"], total, **CLOSE, err_msg="loss")
         for name, variable in variables.items():
