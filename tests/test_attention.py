@@ -13,7 +13,8 @@ from keras.src import backend
 
 from gen.components.base import Layer, ShapeError
 from gen.components.kernels import Array
-from gen.components.layers.attention import AdditiveAttention, Attention, MultiHeadAttention
+from gen.components.layers.attention import AdditiveAttention, Attention
+from gen.components.layers.multi_head_attention import MultiHeadAttention
 from gen.program.rules import definition, names_in
 from tests.keras_twin import make
 from tests.reference import observe
