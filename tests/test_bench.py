@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import machine, measure, results, sides, worker
+from bench import machine, measure, profile, results, sides, worker
 from bench.__main__ import arguments
 from bench.figures import TASKS, Task, figures, lines
 from bench.generated import Side
@@ -324,3 +324,11 @@ def test_predictions_are_arrays_whatever_holds_them() -> None:
         (found,) = worker.arrays(given)
         np.testing.assert_array_equal(found, one)
     assert len(worker.arrays({"a": one, "b": two})) == 2
+
+
+def test_a_profile_has_every_statement_of_the_network(capsys: pytest.CaptureFixture[str]) -> None:
+    profile.main(["1", "step", "--times", "2"])
+    printed = capsys.readouterr().out
+    for function in ("forward", "loss", "backward", "update"):
+        assert f"  {function}: " in printed
+    assert "the whole step" in printed

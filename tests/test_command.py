@@ -762,6 +762,7 @@ def test_the_project_may_name_its_components(gen: Gen, folder: Path) -> None:
             "a rule may not contain `while x:`",
         ),
         ("class Quartic(Loss)", "class MeanSquaredErrors(Los)", 45, "NameError: name 'Los' is not defined"),
+        ("    def output(", "    def outputs(", 9, "TypeError: the layer Stretch has no `output`"),
         ('"scale": Weight', '"scale": Wait', 21, "NameError: name 'Wait' is not defined"),
         ("return x * scale * self.factor", "return x * skale", 24, "the name `skale` is not known here"),
     ],

@@ -22,6 +22,7 @@ from gen.diagnostics import Diagnostics, Source, render_text
 from tests.building import QUICK, load, rows_of
 from tests.keras_twin import computes_in
 from tests.pasted import paired
+from tests.proof import alone
 from tests.random_models import RandomModel, random_models
 
 PROVE = bool(os.environ.get("GEN_PROVE"))
@@ -226,8 +227,3 @@ def possible(action: Callable[..., Any], *arguments: Any) -> Any:
         event("Keras itself fails")
         assume(False)
         raise
-
-
-def alone(arrays: list[np.ndarray]) -> Any:
-    """The one array of a list, or the list."""
-    return arrays[0] if len(arrays) == 1 else arrays

@@ -21,6 +21,7 @@ import pytest
 from gen import compiler
 from tests import keras_twin
 from tests.building import QUICK, ROOT, build, graph_of, load, rows_of
+from tests.proof import alone
 
 SEQUENTIAL_TWO = """
 model = Sequential()
@@ -204,11 +205,6 @@ def test_twenty_steps_of_a_pasted_system_keep_step_with_keras(name: str, dtype: 
         slots = in_our_order([v for v in theirs.optimizer.variables if "velocity" in v.name], ours.weights)
         for (label, value), slot in zip(ours.slots.items(), slots, strict=True):
             np.testing.assert_allclose(value, np.asarray(slot), **BOUNDS[dtype], err_msg=f"{label}, step {step}")
-
-
-def alone(arrays: list[np.ndarray]) -> Any:
-    """The one array of a list, or the list."""
-    return arrays[0] if len(arrays) == 1 else arrays
 
 
 @pytest.mark.skipif(not PROVE, reason="takes minutes: make prove")

@@ -24,8 +24,10 @@ A `/` in the name of a weight is `_` in a signature: `query/kernel` is `query_ke
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
+from abc import ABC, abstractmethod
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from typing import Any, ClassVar, TypeVar, dataclass_transform, get_type_hints
@@ -116,7 +118,7 @@ class Activation(Component):
         return x
 
 
-class Layer(Component):
+class Layer(Component, ABC):
     """A layer: `output(self, x)`, `weights(self, x)`, `forward`, `backward`.
 
     `output` gives the shape of the output for the shapes of the inputs, all with the batch first, and raises
@@ -148,13 +150,9 @@ class Layer(Component):
 
     # A type checker lets `*_: Any, **__: Any` be overridden by any signature, here one with names for the inputs.
 
-    def output(self, *inputs: Any, **__: Any) -> Shape | list[Shape]:
-        """The shape of the output for the shapes of the inputs, a list for several; by default that of the first.
-
-        Raises `ShapeError`.
-        """
-        shape: Shape = inputs[0]
-        return shape
+    @abstractmethod
+    def output(self, *_: Any, **__: Any) -> Shape | list[Shape]:
+        """The shape of the output for the shapes of the inputs, a list for several; raises `ShapeError`."""
 
     def weights(self, *_: Any, **__: Any) -> dict[str, Weight]:
         """The weights by name, in Keras' order; none by default.  One that does not exist is left out."""
@@ -276,6 +274,8 @@ C = TypeVar("C", bound=type[Component])
 @dataclass_transform(frozen_default=True)
 def component(cls: C) -> C:
     """Make a frozen dataclass of `cls` and register it under its name, its snake-case name and its aliases."""
+    for name, _ in inspect.getmembers(cls, lambda member: getattr(member, "__isabstractmethod__", False)):
+        raise TypeError(f"the {cls.kind} {cls.__name__} has no `{name}`")
     cls = dataclass(frozen=True)(cls)  # type: ignore[assignment]  # dataclass() does not say that it returns cls itself
     names = (cls.__name__, snake_case(cls.__name__), *cls.aliases)
     for name in names if cls.kind != "layer" else (cls.__name__, *cls.aliases):
