@@ -203,12 +203,12 @@ def variables(model: keras.Model) -> dict[str, Any]:
     return found
 
 
-def slots(model: keras.Model) -> dict[str, dict[str, np.ndarray]]:
-    """The optimizer's slots: slot name → weight name → array."""
-    by_path = {variable.path.replace("/", "_"): name for name, variable in variables(model).items()}
-    found: dict[str, dict[str, np.ndarray]] = {}
-    for variable in model.optimizer.variables:
+def slots(model: keras.Model, by_name: dict[str, Any], values: Any = None) -> dict[str, np.ndarray]:
+    """The optimizer's slots as `Model.slots` has them, of weights by name; their values if the variables lack them."""
+    by_path = {variable.path.replace("/", "_"): name for name, variable in by_name.items()}
+    found = {}
+    for variable, value in zip(model.optimizer.variables, values or model.optimizer.variables, strict=True):
         for path, name in by_path.items():
             if variable.name.startswith(f"{path}_"):
-                found.setdefault(variable.name.removeprefix(f"{path}_"), {})[name] = np.asarray(variable)
+                found[f"{name}/{variable.name.removeprefix(f'{path}_')}"] = np.asarray(value)
     return found

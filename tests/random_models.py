@@ -51,6 +51,9 @@ class RandomModel:
     def __repr__(self) -> str:
         return "the model below"
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(repr(self))
+
     @property
     def text(self) -> str:
         return "\n".join(self.lines) + "\n"
@@ -250,11 +253,12 @@ class _Draft:
     def call(self, value: Value) -> str:
         x = value.name
         if len(value.shape) == 2 and self.one_of(*[False] * 5, True):
-            heads = f"MultiHeadAttention({self.one_of(2, 1)}, {self.one_of(3, 2)})"
+            drop = self.one_of("", ", dropout=0.3")
+            heads = f"MultiHeadAttention({self.one_of(2, 1)}, {self.one_of(3, 2)}{drop})"
             causal = self.one_of("", ", use_causal_mask=True")
             return self.one_of(
-                f"{self.layer('Attention(use_scale=True)')}([{x}, {x}])",
-                f"{self.layer('AdditiveAttention()')}([{x}, {x}])",
+                f"{self.layer(f'Attention(use_scale=True{drop})')}([{x}, {x}])",
+                f"{self.layer(f'AdditiveAttention(use_scale=True{drop})')}([{x}, {x}])",
                 f"{self.layer(heads)}({x}, {x}{causal})",
             )
         if len(value.shape) >= 2 and self.one_of(*[False] * 6, True):
@@ -286,7 +290,7 @@ class _Draft:
             "LeakyReLU()",
             "ELU(0.5)",
             "Softmax()",
-            "Dropout(0.0)",
+            "Dropout(0.4)",
             "Flatten()",
         )
 
@@ -304,7 +308,7 @@ class _Draft:
             f"GRU({self.one_of(3, 2)}, {keep}, reset_after={self.one_of(True, False)}",
             f"SimpleRNN({self.one_of(3, 2)}, {keep}, activation='{self.one_of(*RECURRENT_ACTIVATIONS)}'",
         )
-        backwards = self.one_of("", ", go_backwards=True")
+        options = self.one_of("", ", go_backwards=True", ", dropout=0.3", ", recurrent_dropout=0.3")
         merge = self.one_of("'concat'", "'sum'", "'mul'", "'ave'")
         window = self.one_of(2, 3, 1)
         padding = self.one_of("'valid'", "'same'")
@@ -312,7 +316,7 @@ class _Draft:
         groups = self.one_of("", f", groups={channels}")
         causal = self.one_of(padding, "'causal'")
         return self.one_of(
-            f"{recurrent}{backwards})",
+            f"{recurrent}{options})",
             f"Bidirectional(layers.{recurrent}), merge_mode={merge})",
             f"Conv1D({channels}, {window}, padding={causal}{paces}{groups}, {self.activation()})",
             f"Conv1D(4, {window}, padding={padding}{paces})",
@@ -328,7 +332,7 @@ class _Draft:
             "Cropping1D((1, 0))",
             "UpSampling1D(2)",
             "Permute((2, 1))",
-            "SpatialDropout1D(0.0)",
+            "SpatialDropout1D(0.4)",
             "Masking(0.0)",
             "BatchNormalization(axis=1)",
             f"Reshape((-1, {channels}, 1))",
@@ -353,7 +357,7 @@ class _Draft:
             "ZeroPadding2D(((1, 0), (0, 2)))",
             "Cropping2D(((1, 0), (0, 1)))",
             "UpSampling2D((2, 1))",
-            "SpatialDropout2D(0.0)",
+            "SpatialDropout2D(0.4)",
             "BatchNormalization(axis=1)",
             f"Reshape(({height} * {width}, {channels}))" if height else "Flatten()",
         )

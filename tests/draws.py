@@ -1,0 +1,61 @@
+"""The same draws on both sides: with them dropout keeps step with Keras too.
+
+A draw depends on nothing but where it stands in its array, and on that alike for every axis, so that it is the same
+when it is drawn again, in another order of axes, with an axis of length 1 more, or for one gate after the other.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import keras
+import numpy as np
+from keras.src.layers.rnn.dropout_rnn_cell import DropoutRNNCell
+from keras.src.layers.rnn.gru import GRUCell
+
+
+def draws(shape: tuple[int, ...]) -> np.ndarray:
+    """Numbers from 0 to 1, spread evenly."""
+    total = np.zeros(())
+    for size in shape:
+        total = np.add.outer(total, np.sin(np.arange(size)) * 43758.5453)
+    return total % 1.0
+
+
+class Draws:
+    """Stands for the generator of a model."""
+
+    bit_generator = SimpleNamespace(state=None)
+
+    def random(self, size: Any = None, dtype: Any = np.float64, out: np.ndarray | None = None) -> np.ndarray:
+        if out is None:
+            return draws(tuple(size)).astype(dtype)
+        out[...] = draws(out.shape)
+        return out
+
+
+def _dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None, gate: int | None = None) -> Any:
+    """As `keras.random.dropout`; with `gate`, the part for that one of draws for several gates."""
+    sizes = noise_shape or inputs.shape
+    shape = tuple(whole if size is None else size for size, whole in zip(sizes, inputs.shape, strict=True))
+    drawn = draws(shape) if gate is None else draws((gate + 1, *shape))[gate]
+    return keras.ops.where(drawn >= rate, inputs / (1.0 - rate), 0.0)
+
+
+def _create_dropout_mask(cell: Any, step_input: Any, dropout_rate: float) -> Any:
+    ones, gates = keras.ops.ones_like(step_input), getattr(cell, "dropout_mask_count", None)
+    if gates is None:
+        return _dropout(ones, dropout_rate)
+    return [_dropout(ones, dropout_rate, gate=gate) for gate in range(gates)]
+
+
+def _get_dropout_mask(cell: GRUCell, step_input: Any) -> Any:
+    """Those of the update and reset gates and of the candidate, which comes first in ours."""
+    masks = DropoutRNNCell.get_dropout_mask(cell, step_input)
+    return [*masks[1:], masks[0]] if isinstance(masks, list) else masks
+
+
+GRUCell.get_dropout_mask = _get_dropout_mask
+keras.src.backend.random.dropout = _dropout
+DropoutRNNCell._create_dropout_mask = _create_dropout_mask
