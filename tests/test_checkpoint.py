@@ -1,0 +1,245 @@
+"""Training that is interrupted anywhere goes on from its checkpoint, bit for bit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.building import build, graph_of, random_inputs, random_targets
+from tests.samples import TEXTS, sample
+
+pytestmark = pytest.mark.filterwarnings("error")
+TRAINED = [name for name in TEXTS if "compile" in TEXTS[name]]
+OPTIONS: dict[str, Any] = {"epochs": 3, "batch_size": 5, "validation_split": 0.25, "verbose": 0}
+TABLE = """
+ids = Input(3, int32)
+x = Flatten()(Embedding(5000, 8)(ids))
+y = Dense(1, sigmoid)(x)
+model = Model(ids, y)
+model.compile(rmsprop(0.01), loss=binary_crossentropy)
+"""
+ROWS, STEPS = 24, 4  # of an epoch, whose last batch is smaller
+
+
+class PowerCut(Exception):
+    """What stops training in the middle of a step."""
+
+
+def data_of(name: str) -> tuple[Any, Any]:
+    graph, rng = graph_of(TEXTS[name], f"{name}.nn"), np.random.default_rng(8)
+    return random_inputs(graph, rng, ROWS), random_targets(graph, rng, ROWS)
+
+
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> Callable[[ModuleType], None]:
+    """Makes a module write its checkpoint before each step, rather than every ten seconds."""
+    return lambda module: monkeypatch.setattr(module._Checkpoint, "due", lambda self: self.path is not None)
+
+
+def interrupted(model: Any, steps: int, *data: Any, **options: Any) -> None:
+    """Train until a step is half done: the gradients of the next are there, but it is not taken."""
+    learn, left = model._learn, iter(range(steps))
+
+    def cut(*arguments: Any) -> None:
+        if next(left, None) is None:
+            raise PowerCut
+        learn(*arguments)
+
+    model._learn = cut
+    with pytest.raises(PowerCut):
+        model.fit(*data, **options)
+
+
+def differences(model: Any, other: Any) -> Iterator[str]:
+    """The names of what differs."""
+    ours, theirs = model._saved(), other._saved()
+    assert ours.keys() == theirs.keys()
+    return (name for name in ours if not np.array_equal(ours[name], theirs[name]))
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("name", TRAINED)
+def test_interrupted_training_ends_where_uninterrupted_training_does(
+    name: str, shuffle: bool, eager: Callable[[ModuleType], None], tmp_path: Path
+) -> None:
+    module, data, path = sample(name), data_of(name), tmp_path / "place.npz"
+    eager(module)
+    options = {**OPTIONS, "shuffle": shuffle}
+    whole = module.Model(4)
+    history = whole.fit(*data, **options)
+    for steps in (0, 1, STEPS, STEPS - 1, 2):  # so many after the interruption before
+        model = module.Model(9 if path.exists() else 4)
+        interrupted(model, steps, *data, **options, checkpoint=path)
+    last = module.Model(9)
+    assert last.fit(*data, **options, checkpoint=path) == history
+    assert not list(differences(last, whole))
+
+
+def test_rows_of_a_table_that_wait_for_their_turn_are_kept(eager: Callable[[ModuleType], None], tmp_path: Path) -> None:
+    module, path = build(TABLE), tmp_path / "place.npz"
+    assert module.Model().last.size == 5000
+    eager(module)
+    rng = np.random.default_rng(3)
+    x, y = rng.integers(0, 5000, (ROWS, 3)), rng.integers(0, 2, ROWS)
+    whole = module.Model(4)
+    history = whole.fit(x, y, **OPTIONS)
+    interrupted(module.Model(4), STEPS + 1, x, y, **OPTIONS, checkpoint=path)
+    last = module.Model(9)
+    assert last.fit(x, y, **OPTIONS, checkpoint=path) == history
+    assert not list(differences(last, whole))
+
+
+def test_more_than_256_batches_are_added_up_alike(eager: Callable[[ModuleType], None], tmp_path: Path) -> None:
+    module, path = sample("people"), tmp_path / "place.npz"
+    eager(module)
+    rng = np.random.default_rng(3)
+    ages, incomes, genders = rng.normal(size=1000), np.eye(3)[rng.integers(0, 3, 1000)], rng.integers(0, 2, 1000)
+    x, y = rng.normal(size=(1000, 6)), [ages, incomes, genders]
+    options: dict[str, Any] = {"epochs": 1, "batch_size": 2, "verbose": 0}
+    history = module.Model(4).fit(x, y, **options)
+    interrupted(module.Model(4), 270, x, y, **options, checkpoint=path)
+    assert module.Model(9).fit(x, y, **options, checkpoint=path) == history
+
+
+def test_a_loss_that_is_not_finite_after_going_on_leaves_good_weights(
+    eager: Callable[[ModuleType], None], tmp_path: Path
+) -> None:
+    module, path = sample("digits"), tmp_path / "place.npz"
+    eager(module)
+    x, y = data_of("digits")
+    options: dict[str, Any] = {"epochs": 1, "batch_size": 5, "shuffle": False, "verbose": 0}
+    x[0][12] = np.nan  # in the third batch
+    left = []
+    for interruption in (None, 2):
+        model = module.Model(4)
+        if interruption:
+            interrupted(module.Model(4), interruption - 1, x, y, **options, checkpoint=path)
+        with pytest.raises(ValueError, match=r"epoch 1/1, step 3: the loss of digit is not finite"):
+            model.fit(x, y, **options, checkpoint=path if interruption else None)
+        left.append(model)
+    assert not list(differences(*left))
+
+
+def test_a_finished_training_is_not_repeated_and_can_be_prolonged(tmp_path: Path) -> None:
+    module, data, path = sample("digits"), data_of("digits"), tmp_path / "place.npz"
+    longer = {**OPTIONS, "epochs": 5}
+    whole = module.Model(4)
+    history = whole.fit(*data, **longer)
+    first = module.Model(4).fit(*data, **OPTIONS, checkpoint=path)
+    seen: list[int] = []
+    again = module.Model(9)
+    assert again.fit(*data, **OPTIONS, checkpoint=path, callbacks=[lambda epoch, *_: seen.append(epoch)]) == first
+    assert again.fit(*data, **longer, checkpoint=path, callbacks=[lambda epoch, *_: seen.append(epoch)]) == history
+    assert seen == [3, 4]
+    assert not list(differences(again, whole))
+
+
+def test_training_that_a_callback_stopped_stays_stopped(tmp_path: Path) -> None:
+    module, data, path = sample("digits"), data_of("digits"), tmp_path / "place.npz"
+    first = module.Model(4).fit(*data, **OPTIONS, checkpoint=path, callbacks=lambda *_: "stop")
+    assert len(first["loss"]) == 1
+    assert module.Model(9).fit(*data, **OPTIONS, checkpoint=path) == first
+
+
+def test_a_checkpoint_is_loaded_like_a_saved_model(tmp_path: Path) -> None:
+    module, data, path = sample("digits"), data_of("digits"), tmp_path / "place.npz"
+    model = module.Model(4)
+    model.fit(*data, **OPTIONS, checkpoint=path)
+    assert not list(differences(module.Model.load(path), model))
+
+
+def test_without_being_asked_nothing_is_written_before_ten_seconds(tmp_path: Path) -> None:
+    module, data, path = sample("digits"), data_of("digits"), tmp_path / "place.npz"
+    interrupted(module.Model(4), 2, *data, **OPTIONS, checkpoint=path)
+    assert module.Model.load(path).step == 0  # it was written once, to see that it can be
+    assert module._Checkpoint.SECONDS == 10.0
+
+
+def edit(path: Path, **changes: Any) -> None:
+    """Change what a checkpoint tells of the training; None takes it away."""
+    with np.load(path) as arrays:
+        saved = dict(arrays)
+    place = {**json.loads(str(saved["fit"])), **changes}
+    saved["fit"] = np.array(json.dumps({key: value for key, value in place.items() if value is not None}))
+    np.savez(path, **saved)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"batch_size": 6}, "batch_size was 5 and is 6"),
+        ({"shuffle": False}, "shuffle was True and is False"),
+        ({"validation_split": 0.5}, "rows was 18 and is 12"),
+    ],
+)
+def test_other_training_does_not_go_on(options: dict[str, Any], reason: str, tmp_path: Path) -> None:
+    module, data, path = sample("digits"), data_of("digits"), tmp_path / "place.npz"
+    module.Model(4).fit(*data, **OPTIONS, checkpoint=path)
+    with pytest.raises(ValueError, match=rf"place\.npz: this training cannot go on from it: {reason}"):
+        module.Model(4).fit(*data, **{**OPTIONS, "epochs": 9, **options}, checkpoint=path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"history": None},
+        {"history": 3},
+        {"history": {"loss": 3}},
+        {"figures": [3]},
+        {"figures": [[5, 1.0, []]]},
+        {"figures": [["5", [1.0, 1.0], []]]},
+        {"start": {"bit_generator": "MT19937"}},
+        {"start": "x"},
+        {"stopped": None},
+    ],
+)
+def test_a_checkpoint_with_nonsense_is_refused_and_changes_nothing(changes: dict[str, Any], tmp_path: Path) -> None:
+    module, data, path = sample("digits"), data_of("digits"), tmp_path / "place.npz"
+    module.Model(4).fit(*data, **OPTIONS, checkpoint=path)
+    edit(path, **changes)
+    before, model = path.read_bytes(), module.Model(5)
+    with pytest.raises(ValueError, match=r"place\.npz: this training cannot go on from it"):
+        model.fit(*data, **OPTIONS, checkpoint=path)
+    assert not list(differences(model, module.Model(5)))
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_is_no_checkpoint_is_never_overwritten(tmp_path: Path) -> None:
+    module, data, path = sample("digits"), data_of("digits"), tmp_path / "model.npz"
+    module.Model(4).save(path)
+    for contents in (path.read_bytes(), path.read_bytes()[:500], b"text", b""):
+        path.write_bytes(contents)
+        with pytest.raises(ValueError, match=r"model\.npz is no (checkpoint of fit|\.npz file)"):
+            module.Model(5).fit(*data, **OPTIONS, checkpoint=path)
+        assert path.read_bytes() == contents
+
+
+def test_the_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "place.npz"
+    sample("people").Model(4).fit(*data_of("people"), **OPTIONS, shuffle=True, checkpoint=path)
+    with pytest.raises(ValueError, match=r"cannot go on from it: .* is unknown"):
+        sample("digits").Model(4).fit(*data_of("digits"), **OPTIONS, checkpoint=path)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_an_error_before_training(tmp_path: Path) -> None:
+    model = sample("digits").Model(4)
+    for path in (tmp_path / "missing" / "place.npz", tmp_path):
+        with pytest.raises(OSError, match=tmp_path.name):
+            model.fit(*data_of("digits"), **OPTIONS, checkpoint=path)
+    assert model.step == 0
+
+
+def test_the_command_goes_on_from_a_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    module, (x, y) = sample("digits"), data_of("digits")
+    np.savez(tmp_path / "data.npz", pixels=x[0], digit=y[0])
+    data, place = str(tmp_path / "data.npz"), str(tmp_path / "place.npz")
+    for epochs in ("2", "5"):
+        assert module._command(["train", data, "--epochs", epochs, "--checkpoint", place]) == 0
+    lines = [line.split()[1] for line in capsys.readouterr().out.splitlines()]
+    assert lines == ["1/2", "2/2", "3/5", "4/5", "5/5"]
