@@ -135,6 +135,29 @@ def dump(
     sys.exit(1 if diagnostics.failed else 0)
 
 
+@gen.command()
+@click.argument("histories", nargs=-1, required=True, metavar="HISTORY.csv...", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    metavar="PICTURE",
+    type=click.Path(path_type=Path),
+    default="plot.png",
+    show_default=True,
+    help="Where to write; ends in .png, .svg or .pdf.",
+)
+def plot(histories: tuple[Path, ...], output: Path) -> None:
+    """Draw the curves of losses and metrics from the CSV files that training wrote, to compare several runs."""
+    from gen.building import CommandError, shown
+    from gen.history import plot
+
+    try:
+        plot(histories, output)
+    except CommandError as error:
+        _fail(str(error))
+    click.echo(f"{shown(output)}  written")
+
+
 def _settings() -> Settings:
     from gen.building import CommandError
     from gen.settings import SettingsError, load
