@@ -1,0 +1,97 @@
+"""What the pages in `docs/` show is true: their files are written, their commands run, their outputs compared.
+
+A block of Python is a file if its first line is a comment with a name, `# digits.nn`; else it is an excerpt of a file
+that is there by then.  A block `console` holds commands after `$ ` and what they print; `console status=1` fails.  In
+outputs `…` stands for anything within a line, and alone on a line for any number of lines.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.building import ROOT
+
+PAGES = [ROOT / "docs" / name for name in ("tutorial.md", "from-keras.md")]
+BLOCK = re.compile(r"^```(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_what_a_page_shows_is_what_happens(page: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    environment = _environment(tmp_path)
+    blocks = BLOCK.findall(page.read_text("utf-8"))
+    assert len(blocks) > 3
+    for kind, text in blocks:
+        if kind == "python":
+            _place(text, folder)
+            continue
+        assert kind in ("console", "console status=1"), f"nothing is done with a block of {kind!r}"
+        for command, expected in _commands(text):
+            done = subprocess.run(
+                command, shell=True, cwd=folder, env=environment, encoding="utf-8", stdout=-1, stderr=-2, check=False
+            )
+            assert re.fullmatch(_pattern(expected), done.stdout), f"$ {command}\n{done.stdout}"
+            assert done.returncode == int(kind[-1] == "1"), f"$ {command}\n{done.stdout}"
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Variables with which `gen` and `python` are those of the tests."""
+    tools = folder / "tools"
+    tools.mkdir()
+    for name, command in {"python": f"'{sys.executable}'", "gen": f"'{sys.executable}' -m gen"}.items():
+        (tools / name).write_text(f'#!/bin/sh\nexec {command} "$@"\n', encoding="utf-8")
+        (tools / name).chmod(0o755)
+    path = f"{tools}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "KERAS_BACKEND": "jax"}
+
+
+def _place(text: str, folder: Path) -> None:
+    """Write the file that a block is; or see that it is an excerpt of one."""
+    named = re.match(r"# (\w+\.\w+)\n", text)
+    if named:
+        (folder / named[1]).write_text(text, encoding="utf-8")
+    else:
+        assert any(text in path.read_text("utf-8") for path in folder.rglob("*.py")), f"there is no such text:\n{text}"
+
+
+def _commands(text: str) -> Iterator[tuple[str, str]]:
+    """The commands of a block, each with what it prints."""
+    before, *parts = re.split(r"^\$ ", text, flags=re.MULTILINE)
+    assert parts
+    assert not before
+    for part in parts:
+        command, _, output = part.partition("\n")
+        yield command, output
+
+
+def _pattern(expected: str) -> str:
+    lines = [
+        r"(?:.*\n)*" if line == "…\n" else re.escape(line).replace("…", ".*") for line in expected.splitlines(True)
+    ]
+    return "".join(lines)
+
+
+def test_an_output_that_differs_is_noticed() -> None:
+    expected = "a 0.1…\n…\nend\n"
+    assert re.fullmatch(_pattern(expected), "a 0.123\nmore\nand more\nend\n")
+    assert re.fullmatch(_pattern(expected), "a 0.1\nend\n")
+    for text in ("a 0.2\nend\n", "a 0.1\nend\nmore\n", "a 0.1\n", "a 0.1\nmore and end\n", "a 0.1x\ny\nend"):
+        assert not re.fullmatch(_pattern(expected), text), text
+
+
+def test_links_of_the_pages_lead_somewhere() -> None:
+    for page in (ROOT / "docs").glob("*.md"):
+        for link, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)", page.read_text("utf-8")):
+            target = (page.parent / link).resolve() if link else page
+            assert target.exists(), f"{page.name}: {link}"
+            if anchor:
+                titles = re.findall(r"^#+ (.*)", target.read_text("utf-8"), re.MULTILINE)
+                assert anchor in [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles], anchor
