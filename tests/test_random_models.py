@@ -184,7 +184,7 @@ def passes_change_nothing(model: RandomModel, ours: Any, plain: Any) -> None:
 
 
 def clips(model: RandomModel, predicted: Sequence[np.ndarray]) -> bool:
-    """Whether a crossentropy of Keras' takes a prediction for 1e-7 or more; gen's are exact, computed from the logits."""
+    """Whether Keras takes a prediction for 1e-7 that is less; crossentropies of gen are exact, from the logits."""
     pairs = zip(model.keras.loss, predicted, strict=True)
     found = any("crossentropy" in loss and (value.min() < 1e-6 or value.max() > 1.0 - 1e-6) for loss, value in pairs)
     if found:

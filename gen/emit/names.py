@@ -88,6 +88,7 @@ MEMBERS = frozenset(["flat", "named", "named_trainable", "size", "trainable"])
 BUILTINS = frozenset(
     [
         "ArithmeticError",
+        "AttributeError",
         "BaseException",
         "Exception",
         "FloatingPointError",
