@@ -13,12 +13,14 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import chain, islice
 from types import FrameType
 
 from gen import compiler
 from gen.compiler import Options
 from gen.diagnostics import Diagnostics, Source, render_text
-from gen.language.parser import decode
+from gen.graph.graph import Graph
+from gen.language.parser import MAX_CHARACTERS, decode
 from tests.building import CASES, EXAMPLES
 
 SECONDS = 5
@@ -32,6 +34,65 @@ rmsprop adam mse accuracy compile fit range len for in def return import from if
 """
 NESTS = (("(", ")"), ("[", "]"), ("{'a':", "}"), ("Dense(", ")"), ("-", ""), ("x[", "]"), ("f(x)(", ")"))
 CHARACTERS = "\n\r\t\f\v\0\x1b\x7f\x85\u2028\u200f\u202e\ufeff\ufb01\u212aαд語🙂 '\"\\#()[]{}=,.:0a_"
+
+
+HEAD, TAIL = "x = Input(4)\n", "\nmodel = Model(x, x)\n"
+EXTREMES = {
+    "a line of 10 MB": "y = [" + "1," * 5_000_000 + "]",
+    "a name of 10 MB": "x" * 10_000_000,
+    "a string of 10 MB": "y = '" + "a" * 10_000_000 + "'",
+    "10 MB of empty lines": "\n" * 10_000_000,
+    "a million layers": "x = Dense(4)(x)\n" * 1_000_000,
+    "a million layers from a loop": "for i in range(1000000):\n    x = Dense(4)(x)",
+    "a million layers of a Sequential": "model = Sequential()\nfor i in range(10**6):\n    model.add(Dense(4))",
+    "a loop of 10**9": "for i in range(10**9):\n    x = Dense(4)(x)",
+    "loops inside loops": "".join("    " * i + f"for i{i} in range(1000):\n" for i in range(8))
+    + " " * 32
+    + "x = Add()(x)",
+    "a block that calls itself": "def f(t):\n    return f(t)\nx = f(x)",
+    "two blocks that call each other": "def f(t):\n    return g(t)\ndef g(t):\n    return f(t)\nx = f(x)",
+    "2**39 calls of blocks": "def b0(t):\n    return Dense(4)(t)\n"
+    + "".join(f"def b{i}(t):\n    return b{i - 1}(b{i - 1}(t))\n" for i in range(1, 40))
+    + "x = b39(x)",
+    "2**40 calls of models": "y = Dense(4)(x)\nm = Model(x, y)\n"
+    + "".join(f"t{i} = Input(4)\nm = Model(t{i}, m(m(t{i})))\n" for i in range(40)),
+    "a list that doubles": "n = [1]\n" + "n = n + n\n" * 60,
+    "a list times 10**9": "n = [1] * 10**9",
+    "a number that is squared": "n = 9\n" + "n = n * n\n" * 60,
+    "a tower of powers": "n = 9**9**9",
+    "a number of many digits": "n = " + "9" * 150_000,
+    "a number that is no float": "y = Input(1e999)",
+    "10**18 units": "x = Dense(10**18)(x)",
+    "a table of 10**30": "i = Input(3, int32)\nx = Embedding(10**15, 10**15)(i)\nmodel = Model(i, x)",
+    "features that double": "x = Concatenate()([x, x])\n" * 80,
+    "10**12 repetitions": "x = RepeatVector(10**12)(x)",
+    "10**9 rows of zeros": "x = ZeroPadding1D(10**9)(RepeatVector(4)(x))",
+}
+"""What has to be refused by a limit, however large it is."""
+REPEATED = {
+    "items": ("y = [", "1,", "]"),
+    "terms": ("y = ", "1+", "1"),
+    "signs": ("y = ", "-", "1"),
+    "brackets": ("y = ", "(", "1"),
+    "layers": ("", "x = Dense(4)(x)\n", ""),
+    "arguments": ("y = Dense(", "a=1,", ")(x)"),
+    "indices": ("y = x", "[0]", ""),
+    "calls": ("y = x", "()", ""),
+    "joined lines": ("y = 1 ", "\\\n", ""),
+    "unknown names": ("", "q=zz\n", ""),
+    "conditions": ("", "if x:\n  y\n", ""),
+    "control characters": ("", "\x01\n", ""),
+}
+"""What is repeated until a file is as long as it may be."""
+
+
+def extremes() -> Iterator[tuple[str, bytes]]:
+    """Malformed files that are as large as they can be, by what is large in them."""
+    for name, text in EXTREMES.items():
+        yield name, f"{HEAD}{text}{TAIL}".encode()
+    for name, (before, unit, after) in REPEATED.items():
+        before, after = HEAD + before, after + TAIL
+        yield name, (before + unit * ((MAX_CHARACTERS - len(before + after)) // len(unit)) + after).encode()
 
 
 def texts(seed: int) -> Iterator[bytes]:
@@ -99,9 +160,7 @@ def words(rng: random.Random, text: str) -> str:
 def nested(rng: random.Random, text: str) -> str:
     """Something inside something, many times."""
     depth = rng.choice((3, 30, 300, 3000))
-    left, right = rng.choice(
-        (("(", ")"), ("[", "]"), ("{'a':", "}"), ("Dense(", ")"), ("-", ""), ("x[", "]"), ("f(x)(", ")"))
-    )
+    left, right = rng.choice(NESTS)
     inner = "".join("    " * i + "def f(x):\n" for i in range(min(depth, 300)))
     return rng.choice((f"x = {left * depth}1{right * depth}\n", f"{text}\ny = {left * depth}x\n", inner))
 
@@ -118,7 +177,16 @@ class TooLate(BaseException):
 
 
 def answer(data: bytes) -> str:
-    """What gen says of a file: `built`, or the codes of the errors; raises what gen should not raise."""
+    """What gen says of a file: `built` or `refused`; raises what gen should not raise."""
+    graph = understood(data)
+    if graph is None:
+        return "refused"
+    compiler.generate(graph, "model.nn", Options(formatted=False))
+    return "built"
+
+
+def understood(data: bytes) -> Graph | None:
+    """The model of a file; None is for what is refused, with an error, and every diagnostic is inside the file."""
     diagnostics = Diagnostics()
     source = decode("model.nn", data, diagnostics)
     graph = None if source is None else compiler.understand(source, diagnostics)
@@ -128,12 +196,8 @@ def answer(data: bytes) -> str:
     for item in found:
         for span in (item.span, *(note.span for note in item.notes)):
             assert 0 <= span.start <= span.end <= len(source.text), f"{item.code} is outside of the file"
-    if graph is None:
-        assert diagnostics.failed, "refused without an error"
-        return "refused"
-    assert not diagnostics.failed, "built with an error"
-    compiler.generate(graph, "model.nn", Options(formatted=False))
-    return "built"
+    assert diagnostics.failed == (graph is None), "refused without an error, or built with one"
+    return graph
 
 
 def late(signum: int, frame: FrameType | None) -> None:
@@ -141,24 +205,31 @@ def late(signum: int, frame: FrameType | None) -> None:
 
 
 def main(count: int, seed: int) -> int:
-    """Read so many texts; prints those that get no answer, and how many there were."""
-    signal.signal(signal.SIGALRM, late)
+    """Read the extreme files and so many texts; prints those that get no answer, and how many there were."""
     outcomes: Counter[str] = Counter()
     slowest = 0.0
-    for number, data in zip(range(count), texts(seed), strict=False):
+    numbered = ((f"text {number} of seed {seed}", data) for number, data in enumerate(texts(seed)))
+    for name, data in chain(extremes(), islice(numbered, count)):
         start = time.perf_counter()
-        signal.alarm(SECONDS)
         try:
-            outcomes[answer(data)] += 1
+            outcomes[in_time(data)] += 1
         except (Exception, TooLate):  # whatever it is belongs into the report
             outcomes["no answer"] += 1
-            print(f"text {number} of seed {seed}: {data!r}\n{traceback.format_exc(limit=-4)}", flush=True)
-        finally:
-            signal.alarm(0)
+            print(f"{name}: {data[:4000]!r}\n{traceback.format_exc(limit=-4)}", flush=True)
         slowest = max(slowest, time.perf_counter() - start)
     said = ", ".join(f"{number} {outcome}" for outcome, number in sorted(outcomes.items()))
-    print(f"{count} texts: {said}; the slowest took {slowest:.2f} s")
+    print(f"{outcomes.total()} texts: {said}; the slowest took {slowest:.2f} s")
     return 1 if outcomes["no answer"] else 0
+
+
+def in_time(data: bytes) -> str:
+    """`answer`; raises `TooLate` if that takes more than `SECONDS`."""
+    signal.signal(signal.SIGALRM, late)
+    signal.alarm(SECONDS)
+    try:
+        return answer(data)
+    finally:
+        signal.alarm(0)
 
 
 if __name__ == "__main__":

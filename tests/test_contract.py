@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import io
 import json
 import os
@@ -779,6 +780,49 @@ def test_a_failed_save_leaves_the_old_file(credit: ModuleType, tmp_path: Path, m
     assert os.listdir(tmp_path) == ["model.npz"]
 
 
+def test_a_full_disk_leaves_the_old_file(files: dict[str, Path], credit: ModuleType, tmp_path: Path) -> None:
+    credit.Model(1).save(tmp_path / "model.npz")
+    before = (tmp_path / "model.npz").read_bytes()
+    program = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))  # as if the disk were full after so many bytes
+import credit, numpy as np
+for write in (
+    lambda model: model.save("model.npz"),
+    lambda model: model.fit(np.ones((3, 100)), [np.ones(3), np.ones(3)], verbose=0, checkpoint="place.npz"),
+):
+    try:
+        write(credit.Model(2))
+    except OSError as error:
+        print(error.errno)
+"""
+    (tmp_path / "credit.py").write_bytes(files["credit"].read_bytes())
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [str(errno.EFBIG)] * 2
+    assert (tmp_path / "model.npz").read_bytes() == before
+    assert {path.name for path in tmp_path.iterdir()} == {"credit.py", "model.npz"}
+
+
+@pytest.mark.parametrize("name", ["with spaces.npz", "größe — λ.npz", "no_ending", "a\nb.npz"])
+def test_any_name_of_a_file_will_do(credit: ModuleType, tmp_path: Path, name: str) -> None:
+    model = credit.Model(1)
+    model.save(tmp_path / name)
+    assert same(credit.Model.load(tmp_path / name).weights, model.weights)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_link_stays_one_when_a_model_is_saved_to_it(credit: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    link, file = tmp_path / "model.npz", tmp_path / "far" / "model.npz"
+    credit.Model(1).save(file)
+    link.symlink_to(file)
+    credit.Model(2).save(link)
+    assert link.is_symlink()
+    assert same(credit.Model.load(file).weights, credit.Model(2).weights)
+
+
 def test_a_missing_file_is_an_os_error(credit: ModuleType, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         credit.Model.load(tmp_path / "none.npz")
@@ -808,6 +852,8 @@ def _saved(module: ModuleType, path: Path) -> dict[str, Any]:
         ),
         (lambda a: a.update({"step": np.ones(3)}), "was not saved by this model"),
         (lambda a: a.pop("velocity"), "velocity is missing"),
+        (lambda a: a.update({"../x": np.ones(3)}), r"\.\./x is unknown"),
+        (lambda a: a.update({"/etc/passwd": np.ones(3)}), "/etc/passwd is unknown"),
         (lambda a: a.clear(), "was not saved by this model"),
     ],
 )

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import ast
 import builtins
-import contextlib
 import cProfile
 import dataclasses
 import difflib
 import errno
-import io
 import keyword
 import os
 import pstats
@@ -25,7 +23,6 @@ from jinja2 import meta, nodes
 
 from gen import compiler
 from gen.compiler import Options
-from gen.diagnostics import Diagnostics, Source
 from gen.emit import names, view, write
 from gen.emit.layout import LINE_LENGTH
 from gen.emit.literals import comment, docstring, literal
@@ -34,7 +31,7 @@ from gen.emit.render import render
 from gen.emit.seal import is_intact, is_sealed
 from gen.emit.specialize import specialize
 from gen.emit.templates import environment
-from tests.building import ROOT, graph_of, load
+from tests.building import ROOT, graph_of
 from tests.samples import NAMES, TEXTS, sample_text, sample_view
 
 
@@ -480,121 +477,6 @@ def _calls(layer: str, layers: int) -> int:
     compiler.generate(graph_of(text), "deep.nn", Options(formatted=False))
     profile.disable()
     return pstats.Stats(profile).total_calls
-
-
-PLAIN = ["pixels", "hidden", "left", "right", "whole"]
-HOSTILE = [
-    ["np", "self", "b", "p", "g"],
-    ["forward", "backward", "loss", "update", "infer"],
-    ["Params", "Buffers", "rng", "step", "w"],
-    ["__class__", "__init__", "__name__", "__doc__", "_"],
-    ["batch", "rows", "dtype", "model_", "losses"],
-    ["flat", "named", "trainable", "size", "state"],
-    ["INPUTS", "OUTPUTS", "SUMMARY", "sizes", "check"],
-    ["left_true", "left_weight", "left", "left_loss", "dleft"],
-    ["print", "len", "float", "dict", "Any"],
-    ["scratch", "ones_batch", "kept", "learning_rate", "wanted"],
-    ["fans", "glorot_uniform", "categorical_accuracy", "x", "i"],
-    ["_views", "_Column", "_command", "_check", "_LOSSES"],
-]
-
-
-def _named(names: list[str], quoted: list[str] | None = None, doc: str = "") -> str:
-    """A model with five names, given as those of variables, or as `name=`."""
-    x, h, a, b, c = names
-    labels = [f", name={label}" for label in quoted] if quoted else [""] * 5
-    return f"""{doc}
-{x} = Input(4{labels[0]})
-{h} = Dropout(0.5)(Dense(3, relu{labels[1]})({x}))
-{a} = Dense(2, softmax{labels[2]})({h})
-{b} = Dense(2{labels[3]})({h})
-{c} = Dense(2{labels[4]})({a} + {b})
-network = Model({x}, [{a}, {c}])
-network.compile(adam, loss=[categorical_crossentropy, mse], metrics=[[accuracy], [mae]])
-"""
-
-
-def _structure(text: str) -> str:
-    """The syntax tree without names of variables and without literals."""
-    tree = ast.parse(text)
-    for node in ast.walk(tree):
-        for field in ("id", "attr", "arg", "value"):
-            if isinstance(getattr(node, field, None), str):
-                setattr(node, field, "")
-    return ast.dump(tree)
-
-
-@pytest.mark.parametrize("names", HOSTILE, ids=lambda names: names[0])
-def test_names_of_variables_are_inert(names: list[str]) -> None:
-    text = compiler.generate(graph_of(_named(names)), "m.nn")
-    assert _structure(text) == _structure(compiler.generate(graph_of(_named(PLAIN)), "m.nn"))
-    with contextlib.redirect_stdout(io.StringIO()):
-        assert load(text, "hostile").check() < 1e-6
-
-
-LABELS = [
-    'a"b',
-    "a'b",
-    '""" + __import__("os").system("true") + """',
-    "a\\nimport os",
-    "a\\rimport os",
-    "a\\\\",
-    "{{ 7 * 7 }}",
-    "#% include 'x'",
-    "{% raw %}",
-    "a # noqa",
-    "\\u202eevil\\u202c",
-    "\\u2028x = 1",
-    "%s%n{0}",
-    "../../etc/passwd",
-    "a/b",
-    "np",
-    "a.b",
-    "np-1",
-    "class",
-    "Model.forward",
-    "1st",
-    "None",
-    "__init__",
-    "",
-    "é ﬁ",
-    "sha256 of the rest: 0123456789abcdef",
-]
-
-
-TAME = ["'first'", "'second'", "'third'", "'fourth'", "'fifth'"]
-
-
-@pytest.mark.parametrize("label", LABELS)
-def test_names_in_strings_are_inert_or_refused(label: str) -> None:
-    quoted = [repr(label + str(i)).replace("\\\\", "\\") if i else repr(label).replace("\\\\", "\\") for i in range(5)]
-    source, diagnostics = Source("m.nn", _named(PLAIN, quoted)), Diagnostics()
-    graph = compiler.understand(source, diagnostics)
-    if graph is None:
-        assert diagnostics.failed
-        return
-    text = compiler.generate(graph, "m.nn")
-    assert is_intact(text)
-    assert _structure(text) == _structure(compiler.generate(graph_of(_named(PLAIN, TAME)), "m.nn"))
-    with contextlib.redirect_stdout(io.StringIO()):
-        assert load(text, "hostile").check() < 1e-6
-
-
-@pytest.mark.parametrize(
-    "doc",
-    [text for text in NASTY if '"""' not in text and text.isprintable() and "\\" not in text and text[-1:] != '"'],
-)
-def test_documentation_is_inert(doc: str) -> None:
-    text = compiler.generate(graph_of(_named(PLAIN, doc=f'"""{doc}\n\nMore: {doc}"""')), "m.nn")
-    assert is_intact(text)
-    assert _structure(text) == _structure(compiler.generate(graph_of(_named(PLAIN)), "m.nn"))
-
-
-@pytest.mark.parametrize("name", ['a"b.nn', "a\nimport os\n.nn", '""".nn', "{{ 1 }}.nn", "a\\.nn", "\u202e.nn"])
-def test_the_name_of_the_file_is_inert(name: str) -> None:
-    text = compiler.generate(graph_of(_named(PLAIN)), name)
-    assert is_intact(text)
-    assert _structure(text) == _structure(compiler.generate(graph_of(_named(PLAIN)), "m.nn"))
 
 
 def test_a_copied_function_hands_on_only_what_is_not_at_its_default() -> None:

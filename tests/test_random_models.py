@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,26 +86,28 @@ def compare(model: RandomModel) -> None:
             raise
         for value, expected in zip(found, predicted, strict=True):
             np.testing.assert_allclose(value, expected, **CLOSE, err_msg="prediction")
+        assume(not clips(model, predicted))
         targets = model.outputs(rng, predicted)
         total, gradients = step(inputs, targets)
-        if max([abs(total), *(np.abs(gradient).max() for gradient in gradients.values())]) > 1e6:
+        if largest(total, *gradients.values()) > 1e6:
             event("diverges")  # where rounding decides
             assume(False)
+        close = bounds(*gradients.values())
         losses, grads = ours.loss_and_grads(alone(inputs), alone(targets))
         np.testing.assert_allclose(losses["loss"], total, **CLOSE, err_msg="loss")
         for name, variable in variables.items():
             if variable.path in gradients:
                 np.testing.assert_allclose(
-                    grads[name], gradients[variable.path], **CLOSE, err_msg=f"gradient of {name}"
+                    grads[name], gradients[variable.path], **close, err_msg=f"gradient of {name}"
                 )
         ours.train_on_batch(alone(inputs), alone(targets))
         step.apply({variable.path: grads.get(name) for name, variable in variables.items()})
         for name, variable in variables.items():
             np.testing.assert_allclose(
-                ours.weights[name], step.value(variable), **CLOSE, err_msg=f"{name} after a step"
+                ours.weights[name], step.value(variable), **close, err_msg=f"{name} after a step"
             )
     for name, slot in step.slots(variables).items():
-        np.testing.assert_allclose(ours.slots[name], slot, **CLOSE, err_msg=name)
+        np.testing.assert_allclose(ours.slots[name], slot, **close, err_msg=name)
     stays_itself(model, ours, module)
     passes_change_nothing(model, ours, load(plain, "random_plain"))
 
@@ -168,16 +170,37 @@ def passes_change_nothing(model: RandomModel, ours: Any, plain: Any) -> None:
         predicted = rows_of(ours.predict(alone(inputs)))
         for value, expected in zip(rows_of(other.predict(alone(inputs))), predicted, strict=True):
             np.testing.assert_allclose(value, expected, **CLOSE, err_msg="prediction without passes")
+        if clips(model, predicted):
+            return
         targets = alone(model.outputs(rng, predicted))
         (losses, grads), (plain_losses, plain_grads) = (
             each.loss_and_grads(alone(inputs), targets) for each in (ours, other)
         )
         for name, loss in losses.items():
             np.testing.assert_allclose(plain_losses[name], loss, **CLOSE, err_msg=f"{name} without passes")
+        close = bounds(*grads.values())
         for name, gradient in grads.items():
             np.testing.assert_allclose(
-                plain_grads[name], gradient, **CLOSE, err_msg=f"gradient of {name} without passes"
+                plain_grads[name], gradient, **close, err_msg=f"gradient of {name} without passes"
             )
+
+
+def largest(*arrays: Any) -> float:
+    return max(float(np.abs(array).max()) for array in arrays)
+
+
+def bounds(*gradients: Any) -> dict[str, float]:
+    """How close values are that come of such gradients, beside which rounding leaves some of what cancels."""
+    return {**CLOSE, "atol": CLOSE["atol"] + 1e-14 * largest(*gradients)}
+
+
+def clips(model: RandomModel, predicted: Sequence[np.ndarray]) -> bool:
+    """Whether Keras takes a prediction for 1e-7 that is less; crossentropies of gen are exact, from the logits."""
+    pairs = zip(model.keras.loss, predicted, strict=True)
+    found = any("crossentropy" in loss and (value.min() < 1e-6 or value.max() > 1.0 - 1e-6) for loss, value in pairs)
+    if found:
+        event("clips")
+    return found
 
 
 class Keras:
