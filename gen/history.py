@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 from gen.building import CommandError, reason, shown
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 VALIDATION = "val_"
 """How the name of a figure begins that is one of validation."""
@@ -44,7 +46,7 @@ def plot(paths: Sequence[Path], output: Path) -> None:
         from matplotlib import style
     except ImportError as error:
         raise CommandError("this needs matplotlib: pip install 'gen-nn[plot]'") from error
-    with style.context(["default", {"svg.hashsalt": "gen"}]):  # as nobody has set it; the names inside stay the same
+    with style.context(["default", {"svg.hashsalt": "gen"}]):  # whatever the user has set, and the same ids inside
         figure = draw(histories)
         try:
             figure.savefig(output, format=form, dpi=150, metadata=_DATELESS[form])
@@ -99,34 +101,44 @@ def _foreign(path: Path, why: str) -> CommandError:
 def draw(histories: Sequence[History]) -> Figure:
     """A panel for the loss, and for every other figure that one of the histories has; validation goes with training."""
     from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
-    from matplotlib.ticker import MaxNLocator
 
-    names = dict.fromkeys(name.removeprefix(VALIDATION) for history in histories for name in history.figures)
+    names = list(dict.fromkeys(name.removeprefix(VALIDATION) for history in histories for name in history.figures))
     columns = 1 if len(names) <= 3 else 2
-    lines = -(-len(names) // columns)
-    figure = Figure(figsize=(6.4 * columns, 0.8 + 2.6 * lines), layout="constrained")
-    panels = list(figure.subplots(lines, columns, squeeze=False).flat)
+    rows = -(-len(names) // columns)
+    figure = Figure(figsize=(6.4 * columns, 0.8 + 2.6 * rows), layout="constrained")
+    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
     for panel in panels[len(names) :]:
         panel.remove()
     for panel, name in zip(panels, names, strict=False):
-        panel.set_title(name)
-        panel.set_xlabel("epoch")
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-        panel.grid(alpha=0.3)
-        for colour, history in zip(_colours(len(histories)), histories, strict=True):
-            marker = "." if len(history.epochs) == 1 else ""  # a line needs two points
-            for key, line in ((name, "-"), (VALIDATION + name, "--")):
-                if key in history.figures:
-                    panel.plot(history.epochs, history.figures[key], line, color=colour, marker=marker)
-    entries = [
-        Line2D([], [], color=colour, label=label)
-        for colour, label in zip(_colours(len(histories)), _labels(histories), strict=True)
-    ]
+        _curves(panel, name, histories)
+    figure.legend(handles=_legend(histories), loc="outside upper center", ncols=2, frameon=False)
+    return figure
+
+
+def _curves(panel: Axes, name: str, histories: Sequence[History]) -> None:
+    """The curves of one figure: solid in training, dashed in validation."""
+    from matplotlib.ticker import MaxNLocator
+
+    panel.set_title(name)
+    panel.set_xlabel("epoch")
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    panel.grid(alpha=0.3)
+    for colour, history in zip(_colours(len(histories)), histories, strict=True):
+        marker = "." if len(history.epochs) == 1 else ""  # a line needs two points
+        for key, line in ((name, "-"), (VALIDATION + name, "--")):
+            if key in history.figures:
+                panel.plot(history.epochs, history.figures[key], line, color=colour, marker=marker)
+
+
+def _legend(histories: Sequence[History]) -> list[Line2D]:
+    """An entry for each history, and one for validation if there is any."""
+    from matplotlib.lines import Line2D
+
+    pairs = zip(_colours(len(histories)), _labels(histories), strict=True)
+    entries = [Line2D([], [], color=colour, label=label) for colour, label in pairs]
     if any(name.startswith(VALIDATION) for history in histories for name in history.figures):
         entries.append(Line2D([], [], color="grey", linestyle="--", label="validation"))
-    figure.legend(handles=entries, loc="outside upper center", ncols=2, frameon=False)
-    return figure
+    return entries
 
 
 def _colours(count: int) -> list[Any]:
