@@ -5,6 +5,7 @@
 .PHONY: bench prove digits examples test lint format types drift check clean
 
 PYTHON = python3
+PYTHONS = $(PYTHON)
 RUN = .venv/bin/python
 CODE = gen tests bench editors examples
 TRAINED = digits digits_conv digits_rows pairs half gap writer
@@ -26,13 +27,16 @@ test: .venv/test
 	$(RUN) -m pytest -n auto --dist loadgroup
 
 # the proofs that take some hours: 20 steps of the largest system, every combination of arguments, two thousand random
-# models, a hundred thousand malformed files, and two hundred kills while saving, building and training
+# models, a hundred thousand malformed files, two hundred kills while saving, building and training, an hour of training
+# and predicting, and the Pythons of PYTHONS
 prove: .venv/test
 	GEN_PROVE=1 $(RUN) -m pytest tests/test_systems.py
 	$(RUN) -m tests.combinations
 	GEN_PROVE=1 $(RUN) -m pytest -n auto tests/test_random_models.py
 	$(RUN) -m tests.malformed 100000
 	$(RUN) -m tests.kills 200
+	$(RUN) -m tests.soak 3600
+	$(RUN) -m tests.versions $(PYTHONS)
 
 # set up the frameworks to compare with, measure everything beside them, and write it down: an hour on two idle cores
 bench: .venv-bench/ready

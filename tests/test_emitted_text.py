@@ -103,12 +103,12 @@ sys.stdout.buffer.write(compiler.generate(graph, path.name).encode())
 
 def test_the_same_file_gives_the_same_bytes_anywhere(tmp_path: Path) -> None:
     texts = set()
-    for seed, place, locale in (
-        ("0", "", "C"),
-        ("1", "a", "C.UTF-8"),
-        ("2", "a/b c", "POSIX"),
-        ("3", "é", "C"),
-        ("random", ".", "C"),
+    for seed, place, locale, zone in (
+        ("0", "", "C", "UTC"),
+        ("1", "a", "C.UTF-8", "Asia/Tokyo"),
+        ("2", "a/b c", "POSIX", "America/St_Johns"),
+        ("3", "é", "C", "Pacific/Apia"),
+        ("random", ".", "C", ""),
     ):
         folder = tmp_path / place
         folder.mkdir(parents=True, exist_ok=True)
@@ -117,6 +117,7 @@ def test_the_same_file_gives_the_same_bytes_anywhere(tmp_path: Path) -> None:
             **os.environ,
             "PYTHONHASHSEED": seed,
             "LC_ALL": locale,
+            "TZ": zone,
             "PYTHONPATH": str(ROOT),
             "COLUMNS": "40",
             "GEN_CACHE_DIR": "",
