@@ -46,11 +46,12 @@ def _environment(folder: Path) -> dict[str, str]:
     """Variables with which `gen` and `python` are those of the tests."""
     tools = folder / "tools"
     tools.mkdir()
-    for name, command in {"python": f"'{sys.executable}'", "gen": f"'{sys.executable}' -m gen"}.items():
-        (tools / name).write_text(f'#!/bin/sh\nexec {command} "$@"\n', encoding="utf-8")
+    gen = f"PYTHONPATH='{ROOT}' exec '{sys.executable}' -m gen"
+    for name, command in {"python": f"exec '{sys.executable}'", "gen": gen}.items():
+        (tools / name).write_text(f'#!/bin/sh\n{command} "$@"\n', encoding="utf-8")
         (tools / name).chmod(0o755)
     path = f"{tools}{os.pathsep}{os.environ['PATH']}"
-    return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "KERAS_BACKEND": "jax"}
+    return {**os.environ, "PATH": path, "PYTHONUTF8": "1", "KERAS_BACKEND": "jax"}
 
 
 def _place(text: str, folder: Path) -> None:
