@@ -262,7 +262,8 @@ class _Draft:
                 f"{self.layer(heads)}({x}, {x}{causal})",
             )
         if len(value.shape) >= 2 and self.one_of(*[False] * 6, True):
-            made = self.constructor(Value("", value.shape[1:]))
+            # its draws are those of each step, which are others than those of all steps as rows: nothing is dropped
+            made = re.sub(r"(ropout\w*[(=])0\.\d", r"\g<1>0.0", self.constructor(Value("", value.shape[1:])))
             return f"{self.layer(f'TimeDistributed({made})')}({x})"
         return f"{self.constructor(value)}({x})"
 
