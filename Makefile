@@ -42,11 +42,13 @@ bench: .venv-bench/ready
 lint: .venv/test
 	$(RUN) -m ruff check $(CODE)
 	$(RUN) -m black --check --quiet $(CODE)
+	$(RUN) -m gen fmt --check --quiet
 
 # write the code as lint wants it
 format: .venv/test
 	$(RUN) -m ruff check --fix $(CODE)
 	$(RUN) -m black --quiet $(CODE)
+	$(RUN) -m gen fmt --quiet
 
 types: .venv/test
 	$(RUN) -m mypy --strict gen

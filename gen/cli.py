@@ -70,7 +70,7 @@ def build(
     try:
         settings = _settings()
         request = building.Request(
-            sources=sources or settings.sources,
+            sources=sources or _sources(settings, "build"),
             out=settings.out if out is None else out,
             check=check,
             diff=diff,
@@ -79,10 +79,6 @@ def build(
             components=(*settings.components, *components),
             debug=debug,
         )
-        if not request.sources:
-            raise building.CommandError(
-                "nothing to build: name a .nn file or a folder, or set `sources` in [tool.gen] of pyproject.toml"
-            )
         report = building.build(request)
     except building.CommandError as error:
         report.errors.append(str(error))
@@ -91,6 +87,33 @@ def build(
         _report_json(report, quiet)
     else:
         _report_text(report, quiet)
+    sys.exit(report.status)
+
+
+@gen.command()
+@click.argument("sources", nargs=-1, metavar="FILE_OR_FOLDER...", type=click.Path(path_type=Path))
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 and list the files that would change.")
+@click.option("--diff", is_flag=True, help="Write nothing; show what would change.")
+@click.option("-q", "--quiet", is_flag=True, help="Report errors only.")
+def fmt(sources: tuple[Path, ...], check: bool, diff: bool, quiet: bool) -> None:
+    """Lay out .nn files as Black does, comments and all; of a folder, all that are in it.
+
+    `-` stands for standard input, which is written to standard output.  Without a file or folder, `sources` in
+    [tool.gen] of the nearest pyproject.toml says what is formatted.
+    """
+    from gen import building, formatting
+
+    report = building.Report()
+    try:
+        if sources == (Path("-"),):
+            text, report = formatting.format_input(_standard_input(), check, diff)
+            sys.stdout.buffer.write(text.encode())
+        else:
+            report = formatting.format_files(sources or _sources(_settings(), "format"), check, diff)
+    except building.CommandError as error:
+        report.errors.append(str(error))
+        report.fail(2)
+    _report_text(report, quiet)
     sys.exit(report.status)
 
 
@@ -145,6 +168,28 @@ def _settings() -> Settings:
         raise CommandError(str(error)) from error
     except OSError as error:
         raise CommandError(f"cannot read the current folder: {error.strerror or error}") from error
+
+
+def _sources(settings: Settings, verb: str) -> tuple[Path, ...]:
+    """What the settings say is to be built or formatted."""
+    from gen.building import CommandError
+
+    if not settings.sources:
+        raise CommandError(
+            f"nothing to {verb}: name a .nn file or a folder, or set `sources` in [tool.gen] of pyproject.toml"
+        )
+    return settings.sources
+
+
+def _standard_input() -> bytes:
+    from gen.building import CommandError, reason
+
+    try:
+        return sys.stdin.buffer.read()
+    except OSError as error:
+        raise CommandError(f"cannot read standard input: {reason(error)}") from error
+    except AttributeError as error:  # Python has no `sys.stdin` then
+        raise CommandError("cannot read standard input: it is closed") from error
 
 
 def _report_text(report: Report, quiet: bool) -> None:
