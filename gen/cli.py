@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import io
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -17,7 +18,7 @@ import click
 from gen import __version__
 
 if TYPE_CHECKING:
-    from gen.building import Report
+    from gen.building import Report, Request
     from gen.settings import Settings
 
 STAGES = ("syntax", "graph", "rewritten", "lowered", "program", "memory", "functions", "text")
@@ -43,6 +44,7 @@ def gen() -> None:
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 and list the files that would change.")
 @click.option("--diff", is_flag=True, help="Write nothing; show what would change.")
 @click.option("--force", is_flag=True, help="Write over files that gen did not write or that were edited since.")
+@click.option("--watch", is_flag=True, help="Build again what changes, until Ctrl-C.")
 @inference_option
 @components_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report.")
@@ -54,6 +56,7 @@ def build(
     check: bool,
     diff: bool,
     force: bool,
+    watch: bool,
     inference: bool | None,
     components: tuple[Path, ...],
     form: str,
@@ -79,15 +82,30 @@ def build(
             components=(*settings.components, *components),
             debug=debug,
         )
+        if watch:
+            _watch(request, form, quiet)
         report = building.build(request)
     except building.CommandError as error:
         report.errors.append(str(error))
         report.fail(2)
-    if form == "json":
-        _report_json(report, quiet)
-    else:
-        _report_text(report, quiet)
+    _report(report, form, quiet)
     sys.exit(report.status)
+
+
+def _watch(request: Request, form: str, quiet: bool) -> NoReturn:
+    """Build whenever something changes; ends as the shell expects of a command that Ctrl-C ends."""
+    from gen import building, watching
+
+    if request.check or request.diff:
+        raise building.CommandError("--watch writes what it builds: leave out --check and --diff")
+    try:
+        for report in watching.watch(request, watching.wakes(request)):
+            _report(report, form, quiet)
+            if not quiet:
+                click.echo("gen: waiting for changes; Ctrl-C ends this", err=True)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    raise AssertionError("there is always another change to wait for")
 
 
 @gen.command()
@@ -190,6 +208,13 @@ def _standard_input() -> bytes:
         raise CommandError(f"cannot read standard input: {reason(error)}") from error
     except AttributeError as error:  # Python has no `sys.stdin` then
         raise CommandError("cannot read standard input: it is closed") from error
+
+
+def _report(report: Report, form: str, quiet: bool) -> None:
+    if form == "json":
+        _report_json(report, quiet)
+    else:
+        _report_text(report, quiet)
 
 
 def _report_text(report: Report, quiet: bool) -> None:
