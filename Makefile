@@ -2,7 +2,7 @@
 # PYTHON is the interpreter that it is made with: 3.11 or newer.
 
 .POSIX:
-.PHONY: bench prove digits examples test lint format types drift check clean
+.PHONY: bench prove digits examples test lint format types drift vsix check clean
 
 PYTHON = python3
 RUN = .venv/bin/python
@@ -58,6 +58,10 @@ types: .venv/test
 drift: .venv/examples
 	$(RUN) -m gen build examples --check
 
+# package the extension for VS Code as editors/vscode/dist/nn-language-*.vsix; needs Node 20 or newer
+vsix:
+	cd editors/vscode && npm run package
+
 .venv/examples: pyproject.toml .venv/python
 	$(RUN) -m pip install --quiet --editable '.[examples]'
 	touch $@
@@ -77,4 +81,4 @@ drift: .venv/examples
 	touch $@
 
 clean:
-	rm -rf .venv .venv-bench build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench build dist editors/vscode/dist editors/vscode/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -118,7 +118,7 @@ def test_the_extension_names_files_that_exist() -> None:
     assert language["id"] == grammar["language"]
     assert json.loads((folder / grammar["path"]).read_text(encoding="utf-8"))["scopeName"] == grammar["scopeName"]
     json.loads((folder / language["configuration"]).read_text(encoding="utf-8"))
-    assert all((folder / name).exists() for name in package["files"])
+    assert all((folder / name).exists() for name in package["files"] if not name.startswith("dist/"))
 
 
 def places(text: str) -> list[tuple[int, int]]:
