@@ -42,7 +42,7 @@ bench: .venv-bench/ready
 lint: .venv/test
 	$(RUN) -m ruff check $(CODE)
 	$(RUN) -m black --check --quiet $(CODE)
-	$(RUN) -m gen fmt --check --quiet
+	$(RUN) -m gen fmt --check --diff --quiet
 
 # write the code as lint wants it
 format: .venv/test
@@ -81,4 +81,5 @@ vsix:
 	touch $@
 
 clean:
-	rm -rf .venv .venv-bench build dist editors/vscode/dist editors/vscode/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf editors/vscode/dist editors/vscode/node_modules
+	rm -rf .venv .venv-bench build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
