@@ -202,6 +202,7 @@ def sources(paths: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
 
 
 def _sources(given: Path) -> Iterator[tuple[Path, Path]]:
+    """Those that one path stands for."""
     try:
         folder = given.is_dir()
         found = folder or given.exists()
@@ -258,7 +259,7 @@ def load_components(paths: Iterable[Path]) -> None:
         sys.modules[name] = module
         try:
             # Not by the loader, which keeps bytecode and tells changes apart by the second: a watch is quicker.
-            exec(compile(path.read_bytes(), path, "exec"), module.__dict__)
+            exec(compile(path.read_bytes(), path, "exec", dont_inherit=True), module.__dict__)
             refuse_outside_fence(module)
         except FenceError as error:
             raise CommandError(str(error)) from error

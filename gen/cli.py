@@ -125,7 +125,7 @@ def fmt(sources: tuple[Path, ...], check: bool, diff: bool, quiet: bool) -> None
     try:
         if sources == (Path("-"),):
             text, report = formatting.format_input(_standard_input(), check, diff)
-            sys.stdout.buffer.write(text.encode())
+            click.echo(text.encode(), nl=False)  # bytes, whose line ends stay
         else:
             report = formatting.format_files(sources or _sources(_settings(), "format"), check, diff)
     except building.CommandError as error:

@@ -15,6 +15,9 @@ class LanguageClient {
   async start() {
     did.events.push({ start: [this.server.command, ...this.server.args], cwd: this.server.options.cwd, ...this.client });
   }
+  isRunning() {
+    return did.events.at(-1)?.start !== undefined;
+  }
   async stop() {
     did.events.push({ stop: this.server.command });
   }

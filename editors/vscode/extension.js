@@ -7,6 +7,7 @@ const { commands, window, workspace } = require("vscode");
 const { LanguageClient } = require("vscode-languageclient/node");
 
 let client;
+let last = Promise.resolve(); // one start or stop after the other
 
 async function activate(context) {
   context.subscriptions.push(
@@ -14,18 +15,22 @@ async function activate(context) {
     workspace.onDidChangeConfiguration((event) => event.affectsConfiguration("nn.gen.path") && restart()),
     workspace.onDidGrantWorkspaceTrust(restart),
   );
-  await start();
+  await restart().catch(() => {}); // the client has said it; the command that tries again stays
 }
 
-async function deactivate() {
-  const running = client;
+function deactivate() {
+  return (last = last.then(stop, stop));
+}
+
+function restart() {
+  return (last = deactivate().then(start));
+}
+
+async function stop() {
+  if (client?.isRunning()) {
+    await client.stop();
+  }
   client = undefined;
-  await running?.stop();
-}
-
-async function restart() {
-  await deactivate();
-  await start();
 }
 
 async function start() {
@@ -36,7 +41,7 @@ async function start() {
   const command = executable(workspace.getConfiguration("nn").get("gen.path"), folder);
   const problem = await whatIsWrong(command, folder);
   if (problem) {
-    await tell(problem);
+    tell(problem); // until the user has read it, which nothing waits for
     return;
   }
   const options = { documentSelector: [{ language: "nn" }] };
