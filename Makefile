@@ -2,7 +2,7 @@
 # PYTHON is the interpreter that it is made with: 3.11 or newer.
 
 .POSIX:
-.PHONY: bench prove digits examples test lint format types drift check clean
+.PHONY: bench prove digits examples test lint format types drift vsix check clean
 
 PYTHON = python3
 PYTHONS = $(PYTHON)
@@ -46,11 +46,13 @@ bench: .venv-bench/ready
 lint: .venv/test
 	$(RUN) -m ruff check $(CODE)
 	$(RUN) -m black --check --quiet $(CODE)
+	$(RUN) -m gen fmt --check --diff --quiet
 
 # write the code as lint wants it
 format: .venv/test
 	$(RUN) -m ruff check --fix $(CODE)
 	$(RUN) -m black --quiet $(CODE)
+	$(RUN) -m gen fmt --quiet
 
 types: .venv/test
 	$(RUN) -m mypy --strict gen
@@ -59,6 +61,10 @@ types: .venv/test
 # fail if `gen build` would write other files than those in out/
 drift: .venv/examples
 	$(RUN) -m gen build examples --check
+
+# package the extension for VS Code as editors/vscode/dist/nn-language-*.vsix; needs Node 20 or newer
+vsix:
+	cd editors/vscode && npm run package
 
 .venv/examples: pyproject.toml .venv/python
 	$(RUN) -m pip install --quiet --editable '.[examples]'
@@ -79,4 +85,5 @@ drift: .venv/examples
 	touch $@
 
 clean:
+	rm -rf editors/vscode/dist editors/vscode/node_modules
 	rm -rf .venv .venv-bench build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

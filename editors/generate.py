@@ -7,7 +7,6 @@ keywords.  A test fails when they differ.
 from __future__ import annotations
 
 import json
-import keyword
 import re
 import sys
 from pathlib import Path
@@ -15,26 +14,6 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 TEXTMATE = FOLDER / "vscode" / "syntaxes" / "nn.tmLanguage.json"
 VIM = FOLDER / "vim" / "syntax" / "nn.vim"
-
-MODELS = ("Input", "Model", "Sequential")
-"""What is written like a layer, and is part of the language itself."""
-
-KEYWORDS = ("def", "return", "for", "in", "import", "from", "as", "True", "False", "None")
-"""The keywords of Python that the language has; the others are marked as wrong."""
-
-
-def words() -> dict[str, list[str]]:
-    """The words of each kind.  One that is of several kinds (`mse`: a loss, a metric) is in the first."""
-    sys.path.insert(0, str(FOLDER.parent))
-    from gen.components import registry
-
-    lists = {"model": list(MODELS)}
-    taken = set(MODELS)
-    for kind, components in registry.items():
-        lists[kind] = sorted(set(components) - taken)
-        taken.update(components)
-    lists["reserved"] = sorted(set(keyword.kwlist) - set(KEYWORDS))
-    return lists
 
 
 def textmate(text: str, lists: dict[str, list[str]]) -> str:
@@ -57,6 +36,9 @@ def vim(text: str, lists: dict[str, list[str]]) -> str:
 
 def main() -> None:
     """Writes both files."""
+    sys.path.insert(0, str(FOLDER.parent))
+    from gen.words import words
+
     lists = words()
     TEXTMATE.write_text(textmate(TEXTMATE.read_text(encoding="utf-8"), lists), encoding="utf-8")
     VIM.write_text(vim(VIM.read_text(encoding="utf-8"), lists), encoding="utf-8")

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from gen.diagnostics import Diagnostic, Diagnostics, Source, visible
 from gen.emit.write import WriteError, write
 
 _PACKAGE = Path(__file__).resolve().parent
+_NO_LINE_END = "\\ No newline at end of file"
 
 
 class CommandError(Exception):
@@ -63,14 +64,16 @@ class Report:
         self.status = max(self.status, status)
 
 
-def build(request: Request) -> Report:
-    """Build every source; one that fails does not keep the others from being built.
+def build(request: Request, only: Collection[Path] | None = None) -> Report:
+    """Build every source, or `only` some of them; one that fails does not keep the others from being built.
 
     Raises `CommandError` if there is nothing to build or two sources have one output.
     """
     load_components(request.components)
     report = Report()
     for source, target in _targets(request).items():
+        if only is not None and source not in only:
+            continue
         try:
             with explained(source, request.components, request.debug):
                 _build_one(source, target, request, report)
@@ -102,7 +105,7 @@ def _build_one(path: Path, target: Path, request: Request, report: Report) -> No
         return
     report.lines.append(Line(target, "would change"))
     if request.diff:
-        report.differences.append(_difference(before, text, target))
+        report.differences.append(difference(before, text, target))
     if request.check:
         report.fail(1)
 
@@ -112,15 +115,20 @@ def _build_one(path: Path, target: Path, request: Request, report: Report) -> No
 
 def read(path: Path) -> tuple[Source, Diagnostics]:
     """The text of a `.nn` file, with a diagnostic if it is not UTF-8.  Raises `CommandError` if it cannot be read."""
-    from gen.language.parser import decode
-
-    diagnostics = Diagnostics()
     try:
         data = path.read_bytes()
     except OSError as error:
         raise CommandError(f"cannot read {shown(path)}: {reason(error)}") from error
-    source = decode(str(path), data, diagnostics)
-    return source or Source(str(path), data.decode("utf-8", "replace")), diagnostics
+    return decoded(str(path), data)
+
+
+def decoded(name: str, data: bytes) -> tuple[Source, Diagnostics]:
+    """The text of a `.nn` file that holds `data`, with a diagnostic if it is not UTF-8."""
+    from gen.language.parser import decode
+
+    diagnostics = Diagnostics()
+    source = decode(name, data, diagnostics)
+    return source or Source(name, data.decode("utf-8", "replace")), diagnostics
 
 
 def _present(path: Path) -> str | None:
@@ -142,12 +150,14 @@ def _make_folder(path: Path) -> None:
         raise CommandError(f"cannot make the folder {shown(path)}: {reason(error)}") from error
 
 
-def _difference(before: str | None, after: str, path: Path) -> str:
+def difference(before: str | None, after: str, path: Path) -> str:
+    """What changes in a file, as `diff -u` shows it; `before` is None where there is no file yet."""
     import difflib  # most builds show no difference
 
     old: Sequence[str] = [] if before is None else before.splitlines(keepends=True)
     name = "/dev/null" if before is None else shown(path)
-    return "".join(difflib.unified_diff(old, after.splitlines(keepends=True), name, shown(path))).rstrip("\n")
+    lines = difflib.unified_diff(old, after.splitlines(keepends=True), name, shown(path))
+    return "".join(line if line.endswith("\n") else f"{line}\n{_NO_LINE_END}\n" for line in lines).rstrip("\n")
 
 
 def shown(path: Path) -> str:
@@ -168,23 +178,31 @@ def _targets(request: Request) -> dict[Path, Path]:
     """The output of each source, in the order of the sources; a file that is named twice is built once."""
     targets: dict[Path, Path] = {}
     owners: dict[Path, Path] = {}
-    seen: set[str] = set()
-    for given in request.sources:
-        for source, name in _sources(given):
-            if os.path.abspath(source) in seen:
-                continue
-            seen.add(os.path.abspath(source))
-            target = request.out / _module(name)
-            if target in owners:
-                both = f"{shown(owners[target])} and {shown(source)}"
-                raise CommandError(f"{both} would both be built as {shown(target)}; give them other names or folders")
-            targets[source] = target
-            owners[target] = source
+    for source, name in sources(request.sources):
+        target = request.out / _module(name)
+        if target in owners:
+            both = f"{shown(owners[target])} and {shown(source)}"
+            raise CommandError(f"{both} would both be built as {shown(target)}; give them other names or folders")
+        targets[source] = target
+        owners[target] = source
     return targets
 
 
+def sources(paths: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
+    """The `.nn` files that paths of files and folders stand for, each once, with its path below the folder.
+
+    Raises `CommandError` for a path that is neither a `.nn` file nor a folder with one.
+    """
+    seen: set[str] = set()
+    for given in paths:
+        for source, name in _sources(given):
+            if os.path.abspath(source) not in seen:
+                seen.add(os.path.abspath(source))
+                yield source, name
+
+
 def _sources(given: Path) -> Iterator[tuple[Path, Path]]:
-    """The `.nn` files that a path stands for, each with its path below the folder."""
+    """Those that one path stands for."""
     try:
         folder = given.is_dir()
         found = folder or given.exists()
@@ -235,12 +253,13 @@ def load_components(paths: Iterable[Path]) -> None:
     for path in dict.fromkeys(Path(os.path.abspath(path)) for path in paths):
         name = f"components.{re.sub(r'[^0-9A-Za-z_]', '_', str(path))}"
         spec = importlib.util.spec_from_file_location(name, path)
-        if not path.is_file() or spec is None or spec.loader is None:
+        if not path.is_file() or spec is None:
             raise CommandError(f"cannot read the components in {shown(path)}: it is no Python file")
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         try:
-            spec.loader.exec_module(module)
+            # Not by the loader, which keeps bytecode and tells changes apart by the second: a watch is quicker.
+            exec(compile(path.read_bytes(), path, "exec", dont_inherit=True), module.__dict__)
             refuse_outside_fence(module)
         except FenceError as error:
             raise CommandError(str(error)) from error

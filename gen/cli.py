@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import io
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -17,7 +18,7 @@ import click
 from gen import __version__
 
 if TYPE_CHECKING:
-    from gen.building import Report
+    from gen.building import Report, Request
     from gen.settings import Settings
 
 STAGES = ("syntax", "graph", "rewritten", "lowered", "program", "memory", "functions", "text")
@@ -43,6 +44,7 @@ def gen() -> None:
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 and list the files that would change.")
 @click.option("--diff", is_flag=True, help="Write nothing; show what would change.")
 @click.option("--force", is_flag=True, help="Write over files that gen did not write or that were edited since.")
+@click.option("--watch", is_flag=True, help="Build again what changes, until Ctrl-C.")
 @inference_option
 @components_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report.")
@@ -54,6 +56,7 @@ def build(
     check: bool,
     diff: bool,
     force: bool,
+    watch: bool,
     inference: bool | None,
     components: tuple[Path, ...],
     form: str,
@@ -70,7 +73,7 @@ def build(
     try:
         settings = _settings()
         request = building.Request(
-            sources=sources or settings.sources,
+            sources=sources or _sources(settings, "build"),
             out=settings.out if out is None else out,
             check=check,
             diff=diff,
@@ -79,18 +82,56 @@ def build(
             components=(*settings.components, *components),
             debug=debug,
         )
-        if not request.sources:
-            raise building.CommandError(
-                "nothing to build: name a .nn file or a folder, or set `sources` in [tool.gen] of pyproject.toml"
-            )
+        if watch:
+            _watch(request, form, quiet)
         report = building.build(request)
     except building.CommandError as error:
         report.errors.append(str(error))
         report.fail(2)
-    if form == "json":
-        _report_json(report, quiet)
-    else:
-        _report_text(report, quiet)
+    _report(report, form, quiet)
+    sys.exit(report.status)
+
+
+def _watch(request: Request, form: str, quiet: bool) -> NoReturn:
+    """Build whenever something changes; ends as the shell expects of a command that Ctrl-C ends."""
+    from gen import building, watching
+
+    if request.check or request.diff:
+        raise building.CommandError("--watch writes what it builds: leave out --check and --diff")
+    try:
+        for report in watching.watch(request, watching.wakes(request)):
+            _report(report, form, quiet)
+            if not quiet:
+                click.echo("gen: waiting for changes; Ctrl-C ends this", err=True)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    raise AssertionError("there is always another change to wait for")
+
+
+@gen.command()
+@click.argument("sources", nargs=-1, metavar="FILE_OR_FOLDER...", type=click.Path(path_type=Path))
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 and list the files that would change.")
+@click.option("--diff", is_flag=True, help="Write nothing; show what would change.")
+@click.option("-q", "--quiet", is_flag=True, help="Report errors only.")
+def fmt(sources: tuple[Path, ...], check: bool, diff: bool, quiet: bool) -> None:
+    """Lay out .nn files as Black does, comments and all; of a folder, all that are in it.
+
+    `-` stands for standard input, which is written to standard output.  Without a file or folder, `sources` in
+    [tool.gen] of the nearest pyproject.toml says what is formatted.
+    """
+    from gen import building, formatting
+
+    report = building.Report()
+    try:
+        if sources == (Path("-"),):
+            text, report = formatting.format_input(_standard_input(), check, diff)
+            click.echo(text.encode(), nl=False)  # bytes, whose line ends stay
+        else:
+            report = formatting.format_files(sources or _sources(_settings(), "format"), check, diff)
+    except building.CommandError as error:
+        report.errors.append(str(error))
+        report.fail(2)
+    _report_text(report, quiet)
     sys.exit(report.status)
 
 
@@ -168,6 +209,35 @@ def _settings() -> Settings:
         raise CommandError(str(error)) from error
     except OSError as error:
         raise CommandError(f"cannot read the current folder: {error.strerror or error}") from error
+
+
+def _sources(settings: Settings, verb: str) -> tuple[Path, ...]:
+    """What the settings say is to be built or formatted."""
+    from gen.building import CommandError
+
+    if not settings.sources:
+        raise CommandError(
+            f"nothing to {verb}: name a .nn file or a folder, or set `sources` in [tool.gen] of pyproject.toml"
+        )
+    return settings.sources
+
+
+def _standard_input() -> bytes:
+    from gen.building import CommandError, reason
+
+    try:
+        return sys.stdin.buffer.read()
+    except OSError as error:
+        raise CommandError(f"cannot read standard input: {reason(error)}") from error
+    except AttributeError as error:  # Python has no `sys.stdin` then
+        raise CommandError("cannot read standard input: it is closed") from error
+
+
+def _report(report: Report, form: str, quiet: bool) -> None:
+    if form == "json":
+        _report_json(report, quiet)
+    else:
+        _report_text(report, quiet)
 
 
 def _report_text(report: Report, quiet: bool) -> None:

@@ -779,6 +779,14 @@ def test_components_that_do_not_work_are_one_sentence_with_the_line(
     assert outcome.err.count("\n") == 1
 
 
+def test_a_components_file_is_run_as_it_stands(gen: Gen, folder: Path) -> None:
+    """Not under the `__future__` imports of gen, and not from bytecode of what it was."""
+    (folder / "model.nn").write_text(GOOD)
+    (folder / "mine.py").write_text("def f(x: int): ...\n\n\nassert f.__annotations__ == {'x': int}\n")
+    assert gen("build", "model.nn", "--components", "mine.py").status == 0
+    assert not (folder / "__pycache__").exists()
+
+
 def test_a_components_file_that_is_missing_is_one_sentence(gen: Gen, folder: Path) -> None:
     (folder / "model.nn").write_text(GOOD)
     (folder / "notes.txt").write_text("notes")

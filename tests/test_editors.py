@@ -6,9 +6,12 @@ import importlib.util
 import json
 import shutil
 import subprocess
+import sys
+import tomllib
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from pkgutil import resolve_name
 from types import ModuleType
 
 import pytest
@@ -16,6 +19,8 @@ import pytest
 from gen.components import registry
 from gen.diagnostics import Diagnostics, Source
 from gen.language.parser import parse, tokenize
+from gen.pygments import NnLexer
+from gen.words import words
 from tests.textmate import Grammar, Scoped
 
 ROOT = Path(__file__).parent.parent
@@ -47,41 +52,41 @@ lines"""
 '''
 
 SEEN = [
-    ("Answers", "string.quoted.docstring.nn", "nnDocumentation"),
-    ("about", "string.quoted.docstring.nn", "nnDocumentation"),
-    ("from", "keyword.control.import.nn", "nnInclude"),
-    ("10_000", "constant.numeric.nn", "nnNumber"),
-    ("not", "comment.line.number-sign.nn", "nnComment"),
-    ("def", "storage.type.function.nn", "nnDefine"),
-    ("block", "entity.name.function.nn", "nnFunction"),
-    ("rate=0", "variable.parameter.function.nn", "nnArgument"),
-    ("relu", "support.function.activation.nn", "nnActivation"),
-    ("Documentation", "string.quoted.docstring.nn", "nnDocumentation"),
-    ("Dense", "support.class.layer.nn", "nnLayer"),
-    ("activation=", "variable.parameter.function-call.nn", "nnArgument"),
-    ("relu\\n", "string.quoted.single.nn", "nnString"),
-    ("\\n", "constant.character.escape.nn", "nnEscape"),
-    ("False", "constant.language.nn", "nnConstant"),
-    ("for", "keyword.control.flow.nn", "nnRepeat"),
-    ("softmax", "support.function.activation.nn", "nnActivation"),
-    ("1.5e-3", "constant.numeric.nn", "nnNumber"),
-    ("return", "keyword.control.flow.nn", "nnStatement"),
-    ("Input", "support.class.model.nn", "nnModel"),
-    ("None", "constant.language.nn", "nnConstant"),
-    ("name=", "variable.parameter.function-call.nn", "nnArgument"),
-    ("#xt", "string.quoted.single.nn", "nnString"),
-    (".25", "constant.numeric.nn", "nnNumber"),
-    ("Model", "support.class.model.nn", "nnModel"),
-    ("compile", "support.function.method.nn", "nnMethod"),
-    ("optimizer=", "variable.parameter.function-call.nn", "nnArgument"),
-    ("rmsprop", "support.function.optimizer.nn", "nnOptimizer"),
-    ("mse", "support.function.loss.nn", "nnLoss"),
-    ("accuracy", "support.function.metric.nn", "nnMetric"),
-    ("é", "string.quoted.single.nn", "nnString"),
-    ("three", "string.quoted.triple.nn", "nnString"),
-    ("lines", "string.quoted.triple.nn", "nnString"),
+    ("Answers", "string.quoted.docstring.nn", "nnDocumentation", "Literal.String.Doc"),
+    ("about", "string.quoted.docstring.nn", "nnDocumentation", "Literal.String.Doc"),
+    ("from", "keyword.control.import.nn", "nnInclude", "Keyword.Namespace"),
+    ("10_000", "constant.numeric.nn", "nnNumber", "Literal.Number"),
+    ("not", "comment.line.number-sign.nn", "nnComment", "Comment.Single"),
+    ("def", "storage.type.function.nn", "nnDefine", "Keyword.Declaration"),
+    ("block", "entity.name.function.nn", "nnFunction", "Name.Function"),
+    ("rate=0", "variable.parameter.function.nn", "nnArgument", "Name.Attribute"),
+    ("relu", "support.function.activation.nn", "nnActivation", "Name.Builtin"),
+    ("Documentation", "string.quoted.docstring.nn", "nnDocumentation", "Literal.String.Doc"),
+    ("Dense", "support.class.layer.nn", "nnLayer", "Name.Class"),
+    ("activation=", "variable.parameter.function-call.nn", "nnArgument", "Name.Attribute"),
+    ("relu\\n", "string.quoted.single.nn", "nnString", "Literal.String"),
+    ("\\n", "constant.character.escape.nn", "nnEscape", "Literal.String.Escape"),
+    ("False", "constant.language.nn", "nnConstant", "Keyword.Constant"),
+    ("for", "keyword.control.flow.nn", "nnRepeat", "Keyword"),
+    ("softmax", "support.function.activation.nn", "nnActivation", "Name.Builtin"),
+    ("1.5e-3", "constant.numeric.nn", "nnNumber", "Literal.Number"),
+    ("return", "keyword.control.flow.nn", "nnStatement", "Keyword"),
+    ("Input", "support.class.model.nn", "nnModel", "Name.Class"),
+    ("None", "constant.language.nn", "nnConstant", "Keyword.Constant"),
+    ("name=", "variable.parameter.function-call.nn", "nnArgument", "Name.Attribute"),
+    ("#xt", "string.quoted.single.nn", "nnString", "Literal.String"),
+    (".25", "constant.numeric.nn", "nnNumber", "Literal.Number"),
+    ("Model", "support.class.model.nn", "nnModel", "Name.Class"),
+    ("compile", "support.function.method.nn", "nnMethod", "Name.Function"),
+    ("optimizer=", "variable.parameter.function-call.nn", "nnArgument", "Name.Attribute"),
+    ("rmsprop", "support.function.optimizer.nn", "nnOptimizer", "Name.Builtin"),
+    ("mse", "support.function.loss.nn", "nnLoss", "Name.Builtin"),
+    ("accuracy", "support.function.metric.nn", "nnMetric", "Name.Builtin"),
+    ("é", "string.quoted.single.nn", "nnString", "Literal.String"),
+    ("three", "string.quoted.triple.nn", "nnString", "Literal.String"),
+    ("lines", "string.quoted.triple.nn", "nnString", "Literal.String"),
 ]
-"""Pieces of the sample, with what they are in TextMate's names and in Vim's."""
+"""Pieces of the sample, with what they are in TextMate's names, in Vim's and in those of Pygments."""
 
 
 @pytest.fixture(scope="module")
@@ -99,9 +104,9 @@ def grammar(generator: ModuleType) -> Grammar:
 
 
 def test_the_words_of_the_syntax_files_are_those_of_the_registry(generator: ModuleType) -> None:
-    lists = generator.words()
+    lists = words()
     assert set(registry) < set(lists)
-    assert {word for words in lists.values() for word in words} >= {
+    assert {word for known in lists.values() for word in known} >= {
         name for names in registry.values() for name in names
     }
     textmate, vim = (path.read_text(encoding="utf-8") for path in (generator.TEXTMATE, generator.VIM))
@@ -118,13 +123,13 @@ def test_the_extension_names_files_that_exist() -> None:
     assert language["id"] == grammar["language"]
     assert json.loads((folder / grammar["path"]).read_text(encoding="utf-8"))["scopeName"] == grammar["scopeName"]
     json.loads((folder / language["configuration"]).read_text(encoding="utf-8"))
-    assert all((folder / name).exists() for name in package["files"])
+    assert all((folder / name).exists() for name in package["files"] if not name.startswith("dist/"))
 
 
 def places(text: str) -> list[tuple[int, int]]:
     """Line and column of each piece in `SEEN`, which are in order."""
     source, found, offset = Source("", text), [], 0
-    for piece, _, _ in SEEN:
+    for piece, *_ in SEEN:
         offset = text.index(piece, offset)
         found.append(source.position(offset))
         offset += 1
@@ -148,7 +153,7 @@ def test_the_sample_is_in_the_language() -> None:
 def test_the_textmate_grammar_sees_what_things_are(grammar: Grammar) -> None:
     pieces = grammar.read(SAMPLE)
     seen = [scopes_at(pieces, *place)[-1] for place in places(SAMPLE)]
-    assert seen == [scope for _, scope, _ in SEEN]
+    assert seen == [scope for _, scope, _, _ in SEEN]
 
 
 def test_the_textmate_grammar_marks_what_python_has_and_the_language_has_not(grammar: Grammar) -> None:
@@ -195,6 +200,67 @@ def test_the_textmate_grammar_knows_every_layer(path: Path | None, grammar: Gram
             assert scopes_at(pieces, token.line, token.column)[-1] == "support.class.layer.nn"
 
 
+def tokens_at(text: str, line: int, column: int) -> str:
+    """What Pygments sees at a place, as `Name.Class`."""
+    offset = sum(len(row) + 1 for row in text.split("\n")[: line - 1]) + column - 1
+    found = [token for start, token, _ in NnLexer().get_tokens_unprocessed(text) if start <= offset]
+    return str(found[-1]).removeprefix("Token.")
+
+
+def test_pygments_sees_what_things_are() -> None:
+    assert [tokens_at(SAMPLE, *place) for place in places(SAMPLE)] == [token for _, _, _, token in SEEN]
+
+
+# By kind of token in the compiler: the tokens of which Pygments has one.
+TOKENS = {
+    "STRING": ("Literal.String",),
+    "NUMBER": ("Literal.Number",),
+    **dict.fromkeys(("TRUE", "FALSE", "NONE"), ("Keyword.Constant",)),
+    **dict.fromkeys(("FOR", "IN", "RETURN"), ("Keyword",)),
+    **dict.fromkeys(("IMPORT", "FROM", "AS"), ("Keyword.Namespace",)),
+    "DEF": ("Keyword.Declaration",),
+    "NAME": ("Name",),
+    **dict.fromkeys(("PLUS", "MINUS", "STAR", "SLASH", "AT", "EQUAL"), ("Operator",)),
+}
+
+
+@pytest.mark.parametrize("path", [None, *EXAMPLES], ids=lambda path: path.stem if path else "sample")
+def test_pygments_sees_in_a_text_what_the_compiler_sees(path: Path | None) -> None:
+    text = path.read_text(encoding="utf-8") if path else SAMPLE
+    pieces = list(NnLexer().get_tokens_unprocessed(text))
+    assert "".join(piece for _, _, piece in pieces) == text
+    seen = {start + place: str(token)[6:] for start, token, piece in pieces for place in range(len(piece))}
+    for token in tokenize(text):
+        if token.type in TOKENS:
+            assert token.start_pos is not None
+            assert seen[token.start_pos].startswith(TOKENS[token.type]), f"{token!r} is {seen[token.start_pos]}"
+        if token.type == "NAME" and token.value in registry["layer"]:
+            assert seen[token.start_pos] == "Name.Class"
+
+
+@pytest.mark.parametrize("text", ["x = 'open\ny = 1\n", '"""open', "x = (((\n", "x = ))]}\n", "x = $?\\ é\n", ""])
+def test_pygments_reads_any_text_to_its_end(text: str) -> None:
+    assert "".join(piece for _, _, piece in NnLexer().get_tokens_unprocessed(text)) == text
+
+
+def test_pygments_marks_what_python_has_and_the_language_has_not() -> None:
+    pieces = NnLexer().get_tokens_unprocessed("if x: y = lambda z: z\nclass_ = 1\n")
+    assert [piece for _, token, piece in pieces if str(token) == "Token.Error"] == ["if", "lambda"]
+
+
+def test_pygments_finds_the_lexer_by_its_entry_point() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    (name,) = project["entry-points"]["pygments.lexers"].values()
+    lexer = resolve_name(name)
+    assert (lexer, lexer.aliases, lexer.filenames) == (NnLexer, ["nn"], ["*.nn"])
+
+
+def test_pygments_waits_for_no_components_until_it_reads_a_text() -> None:
+    script = "import sys, gen.pygments; print('gen.components' in sys.modules, 'numpy' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout == "False False\n"
+
+
 @pytest.mark.skipif(shutil.which("vim") is None, reason="vim is not installed: its file is tested by its words alone")
 def test_vim_sees_what_things_are(tmp_path: Path) -> None:
     sample, result = tmp_path / "sample.nn", tmp_path / "seen.txt"
@@ -210,7 +276,7 @@ def test_vim_sees_what_things_are(tmp_path: Path) -> None:
     subprocess.run(["vim", "-N", "-u", "NONE", "-i", "NONE", "-es", "-S", str(script)], check=False, timeout=30)
     filetype, comments, *seen = result.read_text(encoding="utf-8").splitlines()
     assert (filetype, comments) == ("nn", "# %s")
-    assert seen == [group for _, _, group in SEEN]
+    assert seen == [group for _, _, group, _ in SEEN]
 
 
 def _byte_column(line: int, column: int) -> int:

@@ -47,7 +47,7 @@ def format_python(text: str, settled: str = "") -> str:
     `SyntaxError` if `text` is no Python.
     """
     pieces = list(_Layout(text, settled).pieces())
-    return "".join(map(_Piece.laid_out, pieces, _black(tuple(piece.shown for piece in pieces))))
+    return "".join(map(_Piece.laid_out, pieces, black(tuple(piece.shown for piece in pieces))))
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,7 @@ def _trimmed(lines: Sequence[str]) -> str:
 # ---------------------------------------------------------------------------------------------------------------- Black
 
 
-def _black(texts: Sequence[str]) -> Sequence[str]:
+def black(texts: Sequence[str]) -> Sequence[str]:
     """Each text as Black writes it; it is not asked for the same texts as in an earlier run."""
     from _black_version import version  # type: ignore[import-untyped]  # Black itself takes long to import
 

@@ -19,26 +19,39 @@ class Protected(WriteError):
 def write(path: str | os.PathLike[str], text: str, force: bool = False) -> bool:
     """Make `text` the contents of the file at `path`; returns whether that changed anything.
 
-    The file is written beside and renamed over.  A link is followed.  Raises `Protected` where there is a file that gen
-    did not write or that was edited since, unless `force`; raises `WriteError` where the system refuses.
+    Raises `Protected` where there is a file that gen did not write or that was edited since, unless `force`; raises
+    `WriteError` where the system refuses.
     """
     shown = os.fspath(path)
     target = os.path.realpath(shown)
     try:
-        mode = _mode(target, shown)
-        if mode is not None:
+        if _mode(target, shown) is not None:
             with open(target, "rb") as file:
                 present = file.read()
             if present.replace(b"\r\n", b"\n") == text.encode():
                 return False
             if not force:
                 _protect(present, shown)
-            if not mode & 0o222:
-                raise WriteError(f"cannot write {shown}: it is read-only")
+    except OSError as error:
+        raise WriteError(f"cannot write {shown}: {error.strerror or error}") from error
+    overwrite(path, text)
+    return True
+
+
+def overwrite(path: str | os.PathLike[str], text: str) -> None:
+    """Make `text` the contents of the file at `path`, whoever wrote it; raises `WriteError` where the system refuses.
+
+    The file is written beside and renamed over.  A link is followed.
+    """
+    shown = os.fspath(path)
+    target = os.path.realpath(shown)
+    try:
+        mode = _mode(target, shown)
+        if mode is not None and not mode & 0o222:
+            raise WriteError(f"cannot write {shown}: it is read-only")
         _replace(target, text, mode)
     except OSError as error:
         raise WriteError(f"cannot write {shown}: {error.strerror or error}") from error
-    return True
 
 
 def _mode(target: str, shown: str) -> int | None:
