@@ -29,17 +29,17 @@ def layer_table(graph: Graph) -> str:
         if first[node.layer] is node and not getattr(node.layer.component, "internal", False):
             count = sum(weight.size for weight in node.layer.weights.values())
             total += count
-            rows.append([node.layer.name, _kind(node, count > 0), show(node.outputs[0].shape), f"{count:,}"])
+            rows.append([node.layer.name, kind_of(node), show(node.outputs[0].shape), f"{count:,}"])
     rows.append(["", "", "", f"{total:,}"])
     return table(rows, right=3)
 
 
-def _kind(node: Node, has_weights: bool) -> str:
-    """`Dense, relu, frozen`, `Activation tanh`."""
+def kind_of(node: Node) -> str:
+    """What a node's layer is: `Dense, relu, frozen`, `Activation tanh`."""
     activation, kind = activation_of(node), type(node.layer.component).__name__
     if activation is not None:
         kind += f"{'' if kind == 'Activation' else ','} {describe(activation)}"
-    return kind if node.layer.trainable or not has_weights else f"{kind}, frozen"
+    return f"{kind}, frozen" if node.layer.weights and not node.layer.trainable else kind
 
 
 def table(rows: Sequence[Sequence[str]], right: int | None = None) -> str:
