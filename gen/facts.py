@@ -124,8 +124,8 @@ class SizeError(ValueError):
     """A size that is too small for the model; the message is one sentence."""
 
 
-def describe_model(graph: Graph, batch: int = 32, steps: int | None = None) -> Facts:
-    """The facts of a checked model, for a batch of so many rows.
+def describe_model(graph: Graph, batch: int = 32, steps: int | None = None, inference: bool = False) -> Facts:
+    """The facts of a checked model, for a batch of so many rows; with `inference` as if it were not compiled.
 
     Other sizes that only data decide are `steps`, all of them, or else 100, or as much as the model needs.  Raises
     `SizeError` if `steps` is less than that.
@@ -139,7 +139,7 @@ def describe_model(graph: Graph, batch: int = 32, steps: int | None = None) -> F
     sizes = typical_sizes(least, batch)
     if steps is not None:
         sizes |= dict.fromkeys(least, steps)
-    assembler = compiler.assembler(graph, graph.name, compiler.Options(passes=PASSES))
+    assembler = compiler.assembler(graph, graph.name, compiler.Options(inference, PASSES))
     by_part, by_call = _operations(assembler.programs, sizes)
     groups = _groups(graph)
     names = _names(groups)

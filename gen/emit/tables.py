@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from gen.components.base import describe
 from gen.dims import show
@@ -44,16 +44,21 @@ def kind_of(node: Node) -> str:
 
 def table(rows: Sequence[Sequence[str]], right: int | None = None) -> str:
     """Rows in columns; column `right` is set to the right, a column of empty cells is left out."""
+    return "\n".join(columns(rows, () if right is None else (right,)))
+
+
+def columns(rows: Sequence[Sequence[str]], right: Container[int] = ()) -> list[str]:
+    """The lines of rows in columns; those in `right` are set to the right, a column of empty cells is left out."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = []
     for row in rows:
         cells = [
-            cell.rjust(width) if i == right else cell.ljust(width)
+            cell.rjust(width) if i in right else cell.ljust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
             if width
         ]
         lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
+    return lines
 
 
 def _dtype(dtype: str) -> str:
