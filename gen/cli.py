@@ -178,6 +178,45 @@ def summary(
         write_summary(facts, sys.stdout, sys.stdout.isatty() and os.environ.get("TERM") != "dumb")
 
 
+@gen.command()
+@click.argument("source", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("-o", "--out", metavar="FILE", type=click.Path(path_type=Path), help="Where to write [default: print].")
+@click.option(
+    "--format", "form", type=click.Choice(["mermaid", "svg", "png"]), help="[default: as the file's name ends]"
+)
+@inference_option
+@components_option
+@debug_option
+def graph(
+    source: Path,
+    out: Path | None,
+    form: str | None,
+    inference: bool | None,
+    components: tuple[Path, ...],
+    debug: bool,
+) -> None:
+    """Draw a model: its calls, and arrows with the shapes of what goes from one to the next.
+
+    A model or a block that is called is a box around its calls.  Mermaid is text that GitHub draws.
+    """
+    from gen.diagram.formats import FormatError, draw, format_of
+
+    try:
+        form = form or format_of(out)
+        if form == "png" and out is None and sys.stdout.isatty():
+            _fail("a PNG is no text: name a file with `-o`")
+        _, facts = _facts(source, 32, None, inference, components, debug)
+        data = draw(facts, form)
+        if out is not None:
+            out.write_bytes(data)
+        else:
+            click.get_binary_stream("stdout").write(data)
+    except FormatError as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(f"cannot write {out or 'to standard output'}: {error.strerror or error}")
+
+
 def _facts(
     path: Path, batch_size: int, steps: int | None, inference: bool | None, components: tuple[Path, ...], debug: bool
 ) -> tuple[Source, Facts]:

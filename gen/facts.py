@@ -51,6 +51,8 @@ class Edge:
 
     source: str
     shape: Shape
+    from_input: bool = False
+    """Whether `source` is an input, which may have the name of a call."""
 
 
 @dataclass(frozen=True)
@@ -143,15 +145,16 @@ def describe_model(graph: Graph, batch: int = 32, steps: int | None = None, infe
     by_part, by_call = _operations(assembler.programs, sizes)
     groups = _groups(graph)
     names = _names(groups)
-    sources = {tensor: name for name, nodes in zip(names, groups, strict=True) for tensor in _made(nodes)}
-    sources |= {item.tensor: item.name for item in graph.inputs}
+    sources = {each: Edge(name, each.shape) for name, nodes in zip(names, groups, strict=True) for each in _made(nodes)}
+    sources |= {item.tensor: Edge(item.name, item.tensor.shape, from_input=True) for item in graph.inputs}
     calls: list[CallFacts] = []
     seen: set[NamedLayer] = set()
     for name, nodes in zip(names, groups, strict=True):
         counts = by_call[nodes[0].call.block]
         calls.append(_call(name, nodes, sources, seen, counts, sizes))
         seen |= {node.layer for node in nodes}
-    outputs = [OutputFacts(item.name, _edge(item.tensor, sources), item.loss_text) for item in graph.outputs]
+    trained = graph.training is not None and not inference
+    outputs = [OutputFacts(item.name, sources[item.tensor], item.loss_text * trained) for item in graph.outputs]
     inputs = [InputFacts(item.name, item.tensor.shape, dtype_of(item.tensor), item.span) for item in graph.inputs]
     memory = assembler.footprint().rows(sizes)
     return Facts(graph.name, sizes, tuple(inputs), tuple(calls), tuple(outputs), by_part, memory)
@@ -212,14 +215,10 @@ def _values_read(node: Node) -> tuple[Tensor, ...]:
     return node.inputs[:1] if isinstance(node.layer.component, SplitSteps) else node.inputs
 
 
-def _edge(tensor: Tensor, sources: Mapping[Tensor, str]) -> Edge:
-    return Edge(sources[tensor], tensor.shape)
-
-
 def _call(
     name: str,
     nodes: Sequence[Node],
-    sources: Mapping[Tensor, str],
+    sources: Mapping[Tensor, Edge],
     seen: set[NamedLayer],
     counts: Mapping[str, int],
     sizes: Mapping[str, int],
@@ -239,7 +238,7 @@ def _call(
         forward=counts["forward"],
         backward=counts["backward"],
         memory=sum(array_bytes(ArrayType(tensor.shape, tensor.dtype), sizes) for tensor in last.outputs),
-        inputs=tuple(_edge(tensor, sources) for tensor in read if tensor in sources),
+        inputs=tuple(sources[tensor] for tensor in read if tensor in sources),
         text=last.call.text,
         span=last.call.span,
         box=last.call.box,

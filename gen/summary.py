@@ -85,7 +85,7 @@ def count_text(count: int) -> str:
     return f"{size:.{2 if size < 9.995 else 1 if size < 99.95 else 0}f} {units[unit]}" if unit else str(count)
 
 
-# ------------------------------------------------------------------------------------------------------------ plain data
+# ----------------------------------------------------------------------------------------------------------- plain data
 
 
 def to_json(facts: Facts, source: Source) -> dict[str, Any]:
