@@ -210,7 +210,7 @@ def graph(
         if out is not None:
             out.write_bytes(data)
         else:
-            click.get_binary_stream("stdout").write(data)
+            sys.stdout.buffer.write(data)
     except FormatError as error:
         _fail(str(error))
     except OSError as error:

@@ -3,4 +3,7 @@
 Facts ──diagram──▶ Diagram ──layout──▶ Layout ──svg──▶ text
                       │                   └────png──▶ bytes
                       └──────────mermaid──▶ text
+
+`formats.py` chooses.  The layout is gen's own: of the packages that make one, those in Python know no boxes, and the
+others need a program that has to be installed apart.
 """

@@ -14,10 +14,11 @@ Labels have room of their own in a layer, so that no two overlap, and so have th
 
 from __future__ import annotations
 
+import operator
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from gen.diagram.diagram import Arrow, Diagram, box_name, boxes_around, short_name
 from gen.graph.graph import Box
@@ -309,18 +310,20 @@ class _Scope:
     def place_sideways(self) -> None:
         for layer in self.layers:
             _separate(layer, [1.0] * len(layer), [0.0] * len(layer))
-        for sweep in range(12 * SWEEPS):
+        for sweep in range(2 * SWEEPS + 1):
             down = sweep % 2 == 0
             for layer in self.layers if down else reversed(self.layers):
                 weights = [8.0 if node.passes else 1.0 for node in layer]
-                _separate(layer, weights, [self.wanted(node, down, sweep >= SWEEPS) for node in layer])
+                _separate(layer, weights, [self.wanted(node, down) for node in layer])
 
-    def wanted(self, node: _Node, down: bool, both: bool) -> float:
-        """Where the middle of a node would be for its arrows to run straight: to the layer above, below, or both."""
-        above = [(link.upper.x + link.begin - link.end, link.weight) for link in self.above[node]]
-        below = [(link.lower.x + link.end - link.begin, link.weight) for link in self.below[node]]
-        found = above + below if both else above if down else below
-        return sum(x * weight for x, weight in found) / sum(weight for _, weight in found) if found else node.x
+    def wanted(self, node: _Node, down: bool) -> float:
+        """Where the middle of a node would be for its arrows to run straight: from the layer above, or to the next."""
+        links = self.above[node] if down else self.below[node]
+        ends = [
+            link.upper.x + link.begin - link.end if down else link.lower.x + link.end - link.begin for link in links
+        ]
+        weights = [link.weight for link in links]
+        return sum(map(operator.mul, ends, weights)) / sum(weights) if links else node.x
 
     def place_downwards(self) -> None:
         y = 0.0
@@ -376,11 +379,16 @@ class _Scope:
                     points += [(node.x, upper), (node.x, drawn.height)]
                 case _ if node.label is not None:
                     points += [(node.x, upper), (node.x, node.y)]
-                    drawn.paths.append(Path(index, tuple(points), False))
+                    drawn.paths.append(_path(index, points, False))
                     points = [(node.x, node.y + node.height), (node.x, lower)]
                 case _ if lower > upper:
                     points += [(node.x, upper), (node.x, lower)]
-        drawn.paths.append(Path(index, tuple(points), chain[-1].vertex is not None))
+        drawn.paths.append(_path(index, points, chain[-1].vertex is not None))
+
+
+def _path(arrow: int, points: Sequence[Point], head: bool) -> Path:
+    """A part of an arrow, without points that are where the one before is."""
+    return Path(arrow, tuple(point for point, _ in groupby(points)), head)
 
 
 def _begin_at(link: _Link, places: dict[_Node, float]) -> float:
