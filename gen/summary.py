@@ -129,7 +129,9 @@ def _call(call: CallFacts, source: Source) -> dict[str, Any]:
         "forward": call.forward,
         "backward": call.backward,
         "memory": call.memory,
-        "inputs": [{"from": edge.source, "shape": _shape(edge.shape)} for edge in call.inputs],
+        "inputs": [
+            {"from": edge.source, "input": edge.from_input, "shape": _shape(edge.shape)} for edge in call.inputs
+        ],
         "box": _path(call.box),
         **_place(source, call.span),
     }
