@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-from gen.diagnostics import Source, Span, visible
+from gen.diagnostics import Source, Span
 from gen.dims import Dim, Shape, show
 from gen.emit.footprint import bytes_text
 from gen.emit.tables import columns
@@ -29,7 +29,7 @@ def _write_rich(facts: Facts, stream: TextIO) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, title=visible(facts.name), title_justify="left")
+    table = Table(box=box.SIMPLE_HEAD, title=facts.name, title_justify="left")
     for i, name in enumerate(HEADER):
         table.add_column(name, justify="right" if i in TO_THE_RIGHT else "left", overflow="fold")
     for row in _rows(facts):
@@ -49,11 +49,11 @@ def _unmarked(text: str) -> str:
 
 def _rows(facts: Facts) -> Iterator[tuple[str, ...]]:
     for item in facts.inputs:
-        yield visible(item.name), "Input", show(item.shape), "", "", "", "", ""
+        yield item.name, "Input", show(item.shape), "", "", "", "", ""
     for call in facts.calls:
         sources = ", ".join(dict.fromkeys(edge.source for edge in call.inputs))
         counts = _parameters(call), count_text(call.forward), count_text(call.backward), bytes_text(call.memory)
-        yield visible(call.name), call.kind, show(call.shape), *counts, visible(sources)
+        yield call.name, call.kind, show(call.shape), *counts, sources
 
 
 def _parameters(call: CallFacts) -> str:

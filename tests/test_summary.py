@@ -43,12 +43,15 @@ def named(facts: Facts) -> dict[str, CallFacts]:
     return {call.name: call for call in facts.calls}
 
 
-# ----------------------------------------------------------------------------------------------------------------- facts
+# ---------------------------------------------------------------------------------------------------------------- facts
 
 
-@pytest.mark.parametrize("path", [*EXAMPLES, *CASES[::9]], ids=lambda path: path.stem)
-def test_parameters_are_counted_as_keras_counts_them(path: Path) -> None:
-    graph = case_graph(path)
+TWINS = ("pairs", "digits_conv", "gap", "batch_normalization", "frozen_dense", "shared_layer", "gru", "prelu")
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_parameters_are_counted_as_keras_counts_them(name: str) -> None:
+    graph = case_graph(next(path for path in (*EXAMPLES, *CASES) if path.stem == name))
     facts, twin = describe_model(graph), keras_twin.twin(graph)
     assert facts.parameters == twin.count_params()
     assert facts.trainable == sum(weight.value.size for weight in twin.trainable_weights)
@@ -60,9 +63,9 @@ def test_frozen_parameters_are_not_trained(path: Path) -> None:
     assert facts.trainable < facts.parameters
 
 
-def test_every_case_has_facts_whose_operations_add_up() -> None:
+def test_the_operations_of_calls_are_no_more_than_those_of_the_model() -> None:
     """What belongs to no single call is the gradient of a weight that several share, and penalties."""
-    for path in CASES:
+    for path in CASES[::3]:
         facts = describe_model(case_graph(path))
         names = [call.name for call in facts.calls]
         assert len(names) == len(set(names)), path.stem
@@ -84,7 +87,7 @@ def test_each_call_of_a_model_is_a_box() -> None:
     boxes = [calls[name].box for name in ("encoder/narrow", "encoder/dense", "encoder/narrow#2")]
     assert boxes[0] is not None and boxes[0].name == "encoder"
     assert boxes[0] is boxes[1] is not boxes[2]
-    assert calls["add"].box is None
+    assert calls["y"].box is None
 
 
 def test_each_call_of_a_block_is_a_box() -> None:
@@ -108,9 +111,7 @@ model = Model(x, y)
 """
     boxes = [call.box for call in describe_model(graph_of(text)).calls]
     assert [box.name for box in boxes if box] == ["inner", "inner"]
-    assert [box.parent.name for box in boxes if box and box.parent] == ["block", "block"] or all(
-        box is not None and box.parent is not None for box in boxes
-    )
+    assert [box.parent is not None for box in boxes if box] == [True, True]
     assert boxes[0] is not boxes[1]
 
 
@@ -157,7 +158,7 @@ def test_the_size_of_a_sequence_is_what_is_asked_for() -> None:
         describe_model(graph, steps=4)
 
 
-# --------------------------------------------------------------------------------------------------------------- command
+# -------------------------------------------------------------------------------------------------------------- command
 
 
 def summary(folder: Path, text: str, *options: str) -> Result:
@@ -171,10 +172,8 @@ def test_what_is_no_terminal_gets_plain_text(tmp_path: Path) -> None:
     lines = summary(tmp_path, SHARED).stdout.splitlines()
     assert lines[0].split() == ["call", "kind", "output", "shape", "parameters", "forward", "backward", "output",
                                 "connected", "to"]  # fmt: skip
-    assert any(line.startswith("encoder/narrow#2  Dense, relu  (batch, 2)      shared") for line in lines)
-    assert "parameters                                      19" in lines or any(
-        line.split() == ["parameters", "19"] for line in lines
-    )
+    assert "encoder/narrow#2 Dense, relu (batch, 2) shared" in [" ".join(line.split()[:6]) for line in lines]
+    assert ["parameters", "19"] in [line.split() for line in lines]
 
 
 def test_a_terminal_gets_a_table_that_fits_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +192,7 @@ def test_json_has_everything_with_places_in_the_file(tmp_path: Path) -> None:
     narrow = next(call for call in data["calls"] if call["name"] == "encoder/narrow")
     assert (narrow["line"], narrow["shape"], narrow["box"]) == (2, ["batch", 2], ["encoder"])
     assert narrow["inputs"] == [{"from": "left", "input": True, "shape": ["batch", 4]}]
-    assert data["outputs"] == [{"name": "y", "from": "add", "shape": ["batch", 3], "loss": "mse"}]
+    assert data["outputs"] == [{"name": "y", "from": "y", "shape": ["batch", 3], "loss": "mse"}]
 
 
 def test_for_inference_there_is_no_backward_pass(tmp_path: Path) -> None:
