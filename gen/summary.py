@@ -12,7 +12,9 @@ from gen.emit.tables import columns
 from gen.facts import CallFacts, Facts
 from gen.graph.graph import Box
 
-HEADER = ("call", "kind", "output shape", "parameters", "forward", "backward", "output", "connected to")
+HEADER = (
+    "call", "kind", "output shape", "parameters", "forward FLOP", "backward FLOP", "output memory", "connected to",
+)  # fmt: skip
 TO_THE_RIGHT = (3, 4, 5, 6)
 
 

@@ -20,7 +20,7 @@ from gen.diagram.mermaid import mermaid
 from gen.diagram.png import png
 from gen.diagram.svg import svg
 from gen.facts import describe_model
-from tests.building import CASES, EXAMPLES, case_graph, graph_of
+from tests.building import CASES, EXAMPLES, ROOT, case_graph, graph_of
 
 TANGLED = """\
 def residual(x, units):
@@ -154,6 +154,10 @@ flowchart TD
     n1 -->|"(batch, 3)"| n2
     n2 -->|"(batch, 3)"| n3
 """)
+
+
+def test_the_picture_in_the_readme_is_that_of_its_example() -> None:
+    assert f"```mermaid\n{mermaid(DIAGRAMS['credit'])}```" in (ROOT / "README.md").read_text("utf-8")
 
 
 def test_boxes_in_boxes_are_closed_where_they_end() -> None:

@@ -170,8 +170,8 @@ def summary(folder: Path, text: str, *options: str) -> Result:
 
 def test_what_is_no_terminal_gets_plain_text(tmp_path: Path) -> None:
     lines = summary(tmp_path, SHARED).stdout.splitlines()
-    assert lines[0].split() == ["call", "kind", "output", "shape", "parameters", "forward", "backward", "output",
-                                "connected", "to"]  # fmt: skip
+    assert lines[0].split()[:5] == ["call", "kind", "output", "shape", "parameters"]
+    assert not any("\x1b" in line or "─" in line for line in lines)
     assert "encoder/narrow#2 Dense, relu (batch, 2) shared" in [" ".join(line.split()[:6]) for line in lines]
     assert ["parameters", "19"] in [line.split() for line in lines]
 
