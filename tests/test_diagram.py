@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from functools import cache
 from itertools import combinations, pairwise
 from pathlib import Path
 from xml.etree import ElementTree
@@ -49,17 +50,18 @@ model.compile(sgd, [categorical_crossentropy, mse])
 """
 
 
-def diagrams() -> dict[str, Diagram]:
-    found = {path.stem: case_graph(path) for path in [*EXAMPLES, *CASES[::30]]} | {"tangled": graph_of(TANGLED)}
-    return {name: diagram_of(describe_model(graph)) for name, graph in found.items()}
+MODELS = {path.stem: path for path in [*EXAMPLES, *CASES[::30]]}
 
 
-DIAGRAMS = diagrams()
+@cache
+def diagram_named(name: str) -> Diagram:
+    """That of an example or a case, or of the tangled model."""
+    return diagram_of(describe_model(graph_of(TANGLED) if name == "tangled" else case_graph(MODELS[name])))
 
 
-@pytest.fixture(params=DIAGRAMS)
+@pytest.fixture(params=[*MODELS, "tangled"])
 def diagram(request: pytest.FixtureRequest) -> Diagram:
-    return DIAGRAMS[request.param]
+    return diagram_named(request.param)
 
 
 def labels(diagram: Diagram, drawn: Layout) -> list[Area]:
@@ -132,7 +134,7 @@ def test_an_arrow_passes_no_vertex_and_no_label(diagram: Diagram) -> None:
 
 
 def test_a_chain_stands_straight() -> None:
-    drawn = layout(DIAGRAMS["posts"])
+    drawn = layout(diagram_named("posts"))
     middles = [drawn.vertices[place].x + drawn.vertices[place].width / 2 for place in range(11)]
     assert middles == pytest.approx([middles[0]] * 11)
 
@@ -157,11 +159,11 @@ flowchart TD
 
 
 def test_the_picture_in_the_readme_is_that_of_its_example() -> None:
-    assert f"```mermaid\n{mermaid(DIAGRAMS['credit'])}```" in (ROOT / "README.md").read_text("utf-8")
+    assert f"```mermaid\n{mermaid(diagram_named('credit'))}```" in (ROOT / "README.md").read_text("utf-8")
 
 
 def test_boxes_in_boxes_are_closed_where_they_end() -> None:
-    lines = mermaid(DIAGRAMS["tangled"]).splitlines()
+    lines = mermaid(diagram_named("tangled")).splitlines()
     depth = 0
     for line in lines[1:]:
         word = line.split()[0]
@@ -192,13 +194,13 @@ def test_svg_has_a_group_for_each_call_and_takes_its_colour_from_the_page(diagra
 
 
 def test_the_style_of_an_svg_reaches_nothing_else_in_a_page() -> None:
-    style = svg(DIAGRAMS["pairs"]).partition("<style>")[2].partition("</style>")[0]
+    style = svg(diagram_named("pairs")).partition("<style>")[2].partition("</style>")[0]
     rules = [line.removeprefix("@media (prefers-color-scheme: dark) { ") for line in style.strip().splitlines()]
     assert all(rule.startswith(".gen-diagram") for rule in rules)
 
 
 def test_a_png_is_a_picture_of_the_layout() -> None:
-    diagram = DIAGRAMS["pairs"]
+    diagram = diagram_named("pairs")
     drawn, image = layout(diagram), Image.open(io.BytesIO(png(diagram)))
     assert image.size == (round(2 * drawn.width), round(2 * drawn.height))
     pixels = np.asarray(image.convert("L"))
@@ -220,8 +222,8 @@ def graph(folder: Path, text: str, *options: str) -> Result:
 
 
 def test_mermaid_is_printed_unless_something_else_is_asked_for(tmp_path: Path) -> None:
-    assert graph(tmp_path, TANGLED).stdout == mermaid(DIAGRAMS["tangled"])
-    assert graph(tmp_path, TANGLED, "--format", "svg").stdout == svg(DIAGRAMS["tangled"])
+    assert graph(tmp_path, TANGLED).stdout == mermaid(diagram_named("tangled"))
+    assert graph(tmp_path, TANGLED, "--format", "svg").stdout == svg(diagram_named("tangled"))
 
 
 @pytest.mark.parametrize(("name", "begin"), [("m.svg", b"<svg "), ("m.png", b"\x89PNG"), ("m.mmd", b"flowchart TD\n")])
