@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import io
 import signal
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -19,6 +20,8 @@ from gen import __version__
 
 if TYPE_CHECKING:
     from gen.building import Report, Request
+    from gen.diagnostics import Source
+    from gen.facts import Facts
     from gen.settings import Settings
 
 STAGES = ("syntax", "graph", "rewritten", "lowered", "program", "memory", "functions", "text")
@@ -199,6 +202,115 @@ def plot(histories: tuple[Path, ...], output: Path) -> None:
     click.echo(f"{shown(output)}  written")
 
 
+batch_option = click.option(
+    "--batch-size", type=click.IntRange(1), default=32, show_default=True, help="The rows that figures are for."
+)
+steps_option = click.option(
+    "--steps", type=click.IntRange(1), help="All other sizes that only data decide [default: 100]."
+)
+
+
+@gen.command()
+@click.argument("source", metavar="FILE", type=click.Path(path_type=Path))
+@batch_option
+@steps_option
+@inference_option
+@components_option
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print.")
+@debug_option
+def summary(
+    source: Path,
+    batch_size: int,
+    steps: int | None,
+    inference: bool | None,
+    components: tuple[Path, ...],
+    form: str,
+    debug: bool,
+) -> None:
+    """Print the calls of a model: shapes, parameters, floating-point operations, memory, what feeds what.
+
+    Operations and memory are for one batch; a multiplication with its addition is two operations.
+    """
+    text, facts = _facts(source, batch_size, steps, inference, components, debug)
+    from gen.summary import to_json, write_summary
+
+    if form == "json":
+        import json
+
+        click.echo(json.dumps(to_json(facts, text), indent=2))
+    else:
+        write_summary(facts, sys.stdout, sys.stdout.isatty() and os.environ.get("TERM") != "dumb")
+
+
+@gen.command()
+@click.argument("source", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("-o", "--out", metavar="FILE", type=click.Path(path_type=Path), help="Where to write [default: print].")
+@click.option(
+    "--format", "form", type=click.Choice(["mermaid", "svg", "png"]), help="[default: as the file's name ends]"
+)
+@inference_option
+@components_option
+@debug_option
+def graph(
+    source: Path,
+    out: Path | None,
+    form: str | None,
+    inference: bool | None,
+    components: tuple[Path, ...],
+    debug: bool,
+) -> None:
+    """Draw a model: its calls, and arrows with the shapes of what goes from one to the next.
+
+    A model or a block that is called is a box around its calls.  Mermaid is text that GitHub draws.
+    """
+    from gen.diagram.formats import FormatError, draw, format_of
+
+    try:
+        form = form or format_of(out)
+        if form == "png" and out is None and sys.stdout.isatty():
+            _fail("a PNG is no text: name a file with `-o`")
+        _, facts = _facts(source, 32, None, inference, components, debug)
+        data = draw(facts, form)
+        if out is not None:
+            out.write_bytes(data)
+        else:
+            sys.stdout.buffer.write(data)
+    except FormatError as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(f"cannot write {out or 'to standard output'}: {error.strerror or error}")
+
+
+def _facts(
+    path: Path, batch_size: int, steps: int | None, inference: bool | None, components: tuple[Path, ...], debug: bool
+) -> tuple[Source, Facts]:
+    """The text of a model and its facts.  Ends the command where the model is wrong or the command is."""
+    from gen import building, compiler
+    from gen.diagnostics import render_text
+    from gen.facts import SizeError, describe_model
+
+    try:
+        settings = _settings()
+        components = (*settings.components, *components)
+        building.load_components(components)
+        with building.explained(path, components, debug):
+            source, diagnostics = building.read(path)
+            graph = None if diagnostics.failed else compiler.understand(source, diagnostics)
+            found = diagnostics.in_source_order()
+            if found:
+                click.echo(render_text(source, found, colour=_colours()), err=True)
+            if graph is None:
+                sys.exit(1)
+            try:
+                return source, describe_model(
+                    graph, batch_size, steps, settings.inference if inference is None else inference
+                )
+            except SizeError as error:
+                raise building.CommandError(str(error)) from error
+    except building.CommandError as error:
+        _fail(str(error))
+
+
 def _settings() -> Settings:
     from gen.building import CommandError
     from gen.settings import SettingsError, load
@@ -280,8 +392,6 @@ def _report_errors(report: Report) -> None:
 
 def _colours() -> bool:
     """Whether standard error is a terminal whose user wants colours (https://no-color.org)."""
-    import os
-
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
@@ -305,7 +415,5 @@ def main() -> None:
 
 
 def _give_up(error: OSError) -> NoReturn:
-    import os
-
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that Python does not fail again when it flushes at its end
     _fail(f"cannot write to standard output: {error.strerror or error}")

@@ -27,7 +27,8 @@ class Kernel:
     A list of shapes stands for several results, which the function gives as a tuple.  The dtype `"rows"`, with the
     shape (), stands for the gradient of a table: a tuple of ids, each once, and of a row for each.  `room`
     gives the bytes that the function allocates for itself while it runs, results apart, in float32 and for shapes that
-    are known.
+    are known; `operations` gives its floating-point operations, counted as `gen/program/operations.py` says, None for
+    one for each number of the results.
     """
 
     function: Callable[..., Any]
@@ -36,6 +37,7 @@ class Kernel:
     overwrites: bool = False
     """Whether the function works in the memory of its first argument, and its result may look at it."""
     room: Callable[..., int] = lambda *_, **__: 0
+    operations: Callable[..., int] | None = None
 
     @property
     def fills(self) -> bool:
@@ -54,14 +56,16 @@ def kernel(
     dtype: str = "float",
     overwrites: bool = False,
     room: Callable[..., int] = lambda *_, **__: 0,
+    operations: Callable[..., int] | None = None,
 ) -> Callable[[F], F]:
     """Register a function as a kernel; `shape` gives the shape of its result, by default that of its first argument.
 
-    `room`, for one that needs memory of its own in proportion to its arrays, is described at `Kernel`.
+    `room`, for one that needs memory of its own in proportion to its arrays, and `operations`, for one that does more
+    or less than one operation for each number of its result, are described at `Kernel`.
     """
 
     def register(function: F) -> F:
-        kernels[function.__name__] = Kernel(function, shape, dtype, overwrites, room)
+        kernels[function.__name__] = Kernel(function, shape, dtype, overwrites, room, operations)
         return function
 
     return register
@@ -72,10 +76,15 @@ def float32(*shapes: Any) -> int:
     return sum(4 * math.prod(shape) for shape in shapes)
 
 
+def no_operations(*_: Any, **__: Any) -> int:
+    """The floating-point operations of a kernel that only moves numbers, for its `operations`."""
+    return 0
+
+
 # --------------------------------------------------------------------------------------------------------- activations
 
 
-@kernel()
+@kernel(operations=lambda x, coefficients: 2 * (len(coefficients) - 1) * math.prod(x))
 def polynomial(x: Array, coefficients: tuple[float, ...]) -> Array:
     """The polynomial with these coefficients, highest power first, at `x`: Horner's rule."""
     value = np.full_like(x, coefficients[0])
@@ -85,7 +94,7 @@ def polynomial(x: Array, coefficients: tuple[float, ...]) -> Array:
     return value
 
 
-@kernel(room=lambda x: 5 * float32(x))
+@kernel(room=lambda x: 5 * float32(x), operations=lambda x: 51 * math.prod(x))
 def erf(x: Array) -> Array:
     """The error function, to the last digits of float64.
 
@@ -142,7 +151,13 @@ def room_for_all_sums(gradients: Any) -> int:
     return float32(rows, rows) + room_for_sums(rows, rows[:1])
 
 
-@kernel(lambda rows, ids: (), dtype="rows", overwrites=True, room=room_for_sums)
+@kernel(
+    lambda rows, ids: (),
+    dtype="rows",
+    overwrites=True,
+    room=room_for_sums,
+    operations=lambda rows, ids: math.prod(rows),
+)
 def sum_by_id(rows: Array, ids: Array) -> tuple[Array, Array]:
     """The gradient of a table: the ids, each once, as they are met, and for each the sum of its rows.
 
@@ -181,14 +196,14 @@ def sum_by_id(rows: Array, ids: Array) -> tuple[Array, Array]:
     return ids[first], rows[: len(first)]
 
 
-@kernel(lambda *_: (), dtype="rows", room=room_for_all_sums)
+@kernel(lambda *_: (), dtype="rows", room=room_for_all_sums, operations=no_operations)
 def sum_all_by_id(gradients: tuple[tuple[Array, Array], ...]) -> tuple[Array, Array]:
     """The gradient of a table that is used in several places: the sum of what each gives."""
     ids, rows = zip(*gradients, strict=True)
     return sum_by_id(np.concatenate(rows), np.concatenate(ids))
 
 
-@kernel(lambda gradient, table: table)
+@kernel(lambda gradient, table: table, operations=no_operations)
 def as_dense(gradient: tuple[Array, Array], table: Array, out: Array | None = None) -> Array:
     """The gradient of `table`, (vocabulary, features), from its ids and rows: zeros for all other ids."""
     if out is None:
@@ -202,14 +217,14 @@ def as_dense(gradient: tuple[Array, Array], table: Array, out: Array | None = No
 # -------------------------------------------------------------------------------------------------------------- losses
 
 
-@kernel(lambda x, ids: (ids[0],))
+@kernel(lambda x, ids: (ids[0],), operations=no_operations)
 def pick(x: Array, ids: Array) -> Array:
     """Of each row of `x` the entry that `ids` names, (rows, classes) and (rows,) to (rows,)."""
     chosen: Array = x[np.arange(len(ids)), ids]
     return chosen
 
 
-@kernel()
+@kernel(operations=lambda x, ids: math.prod(ids))
 def minus_one_hot(x: Array, ids: Array, out: Array | None = None) -> Array:
     """`x` with 1 subtracted from the entry of each row that `ids` names."""
     if out is None:
@@ -220,7 +235,7 @@ def minus_one_hot(x: Array, ids: Array, out: Array | None = None) -> Array:
     return out
 
 
-@kernel(lambda ids, like: like)
+@kernel(lambda ids, like: like, operations=no_operations)
 def one_hot(ids: Array, like: Array, out: Array | None = None) -> Array:
     """Zeros of the shape of `like`, (rows, classes), but for a 1 in each row where its id says."""
     if out is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from gen.components.base import describe
 from gen.dims import show
@@ -29,31 +29,36 @@ def layer_table(graph: Graph) -> str:
         if first[node.layer] is node and not getattr(node.layer.component, "internal", False):
             count = sum(weight.size for weight in node.layer.weights.values())
             total += count
-            rows.append([node.layer.name, _kind(node, count > 0), show(node.outputs[0].shape), f"{count:,}"])
+            rows.append([node.layer.name, kind_of(node), show(node.outputs[0].shape), f"{count:,}"])
     rows.append(["", "", "", f"{total:,}"])
     return table(rows, right=3)
 
 
-def _kind(node: Node, has_weights: bool) -> str:
-    """`Dense, relu, frozen`, `Activation tanh`."""
+def kind_of(node: Node) -> str:
+    """What a node's layer is: `Dense, relu, frozen`, `Activation tanh`."""
     activation, kind = activation_of(node), type(node.layer.component).__name__
     if activation is not None:
         kind += f"{'' if kind == 'Activation' else ','} {describe(activation)}"
-    return kind if node.layer.trainable or not has_weights else f"{kind}, frozen"
+    return f"{kind}, frozen" if node.layer.weights and not node.layer.trainable else kind
 
 
 def table(rows: Sequence[Sequence[str]], right: int | None = None) -> str:
     """Rows in columns; column `right` is set to the right, a column of empty cells is left out."""
+    return "\n".join(columns(rows, () if right is None else (right,)))
+
+
+def columns(rows: Sequence[Sequence[str]], right: Container[int] = ()) -> list[str]:
+    """The lines of rows in columns; those in `right` are set to the right, a column of empty cells is left out."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = []
     for row in rows:
         cells = [
-            cell.rjust(width) if i == right else cell.ljust(width)
+            cell.rjust(width) if i in right else cell.ljust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
             if width
         ]
         lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
+    return lines
 
 
 def _dtype(dtype: str) -> str:

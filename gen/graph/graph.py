@@ -47,6 +47,14 @@ class NamedLayer:
         return next((part for part in self.parts if weight in part.weights), self)
 
 
+@dataclass(frozen=True, eq=False)
+class Box:
+    """One call of a model or of a block: what it made stands together.  `parent` is the one that it stands in."""
+
+    name: str
+    parent: Box | None = None
+
+
 @dataclass(frozen=True)
 class Call:
     """The place in the `.nn` file that a node comes from.
@@ -62,6 +70,10 @@ class Call:
     before: tuple[str, ...] = ()
     then: str = ""
     """What a rewrite has moved behind the call, for its heading: `relu after it`."""
+    box: Box | None = None
+    """The call of a model or a block that it is part of."""
+    wrapper: str = ""
+    """`TimeDistributed` or `Bidirectional`, if the call is one of those that a wrapper's call stands for."""
 
 
 @dataclass(frozen=True, eq=False)

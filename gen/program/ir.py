@@ -34,6 +34,8 @@ class Block:
 
     heading: str
     note: str = ""
+    call: object = None
+    """`Call.block` of the call; None for what belongs to no single one."""
 
 
 @dataclass(frozen=True)

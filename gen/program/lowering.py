@@ -96,7 +96,7 @@ class Lowering:
             shapes = ", ".join(show(output.shape) for output in self.last[node.call.block].outputs)
             call = ", ".join(filter(None, (node.call.text, node.call.then)))
             calls = "\n".join((*node.call.before, call))
-            self.blocks[key] = Block(calls, shapes if section in ("forward", "infer") else "")
+            self.blocks[key] = Block(calls, shapes if section in ("forward", "infer") else "", node.call.block)
         return self.blocks[key]
 
     def kernel(self, function: Callable[..., Any], *operands: ast.expr, type: ArrayType) -> Array:

@@ -54,7 +54,7 @@ def _room(statement: Statement, program: Program, sizes: Mapping[str, int], made
     if name not in kernels:
         return 0
     kernel = kernels[name]
-    arguments, options = _arguments(value, program, sizes, made)
+    arguments, options = kernel_arguments(value, program, sizes, made)
     results = (
         0
         if kernel.fills or kernel.dtype == "rows"
@@ -63,7 +63,7 @@ def _room(statement: Statement, program: Program, sizes: Mapping[str, int], made
     return kernel.room(*arguments, **options) + results
 
 
-def _arguments(
+def kernel_arguments(
     call: ast.Call, program: Program, sizes: Mapping[str, int], made: Mapping[str, Statement]
 ) -> tuple[list[Any], dict[str, Any]]:
     """The arguments of a kernel: the shape of an array, of what is made of rows the arguments that it is made of."""
@@ -72,7 +72,7 @@ def _arguments(
         if isinstance(value, ast.Name) and value.id in made:
             maker = made[value.id].value
             assert isinstance(maker, ast.Call)
-            return _arguments(maker, program, sizes, made)[0]
+            return kernel_arguments(maker, program, sizes, made)[0]
         if isinstance(value, ast.Name):
             kind = program.types.get(value.id)
             return tuple(value_of(size, sizes) for size in kind.shape) if kind is not None else None

@@ -125,7 +125,13 @@ def column_tiles(
             yield (rows, lines), columns.reshape(groups, -1, math.prod(window) * channels // groups)
 
 
-@kernel(correlated, room=room_to_correlate)
+@kernel(
+    correlated,
+    room=room_to_correlate,
+    operations=lambda x, kernel, *options, **named: (
+        2 * math.prod(correlated(x, kernel, *options, **named)) * math.prod(kernel[:-1])
+    ),
+)
 def correlate(
     x: Array,
     kernel: Array,
@@ -152,7 +158,11 @@ def correlate(
     return out
 
 
-@kernel(lambda dy, x, kernel, *_, **__: kernel, room=room_for_kernel_gradient)
+@kernel(
+    lambda dy, x, kernel, *_, **__: kernel,
+    room=room_for_kernel_gradient,
+    operations=lambda dy, x, kernel, *_, **__: 2 * math.prod(dy) * math.prod(kernel[:-1]),
+)
 def correlate_kernel_gradient(
     dy: Array,
     x: Array,
@@ -177,7 +187,11 @@ def correlate_kernel_gradient(
     return out
 
 
-@kernel(lambda dy, shape, *_, **__: shape, room=room_for_input_gradient)
+@kernel(
+    lambda dy, shape, *_, **__: shape,
+    room=room_for_input_gradient,
+    operations=lambda dy, shape, kernel, *_, **__: 2 * math.prod(dy) * math.prod(kernel[:-1]),
+)
 def correlate_input_gradient(
     dy: Array,
     shape: tuple[int, ...],
@@ -226,7 +240,13 @@ def correlate_input_gradient(
 # ---------------------------------------------------------------------------------------------- each channel by itself
 
 
-@kernel(deepened, room=lambda x, kernel, *options, **named: float32(deepened(x, kernel, *options, **named)))
+@kernel(
+    deepened,
+    room=lambda x, kernel, *options, **named: float32(deepened(x, kernel, *options, **named)),
+    operations=lambda x, kernel, *options, **named: (
+        2 * math.prod(deepened(x, kernel, *options, **named)) * math.prod(kernel[:-2])
+    ),
+)
 def depthwise(
     x: Array,
     kernel: Array,
@@ -253,7 +273,11 @@ def depthwise(
     return out
 
 
-@kernel(lambda dy, x, kernel, *_, **__: kernel, room=lambda dy, x, *_, **__: float32((*dy[:-1], x[-1])))
+@kernel(
+    lambda dy, x, kernel, *_, **__: kernel,
+    room=lambda dy, x, *_, **__: float32((*dy[:-1], x[-1])),
+    operations=lambda dy, x, kernel, *_, **__: 2 * math.prod(dy) * math.prod(kernel[:-2]),
+)
 def depthwise_kernel_gradient(
     dy: Array,
     x: Array,
@@ -277,7 +301,11 @@ def depthwise_kernel_gradient(
     return out
 
 
-@kernel(lambda dy, shape, *_, **__: shape, room=lambda dy, *_, **__: float32(dy))
+@kernel(
+    lambda dy, shape, *_, **__: shape,
+    room=lambda dy, *_, **__: float32(dy),
+    operations=lambda dy, shape, kernel, *_, **__: 2 * math.prod(dy) * math.prod(kernel[:-2]),
+)
 def depthwise_input_gradient(
     dy: Array,
     shape: tuple[int, ...],

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from gen.components.kernels import Array, float32, kernel
-from gen.components.layers.recurrent_kernels import project_steps, slope, squash
+from gen.components.layers.recurrent_kernels import operations_of_projection, project_steps, slope, squash
 from gen.dims import Shape
 
 
@@ -14,7 +16,14 @@ def gru_shapes(x: Shape, kernel: Shape, recurrent: Shape, *_: object, **__: obje
     return [(steps + 1, units, batch), (steps, units, batch), (steps, 3 * units, batch)]
 
 
-@kernel(gru_shapes, room=lambda x, kernel, recurrent, *_, **__: float32(recurrent, (3 * recurrent[0], x[0])))
+@kernel(
+    gru_shapes,
+    room=lambda x, kernel, recurrent, *_, **__: float32(recurrent, (3 * recurrent[0], x[0])),
+    operations=lambda x, kernel, recurrent, bias=None, *_, **__: (
+        operations_of_projection(x, kernel, bias)
+        + x[0] * x[1] * recurrent[0] * (6 * recurrent[0] + 16 + 3 * (bias is not None))
+    ),
+)
 def gru(
     x: Array,
     kernel: Array,
@@ -85,7 +94,13 @@ def gru_backward_shapes(
     return [(steps, (4 if reset_after else 3) * units, batch), (units, batch)]
 
 
-@kernel(gru_backward_shapes, room=lambda hidden, inner, *_, **__: float32(inner, hidden[1:], hidden[1:]))
+@kernel(
+    gru_backward_shapes,
+    room=lambda hidden, inner, *_, **__: float32(inner, hidden[1:], hidden[1:]),
+    operations=lambda hidden, inner, gates, recurrent, dy=None, *_, **__: (
+        math.prod(inner) * (6 * recurrent[0] + 19 + (dy is not None))
+    ),
+)
 def gru_backward(
     hidden: Array,
     inner: Array,

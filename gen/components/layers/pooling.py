@@ -52,7 +52,10 @@ def clear_between(
         dx[(*[slice(None)] * axis, slice(end, None))] = 0.0
 
 
-@kernel(pooled)
+@kernel(
+    pooled,
+    operations=lambda x, window, *options, **_: math.prod(pooled(x, window, *options)) * math.prod(window),
+)
 def max_pool(
     x: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: str, out: Array | None = None
 ) -> Array:
@@ -72,7 +75,11 @@ def room_for_rows(dy: Any, x: Any, each: int) -> int:
     return each * math.prod((min(rows, x[0]), *dy[1:]))
 
 
-@kernel(lambda dy, x, *_: x, room=lambda dy, x, *_: room_for_rows(dy, x, 8))
+@kernel(
+    lambda dy, x, *_: x,
+    room=lambda dy, x, *_: room_for_rows(dy, x, 8),
+    operations=lambda dy, x, y, window, *_: 2 * math.prod(dy) * math.prod(window),
+)
 def max_pool_gradient(
     dy: Array,
     x: Array,
@@ -116,7 +123,10 @@ def real_elements(x: Array, y: Array, window: tuple[int, ...], strides: tuple[in
     return counts
 
 
-@kernel(pooled)
+@kernel(
+    pooled,
+    operations=lambda x, window, *options, **_: math.prod(pooled(x, window, *options)) * (math.prod(window) + 1),
+)
 def average_pool(
     x: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: str, out: Array | None = None
 ) -> Array:
@@ -131,7 +141,11 @@ def average_pool(
     return out
 
 
-@kernel(lambda dy, x, *_: x, room=lambda dy, x, *_: room_for_rows(dy, x, 8))
+@kernel(
+    lambda dy, x, *_: x,
+    room=lambda dy, x, *_: room_for_rows(dy, x, 8),
+    operations=lambda dy, *_: math.prod(dy),
+)
 def average_pool_gradient(
     dy: Array, x: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: str, out: Array | None = None
 ) -> Array:

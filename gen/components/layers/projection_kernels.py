@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from gen.components.kernels import Array, float32, kernel, room_for_sums, sum_by_id
+from gen.components.kernels import Array, float32, kernel, no_operations, room_for_sums, sum_by_id
 from gen.components.layers.convolution_kernels import correlate, correlated
 from gen.components.layers.windows import cuts, zeros_around
 from gen.dims import Shape
@@ -119,7 +119,24 @@ def places_among(ids: Array, distinct: Array, vocabulary: int) -> Array:
     return found
 
 
-@kernel(lambda ids, table, kernel: (*ids, kernel[-1]), room=room_to_project)
+def operations_to_project(ids: Any, table: Any, kernel: Any, *_: Any, **__: Any) -> int:
+    """A product for each token, as if no id occurred twice."""
+    return int(2 * math.prod(ids) * math.prod(kernel))
+
+
+def operations_to_correlate(ids: Any, table: Any, kernel: Any, *options: Any, **named: Any) -> int:
+    """A product for each place of the windows, as if no id occurred twice."""
+    return int(2 * math.prod(correlated_rows(ids, table, kernel, *options, **named)) * math.prod(kernel[:-1]))
+
+
+def operations_of_gradient(gradient: Any, *_: Any, **__: Any) -> int:
+    """A product for each token and place of the kernel; `gradient` stands for (dy, ids, table, …)."""
+    dy, ids, table = gradient[:3]
+    width = gradient[3] if len(gradient) > 3 else 1
+    return int(2 * width * math.prod(ids) * table[1] * dy[-1])
+
+
+@kernel(lambda ids, table, kernel: (*ids, kernel[-1]), room=room_to_project, operations=operations_to_project)
 def project_embedded(ids: Array, table: Array, kernel: Array, out: Array | None = None) -> Array:
     """`table[ids] @ kernel`: (…) to (…, filters)."""
     distinct = distinct_ids(ids, len(table))
@@ -129,7 +146,7 @@ def project_embedded(ids: Array, table: Array, kernel: Array, out: Array | None 
     return np.take(products[0], places_among(ids, distinct, len(table)) + 1, axis=0, mode="clip", out=out)
 
 
-@kernel(correlated_rows, room=room_to_project)
+@kernel(correlated_rows, room=room_to_project, operations=operations_to_correlate)
 def correlate_embedded(
     ids: Array,
     table: Array,
@@ -267,7 +284,7 @@ class ProjectedRows:
         self.kernel = kernel.copy()
 
 
-@kernel(lambda ids, table, kernel, memory: (*ids, kernel[-1]), room=room_to_remember)
+@kernel(lambda ids, table, kernel, memory: (*ids, kernel[-1]), room=room_to_remember, operations=operations_to_project)
 def project_remembered(
     ids: Array, table: Array, kernel: Array, memory: ProjectedRows, out: Array | None = None
 ) -> Array:
@@ -284,7 +301,9 @@ def project_remembered(
 
 
 @kernel(
-    lambda ids, table, kernel, memory, *options: correlated_rows(ids, table, kernel, *options), room=room_to_remember
+    lambda ids, table, kernel, memory, *options: correlated_rows(ids, table, kernel, *options),
+    room=room_to_remember,
+    operations=lambda ids, table, kernel, memory, *options: operations_to_correlate(ids, table, kernel, *options),
 )
 def correlate_remembered(
     ids: Array,
@@ -327,7 +346,7 @@ def windows_of_tokens(dy: Array, steps: int, width: int, rate: int, before: int)
     return np.lib.stride_tricks.as_strided(padded, shape, strides, writeable=False)
 
 
-@kernel(lambda *_: (), dtype="rows", room=room_by_id)
+@kernel(lambda *_: (), dtype="rows", room=room_by_id, operations=no_operations)
 def correlated_by_id(
     dy: Array, ids: Array, table: Array, width: int, padding: str = "valid", dilation: tuple[int, ...] | None = None
 ) -> tuple[Array, Array]:
@@ -337,7 +356,7 @@ def correlated_by_id(
     return projected_by_id(windows_of_tokens(dy, ids.shape[1], width, rates[0], before), ids, table)
 
 
-@kernel(lambda *_: (), dtype="rows", room=room_by_id)
+@kernel(lambda *_: (), dtype="rows", room=room_by_id, operations=no_operations)
 def projected_by_id(dy: Array, ids: Array, table: Array) -> tuple[Array, Array]:
     """The gradient of the products: the distinct ids, and for each the sum of what `dy` is where it occurs.
 
@@ -371,7 +390,7 @@ def projected_by_id(dy: Array, ids: Array, table: Array) -> tuple[Array, Array]:
     return distinct, sums
 
 
-@kernel(lambda *_: (), dtype="rows", room=room_for_table)
+@kernel(lambda *_: (), dtype="rows", room=room_for_table, operations=operations_of_gradient)
 def embedded_table_gradient(gradient: tuple[Array, Array], kernel: Array) -> tuple[Array, Array]:
     """The gradient of the table, ids and rows, from that of the products by ids."""
     ids, products = gradient
@@ -384,7 +403,7 @@ def embedded_table_gradient(gradient: tuple[Array, Array], kernel: Array) -> tup
     return sum_by_id(rows, ids)
 
 
-@kernel(lambda gradient, table, kernel, *_: kernel, room=room_for_kernel)
+@kernel(lambda gradient, table, kernel, *_: kernel, room=room_for_kernel, operations=operations_of_gradient)
 def embedded_kernel_gradient(
     gradient: tuple[Array, Array], table: Array, kernel: Array, out: Array | None = None
 ) -> Array:

@@ -7,6 +7,9 @@ writes where it is wanted.  State t + 1 is that after step t; state 0 is the fir
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 
 from gen.components.kernels import Array, float32, kernel
@@ -74,7 +77,12 @@ def slope(y: Array, activation: str, out: Array) -> None:
 # ---------------------------------------------------------------------------------------------- products for all steps
 
 
-@kernel(lambda x, kernel, *_, **__: (x[1], kernel[1], x[0]))
+def operations_of_projection(x: Any, kernel: Any, bias: Any = None, *_: Any, **__: Any) -> int:
+    """A product for each step, and the bias added."""
+    return int((2 * x[2] + (bias is not None)) * x[0] * x[1] * kernel[1])
+
+
+@kernel(lambda x, kernel, *_, **__: (x[1], kernel[1], x[0]), operations=operations_of_projection)
 def project_steps(x: Array, kernel: Array, bias: Array | None = None, out: Array | None = None) -> Array:
     """x @ kernel for all steps, (batch, steps, features) to (steps, units, batch).
 
@@ -94,6 +102,7 @@ def project_steps(x: Array, kernel: Array, bias: Array | None = None, out: Array
 @kernel(
     lambda x, dgates: (x[1], dgates[1]),
     room=lambda x, dgates: float32((min(16, x[0]) + 1, x[1], dgates[1])),
+    operations=lambda x, dgates: (2 * x[2] + 1) * math.prod(x[:2]) * dgates[1],
 )
 def kernel_gradient(x: Array, dgates: Array, out: Array | None = None) -> Array:
     """Σ x[step] @ dgates[step].T, (steps, features, batch) and (steps, gates, batch) to (features, gates)."""
@@ -106,7 +115,10 @@ def kernel_gradient(x: Array, dgates: Array, out: Array | None = None) -> Array:
     return out
 
 
-@kernel(lambda dgates, kernel: (dgates[2], dgates[0], kernel[0]))
+@kernel(
+    lambda dgates, kernel: (dgates[2], dgates[0], kernel[0]),
+    operations=lambda dgates, kernel: 2 * math.prod(dgates) * kernel[0],
+)
 def input_gradient(dgates: Array, kernel: Array, out: Array | None = None) -> Array:
     """The gradient of what `kernel` projected, (steps, gates, batch) to (batch, steps, features)."""
     if out is None:
@@ -115,7 +127,11 @@ def input_gradient(dgates: Array, kernel: Array, out: Array | None = None) -> Ar
     return out
 
 
-@kernel(lambda dgates: (dgates[1],), room=lambda dgates: float32(dgates[:2], dgates[2:]))
+@kernel(
+    lambda dgates: (dgates[1],),
+    room=lambda dgates: float32(dgates[:2], dgates[2:]),
+    operations=lambda dgates: (2 * dgates[2] + 1) * math.prod(dgates[:2]),
+)
 def bias_gradient(dgates: Array, out: Array | None = None) -> Array:
     """The sum of `dgates`, (steps, gates, batch), over the steps and the batch, which BLAS does faster than NumPy."""
     steps, gates, batch = dgates.shape
@@ -129,6 +145,9 @@ def bias_gradient(dgates: Array, out: Array | None = None) -> Array:
 @kernel(
     lambda x, kernel, *_, **__: (x[1] + 1, kernel[1], x[0]),
     room=lambda x, kernel, recurrent, *_, **__: float32(recurrent, (recurrent[0], x[0])),
+    operations=lambda x, kernel, recurrent, bias=None, *_, **__: (
+        operations_of_projection(x, kernel, bias) + x[0] * x[1] * recurrent[0] * (2 * recurrent[0] + 2)
+    ),
 )
 def simple_rnn(
     x: Array,
@@ -164,7 +183,12 @@ def simple_rnn(
     return hidden
 
 
-@kernel(lambda hidden, *_, **__: [(hidden[0] - 1, *hidden[1:]), hidden[1:]])
+@kernel(
+    lambda hidden, *_, **__: [(hidden[0] - 1, *hidden[1:]), hidden[1:]],
+    operations=lambda hidden, recurrent, dy=None, *_, **__: (
+        (hidden[0] - 1) * math.prod(hidden[1:]) * (2 * recurrent[0] + 3 + (dy is not None))
+    ),
+)
 def simple_rnn_backward(
     hidden: Array,
     recurrent_kernel: Array,
@@ -213,7 +237,11 @@ def candidate_first(weights: Array, factor: float) -> Array:
     return gates.reshape(weights.shape)
 
 
-@kernel(lambda x, kernel, *_, **__: (x[1], kernel[1], x[0]), room=lambda x, kernel, *_, **__: float32(kernel, kernel))
+@kernel(
+    lambda x, kernel, *_, **__: (x[1], kernel[1], x[0]),
+    room=lambda x, kernel, *_, **__: float32(kernel, kernel),
+    operations=operations_of_projection,
+)
 def lstm_projection(
     x: Array,
     kernel: Array,
@@ -240,6 +268,9 @@ def lstm_shapes(x: Shape, kernel: Shape, recurrent: Shape, *_: object, **__: obj
 @kernel(
     lstm_shapes,
     room=lambda x, kernel, recurrent, *_, **__: float32(kernel, recurrent, (5 * recurrent[0], x[0])),
+    operations=lambda x, kernel, recurrent, bias=None, *_, **__: (
+        operations_of_projection(x, kernel, bias) + x[0] * x[1] * recurrent[0] * (8 * recurrent[0] + 19)
+    ),
 )
 def lstm(
     x: Array,
@@ -312,6 +343,9 @@ def lstm(
 @kernel(
     lambda hidden, cells, squashed, gates, *_, **__: [gates, hidden[1:], hidden[1:]],
     room=lambda hidden, cells, squashed, *_, **__: float32(squashed, hidden[1:]),
+    operations=lambda hidden, cells, squashed, gates, recurrent, dy=None, *_, **__: (
+        math.prod(squashed) * (8 * recurrent[0] + 22 + (dy is not None))
+    ),
 )
 def lstm_backward(
     hidden: Array,

@@ -7,12 +7,13 @@ NumPy takes longer to make one of a Python number than to multiply with it.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from gen.components.kernels import Array, float32, kernel
-from gen.components.layers.recurrent_kernels import candidate_first, project_steps, squash
+from gen.components.layers.recurrent_kernels import candidate_first, operations_of_projection, project_steps, squash
 from gen.dims import Shape
 
 # ------------------------------------------------------------------------------------------------------------ SimpleRNN
@@ -23,7 +24,11 @@ def output_shape(projected: Shape, recurrent: Shape, *_: object, sequences: bool
     return (batch, steps, units) if sequences else (batch, units)
 
 
-@kernel(output_shape, room=lambda projected, recurrent, *_, **__: float32(recurrent, (2 * recurrent[0], projected[2])))
+@kernel(
+    output_shape,
+    room=lambda projected, recurrent, *_, **__: float32(recurrent, (2 * recurrent[0], projected[2])),
+    operations=lambda projected, recurrent, *_, **__: math.prod(projected) * (2 * recurrent[0] + 2),
+)
 def simple_rnn_predict(
     projected: Array,
     recurrent_kernel: Array,
@@ -81,7 +86,18 @@ def room_for_lstms(projections: Any, recurrent_kernels: Any, *_: Any, limit: int
     return float32((steps, 4 * units, batch), kernel) + room_for_lstm((steps, 4 * units, batch), kernel)
 
 
-@kernel(lstm_predict_shapes, room=room_for_lstm)
+def operations_of_lstm(projected: Any, recurrent: Any, *_: Any, **__: Any) -> int:
+    """For each step a product of h and 1 below it, and 19 for each unit: for the gates 14, for c and h 5."""
+    units = recurrent[0]
+    return int(projected[0] * projected[2] * units * (8 * (units + 1) + 19))
+
+
+def operations_of_lstms(projections: Any, recurrent_kernels: Any, *_: Any, **__: Any) -> int:
+    """Those of each LSTM by itself; zeros of a kernel on a diagonal do not count."""
+    return sum(map(operations_of_lstm, projections, recurrent_kernels))
+
+
+@kernel(lstm_predict_shapes, room=room_for_lstm, operations=operations_of_lstm)
 def lstm_predict(
     projected: Array,
     recurrent_kernel: Array,
@@ -152,7 +168,7 @@ def lstm_predict(
     return out
 
 
-@kernel(room=room_for_lstms)
+@kernel(room=room_for_lstms, operations=operations_of_lstms)
 def lstm_predict_jointly(
     projections: tuple[Array, ...],
     recurrent_kernels: tuple[Array, ...],
@@ -208,7 +224,11 @@ def sigmoids_halved(weights: Array, units: int) -> Array:
     return columns
 
 
-@kernel(lambda x, kernel, *_, **__: (x[1], kernel[1], x[0]), room=lambda x, kernel, *_, **__: float32(kernel))
+@kernel(
+    lambda x, kernel, *_, **__: (x[1], kernel[1], x[0]),
+    room=lambda x, kernel, *_, **__: float32(kernel),
+    operations=operations_of_projection,
+)
 def gru_projection(
     x: Array,
     kernel: Array,
@@ -232,6 +252,9 @@ def gru_projection(
 @kernel(
     output_shape,
     room=lambda projected, recurrent, *_, **__: float32(recurrent, recurrent, (6 * recurrent[0], projected[2])),
+    operations=lambda projected, recurrent, *_, **__: (
+        projected[0] * projected[2] * recurrent[0] * (6 * (recurrent[0] + 1) + 14)
+    ),
 )
 def gru_predict(
     projected: Array,

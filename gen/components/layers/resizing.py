@@ -8,13 +8,14 @@ Each is written for any number of axes; the classes for one and for two axes dif
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 
 from gen.components.arguments import Count, Range
 from gen.components.base import ArgumentError, Layer, ShapeError, component
-from gen.components.kernels import Array, kernel
+from gen.components.kernels import Array, kernel, no_operations
 from gen.components.layers.windows import check_rank, each, shifts, unit_steps, zeros_around
 from gen.dims import Shape, Size, show
 
@@ -32,7 +33,7 @@ def lengthened(x: Shape, margins: Margins) -> Shape:
     return (x[0], *sizes, x[-1])
 
 
-@kernel(lengthened)
+@kernel(lengthened, operations=no_operations)
 def pad(x: Array, margins: tuple[tuple[int, int], ...], out: Array | None = None) -> Array:
     """`x` between zeros, so many before and after each axis: (batch, *sizes, channels) to (batch, *more, channels)."""
     if out is None:
@@ -47,7 +48,10 @@ def pad(x: Array, margins: tuple[tuple[int, int], ...], out: Array | None = None
     return out
 
 
-@kernel(lambda x, size: (x[0], *(length * times for length, times in zip(x[1:-1], size, strict=True)), x[-1]))
+@kernel(
+    lambda x, size: (x[0], *(length * times for length, times in zip(x[1:-1], size, strict=True)), x[-1]),
+    operations=no_operations,
+)
 def repeat(x: Array, size: tuple[int, ...], out: Array | None = None) -> Array:
     """Each step, or row and column, so many times: (batch, *sizes, channels) to (batch, *sizes · size, channels)."""
     if out is None:
@@ -59,7 +63,7 @@ def repeat(x: Array, size: tuple[int, ...], out: Array | None = None) -> Array:
     return out
 
 
-@kernel(lambda dy, x, size: x)
+@kernel(lambda dy, x, size: x, operations=lambda dy, *_: math.prod(dy))
 def repeat_gradient(dy: Array, x: Array, size: tuple[int, ...], out: Array | None = None) -> Array:
     """The gradient of `repeat(x, size)`: the sum over the copies of each number; shapes as there."""
     if out is None:

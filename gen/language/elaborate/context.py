@@ -12,6 +12,7 @@ from gen.dims import Dim, Size
 from gen.language.elaborate.values import (
     WRONG,
     BlockValue,
+    BoxValue,
     InputValue,
     LayerCall,
     LayerValue,
@@ -90,6 +91,8 @@ class Context:
     """Whether every statement could be read."""
     statement: object = None
     """The same for all calls that one call in the file becomes; None if it becomes one."""
+    box: BoxValue | None = None
+    """The innermost call of a block or a model that calls are made in now."""
     _steps: int = 0
     _order: int = 0
     _reported: set[tuple[str, Span]] = field(default_factory=set)
@@ -154,6 +157,15 @@ class Context:
             yield
         finally:
             self.statement = before
+
+    @contextmanager
+    def boxed(self, box: BoxValue | None) -> Iterator[None]:
+        """While calls are made in `box`."""
+        before, self.box = self.box, box
+        try:
+            yield
+        finally:
+            self.box = before
 
     @contextmanager
     def inside(self, block: BlockValue, span: Span) -> Iterator[None]:

@@ -6,12 +6,22 @@ from collections.abc import Sequence
 
 from gen.diagnostics import Note, Span
 from gen.graph.checks import MAX_PARAMETERS, parameters
-from gen.graph.graph import Call, Graph, Input, NamedLayer, Node, Output, Tensor, Training
+from gen.graph.graph import Box, Call, Graph, Input, NamedLayer, Node, Output, Tensor, Training
 from gen.language import syntax
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.naming import Namer, name_of_model, names_of_inputs
 from gen.language.elaborate.training import Compilation, Plan, compiled, fitted
-from gen.language.elaborate.values import InputValue, LayerValue, ModelValue, TensorValue, Wrong
+from gen.language.elaborate.values import (
+    BidirectionalValue,
+    BoxValue,
+    Distributed,
+    InputValue,
+    LayerCall,
+    LayerValue,
+    ModelValue,
+    TensorValue,
+    Wrong,
+)
 
 
 def finish(context: Context, file: syntax.File) -> tuple[ModelValue, Graph] | None:
@@ -132,6 +142,7 @@ class _Assembly:
         self._context, self._model, self._namer = context, model, namer
         self._tensors: dict[TensorValue, Tensor] = {}
         self._layers: dict[LayerValue, NamedLayer] = {}
+        self._boxes: dict[BoxValue, Box] = {}
         self._frozen = {call.layer for each in context.models if not each.trainable for call in each.calls}
 
     def graph(self, plans: Sequence[Plan], training: Training | None, docstring: str | None) -> Graph:
@@ -142,7 +153,13 @@ class _Assembly:
                 self._layer(call.layer),
                 tuple(self._tensors[tensor] for tensor in call.inputs),
                 tuple(self._tensor(tensor) for tensor in call.outputs),
-                Call(self._context.text(call.heading), call.span, call.statement),
+                Call(
+                    self._context.text(call.heading),
+                    call.span,
+                    call.statement,
+                    box=self._box(call.box),
+                    wrapper=_wrapper(call),
+                ),
                 tuple(None if mask is None else self._tensors[mask] for mask in call.masks),
                 call.said.options,
             )
@@ -180,3 +197,16 @@ class _Assembly:
             trainable = layer.trainable and layer not in self._frozen
             self._layers[layer] = NamedLayer(self._namer.layer(layer), layer.component, layer.weights or {}, trainable)
         return self._layers[layer]
+
+    def _box(self, box: BoxValue | None) -> Box | None:
+        if box is not None and box not in self._boxes:
+            self._boxes[box] = Box(self._namer.box(box.group), self._box(box.parent))
+        return self._boxes[box] if box is not None else None
+
+
+def _wrapper(call: LayerCall) -> str:
+    """The word of the outermost wrapper that made the call for what it holds; empty if none did."""
+    word, group = "", call.owner
+    while group is not None and isinstance(group.owner, Distributed | BidirectionalValue):
+        word, group = group.owner.word, group.parent
+    return word

@@ -31,6 +31,7 @@ from gen.language.elaborate.values import (
     BidirectionalValue,
     Binding,
     BlockValue,
+    BoxValue,
     DictValue,
     Distributed,
     Frame,
@@ -397,11 +398,12 @@ class Interpreter:
         if given is None:
             return WRONG
         depth = (caller.group.depth if caller.group else 0) + 1
-        frame = Frame(block.frame, Group(name, caller.group, depth))
+        group = Group(name, caller.group, depth)
+        frame = Frame(block.frame, group)
         for parameter, argument in given.items():
             frame.bindings[parameter] = Binding(argument.value, argument.span, read=True)
         statement = self._statement
-        with context.inside(block, arguments.span):
+        with context.inside(block, arguments.span), context.boxed(BoxValue(group, context.box)):
             result = self.run(block.definition.body, frame)
         self._statement = statement
         return NOTHING if result is _GOES_ON else result

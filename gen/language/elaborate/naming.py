@@ -67,6 +67,11 @@ class Namer:
             self._groups[group] = self._claim(group.parent, name) + "/"
         return self._groups[group]
 
+    def box(self, group: Group) -> str:
+        """The name of a call of a block or of a model.  Calls of one model have one name."""
+        named = self._groups.get(group)
+        return named.rstrip("/") if named else _name_of(group.owner) if group.owner is not None else group.name
+
     def layer(self, layer: LayerValue) -> str:
         """The full name of a layer: `stage_2/conv`; what computes a mask has the name of the mask."""
         return self._layers[layer] if layer in self._layers else self.tensor(layer.calls[0].outputs[0])

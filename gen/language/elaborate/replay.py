@@ -10,7 +10,7 @@ from gen.dims import Shape, show
 from gen.language.elaborate.apply import apply_layer
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.trail import trail
-from gen.language.elaborate.values import WRONG, Group, ModelValue, TensorValue, Value, Wrong
+from gen.language.elaborate.values import WRONG, BoxValue, Group, ModelValue, TensorValue, Value, Wrong
 
 
 def replay(
@@ -19,7 +19,7 @@ def replay(
     """Calls the model's layers once more, on `tensors`."""
     if not _accepts(context, model, tensors, span):
         return WRONG
-    groups = _Groups(model)
+    groups, boxes = _Groups(model), _Boxes(model, BoxValue(model_group(model), context.box))
     values = dict(zip(model.inputs, tensors, strict=True))
     statements: dict[object, object] = {}
     for call in model.calls:
@@ -31,7 +31,8 @@ def replay(
             mask=call.said.mask and values.get(call.said.mask, call.said.mask),
             masked_like=call.said.masked_like and values.get(call.said.masked_like, call.said.masked_like),
         )
-        with context.one_call(statements.setdefault(call.statement, object())):
+        statement = statements.setdefault(call.statement, object())
+        with context.one_call(statement), context.boxed(boxes.of(call.box)):
             result = apply_layer(context, call.layer, inputs, span, call.heading, groups.of(call.group), said)
         if isinstance(result, Wrong):
             return WRONG
@@ -75,23 +76,42 @@ def _fits(declared: Shape, given: Shape) -> bool:
     )
 
 
+def model_group(model: ModelValue) -> Group:
+    """The group of a model's layers where it is called."""
+    if model.group is None:
+        depth = 1 + (model.parent.depth if model.parent else 0)
+        model.group = Group(model.kind, model.parent, depth, model)
+    return model.group
+
+
 class _Groups:
     """The groups of a model's calls, moved below the group of the model itself."""
 
     def __init__(self, model: ModelValue) -> None:
         self._model = model
-        if model.group is None:
-            depth = 1 + (model.parent.depth if model.parent else 0)
-            model.group = Group(model.kind, model.parent, depth, model)
         self._moved = model.moved_groups
 
     def of(self, group: Group | None) -> Group:
         """The group of a call that was made in `group`."""
-        top = self._model.group
-        assert top is not None
         if group is None or group is self._model.parent:
-            return top
+            return model_group(self._model)
         if group not in self._moved:
             parent = self.of(group.parent)
             self._moved[group] = Group(group.name, parent, parent.depth + 1, group.owner)
         return self._moved[group]
+
+
+class _Boxes:
+    """The boxes of a model's calls, made anew inside the box of one call of the model."""
+
+    def __init__(self, model: ModelValue, top: BoxValue) -> None:
+        self._model, self._top = model, top
+        self._moved: dict[BoxValue, BoxValue] = {}
+
+    def of(self, box: BoxValue | None) -> BoxValue:
+        """The box of a call that was made in `box`."""
+        if box is None or box.group is self._model.parent:
+            return self._top
+        if box not in self._moved:
+            self._moved[box] = BoxValue(box.group, self.of(box.parent))
+        return self._moved[box]

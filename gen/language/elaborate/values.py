@@ -127,6 +127,14 @@ class Group:
 
 
 @dataclass(eq=False)
+class BoxValue:
+    """One call of a block or of a model; `group` has its name, and is the same for all calls of a model."""
+
+    group: Group
+    parent: BoxValue | None
+
+
+@dataclass(eq=False)
 class LayerValue:
     """A layer of the file.  It is named at the end, from what is noted here."""
 
@@ -210,6 +218,8 @@ class LayerCall:
     """The same for all calls that one call in the file became."""
     repeated: bool = False
     """Whether it is a call of a model's layer in a call of the model."""
+    box: BoxValue | None = None
+    """The innermost call of a block or a model that it was made in."""
 
     @property
     def reads(self) -> tuple[TensorValue, ...]:
@@ -278,9 +288,10 @@ class Distributed:
     output: TensorValue | None = None
     """The first that it gave."""
     kind: ClassVar[str] = "time_distributed"
+    word: ClassVar[str] = "TimeDistributed"
 
     def __repr__(self) -> str:
-        return "the layer `TimeDistributed`"
+        return f"the layer `{self.word}`"
 
 
 @dataclass(eq=False)
@@ -297,9 +308,10 @@ class BidirectionalValue:
     output: TensorValue | None = None
     """The first that it gave."""
     kind: ClassVar[str] = "bidirectional"
+    word: ClassVar[str] = "Bidirectional"
 
     def __repr__(self) -> str:
-        return "the layer `Bidirectional`"
+        return f"the layer `{self.word}`"
 
 
 Wrapper: TypeAlias = Distributed | BidirectionalValue

@@ -1,0 +1,41 @@
+"""The formats that a diagram can have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gen.diagram.diagram import diagram_of
+from gen.facts import Facts
+
+ENDINGS = {".mmd": "mermaid", ".mermaid": "mermaid", ".svg": "svg", ".png": "png"}
+
+
+class FormatError(ValueError):
+    """A format that there is not, or not here; the message is one sentence."""
+
+
+def format_of(path: Path | None) -> str:
+    """The format that the name of a file asks for, Mermaid for standard output.  Raises `FormatError`."""
+    if path is None:
+        return "mermaid"
+    if path.suffix.lower() not in ENDINGS:
+        raise FormatError(f"the name of the picture must end in {', '.join(ENDINGS)}, or say `--format`")
+    return ENDINGS[path.suffix.lower()]
+
+
+def draw(facts: Facts, form: str) -> bytes:
+    """A model in one of the formats.  Raises `FormatError` where a PNG needs Pillow, and it is not installed."""
+    diagram = diagram_of(facts)
+    if form == "png":
+        try:
+            from gen.diagram.png import png
+        except ImportError as error:
+            raise FormatError("a PNG needs Pillow: pip install 'gen-nn[graph]'") from error
+        return png(diagram)
+    if form == "svg":
+        from gen.diagram.svg import svg
+
+        return svg(diagram).encode()
+    from gen.diagram.mermaid import mermaid
+
+    return mermaid(diagram).encode()
