@@ -34,7 +34,10 @@ class Linear(Activation):
 
 @component
 class Relu(Activation):
-    """y = max(x, 0); below `threshold` y = negative_slope · (x - threshold), and never more than `max_value`."""
+    """y = max(x, 0); below `threshold` y = negative_slope · (x - threshold), and never more than `max_value`.
+
+    Formula: y = max(x, 0)
+    """
 
     negative_slope: NonNegative = 0.0
     max_value: NonNegative | None = None
@@ -90,7 +93,10 @@ class LeakyRelu(Activation):
 
 @component
 class HardSigmoid(Activation):
-    """y = x / 6 + 1/2, between 0 and 1."""
+    """y = x / 6 + 1/2, between 0 and 1.
+
+    Formula: y = min(max(x / 6 + 1/2, 0), 1)
+    """
 
     probability = True
 
@@ -117,7 +123,10 @@ class HardSilu(Activation):
 
 @component
 class HardTanh(Activation):
-    """y = x, between -1 and 1."""
+    """y = x, between -1 and 1.
+
+    Formula: y = min(max(x, -1), 1)
+    """
 
     def forward(self, x: Array) -> Array:
         return np.minimum(np.maximum(x, -1.0), 1.0)
@@ -141,7 +150,10 @@ class HardShrink(Activation):
 
 @component
 class SoftShrink(Activation):
-    """y = x brought `threshold` nearer to 0; 0 where |x| is no more than that."""
+    """y = x brought `threshold` nearer to 0; 0 where |x| is no more than that.
+
+    Formula: y = sign(x) · max(|x| - threshold, 0)
+    """
 
     threshold: NonNegative = 0.5
 
@@ -154,7 +166,10 @@ class SoftShrink(Activation):
 
 @component
 class Threshold(Activation):
-    """y = x where x > threshold, else default_value."""
+    """y = x where x > threshold, else default_value.
+
+    Example: threshold(0.5, 0.0)
+    """
 
     threshold: float
     default_value: float
@@ -168,7 +183,10 @@ class Threshold(Activation):
 
 @component
 class SparseSigmoid(Activation):
-    """y = (x + 1) / 2, between 0 and 1 (Blondel, Martins and Niculae, 2019)."""
+    """y = (x + 1) / 2, between 0 and 1 (Blondel, Martins and Niculae, 2019).
+
+    Formula: y = min(max((x + 1) / 2, 0), 1)
+    """
 
     probability = True
 
@@ -181,7 +199,10 @@ class SparseSigmoid(Activation):
 
 @component
 class SparsePlus(Activation):
-    """y = 0 up to -1, (x + 1)² / 4 between, x from 1 on."""
+    """y = 0 up to -1, (x + 1)² / 4 between, x from 1 on.
+
+    Formula: y = 0 where x < -1, (x + 1)² / 4 where x < 1, else x
+    """
 
     def forward(self, x: Array) -> Array:
         slope = np.minimum(np.maximum(0.5 * x + 0.5, 0.0), 1.0)
@@ -196,7 +217,10 @@ class SparsePlus(Activation):
 
 @component
 class Sigmoid(Activation):
-    """y = 1 / (1 + exp(-x)), computed as 1/2 + tanh(x / 2) / 2, which overflows nowhere."""
+    """y = 1 / (1 + exp(-x)), computed as 1/2 + tanh(x / 2) / 2, which overflows nowhere.
+
+    Formula: y = 1 / (1 + exp(-x))
+    """
 
     probability = True
 
@@ -276,7 +300,10 @@ class Softsign(Activation):
 
 @component
 class Squareplus(Activation):
-    """y = (x + √(x² + b)) / 2 (Barron, 2021)."""
+    """y = (x + √(x² + b)) / 2 (Barron, 2021).
+
+    Formula: y = (x + √(x² + b)) / 2
+    """
 
     b: Positive = 4.0
 
@@ -290,7 +317,10 @@ class Squareplus(Activation):
 
 @component
 class Elu(Activation):
-    """y = x where x > 0, else alpha · (exp(x) - 1) (Clevert et al., 2016)."""
+    """y = x where x > 0, else alpha · (exp(x) - 1) (Clevert et al., 2016).
+
+    Formula: y = x where x > 0, else alpha · (exp(x) - 1)
+    """
 
     alpha: NonNegative = 1.0
 
@@ -305,7 +335,10 @@ class Elu(Activation):
 
 @component
 class Selu(Activation):
-    """y = scale · elu(x, alpha), with the two constants of Klambauer et al., 2017."""
+    """y = scale · elu(x, alpha), with the two constants of Klambauer et al., 2017.
+
+    Formula: y = scale · x where x > 0, else scale · alpha · (exp(x) - 1)
+    """
 
     scale: ClassVar[float] = 1.0507009873554804934193349852946
     alpha: ClassVar[float] = 1.6732632423543772848170429916717
@@ -319,7 +352,10 @@ class Selu(Activation):
 
 @component
 class Celu(Activation):
-    """y = x where x > 0, else alpha · (exp(x / alpha) - 1) (Barron, 2017)."""
+    """y = x where x > 0, else alpha · (exp(x / alpha) - 1) (Barron, 2017).
+
+    Formula: y = x where x > 0, else alpha · (exp(x / alpha) - 1)
+    """
 
     alpha: Positive = 1.0
 
@@ -332,7 +368,10 @@ class Celu(Activation):
 
 @component
 class Silu(Activation):
-    """y = x · sigmoid(x) (Ramachandran et al., 2017)."""
+    """y = x · sigmoid(x) (Ramachandran et al., 2017).
+
+    Formula: y = x · sigmoid(x)
+    """
 
     aliases = ("swish",)
 
@@ -346,7 +385,10 @@ class Silu(Activation):
 
 @component
 class Mish(Activation):
-    """y = x · tanh(softplus(x)) (Misra, 2019)."""
+    """y = x · tanh(softplus(x)) (Misra, 2019).
+
+    Formula: y = x · tanh(softplus(x))
+    """
 
     def forward(self, x: Array) -> Array:
         softplus = np.logaddexp(0.0, x)
@@ -360,7 +402,10 @@ class Mish(Activation):
 
 @component
 class Gelu(Activation):
-    """y = x · Φ(x), Φ the normal distribution function (Hendrycks and Gimpel, 2016); with tanh if `approximate`."""
+    """y = x · Φ(x), Φ the normal distribution function (Hendrycks and Gimpel, 2016); with tanh if `approximate`.
+
+    Formula: y = x · Φ(x)
+    """
 
     approximate: bool = False
     root: ClassVar[float] = math.sqrt(2 / math.pi)
@@ -391,7 +436,10 @@ def check_axis(name: str, axis: int, x: Shape) -> None:
 
 @component
 class Softmax(Activation):
-    """y = exp(x) / Σ exp(x), the sum over `axis`; the greatest x is subtracted first, so that nothing overflows."""
+    """y = exp(x) / Σ exp(x), the sum over `axis`; the greatest x is subtracted first, so that nothing overflows.
+
+    Formula: y = exp(x) / Σ exp(x)
+    """
 
     axis: int = -1
     probability = True
@@ -410,7 +458,10 @@ class Softmax(Activation):
 
 @component
 class LogSoftmax(Activation):
-    """y = x - log(Σ exp(x)), the sum over `axis`."""
+    """y = x - log(Σ exp(x)), the sum over `axis`.
+
+    Formula: y = x - log(Σ exp(x))
+    """
 
     axis: int = -1
 
@@ -432,6 +483,8 @@ class Sparsemax(Activation):
 
     Keras sums the running sums of the k values in the support, largest first: τ = (Σ running sums - 1) / k.  So a row
     with more than one value in its support does not sum to 1, as it does in Martins and Astudillo, 2016.
+
+    Formula: y = max(x - τ, 0)
     """
 
     axis: int = -1

@@ -25,7 +25,10 @@ AXES = {
 
 @component
 class Zeros(Initializer):
-    """All zeros."""
+    """All zeros.
+
+    Formula: w = 0
+    """
 
     aliases = ("zero",)
 
@@ -35,7 +38,10 @@ class Zeros(Initializer):
 
 @component
 class Ones(Initializer):
-    """All ones."""
+    """All ones.
+
+    Formula: w = 1
+    """
 
     aliases = ("one",)
 
@@ -45,7 +51,10 @@ class Ones(Initializer):
 
 @component
 class Constant(Initializer):
-    """The same value everywhere."""
+    """The same value everywhere.
+
+    Formula: w = value
+    """
 
     value: float = 0.0
 
@@ -55,7 +64,10 @@ class Constant(Initializer):
 
 @component
 class Identity(Initializer):
-    """A matrix with `gain` on its diagonal and zeros elsewhere."""
+    """A matrix with `gain` on its diagonal and zeros elsewhere.
+
+    Formula: w = gain · I
+    """
 
     aliases = ("IdentityInitializer",)
 
@@ -74,7 +86,10 @@ class Identity(Initializer):
 
 @component
 class RandomNormal(Initializer):
-    """Normal with the given mean and standard deviation."""
+    """Normal with the given mean and standard deviation.
+
+    Formula: w ~ N(mean, stddev²)
+    """
 
     aliases = ("normal",)
     by_row = True
@@ -89,7 +104,10 @@ class RandomNormal(Initializer):
 
 @component
 class RandomUniform(Initializer):
-    """Uniform from `minval` up to `maxval`."""
+    """Uniform from `minval` up to `maxval`.
+
+    Formula: w ~ U(minval, maxval)
+    """
 
     aliases = ("uniform",)
     by_row = True
@@ -104,7 +122,10 @@ class RandomUniform(Initializer):
 
 @component
 class TruncatedNormal(Initializer):
-    """Normal, but nothing beyond two standard deviations from the mean."""
+    """Normal, but nothing beyond two standard deviations from the mean.
+
+    Formula: w ~ N(mean, stddev²), |w - mean| <= 2 · stddev
+    """
 
     ignored = SEED
 
@@ -117,7 +138,10 @@ class TruncatedNormal(Initializer):
 
 @component
 class Orthogonal(Initializer):
-    """An orthogonal matrix times `gain`; all axes but the last are one (Saxe et al., 2014)."""
+    """An orthogonal matrix times `gain`; all axes but the last are one (Saxe et al., 2014).
+
+    Formula: w = gain · Q, QᵀQ = I
+    """
 
     aliases = ("OrthogonalInitializer",)
     ignored = SEED
@@ -143,7 +167,10 @@ class Orthogonal(Initializer):
 
 @component
 class VarianceScaling(Initializer):
-    """Mean 0 and variance scale / n, n the inputs, the outputs or the mean of both."""
+    """Mean 0 and variance scale / n, n the inputs, the outputs or the mean of both.
+
+    Formula: w with mean 0 and variance scale / n
+    """
 
     ignored = SEED
     unsupported = AXES
@@ -166,7 +193,10 @@ class VarianceScaling(Initializer):
 
 @component
 class GlorotUniform(Initializer):
-    """Uniform with variance 2 / (inputs + outputs) (Glorot and Bengio, 2010)."""
+    """Uniform with variance 2 / (inputs + outputs) (Glorot and Bengio, 2010).
+
+    Formula: w ~ U(-a, a), a = √(6 / (inputs + outputs))
+    """
 
     ignored = SEED
     unsupported = AXES
@@ -179,7 +209,10 @@ class GlorotUniform(Initializer):
 
 @component
 class GlorotNormal(Initializer):
-    """Truncated normal with variance 2 / (inputs + outputs) (Glorot and Bengio, 2010)."""
+    """Truncated normal with variance 2 / (inputs + outputs) (Glorot and Bengio, 2010).
+
+    Formula: w with mean 0 and variance 2 / (inputs + outputs), truncated normal
+    """
 
     ignored = SEED
     unsupported = AXES
@@ -192,7 +225,10 @@ class GlorotNormal(Initializer):
 
 @component
 class HeUniform(Initializer):
-    """Uniform with variance 2 / inputs (He et al., 2015)."""
+    """Uniform with variance 2 / inputs (He et al., 2015).
+
+    Formula: w ~ U(-a, a), a = √(6 / inputs)
+    """
 
     ignored = SEED
     unsupported = AXES
@@ -204,7 +240,10 @@ class HeUniform(Initializer):
 
 @component
 class HeNormal(Initializer):
-    """Truncated normal with variance 2 / inputs (He et al., 2015)."""
+    """Truncated normal with variance 2 / inputs (He et al., 2015).
+
+    Formula: w with mean 0 and variance 2 / inputs, truncated normal
+    """
 
     ignored = SEED
     unsupported = AXES
@@ -216,7 +255,10 @@ class HeNormal(Initializer):
 
 @component
 class LecunUniform(Initializer):
-    """Uniform with variance 1 / inputs (LeCun et al., 1998)."""
+    """Uniform with variance 1 / inputs (LeCun et al., 1998).
+
+    Formula: w ~ U(-a, a), a = √(3 / inputs)
+    """
 
     ignored = SEED
     unsupported = AXES
@@ -228,7 +270,10 @@ class LecunUniform(Initializer):
 
 @component
 class LecunNormal(Initializer):
-    """Truncated normal with variance 1 / inputs (LeCun et al., 1998)."""
+    """Truncated normal with variance 1 / inputs (LeCun et al., 1998).
+
+    Formula: w with mean 0 and variance 1 / inputs, truncated normal
+    """
 
     ignored = SEED
     unsupported = AXES

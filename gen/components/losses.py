@@ -35,7 +35,10 @@ def mean(values: Array) -> Array:
 
 @component
 class MeanSquaredError(Loss):
-    """The mean of (y_pred - y_true)²."""
+    """The mean of (y_pred - y_true)².
+
+    Formula: mean((y_pred - y_true)²)
+    """
 
     aliases = ("mse", "MSE")
     unsupported = UNSUPPORTED
@@ -53,7 +56,10 @@ class MeanSquaredError(Loss):
 
 @component
 class MeanAbsoluteError(Loss):
-    """The mean of |y_pred - y_true|."""
+    """The mean of |y_pred - y_true|.
+
+    Formula: mean(|y_pred - y_true|)
+    """
 
     aliases = ("mae", "MAE")
     unsupported = UNSUPPORTED
@@ -71,7 +77,10 @@ class MeanAbsoluteError(Loss):
 
 @component
 class MeanAbsolutePercentageError(Loss):
-    """100 times the mean of |y_pred - y_true| / |y_true|."""
+    """100 times the mean of |y_pred - y_true| / |y_true|.
+
+    Formula: 100 · mean(|y_pred - y_true| / |y_true|)
+    """
 
     aliases = ("mape", "MAPE")
     unsupported = UNSUPPORTED
@@ -90,7 +99,11 @@ class MeanAbsolutePercentageError(Loss):
 
 @component
 class MeanSquaredLogarithmicError(Loss):
-    """The mean of (log(1 + y_pred) - log(1 + y_true))²; what is negative counts as 0."""
+    """The mean of (log(1 + y_pred) - log(1 + y_true))²; what is negative counts as 0.
+
+    Formula: mean((log(1 + y_pred) - log(1 + y_true))²)
+    Example: Dense(1, softplus)(Input(64))
+    """
 
     aliases = ("msle", "MSLE")
     unsupported = UNSUPPORTED
@@ -108,7 +121,10 @@ class MeanSquaredLogarithmicError(Loss):
 
 @component
 class Huber(Loss):
-    """The mean of e² / 2 up to an error of `delta`, and of delta · (|e| - delta / 2) beyond (Huber, 1964)."""
+    """The mean of e² / 2 up to an error of `delta`, and of delta · (|e| - delta / 2) beyond (Huber, 1964).
+
+    Formula: mean(e² / 2 where |e| <= delta, else delta · (|e| - delta / 2)), e = y_pred - y_true
+    """
 
     unsupported = UNSUPPORTED
 
@@ -127,7 +143,10 @@ class Huber(Loss):
 
 @component
 class LogCosh(Loss):
-    """The mean of log(cosh(y_pred - y_true))."""
+    """The mean of log(cosh(y_pred - y_true)).
+
+    Formula: mean(log(cosh(y_pred - y_true)))
+    """
 
     aliases = ("logcosh",)
     unsupported = UNSUPPORTED
@@ -145,7 +164,11 @@ class LogCosh(Loss):
 
 @component
 class Poisson(Loss):
-    """The mean of y_pred - y_true · log(y_pred)."""
+    """The mean of y_pred - y_true · log(y_pred).
+
+    Formula: mean(y_pred - y_true · log(y_pred))
+    Example: Dense(1, softplus)(Input(64))
+    """
 
     unsupported = UNSUPPORTED
 
@@ -161,7 +184,11 @@ class Poisson(Loss):
 
 @component
 class CosineSimilarity(Loss):
-    """Minus the cosine of the angle between y_true and y_pred; 0 where one of them is 0."""
+    """Minus the cosine of the angle between y_true and y_pred; 0 where one of them is 0.
+
+    Formula: -Σ y_true · y_pred / √(Σ y_true² · Σ y_pred²)
+    Example: Dense(10)(Input(64))
+    """
 
     unsupported = UNSUPPORTED
 
@@ -192,7 +219,11 @@ def signs(y_true: Array) -> Array:
 
 @component
 class Hinge(Loss):
-    """The mean of max(1 - y_true · y_pred, 0), the targets -1 or 1 (or 0 and 1)."""
+    """The mean of max(1 - y_true · y_pred, 0), the targets -1 or 1 (or 0 and 1).
+
+    Formula: mean(max(1 - y_true · y_pred, 0))
+    Example: Dense(1, tanh)(Input(64))
+    """
 
     unsupported = UNSUPPORTED
 
@@ -210,7 +241,11 @@ class Hinge(Loss):
 
 @component
 class SquaredHinge(Loss):
-    """The mean of max(1 - y_true · y_pred, 0)², the targets -1 or 1 (or 0 and 1)."""
+    """The mean of max(1 - y_true · y_pred, 0)², the targets -1 or 1 (or 0 and 1).
+
+    Formula: mean(max(1 - y_true · y_pred, 0)²)
+    Example: Dense(1, tanh)(Input(64))
+    """
 
     unsupported = UNSUPPORTED
 
@@ -228,7 +263,11 @@ class SquaredHinge(Loss):
 
 @component
 class CategoricalHinge(Loss):
-    """max(1 + the greatest wrong score - the right score, 0), the targets one-hot."""
+    """max(1 + the greatest wrong score - the right score, 0), the targets one-hot.
+
+    Formula: max(1 + max((1 - y_true) · y_pred) - Σ y_true · y_pred, 0)
+    Example: Dense(10)(Input(64))
+    """
 
     unsupported = UNSUPPORTED
 
@@ -311,7 +350,11 @@ def expects_classes(loss: Loss, shape: Shape) -> None:
 
 @component
 class KLDivergence(Loss):
-    """Σ y_true · log(y_true / y_pred) (Kullback and Leibler, 1951)."""
+    """Σ y_true · log(y_true / y_pred) (Kullback and Leibler, 1951).
+
+    Formula: Σ y_true · log(y_true / y_pred)
+    Example: Dense(10, softmax)(Input(64))
+    """
 
     aliases = ("kld", "KLD", "kullback_leibler_divergence")
     unsupported = UNSUPPORTED
@@ -330,7 +373,11 @@ class KLDivergence(Loss):
 
 @component
 class BinaryCrossentropy(Loss):
-    """The mean of -y_true · log(y_pred) - (1 - y_true) · log(1 - y_pred)."""
+    """The mean of -y_true · log(y_pred) - (1 - y_true) · log(1 - y_pred).
+
+    Formula: mean(-y_true · log(y_pred) - (1 - y_true) · log(1 - y_pred))
+    Example: Dense(1, sigmoid)(Input(64))
+    """
 
     aliases = ("bce", "BCE")
     unsupported = UNSUPPORTED
@@ -366,7 +413,11 @@ class BinaryCrossentropy(Loss):
 
 @component
 class CategoricalCrossentropy(Loss):
-    """-Σ y_true · log(y_pred), the targets distributions: each row sums to 1."""
+    """-Σ y_true · log(y_pred), the targets distributions: each row sums to 1.
+
+    Formula: -Σ y_true · log(y_pred)
+    Example: Dense(10, softmax)(Input(64))
+    """
 
     unsupported = UNSUPPORTED
 
@@ -403,7 +454,11 @@ class CategoricalCrossentropy(Loss):
 
 @component
 class SparseCategoricalCrossentropy(Loss):
-    """-log(y_pred[y_true]), the targets ids of classes."""
+    """-log(y_pred[y_true]), the targets ids of classes.
+
+    Formula: -log(y_pred[y_true])
+    Example: Dense(10, softmax)(Input(64))
+    """
 
     unsupported = {**UNSUPPORTED, "ignore_class": "leave such rows out, or weight them 0 by sample_weight"}
     sparse = True

@@ -50,7 +50,11 @@ def expects_classes(metric: Metric, shape: Shape) -> None:
 
 @component
 class Accuracy(Metric):
-    """The share of right answers: binary, categorical or sparse, whichever the loss and the output ask for."""
+    """The share of right answers: binary, categorical or sparse, whichever the loss and the output ask for.
+
+    Formula: mean(y_true = the class of y_pred)
+    Example: Dense(10, softmax)(Input(64))
+    """
 
     aliases = ("acc",)
     unsupported = UNSUPPORTED
@@ -66,7 +70,11 @@ class Accuracy(Metric):
 
 @component
 class BinaryAccuracy(Metric):
-    """The share of predictions on the right side of `threshold`."""
+    """The share of predictions on the right side of `threshold`.
+
+    Formula: mean(y_true = (y_pred > threshold))
+    Example: Dense(1, sigmoid)(Input(64))
+    """
 
     unsupported = UNSUPPORTED
 
@@ -89,7 +97,11 @@ class BinaryAccuracy(Metric):
 
 @component
 class CategoricalAccuracy(Metric):
-    """The share of rows whose greatest prediction is at the class of the target, one-hot."""
+    """The share of rows whose greatest prediction is at the class of the target, one-hot.
+
+    Formula: mean(argmax(y_true) = argmax(y_pred))
+    Example: Dense(10, softmax)(Input(64))
+    """
 
     unsupported = UNSUPPORTED
 
@@ -112,7 +124,11 @@ class CategoricalAccuracy(Metric):
 
 @component
 class SparseCategoricalAccuracy(Metric):
-    """The share of rows whose greatest prediction is at the class of the target, an id."""
+    """The share of rows whose greatest prediction is at the class of the target, an id.
+
+    Formula: mean(y_true = argmax(y_pred))
+    Example: Dense(10, softmax)(Input(64))
+    """
 
     unsupported = UNSUPPORTED
 
@@ -135,7 +151,11 @@ class SparseCategoricalAccuracy(Metric):
 
 @component
 class TopKCategoricalAccuracy(Metric):
-    """The share of rows whose class, one-hot, is among the k greatest predictions."""
+    """The share of rows whose class, one-hot, is among the k greatest predictions.
+
+    Formula: mean(argmax(y_true) in the k greatest of y_pred)
+    Example: Dense(10, softmax)(Input(64))
+    """
 
     unsupported = UNSUPPORTED
 
@@ -160,7 +180,11 @@ class TopKCategoricalAccuracy(Metric):
 
 @component
 class SparseTopKCategoricalAccuracy(Metric):
-    """The share of rows whose class, an id, is among the k greatest predictions."""
+    """The share of rows whose class, an id, is among the k greatest predictions.
+
+    Formula: mean(y_true in the k greatest of y_pred)
+    Example: Dense(10, softmax)(Input(64))
+    """
 
     unsupported = {**UNSUPPORTED, "from_sorted_ids": "gen's outputs are scores, not ids"}
 
@@ -188,7 +212,10 @@ class SparseTopKCategoricalAccuracy(Metric):
 
 @component
 class MeanSquaredError(Metric):
-    """The mean of (y_pred - y_true)²."""
+    """The mean of (y_pred - y_true)².
+
+    Formula: mean((y_pred - y_true)²)
+    """
 
     aliases = ("mse", "MSE")
     unsupported = UNSUPPORTED
@@ -211,7 +238,10 @@ class MeanSquaredError(Metric):
 
 @component
 class RootMeanSquaredError(Metric):
-    """The root of the mean of (y_pred - y_true)²."""
+    """The root of the mean of (y_pred - y_true)².
+
+    Formula: √mean((y_pred - y_true)²)
+    """
 
     aliases = ("rmse",)
     unsupported = UNSUPPORTED
@@ -234,7 +264,10 @@ class RootMeanSquaredError(Metric):
 
 @component
 class MeanAbsoluteError(Metric):
-    """The mean of |y_pred - y_true|."""
+    """The mean of |y_pred - y_true|.
+
+    Formula: mean(|y_pred - y_true|)
+    """
 
     aliases = ("mae", "MAE")
     unsupported = UNSUPPORTED
@@ -256,7 +289,10 @@ class MeanAbsoluteError(Metric):
 
 @component
 class MeanAbsolutePercentageError(Metric):
-    """100 times the mean of |y_pred - y_true| / |y_true|."""
+    """100 times the mean of |y_pred - y_true| / |y_true|.
+
+    Formula: 100 · mean(|y_pred - y_true| / |y_true|)
+    """
 
     aliases = ("mape", "MAPE")
     unsupported = UNSUPPORTED
@@ -279,7 +315,11 @@ class MeanAbsolutePercentageError(Metric):
 
 @component
 class MeanSquaredLogarithmicError(Metric):
-    """The mean of (log(1 + y_pred) - log(1 + y_true))²; what is negative counts as 0."""
+    """The mean of (log(1 + y_pred) - log(1 + y_true))²; what is negative counts as 0.
+
+    Formula: mean((log(1 + y_pred) - log(1 + y_true))²)
+    Example: Dense(1, softplus)(Input(64))
+    """
 
     aliases = ("msle", "MSLE")
     unsupported = UNSUPPORTED
@@ -305,7 +345,11 @@ class MeanSquaredLogarithmicError(Metric):
 
 @component
 class BinaryCrossentropy(Metric):
-    """The mean of -y_true · log(y_pred) - (1 - y_true) · log(1 - y_pred)."""
+    """The mean of -y_true · log(y_pred) - (1 - y_true) · log(1 - y_pred).
+
+    Formula: mean(-y_true · log(y_pred) - (1 - y_true) · log(1 - y_pred))
+    Example: Dense(1, sigmoid)(Input(64))
+    """
 
     aliases = ("bce", "BCE")
     unsupported = PROBABILITIES
@@ -329,7 +373,11 @@ class BinaryCrossentropy(Metric):
 
 @component
 class CategoricalCrossentropy(Metric):
-    """The mean of -Σ y_true · log(y_pred), the targets distributions."""
+    """The mean of -Σ y_true · log(y_pred), the targets distributions.
+
+    Formula: mean(-Σ y_true · log(y_pred))
+    Example: Dense(10, softmax)(Input(64))
+    """
 
     unsupported = PROBABILITIES
 
@@ -353,7 +401,11 @@ class CategoricalCrossentropy(Metric):
 
 @component
 class SparseCategoricalCrossentropy(Metric):
-    """The mean of -log(y_pred[y_true]), the targets ids of classes."""
+    """The mean of -log(y_pred[y_true]), the targets ids of classes.
+
+    Formula: mean(-log(y_pred[y_true]))
+    Example: Dense(10, softmax)(Input(64))
+    """
 
     unsupported = {**PROBABILITIES, "ignore_class": "leave such rows out"}
 
@@ -386,7 +438,11 @@ SELECTION = {
 
 @component
 class Precision(Metric):
-    """Of the predictions above the threshold, 0.5 if none is given, the share that is right."""
+    """Of the predictions above the threshold, 0.5 if none is given, the share that is right.
+
+    Formula: true positives / (true positives + false positives)
+    Example: Dense(1, sigmoid)(Input(64))
+    """
 
     unsupported = SELECTION
 
@@ -409,7 +465,11 @@ class Precision(Metric):
 
 @component
 class Recall(Metric):
-    """Of what is to be found, the share of predictions above the threshold, 0.5 if none is given."""
+    """Of what is to be found, the share of predictions above the threshold, 0.5 if none is given.
+
+    Formula: true positives / (true positives + false negatives)
+    Example: Dense(1, sigmoid)(Input(64))
+    """
 
     unsupported = SELECTION
 
@@ -436,6 +496,9 @@ class AUC(Metric):
 
     The curve is taken at even thresholds; between them it is interpolated, for PR as in Davis and Goadrich, 2006, or
     taken as low (minoring) or as high (majoring) as it can be.
+
+    Formula: ∫ TPR dFPR, or ∫ precision d recall for PR
+    Example: Dense(1, sigmoid)(Input(64))
     """
 
     unsupported = {

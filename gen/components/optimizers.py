@@ -40,7 +40,10 @@ def plain(optimizer: Optimizer) -> bool:
 
 @component
 class SGD(Optimizer):
-    """w - learning_rate · g; with momentum the step is a running sum, with nesterov it looks one step ahead."""
+    """w - learning_rate · g; with momentum the step is a running sum, with nesterov it looks one step ahead.
+
+    Formula: w = w - learning_rate · g; with momentum: m = momentum · m - learning_rate · g, w = w + m
+    """
 
     unsupported = UNSUPPORTED
 
@@ -83,7 +86,10 @@ class SGD(Optimizer):
 
 @component
 class RMSprop(Optimizer):
-    """w - learning_rate · g / √(velocity + epsilon), velocity the running mean of g² (Hinton, 2012)."""
+    """w - learning_rate · g / √(velocity + epsilon), velocity the running mean of g² (Hinton, 2012).
+
+    Formula: v = rho · v + (1 - rho) · g², w = w - learning_rate · g / √(v + epsilon)
+    """
 
     aliases = ("rmsprop",)
     unsupported = UNSUPPORTED
@@ -150,6 +156,8 @@ class Adam(Optimizer):
     """w - alpha · momentum / (√velocity + epsilon), running means of g and g² (Kingma and Ba, 2014).
 
     alpha takes out of the learning rate that both means start at zero; amsgrad divides by the greatest velocity so far.
+
+    Formula: m = beta_1 · m + (1 - beta_1) · g, v = beta_2 · v + (1 - beta_2) · g², w = w - alpha · m / (√v + epsilon)
     """
 
     unsupported = UNSUPPORTED
@@ -199,7 +207,10 @@ class Adam(Optimizer):
 
 @component
 class AdamW(Optimizer):
-    """Adam after a decoupled weight decay, w - learning_rate · weight_decay · w (Loshchilov and Hutter, 2017)."""
+    """Adam after a decoupled weight decay, w - learning_rate · weight_decay · w (Loshchilov and Hutter, 2017).
+
+    Formula: w = w - learning_rate · weight_decay · w, then as adam
+    """
 
     aliases = ("adamw",)
     unsupported = UNSUPPORTED
@@ -248,7 +259,10 @@ class AdamW(Optimizer):
 
 @component
 class Adagrad(Optimizer):
-    """w - learning_rate · g / √(accumulator + epsilon), accumulator the sum of g² (Duchi et al., 2011)."""
+    """w - learning_rate · g / √(accumulator + epsilon), accumulator the sum of g² (Duchi et al., 2011).
+
+    Formula: a = a + g², w = w - learning_rate · g / √(a + epsilon)
+    """
 
     unsupported = UNSUPPORTED
 

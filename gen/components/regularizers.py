@@ -14,7 +14,10 @@ from gen.components.kernels import Array
 
 @component
 class L1(Regularizer):
-    """l1 · Σ |w|."""
+    """l1 · Σ |w|.
+
+    Formula: penalty = l1 · Σ |w|
+    """
 
     l1: NonNegative = 0.01
 
@@ -27,7 +30,10 @@ class L1(Regularizer):
 
 @component
 class L2(Regularizer):
-    """l2 · Σ w²."""
+    """l2 · Σ w².
+
+    Formula: penalty = l2 · Σ w²
+    """
 
     l2: NonNegative = 0.01
 
@@ -40,7 +46,10 @@ class L2(Regularizer):
 
 @component
 class L1L2(Regularizer):
-    """l1 · Σ |w| + l2 · Σ w²."""
+    """l1 · Σ |w| + l2 · Σ w².
+
+    Formula: penalty = l1 · Σ |w| + l2 · Σ w²
+    """
 
     aliases = ("l1_l2",)
 

@@ -16,6 +16,7 @@ from types import FunctionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from gen.components.base import Component, parameters, snake_case
+from gen.components.docstrings import prose
 from gen.components.kernels import kernels
 from gen.emit.literals import literal
 from gen.emit.specialize import specialize
@@ -127,8 +128,8 @@ def _as_function(cls: type[Component], function: FunctionType, name: str) -> ast
             node.args.kwonlyargs.append(ast.arg(parameter.name, annotation))
             default = None if parameter.required else ast.parse(literal(parameter.default), mode="eval").body
             node.args.kw_defaults.append(default)
-    if cls.__doc__ and not _documented(node):
-        node.body.insert(0, ast.Expr(ast.Constant(cls.__doc__.strip())))
+    if (documentation := prose(cls)) and not _documented(node):
+        node.body.insert(0, ast.Expr(ast.Constant(documentation)))
     _Fields().visit(node)
     return ast.fix_missing_locations(node)
 

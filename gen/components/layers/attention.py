@@ -121,6 +121,9 @@ class Attention(Layer):
 
     [query (n, d), value (m, e), key (m, d)] to (n, e); without a key, the value is the key.  Padded steps of the query
     give 0.  Luong et al., 2015.  Source: `attention.py`.
+
+    Formula: y = softmax(scale · query @ keyᵀ) @ value
+    Example: Attention()([Input(20, 64), Input(30, 64)])
     """
 
     merges = True
@@ -237,6 +240,9 @@ class AdditiveAttention(Layer):
 
     [query (n, d), value (m, e), key (m, d)] to (n, e); without a key, the value is the key.  Padded steps of the query
     give 0.  Bahdanau et al., 2015.  Source: `additive_attention.py`.
+
+    Formula: y = softmax(Σ scale · tanh(query + key)) @ value
+    Example: AdditiveAttention()([Input(20, 64), Input(30, 64)])
     """
 
     merges = True

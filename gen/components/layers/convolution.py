@@ -142,6 +142,8 @@ class Conv1D(Convolution):
 
     (steps, channels) to (positions, filters).  "valid" has the positions whose window lies inside, "same" as many as
     there are strides in the steps, "causal" as many, whose windows look back only.  Source: `conv1d.py`.
+
+    Example: Conv1D(32, 5, activation=relu)(Input(100, 16))
     """
 
     rank = 1
@@ -164,7 +166,11 @@ class Conv1D(Convolution):
 
 @component
 class Conv2D(Convolution):
-    """Conv1D over two axes: (height, width, channels) to (rows, columns, filters).  Source: `conv2d.py`."""
+    """Conv1D over two axes: (height, width, channels) to (rows, columns, filters).  Source: `conv2d.py`.
+
+    Formula: y[r, c] = activation(Σ x[r · strides[0] + i, c · strides[1] + j] @ kernel[i, j] + bias)
+    Example: Conv2D(32, 3, activation=relu)(Input(28, 28, 1))
+    """
 
     rank = 2
     unsupported = UNSUPPORTED
@@ -261,6 +267,9 @@ class Conv1DTranspose(TransposedConvolution):
     """The gradient of Conv1D by its input, as a layer: each step adds its window to the output.
 
     (positions, channels) to (steps, filters).  Source: `conv1d_transpose.py`.
+
+    Formula: y[t · strides + k] = activation(Σ x[t] @ kernel[k]ᵀ + bias)
+    Example: Conv1DTranspose(16, 4, strides=2)(Input(50, 32))
     """
 
     rank = 1
@@ -286,6 +295,9 @@ class Conv2DTranspose(TransposedConvolution):
     """Conv1DTranspose over two axes: (rows, columns, channels) to (height, width, filters).
 
     Source: `conv2d_transpose.py`.
+
+    Formula: y[r · strides[0] + i, c · strides[1] + j] = activation(Σ x[r, c] @ kernel[i, j]ᵀ + bias)
+    Example: Conv2DTranspose(16, 4, strides=2)(Input(7, 7, 32))
     """
 
     rank = 2

@@ -28,7 +28,10 @@ def size_of(layer: str, size: Size, what: str) -> int:
 
 @component
 class Dense(Layer):
-    """y = activation(x @ kernel + bias); (…, features) to (…, units).  Source: `core/dense.py`."""
+    """y = activation(x @ kernel + bias); (…, features) to (…, units).  Source: `core/dense.py`.
+
+    Example: Dense(32, relu)(Input(64))
+    """
 
     supports_masking = True
     last_axis = True
@@ -81,7 +84,10 @@ class Dense(Layer):
 
 @component
 class Activation(Layer):
-    """y = activation(x); any shape.  Source: `activations/activation.py`."""
+    """y = activation(x); any shape.  Source: `activations/activation.py`.
+
+    Example: Activation(relu)(Input(64))
+    """
 
     supports_masking = True
 
@@ -99,7 +105,11 @@ class Activation(Layer):
 
 @component
 class ReLU(Layer):
-    """y = relu(x); any shape.  Source: `activations/relu.py`."""
+    """y = relu(x); any shape.  Source: `activations/relu.py`.
+
+    Formula: y = max(x, 0)
+    Example: ReLU()(Input(64))
+    """
 
     supports_masking = True
 
@@ -123,7 +133,11 @@ class ReLU(Layer):
 
 @component
 class LeakyReLU(Layer):
-    """y = leaky_relu(x), with a slope of 0.3 where the function has 0.2; any shape.  Source: `leaky_relu.py`."""
+    """y = leaky_relu(x), with a slope of 0.3 where the function has 0.2; any shape.  Source: `leaky_relu.py`.
+
+    Formula: y = x where x > 0, else negative_slope · x
+    Example: LeakyReLU()(Input(64))
+    """
 
     supports_masking = True
 
@@ -145,7 +159,11 @@ class LeakyReLU(Layer):
 
 @component
 class ELU(Layer):
-    """y = elu(x); any shape.  Source: `activations/elu.py`."""
+    """y = elu(x); any shape.  Source: `activations/elu.py`.
+
+    Formula: y = x where x > 0, else alpha · (exp(x) - 1)
+    Example: ELU()(Input(64))
+    """
 
     supports_masking = True
 
@@ -167,7 +185,11 @@ class ELU(Layer):
 
 @component
 class Softmax(Layer):
-    """y = softmax(x) over `axis`; any shape.  Source: `activations/softmax.py`."""
+    """y = softmax(x) over `axis`; any shape.  Source: `activations/softmax.py`.
+
+    Formula: y = exp(x) / Σ exp(x)
+    Example: Softmax()(Input(10))
+    """
 
     supports_masking = True
 
@@ -192,6 +214,9 @@ class PReLU(Layer):
     """y = x where x > 0, else alpha · x; alpha is a weight of x's shape, and of size 1 along `shared_axes`.
 
     He et al., 2015.  Source: `activations/prelu.py`.
+
+    Formula: y = x where x > 0, else alpha · x
+    Example: PReLU()(Input(64))
     """
 
     supports_masking = True

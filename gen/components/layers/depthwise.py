@@ -55,6 +55,9 @@ class DepthwiseConv1D(DepthwiseConvolution):
     """A convolution of each channel by itself, with `depth_multiplier` filters for each.
 
     (steps, channels) to (positions, channels · depth_multiplier).  Source: `depthwise_conv1d.py`.
+
+    Formula: y[t, c · m + j] = activation(Σ x[t · strides + k, c] · kernel[k, c, j] + bias), m = depth_multiplier
+    Example: DepthwiseConv1D(5)(Input(100, 16))
     """
 
     rank = 1
@@ -76,7 +79,11 @@ class DepthwiseConv1D(DepthwiseConvolution):
 
 @component
 class DepthwiseConv2D(DepthwiseConvolution):
-    """DepthwiseConv1D over two axes.  Source: `depthwise_conv2d.py`."""
+    """DepthwiseConv1D over two axes.  Source: `depthwise_conv2d.py`.
+
+    Formula: y[r, s, c · m + j] = activation(Σ x[r + a, s + b, c] · kernel[a, b, c, j] + bias), m = depth_multiplier
+    Example: DepthwiseConv2D(3)(Input(28, 28, 16))
+    """
 
     rank = 2
     unsupported = UNSUPPORTED
@@ -158,6 +165,9 @@ class SeparableConv1D(SeparableConvolution):
     """A convolution of each channel by itself, then of all channels at each position.
 
     (steps, channels) to (positions, filters).  Source: `separable_conv1d.py`.
+
+    Formula: y = activation(depthwise(x) @ pointwise_kernel + bias)
+    Example: SeparableConv1D(32, 5)(Input(100, 16))
     """
 
     rank = 1
@@ -182,7 +192,11 @@ class SeparableConv1D(SeparableConvolution):
 
 @component
 class SeparableConv2D(SeparableConvolution):
-    """SeparableConv1D over two axes.  Source: `separable_conv2d.py`."""
+    """SeparableConv1D over two axes.  Source: `separable_conv2d.py`.
+
+    Formula: y = activation(depthwise(x) @ pointwise_kernel + bias)
+    Example: SeparableConv2D(32, 3)(Input(28, 28, 16))
+    """
 
     rank = 2
     unsupported = UNSUPPORTED

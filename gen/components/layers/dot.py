@@ -32,6 +32,9 @@ class Dot(Layer):
     """The product of two tensors, summed over one axis of each, row by row; of directions only, if `normalize`.
 
     (…, n) and (n, …) to (…, …); two vectors give (1,).  Source: `dot.py`.
+
+    Formula: y = Σ a[…, i] · b[i, …]
+    Example: Dot(1)([Input(32), Input(32)])
     """
 
     supports_masking = True

@@ -18,6 +18,8 @@ class Embedding(Layer):
     """y = embeddings[x]: for each id its row of a table, (…) to (…, output_dim); ids run from 0 below input_dim.
 
     With `mask_zero` the id 0 stands for padding: the layers after it leave these steps out.
+
+    Example: Embedding(10000, 64)(Input("steps", int32))
     """
 
     unsupported = {

@@ -106,6 +106,9 @@ class Masking(Layer):
     """y = x, but 0 where all numbers of a step are `mask_value`: the layers after it leave these steps out.
 
     (steps, features) to the same.  Source: `keras/src/layers/core/masking.py`.
+
+    Formula: y = x where any(x[t] != mask_value), else 0
+    Example: Masking()(Input(20, 8))
     """
 
     supports_masking = True

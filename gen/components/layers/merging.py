@@ -115,7 +115,10 @@ def to_the_first(dy: Array, y: Array, counts: tuple[Array | None, ...], inputs: 
 
 @component
 class Add(Layer):
-    """y = a + b + ….  Source: `add.py`."""
+    """y = a + b + ….  Source: `add.py`.
+
+    Example: Add()([Input(32), Input(32)])
+    """
 
     supports_masking = True
     merges = True
@@ -141,7 +144,10 @@ class Add(Layer):
 
 @component
 class Subtract(Layer):
-    """y = a - b.  Source: `subtract.py`."""
+    """y = a - b.  Source: `subtract.py`.
+
+    Example: Subtract()([Input(32), Input(32)])
+    """
 
     supports_masking = True
     merges = True
@@ -165,7 +171,10 @@ class Subtract(Layer):
 
 @component
 class Multiply(Layer):
-    """y = a · b · ….  Source: `multiply.py`."""
+    """y = a · b · ….  Source: `multiply.py`.
+
+    Example: Multiply()([Input(32), Input(32)])
+    """
 
     supports_masking = True
     merges = True
@@ -211,7 +220,10 @@ class Multiply(Layer):
 
 @component
 class Average(Layer):
-    """y = (a + b + …) / n.  Source: `average.py`."""
+    """y = (a + b + …) / n.  Source: `average.py`.
+
+    Example: Average()([Input(32), Input(32)])
+    """
 
     supports_masking = True
     merges = True
@@ -238,7 +250,10 @@ class Average(Layer):
 
 @component
 class Maximum(Layer):
-    """y = max(a, b, …); of equal inputs the first gets the gradient.  Source: `maximum.py`."""
+    """y = max(a, b, …); of equal inputs the first gets the gradient.  Source: `maximum.py`.
+
+    Example: Maximum()([Input(32), Input(32)])
+    """
 
     supports_masking = True
     merges = True
@@ -265,7 +280,10 @@ class Maximum(Layer):
 
 @component
 class Minimum(Layer):
-    """y = min(a, b, …); of equal inputs the first gets the gradient.  Source: `minimum.py`."""
+    """y = min(a, b, …); of equal inputs the first gets the gradient.  Source: `minimum.py`.
+
+    Example: Minimum()([Input(32), Input(32)])
+    """
 
     supports_masking = True
     merges = True
@@ -295,7 +313,11 @@ class Minimum(Layer):
 
 @component
 class Concatenate(Layer):
-    """The inputs one after the other along `axis`; all other sizes are equal.  Source: `concatenate.py`."""
+    """The inputs one after the other along `axis`; all other sizes are equal.  Source: `concatenate.py`.
+
+    Formula: y = [a, b, …] along axis
+    Example: Concatenate()([Input(32), Input(16)])
+    """
 
     supports_masking = True
     merges = True

@@ -69,6 +69,9 @@ class MultiHeadAttention(Layer):
     value is the key.  `attention_mask` (n, m) says what each step of the query may see.  Where a step may see none,
     attention is even over all, and 0 with dropout, as in Keras.  Vaswani et al., 2017.
     Source: `multi_head_attention.py`; `dot_product_attention`, which it calls, in `backend/jax/nn.py`.
+
+    Formula: y = Σ over heads: softmax(q @ kᵀ / √key_dim) @ v @ output_kernel + output_bias
+    Example: MultiHeadAttention(4, 16)(Input(20, 64), Input(30, 64))
     """
 
     supports_masking = True

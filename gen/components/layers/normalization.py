@@ -39,6 +39,8 @@ class BatchNormalization(Layer):
     In prediction they are running means of those of the batches; the variance is that of the batch, not corrected for
     its size.  Any shape; of a sequence with a mask only the steps that count.  Ioffe and Szegedy, 2015.
     Source: `batch_normalization.py`.
+
+    Example: BatchNormalization()(Input(64))
     """
 
     supports_masking = True
@@ -169,6 +171,8 @@ class LayerNormalization(Layer):
     """y = gamma · (x - mean) / √(variance + epsilon) + beta, mean and variance of each row, along `axis`.
 
     Any shape.  Ba, Kiros and Hinton, 2016.  Source: `layer_normalization.py`.
+
+    Example: LayerNormalization()(Input(64))
     """
 
     supports_masking = True
@@ -243,7 +247,10 @@ class LayerNormalization(Layer):
 
 @component
 class UnitNormalization(Layer):
-    """y = x / √(Σ x²), the sum along `axis`; 0 where x is 0; any shape.  Source: `unit_normalization.py`."""
+    """y = x / √(Σ x²), the sum along `axis`; 0 where x is 0; any shape.  Source: `unit_normalization.py`.
+
+    Example: UnitNormalization()(Input(64))
+    """
 
     supports_masking = True
 
@@ -263,7 +270,10 @@ class UnitNormalization(Layer):
 
 @component
 class Rescaling(Layer):
-    """y = scale · x + offset; any shape.  Source: `preprocessing/rescaling.py`."""
+    """y = scale · x + offset; any shape.  Source: `preprocessing/rescaling.py`.
+
+    Example: Rescaling(1 / 255)(Input(28, 28, 1))
+    """
 
     supports_masking = True
 

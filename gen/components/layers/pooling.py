@@ -240,6 +240,9 @@ class MaxPooling1D(MaxPooling):
 
     Windows begin `strides` apart, by default `pool_size`.  "valid" has the positions whose window lies inside, "same"
     as many as there are strides in the steps.  Source: `max_pooling1d.py`.
+
+    Formula: y[t] = max x[t · strides + k], k < pool_size
+    Example: MaxPooling1D(2)(Input(100, 16))
     """
 
     aliases = ("MaxPool1D",)
@@ -257,6 +260,9 @@ class MaxPooling2D(MaxPooling):
 
     Windows begin `strides` apart, by default `pool_size`.  "valid" has the positions whose window lies inside, "same"
     as many as there are strides in the image.  Source: `max_pooling2d.py`.
+
+    Formula: y[r, c] = max x[r · strides[0] + i, c · strides[1] + j], (i, j) in the window
+    Example: MaxPooling2D(2)(Input(28, 28, 16))
     """
 
     aliases = ("MaxPool2D",)
@@ -284,6 +290,9 @@ class AveragePooling1D(AveragePooling):
 
     Windows begin `strides` apart, by default `pool_size`.  "valid" has the positions whose window lies inside, "same"
     as many as there are strides in the steps; what lies outside does not count.  Source: `average_pooling1d.py`.
+
+    Formula: y[t] = mean x[t · strides + k], k < pool_size
+    Example: AveragePooling1D(2)(Input(100, 16))
     """
 
     aliases = ("AvgPool1D",)
@@ -301,6 +310,9 @@ class AveragePooling2D(AveragePooling):
 
     Windows begin `strides` apart, by default `pool_size`.  "valid" has the positions whose window lies inside, "same"
     as many as there are strides in the image; what lies outside does not count.  Source: `average_pooling2d.py`.
+
+    Formula: y[r, c] = mean x[r · strides[0] + i, c · strides[1] + j], (i, j) in the window
+    Example: AveragePooling2D(2)(Input(28, 28, 16))
     """
 
     aliases = ("AvgPool2D",)
@@ -355,6 +367,9 @@ class GlobalMaxPooling1D(GlobalMaxPooling):
     """The greatest number of each channel: (steps, channels) to (channels,), or (1, channels) with `keepdims`.
 
     Source: `global_max_pooling1d.py`.
+
+    Formula: y = max x[t] over all t
+    Example: GlobalMaxPooling1D()(Input("steps", 16))
     """
 
     aliases = ("GlobalMaxPool1D",)
@@ -369,6 +384,9 @@ class GlobalMaxPooling2D(GlobalMaxPooling):
     """The greatest number of each channel: (height, width, channels) to (channels,), or (1, 1, channels).
 
     Source: `global_max_pooling2d.py`.
+
+    Formula: y = max x[r, c] over all r, c
+    Example: GlobalMaxPooling2D()(Input(28, 28, 16))
     """
 
     aliases = ("GlobalMaxPool2D",)
@@ -383,6 +401,9 @@ class GlobalAveragePooling1D(GlobalPooling):
     """The mean of each channel: (steps, channels) to (channels,), or (1, channels) with `keepdims`.
 
     Steps that the mask leaves out do not count.  Source: `global_average_pooling1d.py`.
+
+    Formula: y = mean x[t] over all t
+    Example: GlobalAveragePooling1D()(Input("steps", 16))
     """
 
     aliases = ("GlobalAvgPool1D",)
@@ -414,6 +435,9 @@ class GlobalAveragePooling2D(GlobalPooling):
     """The mean of each channel: (height, width, channels) to (channels,), or (1, 1, channels) with `keepdims`.
 
     Source: `global_average_pooling2d.py`.
+
+    Formula: y = mean x[r, c] over all r, c
+    Example: GlobalAveragePooling2D()(Input(28, 28, 16))
     """
 
     aliases = ("GlobalAvgPool2D",)

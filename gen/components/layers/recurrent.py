@@ -62,6 +62,9 @@ class SimpleRNN(Layer):
 
     (batch, steps, features) to (batch, units), with `return_sequences` (batch, steps, units); with `return_state` the
     last h besides.  Source: `simple_rnn.py`.
+
+    Formula: h = activation(x @ kernel + h @ recurrent_kernel + bias)
+    Example: SimpleRNN(32)(Input("steps", 16))
     """
 
     applies_activation = True
@@ -180,6 +183,9 @@ class LSTM(Layer):
     i, f, o = recurrent_activation(x @ kernel + h @ recurrent_kernel + bias), c̃ = activation(…); the weights hold i, f,
     c̃, o side by side.  (batch, steps, features) to (batch, units), with `return_sequences` (batch, steps, units); with
     `return_state` the last h and c besides.  Hochreiter and Schmidhuber, 1997.  Source: `lstm.py`.
+
+    Formula: c = f · c + i · c̃, h = o · activation(c)
+    Example: LSTM(32)(Input("steps", 16))
     """
 
     applies_activation = True
@@ -334,6 +340,9 @@ class GRU(Layer):
     activation(x @ kernel + bias + (r · h) @ recurrent_kernel).  (batch, steps, features) to (batch, units), with
     `return_sequences` (batch, steps, units); with `return_state` the last h besides.  Cho et al., 2014.
     Source: `gru.py`.
+
+    Formula: h = z · h + (1 - z) · h̃
+    Example: GRU(32)(Input("steps", 16))
     """
 
     applies_activation = True

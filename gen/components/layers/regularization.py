@@ -19,6 +19,9 @@ class Dropout(Layer):
 
     `noise_shape` is the shape of what is drawn, the batch first, None where it is x's: (None, 1, None) drops whole
     rows of axis 1.  Srivastava et al., 2014.  Source: `dropout.py`.
+
+    Formula: y = x · keep / (1 - rate), keep 0 with probability rate, else 1
+    Example: Dropout(0.5)(Input(64))
     """
 
     supports_masking = True
@@ -89,6 +92,9 @@ class SpatialDropout1D(SpatialDropout):
     """In training a share `rate` of the channels becomes 0 in all steps, and the others grow by 1 / (1 - rate).
 
     (steps, channels) to the same.  Tompson et al., 2015.  Source: `spatial_dropout.py`.
+
+    Formula: y = x · keep / (1 - rate), keep 0 with probability rate, else 1, drawn for each channel
+    Example: SpatialDropout1D(0.5)(Input(100, 16))
     """
 
     rank = 1
@@ -101,6 +107,9 @@ class SpatialDropout2D(SpatialDropout):
     """In training a share `rate` of the channels becomes 0 in the whole image, and the others grow by 1 / (1 - rate).
 
     (height, width, channels) to the same.  Tompson et al., 2015.  Source: `spatial_dropout.py`.
+
+    Formula: y = x · keep / (1 - rate), keep 0 with probability rate, else 1, drawn for each channel
+    Example: SpatialDropout2D(0.5)(Input(28, 28, 16))
     """
 
     rank = 2

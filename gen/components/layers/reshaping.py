@@ -18,7 +18,11 @@ from gen.dims import Shape, product, show
 
 @component
 class Flatten(Layer):
-    """All axes but the batch in one: (a, b, …) to (a · b · …,).  Source: `flatten.py`."""
+    """All axes but the batch in one: (a, b, …) to (a · b · …,).  Source: `flatten.py`.
+
+    Formula: y[i · b + j] = x[i, j]
+    Example: Flatten()(Input(7, 7, 32))
+    """
 
     data_format: Literal["channels_last"] | None = None
 
@@ -37,7 +41,11 @@ class Flatten(Layer):
 
 @component
 class Reshape(Layer):
-    """The same numbers in the shape `target_shape`, where one size may be -1: what is left.  Source: `reshape.py`."""
+    """The same numbers in the shape `target_shape`, where one size may be -1: what is left.  Source: `reshape.py`.
+
+    Formula: y = x in another shape
+    Example: Reshape((8, 8, 1))(Input(64))
+    """
 
     target_shape: tuple[int, ...]
 
@@ -69,6 +77,9 @@ class Permute(Layer):
     """The axes in the order `dims`, counted from 1, the batch left in front: dims (2, 1) transposes.
 
     Source: `permute.py`.
+
+    Formula: y[i, j] = x[j, i], for dims (2, 1)
+    Example: Permute((2, 1))(Input(20, 8))
     """
 
     dims: tuple[Count, ...]
@@ -104,7 +115,11 @@ class Permute(Layer):
 
 @component
 class RepeatVector(Layer):
-    """The vector n times: (features,) to (n, features).  Source: `repeat_vector.py`."""
+    """The vector n times: (features,) to (n, features).  Source: `repeat_vector.py`.
+
+    Formula: y[t] = x
+    Example: RepeatVector(5)(Input(32))
+    """
 
     n: Count
 

@@ -158,6 +158,9 @@ class ZeroPadding1D(ZeroPadding):
     """The steps between zeros, `padding` = (before, after) or as many at both ends: (steps, channels) to more steps.
 
     Source: `zero_padding1d.py`.
+
+    Formula: y = [0, …, x, 0, …]
+    Example: ZeroPadding1D(2)(Input(100, 16))
     """
 
     rank = 1
@@ -172,6 +175,9 @@ class ZeroPadding2D(ZeroPadding):
 
     `padding` is ((top, bottom), (left, right)), or (top and bottom, left and right), or a number for all.  Source:
     `zero_padding2d.py`.
+
+    Formula: y[top + r, left + c] = x[r, c], 0 elsewhere
+    Example: ZeroPadding2D(1)(Input(28, 28, 16))
     """
 
     rank = 2
@@ -185,6 +191,9 @@ class Cropping1D(Cropping):
     """The steps without the first and last, `cropping` = (before, after) or as many at both ends.
 
     (steps, channels) to fewer steps.  Source: `cropping1d.py`.
+
+    Formula: y[t] = x[before + t]
+    Example: Cropping1D(2)(Input(100, 16))
     """
 
     rank = 1
@@ -198,6 +207,9 @@ class Cropping2D(Cropping):
 
     `cropping` is ((top, bottom), (left, right)), or (top and bottom, left and right), or a number for all.  Source:
     `cropping2d.py`.
+
+    Formula: y[r, c] = x[top + r, left + c]
+    Example: Cropping2D(2)(Input(28, 28, 16))
     """
 
     rank = 2
@@ -233,7 +245,11 @@ class UpSampling(Layer):
 
 @component
 class UpSampling1D(UpSampling):
-    """Each step `size` times: (steps, channels) to (steps · size, channels).  Source: `up_sampling1d.py`."""
+    """Each step `size` times: (steps, channels) to (steps · size, channels).  Source: `up_sampling1d.py`.
+
+    Formula: y[t] = x[t // size]
+    Example: UpSampling1D(2)(Input(50, 16))
+    """
 
     rank = 1
 
@@ -245,6 +261,9 @@ class UpSampling2D(UpSampling):
     """Each row and column `size` times: (height, width, channels) to (height · size[0], width · size[1], channels).
 
     Source: `up_sampling2d.py`.
+
+    Formula: y[r, c] = x[r // size[0], c // size[1]]
+    Example: UpSampling2D(2)(Input(14, 14, 16))
     """
 
     rank = 2
