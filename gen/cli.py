@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import gc
 import io
-import signal
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
