@@ -395,7 +395,7 @@ def overview() -> str:
 
 def markdown(item: Entry, level: int = 3) -> str:
     """An entry in Markdown, under a heading of this level."""
-    parts = [f"{'#' * level} {item.name}", f"```python\n{item.signature}\n```", _escaped(item.summary)]
+    parts = [f"{'#' * level} {item.name}", f"```python\n{textwrap.dedent(_call(item))}\n```", _escaped(item.summary)]
     if item.documentation:
         parts.append(_escaped(item.documentation))
     if item.formula:
@@ -430,7 +430,7 @@ def _argument_row(item: Argument) -> str:
 def _escaped(words: str) -> str:
     """Prose in which Markdown sees nothing but its code, `so`."""
     pieces = re.split(r"(`[^`]*`)", words)
-    return "".join(piece if piece[:1] == "`" else re.sub(r"([*_<|\[\]])", r"\\\1", piece) for piece in pieces)
+    return "".join(piece if piece[:1] == "`" else re.sub(r"([*<\[\]])", r"\\\1", piece) for piece in pieces)
 
 
 def document(items: Iterable[Entry]) -> str:
