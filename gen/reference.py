@@ -22,6 +22,7 @@ from typing import Any
 
 import gen.components  # noqa: F401  (registers the components)
 from gen import compiler
+from gen.building import CommandError
 from gen.components.arguments import wanted
 from gen.components.base import (
     Component,
@@ -37,7 +38,7 @@ from gen.components.base import (
     snake_case,
 )
 from gen.components.docstrings import docstring
-from gen.diagnostics import Diagnostics, Source, did_you_mean
+from gen.diagnostics import Diagnostics, Source, did_you_mean, visible
 from gen.dims import show
 from gen.graph.graph import Graph, Node, Output
 
@@ -117,11 +118,12 @@ class Entry:
         return f"{self.name} ({self.kind})"
 
 
-class UnknownComponent(LookupError):
+class UnknownComponent(CommandError):
     """There is no component of this name; the message says which may be meant."""
 
     def __init__(self, word: str, suggestion: str | None) -> None:
-        super().__init__(f"there is no component `{word}`" + (f"; did you mean `{suggestion}`?" if suggestion else ""))
+        hint = f"did you mean `{suggestion}`?" if suggestion else "`gen help` lists them all"
+        super().__init__(f"there is no component `{visible(word)}`; {hint}")
         self.word, self.suggestion = word, suggestion
 
 
@@ -393,7 +395,7 @@ def overview() -> str:
 
 def markdown(item: Entry, level: int = 3) -> str:
     """An entry in Markdown, under a heading of this level."""
-    parts = [f"{'#' * level} {item.name}", f"```python\n{item.signature}\n```", _escaped(item.summary)]
+    parts = [f"{'#' * level} {item.name}", f"```python\n{textwrap.dedent(_call(item))}\n```", _escaped(item.summary)]
     if item.documentation:
         parts.append(_escaped(item.documentation))
     if item.formula:
@@ -428,7 +430,7 @@ def _argument_row(item: Argument) -> str:
 def _escaped(words: str) -> str:
     """Prose in which Markdown sees nothing but its code, `so`."""
     pieces = re.split(r"(`[^`]*`)", words)
-    return "".join(piece if piece[:1] == "`" else re.sub(r"([*_<|\[\]])", r"\\\1", piece) for piece in pieces)
+    return "".join(piece if piece[:1] == "`" else re.sub(r"([*<\[\]])", r"\\\1", piece) for piece in pieces)
 
 
 def document(items: Iterable[Entry]) -> str:

@@ -124,7 +124,7 @@ class RandomUniform(Initializer):
 class TruncatedNormal(Initializer):
     """Normal, but nothing beyond two standard deviations from the mean.
 
-    Formula: w ~ N(mean, stddev²), |w - mean| <= 2 · stddev
+    Formula: w ~ N(mean, stddev²) where |w - mean| <= 2 · stddev
     """
 
     ignored = SEED
@@ -169,7 +169,7 @@ class Orthogonal(Initializer):
 class VarianceScaling(Initializer):
     """Mean 0 and variance scale / n, n the inputs, the outputs or the mean of both.
 
-    Formula: w with mean 0 and variance scale / n
+    Formula: mean(w) = 0, var(w) = scale / n
     """
 
     ignored = SEED
@@ -211,7 +211,7 @@ class GlorotUniform(Initializer):
 class GlorotNormal(Initializer):
     """Truncated normal with variance 2 / (inputs + outputs) (Glorot and Bengio, 2010).
 
-    Formula: w with mean 0 and variance 2 / (inputs + outputs), truncated normal
+    Formula: w ~ N(0, s²) where |w| <= 2 · s, so that var(w) = 2 / (inputs + outputs)
     """
 
     ignored = SEED
@@ -242,7 +242,7 @@ class HeUniform(Initializer):
 class HeNormal(Initializer):
     """Truncated normal with variance 2 / inputs (He et al., 2015).
 
-    Formula: w with mean 0 and variance 2 / inputs, truncated normal
+    Formula: w ~ N(0, s²) where |w| <= 2 · s, so that var(w) = 2 / inputs
     """
 
     ignored = SEED
@@ -272,7 +272,7 @@ class LecunUniform(Initializer):
 class LecunNormal(Initializer):
     """Truncated normal with variance 1 / inputs (LeCun et al., 1998).
 
-    Formula: w with mean 0 and variance 1 / inputs, truncated normal
+    Formula: w ~ N(0, s²) where |w| <= 2 · s, so that var(w) = 1 / inputs
     """
 
     ignored = SEED

@@ -497,7 +497,7 @@ class AUC(Metric):
     The curve is taken at even thresholds; between them it is interpolated, for PR as in Davis and Goadrich, 2006, or
     taken as low (minoring) or as high (majoring) as it can be.
 
-    Formula: ∫ TPR dFPR, or ∫ precision d recall for PR
+    Formula: ∫ tpr · d(fpr), or ∫ precision · d(recall) for PR
     Example: Dense(1, sigmoid)(Input(64))
     """
 

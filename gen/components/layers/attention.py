@@ -117,7 +117,9 @@ def attended(layer: Layer, inputs: tuple[Shape, ...]) -> Shape:
 
 @component
 class Attention(Layer):
-    """scores = scale · query @ keyᵀ, or concat_score_weight · Σ tanh(scale · (query + key)) over the features.
+    """Means of the values, weighted by how well the key of each fits the query.
+
+    scores = scale · query @ keyᵀ, or concat_score_weight · Σ tanh(scale · (query + key)) over the features.
 
     [query (n, d), value (m, e), key (m, d)] to (n, e); without a key, the value is the key.  Padded steps of the query
     give 0.  Luong et al., 2015.  Source: `attention.py`.
@@ -236,7 +238,9 @@ class Attention(Layer):
 
 @component
 class AdditiveAttention(Layer):
-    """scores = Σ scale · tanh(query + key) over the features.
+    """Means of the values, weighted by a sum over the features of query and key.
+
+    scores = Σ scale · tanh(query + key) over the features.
 
     [query (n, d), value (m, e), key (m, d)] to (n, e); without a key, the value is the key.  Padded steps of the query
     give 0.  Bahdanau et al., 2015.  Source: `additive_attention.py`.

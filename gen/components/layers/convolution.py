@@ -138,11 +138,12 @@ class Convolution(Windowed):
 
 @component
 class Conv1D(Convolution):
-    """y[t] = activation(Σ x[t · strides + k · dilation_rate] @ kernel[k] + bias), over k in the window.
+    """A convolution over steps: each position is computed of the steps in its window.
 
     (steps, channels) to (positions, filters).  "valid" has the positions whose window lies inside, "same" as many as
     there are strides in the steps, "causal" as many, whose windows look back only.  Source: `conv1d.py`.
 
+    Formula: y[t] = activation(Σ x[t · strides + k · dilation_rate] @ kernel[k] + bias), over k in the window
     Example: Conv1D(32, 5, activation=relu)(Input(100, 16))
     """
 
@@ -166,9 +167,11 @@ class Conv1D(Convolution):
 
 @component
 class Conv2D(Convolution):
-    """Conv1D over two axes: (height, width, channels) to (rows, columns, filters).  Source: `conv2d.py`.
+    """Conv1D over two axes: (height, width, channels) to (rows, columns, filters).
 
-    Formula: y[r, c] = activation(Σ x[r · strides[0] + i, c · strides[1] + j] @ kernel[i, j] + bias)
+    In the formula s is `strides`, d is `dilation_rate`.  Source: `conv2d.py`.
+
+    Formula: y[r, c] = activation(Σ x[r · s + i · d, c · s + j · d] @ kernel[i, j] + bias)
     Example: Conv2D(32, 3, activation=relu)(Input(28, 28, 1))
     """
 
@@ -268,7 +271,7 @@ class Conv1DTranspose(TransposedConvolution):
 
     (positions, channels) to (steps, filters).  Source: `conv1d_transpose.py`.
 
-    Formula: y[t · strides + k] = activation(Σ x[t] @ kernel[k]ᵀ + bias)
+    Formula: y[s] = activation(Σ x[t] @ kernel[k]ᵀ + bias), over all t · strides + k · dilation_rate = s
     Example: Conv1DTranspose(16, 4, strides=2)(Input(50, 32))
     """
 
@@ -294,9 +297,9 @@ class Conv1DTranspose(TransposedConvolution):
 class Conv2DTranspose(TransposedConvolution):
     """Conv1DTranspose over two axes: (rows, columns, channels) to (height, width, filters).
 
-    Source: `conv2d_transpose.py`.
+    In the formula s is `strides`, d is `dilation_rate`.  Source: `conv2d_transpose.py`.
 
-    Formula: y[r · strides[0] + i, c · strides[1] + j] = activation(Σ x[r, c] @ kernel[i, j]ᵀ + bias)
+    Formula: y[p, q] = activation(Σ x[r, c] @ kernel[i, j]ᵀ + bias), over all r · s + i · d = p, c · s + j · d = q
     Example: Conv2DTranspose(16, 4, strides=2)(Input(7, 7, 32))
     """
 

@@ -28,8 +28,9 @@ def size_of(layer: str, size: Size, what: str) -> int:
 
 @component
 class Dense(Layer):
-    """y = activation(x @ kernel + bias); (…, features) to (…, units).  Source: `core/dense.py`.
+    """Weighted sums of all features, and an activation: (…, features) to (…, units).  Source: `core/dense.py`.
 
+    Formula: y = activation(x @ kernel + bias)
     Example: Dense(32, relu)(Input(64))
     """
 
@@ -84,8 +85,9 @@ class Dense(Layer):
 
 @component
 class Activation(Layer):
-    """y = activation(x); any shape.  Source: `activations/activation.py`.
+    """An activation as a layer; any shape.  Source: `activations/activation.py`.
 
+    Formula: y = activation(x)
     Example: Activation(relu)(Input(64))
     """
 
@@ -105,7 +107,7 @@ class Activation(Layer):
 
 @component
 class ReLU(Layer):
-    """y = relu(x); any shape.  Source: `activations/relu.py`.
+    """The activation relu as a layer; any shape.  Source: `activations/relu.py`.
 
     Formula: y = max(x, 0)
     Example: ReLU()(Input(64))
@@ -133,7 +135,9 @@ class ReLU(Layer):
 
 @component
 class LeakyReLU(Layer):
-    """y = leaky_relu(x), with a slope of 0.3 where the function has 0.2; any shape.  Source: `leaky_relu.py`.
+    """The activation leaky_relu as a layer, with a slope of 0.3 where the function has 0.2; any shape.
+
+    Source: `leaky_relu.py`.
 
     Formula: y = x where x > 0, else negative_slope · x
     Example: LeakyReLU()(Input(64))
@@ -159,7 +163,7 @@ class LeakyReLU(Layer):
 
 @component
 class ELU(Layer):
-    """y = elu(x); any shape.  Source: `activations/elu.py`.
+    """The activation elu as a layer; any shape.  Source: `activations/elu.py`.
 
     Formula: y = x where x > 0, else alpha · (exp(x) - 1)
     Example: ELU()(Input(64))
@@ -185,7 +189,7 @@ class ELU(Layer):
 
 @component
 class Softmax(Layer):
-    """y = softmax(x) over `axis`; any shape.  Source: `activations/softmax.py`.
+    """The activation softmax as a layer, over `axis`; any shape.  Source: `activations/softmax.py`.
 
     Formula: y = exp(x) / Σ exp(x)
     Example: Softmax()(Input(10))
@@ -211,7 +215,7 @@ class Softmax(Layer):
 
 @component
 class PReLU(Layer):
-    """y = x where x > 0, else alpha · x; alpha is a weight of x's shape, and of size 1 along `shared_axes`.
+    """A relu that learns its slope below 0: alpha is a weight of x's shape, and of size 1 along `shared_axes`.
 
     He et al., 2015.  Source: `activations/prelu.py`.
 

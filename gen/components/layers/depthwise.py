@@ -54,9 +54,10 @@ class DepthwiseConvolution(Windowed):
 class DepthwiseConv1D(DepthwiseConvolution):
     """A convolution of each channel by itself, with `depth_multiplier` filters for each.
 
-    (steps, channels) to (positions, channels · depth_multiplier).  Source: `depthwise_conv1d.py`.
+    (steps, channels) to (positions, channels · depth_multiplier).  In the formula m is `depth_multiplier`, s is
+    `strides`, d is `dilation_rate`.  Source: `depthwise_conv1d.py`.
 
-    Formula: y[t, c · m + j] = activation(Σ x[t · strides + k, c] · kernel[k, c, j] + bias), m = depth_multiplier
+    Formula: y[t, c · m + j] = activation(Σ x[t · s + k · d, c] · kernel[k, c, j] + bias)
     Example: DepthwiseConv1D(5)(Input(100, 16))
     """
 
@@ -79,9 +80,11 @@ class DepthwiseConv1D(DepthwiseConvolution):
 
 @component
 class DepthwiseConv2D(DepthwiseConvolution):
-    """DepthwiseConv1D over two axes.  Source: `depthwise_conv2d.py`.
+    """DepthwiseConv1D over two axes: (height, width, channels) to (rows, columns, channels · depth_multiplier).
 
-    Formula: y[r, s, c · m + j] = activation(Σ x[r + a, s + b, c] · kernel[a, b, c, j] + bias), m = depth_multiplier
+    In the formula m is `depth_multiplier`, s is `strides`, d is `dilation_rate`.  Source: `depthwise_conv2d.py`.
+
+    Formula: y[r, t, c · m + j] = activation(Σ x[r · s + a · d, t · s + b · d, c] · kernel[a, b, c, j] + bias)
     Example: DepthwiseConv2D(3)(Input(28, 28, 16))
     """
 

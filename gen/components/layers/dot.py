@@ -33,7 +33,7 @@ class Dot(Layer):
 
     (…, n) and (n, …) to (…, …); two vectors give (1,).  Source: `dot.py`.
 
-    Formula: y = Σ a[…, i] · b[i, …]
+    Formula: y = Σ a[…, i] · b[i, …], over i
     Example: Dot(1)([Input(32), Input(32)])
     """
 

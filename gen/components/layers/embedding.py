@@ -15,10 +15,11 @@ from gen.dims import Shape
 
 @component
 class Embedding(Layer):
-    """y = embeddings[x]: for each id its row of a table, (…) to (…, output_dim); ids run from 0 below input_dim.
+    """For each id its row of a table, (…) to (…, output_dim); ids run from 0 below `input_dim`.
 
     With `mask_zero` the id 0 stands for padding: the layers after it leave these steps out.
 
+    Formula: y = embeddings[x]
     Example: Embedding(10000, 64)(Input("steps", int32))
     """
 

@@ -103,7 +103,7 @@ class JoinedMasks(Mask):
 
 @component
 class Masking(Layer):
-    """y = x, but 0 where all numbers of a step are `mask_value`: the layers after it leave these steps out.
+    """Steps whose numbers are all `mask_value` become 0, and the layers after it leave them out.
 
     (steps, features) to the same.  Source: `keras/src/layers/core/masking.py`.
 

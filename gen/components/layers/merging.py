@@ -115,8 +115,9 @@ def to_the_first(dy: Array, y: Array, counts: tuple[Array | None, ...], inputs: 
 
 @component
 class Add(Layer):
-    """y = a + b + ….  Source: `add.py`.
+    """The sum of tensors, number by number.  Source: `add.py`.
 
+    Formula: y = a + b + …
     Example: Add()([Input(32), Input(32)])
     """
 
@@ -144,8 +145,9 @@ class Add(Layer):
 
 @component
 class Subtract(Layer):
-    """y = a - b.  Source: `subtract.py`.
+    """The difference of two tensors, number by number.  Source: `subtract.py`.
 
+    Formula: y = a - b
     Example: Subtract()([Input(32), Input(32)])
     """
 
@@ -171,8 +173,9 @@ class Subtract(Layer):
 
 @component
 class Multiply(Layer):
-    """y = a · b · ….  Source: `multiply.py`.
+    """The product of tensors, number by number.  Source: `multiply.py`.
 
+    Formula: y = a · b · …
     Example: Multiply()([Input(32), Input(32)])
     """
 
@@ -220,8 +223,9 @@ class Multiply(Layer):
 
 @component
 class Average(Layer):
-    """y = (a + b + …) / n.  Source: `average.py`.
+    """The mean of tensors, number by number.  Source: `average.py`.
 
+    Formula: y = (a + b + …) / n
     Example: Average()([Input(32), Input(32)])
     """
 
@@ -250,8 +254,9 @@ class Average(Layer):
 
 @component
 class Maximum(Layer):
-    """y = max(a, b, …); of equal inputs the first gets the gradient.  Source: `maximum.py`.
+    """The greatest of tensors, number by number; of equal inputs the first gets the gradient.  Source: `maximum.py`.
 
+    Formula: y = max(a, b, …)
     Example: Maximum()([Input(32), Input(32)])
     """
 
@@ -280,8 +285,9 @@ class Maximum(Layer):
 
 @component
 class Minimum(Layer):
-    """y = min(a, b, …); of equal inputs the first gets the gradient.  Source: `minimum.py`.
+    """The least of tensors, number by number; of equal inputs the first gets the gradient.  Source: `minimum.py`.
 
+    Formula: y = min(a, b, …)
     Example: Minimum()([Input(32), Input(32)])
     """
 

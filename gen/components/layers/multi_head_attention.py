@@ -70,7 +70,7 @@ class MultiHeadAttention(Layer):
     attention is even over all, and 0 with dropout, as in Keras.  Vaswani et al., 2017.
     Source: `multi_head_attention.py`; `dot_product_attention`, which it calls, in `backend/jax/nn.py`.
 
-    Formula: y = Σ over heads: softmax(q @ kᵀ / √key_dim) @ v @ output_kernel + output_bias
+    Formula: y = attention_output_bias + Σ softmax(q @ kᵀ / √key_dim) @ v @ attention_output_kernel, over all heads
     Example: MultiHeadAttention(4, 16)(Input(20, 64), Input(30, 64))
     """
 

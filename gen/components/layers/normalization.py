@@ -34,12 +34,13 @@ def along(weight: Array, axes: tuple[int, ...], x: Array) -> Array:
 
 @component
 class BatchNormalization(Layer):
-    """y = gamma · (x - mean) / √(variance + epsilon) + beta, mean and variance of the batch along all axes but `axis`.
+    """Takes the mean and the spread of the batch out of each feature: of all axes but `axis`.
 
-    In prediction they are running means of those of the batches; the variance is that of the batch, not corrected for
-    its size.  Any shape; of a sequence with a mask only the steps that count.  Ioffe and Szegedy, 2015.
+    In prediction mean and variance are running means of those of the batches; the variance is that of the batch, not
+    corrected for its size.  Any shape; of a sequence with a mask only the steps that count.  Ioffe and Szegedy, 2015.
     Source: `batch_normalization.py`.
 
+    Formula: y = gamma · (x - mean) / √(variance + epsilon) + beta
     Example: BatchNormalization()(Input(64))
     """
 
@@ -168,10 +169,11 @@ class BatchNormalization(Layer):
 
 @component
 class LayerNormalization(Layer):
-    """y = gamma · (x - mean) / √(variance + epsilon) + beta, mean and variance of each row, along `axis`.
+    """Takes the mean and the spread out of each row, along `axis`.
 
     Any shape.  Ba, Kiros and Hinton, 2016.  Source: `layer_normalization.py`.
 
+    Formula: y = gamma · (x - mean) / √(variance + epsilon) + beta
     Example: LayerNormalization()(Input(64))
     """
 
@@ -247,8 +249,9 @@ class LayerNormalization(Layer):
 
 @component
 class UnitNormalization(Layer):
-    """y = x / √(Σ x²), the sum along `axis`; 0 where x is 0; any shape.  Source: `unit_normalization.py`.
+    """Directions alone: scales to length 1 along `axis`; 0 where x is 0; any shape.  Source: `unit_normalization.py`.
 
+    Formula: y = x / √(Σ x²)
     Example: UnitNormalization()(Input(64))
     """
 
@@ -270,8 +273,9 @@ class UnitNormalization(Layer):
 
 @component
 class Rescaling(Layer):
-    """y = scale · x + offset; any shape.  Source: `preprocessing/rescaling.py`.
+    """Scales numbers and shifts them, by constants; any shape.  Source: `preprocessing/rescaling.py`.
 
+    Formula: y = scale · x + offset
     Example: Rescaling(1 / 255)(Input(28, 28, 1))
     """
 

@@ -58,7 +58,7 @@ from gen.dims import Shape
 
 @component
 class SimpleRNN(Layer):
-    """h = activation(x @ kernel + h @ recurrent_kernel + bias), step by step; y is the last h, or all of them.
+    """A recurrent layer whose state is what it gives, step by step; y is the last h, or all of them.
 
     (batch, steps, features) to (batch, units), with `return_sequences` (batch, steps, units); with `return_state` the
     last h besides.  Source: `simple_rnn.py`.
@@ -178,7 +178,7 @@ class SimpleRNN(Layer):
 
 @component
 class LSTM(Layer):
-    """c = f · c + i · c̃ and h = o · activation(c), step by step; y is the last h, or all of them.
+    """A recurrent layer with a memory c and three gates, step by step; y is the last h, or all of them.
 
     i, f, o = recurrent_activation(x @ kernel + h @ recurrent_kernel + bias), c̃ = activation(…); the weights hold i, f,
     c̃, o side by side.  (batch, steps, features) to (batch, units), with `return_sequences` (batch, steps, units); with
@@ -333,7 +333,7 @@ class LSTM(Layer):
 
 @component
 class GRU(Layer):
-    """h = z · h + (1 - z) · h̃, step by step; y is the last h, or all of them.
+    """A recurrent layer with two gates, step by step; y is the last h, or all of them.
 
     z, r = recurrent_activation(x @ kernel + h @ recurrent_kernel + bias); the weights hold z, r, h̃ side by side.
     h̃ = activation(x @ kernel + bias[0] + r · (h @ recurrent_kernel + bias[1])), and without `reset_after`
