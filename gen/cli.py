@@ -202,6 +202,28 @@ def plot(histories: tuple[Path, ...], output: Path) -> None:
     click.echo(f"{shown(output)}  written")
 
 
+@gen.command("help")
+@click.argument("name", required=False)
+@components_option
+@click.pass_context
+def help_(context: click.Context, name: str | None, components: tuple[Path, ...]) -> None:
+    """Say what a layer, an activation, a loss, … does; without NAME, list them all."""
+    command = gen.commands.get(name or "")
+    if command is not None:
+        click.echo(command.get_help(click.Context(command, context.parent, info_name=name)))
+        return
+    from gen import building, reference
+
+    try:
+        components = (*_settings().components, *components)
+        building.load_components(components)
+        with building.explained(Path("the example"), components):
+            said = reference.overview() if name is None else "\n\n\n".join(map(reference.text, reference.find(name)))
+        click.echo(said)
+    except building.CommandError as error:
+        _fail(str(error))
+
+
 batch_option = click.option(
     "--batch-size", type=click.IntRange(1), default=32, show_default=True, help="The rows that figures are for."
 )
@@ -307,24 +329,6 @@ def _facts(
                 )
             except SizeError as error:
                 raise building.CommandError(str(error)) from error
-@gen.command("help")
-@click.argument("name", required=False)
-@components_option
-@click.pass_context
-def help_(context: click.Context, name: str | None, components: tuple[Path, ...]) -> None:
-    """Say what a layer, an activation, a loss, … does; without NAME, list them all."""
-    command = gen.commands.get(name or "")
-    if command is not None:
-        click.echo(command.get_help(click.Context(command, context.parent, info_name=name)))
-        return
-    from gen import building, reference
-
-    try:
-        components = (*_settings().components, *components)
-        building.load_components(components)
-        with building.explained(Path("the example"), components):
-            said = reference.overview() if name is None else "\n\n\n".join(map(reference.text, reference.find(name)))
-        click.echo(said)
     except building.CommandError as error:
         _fail(str(error))
 
