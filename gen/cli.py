@@ -12,18 +12,22 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import click
 
 from gen import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from gen.building import Report, Request
     from gen.diagnostics import Source
     from gen.facts import Facts
+    from gen.graph.graph import Graph
     from gen.settings import Settings
 
+T = TypeVar("T")
 STAGES = ("syntax", "graph", "rewritten", "lowered", "program", "memory", "functions", "text")
 
 components_option = click.option(
@@ -303,17 +307,91 @@ def graph(
         _fail(f"cannot write {out or 'to standard output'}: {error.strerror or error}")
 
 
+@gen.command()
+@click.argument("source", metavar="FILE", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--out",
+    metavar="PAGE.html",
+    type=click.Path(path_type=Path),
+    help="Where to write [default: FILE.html here].",
+)
+@click.option("--watch", is_flag=True, help="Write nothing; serve the page to a browser, anew whenever FILE is saved.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Where --watch serves it.")
+@click.option("--force", is_flag=True, help="Write over a file that is no such page.")
+@batch_option
+@steps_option
+@inference_option
+@components_option
+@debug_option
+def explain(
+    source: Path,
+    out: Path | None,
+    watch: bool,
+    port: int,
+    force: bool,
+    batch_size: int,
+    steps: int | None,
+    inference: bool | None,
+    components: tuple[Path, ...],
+    debug: bool,
+) -> None:
+    """Make a page for the browser: a model, its graph and its generated code side by side, one lighting up the other."""
+    from gen import building
+    from gen.explain import serving
+    from gen.explain.page import page
+
+    try:
+        settings = _settings()
+        plain = settings.inference if inference is None else inference
+        if watch:
+            request = building.Request(
+                (source,), Path(), inference=plain, components=(*settings.components, *components)
+            )
+            _serve(serving.pages(source, request, batch_size, steps), port)
+        text = _with_graph(source, components, debug, lambda read, graph: page(read, graph, batch_size, steps, plain))
+        out = Path(f"{source.stem}.html") if out is None else out
+        serving.write_page(out, text, force)
+    except building.CommandError as error:
+        _fail(str(error))
+    click.echo(f"{building.shown(out)}  written")
+
+
+def _serve(pages: Iterator[str], port: int) -> NoReturn:
+    from gen.explain import serving
+
+    live = serving.Live()
+    server = serving.server(live, port)
+    click.echo(
+        f"gen: http://127.0.0.1:{server.server_port}/ shows the model and its changes; Ctrl-C ends this", err=True
+    )
+    try:
+        serving.serve(live, server, pages)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    raise AssertionError("there is always another change to wait for")
+
+
 def _facts(
     path: Path, batch_size: int, steps: int | None, inference: bool | None, components: tuple[Path, ...], debug: bool
 ) -> tuple[Source, Facts]:
     """The text of a model and its facts.  Ends the command where the model is wrong or the command is."""
+    from gen.facts import describe_model
+
+    plain = _settings().inference if inference is None else inference
+    return _with_graph(
+        path, components, debug, lambda source, graph: (source, describe_model(graph, batch_size, steps, plain))
+    )
+
+
+def _with_graph(path: Path, components: tuple[Path, ...], debug: bool, use: Callable[[Source, Graph], T]) -> T:
+    """What comes of a model.  Ends the command where the model is wrong or the command is."""
     from gen import building, compiler
     from gen.diagnostics import render_text
-    from gen.facts import SizeError, describe_model
+    from gen.facts import SizeError
 
     try:
-        settings = _settings()
-        components = (*settings.components, *components)
+        components = (*_settings().components, *components)
         building.load_components(components)
         with building.explained(path, components, debug):
             source, diagnostics = building.read(path)
@@ -324,9 +402,7 @@ def _facts(
             if graph is None:
                 sys.exit(1)
             try:
-                return source, describe_model(
-                    graph, batch_size, steps, settings.inference if inference is None else inference
-                )
+                return use(source, graph)
             except SizeError as error:
                 raise building.CommandError(str(error)) from error
     except building.CommandError as error:

@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gen import compiler
+from gen.components.base import Component
 from gen.components.layers.masking import Mask
 from gen.components.layers.operators import SplitSteps
 from gen.diagnostics import Span
@@ -60,6 +61,8 @@ class CallFacts:
     """One call of the file."""
 
     name: str
+    component: type[Component]
+    """The class of its layer; of the last one, where a wrapper or an operator stands for several."""
     kind: str
     """The component with its activation: `Dense, relu`."""
     shape: Shape
@@ -84,6 +87,8 @@ class CallFacts:
     span: Span
     box: Box | None
     """The call of a model or a block that it stands in."""
+    block: object
+    """What statements of the program that it became have as `Block.call`."""
 
 
 @dataclass(frozen=True)
@@ -229,6 +234,7 @@ def _call(
     read = dict.fromkeys(tensor for node in nodes for tensor in _values_read(node) if tensor not in made)
     return CallFacts(
         name=name,
+        component=type(last.layer.component),
         kind=last.call.wrapper or kind_of(last),
         shape=last.outputs[0].shape,
         dtype=dtype_of(last.outputs[0]),
@@ -242,4 +248,5 @@ def _call(
         text=last.call.text,
         span=last.call.span,
         box=last.call.box,
+        block=last.call.block,
     )

@@ -12,7 +12,7 @@ from gen.building import CommandError, Report, Request
 _MILLISECONDS = 500
 """How often to look without being told: nobody tells what changes during the first build, before the watch begins."""
 
-_Stamps = dict[Path, tuple[int, int, int]]
+Stamps = dict[Path, tuple[int, int, int]]
 
 
 def watch(request: Request, wakes: Iterable[object]) -> Iterator[Report]:
@@ -21,10 +21,10 @@ def watch(request: Request, wakes: Iterable[object]) -> Iterator[Report]:
     A component that has changed may have changed everything.  A source that is gone is forgotten, until it is back.
     What is wrong is in the report.
     """
-    seen = _stamps(request)
+    seen = stamps(request)
     yield _built(request, None)
     for _ in wakes:
-        before, seen = seen, _stamps(request)
+        before, seen = seen, stamps(request)
         changed = {path for path, stamp in seen.items() if before.get(path) != stamp}
         if changed:
             yield _built(request, None if changed.intersection(request.components) else changed)
@@ -62,7 +62,7 @@ def _built(request: Request, only: set[Path] | None) -> Report:
         return report
 
 
-def _stamps(request: Request) -> _Stamps:
+def stamps(request: Request) -> Stamps:
     """What tells that a file was written: of each source and each file of components that is there."""
     stamps = {}
     for path in (*_found(request.sources), *request.components):

@@ -35,7 +35,7 @@ class Block:
     heading: str
     note: str = ""
     call: object = None
-    """`Call.block` of the call; None for what belongs to no single one."""
+    """`Call.block` of the call, or the `Output` that a loss is of; None for what belongs to no single one."""
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def _lower_loss(state: Lowering, output: Output) -> tuple[str, Callable[[], None
     logits = state.values[output.loss_input]
     fused = output.loss_input is not output.tensor
     head = f"loss of {ident}: {output.loss_text}" + (", from the logits" if fused else "")
-    state.enter("loss", Block(head))
+    state.enter("loss", Block(head, call=output))
     rows = state.as_rows(logits)
     target = logits.shape[:-1] if loss.sparse else logits.shape
     true = state.build.parameter(f"{ident}_true", ArrayType(target, "intp" if loss.sparse else "float"))
@@ -72,7 +72,7 @@ def _lower_loss(state: Lowering, output: Output) -> tuple[str, Callable[[], None
         state.kept.setdefault("loss", []).append(seen.name)
 
     def gradient() -> None:
-        state.enter("backward", Block(head))
+        state.enter("backward", Block(head, call=output))
         scale = _divided(output.loss_weight, rows.shape[0] if mask is None else count)
         gradient = _gradient(state, output, loss, {**names, **bindings, "y_pred": prediction, "scale": scale})
         gradient = _weigh(state, gradient, weight)
