@@ -336,7 +336,10 @@ def explain(
     components: tuple[Path, ...],
     debug: bool,
 ) -> None:
-    """Make a page for the browser: a model, its graph and its generated code side by side, one lighting up the other."""
+    """Make a page for the browser: a model, its graph and its generated code side by side.
+
+    Pointing at a part of one of them lights up what belongs to it in the others.
+    """
     from gen import building
     from gen.explain import serving
     from gen.explain.page import page

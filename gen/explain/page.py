@@ -126,13 +126,9 @@ def _render(live: bool, **values: Any) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     template = environment.from_string((folder / "page.html.jinja").read_text("utf-8"))
-    return template.render(
-        policy=policy,
-        number=Markup(PAGE_NUMBER.format(0)) if live else "",
-        style=Markup(style),
-        script=Markup(script),
-        **({"report": None} | values),
-    )
+    number = Markup(PAGE_NUMBER.format(0)) if live else ""
+    marked = {"style": Markup(style), "script": Markup(script)}
+    return template.render({"policy": policy, "number": number, "report": None, **marked, **values})
 
 
 # --------------------------------------------------------------------------------------------------------- the .nn file

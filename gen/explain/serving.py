@@ -73,7 +73,7 @@ def server(live: Live, port: int) -> ThreadingHTTPServer:
             self.wfile.write(data)
 
         def tell(self, number: int) -> None:
-            """An event as soon as there is another page, and empty lines until then, for the browser to go on waiting."""
+            """Say when there is another page, and nothing now and then until it is there: is anybody listening?"""
             self.send_response(HTTPStatus.OK)
             self.send_header("Content-Type", "text/event-stream")
             self.end_headers()
