@@ -63,6 +63,7 @@ def server(live: Live, port: int) -> ThreadingHTTPServer:
                 self.send_error(HTTPStatus.NOT_FOUND)
 
         def page(self) -> None:
+            live.wait(0, 60.0)  # for the first one
             with live.changed:
                 data = live.text.replace(PAGE_NUMBER.format(0), PAGE_NUMBER.format(live.number), 1).encode()
             self.send_response(HTTPStatus.OK)

@@ -1,0 +1,268 @@
+"""`gen explain`: what belongs together lights up together, in a real browser, and the page loads nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from gen import cli, compiler, sourcemap
+from gen.compiler import Options
+from gen.diagnostics import Diagnostics, Source
+from gen.explain.page import page
+from tests.building import CASES, EXAMPLES, ROOT, case_graph
+
+pytestmark = pytest.mark.xdist_group("browser")
+HALF = ROOT / "examples" / "half.nn"
+FLAGS = [
+    "--disable-background-networking", "--disable-component-update", "--disable-gpu", "--disable-quic",
+    "--disable-sync", "--no-first-run", "--no-sandbox",
+]  # fmt: skip
+
+
+def page_of(text: str, name: str = "model.nn", **options: bool) -> str:
+    source, diagnostics = Source(name, text), Diagnostics()
+    graph = compiler.understand(source, diagnostics)
+    assert graph is not None
+    return page(source, graph, **options)
+
+
+# ---------------------------------------------------------------------------------------------------------- source map
+
+
+@pytest.mark.parametrize("path", [*EXAMPLES, *CASES[::12]], ids=lambda path: path.stem)
+@pytest.mark.parametrize("inference", [False, True])
+def test_every_statement_belongs_to_the_call_above_it(path: Path, inference: bool) -> None:
+    graph = case_graph(path)
+    made = compiler.assembler(graph, path.name, Options(inference))
+    text = compiler.render(made.view())
+    lines = text.split("\n")
+    calls = {node.call.block: node.call for node in graph.nodes}
+    found = sourcemap.functions(text, made.programs)
+    assert {"infer"} <= {each.name for each in found}
+    for function in found:
+        last = function.first
+        for passage in function.passages:
+            comments = [line.strip() for line in lines[passage.first - 1 : passage.last] if line.strip()[:2] == "# "]
+            assert comments, f"{function.name}, line {passage.first}"
+            assert not any(re.match(r"\w", line.strip()) for line in _statements(lines[last : passage.first - 1]))
+            if passage.call in calls:
+                call = calls[passage.call]
+                assert any(comment.startswith(f"# {call.text}") for comment in comments)
+            last = passage.last
+
+
+def _statements(lines: list[str]) -> list[str]:
+    """Lines between two passages, without what is known to stand there: signature, docstring, and branches."""
+    text = "\n".join(lines)
+    text = re.sub(r'\A.*?"""[^"]*"""', "", text, flags=re.DOTALL) if '"""' in text else text
+    kept = [line for line in text.split("\n") if line.strip() and line.strip() != "if wanted:"]
+    return [line for line in kept if ".reshape(" not in line]
+
+
+# ------------------------------------------------------------------------------------------------------------ the page
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_each_call_is_in_the_text_the_graph_and_the_table(path: Path) -> None:
+    made = page_of(path.read_text("utf-8"), path.name)
+    assert made == page_of(path.read_text("utf-8"), path.name)
+    keys = set(re.findall(r'<tr class="link" data-keys="([^"]*)"', made))
+    assert keys
+    for place in ('<span class="link" tabindex="0"', '<g class="link" tabindex="-1"'):
+        assert keys <= {key for found in re.findall(f'{place} data-keys="([^"]*)"', made) for key in found.split(" ")}
+    assert re.sub(r'xmlns="[^"]*"', "", made).count("://") == 0
+
+
+def test_what_the_file_says_is_text_on_the_page() -> None:
+    said = "</script><script>alert(1)</script><img src=x onerror=alert(1)> &amp; \" ' {{ 7 * 7 }}"
+    made = page_of(f"'''{said}'''\nx = Input(4)  # {said}\ny = Dense(3, name='a.b-c')(x)\nmodel = Model(x, y)\n")
+    assert made.count("<script>") == made.count("</script>") == 1
+    assert "<img" not in made
+    assert "{{ 7 * 7 }}" in made
+
+
+def test_only_a_page_is_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        result = CliRunner().invoke(cli.gen, ["explain", str(HALF)])
+        assert (result.exit_code, result.stdout) == (0, "half.html  written\n")
+    Path("half.html").write_text("mine", "utf-8")
+    result = CliRunner().invoke(cli.gen, ["explain", str(HALF)])
+    assert result.exit_code == 2
+    assert result.stderr == "gen: half.html is no page of `gen explain`; --force writes over it\n"
+    assert Path("half.html").read_text("utf-8") == "mine"
+    assert CliRunner().invoke(cli.gen, ["explain", str(HALF), "--force"]).exit_code == 0
+
+
+def test_a_wrong_model_is_told_and_no_page_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("model.nn").write_text("x = Input(4)\ny = Dens(3)(x)\nmodel = Model(x, y)\n", "utf-8")
+    result = CliRunner().invoke(cli.gen, ["explain", "model.nn"])
+    assert result.exit_code == 1
+    assert "There is no layer `Dens`" in result.stderr
+    assert not Path("model.html").exists()
+
+
+# ---------------------------------------------------------------------------------------------------------- the browser
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None and not os.environ.get("CI"):
+        pytest.skip("there is no Chromium: apt-get install chromium")
+    with sync_playwright() as player:
+        browser = player.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def half(chromium: Browser, tmp_path: Path) -> Iterator[Page]:
+    """The page about `half.nn`; fails where it logs something or asks for anything but itself."""
+    file = tmp_path / "half.html"
+    file.write_text(page_of(HALF.read_text("utf-8"), "half.nn"), "utf-8")
+    shown = chromium.new_page(viewport={"width": 1600, "height": 1000})
+    said: list[str] = []
+    shown.on("console", lambda message: said.append(message.text))
+    shown.on("pageerror", lambda error: said.append(str(error)))
+    shown.on("request", lambda request: said.append(request.url))
+    shown.goto(file.as_uri())
+    yield shown
+    assert said == [file.as_uri()]
+    shown.close()
+
+
+def lit(shown: Page, place: str) -> list[str]:
+    """The texts of what is lit in a part of the page, shortened."""
+    return [text.split("\n")[0].strip() for text in shown.locator(f"{place} .lit").all_text_contents()]
+
+
+def seen(shown: Page) -> dict[str, list[str]]:
+    places = {"text": "#source", "graph": "#graph", "forward": "#forward", "backward": "#backward", "table": "tbody"}
+    return {name: lit(shown, place) for name, place in places.items()}
+
+
+EVEN = {
+    "text": ["Dense(1, sigmoid)(kept)"],
+    "graph": ["evenDense, sigmoid · 257"],
+    "forward": ["# even = Dense(1, sigmoid)(kept)"],
+    "backward": ["# even = Dense(1, sigmoid)(kept)"],
+}
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["#source [data-keys='call:even']", "#graph [data-keys='call:even']", "#forward [data-keys='call:even']",
+     "#backward [data-keys='call:even']", "tbody [data-keys='call:even']"],
+)  # fmt: skip
+def test_pointing_at_one_lights_up_the_others(half: Page, place: str) -> None:
+    half.locator(place).first.scroll_into_view_if_needed()
+    half.locator(place).first.hover()
+    found = seen(half)
+    assert len(found.pop("table")) == 1
+    assert {name: [text[: len(EVEN[name][0])] for text in texts] for name, texts in found.items()} == EVEN
+    told = half.locator("#told").text_content() or ""
+    assert "y = activation(x @ kernel + bias)" in told
+    assert "(batch, 256) → (batch, 1)" in told
+    assert "257 parameters" in told
+
+
+def test_what_lights_up_comes_into_view(half: Page) -> None:
+    half.locator("tbody [data-keys='call:scaled']").hover()
+    half.locator("#graph [data-keys='call:features']").hover()
+    box, pane = (half.locator(place).first.bounding_box() for place in ("#backward .lit", "main .pane:last-child pre"))
+    assert box is not None
+    assert pane is not None
+    assert pane["y"] <= box["y"] <= pane["y"] + pane["height"]
+
+
+def test_a_click_keeps_what_is_lit_and_another_lets_go(half: Page) -> None:
+    half.locator("#source [data-keys='call:ink']").click()
+    half.locator("h1").hover()
+    assert lit(half, "#source") == ["Dense(1)(kept)"]
+    half.locator("#source [data-keys='call:ink']").click()
+    half.locator("h1").hover()
+    assert lit(half, "#source") == []
+
+
+def test_a_loss_lights_up_its_output(half: Page) -> None:
+    half.locator("#loss [data-keys='output:ink']").hover()
+    assert lit(half, "#graph") == ["inkmse"]
+    assert len(lit(half, "#backward")) == 1
+
+
+def test_the_keyboard_does_it_too(half: Page) -> None:
+    half.keyboard.press("ArrowDown")
+    half.keyboard.press("ArrowDown")
+    assert lit(half, "#source")[0].startswith("Flatten()")
+    half.keyboard.press("ArrowUp")
+    assert lit(half, "#source")[0].startswith("Rescaling")
+    half.keyboard.press("Escape")
+    assert lit(half, "#source") == []
+    half.locator("#source [data-keys='call:digit']").focus()
+    assert lit(half, "#graph")[0].startswith("digitDense")
+    half.keyboard.press("Enter")
+    half.locator("#source [data-keys='call:ink']").focus()
+    half.keyboard.press("Escape")
+    assert lit(half, "#graph") == []
+
+
+def test_it_is_light_and_dark(half: Page) -> None:
+    def background() -> str:
+        found = half.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert isinstance(found, str)
+        return found
+
+    half.emulate_media(color_scheme="light")
+    light = background()
+    half.emulate_media(color_scheme="dark")
+    dark = background()
+    assert light != dark
+    half.keyboard.press("t")
+    assert background() == light
+    half.locator("#theme").click()
+    assert background() == dark
+
+
+def test_on_paper_nothing_is_cut_off(half: Page) -> None:
+    half.emulate_media(media="print")
+    cut = half.evaluate(
+        "[...document.querySelectorAll('pre, .picture, #figures')]"
+        ".filter((each) => each.scrollHeight > each.clientHeight + 1).map((each) => each.id || each.className)"
+    )
+    assert cut == []
+    assert len(half.pdf()) > 10_000
+
+
+def test_watching_shows_each_change_and_what_is_wrong(chromium: Browser, tmp_path: Path) -> None:
+    file = tmp_path / "model.nn"
+    file.write_text("x = Input(4)\nfirst = Dense(3)(x)\nmodel = Model(x, first)\n", "utf-8")
+    command = [sys.executable, "-m", "gen", "explain", str(file), "--watch", "--port", "0"]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        address = process.stderr.readline().split()[1]
+        shown = chromium.new_page()
+        try:
+            shown.goto(address)
+            shown.wait_for_selector("tbody [data-keys='call:first']")
+            file.write_text("x = Input(4)\nsecond = Dens(3)(x)\nmodel = Model(x, second)\n", "utf-8")
+            shown.wait_for_selector(".report")
+            assert "There is no layer `Dens`" in (shown.locator(".report").text_content() or "")
+            file.write_text("x = Input(4)\nsecond = Dense(3)(x)\nmodel = Model(x, second)\n", "utf-8")
+            shown.wait_for_selector("tbody [data-keys='call:second']")
+        finally:
+            shown.close()
+            process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 128 + signal.SIGINT
+    assert list(tmp_path.iterdir()) == [file]
