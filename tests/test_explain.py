@@ -29,6 +29,11 @@ FLAGS = [
 ]  # fmt: skip
 
 
+def chromium_path() -> str | None:
+    """The Chromium of the system."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
 def page_of(text: str, name: str = "model.nn", **options: bool) -> str:
     source, diagnostics = Source(name, text), Diagnostics()
     graph = compiler.understand(source, diagnostics)
@@ -118,11 +123,10 @@ def test_a_wrong_model_is_told_and_no_page_is_written(tmp_path: Path, monkeypatc
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None and not os.environ.get("CI"):
+    if chromium_path() is None and not os.environ.get("CI"):
         pytest.skip("there is no Chromium: apt-get install chromium")
     with sync_playwright() as player:
-        browser = player.chromium.launch(executable_path=found, args=FLAGS)
+        browser = player.chromium.launch(executable_path=chromium_path(), args=FLAGS)
         yield browser
         browser.close()
 
