@@ -31,7 +31,7 @@ def _write_rich(facts: Facts, stream: TextIO) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, title=facts.name, title_justify="left")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title=facts.name, title_justify="left")
     for i, name in enumerate(HEADER):
         table.add_column(name, justify="right" if i in TO_THE_RIGHT else "left", overflow="fold")
     for row in _rows(facts):
