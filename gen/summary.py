@@ -31,9 +31,9 @@ def _write_rich(facts: Facts, stream: TextIO) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, title=facts.name, title_justify="left")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title=facts.name, title_justify="left")
     for i, name in enumerate(HEADER):
-        table.add_column(name, justify="right" if i in TO_THE_RIGHT else "left", overflow="fold")
+        table.add_column(name.replace(" ", "\n"), justify="right" if i in TO_THE_RIGHT else "left", overflow="fold")
     for row in _rows(facts):
         table.add_row(*map(_unmarked, row))
     console = Console(file=stream, highlight=False)

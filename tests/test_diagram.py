@@ -253,6 +253,14 @@ def test_a_picture_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     assert "No such file or directory" in result.stderr
 
 
+def test_a_very_large_model_has_no_picture(tmp_path: Path) -> None:
+    text = "x = Input(1)\nh = x\nfor i in range(110):\n    h = h + x\n    h = h * x\nmodel = Model(x, h)\n"
+    result = graph(tmp_path, text, "--format", "svg")
+    assert result.exit_code == 2
+    assert result.stderr == "gen: the model is too large for a picture; `--format mermaid` gives it as text\n"
+    assert graph(tmp_path, text).stdout.count("-->") == 440
+
+
 def test_a_model_that_is_wrong_has_no_picture(tmp_path: Path) -> None:
     result = graph(tmp_path, "x = Input(4)\nmodel = Model(x, Dens(1)(x))\n", "-o", str(tmp_path / "model.svg"))
     assert result.exit_code == 1

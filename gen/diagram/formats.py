@@ -7,6 +7,8 @@ from pathlib import Path
 from gen.diagram.diagram import diagram_of
 from gen.facts import Facts
 
+LARGEST = 20_000
+"""How far all arrows of a picture may reach, in vertices: each needs room beside all that it passes."""
 ENDINGS = {".mmd": "mermaid", ".mermaid": "mermaid", ".svg": "svg", ".png": "png"}
 
 
@@ -24,8 +26,13 @@ def format_of(path: Path | None) -> str:
 
 
 def draw(facts: Facts, form: str) -> bytes:
-    """A model in one of the formats.  Raises `FormatError` where a PNG needs Pillow, and it is not installed."""
+    """A model in one of the formats.
+
+    Raises `FormatError` where a PNG needs Pillow, and it is not installed, and for a picture of a very large model.
+    """
     diagram = diagram_of(facts)
+    if form != "mermaid" and sum(arrow.target - arrow.source for arrow in diagram.arrows) > LARGEST:
+        raise FormatError("the model is too large for a picture; `--format mermaid` gives it as text")
     if form == "png":
         try:
             from gen.diagram.png import png
