@@ -63,6 +63,13 @@ class RandomModel:
         model: keras.Model = self.names["model"]
         return model
 
+    @property
+    def whole(self) -> keras.Model:
+        """The same with every tensor as an output, also those that reach none."""
+        names = (name for name in self.names if not name.startswith(("inside", "outside")))
+        tensors = [self.names[name] for name in names if isinstance(self.names[name], keras.KerasTensor)]
+        return keras.Model(self.keras.inputs, tensors)
+
     def inputs(self, rng: np.random.Generator, rows: int, steps: int) -> list[np.ndarray]:
         """Arrays for a batch: the steps of each input one more, from `steps` on, and a first id that is not padding."""
         found = []
