@@ -40,7 +40,7 @@ class Cursor:
     """`word` is the name at the cursor, which may be empty, `owner` what stands before its dot.
 
     `brackets` are those open around it, the outermost first; `fresh` says that a statement begins here, `open` that
-    something can be completed here at all: not in a comment, not in a number.  `quoted` says that the word is a string's.
+    something can be completed here at all: not in a comment, not in a number; `quoted` that the word is a string's.
     """
 
     word: Span
