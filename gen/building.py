@@ -188,6 +188,14 @@ def _targets(request: Request) -> dict[Path, Path]:
     return targets
 
 
+def target_of(source: Path, folders: Iterable[Path], out: Path) -> Path:
+    """The output of a file: of one in one of `folders`, in a build of these; of any other, in a build of it alone."""
+    for folder in folders:
+        if source != folder and source.is_relative_to(folder):
+            return out / _module(source.relative_to(folder))
+    return out / _module(Path(source.name))
+
+
 def sources(paths: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
     """The `.nn` files that paths of files and folders stand for, each once, with its path below the folder.
 

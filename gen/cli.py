@@ -184,6 +184,22 @@ def dump(
 
 
 @gen.command()
+@components_option
+def lsp(components: tuple[Path, ...]) -> None:
+    """Serve an editor over standard input and output: the language server of .nn files.
+
+    Components of your own are taken from [tool.gen] of the nearest pyproject.toml, too.
+    """
+    try:
+        from gen.lsp.server import serve
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in ("pygls", "lsprotocol"):
+            raise
+        _fail("this needs pygls: pip install 'gen-nn[lsp]'")
+    serve(components)
+
+
+@gen.command()
 @click.argument("histories", nargs=-1, required=True, metavar="HISTORY.csv...", type=click.Path(path_type=Path))
 @click.option(
     "-o",

@@ -148,8 +148,8 @@ def describe_model(graph: Graph, batch: int = 32, steps: int | None = None, infe
         sizes |= dict.fromkeys(least, steps)
     assembler = compiler.assembler(graph, graph.name, compiler.Options(inference, PASSES))
     by_part, by_call = _operations(assembler.programs, sizes)
-    groups = _groups(graph)
-    names = _names(groups)
+    named = named_calls(graph)
+    names, groups = list(named), list(named.values())
     sources = {each: Edge(name, each.shape) for name, nodes in zip(names, groups, strict=True) for each in _made(nodes)}
     sources |= {item.tensor: Edge(item.name, item.tensor.shape, from_input=True) for item in graph.inputs}
     calls: list[CallFacts] = []
@@ -187,6 +187,12 @@ def _operations(programs: Programs, sizes: Mapping[str, int]) -> tuple[dict[str,
             if not trained:
                 by_call[statement.block.call]["forward"] += count
     return by_part, by_call
+
+
+def named_calls(graph: Graph) -> dict[str, list[Node]]:
+    """The nodes of each call in the file, in order, by the name of the call."""
+    groups = _groups(graph)
+    return dict(zip(_names(groups), groups, strict=True))
 
 
 def _groups(graph: Graph) -> list[list[Node]]:

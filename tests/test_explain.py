@@ -15,11 +15,10 @@ import pytest
 from click.testing import CliRunner
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from gen import cli, compiler, sourcemap
-from gen.compiler import Options
+from gen import cli, compiler
 from gen.diagnostics import Diagnostics, Source
 from gen.explain.page import page
-from tests.building import CASES, EXAMPLES, ROOT, case_graph
+from tests.building import EXAMPLES, ROOT
 
 pytestmark = pytest.mark.xdist_group("browser")
 HALF = ROOT / "examples" / "half.nn"
@@ -39,39 +38,6 @@ def page_of(text: str, name: str = "model.nn", **options: bool) -> str:
     graph = compiler.understand(source, diagnostics)
     assert graph is not None
     return page(source, graph, **options)
-
-
-# ---------------------------------------------------------------------------------------------------------- source map
-
-
-@pytest.mark.parametrize("path", [*EXAMPLES, *CASES[::12]], ids=lambda path: path.stem)
-@pytest.mark.parametrize("inference", [False, True])
-def test_every_statement_belongs_to_the_call_above_it(path: Path, inference: bool) -> None:
-    graph = case_graph(path)
-    made = compiler.assembler(graph, path.name, Options(inference))
-    text = compiler.render(made.view())
-    lines = text.split("\n")
-    calls = {node.call.block: node.call for node in graph.nodes}
-    found = sourcemap.functions(text, made.programs)
-    assert {"infer"} <= {each.name for each in found}
-    for function in found:
-        last = function.first
-        for passage in function.passages:
-            comments = [line.strip() for line in lines[passage.first - 1 : passage.last] if line.strip()[:2] == "# "]
-            assert comments, f"{function.name}, line {passage.first}"
-            assert not any(re.match(r"\w", line.strip()) for line in _statements(lines[last : passage.first - 1]))
-            if passage.call in calls:
-                call = calls[passage.call]
-                assert any(comment.startswith(f"# {call.text}") for comment in comments)
-            last = passage.last
-
-
-def _statements(lines: list[str]) -> list[str]:
-    """Lines between two passages, without what is known to stand there: signature, docstring, and branches."""
-    text = "\n".join(lines)
-    text = re.sub(r'\A.*?"""[^"]*"""', "", text, flags=re.DOTALL) if '"""' in text else text
-    kept = [line for line in text.split("\n") if line.strip() and line.strip() != "if wanted:"]
-    return [line for line in kept if ".reshape(" not in line]
 
 
 # ------------------------------------------------------------------------------------------------------------ the page
@@ -153,15 +119,16 @@ def lit(shown: Page, place: str) -> list[str]:
 
 
 def seen(shown: Page) -> dict[str, list[str]]:
-    places = {"text": "#source", "graph": "#graph", "forward": "#forward", "backward": "#backward", "table": "tbody"}
-    return {name: lit(shown, place) for name, place in places.items()}
+    places = ("source", "graph", "forward", "loss", "backward", "figures")
+    return {place: lit(shown, f"#{place}") for place in places}
 
 
 EVEN = {
-    "text": ["Dense(1, sigmoid)(kept)"],
-    "graph": ["evenDense, sigmoid · 257"],
+    "source": ["Dense(1, sigmoid)(kept)"],
+    "graph": ["evenDense, sigmoid · 257", "evenbinary_crossentropy"],
     "forward": ["# even = Dense(1, sigmoid)(kept)"],
-    "backward": ["# even = Dense(1, sigmoid)(kept)"],
+    "loss": ["# loss of even: binary_crossentropy, from the logits"],
+    "backward": ["# loss of even: binary_crossentropy, from the logits", "# even = Dense(1, sigmoid)(kept)"],
 }
 
 
@@ -174,8 +141,11 @@ def test_pointing_at_one_lights_up_the_others(half: Page, place: str) -> None:
     half.locator(place).first.scroll_into_view_if_needed()
     half.locator(place).first.hover()
     found = seen(half)
-    assert len(found.pop("table")) == 1
-    assert {name: [text[: len(EVEN[name][0])] for text in texts] for name, texts in found.items()} == EVEN
+    assert len(found.pop("figures")) == 1
+    assert found.keys() == EVEN.keys()
+    for name, texts in found.items():
+        pairs = zip(texts, EVEN[name], strict=True)
+        assert all(text.startswith(expected) for text, expected in pairs), (name, texts)
     told = half.locator("#told").text_content() or ""
     assert "y = activation(x @ kernel + bias)" in told
     assert "(batch, 256) → (batch, 1)" in told
@@ -200,10 +170,10 @@ def test_a_click_keeps_what_is_lit_and_another_lets_go(half: Page) -> None:
     assert lit(half, "#source") == []
 
 
-def test_a_loss_lights_up_its_output(half: Page) -> None:
-    half.locator("#loss [data-keys='output:ink']").hover()
-    assert lit(half, "#graph") == ["inkmse"]
-    assert len(lit(half, "#backward")) == 1
+def test_a_loss_goes_with_the_call_that_it_is_of(half: Page) -> None:
+    half.locator("#loss [data-keys='call:ink']").hover()
+    assert lit(half, "#graph") == ["inkDense · 257", "inkmse"]
+    assert len(lit(half, "#backward")) == 2
 
 
 def test_the_keyboard_does_it_too(half: Page) -> None:

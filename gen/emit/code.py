@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from gen.components.kernels import kernels
@@ -31,16 +31,25 @@ def section_lines(program: Program, plan: Plan, section: str, owner: str | None 
     `part` is what of each buffer is used: `[: len(w)]`.  Without an `owner` of buffers, what is not computed in place
     becomes a new array.
     """
-    writer = _Writer(program, plan, section, owner, part)
-    statements = [statement for statement in program.statements if statement.section == section]
     lines: list[str] = []
-    for _, members in groupby(statements, key=lambda statement: id(statement.block)):
-        items = list(members)
-        body = [line for statement in items for line in writer.statement(statement)]
-        if body and items[0].block.heading:
-            lines += ([""] if lines else []) + heading(items[0].block)
+    for _, members in groupby(section_parts(program, plan, section, owner, part), key=lambda item: id(item[0].block)):
+        parts = list(members)
+        body = [line for _, written in parts for line in written]
+        block = parts[0][0].block
+        if body and block.heading:
+            lines += ([""] if lines else []) + heading(block)
         lines += body
     return lines
+
+
+def section_parts(
+    program: Program, plan: Plan, section: str, owner: str | None = "b", part: str = ""
+) -> Iterator[tuple[Statement, list[str]]]:
+    """The statements of a section in order, each with the lines that it is written as: none, one or several."""
+    writer = _Writer(program, plan, section, owner, part)
+    for statement in program.statements:
+        if statement.section == section:
+            yield statement, writer.statement(statement)
 
 
 def heading(block: Block) -> list[str]:

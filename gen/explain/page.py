@@ -7,6 +7,7 @@ a key with what is pointed at.  The page loads nothing: its style and its script
 
 from __future__ import annotations
 
+import ast
 import base64
 import hashlib
 import re
@@ -21,25 +22,23 @@ from pygments.lexer import Lexer
 from pygments.lexers.python import PythonLexer
 from pygments.token import Comment, Keyword, Name, Number, String, _TokenType, is_token_subtype
 
-from gen import compiler, sourcemap
+from gen import compiler
 from gen.components.docstrings import docstring
 from gen.diagnostics import Source, Span
 from gen.diagram.diagram import diagram_of
 from gen.diagram.svg import svg
 from gen.dims import show
 from gen.emit.footprint import bytes_text
-from gen.facts import CallFacts, Facts, describe_model
-from gen.graph.graph import Graph, Output
+from gen.facts import CallFacts, Edge, Facts, describe_model
+from gen.graph.graph import Graph
 from gen.pygments import NnLexer
-from gen.sourcemap import Function, Passage
+from gen.sourcemap import SourceMap, source_map
 from gen.summary import count_text
 
 _COLOURS: dict[_TokenType, str] = {
     Comment: "comment", Keyword: "keyword", String: "string", Number: "number",
     Name.Class: "kind", Name.Builtin: "kind", Name.Function: "defined", Name.Attribute: "option",
 }  # fmt: skip
-_ASSIGNED = re.compile(r"\s*(\w+) (?:[-+*/]?=) ")
-_FILLED = re.compile(r"\bout=([\w.]+)|\bnp\.copyto\(([\w.]+)|([\w.]+)\.fill\(|^\s*([\w.]+)\[\.\.\.\]")
 PAGE_NUMBER = 'data-page="{}"'
 """How a live page says which it is: 0 until it is sent."""
 LEFT, RIGHT = ("forward", "loss"), ("backward",)
@@ -83,24 +82,20 @@ def page(
     """
     facts = describe_model(graph, batch, steps, inference)
     name = Path(source.path).name
-    made = compiler.assembler(graph, name, compiler.Options(inference))
-    text = compiler.render(made.view())
-    functions = {each.name: each for each in sourcemap.functions(text, made.programs)}
-    lines = _coloured(text, PythonLexer())
-    trained = "backward" in functions
-    names = {call.block: call.name for call in facts.calls}
-    left, right = (LEFT, RIGHT) if trained else (PREDICTION, ())
+    mapped = source_map(graph, name, compiler.Options(inference))
+    functions = {node.name: node for node in ast.parse(mapped.text).body if isinstance(node, ast.FunctionDef)}
+    lines = _coloured(mapped.text, PythonLexer())
+    columns = (LEFT, RIGHT) if "backward" in functions else (PREDICTION,)
     panes = [
-        Pane(", ".join(shown), Markup("\n").join(_function(functions[each], text, lines, names) for each in shown))
-        for shown in (tuple(each for each in side if each in functions) for side in (left, right))
-        if shown
+        Pane(", ".join(shown), Markup("\n").join(_function(functions[each], mapped, lines) for each in shown))
+        for shown in (tuple(each for each in column if each in functions) for column in columns)
     ]
     return _render(
         live,
         title=graph.docstring.partition("\n")[0] if graph.docstring else name,
         name=name,
         source=_source(source, facts),
-        picture=Markup(_keyed(svg(diagram_of(facts)))),
+        picture=_picture(facts),
         panes=panes,
         rows=[_row(call) for call in facts.calls],
         totals=_totals(facts),
@@ -166,40 +161,25 @@ def _marked(text: str, opened: dict[int, list[list[str]]], closed: dict[int, int
 # --------------------------------------------------------------------------------------------------- the generated file
 
 
-def _function(function: Function, text: str, lines: Sequence[Markup], names: dict[object, str]) -> Markup:
-    """A function, each passage of it in an element of its own."""
-    written = text.split("\n")
+def _function(node: ast.FunctionDef, mapped: SourceMap, lines: Sequence[Markup]) -> Markup:
+    """A function, each piece of it in an element of its own."""
     parts: list[Markup] = []
-    position = function.first
-    for passage in function.passages:
-        parts += [_line(lines[i - 1]) for i in range(position, passage.first)]
-        code = Markup("").join(
-            _line(lines[i - 1], _shape(written[i - 1], passage)) for i in range(passage.first, passage.last + 1)
-        )
-        key = _key(passage, names)
-        parts.append(Markup('<div class="link" data-keys="{}">{}</div>').format(key, code) if key else code)
-        position = passage.last + 1
-    parts += [_line(lines[i - 1]) for i in range(position, function.last + 1)]
-    return Markup('<section id="{}">{}</section>').format(function.name, Markup("").join(parts))
-
-
-def _key(passage: Passage, names: dict[object, str]) -> str:
-    if isinstance(passage.call, Output):
-        return f"output:{passage.call.name}"
-    return f"call:{names[passage.call]}" if passage.call in names else ""
+    position, end = node.lineno, node.end_lineno or node.lineno
+    for piece in (piece for piece in mapped.pieces if position <= piece.lines.first <= end):
+        parts += [_line(lines[i - 1]) for i in range(position, piece.lines.first)]
+        shapes = {each.lines.last: show(each.shape) for each in piece.statements if each.shape}
+        inside = range(piece.lines.first, piece.lines.last + 1)
+        code = Markup("").join(_line(lines[i - 1], shapes.get(i, "")) for i in inside)
+        keys = " ".join(f"call:{call}" for call in piece.calls)
+        parts.append(Markup('<div class="link" data-keys="{}">{}</div>').format(keys, code) if keys else code)
+        position = piece.lines.last + 1
+    parts += [_line(lines[i - 1]) for i in range(position, end + 1)]
+    return Markup('<section id="{}">{}</section>').format(node.name, Markup("").join(parts))
 
 
 def _line(code: Markup, shape: str = "") -> Markup:
     said = Markup(' data-shape="{}"').format(shape) if shape else Markup("")
     return Markup('<div class="line"{}><code>{}</code></div>').format(said, code)
-
-
-def _shape(line: str, passage: Passage) -> str:
-    """The shape of what a line computes, if it computes an array."""
-    assigned = _ASSIGNED.match(line)
-    names = [assigned[1]] if assigned else []
-    names += [name for match in _FILLED.finditer(line) for name in match.groups() if name]
-    return next((show(passage.shapes[name]) for name in names if name in passage.shapes), "")
 
 
 # ---------------------------------------------------------------------------------------------------------- the figures
@@ -228,15 +208,19 @@ def _totals(facts: Facts) -> list[tuple[str, str]]:
     ]
 
 
-def _keyed(picture: str) -> str:
-    """The picture with keys like those of everything else."""
-    return re.sub(
-        r'data-(call|input|output)="',
-        r'class="link" tabindex="-1" data-keys="\1:',
-        picture.replace('<g class="call" ', "<g ")
-        .replace('<g class="input" ', "<g ")
-        .replace('<g class="output" ', "<g "),
-    )
+def _picture(facts: Facts) -> Markup:
+    """The graph, with keys like those of everything else; an output goes with the call that gives it."""
+    given = {output.name: _source_key(output.source) for output in facts.outputs}
+
+    def keyed(match: re.Match[str]) -> str:
+        kind, name = match.groups()
+        return f'<g class="link" tabindex="-1" data-keys="{given[name] if kind == "output" else f"{kind}:{name}"}"'
+
+    return Markup(re.sub(r'<g class="\w+" data-(call|input|output)="([^"]*)"', keyed, svg(diagram_of(facts))))
+
+
+def _source_key(edge: Edge) -> str:
+    return f"{'input' if edge.from_input else 'call'}:{edge.source}"
 
 
 # -------------------------------------------------------------------------------------------------------------- colours

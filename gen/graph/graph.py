@@ -70,6 +70,8 @@ class Call:
     before: tuple[str, ...] = ()
     then: str = ""
     """What a rewrite has moved behind the call, for its heading: `relu after it`."""
+    fused: tuple[object, ...] = ()
+    """`block` of the calls that it was fused with, or has taken an activation from."""
     box: Box | None = None
     """The call of a model or a block that it is part of."""
     wrapper: str = ""

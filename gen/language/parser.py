@@ -71,14 +71,14 @@ def parse(source: Source, diagnostics: Diagnostics) -> syntax.File:
         hint = "write one file for each model"
         diagnostics.error("too-large", Span(MAX_CHARACTERS, MAX_CHARACTERS), message, hint=hint)
         return syntax.File(None, (), Span(0, len(source.text)))
-    text = _without_controls(source.text, diagnostics)
+    text = without_controls(source.text, diagnostics)
     reader = _Reader(diagnostics)
     for line in logical_lines(text, tokenize(text)):
         reader.read(line)
     return replace(reader.finish(), span=Span(0, len(text)))
 
 
-def _without_controls(text: str, diagnostics: Diagnostics) -> str:
+def without_controls(text: str, diagnostics: Diagnostics) -> str:
     """Reports control characters and puts spaces in their place, so that each causes one error only."""
     for found in _CONTROL.finditer(text):
         diagnostics.error(

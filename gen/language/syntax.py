@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -216,3 +216,26 @@ def children(expression: Expr) -> Iterator[Expr]:
             for index in indices:
                 parts = (index.start, index.stop, index.step) if isinstance(index, Slice) else (index,)
                 yield from (part for part in parts if part is not None)
+
+
+def calls(statements: Iterable[Statement]) -> Iterator[Call]:
+    """All calls in `statements`, those inside blocks, loops and other calls too."""
+    for statement in statements:
+        match statement:
+            case Assign(value=value) | Return(value=value) | Evaluate(value=value):
+                yield from _calls_in(value)
+            case For(iterable=value, body=body):
+                yield from _calls_in(value)
+                yield from calls(body)
+            case Def(parameters=parameters, body=body):
+                for parameter in parameters:
+                    if parameter.default is not None:
+                        yield from _calls_in(parameter.default)
+                yield from calls(body)
+
+
+def _calls_in(expression: Expr) -> Iterator[Call]:
+    if isinstance(expression, Call):
+        yield expression
+    for child in children(expression):
+        yield from _calls_in(child)

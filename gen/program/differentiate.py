@@ -6,7 +6,6 @@ import ast
 from types import FunctionType
 from typing import Any
 
-from gen.components.base import describe
 from gen.components.kernels import as_dense, sum_all_by_id
 from gen.graph.graph import NamedLayer, Tensor
 from gen.program.builder import Array
@@ -90,7 +89,7 @@ def _regularize(state: Lowering) -> None:
         if weight.regularizer is None or not (layer.trainable and weight.trainable):
             continue
         ident = state.names.weights[layer, name]
-        state.enter("backward", Block(f"penalty of {layer.name}/{name}: {describe(weight.regularizer)}"))
+        state.enter("backward", state.penalty_block(layer, name))
         rule = type(weight.regularizer).backward  # type: ignore[attr-defined]  # every regularizer has one
         outcome = run(state.build, rule, {"self": weight.regularizer, "w": array}, state.local(ident, rule))
         _contribute_weight(state, (layer, name), outcome.result)
@@ -150,7 +149,7 @@ def _pin_rows(state: Lowering, weight: tuple[NamedLayer, str], gradients: list[A
     if len(gradients) > 1:
         for gradient in gradients:
             state.build.name(gradient, f"d{ident}")
-        state.enter("backward", Block(f"{layer.name}/{name}, from every call"))
+        state.enter("backward", Block(f"{layer.name}/{name}, from every call", others=state.calls_of(layer)))
         several = ast.Tuple(list(map(_read, gradients)), ast.Load())
         gradients = [state.kernel(sum_all_by_id, several, type=gradients[0].type)]
     state.pinned[gradients[0].name] = f"g.{ident}"

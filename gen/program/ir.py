@@ -35,7 +35,9 @@ class Block:
     heading: str
     note: str = ""
     call: object = None
-    """`Call.block` of the call, or the `Output` that a loss is of; None for what belongs to no single one."""
+    """`Call.block` of the call; None for what belongs to no single one."""
+    others: tuple[object, ...] = ()
+    """The same of calls that it comes from too: those fused with `call`, the head of a loss, all in one loop."""
 
 
 @dataclass(frozen=True)

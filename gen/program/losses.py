@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from gen.components.base import Loss, describe
+from gen.components.base import Loss
 from gen.graph.graph import Output
 from gen.program.builder import Array, Number
 from gen.program.inline import run
@@ -38,7 +38,8 @@ def _lower_loss(state: Lowering, output: Output) -> tuple[str, Callable[[], None
     logits = state.values[output.loss_input]
     fused = output.loss_input is not output.tensor
     head = f"loss of {ident}: {output.loss_text}" + (", from the logits" if fused else "")
-    state.enter("loss", Block(head, call=output))
+    block = Block(head, others=tuple(node.call.block for node in state.graph.nodes if output.tensor in node.outputs))
+    state.enter("loss", block)
     rows = state.as_rows(logits)
     target = logits.shape[:-1] if loss.sparse else logits.shape
     true = state.build.parameter(f"{ident}_true", ArrayType(target, "intp" if loss.sparse else "float"))
@@ -72,7 +73,7 @@ def _lower_loss(state: Lowering, output: Output) -> tuple[str, Callable[[], None
         state.kept.setdefault("loss", []).append(seen.name)
 
     def gradient() -> None:
-        state.enter("backward", Block(head, call=output))
+        state.enter("backward", block)
         scale = _divided(output.loss_weight, rows.shape[0] if mask is None else count)
         gradient = _gradient(state, output, loss, {**names, **bindings, "y_pred": prediction, "scale": scale})
         gradient = _weigh(state, gradient, weight)
@@ -121,7 +122,7 @@ def _penalties(state: Lowering) -> list[str]:
         if weight.regularizer is None or not (layer.trainable and weight.trainable):
             continue
         ident = state.names.weights[layer, name]
-        state.enter("loss", Block(f"penalty of {layer.name}/{name}: {describe(weight.regularizer)}"))
+        state.enter("loss", state.penalty_block(layer, name))
         rule = type(weight.regularizer).forward  # type: ignore[attr-defined]  # every regularizer has one
         outcome = run(state.build, rule, {"self": weight.regularizer, "w": array}, state.local(ident, rule))
         found.append(state.build.number(f"{ident}_penalty", operation("float", outcome.result.name)))

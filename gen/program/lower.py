@@ -67,7 +67,7 @@ def activation(graph: Graph, names: Identifiers, reserved: set[str]) -> Lowered:
         maker = graph.maker(output.tensor)
         assert isinstance(maker.layer.component, Activation) and output.loss_input is not None
         shape, ident = output.tensor.shape, names.outputs[output]
-        lowering.enter("activate", Block(f"{ident}: {describe(maker.layer.component)}"))
+        lowering.enter("activate", Block(f"{ident}: {describe(maker.layer.component)}", others=(maker.call.block,)))
         by_rows = maker.layer.component.last_axis or getattr(maker.layer.component, "axis", None) == -1
         if by_rows and len(shape) > 2:
             shape = (product(shape[:-1]), shape[-1])

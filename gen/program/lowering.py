@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
 
-from gen.components.base import Layer
+from gen.components.base import Layer, describe
 from gen.components.layers.masking import Mask
 from gen.dims import product, show
 from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
@@ -96,8 +96,20 @@ class Lowering:
             shapes = ", ".join(show(output.shape) for output in self.last[node.call.block].outputs)
             call = ", ".join(filter(None, (node.call.text, node.call.then)))
             calls = "\n".join((*node.call.before, call))
-            self.blocks[key] = Block(calls, shapes if section in ("forward", "infer") else "", node.call.block)
+            note = shapes if section in ("forward", "infer") else ""
+            self.blocks[key] = Block(calls, note, node.call.block, node.call.fused)
         return self.blocks[key]
+
+    def calls_of(self, layer: NamedLayer) -> tuple[object, ...]:
+        """`Call.block` of all calls of a layer, alone or as a part of another."""
+        nodes = (node for node in self.graph.nodes if layer is node.layer or layer in node.layer.parts)
+        return tuple(dict.fromkeys(node.call.block for node in nodes))
+
+    def penalty_block(self, layer: NamedLayer, weight: str) -> Block:
+        """The block of what a regularizer adds to the loss, or to the gradient."""
+        regularizer = layer.weights[weight].regularizer
+        assert regularizer is not None
+        return Block(f"penalty of {layer.name}/{weight}: {describe(regularizer)}", others=self.calls_of(layer))
 
     def kernel(self, function: Callable[..., Any], *operands: ast.expr, type: ArrayType) -> Array:
         """The result of a kernel that lowering itself puts in."""

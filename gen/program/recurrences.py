@@ -102,7 +102,8 @@ def _together(group: list[Statement]) -> Statement:
     block = group[-1].block
     if any(statement.block is not block for statement in group):
         *names, final = [_name(statement.block) for statement in group]
-        block = Block(f"{', '.join(names)} and {final} in one loop")
+        heading = f"{', '.join(names)} and {final} in one loop"
+        block = Block(heading, others=tuple(statement.block.call for statement in group))
     value = operation(lstm_predict_jointly.__name__, *arguments, **options)
     return replace(group[-1], target=target, more=tuple(more), value=value, block=block)
 

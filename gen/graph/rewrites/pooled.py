@@ -40,7 +40,8 @@ def pool_before_relu(graph: Graph) -> Graph:
         (output,) = node.outputs
         pooled = Tensor(f"{output.name}_linear", output.shape, output.dtype)
         readers[pooled] = 1
-        call = replace(node.call, then=f"{describe(relu.layer.component)} after it")
+        then, fused = f"{describe(relu.layer.component)} after it", (*node.call.fused, relu.call.block)
+        call = replace(node.call, then=then, fused=fused)
         nodes += [
             replace(node, outputs=(pooled,), call=call),
             replace(relu, inputs=(pooled,), outputs=(output,), call=call),

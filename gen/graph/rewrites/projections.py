@@ -61,5 +61,6 @@ def _fused(maker: Node, node: Node) -> Node:
         parts=(embedding, layer),
     )
     within = maker.call.text in node.call.text  # as in `Dense(8)(Embedding(100, 64)(ids))`
-    call = node.call if within else replace(node.call, before=(*maker.call.before, maker.call.text))
+    before = node.call.before if within else (*maker.call.before, maker.call.text)
+    call = replace(node.call, before=before, fused=(*node.call.fused, *maker.call.fused, maker.call.block))
     return replace(node, layer=both, inputs=maker.inputs, call=call, inner=maker.outputs)

@@ -18,6 +18,7 @@
 | `naming` | the names of layers, tensors, inputs and outputs |
 | `finish` | the file's model as a graph |
 | `unused` | warnings about what reaches no output |
+| `observed` | the values of expressions, for editors |
 
 Every error is reported where it is found, and the value that there is none of becomes `WRONG`: whatever is made of it
 is wrong too, and silent.
@@ -32,8 +33,9 @@ from gen.language import syntax
 from gen.language.elaborate.context import Context, Stop
 from gen.language.elaborate.finish import finish
 from gen.language.elaborate.interpreter import Interpreter
+from gen.language.elaborate.observed import Observed, Observer
 from gen.language.elaborate.unused import warn_of_unused
-from gen.language.elaborate.values import Frame
+from gen.language.elaborate.values import Frame, ModelValue
 
 
 def elaborate(file: syntax.File, source: Source, diagnostics: Diagnostics) -> Graph | None:
@@ -41,15 +43,29 @@ def elaborate(file: syntax.File, source: Source, diagnostics: Diagnostics) -> Gr
 
     Raises nothing, whatever the file says.
     """
-    context = Context(source, diagnostics, unread=file.unread, readable=not diagnostics.failed)
-    interpreter = Interpreter(context)
+    made = _run(Interpreter(_context(file, source, diagnostics)), file)
+    return None if made is None else made[1]
+
+
+def observe(file: syntax.File, source: Source, diagnostics: Diagnostics) -> Observed:
+    """The same, and what every expression was; it is there for a file with errors too, as far as it could be run."""
+    observer = Observer(_context(file, source, diagnostics))
+    return observer.observed(_run(observer, file))
+
+
+def _context(file: syntax.File, source: Source, diagnostics: Diagnostics) -> Context:
+    return Context(source, diagnostics, unread=file.unread, readable=not diagnostics.failed)
+
+
+def _run(interpreter: Interpreter, file: syntax.File) -> tuple[ModelValue, Graph] | None:
+    """The file's model and its graph; None, and diagnostics, if anything is wrong."""
+    context = interpreter.context
     try:
         interpreter.run(file.statements, Frame())
         made = finish(context, file)
     except Stop:
         return None
-    if made is None or diagnostics.failed:
+    if made is None or context.diagnostics.failed:
         return None
-    model, graph = made
-    warn_of_unused(context, interpreter.names, model)
-    return graph
+    warn_of_unused(context, interpreter.names, made[0])
+    return made

@@ -1,0 +1,73 @@
+"""What a run of a file was like: the values of its expressions, for editors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gen.diagnostics import Span
+from gen.graph.graph import Graph
+from gen.language import syntax
+from gen.language.elaborate.context import Context
+from gen.language.elaborate.interpreter import Interpreter
+from gen.language.elaborate.names import Names
+from gen.language.elaborate.values import Frame, LayerCall, ModelValue, Value, Wrong
+
+MOST_VALUES = 8
+"""How many values of one expression are kept, where blocks and loops give it several."""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What there is to see in a file that was run, be it right or wrong.  Spans are those of the syntax tree."""
+
+    model: ModelValue | None
+    """The file's model; None, and no graph either, if there are errors."""
+    graph: Graph | None
+    values: Mapping[Span, Sequence[Value]]
+    """What expressions have been, and names where they are bound; what is wrong is left out."""
+    calls: Sequence[LayerCall]
+    """The calls of layers, in order."""
+
+
+class Observer(Interpreter):
+    """Runs a file and keeps what its expressions are."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.values: dict[Span, list[Value]] = {}
+        self.names = _ObservedNames(context, self.note)
+
+    def evaluate(self, expression: syntax.Expr, frame: Frame) -> Value:
+        value = super().evaluate(expression, frame)
+        if not isinstance(expression, syntax.Name):  # which `_name` has seen
+            self.note(expression.span, value)
+        return value
+
+    def _name(self, name: syntax.Name, frame: Frame, called: bool = False) -> Value:
+        value = super()._name(name, frame, called)
+        self.note(name.span, value)
+        return value
+
+    def note(self, span: Span, value: Value) -> None:
+        """What is at `span` has been `value`."""
+        seen = self.values.setdefault(span, [])
+        if len(seen) < MOST_VALUES and not isinstance(value, Wrong):
+            seen.append(value)
+
+    def observed(self, made: tuple[ModelValue, Graph] | None) -> Observed:
+        """What was seen, once the file has run; `made` is what came of it."""
+        model, graph = made or (None, None)
+        return Observed(model, graph, self.values, self.context.calls)
+
+
+class _ObservedNames(Names):
+    """Names that tell what is bound to them."""
+
+    def __init__(self, context: Context, note: Callable[[Span, Value], None]) -> None:
+        super().__init__(context)
+        self._tell = note
+
+    def bind(self, name: str, value: Value, span: Span, frame: Frame) -> None:
+        super().bind(name, value, span, frame)
+        self._tell(span, value)

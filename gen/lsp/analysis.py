@@ -1,0 +1,122 @@
+"""A text, analysed once: its tree, what is wrong with it, the values of its expressions, its variables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from lsprotocol import types
+
+from gen import compiler
+from gen.building import CommandError, explained
+from gen.diagnostics import Diagnostic, Diagnostics, Source, Span
+from gen.facts import Facts, describe_model
+from gen.language import syntax
+from gen.language.elaborate import observe
+from gen.language.elaborate.observed import Observed
+from gen.language.elaborate.values import ModelValue, Value
+from gen.language.layout import Line, logical_lines
+from gen.language.parser import MAX_CHARACTERS, tokenize, without_controls
+from gen.lsp.text import Text
+from gen.lsp.variables import Variables
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """All that the features look at.  Where there are errors, `good` is the analysis of the last text without."""
+
+    source: Source
+    text: Text
+    file: syntax.File
+    diagnostics: Sequence[Diagnostic]
+    observed: Observed
+    good: Analysis | None = field(default=None, repr=False)
+    bug: str | None = None
+    """What went wrong in gen itself, or in a component of the user's own, if anything."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is an error."""
+        return self.bug is not None or any(item.severity == "error" for item in self.diagnostics)
+
+    @cached_property
+    def lines(self) -> Sequence[Line]:
+        """The logical lines, those that cannot be read among them."""
+        text = self.text.text
+        if len(text) > MAX_CHARACTERS:
+            return ()
+        text = without_controls(text, Diagnostics())
+        return tuple(logical_lines(text, tokenize(text)))
+
+    @cached_property
+    def variables(self) -> Variables:
+        return Variables(self.file, self.text.text, self.lines)
+
+    @cached_property
+    def facts(self) -> Facts | None:
+        """The facts of the model, or of the last good one; None if there is none.  They take as long as a build."""
+        if self.observed.graph is None:
+            return self.good.facts if self.good is not None else None
+        try:
+            with explained(Path(self.source.path)):
+                return describe_model(self.observed.graph)
+        except CommandError:
+            return None  # what fails after the checks is a bug in gen: `gen build` reports it
+
+    def values(self, span: Span) -> Sequence[Value]:
+        """What the expression, or the bound name, at `span` has been; of the last good text where that is not known."""
+        found = [value for value in self.observed.values.get(span, ()) if not _is_broken(value)]
+        if found or self.good is None:
+            return found
+        before = self._before(span)
+        return () if before is None else self.good.observed.values.get(before, ())
+
+    def _before(self, span: Span) -> Span | None:
+        """Where `span` was in the last good text; None for what has been changed since."""
+        start, end, shift = self._change
+        if span.end <= start:
+            return span
+        return Span(span.start - shift, span.end - shift) if span.start >= end else None
+
+    @cached_property
+    def _change(self) -> tuple[int, int, int]:
+        """The range of this text that is not in the last good one, and how many characters it has more."""
+        assert self.good is not None
+        old, new = self.good.text.text, self.text.text
+        start = _same(old, new)
+        same = _same(old[start:][::-1], new[start:][::-1])
+        return start, len(new) - same, len(new) - len(old)
+
+
+def analyse(
+    path: str,
+    text: str,
+    encoding: types.PositionEncodingKind = types.PositionEncodingKind.Utf16,
+    before: Analysis | None = None,
+) -> Analysis:
+    """The analysis of a text; `before` is that of the text before it.  Raises nothing, whatever the text is."""
+    source, diagnostics, bug = Source(path, text), Diagnostics(), None
+    file, observed = syntax.File(None, (), Span(0, len(text))), Observed(None, None, {}, ())
+    try:
+        with explained(Path(path)):
+            file = compiler.parse(source, diagnostics)
+            observed = observe(file, source, diagnostics)
+    except CommandError as error:
+        bug = str(error)
+    good = before if before is None or not before.failed else before.good
+    if bug is None and not diagnostics.failed:
+        good = None  # it needs none, and would keep it
+    return Analysis(source, Text(text, encoding), file, diagnostics.in_source_order(), observed, good, bug)
+
+
+def _is_broken(value: Value) -> bool:
+    """Whether nothing is known of a value but that it is a model."""
+    return isinstance(value, ModelValue) and value.broken
+
+
+def _same(one: str, other: str) -> int:
+    """How many characters two texts begin with alike."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((index for index, (a, b) in pairs if a != b), min(len(one), len(other)))

@@ -1,0 +1,159 @@
+"""Completion: what can be written at a position, the likeliest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gen.components.base import registry
+from gen.diagnostics import Span
+from gen.language.elaborate.attributes import METHODS
+from gen.language.elaborate.spellings import DTYPES, MODULES, ROOTS, SPECIAL
+from gen.language.elaborate.training import COMPILE
+from gen.language.elaborate.values import ModelValue
+from gen.lsp import words
+from gen.lsp.analysis import Analysis
+from gen.lsp.cursor import Bracket, Cursor, cursor
+from gen.lsp.hover import summary
+from gen.words import KEYWORDS
+
+KINDS_OF_COMPILE = {"optimizer": "optimizer", "loss": "loss", "metrics": "metric"}
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A completion: its kind is `variable`, `output`, `argument`, `value`, `keyword`, `module`, `method`, or that of a
+    component; `detail` is a few words beside it."""
+
+    label: str
+    kind: str
+    detail: str = ""
+    binding: Span | None = None
+    """Where the file gives the name, if it does."""
+
+
+def completions(analysis: Analysis, offset: int) -> list[Suggestion]:
+    """What can be written at `offset`, each label once."""
+    at = cursor(analysis, offset)
+    if not at.open:
+        return []
+    if at.owner is not None:
+        found = _members(analysis, at.owner, offset)
+    elif at.fresh:
+        found = iter(
+            [*_variables(analysis, offset), *(Suggestion(word, "keyword") for word in KEYWORDS if word.islower())]
+        )
+    elif at.quoted:
+        found = (Suggestion(each.label.strip("'"), each.kind, each.detail) for each in _wanted(analysis, at, offset))
+    else:
+        found = _expressions(analysis, at, offset)
+    unique: dict[str, Suggestion] = {}
+    for each in found:
+        unique.setdefault(each.label, each)
+    return list(unique.values())
+
+
+def word(analysis: Analysis, offset: int) -> Span:
+    """What a completion at `offset` replaces."""
+    return cursor(analysis, offset).word
+
+
+def _expressions(analysis: Analysis, at: Cursor, offset: int) -> Iterator[Suggestion]:
+    yield from _wanted(analysis, at, offset)
+    inner = at.brackets[-1] if at.brackets else None
+    if inner is not None and inner.kind == "call" and inner.keyword is None:
+        yield from _arguments(analysis, inner, offset)
+    yield from _variables(analysis, offset)
+    for name, modules in SPECIAL.items():
+        if "" in modules or modules == ("layers",):
+            yield Suggestion(name, "layer")
+    for kind in registry:
+        yield from (Suggestion(name, kind, kind) for name in words.spelled(kind))
+    yield from (Suggestion(name, "value", "dtype") for name in DTYPES)
+    yield from (Suggestion(word, "keyword") for word in KEYWORDS if not word.islower())
+
+
+def _wanted(analysis: Analysis, at: Cursor, offset: int) -> Iterator[Suggestion]:
+    """What the argument that is being written can be."""
+    call = at.call
+    if call is None:
+        return
+    name = call.called.rpartition(".")[2]
+    if name == "compile" and "." in call.called:
+        yield from _compiled(analysis, at, call, offset)
+        return
+    found = words.signature(analysis, call.called, offset)
+    if found is None:
+        return
+    written = _argument(found, call)
+    if found.name == "Input" and written is not None and written.name == "dtype":
+        yield from (Suggestion(each, "value", "dtype") for each in DTYPES)
+    if written is not None:
+        yield from (_value(choice) for choice in words.choices(written.annotation))
+    required = sum(each.default is None for each in found.arguments)
+    if call.keyword is None and call.index >= required and found.find("activation"):  # `Dense(32, relu)`
+        yield from (_value(choice) for choice in words.spelled("activation"))
+
+
+def _compiled(analysis: Analysis, at: Cursor, call: Bracket, offset: int) -> Iterator[Suggestion]:
+    """What an argument of `compile` can be: outputs as keys; optimizers, losses or metrics."""
+    inner = at.brackets[-1]
+    if inner.kind == "{" and not inner.value:
+        yield from _outputs(analysis, offset)
+        return
+    argument = call.keyword or (COMPILE[call.index] if call.index < len(COMPILE) else "")
+    kind = KINDS_OF_COMPILE.get(argument)
+    if kind is not None:
+        yield from (Suggestion(name, kind, kind) for name in words.spelled(kind))
+
+
+def _argument(found: words.Signature, call: Bracket) -> words.Argument | None:
+    if call.keyword is not None:
+        return found.find(call.keyword)
+    return found.arguments[call.index] if call.index < len(found.arguments) else None
+
+
+def _value(choice: str) -> Suggestion:
+    cls = words.component(choice)
+    return Suggestion(choice, "value" if cls is None else cls.kind, "" if cls is None else cls.kind)
+
+
+def _arguments(analysis: Analysis, call: Bracket, offset: int) -> Iterator[Suggestion]:
+    """The arguments that the call does not have yet."""
+    found = words.signature(analysis, call.called, offset)
+    positional = call.index - len(call.given)
+    for index, each in enumerate((*found.arguments, *found.options) if found else ()):
+        if index >= positional and each.name not in call.given:
+            yield Suggestion(f"{each.name}=", "argument", "" if each.default is None else f"{each.name}={each.default}")
+
+
+def _outputs(analysis: Analysis, offset: int) -> Iterator[Suggestion]:
+    """The outputs of the model, by the names that they have in `loss`."""
+    names = analysis.variables.visible(offset)
+    graph = analysis.observed.graph or (analysis.good and analysis.good.observed.graph)
+    for output in graph.outputs if graph else ():
+        yield Suggestion(output.name, "output", summary([output.tensor]), names.get(output.name))
+
+
+def _variables(analysis: Analysis, offset: int) -> Iterator[Suggestion]:
+    for name, span in sorted(analysis.variables.visible(offset).items()):
+        yield Suggestion(name, "variable", summary(analysis.values(span)), span)
+
+
+def _members(analysis: Analysis, owner: str, offset: int) -> Iterator[Suggestion]:
+    """What can stand behind `owner` and a dot."""
+    bound = analysis.variables.visible(offset).get(owner)
+    last = owner.rpartition(".")[2]
+    values = analysis.values(bound) if bound is not None else ()
+    if bound is not None and last not in MODULES and last not in ROOTS:
+        if not values or isinstance(values[-1], ModelValue):
+            yield from (Suggestion(name, "method") for name in METHODS)
+    elif last in MODULES:
+        for kind in MODULES[last]:
+            yield from (Suggestion(name, kind, kind) for name in words.spelled(kind))
+        yield from (Suggestion(name, "layer") for name, modules in SPECIAL.items() if last in modules)
+    elif last in ("tf", "tensorflow"):
+        yield Suggestion("keras", "module")
+    elif last == "keras":
+        yield from (Suggestion(name, "module") for name in MODULES)
+        yield from (Suggestion(name, "layer") for name, modules in SPECIAL.items() if "" in modules)

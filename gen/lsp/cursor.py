@@ -1,0 +1,123 @@
+"""What is being written at a position.
+
+Told from the tokens of the logical line alone: there is no tree of what is not finished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from lark import Token
+
+from gen.diagnostics import Span
+from gen.language.layout import CLOSING, NEWLINE, span_of
+from gen.lsp.analysis import Analysis
+
+_CALLED = ("NAME", *CLOSING.values())
+"""What a call follows: any other parenthesis is one around an expression."""
+_STRINGS = ("STRING", "UNTERMINATED_STRING", "DOCSTRING")
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """An open bracket: `[`, `{`, `(`, or `call` with what is called, dotted, `""` if that is no name.
+
+    `keyword` is the argument that is being written, None if it has no name; `index` counts the commas before it;
+    `given` are the names of the arguments before; `value` tells, in a dict, whether the key is written already.
+    """
+
+    kind: str
+    called: str = ""
+    index: int = 0
+    keyword: str | None = None
+    given: frozenset[str] = frozenset()
+    value: bool = False
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """`word` is the name at the cursor, which may be empty, `owner` what stands before its dot.
+
+    `brackets` are those open around it, the outermost first; `fresh` says that a statement begins here, `open` that
+    something can be completed here at all: not in a comment, not in a number; `quoted` that the word is a string's.
+    """
+
+    word: Span
+    owner: str | None = None
+    brackets: tuple[Bracket, ...] = ()
+    fresh: bool = False
+    open: bool = True
+    quoted: bool = False
+
+    @property
+    def call(self) -> Bracket | None:
+        """The innermost call around the cursor, if it is one of a name."""
+        found = next((each for each in reversed(self.brackets) if each.kind == "call"), None)
+        return found if found is not None and found.called else None
+
+
+def cursor(analysis: Analysis, offset: int) -> Cursor:
+    """What is being written at `offset`."""
+    text = analysis.text.text
+    tokens = _before(analysis, offset)
+    word, quoted = Span(offset, offset), False
+    if tokens and span_of(tokens[-1]).end >= offset:
+        last = tokens[-1]
+        span = span_of(last)
+        if last.type in _STRINGS:
+            start = span.start + len(last.value) - len(last.value.lstrip("rRuU\"'"))
+            closed = last.type != "UNTERMINATED_STRING" and span.end == offset
+            if closed or last.value[:3] in ('"""', "'''"):
+                return Cursor(word, open=False)
+            word, quoted, tokens = Span(min(start, offset), offset), True, tokens[:-1]
+        elif last.type in ("NUMBER", "MALFORMED_NUMBER"):
+            return Cursor(word, open=False)
+        elif text[span.start : span.end].isidentifier():
+            word, tokens = span, tokens[:-1]
+    end = span_of(tokens[-1]).end if tokens else 0
+    if "#" in text[max(end, text.rfind("\n", 0, offset) + 1) : word.start]:
+        return Cursor(word, open=False)
+    brackets = _open_brackets(tokens)
+    if not brackets and tokens and "\n" in text[end : word.start]:
+        tokens = []
+    owner = _dotted(tokens[:-1]) if tokens and tokens[-1].type == "DOT" else None
+    return Cursor(word, owner, brackets, not tokens, quoted=quoted)
+
+
+def _before(analysis: Analysis, offset: int) -> Sequence[Token]:
+    """The tokens of the logical line at `offset` that begin before it."""
+    for line in reversed(analysis.lines):
+        if span_of(line.tokens[0]).start < offset:
+            return [token for token in line.tokens if token.type != NEWLINE and span_of(token).start < offset]
+    return []
+
+
+def _open_brackets(tokens: Sequence[Token]) -> tuple[Bracket, ...]:
+    """The brackets that are open after `tokens`."""
+    found: list[Bracket] = []
+    for index, token in enumerate(tokens):
+        if token.type in CLOSING:
+            calls = token.type == "LPAR" and index > 0 and tokens[index - 1].type in _CALLED
+            found.append(Bracket("call", _dotted(tokens[:index])) if calls else Bracket(token.value))
+        elif token.type in CLOSING.values():
+            del found[-1:]
+        elif found and token.type == "COMMA":
+            given = found[-1].given | ({found[-1].keyword} if found[-1].keyword else set())
+            found[-1] = replace(found[-1], index=found[-1].index + 1, keyword=None, given=given, value=False)
+        elif found and token.type == "EQUAL" and tokens[index - 1].type == "NAME":
+            found[-1] = replace(found[-1], keyword=tokens[index - 1].value)
+        elif found and token.type == "COLON":
+            found[-1] = replace(found[-1], value=True)
+    return tuple(found)
+
+
+def _dotted(tokens: Sequence[Token]) -> str:
+    """The dotted name that `tokens` end with: `keras.layers`; `""` if there is none."""
+    parts: list[str] = []
+    for token in reversed(tokens):
+        if token.type == ("DOT" if parts and parts[-1] != "." else "NAME"):
+            parts.append("." if token.type == "DOT" else token.value)
+        else:
+            break
+    return "".join(reversed(parts)).removeprefix(".")

@@ -1,0 +1,53 @@
+"""The generated code of a statement: the file, and the lines in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from gen.building import explained
+from gen.compiler import Options
+from gen.diagnostics import Span
+from gen.language import syntax
+from gen.lsp.analysis import Analysis
+from gen.sourcemap import Lines, SourceMap, source_map
+
+_FUNCTIONS = ("forward", "infer")
+"""The functions that compute the model: in training, and, where it is not trained, in prediction."""
+
+
+def generated(analysis: Analysis, inference: bool = False) -> SourceMap | None:
+    """The generated file and where its lines come from; None where the `.nn` file is wrong.
+
+    Raises `CommandError` where gen has a bug.
+    """
+    graph, path = analysis.observed.graph, Path(analysis.source.path)
+    if graph is None:
+        return None
+    with explained(path):
+        return source_map(graph, path.name, Options(inference))
+
+
+def lines_of(analysis: Analysis, offset: int, made: SourceMap) -> Lines:
+    """The lines that the statement at `offset` became; where a block is called more than once, in its first call.
+
+    A statement that no code is made of, as an Input, has the line where the function begins that computes the model.
+    """
+    span = _statement(analysis.file.statements, offset) or Span(offset, offset)
+    calls = {made.spans[call]: call for call in reversed(made.calls_in(span))}
+    for function in _FUNCTIONS:
+        found = [lines for call in calls.values() for lines in made.lines_of(call, function)]
+        if found:
+            return Lines(min(lines.first for lines in found), max(lines.last for lines in found))
+    heads = tuple(f"def {function}(" for function in _FUNCTIONS)
+    head = next(i for i, line in enumerate(made.text.splitlines(), 1) if line.startswith(heads))
+    return Lines(head, head)
+
+
+def _statement(statements: Iterable[syntax.Statement], offset: int) -> Span | None:
+    """The innermost statement at `offset`."""
+    for statement in statements:
+        if statement.span.start <= offset <= statement.span.end:
+            inner = _statement(statement.body, offset) if isinstance(statement, syntax.Def | syntax.For) else None
+            return inner or statement.span
+    return None

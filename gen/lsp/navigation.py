@@ -1,0 +1,70 @@
+"""Definition, references and renaming of the names of a file."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Sequence
+
+from gen import compiler
+from gen.diagnostics import Source, Span
+from gen.language.elaborate.spellings import known_words
+from gen.lsp.analysis import Analysis
+
+
+class RenameError(Exception):
+    """A name that cannot be changed, or not to what was asked; one sentence."""
+
+
+def definition(analysis: Analysis, offset: int) -> Span | None:
+    """Where what the name at `offset` holds there was bound to it."""
+    found = analysis.variables.at(offset)
+    return found.definition if found is not None else None
+
+
+def references(analysis: Analysis, offset: int, declarations: bool = True) -> Sequence[Span]:
+    """All places of the name at `offset`; without `declarations` those alone that read it."""
+    found = analysis.variables.at(offset)
+    if found is None:
+        return ()
+    bindings = () if declarations else found.variable.bindings
+    return [span for span in found.variable.occurrences if span not in bindings]
+
+
+def renamable(analysis: Analysis, offset: int) -> Span:
+    """The name at `offset`, which the file has given.  Raises `RenameError` for what has its name from elsewhere."""
+    found = analysis.variables.at(offset)
+    if found is None:
+        raise RenameError("Only names that the file gives can be changed: variables, blocks and their parameters")
+    if found.variable.imported:
+        raise RenameError(f"`{found.variable.name}` is imported, and has its name from there")
+    return found.span
+
+
+def rename(analysis: Analysis, offset: int, name: str) -> Sequence[Span]:
+    """The places at which the name at `offset` becomes `name`.  Raises `RenameError` where the file would change."""
+    renamable(analysis, offset)
+    found = analysis.variables.at(offset)
+    assert found is not None
+    if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name) or keyword.iskeyword(name):
+        raise RenameError(f"`{name}` is no name: it takes letters, digits and `_`, and no keyword of Python's")
+    if name == found.variable.name:
+        return ()
+    if name in known_words():
+        raise RenameError(f"`{name}` has a meaning already, which the file would lose")
+    if any(each.variable.name == name for each in analysis.variables.occurrences.values()):
+        raise RenameError(f"The file has a `{name}` already")
+    spans = found.variable.occurrences
+    if not analysis.failed:
+        _check(analysis, spans, name)
+    return spans
+
+
+def _check(analysis: Analysis, spans: Sequence[Span], name: str) -> None:
+    """Raises `RenameError` where a file that is right would be wrong: a string may name an output, or not."""
+    text = analysis.source.text
+    for span in reversed(spans):
+        text = f"{text[: span.start]}{name}{text[span.end :]}"
+    for item in compiler.check(Source(analysis.source.path, text)).in_source_order():
+        if item.severity == "error":
+            raise RenameError(f"The file would be wrong: {item.message}")

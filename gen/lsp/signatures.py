@@ -1,0 +1,31 @@
+"""Signature help: what the call takes that is being written, and which argument of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gen.lsp.analysis import Analysis
+from gen.lsp.cursor import Bracket, cursor
+from gen.lsp.words import Signature, signature
+
+
+@dataclass(frozen=True)
+class Help:
+    """A signature, and the index of the argument at the cursor; None where it is none of them."""
+
+    signature: Signature
+    active: int | None
+
+
+def signature_help(analysis: Analysis, offset: int) -> Help | None:
+    """What the innermost call around `offset` takes; None outside of all, or where it is not known."""
+    call = cursor(analysis, offset).call
+    found = call and signature(analysis, call.called, offset)
+    return Help(found, _active(found, call)) if call and found else None
+
+
+def _active(found: Signature, call: Bracket) -> int | None:
+    names = [each.name for each in found.arguments]
+    if call.keyword is not None:
+        return names.index(call.keyword) if call.keyword in names else None
+    return call.index if call.index < len(names) and not call.given else None
