@@ -87,7 +87,7 @@ def test_the_wheel_says_what_it_needs(wheel: Path) -> None:
     assert metadata["Requires-Python"] == ">=3.11"
     assert metadata["License-Expression"] == "MIT"
     needed = {re.split(r"\W", item)[0] for item in metadata.get_all("Requires-Dist") if "extra ==" not in item}
-    assert needed == {"black", "click", "jinja2", "lark", "numpy", "rich"}
+    assert needed == {"black", "click", "jinja2", "lark", "numpy", "pygments", "rich"}
 
 
 def test_an_installed_gen_writes_the_same_bytes_from_an_empty_folder(installed: Path, tmp_path: Path) -> None:
