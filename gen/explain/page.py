@@ -23,6 +23,7 @@ from pygments.lexers.python import PythonLexer
 from pygments.token import Comment, Keyword, Name, Number, String, _TokenType, is_token_subtype
 
 from gen import compiler
+from gen.components.base import registry
 from gen.components.docstrings import docstring
 from gen.diagnostics import Source, Span
 from gen.diagram.diagram import diagram_of
@@ -166,20 +167,20 @@ def _function(node: ast.FunctionDef, mapped: SourceMap, lines: Sequence[Markup])
     parts: list[Markup] = []
     position, end = node.lineno, node.end_lineno or node.lineno
     for piece in (piece for piece in mapped.pieces if position <= piece.lines.first <= end):
-        parts += [_line(lines[i - 1]) for i in range(position, piece.lines.first)]
+        parts += [_line(i, lines) for i in range(position, piece.lines.first)]
         shapes = {each.lines.last: show(each.shape) for each in piece.statements if each.shape}
         inside = range(piece.lines.first, piece.lines.last + 1)
-        code = Markup("").join(_line(lines[i - 1], shapes.get(i, "")) for i in inside)
+        code = Markup("").join(_line(i, lines, shapes.get(i, "")) for i in inside)
         keys = " ".join(f"call:{call}" for call in piece.calls)
         parts.append(Markup('<div class="link" data-keys="{}">{}</div>').format(keys, code) if keys else code)
         position = piece.lines.last + 1
-    parts += [_line(lines[i - 1]) for i in range(position, end + 1)]
+    parts += [_line(i, lines) for i in range(position, end + 1)]
     return Markup('<section id="{}">{}</section>').format(node.name, Markup("").join(parts))
 
 
-def _line(code: Markup, shape: str = "") -> Markup:
+def _line(number: int, lines: Sequence[Markup], shape: str = "") -> Markup:
     said = Markup(' data-shape="{}"').format(shape) if shape else Markup("")
-    return Markup('<div class="line"{}><code>{}</code></div>').format(said, code)
+    return Markup('<div class="line" data-line="{}"{}><code>{}</code></div>').format(number, said, lines[number - 1])
 
 
 # ---------------------------------------------------------------------------------------------------------- the figures
@@ -192,12 +193,19 @@ def _row(call: CallFacts) -> Row:
         name=call.name,
         kind=call.kind,
         shapes=f"{sources} → {show(call.shape)}",
-        formula=docstring(call.component).formula,
+        formula="; ".join(_formulas(call)),
         parameters="shared" if call.shared and not call.parameters else f"{call.parameters:,}",
         forward=count_text(call.forward),
         backward=count_text(call.backward),
         memory=bytes_text(call.memory),
     )
+
+
+def _formulas(call: CallFacts) -> Iterator[str]:
+    """The formula of a layer, and that of its activation."""
+    _, *words = re.findall(r"\w+", call.kind)
+    activations = (registry["activation"][word] for word in words if word in registry["activation"])
+    return filter(None, (docstring(component).formula for component in (call.component, *activations)))
 
 
 def _totals(facts: Facts) -> list[tuple[str, str]]:
