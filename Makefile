@@ -2,7 +2,7 @@
 # PYTHON is the interpreter that it is made with: 3.11 or newer.
 
 .POSIX:
-.PHONY: bench prove digits examples test lint format types drift vsix check clean
+.PHONY: bench prove digits examples test lint format types drift vsix check clean constraints audit
 
 PYTHON = python3
 PYTHONS = $(PYTHON)
@@ -66,13 +66,25 @@ drift: .venv/examples
 vsix:
 	cd editors/vscode && npm run package
 
-.venv/examples: pyproject.toml .venv/python
-	$(RUN) -m pip install --quiet --editable '.[examples]'
+.venv/examples: pyproject.toml constraints.txt .venv/python
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[examples]'
 	touch $@
 
-.venv/test: pyproject.toml .venv/python
-	$(RUN) -m pip install --quiet --editable '.[test]'
+.venv/test: pyproject.toml constraints.txt .venv/python
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@ .venv/examples
+
+# install the newest versions of everything, and write down which they are
+constraints: .venv/python
+	$(RUN) -m pip install --quiet --upgrade --editable '.[test]'
+	(sed -n 1p constraints.txt; $(RUN) -m pip freeze --exclude-editable) > .venv/constraints.txt
+	mv .venv/constraints.txt constraints.txt
+
+# ask the advisories of the Python Packaging Authority about every package that is installed
+audit: .venv/test
+	$(PYTHON) -m venv .venv/audit
+	.venv/audit/bin/python -m pip install --quiet pip-audit
+	.venv/audit/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
 
 .venv-bench/ready: pyproject.toml
 	$(PYTHON) -m venv .venv-bench
