@@ -148,10 +148,11 @@ def training(folder: Path, count: int) -> str:
     np.savez(folder / "data.npz", x=x, y=y)
     whole = module.Model(3)
     history = whole.fit(x, y, EPOCHS, BATCH, validation_split=0.25, verbose=0)
-    path, kills, inside, runs = folder / "place.npz", 0, 0, 0
+    command, path = [sys.executable, "-c", TRAINING], folder / "place.npz"
+    took, kills, inside, runs = _duration(command, folder), 0, 0, 0
     while kills < count:
         path.unlink(missing_ok=True)
-        while killed([sys.executable, "-c", TRAINING], folder, rng.uniform(0.0, 0.08), "started"):
+        while killed(command, folder, rng.uniform(0.0, took), "started"):
             kills += 1
             inside += path.exists() and module.Model.load(path).step % STEPS > 0
         model = module.Model.load(path)
@@ -163,6 +164,17 @@ def training(folder: Path, count: int) -> str:
             raise Lost(f"after {kills} kills the history differs from that of uninterrupted training")
         runs += 1
     return f"{kills} kills in {runs} trainings, {inside} of them inside an epoch"
+
+
+def _duration(command: Sequence[str], folder: Path) -> float:
+    """The seconds that a process takes from its first line to its end."""
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        start = time.perf_counter()
+        if process.wait():
+            raise Lost(f"ended with {process.returncode}")
+        return time.perf_counter() - start
 
 
 if __name__ == "__main__":
