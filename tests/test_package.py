@@ -45,18 +45,14 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_the_package_its_grammar_and_its_templates(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    package = {path.relative_to(ROOT).as_posix() for path in (ROOT / "gen").rglob("*.py")} | {"gen/py.typed"}
-    beside = {
-        f"gen/{path.relative_to(ROOT).as_posix()}"
-        for folder in ("grammar", "templates")
-        for path in (ROOT / folder).rglob("*")
-        if path.is_file()
-    }
+    files = [path.relative_to(ROOT) for name in ("gen", "grammar", "templates") for path in (ROOT / name).rglob("*.*")]
+    wanted = [path for path in files if "__pycache__" not in path.parts and (ROOT / path).is_file()]
+    contents = {path.as_posix() if path.parts[0] == "gen" else f"gen/{path.as_posix()}" for path in wanted}
     information = f"gen_nn-{__version__}.dist-info"
     metadata = {
         f"{information}/{name}" for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE")
     }
-    assert names == package | beside | metadata
+    assert names == contents | metadata
 
 
 def test_the_wheel_knows_nothing_of_the_machine_that_it_was_built_on(wheel: Path) -> None:
