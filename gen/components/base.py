@@ -145,6 +145,8 @@ class Layer(Component, ABC):
     """Of what class `memory` is, for a rule that has it in its signature; made without arguments, once per model."""
     joins_masks: ClassVar[bool] = False
     """Whether its output has a mask if all of its inputs have one, so that one alone is lost."""
+    takes_masks: ClassVar[bool] = False
+    """Whether its inputs have no mask any more for calls that depend on its output."""
     call_options: ClassVar[dict[str, Any]] = {}
     """Options of the call on a tensor, with their defaults: `use_causal_mask=True`."""
 

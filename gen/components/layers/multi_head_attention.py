@@ -67,7 +67,8 @@ class MultiHeadAttention(Layer):
 
     query (n, features), value (m, …), key (m, …) to (n, output_shape), by default to (n, features); without a key, the
     value is the key.  `attention_mask` (n, m) says what each step of the query may see.  Where a step may see none,
-    attention is even over all, and 0 with dropout, as in Keras.  Vaswani et al., 2017.
+    attention is even over all, and 0 with dropout, as in Keras.  As there, what depends on the output sees no masks of
+    query, value and key any more.  Vaswani et al., 2017.
     Source: `multi_head_attention.py`; `dot_product_attention`, which it calls, in `backend/jax/nn.py`.
 
     Formula: y = attention_output_bias + Σ softmax(q @ kᵀ / √key_dim) @ v @ attention_output_kernel, over all heads
@@ -75,6 +76,7 @@ class MultiHeadAttention(Layer):
     """
 
     supports_masking = True
+    takes_masks = True
     call_options: ClassVar[dict[str, Any]] = {"use_causal_mask": False}
     unsupported = {
         "attention_axes": "gen attends over the steps of a sequence",

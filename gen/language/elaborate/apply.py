@@ -140,9 +140,16 @@ def carry_masks(context: Context, call: LayerCall) -> None:
             call.outputs[0].mask = None
             _mask_lost(context, call, "TimeDistributed has made one step of those that the mask is for", mask=mask)
         return
-    masks = [tensor.mask for tensor in call.inputs]
+    taken = [tensor.mask is not None and _is_taken(tensor, call.inputs) for tensor in call.inputs]
+    masks = [None if gone else tensor.mask for tensor, gone in zip(call.inputs, taken, strict=True)]
     if isinstance(component, Mask):
         return
+    if any(taken):
+        mask = call.inputs[taken.index(True)].mask
+        _mask_lost(context, call, "MultiHeadAttention has taken the mask of its input, as in Keras", TAKEN_HINT, mask)
+    if isinstance(component, Layer) and component.takes_masks:
+        for tensor in call.inputs:
+            tensor.takers = (*tensor.takers, call)
     if said.mask is not None:
         masks[0] = said.mask
     elif said.operator and any(masks):
@@ -172,7 +179,7 @@ def carry_masks(context: Context, call: LayerCall) -> None:
             mask = apply_layer(context, layer, inputs, call.span, call.heading, call.group)
         assert isinstance(mask, TensorValue)
         mask.masked, call.outputs[0].mask = call.outputs[0], mask
-    elif any(masks) and component.joins_masks:
+    elif any(masks) and component.joins_masks and not any(taken):
         _mask_lost(
             context,
             call,
@@ -195,6 +202,22 @@ def _moved_mask(context: Context, call: LayerCall, mask: TensorValue) -> TensorV
     return moved
 
 
+def _is_taken(tensor: TensorValue, inputs: Sequence[TensorValue]) -> bool:
+    """Whether the mask of one of the inputs of a call was taken by another call that they depend on."""
+    made = {output for taker in tensor.takers for output in taker.outputs}
+    seen: set[TensorValue] = set()
+    pending = list(inputs) if made else []
+    while pending:
+        each = pending.pop()
+        if each in made:
+            return True
+        if each not in seen and isinstance(each.maker, LayerCall):
+            seen.add(each)
+            pending += each.maker.inputs
+    return False
+
+
+TAKEN_HINT = "give the attention a copy, `Rescaling(1.0)(x)`, and `x` keeps its mask"
 USES_HINT = "recurrent layers, attention and GlobalAveragePooling1D use a mask"
 OPERATOR_HINTS = {
     "+": "`Add()([a, b])` carries the masks of two tensors",

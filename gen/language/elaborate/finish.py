@@ -174,7 +174,7 @@ class _Assembly:
                 plan.loss_weight,
                 plan.metrics,
                 loss_text=plan.loss_text,
-                mask=None if plan.tensor.mask is None else self._tensors.get(plan.tensor.mask),
+                mask=None if plan.tensor.last_mask is None else self._tensors.get(plan.tensor.last_mask),
             )
             for plan in plans
         )

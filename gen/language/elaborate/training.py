@@ -241,7 +241,7 @@ def _set_loss(context: Context, argument: Argument, plan: Plan) -> None:
             problem.code, argument.span, problem.message, label=problem.label, notes=(note,), hint=problem.hint
         )
         return
-    mask = tensor.mask
+    mask = tensor.last_mask
     if mask is not None and mask.shape != tensor.shape[:-1]:
         message = (
             f"The output `{plan.name}` has a loss for each of {show(tensor.shape[:-1])}, "

@@ -170,10 +170,17 @@ class TensorValue:
     public_group: Group | None = None
     mask: TensorValue | None = None
     """Which of its steps count, (batch, steps) of bool; None if all do."""
+    takers: tuple[LayerCall, ...] = ()
+    """The calls that have taken its mask away, for what depends on what they make."""
     masked: TensorValue | None = None
     """For a mask: the tensor that it was made for."""
     wrapper: Wrapper | None = None
     """The wrapper that gives it, and whose name it has."""
+
+    @property
+    def last_mask(self) -> TensorValue | None:
+        """Its mask where the model ends."""
+        return None if self.takers else self.mask
 
     def __repr__(self) -> str:
         return f"a tensor {show(self.shape)}"
