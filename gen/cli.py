@@ -185,7 +185,8 @@ def dump(
 
 @gen.command()
 @components_option
-def lsp(components: tuple[Path, ...]) -> None:
+@click.option("--stdio", is_flag=True, hidden=True)  # which some editors say, though there is nothing else
+def lsp(components: tuple[Path, ...], stdio: bool) -> None:
     """Serve an editor over standard input and output: the language server of .nn files.
 
     Components of your own are taken from [tool.gen] of the nearest pyproject.toml, too.
@@ -203,23 +204,23 @@ def lsp(components: tuple[Path, ...]) -> None:
 @click.argument("histories", nargs=-1, required=True, metavar="HISTORY.csv...", type=click.Path(path_type=Path))
 @click.option(
     "-o",
-    "--output",
+    "--out",
     metavar="PICTURE",
     type=click.Path(path_type=Path),
     default="plot.png",
     show_default=True,
     help="Where to write; ends in .png, .svg or .pdf.",
 )
-def plot(histories: tuple[Path, ...], output: Path) -> None:
+def plot(histories: tuple[Path, ...], out: Path) -> None:
     """Draw the curves of losses and metrics from the CSV files that training wrote, to compare several runs."""
     from gen.building import CommandError, shown
     from gen.history import plot
 
     try:
-        plot(histories, output)
+        plot(histories, out)
     except CommandError as error:
         _fail(str(error))
-    click.echo(f"{shown(output)}  written")
+    click.echo(f"{shown(out)}  written")
 
 
 @gen.command("help")
