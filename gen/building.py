@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gen import compiler
 from gen.diagnostics import Diagnostic, Diagnostics, Source, visible
-from gen.emit.write import WriteError, write
+from gen.emit.write import WriteError, reason, write
 
 _PACKAGE = Path(__file__).resolve().parent
 _NO_LINE_END = "\\ No newline at end of file"
@@ -23,6 +23,11 @@ _NO_LINE_END = "\\ No newline at end of file"
 
 class CommandError(Exception):
     """Something is wrong with the command, not with a model; the message is one sentence."""
+
+
+def missing(what: str, package: str, extra: str) -> CommandError:
+    """What to say where something needs a package that is not installed, which an extra of gen's brings along."""
+    return CommandError(f"{what} needs {package}: pip install 'gen-nn[{extra}]'")
 
 
 @dataclass(frozen=True)
@@ -163,12 +168,6 @@ def difference(before: str | None, after: str, path: Path) -> str:
 def shown(path: Path) -> str:
     """A path as it is printed, without characters that a terminal would act on."""
     return visible(str(path))
-
-
-def reason(error: OSError) -> str:
-    """Why the system refused: `no such file or directory`."""
-    text = error.strerror or str(error)
-    return text[:1].lower() + text[1:]
 
 
 # ------------------------------------------------------------------------------------------------- sources and outputs

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import IO, TYPE_CHECKING, NoReturn, TypeVar
 
 import click
 
@@ -130,6 +130,8 @@ def fmt(sources: tuple[Path, ...], check: bool, diff: bool, quiet: bool) -> None
 
     report = building.Report()
     try:
+        if Path("-") in sources and len(sources) > 1:
+            raise building.CommandError("`-`, which is standard input, stands alone")
         if sources == (Path("-"),):
             text, report = formatting.format_input(_standard_input(), check, diff)
             click.echo(text.encode(), nl=False)  # bytes, whose line ends stay
@@ -191,12 +193,14 @@ def lsp(components: tuple[Path, ...], stdio: bool) -> None:
 
     Components of your own are taken from [tool.gen] of the nearest pyproject.toml, too.
     """
+    from gen.building import missing
+
     try:
         from gen.lsp.server import serve
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("pygls", "lsprotocol"):
             raise
-        _fail("this needs pygls: pip install 'gen-nn[lsp]'")
+        _fail(str(missing("a language server", "pygls", "lsp")))
     serve(components)
 
 
@@ -282,7 +286,8 @@ def summary(
 
         click.echo(json.dumps(to_json(facts, text), indent=2))
     else:
-        write_summary(facts, sys.stdout, sys.stdout.isatty() and os.environ.get("TERM") != "dumb")
+        if sys.stdout is not None:
+            write_summary(facts, sys.stdout, _is_terminal(sys.stdout) and os.environ.get("TERM") != "dumb")
 
 
 @gen.command()
@@ -306,22 +311,25 @@ def graph(
 
     A model or a block that is called is a box around its calls.  Mermaid is text that GitHub draws.
     """
-    from gen.diagram.formats import FormatError, draw, format_of
+    from gen.building import CommandError, shown
+    from gen.diagram.formats import draw, format_of
+    from gen.emit.write import WriteError, overwrite
 
     try:
         form = form or format_of(out)
-        if form == "png" and out is None and sys.stdout.isatty():
-            _fail("a PNG is no text: name a file with `-o`")
+        if form == "png" and out is None and _is_terminal(sys.stdout):
+            raise CommandError("a PNG is no text: name a file with `-o`")
+        if out is not None and os.path.realpath(out) == os.path.realpath(source):
+            raise CommandError(f"{shown(out)} is the model itself")
         _, facts = _facts(source, 32, None, inference, components, debug)
         data = draw(facts, form)
-        if out is not None:
-            out.write_bytes(data)
+        if out is None:
+            click.echo(data, nl=False)
         else:
-            sys.stdout.buffer.write(data)
-    except FormatError as error:
+            overwrite(out, data)
+            click.echo(f"{shown(out)}  written")
+    except (CommandError, WriteError) as error:
         _fail(str(error))
-    except OSError as error:
-        _fail(f"cannot write {out or 'to standard output'}: {error.strerror or error}")
 
 
 @gen.command()
@@ -363,13 +371,16 @@ def explain(
 
     try:
         settings = _settings()
-        plain = settings.inference if inference is None else inference
+        inference = settings.inference if inference is None else inference
         if watch:
-            request = building.Request(
-                (source,), Path(), inference=plain, components=(*settings.components, *components)
-            )
-            _serve(serving.pages(source, request, batch_size, steps), port)
-        text = _with_graph(source, components, debug, lambda read, graph: page(read, graph, batch_size, steps, plain))
+            if out is not None or force:
+                raise building.CommandError("--watch writes nothing: leave out -o and --force")
+            every = (*settings.components, *components)
+            request = building.Request((source,), Path(), inference=inference, components=every, debug=debug)
+            _serve(serving.pages(request, serving.wakes(request), batch_size, steps), port)
+        text = _with_graph(
+            source, components, debug, lambda read, graph: page(read, graph, batch_size, steps, inference)
+        )
         out = Path(f"{source.stem}.html") if out is None else out
         serving.write_page(out, text, force)
     except building.CommandError as error:
@@ -380,13 +391,11 @@ def explain(
 def _serve(pages: Iterator[str], port: int) -> NoReturn:
     from gen.explain import serving
 
-    live = serving.Live()
-    server = serving.server(live, port)
-    click.echo(
-        f"gen: http://127.0.0.1:{server.server_port}/ shows the model and its changes; Ctrl-C ends this", err=True
-    )
+    server = serving.Server(port)
+    address = f"http://127.0.0.1:{server.server_port}/"
+    click.echo(f"gen: {address} shows the model and each change of it; Ctrl-C ends this", err=True)
     try:
-        serving.serve(live, server, pages)
+        serving.serve(server, pages)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     raise AssertionError("there is always another change to wait for")
@@ -398,9 +407,9 @@ def _facts(
     """The text of a model and its facts.  Ends the command where the model is wrong or the command is."""
     from gen.facts import describe_model
 
-    plain = _settings().inference if inference is None else inference
+    inference = _settings().inference if inference is None else inference
     return _with_graph(
-        path, components, debug, lambda source, graph: (source, describe_model(graph, batch_size, steps, plain))
+        path, components, debug, lambda source, graph: (source, describe_model(graph, batch_size, steps, inference))
     )
 
 
@@ -431,6 +440,7 @@ def _with_graph(path: Path, components: tuple[Path, ...], debug: bool, use: Call
 
 def _settings() -> Settings:
     from gen.building import CommandError
+    from gen.emit.write import reason
     from gen.settings import SettingsError, load
 
     try:
@@ -438,7 +448,7 @@ def _settings() -> Settings:
     except SettingsError as error:
         raise CommandError(str(error)) from error
     except OSError as error:
-        raise CommandError(f"cannot read the current folder: {error.strerror or error}") from error
+        raise CommandError(f"cannot read the current folder: {reason(error)}") from error
 
 
 def _sources(settings: Settings, verb: str) -> tuple[Path, ...]:
@@ -453,7 +463,8 @@ def _sources(settings: Settings, verb: str) -> tuple[Path, ...]:
 
 
 def _standard_input() -> bytes:
-    from gen.building import CommandError, reason
+    from gen.building import CommandError
+    from gen.emit.write import reason
 
     try:
         return sys.stdin.buffer.read()
@@ -508,9 +519,13 @@ def _report_errors(report: Report) -> None:
         click.echo(f"gen: {message}", err=True)
 
 
+def _is_terminal(stream: IO[str] | None) -> bool:
+    return stream is not None and stream.isatty()
+
+
 def _colours() -> bool:
     """Whether standard error is a terminal whose user wants colours (https://no-color.org)."""
-    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return _is_terminal(sys.stderr) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def _fail(message: str) -> NoReturn:
@@ -534,4 +549,6 @@ def main() -> None:
 
 def _give_up(error: OSError) -> NoReturn:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that Python does not fail again when it flushes at its end
-    _fail(f"cannot write to standard output: {error.strerror or error}")
+    from gen.emit.write import reason
+
+    _fail(f"cannot write to standard output: {reason(error)}")

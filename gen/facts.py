@@ -110,7 +110,8 @@ class Facts:
     calls: tuple[CallFacts, ...]
     outputs: tuple[OutputFacts, ...]
     operations: dict[str, int]
-    """The floating-point operations by part: `forward`, `loss`, `backward`, `update`; those of a prediction, `predict`.
+    """The floating-point operations by part: `forward`, `loss`, `backward`, `update`, `track` where there are running
+    statistics; those of a prediction, `predict`.
 
     An `update` counts the weights that are updated as one vector: of tables that are updated row by row, the data say
     how many rows there are.
@@ -226,6 +227,15 @@ def _values_read(node: Node) -> tuple[Tensor, ...]:
     return node.inputs[:1] if isinstance(node.layer.component, SplitSteps) else node.inputs
 
 
+def _kind(nodes: Sequence[Node]) -> str:
+    """What a call is: `Dense, relu`, `TimeDistributed(Dense, relu)`."""
+    wrapper = nodes[-1].call.wrapper
+    if not wrapper:
+        return kind_of(nodes[-1])
+    inside = dict.fromkeys(kind_of(node) for node in nodes if node.layer.weights)
+    return f"{wrapper}({next(iter(inside))})" if inside else wrapper
+
+
 def _call(
     name: str,
     nodes: Sequence[Node],
@@ -241,7 +251,7 @@ def _call(
     return CallFacts(
         name=name,
         component=type(last.layer.component),
-        kind=last.call.wrapper or kind_of(last),
+        kind=_kind(nodes),
         shape=last.outputs[0].shape,
         dtype=dtype_of(last.outputs[0]),
         parameters=sum(parameters(layer.weights.values()) for layer in new),

@@ -42,7 +42,7 @@ def format_files(paths: Iterable[Path], check: bool = False, diff: bool = False)
             if check or diff:
                 _compare(path, source.text, text, check, diff, report)
             elif text != source.text:
-                overwrite(path, text)
+                overwrite(path, text.encode())
                 report.lines.append(Line(path, "written"))
             else:
                 report.lines.append(Line(path, "unchanged"))

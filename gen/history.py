@@ -7,12 +7,14 @@ for training and a dashed one for validation.
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gen.building import CommandError, reason, shown
+from gen.building import CommandError, missing, shown
+from gen.emit.write import WriteError, overwrite, reason
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,13 +47,14 @@ def plot(paths: Sequence[Path], output: Path) -> None:
     try:
         from matplotlib import style
     except ImportError as error:
-        raise CommandError("this needs matplotlib: pip install 'gen-nn[plot]'") from error
+        raise missing("a plot", "matplotlib", "plot") from error
     with style.context(["default", {"svg.hashsalt": "gen"}]):  # whatever the user has set, and the same ids inside
-        figure = draw(histories)
-        try:
-            figure.savefig(output, format=form, dpi=150, metadata=_DATELESS[form])
-        except OSError as error:
-            raise CommandError(f"cannot write {shown(output)}: {reason(error)}") from error
+        picture = io.BytesIO()
+        draw(histories).savefig(picture, format=form, dpi=150, metadata=_DATELESS[form])
+    try:
+        overwrite(output, picture.getvalue())
+    except WriteError as error:
+        raise CommandError(str(error)) from error
 
 
 _DATELESS: dict[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
@@ -64,7 +67,7 @@ _DATELESS: dict[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf":
 def read(path: Path) -> History:
     """The history in a CSV file.  Raises `CommandError` if it is none, or has no epoch yet."""
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             rows = [row for row in csv.reader(file) if row]
     except OSError as error:
         raise CommandError(f"cannot read {shown(path)}: {reason(error)}") from error

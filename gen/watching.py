@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gen import building
 from gen.building import CommandError, Report, Request
+from gen.emit.write import reason
 
 _MILLISECONDS = 500
 """How often to look without being told: nobody tells what changes during the first build, before the watch begins."""
@@ -38,7 +39,7 @@ def wakes(request: Request) -> Iterator[object]:
     try:
         import watchfiles
     except ImportError as error:
-        raise CommandError("--watch needs watchfiles: pip install 'gen-nn[watch]'") from error
+        raise building.missing("--watch", "watchfiles", "watch") from error
     tuple(building.sources(request.sources))
     # Many editors write a file beside and rename it: it is its folder that has to be watched.
     folders = {path if path.is_dir() else path.parent for path in (*request.sources, *request.components)}
@@ -50,7 +51,7 @@ def _told(changes: Iterator[object]) -> Iterator[object]:
     try:
         yield from changes
     except OSError as error:
-        raise CommandError(f"cannot watch for changes: {building.reason(error)}") from error
+        raise CommandError(f"cannot watch for changes: {reason(error)}") from error
 
 
 def _built(request: Request, only: set[Path] | None) -> Report:

@@ -841,6 +841,16 @@ def test_a_reader_that_stops_reading_is_no_error(folder: Path) -> None:
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+@pytest.mark.parametrize("command", ["summary", "graph", "graph --format png", "dump --stage graph", "help Dense"])
+def test_a_standard_output_that_is_closed_is_no_bug(folder: Path, command: str) -> None:
+    (folder / "good.nn").write_text(GOOD)
+    words = command if command.startswith("help") else f"{command} good.nn"
+    line = f"exec '{sys.executable}' -m gen {words} >&-"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["sh", "-c", line], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_full_disk_behind_standard_output_is_one_sentence(folder: Path) -> None:
     (folder / "model.nn").write_text(GOOD)
     command = [sys.executable, "-m", "gen", "dump", "--stage", "text", "model.nn"]

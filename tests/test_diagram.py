@@ -229,7 +229,7 @@ def test_mermaid_is_printed_unless_something_else_is_asked_for(tmp_path: Path) -
 @pytest.mark.parametrize(("name", "begin"), [("m.svg", b"<svg "), ("m.png", b"\x89PNG"), ("m.mmd", b"flowchart TD\n")])
 def test_the_end_of_the_name_says_the_format(name: str, begin: bytes, tmp_path: Path) -> None:
     result = graph(tmp_path, TANGLED, "-o", str(tmp_path / name))
-    assert (result.exit_code, result.output) == (0, "")
+    assert (result.exit_code, result.output.endswith("  written\n")) == (0, True)
     assert (tmp_path / name).read_bytes().startswith(begin)
 
 
@@ -250,7 +250,14 @@ def test_without_pillow_a_png_says_what_to_install(tmp_path: Path, monkeypatch: 
 def test_a_picture_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     result = graph(tmp_path, TANGLED, "-o", str(tmp_path / "none" / "model.svg"))
     assert result.exit_code == 2
-    assert "No such file or directory" in result.stderr
+    assert "no such file or directory" in result.stderr
+
+
+def test_a_picture_never_takes_the_place_of_its_model(tmp_path: Path) -> None:
+    result = graph(tmp_path, TANGLED, "--format", "svg", "-o", str(tmp_path / "model.nn"))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.endswith("model.nn is the model itself\n")
+    assert (tmp_path / "model.nn").read_text("utf-8") == TANGLED
 
 
 def test_a_very_large_model_has_no_picture(tmp_path: Path) -> None:

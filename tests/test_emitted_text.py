@@ -405,7 +405,7 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(write.WriteError, match=r"missing/out\.py: No such file"):
+    with pytest.raises(write.WriteError, match=r"missing/out\.py: no such file"):
         write.write(tmp_path / "missing" / "out.py", TEXT)
 
 

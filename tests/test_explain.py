@@ -6,8 +6,11 @@ import os
 import re
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from gen import cli, compiler
 from gen.diagnostics import Diagnostics, Source
 from gen.explain.page import page
+from gen.explain.serving import Server
 from tests.building import EXAMPLES, ROOT
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -82,6 +86,27 @@ def test_a_wrong_model_is_told_and_no_page_is_written(tmp_path: Path, monkeypatc
     assert result.exit_code == 1
     assert "There is no layer `Dens`" in result.stderr
     assert not Path("model.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["none.nn", "--watch", "--port", "0"], "cannot read none.nn: no such file or directory"),
+        (["model.nn", "--watch", "-o", "x.html"], "--watch writes nothing: leave out -o and --force"),
+        (["model.nn", "-o", "none/x.html"], "cannot write none/x.html: no such file or directory"),
+        (["model.nn", "--steps", "0"], "--steps"),
+    ],
+)
+def test_a_command_that_cannot_be_is_one_sentence(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("model.nn").write_bytes(HALF.read_bytes())
+    result = CliRunner().invoke(cli.gen, ["explain", *arguments])
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "http" not in result.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["model.nn"]
 
 
 # ---------------------------------------------------------------------------------------------------------- the browser
@@ -217,6 +242,26 @@ def test_on_paper_nothing_is_cut_off(half: Page) -> None:
     )
     assert cut == []
     assert len(half.pdf()) > 10_000
+
+
+def test_a_browser_that_goes_away_is_nobodys_business(capfd: pytest.CaptureFixture[str]) -> None:
+    server = Server(0)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        server.show("a page " * 100_000)
+        for request in (b"GET / HTTP/1.0\r\n\r\n", b"GET /changes/1 HTTP/1.0\r\n\r\n"):
+            with socket.create_connection(("127.0.0.1", server.server_port)) as connection:
+                connection.sendall(request)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
+        server.show("another page")
+        for path, status in (("changes/" + "9" * 5000, 200), ("", 200), ("changes", 404), ("../page.py", 404)):
+            with socket.create_connection(("127.0.0.1", server.server_port)) as connection:
+                connection.sendall(f"GET /{path} HTTP/1.0\r\n\r\n".encode())
+                assert connection.recv(100).startswith(f"HTTP/1.0 {status} ".encode()), path
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert capfd.readouterr() == ("", "")
 
 
 def test_watching_shows_each_change_and_what_is_wrong(chromium: Browser, tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_without_gen_it_says_how_to_install_it(tmp_path: Path) -> None:
 
 @needs_node
 def test_what_the_server_refuses_with_is_shown(tmp_path: Path) -> None:
-    needs = "gen: this needs pygls: pip install 'gen-nn[lsp]'"
+    needs = "gen: a language server needs pygls: pip install 'gen-nn[lsp]'"
     gen = command(tmp_path, f'echo "warning" >&2; echo "{needs}" >&2; exit 2')
     did = run(settings={"nn.gen.path": gen})
     assert (did["events"], did["messages"]) == ([], [needs])

@@ -54,7 +54,7 @@ def test_a_row_is_there_as_soon_as_its_epoch_ends(people: ModuleType, tmp_path: 
 
 def test_the_file_is_written_anew(people: ModuleType, tmp_path: Path) -> None:
     path = tmp_path / "history.csv"
-    path.write_text("what was there before\n" * 9, encoding="utf-8")
+    path.write_text("epoch,loss\n" + "0,1.0\n" * 9, encoding="utf-8")
     people.Model().fit(X, Y, **OPTIONS, csv=path)
     assert len(table(path)) == 4
 
@@ -78,6 +78,20 @@ def test_a_file_that_cannot_be_written_is_told_before_training(
         model.fit(X, Y, **OPTIONS, csv=tmp_path / place)
     assert error.value.filename == str(tmp_path / place)
     assert model.step == 0
+
+
+@pytest.mark.parametrize("contents", ["precious,data\n", "epochs\n", "\0\1\2"])
+def test_a_file_that_is_no_history_is_never_written_over(people: ModuleType, tmp_path: Path, contents: str) -> None:
+    path = tmp_path / "history.csv"
+    path.write_text(contents)
+    with pytest.raises(ValueError, match=r"history\.csv is no history of training"):
+        people.Model().fit(X, Y, **OPTIONS, csv=path)
+    assert path.read_text() == contents
+
+
+def test_one_file_cannot_be_history_and_checkpoint(people: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="is no history of training"):
+        people.Model().fit(X, Y, **OPTIONS, csv=tmp_path / "place", checkpoint=tmp_path / "place")
 
 
 def test_training_that_fails_keeps_the_rows_before(people: ModuleType, tmp_path: Path) -> None:
@@ -242,7 +256,7 @@ def test_what_cannot_be_read_or_written_is_one_sentence(runs: list[str], argumen
 
 def test_without_matplotlib_the_message_says_what_to_install(runs: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    assert plot("a.csv") == (2, "", "gen: this needs matplotlib: pip install 'gen-nn[plot]'\n")
+    assert plot("a.csv") == (2, "", "gen: a plot needs matplotlib: pip install 'gen-nn[plot]'\n")
 
 
 def test_numbers_that_are_not_finite_are_gaps(runs: list[str]) -> None:

@@ -587,7 +587,7 @@ def test_gen_lsp_says_what_it_needs_where_it_is_not_installed(monkeypatch: pytes
     monkeypatch.delitem(sys.modules, "gen.lsp.server", raising=False)
     monkeypatch.setitem(sys.modules, "pygls.exceptions", None)
     result = CliRunner().invoke(gen, ["lsp"])
-    assert (result.exit_code, result.stderr) == (2, "gen: this needs pygls: pip install 'gen-nn[lsp]'\n")
+    assert (result.exit_code, result.stderr) == (2, "gen: a language server needs pygls: pip install 'gen-nn[lsp]'\n")
 
 
 def test_the_server_says_what_it_can_do(editor: Editor) -> None:

@@ -123,8 +123,8 @@ each = TimeDistributed(Dense(2))(both)
 model = Model(x, each)
 """
     both, each = describe_model(graph_of(text)).calls
-    assert (both.kind, show(both.shape), both.parameters) == ("Bidirectional", "(batch, steps, 6)", 2 * 4 * 3 * 8)
-    assert (each.kind, show(each.shape), each.parameters) == ("TimeDistributed", "(batch, steps, 2)", 14)
+    assert (both.kind, show(both.shape), both.parameters) == ("Bidirectional(LSTM)", "(batch, steps, 6)", 2 * 4 * 3 * 8)
+    assert (each.kind, show(each.shape), each.parameters) == ("TimeDistributed(Dense)", "(batch, steps, 2)", 14)
     assert [edge.source for edge in each.inputs] == ["both"]
     assert each.forward > 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gen.building import CommandError, missing
 from gen.diagram.diagram import diagram_of
 from gen.facts import Facts
 
@@ -12,32 +13,28 @@ LARGEST = 20_000
 ENDINGS = {".mmd": "mermaid", ".mermaid": "mermaid", ".svg": "svg", ".png": "png"}
 
 
-class FormatError(ValueError):
-    """A format that there is not, or not here; the message is one sentence."""
-
-
 def format_of(path: Path | None) -> str:
-    """The format that the name of a file asks for, Mermaid for standard output.  Raises `FormatError`."""
+    """The format that the name of a file asks for, Mermaid for standard output.  Raises `CommandError`."""
     if path is None:
         return "mermaid"
     if path.suffix.lower() not in ENDINGS:
-        raise FormatError(f"the name of the picture must end in {', '.join(ENDINGS)}, or say `--format`")
+        raise CommandError(f"the name of the picture must end in {', '.join(ENDINGS)}, or say `--format`")
     return ENDINGS[path.suffix.lower()]
 
 
 def draw(facts: Facts, form: str) -> bytes:
     """A model in one of the formats.
 
-    Raises `FormatError` where a PNG needs Pillow, and it is not installed, and for a picture of a very large model.
+    Raises `CommandError` where a PNG needs Pillow, and it is not installed, and for a picture of a very large model.
     """
     diagram = diagram_of(facts)
     if form != "mermaid" and sum(arrow.target - arrow.source for arrow in diagram.arrows) > LARGEST:
-        raise FormatError("the model is too large for a picture; `--format mermaid` gives it as text")
+        raise CommandError("the model is too large for a picture; `--format mermaid` gives it as text")
     if form == "png":
         try:
             from gen.diagram.png import png
         except ImportError as error:
-            raise FormatError("a PNG needs Pillow: pip install 'gen-nn[graph]'") from error
+            raise missing("a PNG", "Pillow", "graph") from error
         return png(diagram)
     if form == "svg":
         from gen.diagram.svg import svg

@@ -33,13 +33,19 @@ def write(path: str | os.PathLike[str], text: str, force: bool = False) -> bool:
             if not force:
                 _protect(present, shown)
     except OSError as error:
-        raise WriteError(f"cannot write {shown}: {error.strerror or error}") from error
-    overwrite(path, text)
+        raise WriteError(f"cannot write {shown}: {reason(error)}") from error
+    overwrite(path, text.encode())
     return True
 
 
-def overwrite(path: str | os.PathLike[str], text: str) -> None:
-    """Make `text` the contents of the file at `path`, whoever wrote it; raises `WriteError` where the system refuses.
+def reason(error: OSError) -> str:
+    """Why the system refused: `no such file or directory`."""
+    text = error.strerror or str(error)
+    return text[:1].lower() + text[1:]
+
+
+def overwrite(path: str | os.PathLike[str], data: bytes) -> None:
+    """Make `data` the contents of the file at `path`, whoever wrote it; raises `WriteError` where the system refuses.
 
     The file is written beside and renamed over.  A link is followed.
     """
@@ -49,9 +55,9 @@ def overwrite(path: str | os.PathLike[str], text: str) -> None:
         mode = _mode(target, shown)
         if mode is not None and not mode & 0o222:
             raise WriteError(f"cannot write {shown}: it is read-only")
-        _replace(target, text, mode)
+        _replace(target, data, mode)
     except OSError as error:
-        raise WriteError(f"cannot write {shown}: {error.strerror or error}") from error
+        raise WriteError(f"cannot write {shown}: {reason(error)}") from error
 
 
 def _mode(target: str, shown: str) -> int | None:
@@ -73,14 +79,14 @@ def _protect(present: bytes, shown: str) -> None:
         raise Protected(f"{shown} was edited by hand since gen wrote it; --force writes over it")
 
 
-def _replace(target: str, text: str, mode: int | None) -> None:
+def _replace(target: str, data: bytes, mode: int | None) -> None:
     import tempfile  # only here: importing it takes as long as building a small file
 
     folder, name = os.path.split(target)
     handle, beside = tempfile.mkstemp(prefix=f".{name}.", suffix=".tmp", dir=folder)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(text.encode())
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(beside, _default_mode() if mode is None else mode)

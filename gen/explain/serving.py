@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from gen import building, compiler, watching
-from gen.building import CommandError, Request, reason, shown
+from gen.building import CommandError, Request, shown
 from gen.diagnostics import render_text
-from gen.emit.write import WriteError, overwrite
+from gen.emit.write import WriteError, overwrite, reason
 from gen.explain.page import PAGE_NUMBER, page, problem
 from gen.facts import SizeError
 
@@ -23,90 +24,91 @@ def write_page(path: Path, text: str, force: bool = False) -> None:
     try:
         if not force and path.exists() and MARK.encode() not in path.read_bytes():
             raise CommandError(f"{shown(path)} is no page of `gen explain`; --force writes over it")
-        overwrite(path, text)
+        overwrite(path, text.encode())
     except WriteError as error:
         raise CommandError(str(error)) from error
     except OSError as error:
         raise CommandError(f"cannot write {shown(path)}: {reason(error)}") from error
 
 
-class Live:
-    """A page that a server shows, and that is shown anew when it has changed."""
+class Server(ThreadingHTTPServer):
+    """Shows a page to this machine alone, and says when it has changed.  Raises `CommandError` if its port is taken."""
 
-    def __init__(self) -> None:
-        self.text, self.number = "", 0
+    daemon_threads = True
+
+    def __init__(self, port: int) -> None:
+        self.page, self.number = "", 0
         self.changed = threading.Condition()
+        try:
+            super().__init__(("127.0.0.1", port), _Handler)
+        except OSError as error:
+            raise CommandError(f"cannot listen on port {port}: {reason(error)}") from error
 
-    def show(self, text: str) -> None:
+    def show(self, page: str) -> None:
         with self.changed:
-            self.text, self.number = text, self.number + 1
+            self.page, self.number = page, self.number + 1
             self.changed.notify_all()
 
-    def wait(self, number: int, seconds: float) -> int:
-        """The number of the page that is shown, as soon as it is another one than `number`, or after so long."""
+    def wait(self, number: str, seconds: float | None = None) -> bool:
+        """Whether another page than that of a number is shown, by now or in so many seconds."""
         with self.changed:
-            self.changed.wait_for(lambda: self.number != number, seconds)
-            return self.number
+            return self.changed.wait_for(lambda: str(self.number) != number, seconds)
+
+    def numbered_page(self) -> str:
+        """The page, as soon as there is one; it knows its number."""
+        self.wait("0")
+        with self.changed:
+            return self.page.replace(PAGE_NUMBER.format(0), PAGE_NUMBER.format(self.number), 1)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a browser that has gone away: standard error is for what is wrong with the model."""
 
 
-def server(live: Live, port: int) -> ThreadingHTTPServer:
-    """A server for this machine alone.  Raises `CommandError` where the port is taken."""
+class _Handler(BaseHTTPRequestHandler):
+    server: Server
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            head, _, number = self.path.rpartition("/")
-            if self.path == "/":
-                self.page()
-            elif head == "/changes" and number.isdecimal():
-                self.tell(int(number))
-            else:
-                self.send_error(HTTPStatus.NOT_FOUND)
+    def do_GET(self) -> None:
+        head, _, number = self.path.rpartition("/")
+        if self.path == "/":
+            self.answer("text/html; charset=utf-8", self.server.numbered_page().encode())
+        elif head == "/changes":
+            self.answer("text/event-stream")
+            while not self.server.wait(number, 1.0):
+                self.wfile.write(b":\n")  # is anybody listening?
+            self.wfile.write(b"data: changed\n\n")
+        else:
+            self.send_error(HTTPStatus.NOT_FOUND)
 
-        def page(self) -> None:
-            live.wait(0, 60.0)  # for the first one
-            with live.changed:
-                data = live.text.replace(PAGE_NUMBER.format(0), PAGE_NUMBER.format(live.number), 1).encode()
-            self.send_response(HTTPStatus.OK)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.send_header("Content-Length", str(len(data)))
-            self.send_header("Cache-Control", "no-store")
-            self.end_headers()
-            self.wfile.write(data)
+    def answer(self, kind: str, data: bytes = b"") -> None:
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", kind)
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        self.wfile.write(data)
 
-        def tell(self, number: int) -> None:
-            """Say when there is another page, and nothing now and then until it is there: is anybody listening?"""
-            self.send_response(HTTPStatus.OK)
-            self.send_header("Content-Type", "text/event-stream")
-            self.end_headers()
-            try:
-                while live.wait(number, 1.0) == number:
-                    self.wfile.write(b":\n")
-                self.wfile.write(b"data: changed\n\n")
-            except OSError:
-                return  # nobody reads any more
-
-        def log_message(self, format: str, *arguments: object) -> None:
-            """Say nothing: standard error is for what is wrong with the model."""
-
-    try:
-        made = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    except OSError as error:
-        raise CommandError(f"cannot listen on port {port}: {reason(error)}") from error
-    made.daemon_threads = True
-    return made
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Say nothing of what is asked for."""
 
 
-def pages(path: Path, request: Request, batch: int, steps: int | None) -> Iterator[str]:
+def wakes(request: Request) -> Iterator[object]:
+    """Something whenever the file may have changed.  Raises `CommandError` if it is none, or watchfiles is missing."""
+    for path in request.sources:
+        building.read(path)
+    return watching.wakes(request)
+
+
+def pages(request: Request, wakes: Iterable[object], batch: int, steps: int | None) -> Iterator[str]:
     """The page about a file, and another one whenever it or a component has changed; what is wrong is on the page."""
     seen: object = None
-    for _ in watching.wakes(request):
+    for _ in wakes:
         stamps = watching.stamps(request)
         if stamps != seen:
             seen = stamps
-            yield _page(path, request, batch, steps)
+            yield _page(request, batch, steps)
 
 
-def _page(path: Path, request: Request, batch: int, steps: int | None) -> str:
+def _page(request: Request, batch: int, steps: int | None) -> str:
+    (path,) = request.sources
     try:
         building.load_components(request.components)
         with building.explained(path, request.components, request.debug):
@@ -119,12 +121,12 @@ def _page(path: Path, request: Request, batch: int, steps: int | None) -> str:
         return problem(path.name, f"gen: {error}")
 
 
-def serve(live: Live, made: ThreadingHTTPServer, pages: Iterable[str]) -> None:
+def serve(server: Server, pages: Iterable[str]) -> None:
     """Show each page in turn; ends when there is none left."""
-    threading.Thread(target=made.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         for text in pages:
-            live.show(text)
+            server.show(text)
     finally:
-        made.shutdown()
-        made.server_close()
+        server.shutdown()
+        server.server_close()
