@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import sys
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -40,9 +40,16 @@ from gen.components.base import (
 from gen.components.docstrings import docstring
 from gen.diagnostics import Diagnostics, Source, did_you_mean, visible
 from gen.dims import show
-from gen.graph.graph import Graph, Node, Output
+from gen.graph.graph import Graph, NamedLayer, Node, Output
+from gen.words import WORDS, Word
+
+WORDS_BY_NAME = {word.name: word for word in WORDS}
+
+LANGUAGE = "language"
+"""The kind of words that are no components."""
 
 TITLES = {
+    LANGUAGE: "The language",
     "layer": "Layers",
     "activation": "Activations",
     "loss": "Losses",
@@ -132,31 +139,34 @@ class UnknownComponent(CommandError):
 
 def components() -> list[type[Component]]:
     """Every registered component once: by kind in the order of `TITLES`, then by name."""
-    classes = (cls for kind in TITLES for cls in dict.fromkeys(registry[kind].values()))
+    classes = (cls for kind in registry for cls in dict.fromkeys(registry[kind].values()))
     return sorted(classes, key=lambda cls: (list(TITLES).index(cls.kind), name_of(cls).casefold()))
 
 
 def entries() -> tuple[Entry, ...]:
-    """An entry for every registered component, by kind and name."""
-    return tuple(entry(cls) for cls in components())
+    """An entry for every word of the language, and for every registered component, by kind and name."""
+    return (*map(entry, WORDS), *map(entry, components()))
 
 
 def find(word: str) -> tuple[Entry, ...]:
     """The entries that `word` names, exactly if any does, else whatever its case.  Raises `UnknownComponent`."""
-    return tuple(entry(cls) for cls in _named(word))
+    return tuple(map(entry, _named(word)))
 
 
-def _named(word: str) -> list[type[Component]]:
+def _named(word: str) -> list[Word | type[Component]]:
+    known: list[Word | type[Component]] = [*WORDS, *components()]
+    every = {each: _names(each) for each in known}
     for same in (str, str.casefold):
-        found = [cls for cls in components() if same(word) in map(same, _names(cls))]
+        found = [each for each, names in every.items() if same(word) in map(same, names)]
         if found:
             return found
-    raise UnknownComponent(word, did_you_mean(word, [name for cls in components() for name in _names(cls)]))
+    raise UnknownComponent(word, did_you_mean(word, [name for names in every.values() for name in names]))
 
 
-def entry(component: str | type[Component]) -> Entry:
-    """The entry of a class, or of the first kind that has this name.  Raises `UnknownComponent`."""
-    return _entry(_named(component)[0] if isinstance(component, str) else component)  # type: ignore[arg-type]
+def entry(component: str | Word | type[Component]) -> Entry:
+    """The entry of a class or a word, or of the first kind that has this name.  Raises `UnknownComponent`."""
+    found = _named(component)[0] if isinstance(component, str) else component
+    return _word_entry(found.name) if isinstance(found, Word) else _entry(found)  # type: ignore[arg-type]
 
 
 def name_of(cls: type[Component]) -> str:
@@ -172,8 +182,10 @@ def summary_of(cls: type[Component]) -> str:
     return docstring(cls).summary
 
 
-def _names(cls: type[Component]) -> list[str]:
-    """All names of a component, that of the reference first."""
+def _names(cls: Word | type[Component]) -> list[str]:
+    """All names of a component or a word, that of the reference first."""
+    if isinstance(cls, Word):
+        return [cls.name]
     others = sorted(name for name, found in registry[cls.kind].items() if found is cls)
     return list(dict.fromkeys([name_of(cls), *others]))
 
@@ -199,6 +211,35 @@ def _entry(cls: type[Component]) -> Entry:
         slots=_slots(cls),
         unsupported=tuple({**cls.unsupported, **cls.ignored}.items()),
         example=example if shown.graph else "",
+    )
+
+
+@cache
+def _word_entry(name: str) -> Entry:
+    word = WORDS_BY_NAME[name]
+    summary, _, details = word.about.partition("\n\n")
+    graph = compiler.understand(Source(f"{name}.nn", word.example), Diagnostics())
+    assert graph is not None
+    wraps = bool(word.formula)
+    return Entry(
+        name=name,
+        kind=LANGUAGE,
+        aliases=(),
+        signature=word.signature,
+        summary=summary,
+        documentation=details,
+        formula=word.formula,
+        arguments=tuple(
+            Argument(argument, takes, default or "", _meaning(argument, word.about))
+            for argument, (takes, default) in word.arguments.items()
+        ),
+        inputs=tuple(show(item.tensor.shape) for item in graph.inputs) if wraps else (),
+        outputs=tuple(show(item.tensor.shape) for item in graph.outputs) if wraps else (),
+        weights=tuple(each for layer in graph.layers for each in _weights_of(layer, f"{layer.name}/")) if wraps else (),
+        call_options=(),
+        slots=(),
+        unsupported=(),
+        example=word.example,
     )
 
 
@@ -315,8 +356,12 @@ class _Example:
 
 
 def _weights(node: Node) -> tuple[WeightEntry, ...]:
-    items = node.layer.weights.items()
-    return tuple(WeightEntry(name, show(weight.shape), weight.trainable) for name, weight in items)
+    return tuple(_weights_of(node.layer))
+
+
+def _weights_of(layer: NamedLayer, prefix: str = "") -> Iterator[WeightEntry]:
+    for name, weight in layer.weights.items():
+        yield WeightEntry(f"{prefix}{name}", show(weight.shape), weight.trainable)
 
 
 def _target(output: Output) -> str:
@@ -381,15 +426,16 @@ def _form(item: WeightEntry) -> str:
 
 
 def overview() -> str:
-    """All components by kind, each with its summary in a line."""
+    """All words of the language and all components by kind, each with its summary in a line."""
     lines: list[str] = []
-    width = max(len(name_of(cls)) for cls in components())
+    said = [(LANGUAGE, word.name, word.about.partition("\n")[0]) for word in WORDS]
+    said += [(cls.kind, name_of(cls), summary_of(cls)) for cls in components()]
+    width = max(len(name) for _, name, _ in said)
     for kind, title in TITLES.items():
         lines += ["", title] if lines else [title]
-        for cls in components():
-            if cls.kind == kind:
-                summary = textwrap.shorten(summary_of(cls), WIDTH - width, placeholder=" …")
-                lines.append(f"  {name_of(cls):{width}}  {summary}".rstrip())
+        for other, name, summary in said:
+            if other == kind:
+                lines.append(f"  {name:{width}}  {textwrap.shorten(summary, WIDTH - width, placeholder=' …')}".rstrip())
     return "\n".join(lines)
 
 
@@ -444,9 +490,9 @@ def document(items: Iterable[Entry]) -> str:
 
 HEAD = """# Reference
 
-Every component with its arguments, formula, shapes and weights, made of the components themselves by
-`python -m gen.reference docs/reference.md`; `gen help NAME` prints the same. Shapes and weights are those that the
-compiler finds for the example; the batch comes first. Each layer takes `name` and `trainable` besides."""
+Every word of the language and every component with its arguments, formula, shapes and weights, made of the components
+themselves by `python -m gen.reference docs/reference.md`; `gen help NAME` prints the same. Shapes and weights are those
+that the compiler finds for the example; the batch comes first. Each layer takes `name` and `trainable` besides."""
 
 
 if __name__ == "__main__":

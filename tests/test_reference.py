@@ -12,7 +12,10 @@ from gen import cli, compiler, reference
 from gen.components.base import Component, Layer, Weight, component, parameters, registry
 from gen.components.docstrings import docstring, prose
 from gen.components.initializers import Ones
+from gen.emit.view import View
+from gen.language.elaborate import training
 from gen.reference import UnknownComponent, entries, entry, find
+from gen.words import WORDS, Word
 from tests.building import ROOT, graph_of, load
 
 COMPONENTS = reference.components()
@@ -32,7 +35,40 @@ def test_every_registered_component_has_one_entry() -> None:
     registered = {cls for components in registry.values() for cls in components.values()}
     assert set(COMPONENTS) == registered
     assert len(COMPONENTS) == len(registered)
-    assert len({item.title for item in entries()}) == len(registered)
+    assert len({item.title for item in entries()}) == len(registered) + len(WORDS)
+
+
+@pytest.mark.parametrize("word", WORDS, ids=lambda word: word.name)
+def test_a_word_of_the_language_is_as_the_language_takes_it(word: Word) -> None:
+    graph_of(word.example)
+    call = re.search(rf"\b{word.name}\(", word.example)
+    assert call is not None
+    for name, (takes, default) in word.arguments.items():
+        assert takes
+        if default not in (None, "None") and f"{name}=" not in word.example:
+            end = _closing(word.example, call.end())
+            graph_of(f"{word.example[:end]}, {name}={default}{word.example[end:]}")
+    item = entry(word.name)
+    assert (item.kind, item.signature) == (reference.LANGUAGE, word.signature)
+    assert item.outputs if word.formula else not item.outputs
+
+
+def _closing(text: str, start: int) -> int:
+    """The place of the bracket that ends what begins before `start`."""
+    depth = 1
+    for place in range(start, len(text)):
+        depth += {"(": 1, ")": -1}.get(text[place], 0)
+        if not depth:
+            return place
+    raise AssertionError(text)
+
+
+def test_defaults_of_training_are_those_of_the_language() -> None:
+    words = {word.name: word for word in WORDS}
+    assert tuple(words["compile"].arguments) == training.COMPILE
+    assert {name: default for name, (_, default) in words["fit"].arguments.items()} == {
+        name: repr(getattr(View, name)) for name in training.FIT
+    }
 
 
 @pytest.mark.parametrize("cls", COMPONENTS, ids=IDS)

@@ -9,14 +9,14 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from gen.components.base import Component, describe, parameters, registry, snake_case
 from gen.components.docstrings import docstring
-from gen.emit.view import View
 from gen.language import syntax
 from gen.language.elaborate.binding import LAYER_OPTIONS
 from gen.language.elaborate.spellings import MODULES, members
-from gen.language.elaborate.training import COMPILE, FIT
+from gen.language.elaborate.training import FIT
 from gen.language.elaborate.values import BlockValue, LayerValue, ModelValue
 from gen.lsp.analysis import Analysis
-from gen.reference import entry, markdown
+from gen.reference import UnknownComponent, entry, markdown
+from gen.words import WORDS
 
 
 @dataclass(frozen=True)
@@ -48,47 +48,31 @@ class Signature:
         return next((each for each in (*self.arguments, *self.options) if each.name == name), None)
 
 
-_SPECIAL = {
-    "Input": (("shape", None), ("dtype", "float32"), ("name", "None")),
-    "Model": (("inputs", None), ("outputs", None), ("name", "None"), ("trainable", "True")),
-    "Sequential": (("layers", "None"), ("trainable", "True"), ("name", "None")),
-    "TimeDistributed": (("layer", None), ("name", "None")),
-    "Bidirectional": (("layer", None), ("merge_mode", "'concat'"), ("backward_layer", "None"), ("name", "None")),
-    "range": (("start", None), ("stop", "None"), ("step", "1")),
+_METHODS = ("compile", "fit", "add", "summary")
+_ANNOTATIONS: dict[str, dict[str, Any]] = {
+    "fit": FIT,
+    "Bidirectional": {"merge_mode": Literal["concat", "sum", "mul", "ave", None]},
+    "Model": {"trainable": bool},
+    "Sequential": {"trainable": bool},
 }
-"""What is called and is no component: its arguments with their defaults."""
+"""What arguments of words that are no components may be."""
 
-_ABOUT = {
-    "Input": "An input of the model: its dimensions without the batch, and its dtype. `None` is a dimension that is "
-    'known when data arrives; two inputs share one by naming it: `Input("steps", 64)`.',
-    "Model": "A model from inputs to outputs, one or a list of each. It is callable like a layer; all calls share its "
-    "weights.",
-    "Sequential": "A model of layers in a row.",
-    "TimeDistributed": "Calls a layer or a model on each step of a sequence.",
-    "Bidirectional": "Runs a recurrent layer from both ends of a sequence, and joins the results as `merge_mode` says.",
-    "range": "Integers for a loop, as in Python.",
-    "compile": "How the model is trained. A loss is a name, a call, a list in the order of the outputs, or a dict by "
-    "output; so are weights and metrics.",
-    "fit": "Defaults of the generated model's `fit`. Data is given there, not in the file.",
-    "add": "Adds a layer to a Sequential.",
-    "summary": "Prints the model's summary when it is built.",
+_WORDS = {
+    word.name: tuple(
+        Argument(name, default, _ANNOTATIONS.get(word.name, {}).get(name))
+        for name, (_, default) in word.arguments.items()
+    )
+    for word in WORDS
 }
-"""The documentation of what is no component."""
-
-_METHODS = {
-    "compile": tuple(Argument(name, {"optimizer": "rmsprop", "loss": None}.get(name, "None")) for name in COMPILE),
-    "fit": tuple(Argument(name, repr(getattr(View, name)), annotation) for name, annotation in FIT.items()),
-    "add": (Argument("layer"),),
-    "summary": (),
-}
-"""The methods of a model."""
+_WORDS["range"] = (Argument("start"), Argument("stop", "None"), Argument("step", "1"))
+"""What is called and is no component: its arguments."""
 
 
 def signature(analysis: Analysis, called: str, offset: int) -> Signature | None:
     """What `called`, a dotted name at `offset`, takes; None where that is not known."""
     owner, _, name = called.rpartition(".")
     if owner and owner.rpartition(".")[2] not in MODULES and name in _METHODS:
-        return Signature(name, _METHODS[name])
+        return Signature(name, _WORDS[name])
     bound = analysis.variables.visible(offset).get(name) if not owner else None
     if bound is None:
         return word_signature(name)
@@ -105,8 +89,8 @@ def signature(analysis: Analysis, called: str, offset: int) -> Signature | None:
 
 def word_signature(name: str) -> Signature | None:
     """What a word of the language takes when it is called."""
-    if name in _SPECIAL:
-        return Signature(name, tuple(Argument(each, default) for each, default in _SPECIAL[name]), name)
+    if name in _WORDS and name not in _METHODS:
+        return Signature(name, _WORDS[name], name)
     cls = component(name)
     if cls is None:
         return None
@@ -128,10 +112,12 @@ def component(name: str) -> type[Component] | None:
 
 def documentation(name: str) -> str | None:
     """The entry of a word in the reference, as Markdown; None if it has none."""
-    cls = component(name)
-    if cls is None:
-        return _ABOUT.get(name)
-    return markdown(entry(cls))
+    if name == "range":
+        return "Integers for a loop, as in Python."
+    try:
+        return markdown(entry(component(name) or name))
+    except UnknownComponent:
+        return None
 
 
 def brief(cls: type[Component]) -> str:
@@ -143,9 +129,11 @@ def brief(cls: type[Component]) -> str:
 
 def meaning(name: str, argument: str) -> str:
     """What an argument of a component takes and is for; empty if `name` is none or has no such argument."""
-    cls = component(name)
-    found = (each for each in (entry(cls).arguments if cls is not None else ()) if each.name == argument)
-    return next((f"{each.takes}. {each.meaning}".strip() for each in found), "")
+    try:
+        arguments = entry(component(name) or name).arguments
+    except UnknownComponent:
+        return ""
+    return next((f"{each.takes}. {each.meaning}".strip() for each in arguments if each.name == argument), "")
 
 
 def spelled(kind: str) -> Sequence[str]:
