@@ -418,7 +418,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkey
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(write.WriteError, match=r"out.py: No space left"):
+    with pytest.raises(write.WriteError, match=r"out.py: no space left"):
         write.write(path, TEXT)
     assert path.read_text() == old
     assert os.listdir(tmp_path) == ["out.py"]
