@@ -166,7 +166,9 @@ def _named(word: str) -> list[Word | type[Component]]:
 def entry(component: str | Word | type[Component]) -> Entry:
     """The entry of a class or a word, or of the first kind that has this name.  Raises `UnknownComponent`."""
     found = _named(component)[0] if isinstance(component, str) else component
-    return _word_entry(found.name) if isinstance(found, Word) else _entry(found)  # type: ignore[arg-type]
+    if isinstance(found, Word):
+        return _word_entry(found.name)
+    return _entry(found)  # type: ignore[arg-type]  # a class is hashable, whatever its objects are
 
 
 def name_of(cls: type[Component]) -> str:

@@ -213,7 +213,7 @@ def _trimmed(lines: Sequence[str]) -> str:
 
 def black(texts: Sequence[str]) -> Sequence[str]:
     """Each text as Black writes it; it is not asked for the same texts as in an earlier run."""
-    from _black_version import version  # type: ignore[import-untyped]  # Black itself takes long to import
+    from _black_version import version  # type: ignore[import-untyped]  # no types; Black takes long
 
     key = json.dumps([version, LINE_LENGTH, _TARGET, texts])
     made = store.recalled("layout", key, lambda: json.dumps([_black_alone(text) for text in texts]).encode())
