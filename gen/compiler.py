@@ -8,12 +8,13 @@ Everything that can be wrong with a `.nn` file is found by `check`; what fails a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from gen.diagnostics import Diagnostics, Source
 from gen.emit.assemble import Assembler
 from gen.emit.identifiers import name_everything, reserved_names
+from gen.emit.names import UPDATE_LOCALS
 from gen.emit.view import View
 from gen.graph.graph import Graph
 from gen.graph.rewrites.activations import split_activations
@@ -35,7 +36,7 @@ from gen.program.prune import prune
 from gen.program.recurrences import join_recurrences
 from gen.program.rows import tables_by_row
 from gen.program.sharing import share_memory
-from gen.program.sums import named_by_purpose, sums_as_products
+from gen.program.sums import constants, sums_as_products
 from gen.program.verify import verify_plan, verify_program
 from gen.program.zeros import zeros_as_arrays
 
@@ -112,15 +113,13 @@ def view(graph: Graph, source: str, options: Options = Options()) -> View:
 
 def assembler(graph: Graph, source: str, options: Options = Options()) -> Assembler:
     """Graph → what makes its view: lowered and planned."""
-    rewritten = rewrite(graph, options)
-    names = name_everything(rewritten)
-    return Assembler(rewritten, names, source, graph, _programs(rewritten, names, options))
+    named, names = name_everything(rewrite(graph, options))
+    return Assembler(named, names, source, graph, _programs(named, names, options))
 
 
 def programs(graph: Graph, options: Options = Options()) -> list[Planned]:
     """Graph → the programs of its generated file, with their memory planned."""
-    rewritten = rewrite(graph, options)
-    return list(_programs(rewritten, name_everything(rewritten), options).planned())
+    return list(_programs(*name_everything(rewrite(graph, options)), options).planned())
 
 
 def _programs(graph: Graph, names: Identifiers, options: Options) -> Programs:
@@ -134,26 +133,27 @@ def _programs(graph: Graph, names: Identifiers, options: Options) -> Programs:
     infer = _planned(inference, options, least=least)
     found = Programs(infer)
     if any(output.loss_input not in (None, output.tensor) for output in graph.outputs):
-        taken = {segment.attribute for buffer in infer.plan.buffers for segment in buffer.segments}
-        taken |= named_by_purpose(infer.program)
-        found = replace(found, activate=_planned(lower.activation(graph, names, reserved | taken), options, taken))
+        known = constants(infer.program)  # both programs work in one set of buffers
+        lowered = lower.activation(graph, names, reserved | infer.plan.attributes().keys() | known.keys(), known)
+        found = replace(found, activate=_planned(lowered, options))
     if graph.training is None:
         return found
     optimizer, tables = graph.training.optimizer, tables_by_row(graph) if "rows" in options.passes else ()
     size = sum(weight.size for layer in graph.layers for weight in layer.trainable_weights())
     size -= sum(layer.weights[name].size for layer, name in tables)
+    occupied = reserved | UPDATE_LOCALS | {names.weights[table] for table in tables}
     found = replace(
         found,
         step=_planned(lower.training_step(graph, names, reserved, tables), options, least=least),
-        update=_planned(lower.update(optimizer, (size,), reserved), options),
+        update=_planned(lower.update(optimizer, (size,), occupied), options),
         tables=tables,
     )
     if not tables:
         return found
-    untouched = lower.untouched(optimizer, reserved)
+    untouched = lower.untouched(optimizer, occupied)
     return replace(
         found,
-        update_rows=_planned(lower.update(optimizer, lower.ROWS, reserved), options),
+        update_rows=_planned(lower.update(optimizer, lower.ROWS, occupied), options),
         untouched=None if untouched is None else _planned(untouched, options),
     )
 
@@ -165,9 +165,7 @@ def render(view: View, formatted: bool = True) -> str:
     return render(view, formatted)
 
 
-def _planned(
-    lowered: Lowered, options: Options, taken: Iterable[str] = (), least: Mapping[str, int] | None = None
-) -> Planned:
+def _planned(lowered: Lowered, options: Options, least: Mapping[str, int] | None = None) -> Planned:
     """Program → program, with its memory planned; shared between shapes where the `least` sizes of data are given."""
     results = [value for values in lowered.results.values() for value in values]
     _verify(lowered.program, options)
@@ -187,7 +185,7 @@ def _planned(
     ends = [
         (section, [name for value in values for name in reads(value)]) for section, values in lowered.results.items()
     ]
-    plan = storage.plan(program, ends, "reuse" in options.passes, taken)
+    plan = storage.plan(program, ends, "reuse" in options.passes)
     if least is not None and "share" in options.passes:
         plan = share_memory(program, plan, ends, least)
     if options.verify:

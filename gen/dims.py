@@ -21,6 +21,10 @@ class Quotient:
     dividend: Dim
     divisor: int
 
+    def renamed(self, names: Mapping[str, str]) -> Size:
+        """The same quotient of symbols under other names."""
+        return self.dividend.renamed(names) // self.divisor
+
 
 Atom: TypeAlias = "str | Quotient"
 
@@ -91,6 +95,17 @@ class Dim:
         atoms = [atom for product, _ in self.terms for atom in product]
         return {name for atom in atoms for name in ({atom} if isinstance(atom, str) else atom.dividend.symbols())}
 
+    def renamed(self, names: Mapping[str, str]) -> Size:
+        """The same formula of symbols under other names; those that `names` does not hold keep theirs."""
+        total: Size = 0
+        for product, factor in self.terms:
+            term: Size = factor
+            for atom in product:
+                inner = Dim.symbol(names.get(atom, atom)) if isinstance(atom, str) else atom.renamed(names)
+                term = term * inner
+            total = total + term
+        return total
+
     def value(self, sizes: Mapping[str, int]) -> int:
         """The number that the formula gives for these sizes of its symbols."""
         total = 0
@@ -153,6 +168,11 @@ def product(shape: Shape) -> Size:
     for size in shape:
         total = total * size
     return total
+
+
+def renamed(shape: Shape, names: Mapping[str, str]) -> Shape:
+    """A shape whose symbols have other names; those that `names` does not hold keep theirs."""
+    return tuple(size if isinstance(size, int) else size.renamed(names) for size in shape)
 
 
 def value_of(size: Size, sizes: Mapping[str, int]) -> int:

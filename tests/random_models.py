@@ -2,6 +2,9 @@
 
 A model is drawn line by line.  Keras itself runs each line as it is drawn, which gives the shapes to go on from, and
 refuses what cannot be.  What Hypothesis shrinks, then, is the text of a small file.
+
+Names are drawn too: plain ones, and those that a generated file needs itself or makes of the plain ones (`x3_gate`
+beside `x3`, where silu has a local `gate`; `dx3`; `scratch`; `self`).
 """
 
 from __future__ import annotations
@@ -11,6 +14,8 @@ import re
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from types import FunctionType
 from typing import Any
 
 import keras
@@ -18,6 +23,9 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
+from gen.components.base import registry
+from gen.emit.identifiers import copied_names
+from gen.emit.names import CHECK_LOCALS, RESERVED, UPDATE_LOCALS
 from tests.keras_twin import computes_in
 
 ACTIVATIONS = """
@@ -47,6 +55,8 @@ class RandomModel:
     """For each input whether it takes ids."""
     targets: list[str] = field(default_factory=list)
     """For each output what its targets are."""
+    inner: set[str] = field(default_factory=set)
+    """The tensors of models that are called as layers."""
 
     def __repr__(self) -> str:
         return "the model below"
@@ -66,8 +76,11 @@ class RandomModel:
     @property
     def whole(self) -> keras.Model:
         """The same with every tensor as an output, also those that reach none."""
-        names = (name for name in self.names if not name.startswith(("inside", "outside")))
-        tensors = [self.names[name] for name in names if isinstance(self.names[name], keras.KerasTensor)]
+        tensors = [
+            value
+            for name, value in self.names.items()
+            if name not in self.inner and isinstance(value, keras.KerasTensor)
+        ]
         return keras.Model(self.keras.inputs, tensors)
 
     def inputs(self, rng: np.random.Generator, rows: int, steps: int) -> list[np.ndarray]:
@@ -123,12 +136,30 @@ OPTIMIZERS = (
 CLIPPING = ("", "", "", "clipnorm=0.5", "clipvalue=0.1", "global_clipnorm=0.5")
 
 
+ENDINGS = ("2", "rows", "linear", "true", "weight", "loss", "losses", "mask", "count", "prediction", "row", "kernel")
+OWN_NAMES = (
+    "scratch", "scratch_2", "value", "columns", "greatest", "ones_batch", "zeros_batch", "batch_2", "true", "loss_",
+    *sorted({*RESERVED, *CHECK_LOCALS, *UPDATE_LOCALS, *copied_names()} - {"Model"}),
+)  # fmt: skip
+"""What generated files call things of their own."""
+
+
+@cache
+def locals_of(word: str) -> tuple[str, ...]:
+    """The local names of the rules of the component that a word of a line names, if it names one."""
+    classes = {cls for kind in registry.values() for name, cls in kind.items() if name in (word, word.lower())}
+    rules = [rule for cls in classes for rule in vars(cls).values() if isinstance(rule, FunctionType)]
+    return tuple(sorted({name for rule in rules for name in rule.__code__.co_varnames if name != "self"}))
+
+
 class _Draft:
     """A model in the making."""
 
     def __init__(self, draw: Callable[[st.SearchStrategy[Any]], Any]) -> None:
         self.draw, self.model, self.values, self.count = draw, RandomModel(), list[Value](), 0
+        self.inputs: list[str] = []
         self.shared: list[tuple[str, tuple[int | None, ...]]] = []
+        self.taken: set[str] = set()
         self.model.names.update(
             {
                 name: getattr(keras, name)
@@ -154,8 +185,24 @@ class _Draft:
         return True
 
     def fresh(self, letter: str) -> str:
+        """A name that no variable and no layer has: a plain one, or one that the generated file may want itself."""
         self.count += 1
-        return f"{letter}{self.count}"
+        plain = f"{letter}{self.count}"
+        name = plain if self.one_of(True, False) else self.one_of(*self.wanted_elsewhere())
+        name = plain if name in self.taken or name in self.model.names else name
+        self.taken.add(name)
+        return name
+
+    def wanted_elsewhere(self) -> Sequence[str]:
+        """Names of the generated file's own, and those that it makes of a variable that there is or will be."""
+        if not self.values or self.one_of(True, False, False):
+            return OWN_NAMES
+        value = self.draw(st.sampled_from(self.values)).name
+        near = self.one_of(value, value, f"x{self.count + 1}", f"layer{self.count + 1}")
+        made = next((line for line in self.model.lines if line.startswith(f"{value} =")), "")
+        rules = [local for word in re.findall(r"\w+", made) for local in locals_of(word)]
+        found = [f"{near}_{ending}" for ending in (*rules, *ENDINGS)]
+        return [*found, f"d{near}", f"d{near}_linear", f"in_{near}", *OWN_NAMES[:1]]
 
     def add(self, expression: str) -> bool:
         """A new tensor, if Keras makes one that is neither empty nor large."""
@@ -188,6 +235,7 @@ class _Draft:
             "image": f"Input(({self.one_of(5, 6)}, {self.one_of(4, 7)}, {self.one_of(2, 1)}), name='{name}')",
         }[kind]
         assert self.run(f"{name} = {line}")
+        self.inputs.append(name)
         self.model.ids.append(kind == "ids")
         if kind == "ids":
             masks = self.one_of("", ", mask_zero=True")
@@ -251,6 +299,7 @@ class _Draft:
                 if not self.run(line):
                     del self.model.lines[len(self.model.lines) - count :]
                     return
+            self.model.inner |= {inside, outside}
         before = len(self.model.lines)
         if self.add(f"{name}({value.name})"):
             self.shared.append((name, value.shape))
@@ -399,7 +448,7 @@ def random_models(draw: Callable[[st.SearchStrategy[Any]], Any]) -> RandomModel:
     names = ", ".join(name for name, _ in heads)
     losses = ", ".join(f"'{loss}'" for _, loss in heads)
     weights = f", loss_weights=[{', '.join(str(draft.one_of(1.0, 0.3, 2.0)) for _ in heads)}]" if len(heads) > 1 else ""
-    inputs = [tensor for tensor in draft.model.names if tensor.startswith("in") and tensor[2:].isdigit()]
+    inputs = draft.inputs
     used = _used(draft.model, inputs, [name for name, _ in heads])
     draft.model.ids = [ids for ids, name in zip(draft.model.ids, inputs, strict=True) if name in used]
     clipping = draft.one_of(*CLIPPING)

@@ -164,7 +164,7 @@ def test_sharing_makes_the_buffers_of_a_step_smaller(path: Path, share: float) -
         next(each for each in compiler.programs(graph, options) if "backward" in each.program.sections())
         for options in (QUICK, replace(QUICK, passes=frozenset(PASSES) - {"share"}))
     )
-    with_all_bytes, apart_bytes = (buffer_bytes(each.program, each.plan, sizes) for each in (with_all, apart))
+    with_all_bytes, apart_bytes = (buffer_bytes([each], sizes) for each in (with_all, apart))
     assert with_all_bytes < share * apart_bytes
 
 

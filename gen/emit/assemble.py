@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
+from gen.components.base import registry, snake_case
 from gen.components.initializers import Zeros
 from gen.components.kernels import as_dense
-from gen.dims import BATCH, Dim, Shape, Size
+from gen.dims import BATCH, Dim, Shape
 from gen.emit import code
 from gen.emit.copied import Copies, call_text, options
 from gen.emit.footprint import Footprint, footprint_table
 from gen.emit.functions import BLOCK, Functions
 from gen.emit.literals import comment
-from gen.emit.names import Names, identifier
+from gen.emit.names import Names
 from gen.emit.tables import interface_table, layer_table
 from gen.emit.view import DimView, FormulaView, InputView, MetricView, OutputView, SlotView, TableView, View, WeightView
 from gen.graph.graph import Graph, Input, NamedLayer, Output
@@ -23,7 +23,7 @@ from gen.graph.lookups import lookups, vocabulary
 from gen.graph.sizes import least_size
 from gen.program.bias_rows import rows_of_weights
 from gen.program.ir import size_text
-from gen.program.lower import masked_outputs
+from gen.program.lower import ROWS, masked_outputs
 from gen.program.lowering import Identifiers
 from gen.program.planned import Programs
 
@@ -38,13 +38,13 @@ class Assembler:
         self.graph, self.names, self.source, self.written = graph, names, source, layers
         self.programs, self.infer, self.step = programs, programs.infer, programs.step
         self.copies = Copies()
-        self.dims = self.find_dims()
+        self.dims = names.symbols
         order = [(layer, name) for layer in graph.layers for name in layer.weights]
         self.weights = sorted(order, key=lambda item: not _trained(*item))
         trained = [item for item in self.weights if _trained(*item)]
         self.trainable_size = _total(trained)
         self.dense_size = self.trainable_size - _total(programs.tables)
-        self.rows = frozenset(rows_of_weights(programs.infer.program))
+        self.rows = frozenset(rows_of_weights(programs.infer.program, set(names.weights.values())))
         self.functions = Functions(graph, names, programs, self.copies, trained, self.dense_size)
 
     def view(self) -> View:
@@ -58,7 +58,7 @@ class Assembler:
         if self.programs.tables:
             self.copies.function(as_dense)
         memory = self.memory()
-        functions = tuple(map(self.rename, self.functions.texts()))
+        functions = tuple(self.functions.texts())
         given = training.fit if training else {}
         optimizer = training.optimizer if training else None
         slots = optimizer.slots() if optimizer else {}
@@ -66,7 +66,7 @@ class Assembler:
             title=title,
             doc=doc,
             source=self.source,
-            interface=interface_table(graph, training is not None),
+            interface=interface_table(graph, self.names, training is not None),
             layers=layer_table(self.written),
             footprint=footprint_table(self.footprint()),
             training=training is not None,
@@ -105,7 +105,7 @@ class Assembler:
 
     def footprint(self) -> Footprint:
         """What the model takes when it runs."""
-        return Footprint(self.graph, self.programs, BLOCK)
+        return Footprint(self.graph, self.names, self.programs, BLOCK)
 
     def kernel_calls(self) -> list[ast.Call]:
         """Every call of a kernel in the programs."""
@@ -114,40 +114,10 @@ class Assembler:
 
     # ------------------------------------------------------------------------------------------------------- sizes
 
-    def find_dims(self) -> dict[str, str]:
-        """The identifiers of the sizes that are known only from the data, by symbol; the batch is not among them."""
-        used = Names(
-            {*self.names.tensors.values(), *self.names.outputs.values()}
-            - {identifier(item.name) for item in self.graph.inputs}
-        )
-        found: dict[str, str] = {}
-        for item in self.graph.inputs:
-            for size in item.tensor.shape[1:]:
-                for symbol in sorted(size.symbols()) if isinstance(size, Dim) else ():
-                    if symbol not in found:
-                        found[symbol] = used.make(symbol)
-        return found
-
-    @property
-    def size_names(self) -> set[str]:
-        """The names that sizes have where buffers are made."""
-        return {*self.dims, *self.dims.values()}
-
-    def in_scope(self, size: Size) -> str:
-        """A size as an expression of the names of sizes."""
-        return self.rename(str(size), "")
-
-    def rename(self, text: str, owner: str = "b.") -> str:
-        """`text` with the symbols of sizes, written `b.symbol`, under their identifiers."""
-        for symbol, ident in self.dims.items():
-            if symbol != ident:
-                text = re.sub(rf"(?<![\w.]){re.escape(owner + symbol)}\b", owner + ident, text)
-        return text
-
     def sizes(self) -> str:
         places = [f"{self.names.tensors[self.graph.inputs[0].tensor]}.shape[0]"]
-        for symbol in self.dims:
-            places.append(next(place for place in self.axes() if place[0] == symbol)[1])
+        for ident in self.dims.values():
+            places.append(next(place for size, place in self.axes() if size == ident))
         return ", ".join(places)
 
     def axes(self) -> Iterable[tuple[str, str]]:
@@ -158,7 +128,7 @@ class Assembler:
 
     def dim(self, symbol: str, ident: str) -> DimView:
         """A size that data decide: the least that every layer can take, and which layer needs that much."""
-        lowest, node = least_size(self.graph, symbol)
+        lowest, node = least_size(self.graph, ident)
         reason = f" for {comment(node.call.text)}" if node is not None else ""
         return DimView(symbol, ident, lowest, reason, max(lowest, 5))
 
@@ -166,17 +136,18 @@ class Assembler:
         found = {}
         for output in self.graph.outputs:
             for size in output.tensor.shape[1:]:
-                if isinstance(size, Dim) and str(size) not in self.dims:
-                    found[str(size)] = FormulaView(str(size), self.in_scope(size))
+                if isinstance(size, Dim) and str(size) not in self.dims.values():
+                    (shown,) = self.names.shown((size,))
+                    found[str(size)] = FormulaView(str(shown), str(size))
         return tuple(found.values())
 
     # ------------------------------------------------------------------------------------- inputs, outputs, weights
 
     def shape(self, shape: Shape) -> tuple[int | str, ...]:
-        return tuple(size if isinstance(size, int) else str(size) for size in shape[1:])
+        return tuple(size if isinstance(size, int) else str(size) for size in self.names.shown(shape[1:]))
 
     def example_size(self, shape: Shape) -> str:
-        sizes = ["rows", *(self.in_scope(size) for size in shape[1:])]
+        sizes = ["rows", *(str(size) for size in shape[1:])]
         return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
 
     def input(self, index: int, item: Input) -> InputView:
@@ -191,8 +162,8 @@ class Assembler:
         dtype = "float32" if tensor.dtype == "float" else tensor.dtype
         limit = min((size for part, size in tables if not part), default=None)
         parts = tuple(f"(lambda ids: ids{part}, {size})" for part, size in tables if part)
-        ident, shape = self.names.tensors[tensor], self.shape(tensor.shape)
-        return InputView(item.name, ident, dtype, shape, index, example, limit, parts)
+        ident, gradient, shape = self.names.tensors[tensor], self.names.gradients[tensor], self.shape(tensor.shape)
+        return InputView(item.name, ident, gradient, dtype, shape, index, example, limit, parts)
 
     def output(self, index: int, item: Output) -> OutputView:
         tensor, masked = item.tensor, masked_outputs(self.graph)
@@ -204,7 +175,9 @@ class Assembler:
             shape=shape,
             index=index,
             trained=item.loss is not None and self.step is not None,
+            true=self.names.related[item, "true"],
             head=self.head(index, item),
+            mask_ident=self.names.related[item, "mask"],
             mask=masked.index(item) + len(self.graph.outputs) if item in masked else None,
         )
         if item.loss is None or self.step is None:
@@ -267,16 +240,15 @@ class Assembler:
 
     def metrics(self) -> tuple[MetricView, ...]:
         assert self.step is not None
-        names = Names(self.copies.names())
+        names = Names(f"{snake_case(cls.__name__)}_result" for cls in registry["metric"].values())
         found = []
         for output in self.graph.outputs:
-            ident = self.names.outputs[output]
             for name, metric in output.metrics:
                 measure = self.copies.rule(metric, "measure")
                 result = self.copies.rule(metric, "result", "_result")
                 where = self.step.lowered.places[f"prediction:{output.name}"]
                 predicted = code.place_text(self.step.program, self.step.plan, where)
-                arguments = [f"{ident}_true", predicted]
+                arguments = [self.names.related[output, "true"], predicted]
                 if len(output.tensor.shape) > 2:
                     rows = f".reshape(-1, {size_text(output.tensor.shape[-1])})"
                     sparse = output.loss is not None and output.loss.sparse
@@ -287,7 +259,7 @@ class Assembler:
                     MetricView(
                         log,
                         sums,
-                        self.rename(call_text(measure, arguments, options(metric, "measure"))),
+                        call_text(measure, arguments, options(metric, "measure")),
                         call_text(result, [f"*{sums}"], options(metric, "result")),
                     )
                 )
@@ -295,48 +267,46 @@ class Assembler:
 
     # ---------------------------------------------------------------------------------------------------- buffers
 
-    def head_lines(self, lines: Sequence[str], uses: Iterable[str]) -> list[str]:
-        """Attributes for the sizes that are read from the buffers, and their dtype."""
-        text = "\n".join(uses)
-        read = set(re.findall(r"\bb\.(\w+)", text))
-        known = ("batch", *self.dims.values(), "dtype")
-        return [*(f"self.{ident} = {ident}" for ident in known if ident in read), *lines]
+    def sizes_read(self, texts: Iterable[str]) -> list[str]:
+        """The lines that keep the sizes and the dtype which functions read from the buffers."""
+        nodes = (node for text in texts for node in ast.walk(ast.parse(text)))
+        read = {
+            node.attr
+            for node in nodes
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "b"
+        }
+        return [f"self.{ident} = {ident}" for ident in ("batch", *self.dims.values(), "dtype") if ident in read]
 
     def buffers(self) -> tuple[str, ...]:
         if self.step is None:
             return ()
         program, plan = self.step.program, self.step.plan
-        lines = code.buffer_lines(plan, self.size_names) + code.constant_lines(program)
-        taken = {line.split(" ")[0] for line in lines}
+        lines = code.buffer_lines(plan, self.dims.values()) + code.constant_lines(program)
         for item in self.graph.inputs:
             if item.tensor.dtype == "float":
-                lines.append(
-                    f"self.d{self.names.tensors[item.tensor]} = np.zeros({code.shape_text(item.tensor.shape)}, dtype)"
-                )
+                shape = code.shape_text(item.tensor.shape)
+                lines.append(f"self.{self.names.gradients[item.tensor]} = np.zeros({shape}, dtype)")
         for output in self.graph.outputs:
             if f"mask:{output.name}" in self.step.lowered.places:
                 assert output.mask is not None
                 shape = code.shape_text(output.mask.shape)
-                lines.append(f"self.{self.names.outputs[output]}_mask = np.empty({shape}, bool)")
-            place = self.step.lowered.places.get(f"logits:{output.name}")
-            name = f"self.{self.names.outputs[output]}"
-            if place is not None and name not in taken:
-                where = self.rename(code.place_text(program, plan, place)).replace("b.", "self.")
-                lines.append(f"{name} = {where}")
-        uses = [line for section in program.sections() for line in self.functions.lines(section)]
+                lines.append(f"self.{self.names.related[output, 'mask']} = np.empty({shape}, bool)")
+            place, ident = self.step.lowered.places.get(f"logits:{output.name}"), self.names.outputs[output]
+            if place is not None and ident not in plan.attributes():
+                lines.append(f"self.{ident} = {code.place_text(program, plan, place, 'self')}")
+        uses = ["\n".join(self.functions.lines(section)) for section in program.sections()]
         uses += [metric.measure for metric in self.metrics()]
-        results = [ast.unparse(value) for values in self.step.lowered.results.values() for value in values]
-        return tuple(self.rename(line, "") for line in self.head_lines(lines, map(self.rename, [*uses, *results])))
+        uses += [ast.unparse(value) for values in self.step.lowered.results.values() for value in values]
+        return (*self.sizes_read(uses), *lines)
 
     def inference_buffers(self) -> tuple[str, ...]:
-        lines = code.buffer_lines(self.infer.plan, self.size_names)
-        programs = [planned.program for planned in (self.infer, self.programs.activate) if planned is not None]
+        programs = [planned for planned in (self.infer, self.programs.activate) if planned is not None]
+        lines = [line for planned in programs for line in code.buffer_lines(planned.plan, self.dims.values())]
+        lines += code.constant_lines(*(planned.program for planned in programs))
         uses = [self.functions.infer_function()]
-        if (activate := self.programs.activate) is not None:
-            lines += code.buffer_lines(activate.plan)
-            uses = [*uses, *code.section_lines(activate.program, activate.plan, "activate")]
-        lines += code.constant_lines(*programs)
-        return tuple(self.rename(line, "") for line in self.head_lines(lines, map(self.rename, uses)))
+        if self.programs.activate is not None:
+            uses.append(self.functions.activate_function())
+        return (*self.sizes_read(uses), *lines)
 
     def memory(self) -> tuple[str, ...]:
         return tuple(f"self.{ident} = {self.copies.cls(cls)}()" for ident, cls in self.infer.lowered.memories.items())
@@ -344,15 +314,14 @@ class Assembler:
     def scratch(self) -> tuple[str, ...]:
         if self.programs.update is None:
             return ()
-        size, most = f"({self.dense_size},)", f"({min(self.dense_size, BLOCK)},)"
-        lines = code.buffer_lines(self.programs.update.plan)
-        return tuple(line.replace(", dtype)", ", state.dtype)").replace(size, most) for line in lines)
+        most = {str(self.dense_size): str(min(self.dense_size, BLOCK))}
+        return tuple(code.buffer_lines(self.programs.update.plan, sizes=most, dtype="state.dtype"))
 
     def row_scratch(self) -> tuple[str, ...]:
         if self.programs.update_rows is None:
             return ()
-        lines = code.buffer_lines(self.programs.update_rows.plan)
-        return tuple(line.replace("(rows, ", "(self.size, ").replace(", dtype)", ", state.dtype)") for line in lines)
+        sizes = {str(ROWS[0]): "self.size"}
+        return tuple(code.buffer_lines(self.programs.update_rows.plan, sizes=sizes, dtype="state.dtype"))
 
 
 def _trained(layer: NamedLayer, name: str) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
+from types import MappingProxyType
 
 from gen.components.kernels import kernels
 from gen.dims import Shape
@@ -68,15 +69,23 @@ def result_text(program: Program, plan: Plan, section: str, values: Iterable[ast
 
 
 def place_text(program: Program, plan: Plan, variable: str, owner: str = "b") -> str:
-    """Where a variable is, read from outside any section: `b.answer`."""
-    return ast.unparse(_Writer(program, plan, "", owner).reference(variable))
+    """Where a variable is, read from outside any section: `b.answer`, or that of another `owner` of the buffers."""
+    place = _Writer(program, plan, "", owner).reference(variable)
+    return ast.unparse(substitute(place, {"b": ast.Name(owner, ast.Load())}))  # in sizes, such as `b.batch`
 
 
-def buffer_lines(plan: Plan, taken: Iterable[str] = ()) -> list[str]:
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+def buffer_lines(
+    plan: Plan, scope: Iterable[str] = (), sizes: Mapping[str, str] = NOTHING, dtype: str = "dtype"
+) -> list[str]:
     """The lines of `Buffers.__init__` that allocate what the plan holds; symbols of sizes are names in scope.
 
-    A buffer that lends its memory to others stands before them; `taken` are names that cannot stand for that memory.
+    A buffer that lends its memory to others stands before them.  `scope` are the names of sizes; `sizes` says which are
+    written otherwise, `dtype` what the float type is there.
     """
+    taken = {*scope, "self", "dtype", "batch"}
     memory: dict[Buffer, str] = {}
     written: set[Buffer] = set()
     lines: list[str] = []
@@ -89,17 +98,18 @@ def buffer_lines(plan: Plan, taken: Iterable[str] = ()) -> list[str]:
         if host is not None:
             write(host)
         first, *others = dict.fromkeys(segment.attribute for segment in buffer.segments)
-        sizes = ", ".join(map(str, buffer.type.shape))
+        kind = buffer.type
         if host is not None:
-            lines.append(f"self.{first} = {memory[host]}({sizes})")
+            lines.append(f"self.{first} = {memory[host]}({', '.join(map(str, kind.shape))})")
         else:
-            dtype = NUMPY_DTYPES[buffer.type.dtype]
-            lines.append(f"self.{first} = np.empty({shape_text(buffer.type.shape)}, {dtype})")
+            of = dtype if kind.dtype == "float" else NUMPY_DTYPES[kind.dtype]
+            lines.append(f"self.{first} = np.empty({shape_text(kind.shape, sizes)}, {of})")
         lines.extend(f"self.{other} = self.{first}" for other in others)
         if plan.guests(buffer):
             name = f"in_{first}"
             while name in taken:
                 name += "_"
+            taken.add(name)
             memory[buffer] = name
             lines.append(f"{name} = _views(self.{first}.reshape(-1))")
 
@@ -118,10 +128,10 @@ def constant_lines(*programs: Program) -> list[str]:
     ]
 
 
-def shape_text(shape: Shape) -> str:
-    """A shape where the symbols are names in scope: `(batch, 32)`."""
-    sizes = ", ".join(str(size) for size in shape)
-    return f"({sizes},)" if len(shape) == 1 else f"({sizes})"
+def shape_text(shape: Shape, sizes: Mapping[str, str] = NOTHING) -> str:
+    """A shape where the symbols are names in scope: `(batch, 32)`; `sizes` says which are written otherwise."""
+    texts = [sizes.get(str(size), str(size)) for size in shape]
+    return f"({texts[0]},)" if len(texts) == 1 else f"({', '.join(texts)})"
 
 
 class _Writer:
@@ -322,7 +332,7 @@ class _Writer:
         if function in ("np.where", "fill"):
             return self.choose(function, call, name, place, assign)
         if function == "np.positive":
-            if ast.unparse(call.args[0]).partition(".reshape(")[0] == place:
+            if ast.unparse(self.unshaped(call.args[0])) == place:
                 return []  # it was computed there
             return [
                 *([f"{assign}{place}"] if assign else []),

@@ -77,10 +77,15 @@ class Copies:
         for child in (child for statement in node.body for child in ast.walk(statement)):
             if isinstance(child, ast.Name) and child.id not in (node.name, *function.__code__.co_varnames):
                 other = function.__globals__.get(child.id)
-                if isinstance(other, FunctionType) and other.__module__.startswith(("gen.", "components")):
+                if isinstance(other, FunctionType) and is_copied(other):
                     self.kernel(other)
                 elif child.id in kernels and other is not None:
                     self.kernel(kernels[child.id].function)
+
+
+def is_copied(function: FunctionType) -> bool:
+    """Whether a function that a rule or a kernel calls goes with it into the generated file."""
+    return function.__module__.startswith(("gen.", "components"))
 
 
 def options(item: Component, rule: str) -> dict[str, Any]:

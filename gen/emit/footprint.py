@@ -11,6 +11,7 @@ from gen.emit.view import is_large
 from gen.graph.graph import Graph
 from gen.graph.sizes import least_sizes, typical_sizes
 from gen.program.ir import ArrayType
+from gen.program.lowering import Identifiers
 from gen.program.memory import array_bytes, buffer_bytes, room_bytes
 from gen.program.planned import Programs
 
@@ -22,6 +23,7 @@ class Footprint:
     """What a model takes, in bytes, in float32; what depends on the data is a function of its sizes, by symbol."""
 
     graph: Graph
+    names: Identifiers
     programs: Programs
     block: int
     """How many weights `update` works on at a time."""
@@ -58,8 +60,7 @@ class Footprint:
         assert step is not None
         inputs = [item.tensor for item in self.graph.inputs if item.tensor.dtype == "float"]
         gradients = sum(array_bytes(ArrayType(tensor.shape), sizes) for tensor in inputs)
-        program = step.program
-        return buffer_bytes(program, step.plan, sizes) + room_bytes(program, sizes) + gradients
+        return buffer_bytes([step], sizes) + room_bytes(step.program, sizes) + gradients
 
     def kept_by_fit(self, sizes: Mapping[str, int]) -> int:
         """The weights of the last finite loss, with the slots where they are few, and the rows of a batch."""
@@ -78,10 +79,8 @@ class Footprint:
     def prediction_buffers(self, sizes: Mapping[str, int]) -> int:
         """All that `infer` works in, and the outputs."""
         outputs = sum(4 * value_of(product(output.tensor.shape), sizes) for output in self.graph.outputs)
-        total = max(room_bytes(self.programs.infer.program, sizes), outputs)
-        for each in (self.programs.infer, self.programs.activate):
-            total += buffer_bytes(each.program, each.plan, sizes) if each is not None else 0
-        return total
+        programs = [each for each in (self.programs.infer, self.programs.activate) if each is not None]
+        return max(room_bytes(self.programs.infer.program, sizes), outputs) + buffer_bytes(programs, sizes)
 
     def rows(self, sizes: Mapping[str, int]) -> dict[str, int]:
         """Each line of the table with its bytes."""
@@ -103,7 +102,7 @@ def footprint_table(footprint: Footprint) -> str:
     least = least_sizes(footprint.graph)
     columns = [footprint.rows(typical_sizes(least, batch)) for batch in BATCHES]
     sizes = typical_sizes(least, 1)
-    where = ", ".join(f"{symbol} {sizes[symbol]}" for symbol in least)
+    where = ", ".join(f"{symbol} {sizes[ident]}" for symbol, ident in footprint.names.symbols.items())
     rows = [["memory in float32" + (f", {where}" if where else ""), *(f"batch {batch}" for batch in BATCHES)]]
     rows += [[name, *(bytes_text(column[name]) for column in columns)] for name in columns[0]]
     return table(aligned(rows))

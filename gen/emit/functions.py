@@ -9,6 +9,7 @@ from gen.components.base import describe
 from gen.emit import code
 from gen.emit.copied import Copies
 from gen.graph.graph import Graph, NamedLayer, Output
+from gen.program.ir import size_text
 from gen.program.lowering import Identifiers
 from gen.program.planned import Programs
 
@@ -51,11 +52,11 @@ class Functions:
         return texts
 
     def parameters(self, *kinds: str) -> list[str]:
-        trained = [self.names.outputs[output] for output in self.graph.outputs if output.loss is not None]
+        trained = [output for output in self.graph.outputs if output.loss is not None]
         found = {
             "inputs": [f"{self.names.tensors[item.tensor]}: Array" for item in self.graph.inputs],
-            "trues": [f"{ident}_true: Array" for ident in trained],
-            "weights": [f"{ident}_weight: Array | None" for ident in trained],
+            "trues": [f"{self.names.related[output, 'true']}: Array" for output in trained],
+            "weights": [f"{self.names.related[output, 'weight']}: Array | None" for output in trained],
         }
         return [parameter for kind in kinds for parameter in found[kind]]
 
@@ -216,7 +217,7 @@ class Functions:
         for output in self.graph.outputs:
             rows = self.activate.lowered.places.get(f"rows:{output.name}")
             if rows is not None:
-                body.append(f"{rows} = {self.names.outputs[output]}.reshape(-1, {output.tensor.shape[-1]})")
+                body.append(f"{rows} = {self.names.outputs[output]}.reshape(-1, {size_text(output.tensor.shape[-1])})")
         body += [""] * bool(body) + code.section_lines(self.activate.program, self.activate.plan, "activate")
         signature = ["b: InferenceBuffers", *(f"{head}: Array" for head in heads)]
         return function("activate", signature, "None", "Make what `infer` gives predictions, in place.", body)

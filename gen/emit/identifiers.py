@@ -2,53 +2,110 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import FunctionType
+
 from gen.components.base import Activation, registry, snake_case
 from gen.components.kernels import kernels
-from gen.emit.names import RESERVED, Names
+from gen.dims import Dim
+from gen.emit.copied import is_copied
+from gen.emit.names import CHECK_LOCALS, RESERVED, Names
 from gen.graph.graph import Graph, Output, Tensor
-from gen.program.lowering import Identifiers
+from gen.graph.rewrites.symbols import rename_symbols
+from gen.program.lowering import RELATED, Identifiers
 
 
-def name_everything(graph: Graph) -> Identifiers:
-    """Identifiers for all tensors, outputs and weights of a graph whose activations are nodes of their own."""
-    names = Names(_copied_names())
+def name_everything(graph: Graph) -> tuple[Graph, Identifiers]:
+    """Identifiers for all that a graph holds whose activations are nodes of their own; sizes have theirs in the graph.
+
+    Everything else that the generated file needs a name for gets one that is not among these.
+    """
+    names = _named(graph)
+    symbols = _symbols(graph, names)
+    renamed = rename_symbols(graph, symbols)
+    if renamed is not graph:
+        names = _named(renamed)
+    return renamed, replace(names, symbols=symbols, taken=names.taken | set(symbols.values()))
+
+
+def _named(graph: Graph) -> Identifiers:
+    """Identifiers for outputs, what belongs to them, tensors, gradients and weights, in this order."""
+    names = Names(copied_names())
     outputs: dict[Output, str] = {}
+    related: dict[tuple[Output, str], str] = {}
     tensors: dict[Tensor, str] = {}
-    for output in graph.outputs:  # first, for what is derived from them: answer_true, answer_weight
-        ident = names.make(output.name)
-        for ending in ("true", "weight", "loss", "rows", "mask", "count"):
-            names.make(f"{ident}_{ending}")
-        outputs[output] = ident
+    for output in graph.outputs:
+        outputs[output] = names.make(output.name)
         if output.tensor.name == output.name and output.tensor not in tensors:
-            tensors[output.tensor] = ident
-    split = set()
+            tensors[output.tensor] = outputs[output]
+    for output, ident in outputs.items():
+        related |= {(output, ending): names.make(f"{ident}_{ending}") for ending in RELATED}
     for item in graph.inputs:
         tensors.setdefault(item.tensor, names.make(item.name))
+    split = _split(graph)
     for node in graph.nodes:
         for tensor in (*node.inner, *node.outputs):
-            if tensor not in tensors:
+            if tensor not in tensors and tensor not in split:
                 tensors[tensor] = names.make(tensor.name)
-    makers = {tensor: node for node in graph.nodes for tensor in node.outputs}
-    for node in graph.nodes:  # an activation shares the name of the layer that it was split from
-        maker = makers.get(node.inputs[0])
-        if isinstance(node.layer.component, Activation) and maker is not None and maker.call is node.call:
-            split.add(node.inputs[0])
-            tensors[node.inputs[0]] = tensors[node.outputs[0]]
+    for tensor in reversed(split):
+        tensors[tensor] = tensors[split[tensor]]
+    gradients = {ident: names.make(f"d{ident}") for ident in dict.fromkeys(tensors.values())}
     weights = Names()
     return Identifiers(
         tensors,
+        {tensor: gradients[ident] for tensor, ident in tensors.items()},
         outputs,
+        related,
         {(layer, name): weights.make(f"{layer.name}/{name}") for layer in graph.layers for name in layer.weights},
+        names.taken,
         frozenset(split),
     )
 
 
+def _split(graph: Graph) -> dict[Tensor, Tensor]:
+    """The tensors between a layer and the activation that was split from it, each with what the activation gives."""
+    makers = {tensor: node for node in graph.nodes for tensor in node.outputs}
+    found = {}
+    for node in graph.nodes:
+        maker = makers.get(node.inputs[0])
+        if isinstance(node.layer.component, Activation) and maker is not None and maker.call is node.call:
+            found[node.inputs[0]] = node.outputs[0]
+    return found
+
+
+def _symbols(graph: Graph, things: Identifiers) -> dict[str, str]:
+    """Identifiers for the sizes of inputs that only data decide, by symbol, in the order in which they are met."""
+    names = Names(things.taken | CHECK_LOCALS)
+    # `text` is an array of `forward`, `b.text` its length; only the buffers of an output could be `b.text` too
+    shared = {things.tensors[item.tensor] for item in graph.inputs} - set(things.outputs.values()) - CHECK_LOCALS
+    found: dict[str, str] = {}
+    for item in graph.inputs:
+        for size in item.tensor.shape[1:]:
+            for symbol in sorted(size.symbols()) if isinstance(size, Dim) else ():
+                if symbol not in found:
+                    plain = Names.plain(symbol)
+                    found[symbol] = plain if plain in shared else names.make(symbol)
+                    shared.discard(plain)
+    return found
+
+
 def reserved_names() -> set[str]:
     """What the variables of a program may not be called."""
-    return {*RESERVED, *_copied_names()}
+    return {*RESERVED, *copied_names()}
 
 
-def _copied_names() -> set[str]:
-    """The names of all functions that might be copied beside the model."""
-    rules = {snake_case(cls.__name__) for kind in ("metric", "initializer") for cls in registry[kind].values()}
-    return {*kernels, *rules, *(f"{name}_result" for name in rules)}
+def copied_names() -> set[str]:
+    """The names of all functions that might be copied beside the model, and of what they call."""
+    classes = {cls for kind in ("metric", "initializer") for cls in registry[kind].values()}
+    rules = {snake_case(cls.__name__) for cls in classes}
+    waiting = [kernel.function for kernel in kernels.values()]
+    waiting += [rule for cls in classes for rule in vars(cls).values() if isinstance(rule, FunctionType)]
+    called: set[str] = set()
+    while waiting:
+        function = waiting.pop()
+        for name in function.__code__.co_names:
+            other = function.__globals__.get(name)
+            if isinstance(other, FunctionType) and name not in called and is_copied(other):
+                called.add(name)
+                waiting.append(other)
+    return {*kernels, *rules, *(f"{name}_result" for name in rules), *called}

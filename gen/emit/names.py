@@ -82,6 +82,27 @@ LOCALS = frozenset(
 )
 """What functions that name things of the `.nn` file call their own."""
 
+UPDATE_LOCALS = frozenset(["gradient", "ids", "last", "missed", "part", "start", "table"])
+"""What `update`, `update_rows` and what they work in call their own besides; no name of the `.nn` file stands there."""
+
+CHECK_LOCALS = frozenset(
+    [
+        "array",
+        "data",
+        "error",
+        "gradient",
+        "name",
+        "names",
+        "pairs",
+        "seed",
+        "total",
+        "value",
+        "width",
+        "worst",
+    ]
+)
+"""What `check`, where sizes that data decide are variables, calls its own besides."""
+
 MEMBERS = frozenset(["flat", "named", "named_trainable", "size", "trainable"])
 """What `Params` has besides the weights."""
 
@@ -147,15 +168,24 @@ class Names:
         self._taken = set(RESERVED) | set(taken)
         self._numbers: dict[str, int] = {}  # by stem, the last that was tried: all up to it are taken
 
+    @property
+    def taken(self) -> frozenset[str]:
+        """All that it does not make any more, besides Python's keywords."""
+        return frozenset(self._taken)
+
+    @staticmethod
+    def plain(text: str) -> str:
+        """The identifier that `text` gets where nothing else has it."""
+        base = identifier(text)
+        return f"{base}_" if base in RESERVED or keyword.iskeyword(base) else base
+
     def make(self, text: str) -> str:
         """A new identifier for what the `.nn` file calls `text`.
 
         `stage_2/conv` becomes `stage_2_conv`; a name that Python or the module needs gets a `_` at its end; one that is
         taken gets `_2`, `_3`, ….
         """
-        base = identifier(text)
-        if base in RESERVED or keyword.iskeyword(base):
-            base += "_"
+        base = self.plain(text)
         name, stem = base, base.rstrip("_")
         while name in self._taken:
             self._numbers[stem] = self._numbers.get(stem, 1) + 1

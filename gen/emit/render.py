@@ -1,4 +1,4 @@
-"""View → text: the templates, filled in, formatted by Black, parsed once more, with its hash."""
+"""View → text: the templates, filled in, formatted by Black, with its hash; parsed once more, and its names checked."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from gen.components.kernels import kernels
+from gen.emit.bindings import verify_bindings
 from gen.emit.layout import format_python
 from gen.emit.seal import seal
 from gen.emit.templates import environment
@@ -15,13 +16,15 @@ from gen.resources import resource
 
 
 def render(view: View, formatted: bool = True) -> str:
-    """The text of the generated module; raises `SyntaxError` if a finished line of the view is none.
+    """The text of the generated module.
+
+    Raises `SyntaxError` if a finished line of the view is none, `VerificationError` if two things have one name.
 
     Without `formatted` it is not laid out, which takes most of the time: the same program, for tests.
     """
     filled = environment().get_template("module.py.jinja").render(view.holes())
     text = seal(format_python(filled, settled()) if formatted else filled)
-    ast.parse(text)
+    verify_bindings(ast.parse(text))
     return text
 
 

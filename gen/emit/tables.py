@@ -8,15 +8,20 @@ from gen.components.base import describe
 from gen.dims import show
 from gen.graph.graph import Graph, Node
 from gen.graph.rewrites.activations import activation_of
+from gen.program.lowering import Identifiers
 
 
-def interface_table(graph: Graph, trained: bool) -> str:
+def interface_table(graph: Graph, names: Identifiers, trained: bool) -> str:
     """Inputs and outputs with their shapes; of a model that is `trained`, the losses too."""
-    rows = [[item.name, show(item.tensor.shape), _dtype(item.tensor.dtype), "input", "", ""] for item in graph.inputs]
+    rows = []
+    for item in graph.inputs:
+        rows.append([item.name, show(names.shown(item.tensor.shape)), _dtype(item.tensor.dtype), "input", "", ""])
     for output in graph.outputs:
         loss = output.loss_text if trained else ""
         weight = f"weight {output.loss_weight:g}" if loss and output.loss_weight != 1 else ""
-        rows.append([output.name, show(output.tensor.shape), _dtype(output.tensor.dtype), "output", loss, weight])
+        rows.append(
+            [output.name, show(names.shown(output.tensor.shape)), _dtype(output.tensor.dtype), "output", loss, weight]
+        )
     return table(rows)
 
 

@@ -42,6 +42,8 @@ class InputView(_View):
 
     name: str
     ident: str
+    gradient: str
+    """The identifier of its gradient: `b.{gradient}`, if it is a float."""
     dtype: str
     """`float32` stands for the model's float type, which may be float64; else `int32` or `bool`."""
     shape: Shape
@@ -82,8 +84,12 @@ class OutputView(_View):
     """Its place among the outputs, from 0."""
     trained: bool
     """Whether it has a loss.  The fields below are used only then."""
+    true: str = ""
+    """The identifier of its targets."""
     head: str = ""
     """Where its head is in the buffers of a training step, in the shape of the output."""
+    mask_ident: str = ""
+    """The identifier of the mask of its steps: `b.{mask_ident}`."""
     mask: int | None = None
     """Where its mask is in what `infer` gives, for an `evaluate` that does not run `forward`."""
     target_shape: Shape = ()
@@ -398,11 +404,11 @@ class View:
 
     @property
     def target_names(self) -> str:
-        return ", ".join(f"{item.ident}_true" for item in self.targets)
+        return ", ".join(item.true for item in self.targets)
 
     @property
     def target_parameters(self) -> str:
-        return ", ".join(f"{item.ident}_true: Array" for item in self.targets)
+        return ", ".join(f"{item.true}: Array" for item in self.targets)
 
     @property
     def metric_parameters(self) -> str:

@@ -7,6 +7,7 @@ the time that it takes to stretch the vector; with more rows there is no differe
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection
 from dataclasses import replace
 
 from gen.dims import BATCH
@@ -37,7 +38,6 @@ def weights_as_rows(program: Program) -> Program:
     return replace(program, statements=tuple(statements), types=types, parameters=parameters)
 
 
-def rows_of_weights(program: Program) -> list[str]:
-    """The weights that a program reads as rows, without `p.`, in order."""
-    found = {name.removesuffix("_row") for name in program.parameters if name.endswith("_row")}
-    return sorted(name.removeprefix("p.") for name in found & program.parameters)
+def rows_of_weights(program: Program, weights: Collection[str]) -> list[str]:
+    """Those of the `weights` that a program reads as rows, by their names in `Params`, in order."""
+    return sorted(name for name in weights if f"p.{name}_row" in program.parameters and f"{name}_row" not in weights)

@@ -51,7 +51,9 @@ class Builder:
     soft: dict[str, str] = field(default_factory=dict)
     fallback: dict[str, str] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
-    claimed: set[str] = field(default_factory=set)
+    """Names that nothing may be called that did not claim them."""
+    claimed: dict[str, str] = field(default_factory=dict)
+    """Names that were set aside, each with the one variable that has it."""
     views: dict[str, Array] = field(default_factory=dict)
     """The variables that look at another one's memory, and which."""
     read: set[str] = field(default_factory=set)
@@ -62,8 +64,9 @@ class Builder:
     place: str = ""
 
     def parameter(self, name: str, type: ArrayType) -> Array:
-        """An array from outside: an input, a weight, a target."""
+        """An array from outside: an input, a weight, a target; nothing else has its name."""
         self.types[name] = type
+        self.taken.add(name.removeprefix("b."))
         return Array(name, type)
 
     def emit(self, value: ast.expr, type: ArrayType, *, guard: str | None = None) -> Array:
@@ -80,9 +83,8 @@ class Builder:
         self.types.update(zip(names, types, strict=True))
         return tuple(Array(name, type) for name, type in zip(names, types, strict=True))
 
-    def number(self, wanted: str, value: ast.expr) -> str:
-        """A Python number under a name of its own; returns the name."""
-        name = self.unique(wanted)
+    def number(self, name: str, value: ast.expr) -> str:
+        """A Python number under a name that was made `unique` or set aside for it; returns the name."""
         self.record(name, value, NUMBER, None)
         return name
 
@@ -152,7 +154,7 @@ class Builder:
             return
         if name not in self.claimed:
             self.names[array.name] = name
-            self.claimed.add(name)
+            self.claimed[name] = array.name
 
     def unique(self, wanted: str) -> str:
         """`wanted`, or `wanted_2`, `wanted_3`, … if it is taken."""

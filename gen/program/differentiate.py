@@ -75,7 +75,7 @@ def _distribute(state: Lowering, application: Application, forward: FunctionType
                 if array.type.dtype == "float" and gradient is not None:
                     gradient = gradient if gradient.type.contiguous else state.build.copy(gradient)
                     gradient = state.build.reshape(gradient, array.shape)
-                    state.contribute(tensor, gradient, f"d{state.names.tensors[tensor]}")
+                    state.contribute(tensor, gradient)
         elif weight is not None:
             if value is not None:
                 _contribute_weight(state, (node.layer.owner(weight), weight), value)
@@ -102,13 +102,12 @@ def lower_input_gradients(state: Lowering) -> None:
     for item in state.graph.inputs:
         if item.tensor.dtype != "float":
             continue
-        name = state.names.tensors[item.tensor]
+        name = state.names.gradients[item.tensor]
         if item.tensor in state.gradients:
-            place = f"b.d{name}"
+            place = f"b.{name}"
             wanted.append(state.pin(state.gradients[item.tensor], place))
             state.places[f"gradient:{item.name}"] = place
-            state.build.claimed.discard(f"d{name}")  # a summand that is somewhere else is called otherwise
-            state.build.taken.add(f"d{name}")
+            state.build.claimed.pop(name, None)  # a summand that is somewhere else is called otherwise
     state.kept["input_gradients"] = wanted
 
 

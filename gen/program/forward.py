@@ -48,7 +48,7 @@ def _name(state: Lowering, output: Tensor, result: Array, flat: bool) -> Array:
     else:
         state.build.claim(result, ident)
         if memory is not None:
-            state.build.name(memory, f"{ident}_rows")
+            state.name_rows(output, memory)
     state.values[output] = result
     return result
 

@@ -159,7 +159,7 @@ class _Frame:
         if isinstance(value, Array):
             self.builder.name(value, self.rename(target.id))
         elif isinstance(value, Number) and not isinstance(value.value, ast.Name | ast.Constant):
-            name = self.builder.number(self.rename(target.id) or target.id, value.value)
+            name = self.builder.number(self.builder.unique(self.rename(target.id) or target.id), value.value)
             value = Number(ast.Name(name, ast.Load()))
         self.names[target.id] = value
 

@@ -79,10 +79,10 @@ class Program:
     """Names for variables that have none, unless another in their place, in the same section, has one."""
     fallback: dict[str, str] = field(default_factory=dict)
     """Names for variables that have none, unless another in their place, before or after them, has one."""
-    claimed: frozenset[str] = frozenset()
-    """Those among `names` that belong to one variable; others get a number where several want them."""
+    claimed: dict[str, str] = field(default_factory=dict)
+    """Those among `names` that were set aside, each with the one variable that has it."""
     taken: frozenset[str] = frozenset()
-    """Names that no variable may have."""
+    """Names that no other variable may have; where several want one that is free, all but the first get a number."""
 
     def sections(self) -> list[str]:
         """The names of the sections in order."""

@@ -11,7 +11,7 @@ from gen.graph.graph import Output
 from gen.program.builder import Array, Number
 from gen.program.inline import run
 from gen.program.ir import ArrayType, Block, literal, operation
-from gen.program.lowering import Lowering
+from gen.program.lowering import RELATED, Lowering
 from gen.program.rules import parameter_names
 
 
@@ -42,9 +42,10 @@ def _lower_loss(state: Lowering, output: Output) -> tuple[str, Callable[[], None
     state.enter("loss", block)
     rows = state.as_rows(logits)
     target = logits.shape[:-1] if loss.sparse else logits.shape
-    true = state.build.parameter(f"{ident}_true", ArrayType(target, "intp" if loss.sparse else "float"))
+    related = {ending: state.names.related[output, ending] for ending in RELATED}
+    true = state.build.parameter(related["true"], ArrayType(target, "intp" if loss.sparse else "float"))
     true_rows = state.build.reshape(true, rows.shape[:1]) if loss.sparse else state.as_rows(true)
-    weight = state.build.parameter(f"{ident}_weight", ArrayType(logits.shape[:-1]))
+    weight = state.build.parameter(related["weight"], ArrayType(logits.shape[:-1]))
     state.places[f"logits:{output.name}"] = logits.name
     rule = type(loss).forward  # type: ignore[attr-defined]  # every loss has one
     bindings = {"self": loss, **dict(zip(parameter_names(rule), (true_rows, rows), strict=True))}
@@ -61,10 +62,10 @@ def _lower_loss(state: Lowering, output: Output) -> tuple[str, Callable[[], None
     if mask is not None:
         steps = state.build.reshape(mask, (rows.shape[0], 1)[: len(values.shape)])
         values = state.build.call("multiply", values, steps)
-        count = _count(state, ident, mask)
+        count = _count(state, related["count"], mask)
     axis: dict[str, object] = {"axis": None} if len(values.shape) > 1 else {}
     total = operation("float", operation("np.add.reduce", values.name, **axis))
-    value = state.build.number(f"{ident}_loss", ast.BinOp(total, ast.Div(), count))
+    value = state.build.number(related["loss"], ast.BinOp(total, ast.Div(), count))
     seen = state.build.reshape(prediction if fused else rows, logits.shape)
     if fused:
         state.build.fallback[prediction.name] = f"{ident}_prediction"
@@ -81,15 +82,15 @@ def _lower_loss(state: Lowering, output: Output) -> tuple[str, Callable[[], None
             gradient = state.build.call("multiply", gradient, state.build.reshape(mask, (rows.shape[0], 1)))
         assert output.loss_input is not None
         gradient = state.build.reshape(gradient, output.loss_input.shape)
-        state.contribute(output.loss_input, gradient, f"d{state.names.tensors[output.loss_input]}")
+        state.contribute(output.loss_input, gradient)
 
     return value, gradient
 
 
-def _count(state: Lowering, ident: str, mask: Array) -> ast.expr:
+def _count(state: Lowering, name: str, mask: Array) -> ast.expr:
     """How many steps count; a batch without any has the loss 0, as in Keras."""
     counted = operation("int", operation("np.count_nonzero", mask.name))
-    return ast.Name(state.build.number(f"{ident}_count", operation("max", counted, 1)), ast.Load())
+    return ast.Name(state.build.number(name, operation("max", counted, 1)), ast.Load())
 
 
 def _gradient(state: Lowering, output: Output, loss: Loss, names: dict[str, Any]) -> Array:
@@ -125,7 +126,9 @@ def _penalties(state: Lowering) -> list[str]:
         state.enter("loss", state.penalty_block(layer, name))
         rule = type(weight.regularizer).forward  # type: ignore[attr-defined]  # every regularizer has one
         outcome = run(state.build, rule, {"self": weight.regularizer, "w": array}, state.local(ident, rule))
-        found.append(state.build.number(f"{ident}_penalty", operation("float", outcome.result.name)))
+        found.append(
+            state.build.number(state.build.unique(f"{ident}_penalty"), operation("float", outcome.result.name))
+        )
     return found
 
 

@@ -57,10 +57,15 @@ def inference(graph: Graph, names: Identifiers, reserved: set[str]) -> Lowered:
     return lowering.finish()
 
 
-def activation(graph: Graph, names: Identifiers, reserved: set[str]) -> Lowered:
-    """The program that makes heads predictions, each in place; `rows:answer` tells which are taken as matrices."""
+def activation(graph: Graph, names: Identifiers, reserved: set[str], constants: Mapping[str, Shape]) -> Lowered:
+    """The program that makes heads predictions, each in place; `rows:answer` tells which are taken as matrices.
+
+    `constants` are arrays of ones and zeros that its buffers have already.
+    """
     lowering = Lowering(graph, names, reserved)
     build = lowering.build
+    for name, known in constants.items():
+        build.parameter(f"b.{name}", ArrayType(known))
     for output in graph.outputs:
         if output.loss_input in (None, output.tensor):
             continue
@@ -71,7 +76,7 @@ def activation(graph: Graph, names: Identifiers, reserved: set[str]) -> Lowered:
         by_rows = maker.layer.component.last_axis or getattr(maker.layer.component, "axis", None) == -1
         if by_rows and len(shape) > 2:
             shape = (product(shape[:-1]), shape[-1])
-            lowering.places[f"rows:{output.name}"] = ident = f"{ident}_rows"
+            lowering.places[f"rows:{output.name}"] = ident = names.related[output, "rows"]
         head = build.parameter(ident, ArrayType(shape))
         rule = type(maker.layer.component).forward  # type: ignore[attr-defined]  # every activation has one
         bindings = {"self": maker.layer.component, parameter_names(rule)[0]: head}

@@ -10,7 +10,7 @@ from typing import Any
 
 from gen.components.base import Layer, describe
 from gen.components.layers.masking import Mask
-from gen.dims import product, show
+from gen.dims import Shape, product, renamed, show
 from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
 from gen.program.builder import Array, Builder
 from gen.program.ir import NUMBER, ArrayType, Block, Program, callee, operation
@@ -19,13 +19,34 @@ from gen.program.rules import returned_names
 
 @dataclass(frozen=True)
 class Identifiers:
-    """The Python names of a model's things: inputs, outputs, tensors by object; weights by layer and weight name."""
+    """The Python names of a model's things, each of one thing alone; those of weights are a table of their own.
+
+    Whatever a program names besides them gets a name that is not in `taken`.
+    """
 
     tensors: dict[Tensor, str]
+    gradients: dict[Tensor, str]
     outputs: dict[Output, str]
+    related: dict[tuple[Output, str], str]
+    """What belongs to an output, by one of `RELATED`: `answer_true`."""
     weights: dict[tuple[NamedLayer, str], str]
+    """By layer and weight name: attributes of `Params`."""
+    taken: frozenset[str]
+    """All names but those of weights, and what the generated module needs itself."""
     split: frozenset[Tensor] = frozenset()
     """Tensors between a layer and the activation that was split from it; they share the name of the result."""
+    symbols: dict[str, str] = field(default_factory=dict)
+    """Sizes that only data decide, besides the batch: the name that the file has for each, and the identifier that is
+    its symbol in the graph.  A size that is named after an input shares its identifier: no function has both."""
+
+    def shown(self, shape: Shape) -> Shape:
+        """A shape of the graph in the symbols of the file."""
+        return renamed(shape, {ident: symbol for symbol, ident in self.symbols.items()})
+
+
+RELATED = ("true", "weight", "loss", "rows", "mask", "count")
+"""What is named after an output: its targets and their weights, its loss, its head as a matrix, the mask of its steps,
+and how many of them count."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +83,8 @@ class Lowering:
         self, graph: Graph, names: Identifiers, reserved: set[str], tables: Collection[tuple[NamedLayer, str]] = ()
     ) -> None:
         self.graph, self.names, self.tables = graph, names, tables
-        self.build = Builder(taken=set(reserved) | {n for name in names.tensors.values() for n in (name, f"d{name}")})
+        self.build = Builder(taken={*reserved, *names.taken})
+        self.rows = {names.outputs[output]: names.related[output, "rows"] for output in graph.outputs}
         self.values: dict[Tensor, Array] = {}
         self.weights: dict[tuple[NamedLayer, str], Array] = {}
         self.applications: list[Application] = []
@@ -93,7 +115,7 @@ class Lowering:
         """The block of a node's call; a layer and the activation that was split from it share one."""
         key = (section, node.call.block)
         if key not in self.blocks:
-            shapes = ", ".join(show(output.shape) for output in self.last[node.call.block].outputs)
+            shapes = ", ".join(show(self.names.shown(output.shape)) for output in self.last[node.call.block].outputs)
             call = ", ".join(filter(None, (node.call.text, node.call.then)))
             calls = "\n".join((*node.call.before, call))
             note = shapes if section in ("forward", "infer") else ""
@@ -130,7 +152,7 @@ class Lowering:
             {section: tuple(names) for section, names in self.kept.items()},
             build.soft,
             build.fallback,
-            frozenset(build.claimed),
+            build.claimed,
             frozenset(build.taken),
         )
         random = any(callee(statement.value).startswith("rng.") for statement in build.statements)
@@ -175,8 +197,17 @@ class Lowering:
         returned = returned_names(rule)
         return lambda name: None if name in returned else f"{ident}_{name}"
 
-    def contribute(self, tensor: Tensor, gradient: Array, wanted: str) -> None:
+    def name_rows(self, tensor: Tensor, memory: Array) -> None:
+        """Name the matrix that a tensor is a view of; for the head of an output a name is set aside."""
+        ident = self.names.tensors[tensor]
+        if ident in self.rows:
+            self.build.claim(memory, self.rows[ident])
+        else:
+            self.build.name(memory, f"{ident}_rows")
+
+    def contribute(self, tensor: Tensor, gradient: Array) -> None:
         """One summand of the gradient of `tensor`: the first takes its name, the others are added at once."""
+        wanted = self.names.gradients[tensor]
         if tensor in self.gradients:
             self.gradients[tensor] = self.build.call("add", self.gradients[tensor], gradient)
             return
@@ -207,9 +238,9 @@ class Lowering:
         if output.mask is None:
             return
         self.enter(section, self.block_of(section, self.graph.maker(output.tensor)))
-        ident, mask = self.names.outputs[output], self.values[output.mask]
-        self.places[f"mask:{output.name}"] = f"b.{ident}_mask"
-        self.values[output.mask] = Array(self.pin(mask, f"b.{ident}_mask"), mask.type)
+        place, mask = f"b.{self.names.related[output, 'mask']}", self.values[output.mask]
+        self.places[f"mask:{output.name}"] = place
+        self.values[output.mask] = Array(self.pin(mask, place), mask.type)
 
     def pin(self, array: Array, place: str) -> str:
         """Have `array` end up at `place`, copied there if it is somewhere already; returns the variable there."""

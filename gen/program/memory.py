@@ -6,25 +6,28 @@ All figures are bytes in float32, for known sizes of the data.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
 from gen.components.kernels import kernels
 from gen.dims import product, value_of
 from gen.program.ir import NUMBER, ArrayType, Program, Statement, callee
-from gen.program.storage import Plan
+from gen.program.planned import Planned
 from gen.program.sums import constants
 
 ITEMS = {"float": 4, "bool": 1, "int32": 4}
 """Bytes of a number; other integers have 8."""
 
 
-def buffer_bytes(program: Program, plan: Plan, sizes: Mapping[str, int]) -> int:
-    """What a program works in: the buffers that lie in no other one, and the ones and zeros."""
-    buffers = [buffer.type for buffer in plan.buffers if buffer not in plan.hosts]
-    filled = [ArrayType(shape) for shape in constants(program).values()]
-    return sum(array_bytes(kind, sizes) for kind in (*buffers, *filled))
+def buffer_bytes(programs: Iterable[Planned], sizes: Mapping[str, int]) -> int:
+    """What programs work in: the buffers of each that lie in no other one, and the ones and zeros, which they share."""
+    types: list[ArrayType] = []
+    filled: dict[str, ArrayType] = {}
+    for each in programs:
+        types += [buffer.type for buffer in each.plan.buffers if buffer not in each.plan.hosts]
+        filled |= {name: ArrayType(shape) for name, shape in constants(each.program).items()}
+    return sum(array_bytes(kind, sizes) for kind in (*types, *filled.values()))
 
 
 def room_bytes(program: Program, sizes: Mapping[str, int]) -> int:

@@ -56,6 +56,11 @@ class Plan:
     hosts: dict[Buffer, Buffer] = field(default_factory=dict)
     """Buffers that lie in the memory of another one, which holds nothing while they do: guest → host."""
 
+    def attributes(self) -> dict[str, object]:
+        """The attributes of the generated buffers, each with what it holds: a buffer, or a number by its variable."""
+        held = [(segment.attribute, buffer) for buffer in self.buffers for segment in buffer.segments]
+        return dict(held) | {self.display[name]: name for name in self.stored_numbers}
+
     def guests(self, host: Buffer) -> list[Buffer]:
         """What lies in a buffer's memory, in order."""
         return [guest for guest, each in self.hosts.items() if each is host]
@@ -75,21 +80,14 @@ def plan(
     program: Program,
     results: Iterable[tuple[str, Iterable[str]]] = (),
     reuse: bool = True,
-    taken: Iterable[str] = (),
 ) -> Plan:
-    """Assign memory.
-
-    `results` are variables read at the end of a section; with `reuse` off nothing is shared; `taken` are names that
-    buffers may not have.
-    """
-    return _Planner(program, results, reuse, taken).run()
+    """Assign memory: `results` are variables read at the end of a section; with `reuse` off nothing is shared."""
+    return _Planner(program, results, reuse).run()
 
 
 class _Planner:
-    def __init__(
-        self, program: Program, results: Iterable[tuple[str, Iterable[str]]], reuse: bool, taken: Iterable[str]
-    ) -> None:
-        self.program, self.reuse, self.taken = program, reuse, taken
+    def __init__(self, program: Program, results: Iterable[tuple[str, Iterable[str]]], reuse: bool) -> None:
+        self.program, self.reuse = program, reuse
         self.statements = program.statements
         self.uses: dict[str, int] = {}
         """The index of the last statement that reads a variable."""
@@ -120,7 +118,7 @@ class _Planner:
                 self.place(i, statement, name)
             for segment in self.expiring.pop(i, []):
                 self.expire(i, segment)
-        display = _Names(self.program, self.segments, self.taken).run()
+        display = _Names(self.program, self.segments).run()
         stored = self.crossing_numbers()
         return Plan(self.segments, display, self.in_place, tuple(self.buffers), self.bases, stored)
 
@@ -271,11 +269,11 @@ def _can_overwrite(statement: Statement, operand: str) -> bool:
 class _Names:
     """Names for segments: what the rules and the `.nn` file call their variables; `scratch` for the rest."""
 
-    def __init__(self, program: Program, segments: dict[str, Segment], taken: Iterable[str]) -> None:
+    def __init__(self, program: Program, segments: dict[str, Segment]) -> None:
         self.program = program
         self.segments = list(dict.fromkeys(segments.values()))
         self.home = {name: s.section for s in program.statements for name in s.targets}
-        self.taken = {*taken, *program.taken, *program.claimed}
+        self.taken = set(program.taken)
         self.given: dict[tuple[object, str], str] = {}
 
     def run(self) -> dict[str, str]:
@@ -289,7 +287,7 @@ class _Names:
             if "#" not in name:
                 display[name] = name
             elif name in self.program.names:
-                display[name] = self.unique(self.program.names[name], name)
+                display[name] = self.unique(self.program.names[name], name, name)
             elif self.program.types[name].shape == ():
                 display[name] = self.unique("value", name)
         return display
@@ -315,9 +313,9 @@ class _Names:
         if before and run[-1] in program.fallback and run[-1] not in program.names:
             return before
         for names in (program.names, program.soft):
-            found = [names[name] for name in run if name in names]
+            found = [name for name in run if name in names]
             if found:
-                return self.unique(found[-1], segment)
+                return self.unique(names[found[-1]], segment, found[-1])
         fallback = next((program.fallback[name] for name in run if name in program.fallback), "")
         return before or (self.unique(fallback, segment) if fallback else "")
 
@@ -325,9 +323,12 @@ class _Names:
         """The scratch name of a buffer: the same each time the buffer is used as scratch."""
         return self.unique("scratch", segment.buffer)
 
-    def unique(self, wanted: str, owner: object) -> str:
-        """`wanted` for what asks first, `wanted_2`, … for others; the same again for the same."""
-        if wanted in self.program.claimed:
+    def unique(self, wanted: str, owner: object, variable: str = "") -> str:
+        """`wanted` for the variable that it was set aside for, or else for what asks first, `wanted_2`, … for others.
+
+        The same owner gets the same again.
+        """
+        if variable and self.program.claimed.get(wanted) == variable:
             return wanted
         if (owner, wanted) not in self.given:
             name, count = wanted, 1

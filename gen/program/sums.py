@@ -22,7 +22,7 @@ def sums_as_products(program: Program) -> Program:
     Where their number is a longer formula, they are named after what is summed: `b.ones_x_bias`.
     """
     types = dict(program.types)
-    names: dict[Shape, str] = {}
+    names = known_constants("ones", program)
     bases = {statement.target: reads(statement.value)[0] for statement in program.statements if is_view(statement)}
 
     def ones(shape: Shape, total: str, operand: str) -> str:
@@ -88,7 +88,7 @@ def name_of_constant(kind: str, shape: Shape, program: Program, known: Collectio
     `of` holds: `b.ones_x_bias`.  `known` are the parameters so far.
     """
     name = f"{kind}_{_sizes(shape) or _purpose(program, *of)}"
-    while name in program.taken | program.claimed or f"b.{name}" in known:
+    while name in program.taken or f"b.{name}" in known:
         name += "_"
     return f"b.{name}"
 
@@ -117,6 +117,6 @@ def constants(program: Program) -> dict[str, Shape]:
     return {name.removeprefix("b."): program.types[name].shape for name in found}
 
 
-def named_by_purpose(program: Program) -> set[str]:
-    """The names of ones and zeros that do not say how many there are: they mean another number elsewhere."""
-    return {name for name, shape in constants(program).items() if name.partition("_")[2] != _sizes(shape)}
+def known_constants(kind: str, program: Program) -> dict[Shape, str]:
+    """The arrays of ones, or of zeros, that are parameters of a program already, by shape."""
+    return {shape: f"b.{name}" for name, shape in constants(program).items() if name.startswith(kind)}

@@ -38,6 +38,7 @@ def verify_program(program: Program) -> None:
 
 def verify_plan(program: Program, plan: Plan, results: Iterable[tuple[str, Iterable[str]]]) -> None:
     """Every read finds the value that it means: nothing that is still needed has been overwritten."""
+    _verify_names(program, plan)
     for guest, host in plan.hosts.items():
         if host in plan.hosts or guest.type.dtype != host.type.dtype:
             raise VerificationError(f"{guest.segments[0].attribute} cannot lie in {host.segments[0].attribute}")
@@ -61,6 +62,30 @@ def verify_plan(program: Program, plan: Plan, results: Iterable[tuple[str, Itera
     for section, names in ends.items():
         for name in names if section not in sections else ():
             _check(plan, holds, name, section)
+
+
+def _verify_names(program: Program, plan: Plan) -> None:
+    """See that no two things share a name: an attribute of the buffers, or a variable of a function."""
+    outside = [*program.parameters, *program.pinned.values()]
+    owners: dict[str, object] = {name.removeprefix("b."): name for name in outside}
+    named = [name for name in plan.display if not _is_outside(plan, name)]
+    given: list[tuple[str, object]] = [(plan.display[name], _owner(plan, name)) for name in named]
+    given += [(segment.attribute, buffer) for buffer in plan.buffers for segment in buffer.segments]
+    for name, owner in given:
+        if owners.setdefault(name, owner) is not owner:
+            raise VerificationError(f"{name} is the name of two things")
+
+
+def _owner(plan: Plan, name: str) -> object:
+    """What a variable's name is the name of: the buffer that it is in, or the variable itself."""
+    segment = plan.segments.get(name)
+    return name if segment is None else segment.buffer
+
+
+def _is_outside(plan: Plan, name: str) -> bool:
+    """Whether a variable is in memory from outside, whose name is a place: `g.h_kernel`."""
+    segment = plan.segments.get(name)
+    return segment is not None and bool(segment.place)
 
 
 def _write(program: Program, plan: Plan, holds: dict[object, str], name: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from gen.dims import Shape, product
 from gen.program.ir import ArrayType, Program, Statement, callee
-from gen.program.sums import name_of_constant
+from gen.program.sums import known_constants, name_of_constant
 
 COMPARED = ("np.maximum", "np.greater")
 
@@ -19,7 +19,7 @@ COMPARED = ("np.maximum", "np.greater")
 def zeros_as_arrays(program: Program) -> Program:
     """`program` with the zeros as parameters of it, `b.zeros_batch_32`, `b.zeros_128`."""
     types = dict(program.types)
-    names: dict[Shape, str] = {}
+    names = known_constants("zeros", program)
 
     def with_array(statement: Statement) -> Statement:
         if callee(statement.value) not in COMPARED:

@@ -1,0 +1,44 @@
+"""Rewrite: the sizes that only data decide under other names, such as identifiers that nothing else has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from gen.dims import renamed
+from gen.graph.graph import Graph, Node, Output, Tensor
+
+
+def rename_symbols(graph: Graph, names: Mapping[str, str]) -> Graph:
+    """`graph` with each symbol of a size under the name that `names` has for it; itself where none changes."""
+    if all(old == new for old, new in names.items()):
+        return graph
+    done: dict[Tensor, Tensor] = {}
+
+    def tensor(item: Tensor) -> Tensor:
+        if item not in done:
+            done[item] = replace(item, shape=renamed(item.shape, names))
+        return done[item]
+
+    def maybe(item: Tensor | None) -> Tensor | None:
+        return None if item is None else tensor(item)
+
+    def node(item: Node) -> Node:
+        return replace(
+            item,
+            inputs=tuple(map(tensor, item.inputs)),
+            outputs=tuple(map(tensor, item.outputs)),
+            masks=tuple(map(maybe, item.masks)),
+            inner=tuple(map(tensor, item.inner)),
+        )
+
+    def output(item: Output) -> Output:
+        inside, mask = maybe(item.loss_input), maybe(item.mask)
+        return replace(item, tensor=tensor(item.tensor), loss_input=inside, mask=mask)
+
+    return replace(
+        graph,
+        inputs=tuple(replace(item, tensor=tensor(item.tensor)) for item in graph.inputs),
+        nodes=tuple(map(node, graph.nodes)),
+        outputs=tuple(map(output, graph.outputs)),
+    )
