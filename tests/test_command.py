@@ -779,6 +779,65 @@ def test_components_that_do_not_work_are_one_sentence_with_the_line(
     assert outcome.err.count("\n") == 1
 
 
+NAMED_LIKE_OTHERS = """\
+import numpy as np
+
+from gen.components.base import Metric, Optimizer, component
+
+
+def glorot_uniform(x):
+    return float(x.sum())
+
+
+@component
+class Total(Metric):
+    '''The sum of what is predicted.'''
+
+    name: str | None = None
+
+    def measure(self, y_true, y_pred):
+        return glorot_uniform(y_pred), 1.0
+
+    def result(self, total, count):
+        return total / count
+
+
+@component
+class Slow(Optimizer):
+    '''The mean of two gradients.'''
+
+    learning_rate: float = 0.1
+
+    def slots(self):
+        return {"start": 0.0}
+
+    def update(self, w, g, learning_rate, step, start):
+        w = w - (g + start) * (learning_rate * 0.5)
+        start = g * 1.0
+        return w, start
+"""
+
+
+@pytest.mark.parametrize(
+    ("compiled", "line", "says"),
+    [
+        ("sgd(0.1), mse, metrics=[total]", 6, "`glorot_uniform` is a function of "),
+        ("slow(), mse", 32, "Slow.update: a slot cannot be called `start`"),
+    ],
+)
+def test_components_with_names_that_a_generated_file_needs_are_refused(
+    gen: Gen, own: Path, compiled: str, line: int, says: str
+) -> None:
+    own.write_text(NAMED_LIKE_OTHERS)
+    (own.parent / "model.nn").write_text(
+        f"x = Input(4)\ny = Dense(1)(x)\nmodel = Model(x, y)\nmodel.compile({compiled})\n"
+    )
+    outcome = gen("build", "model.nn", "--components", "mine.py")
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.err.startswith(f"gen: {own}:{line}: ") and says in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
 def test_a_components_file_is_run_as_it_stands(gen: Gen, folder: Path) -> None:
     """Not under the `__future__` imports of gen, and not from bytecode of what it was."""
     (folder / "model.nn").write_text(GOOD)

@@ -20,6 +20,7 @@ from gen.components.docstrings import prose
 from gen.components.kernels import kernels
 from gen.emit.literals import literal
 from gen.emit.specialize import specialize
+from gen.program.fence import FenceError
 from gen.program.rules import definition, source_lines
 
 
@@ -29,6 +30,7 @@ class Copies:
     def __init__(self) -> None:
         self._texts: dict[str, str] = {}
         self._kept: set[str] = set()
+        self._owners: dict[str, FunctionType] = {}
 
     def texts(self, calls: Iterable[ast.Call] = ()) -> tuple[str, ...]:
         """The functions, with what these calls of kernels, and those among each other, have no use for left out."""
@@ -46,10 +48,19 @@ class Copies:
         """Copy a function of which all calls are known when the texts are asked for; returns its name."""
         assert isinstance(function, FunctionType)
         name = function.__name__
-        if name not in self._texts:
+        if self._is_new(name, function):
             self._callees(definition(function), function)
             self._texts[name] = _source(function)
         return name
+
+    def _is_new(self, name: str, function: FunctionType) -> bool:
+        """Whether nothing has this name yet; raises `FenceError`, with the line of the user's, if another one has it."""
+        other = self._owners.setdefault(name, function)
+        if other.__code__ is not function.__code__:
+            users, others = (other, function) if function.__module__.startswith("gen.") else (function, other)
+            place, also = (f"{each.__code__.co_filename}:{each.__code__.co_firstlineno}" for each in (users, others))
+            raise FenceError(f"`{name}` is a function of {also} too, and a generated file needs both: rename it", place)
+        return name not in self._texts
 
     def cls(self, cls: type) -> str:
         """Copy a class with all its methods; returns its name."""
@@ -66,7 +77,7 @@ class Copies:
         cls = type(item)
         called = f"{snake_case(cls.__name__)}{suffix}"
         function = getattr(cls, name)
-        if called not in self._texts:
+        if self._is_new(called, function):
             node = _as_function(cls, function, called)
             self._callees(node, function)
             self._texts[called] = ast.unparse(node)

@@ -16,6 +16,7 @@ from gen.dims import Dim, Shape, product
 from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
 from gen.program.builder import Array, Builder, Number
 from gen.program.differentiate import lower_backward, lower_input_gradients, lower_track
+from gen.program.fence import FenceError
 from gen.program.forward import lower_forward
 from gen.program.inline import run
 from gen.program.ir import ArrayType, Block, Program
@@ -116,6 +117,13 @@ def _optimizer_program(
 
     Of the rule's parameters, `arrays` and the slots have the given shape, `others` shapes of their own.
     """
+    code = rule.__code__
+    for slot in optimizer.slots():
+        if slot in reserved or not slot.isidentifier():
+            place = f"{code.co_filename}:{code.co_firstlineno}"
+            raise FenceError(
+                f"{rule.__qualname__}: a slot cannot be called `{slot}`, which the generated file needs", place
+            )
     build = Builder(taken=set(reserved), section=section, block=Block(""))
     bindings: dict[str, Any] = {
         "self": optimizer,
