@@ -54,7 +54,7 @@ class Copies:
         return name
 
     def _is_new(self, name: str, function: FunctionType) -> bool:
-        """Whether nothing has this name yet; raises `FenceError`, with the line of the user's, if another one has it."""
+        """Whether nothing has this name yet; `FenceError`, with the line of the user's, if another function has it."""
         other = self._owners.setdefault(name, function)
         if other.__code__ is not function.__code__:
             users, others = (other, function) if function.__module__.startswith("gen.") else (function, other)
