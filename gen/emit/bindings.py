@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from gen.program.verify import VerificationError
 
@@ -15,17 +15,20 @@ def verify_bindings(module: ast.Module) -> None:
     """Raise `VerificationError` where two things of a generated module have one name.
 
     That is: two attributes of one of `CLASSES`; two definitions of the module; or a variable of a function and a
-    definition of the module that the function needs, its annotations included.
+    definition of the module which that function calls, or of which it reads an attribute.
     """
-    _once("the module", (name for node in module.body for name in _defined(node)))
+    known = list(_defined(module.body))
+    _once("the module", known)
     for node in module.body:
-        if isinstance(node, ast.ClassDef) and node.name in CLASSES:
-            methods = [item for item in node.body if isinstance(item, ast.FunctionDef)]
-            fixed = [name for item in node.body for name in _defined(item)]
-            _once(node.name, (*fixed, *(name for method in methods for name in _attributes(method))))
-    known = {name for node in module.body for name in _defined(node)}
-    for function in (node for node in ast.walk(module) if isinstance(node, ast.FunctionDef)):
-        _unhidden(function, known)
+        match node:
+            case ast.FunctionDef():
+                _Function(node).verify(set(known))
+            case ast.ClassDef(name=name, body=body):
+                functions = [_Function(item) for item in body if isinstance(item, ast.FunctionDef)]
+                for function in functions:
+                    function.verify(set(known))
+                if name in CLASSES:
+                    _once(name, [*_defined(body), *(each for function in functions for each in function.attributes)])
 
 
 def _once(where: str, names: Iterable[str]) -> None:
@@ -36,35 +39,45 @@ def _once(where: str, names: Iterable[str]) -> None:
         seen.add(name)
 
 
-def _defined(node: ast.stmt) -> Iterator[str]:
-    """What a statement of a module or a class defines."""
-    match node:
-        case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.AnnAssign(target=ast.Name(id=name)):
-            yield name
-        case ast.Assign(targets=targets):
-            yield from (target.id for target in targets if isinstance(target, ast.Name))
-        case ast.Import(names=names) | ast.ImportFrom(names=names):
-            yield from (item.asname or item.name for item in names)
-
-
-def _attributes(method: ast.FunctionDef) -> Iterator[str]:
-    """What a method binds of `self`."""
-    for node in ast.walk(method):
+def _defined(body: Sequence[ast.stmt]) -> Iterator[str]:
+    """What the statements of a module or a class define."""
+    for node in body:
         match node:
-            case ast.Attribute(value=ast.Name(id="self"), attr=name, ctx=ast.Store()):
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.AnnAssign(target=ast.Name(id=name)):
                 yield name
+            case ast.Assign(targets=targets):
+                yield from (target.id for target in targets if isinstance(target, ast.Name))
+            case ast.Import(names=names) | ast.ImportFrom(names=names):
+                yield from (item.asname or item.name for item in names)
 
 
-def _unhidden(function: ast.FunctionDef, known: set[str]) -> None:
-    """See that a function hides no definition of the module which it calls, or of which it reads an attribute."""
-    arguments = function.args
-    bound = {item.arg for item in (*arguments.args, *arguments.kwonlyargs, arguments.vararg) if item is not None}
-    used: set[str] = set()
-    for node in (node for statement in function.body for node in ast.walk(statement)):
-        match node:
-            case ast.Name(id=name, ctx=ast.Store()):
-                bound.add(name)
-            case ast.Call(func=ast.Name(id=name)) | ast.Attribute(value=ast.Name(id=name)):
-                used.add(name)
-    for name in sorted(bound & known & used):
-        raise VerificationError(f"{function.name} has a variable with the name {name}, which the module needs")
+class _Function:
+    """What a function, with those inside it, binds and uses: its names, and the attributes of `self`."""
+
+    def __init__(self, function: ast.FunctionDef) -> None:
+        self.name = function.name
+        self.bound: set[str] = set()
+        self.used: set[str] = set()
+        self.attributes: list[str] = []
+        waiting: list[ast.AST] = [function.args, *function.body]
+        while waiting:
+            node = waiting.pop()
+            waiting += ast.iter_child_nodes(node)
+            if isinstance(node, ast.Name):
+                if isinstance(node.ctx, ast.Store):
+                    self.bound.add(node.id)
+            elif isinstance(node, ast.Attribute):
+                if isinstance(node.value, ast.Name):
+                    self.used.add(node.value.id)
+                    if node.value.id == "self" and isinstance(node.ctx, ast.Store):
+                        self.attributes.append(node.attr)
+            elif isinstance(node, ast.Call):
+                if isinstance(node.func, ast.Name):
+                    self.used.add(node.func.id)
+            elif isinstance(node, ast.arg):
+                self.bound.add(node.arg)
+
+    def verify(self, known: set[str]) -> None:
+        """See that it hides none of the `known` definitions that it uses."""
+        for name in sorted(self.bound & self.used & known):
+            raise VerificationError(f"{self.name} has a variable with the name {name}, which the module needs")
