@@ -26,12 +26,13 @@ check: lint types drift test
 test: .venv/test
 	$(RUN) -m pytest -n auto --dist loadgroup
 
-# the proofs that take some hours: 20 steps of the largest system, every combination of arguments, two thousand random
-# models, a hundred thousand malformed files, two hundred kills while saving, building and training, an hour of training
+# the proofs that take some hours: 20 steps of the largest system, every combination of arguments, every case under
+# hostile names, two thousand random models, a hundred thousand malformed files, two hundred kills while saving, building and training, an hour of training
 # and predicting, and the Pythons of PYTHONS
 prove: .venv/test
 	GEN_PROVE=1 $(RUN) -m pytest tests/test_systems.py
 	$(RUN) -m tests.combinations
+	$(RUN) -m tests.hostile_names 20
 	GEN_PROVE=1 $(RUN) -m pytest -n auto tests/test_random_models.py
 	$(RUN) -m tests.malformed 100000
 	$(RUN) -m tests.kills 200
