@@ -96,6 +96,7 @@ class Assembler:
             scratch=self.scratch(),
             row_scratch=self.row_scratch(),
             metrics=metrics,
+            counted=self.counted() if training else (),
             learning_rate=float(getattr(optimizer, "learning_rate", 0.001)),
             epochs=int(given.get("epochs", 1)),
             batch_size=int(given.get("batch_size", 32)),
@@ -267,17 +268,19 @@ class Assembler:
 
     def metrics(self) -> tuple[MetricView, ...]:
         assert self.step is not None
-        names = Names(self.copies.names())
+        copied = {
+            metric: (self.copies.rule(metric, "measure"), self.copies.rule(metric, "result", "_result"))
+            for output in self.graph.outputs
+            for _, metric in output.metrics
+        }
+        names = Names(result for _, result in copied.values())  # which `metrics` calls
         found = []
         for output in self.graph.outputs:
             ident = self.names.outputs[output]
             for name, metric in output.metrics:
-                measure = self.copies.rule(metric, "measure")
-                result = self.copies.rule(metric, "result", "_result")
-                where = self.step.lowered.places[f"prediction:{output.name}"]
-                predicted = code.place_text(self.step.program, self.step.plan, where)
-                arguments = [f"{ident}_true", predicted]
-                if len(output.tensor.shape) > 2:
+                measure, result = copied[metric]
+                arguments = [f"{ident}_true", self.predicted(output) if output.mask is None else ident]
+                if output.mask is None and len(output.tensor.shape) > 2:
                     rows = f".reshape(-1, {size_text(output.tensor.shape[-1])})"
                     sparse = output.loss is not None and output.loss.sparse
                     arguments = [arguments[0] + (".reshape(-1)" if sparse else rows), arguments[1] + rows]
@@ -292,6 +295,22 @@ class Assembler:
                     )
                 )
         return tuple(found)
+
+    def counted(self) -> tuple[str, ...]:
+        """Statements of `measure` that make rows of the steps that count, where an output has a mask."""
+        found = []
+        for output in self.graph.outputs:
+            if output.metrics and output.mask is not None:
+                ident = self.names.outputs[output]
+                mask = f"b.{ident}_mask"
+                found.append(f"{ident}_true, {ident} = {ident}_true[{mask}], {self.predicted(output)}[{mask}]")
+        return tuple(map(self.rename, found))
+
+    def predicted(self, output: Output) -> str:
+        """Where the prediction is after `loss`, in the shape of the output."""
+        assert self.step is not None
+        where = self.step.lowered.places[f"prediction:{output.name}"]
+        return code.place_text(self.step.program, self.step.plan, where)
 
     # ---------------------------------------------------------------------------------------------------- buffers
 
@@ -324,7 +343,7 @@ class Assembler:
                 where = self.rename(code.place_text(program, plan, place)).replace("b.", "self.")
                 lines.append(f"{name} = {where}")
         uses = [line for section in program.sections() for line in self.functions.lines(section)]
-        uses += [metric.measure for metric in self.metrics()]
+        uses += [*self.counted(), *(metric.measure for metric in self.metrics())]
         results = [ast.unparse(value) for values in self.step.lowered.results.values() for value in values]
         return tuple(self.rename(line, "") for line in self.head_lines(lines, map(self.rename, [*uses, *results])))
 
