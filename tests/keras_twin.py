@@ -209,7 +209,7 @@ def predictions_in_training(model: keras.Model, inputs: list[np.ndarray]) -> Any
     """What a training step predicts, with its masks; the model stays as it is."""
     trained, others = model.trainable_variables, model.non_trainable_variables
     values = [variable.value for variable in trained], [variable.value for variable in others]
-    return model.stateless_call(*values, inputs[0] if len(inputs) == 1 else inputs, training=True)[0]
+    return model.stateless_call(*values, inputs, training=True)[0]
 
 
 def metrics_of(model: keras.Model, targets: list[np.ndarray], predictions: Any) -> dict[str, float]:
@@ -219,7 +219,7 @@ def metrics_of(model: keras.Model, targets: list[np.ndarray], predictions: Any) 
     count masked steps: these are what it reports elsewhere.
     """
     model.reset_metrics()
-    model._compile_metrics.update_state(targets[0] if len(targets) == 1 else targets, predictions)
+    model._compile_metrics.update_state(targets, predictions)
     return {name: float(value) for name, value in model._compile_metrics.result().items()}
 
 

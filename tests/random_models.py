@@ -47,6 +47,8 @@ class RandomModel:
     """For each input whether it takes ids."""
     targets: list[str] = field(default_factory=list)
     """For each output what its targets are."""
+    metrics: list[tuple[str, ...]] = field(default_factory=list)
+    """For each output its metrics, by the words that Keras knows."""
 
     def __repr__(self) -> str:
         return "the model below"
@@ -108,6 +110,16 @@ HEADS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("softmax", "classes", ("sparse_categorical_crossentropy",)),
 )
 """The activation of an output, what its targets are, and the losses that take both."""
+
+OF_NUMBERS = ("mae", "mse", "RootMeanSquaredError")
+METRICS = {
+    "numbers": OF_NUMBERS,
+    "shares": (*OF_NUMBERS, "mape", "msle"),
+    "yes or no": (*OF_NUMBERS, "binary_accuracy", "AUC", "Precision", "Recall", "accuracy"),
+    "one-hot": (*OF_NUMBERS, "accuracy", "categorical_crossentropy"),
+    "classes": ("acc", "sparse_categorical_accuracy", "sparse_categorical_crossentropy"),
+}
+"""The metrics of an output, by what its targets are."""
 
 OPTIMIZERS = (
     "SGD(0.05)",
@@ -379,6 +391,9 @@ class _Draft:
         if not self.run(f"{name} = layers.Dense({units}, activation='{activation}', name='{name}')({value.name})"):
             return None
         self.model.targets.append(targets)
+        self.model.metrics.append(
+            tuple(self.draw(st.lists(st.sampled_from(METRICS[targets]), max_size=2, unique=True)))
+        )
         return name, self.one_of(*losses)
 
 
@@ -406,7 +421,9 @@ def random_models(draw: Callable[[st.SearchStrategy[Any]], Any]) -> RandomModel:
     optimizer = draft.one_of(*OPTIMIZERS)
     optimizer = f"{optimizer[:-1]}, {clipping})" if clipping else optimizer
     assume(draft.run(f"model = Model([{', '.join(used)}], [{names}])"))
-    assert draft.run(f"model.compile(optimizer=optimizers.{optimizer}, loss=[{losses}]{weights})")
+    metrics = [list(each) for each in draft.model.metrics]
+    metrics = metrics if len(heads) > 1 else metrics[0]
+    assert draft.run(f"model.compile(optimizer=optimizers.{optimizer}, loss=[{losses}]{weights}, metrics={metrics})")
     return draft.model
 
 

@@ -553,7 +553,9 @@ def test_held_out_rows_have_their_sample_weights(credit: ModuleType) -> None:
     other = credit.Model()
     data = (X[35:], [AMOUNT[35:], DEFAULT[35:]], weight[35:])
     assert (
-        other.fit(X[:35], [AMOUNT[:35], DEFAULT[:35]], epochs=1, sample_weight=weight[:35], validation_data=data, verbose=0)
+        other.fit(
+            X[:35], [AMOUNT[:35], DEFAULT[:35]], epochs=1, sample_weight=weight[:35], validation_data=data, verbose=0
+        )
         == logs
     )
 
