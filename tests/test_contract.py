@@ -368,6 +368,25 @@ def test_counts_are_checked(credit: ModuleType, name: str, value: Any) -> None:
         credit.Model().fit(X, Y, verbose=0, **{name: value})
 
 
+def test_what_keras_takes_in_another_order_is_taken_by_keyword_alone(credit: ModuleType) -> None:
+    """In Keras `fit` has `batch_size` before `epochs`, and `evaluate` has `verbose` after `batch_size`."""
+    model = credit.Model()
+    before = {name: array.copy() for name, array in model.weights.items()}
+    for call in (
+        lambda: model.fit(X, Y, 4, 2),
+        lambda: model.fit(X, Y, 4),
+        lambda: model.evaluate(X, Y, 32, 0),
+        lambda: model.train_on_batch(X, Y, None, None, True),
+        lambda: model.predict(X, 32, 0),
+    ):
+        with pytest.raises(TypeError, match="positional arguments"):
+            call()
+    assert model.step == 0
+    for name, array in model.weights.items():
+        np.testing.assert_array_equal(array, before[name])
+    assert model.evaluate(X, Y, 32) == model.evaluate(X, Y, batch_size=32)
+
+
 @pytest.mark.parametrize("share", [-0.5, 0.999, 1.0, 2.0, float("nan")])
 def test_a_split_that_leaves_nothing_is_refused(credit: ModuleType, share: float) -> None:
     with pytest.raises(ValueError, match="validation_split"):
