@@ -363,8 +363,8 @@ def _metric(context: Context, argument: Argument) -> Metric | None:
     if not isinstance(metric, Metric):
         return None
     is_class = isinstance(argument.value, Word) and type(metric).__name__ == word
-    if isinstance(word, str) and not is_class:
-        metric = replace(metric, name=word)  # type: ignore[type-var]  # every metric is a dataclass, with a name
+    if isinstance(word, str) and not is_class and hasattr(metric, "name"):
+        metric = replace(metric, name=word)  # type: ignore[type-var]  # every metric is a dataclass
     return metric
 
 
