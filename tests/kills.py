@@ -45,7 +45,8 @@ network._Checkpoint.due = lambda self: True  # before each step, rather than eve
 data = np.load("data.npz")
 model = network.Model(3)
 print("started", flush=True)
-model.fit(data["x"], data["y"], epochs={EPOCHS}, batch_size={BATCH}, validation_split=0.25, verbose=0, checkpoint="place.npz")
+options = dict(epochs={EPOCHS}, batch_size={BATCH}, validation_split=0.25, verbose=0)
+model.fit(data["x"], data["y"], **options, checkpoint="place.npz")
 """
 
 

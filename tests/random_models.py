@@ -17,6 +17,7 @@ import keras
 import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
+from keras.src.backend.common.masking import get_keras_mask
 
 from tests.keras_twin import computes_in
 
@@ -408,7 +409,9 @@ def random_models(draw: Callable[[st.SearchStrategy[Any]], Any]) -> RandomModel:
         draft.step()
     read = set(re.findall(r"\w+", " ".join(line.partition("=")[2] for line in draft.model.lines)))
     unread = [value for value in draft.values if value.name not in read]
+    masked = [value for value in draft.values if get_keras_mask(draft.model.names[value.name]) is not None]
     ends = [draft.values[-1], *draw(st.lists(st.sampled_from(unread or draft.values), max_size=2))]
+    ends += draw(st.lists(st.sampled_from(masked), max_size=1)) if masked else []
     heads = [head for head in map(draft.output, dict.fromkeys(ends)) if head is not None]
     assume(heads)
     names = ", ".join(name for name, _ in heads)

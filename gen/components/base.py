@@ -63,7 +63,7 @@ class Component:
     aliases: ClassVar[tuple[str, ...]] = ()
     """Further names by which Keras knows it (`acc`, `mse`)."""
     word: ClassVar[str] = ""
-    """What it is called where that is neither the name of the class nor the same in snake case, of which it has none."""
+    """What it is called if that is neither the name of its class nor the same in snake case."""
     unsupported: ClassVar[dict[str, str]] = {}
     """Arguments that Keras has and gen refuses unless they have their default (None or False), each with the reason."""
     ignored: ClassVar[dict[str, str]] = {}
