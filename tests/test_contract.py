@@ -1033,6 +1033,7 @@ VARIED = frozenset(
         "loss_sparse_categorical_crossentropy_steps",
         "metrics_auc_sums",
         "metrics_binary_options",
+        "metrics_masked_sparse",
         "metrics_regression",
         "names_of_python",
         "optimizer_adam_amsgrad",
