@@ -123,7 +123,7 @@ class Diagnostics:
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
-    """The candidate that `word` is most likely a misspelling of, ignoring case; None where none is close."""
+    """The candidate that `word` is most likely a misspelling of, whatever its case; None where none is close."""
     return _closest(word, tuple(candidates))
 
 
@@ -131,9 +131,12 @@ def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
 def _closest(word: str, candidates: tuple[str, ...]) -> str | None:
     import difflib  # most files have no misspelling
 
-    by_folded = {candidate.casefold(): candidate for candidate in candidates}
+    by_folded: dict[str, list[str]] = {}
+    for candidate in candidates:
+        by_folded.setdefault(candidate.casefold(), []).append(candidate)
     close = difflib.get_close_matches(word.casefold(), by_folded, n=1)
-    return by_folded[close[0]] if close else None
+    # `accuracy` and `Accuracy` are not the same
+    return difflib.get_close_matches(word, by_folded[close[0]], n=1, cutoff=0.0)[0] if close else None
 
 
 _NOT_ASCII = re.compile(r"[^ -~]")

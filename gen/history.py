@@ -33,6 +33,11 @@ class History:
     epochs: tuple[int, ...]
     figures: dict[str, tuple[float, ...]]
 
+    def panel(self, name: str) -> str:
+        """The figure of training that `name` is drawn with: itself, unless it is that figure in validation."""
+        trained = name.removeprefix(VALIDATION)
+        return trained if trained in self.figures else name  # an output may be called `val_a`
+
 
 def plot(paths: Sequence[Path], output: Path) -> None:
     """Draw the histories in `paths`, and write the picture; its ending says in which format.
@@ -105,7 +110,7 @@ def draw(histories: Sequence[History]) -> Figure:
     """A panel for the loss, and for every other figure that one of the histories has; validation goes with training."""
     from matplotlib.figure import Figure
 
-    names = list(dict.fromkeys(name.removeprefix(VALIDATION) for history in histories for name in history.figures))
+    names = list(dict.fromkeys(history.panel(name) for history in histories for name in history.figures))
     columns = 1 if len(names) <= 3 else 2
     rows = -(-len(names) // columns)
     figure = Figure(figsize=(6.4 * columns, 0.8 + 2.6 * rows), layout="constrained")
@@ -129,7 +134,7 @@ def _curves(panel: Axes, name: str, histories: Sequence[History]) -> None:
     for colour, history in zip(_colours(len(histories)), histories, strict=True):
         marker = "." if len(history.epochs) == 1 else ""  # a line needs two points
         for key, line in ((name, "-"), (VALIDATION + name, "--")):
-            if key in history.figures:
+            if key in history.figures and history.panel(key) == name:
                 panel.plot(history.epochs, history.figures[key], line, color=colour, marker=marker)
 
 
@@ -139,7 +144,7 @@ def _legend(histories: Sequence[History]) -> list[Line2D]:
 
     pairs = zip(_colours(len(histories)), _labels(histories), strict=True)
     entries = [Line2D([], [], color=colour, label=label) for colour, label in pairs]
-    if any(name.startswith(VALIDATION) for history in histories for name in history.figures):
+    if any(history.panel(name) != name for history in histories for name in history.figures):
         entries.append(Line2D([], [], color="grey", linestyle="--", label="validation"))
     return entries
 

@@ -173,8 +173,8 @@ def entry(component: str | Word | type[Component]) -> Entry:
 
 def name_of(cls: type[Component]) -> str:
     """How the reference spells a component: a layer as its class, anything else in snake case, or as `rmsprop`."""
-    if cls.kind == "layer":
-        return cls.__name__
+    if cls.kind == "layer" or cls.word:
+        return cls.word or cls.__name__
     made = snake_case(cls.__name__)
     return next((name for name in cls.aliases if name.replace("_", "") == made.replace("_", "")), made)
 

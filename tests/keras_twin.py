@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
+from functools import cache
 from typing import Any
 
 import jax
@@ -14,6 +15,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 from keras.src.backend.common import dtypes
+from keras.src.backend.common.masking import get_keras_mask
 
 from gen.components.base import (
     Activation,
@@ -179,7 +181,46 @@ def _compile(model: keras.Model, graph: Graph) -> None:
 def _metric(name: str, metric: Metric) -> Any:
     arguments = {item.name: convert(getattr(metric, item.name)) for item in fields(metric)}
     arguments["name"] = name
-    return getattr(keras.metrics, type(metric).__name__)(**arguments)
+    return metric_class(type(metric).__name__)(**arguments)
+
+
+@cache
+def metric_class(name: str) -> Any:
+    """A metric of Keras by the name of its class, one that leaves out masked steps.
+
+    Those that are a mean do.  Of a mask these know nothing, so it is handed to them as the sample weights that Keras'
+    documentation has them take in its place.
+    """
+    cls = getattr(keras.metrics, name)
+    if name not in ("AUC", "Precision", "Recall", "RootMeanSquaredError"):
+        return cls
+
+    class Masked(cls):  # type: ignore[misc]  # Keras has no types
+        def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+            mask = get_keras_mask(y_pred)
+            if mask is not None:
+                sample_weight = keras.ops.broadcast_to(mask[..., None], y_pred.shape)
+            super().update_state(y_true, y_pred, sample_weight)
+
+    return Masked
+
+
+def predictions_in_training(model: keras.Model, inputs: list[np.ndarray]) -> Any:
+    """What a training step predicts, with its masks; the model stays as it is."""
+    trained, others = model.trainable_variables, model.non_trainable_variables
+    values = [variable.value for variable in trained], [variable.value for variable in others]
+    return model.stateless_call(*values, inputs, training=True)[0]
+
+
+def metrics_of(model: keras.Model, targets: list[np.ndarray], predictions: Any) -> dict[str, float]:
+    """The metrics of predictions by name, masks considered.
+
+    Keras on JAX forgets them when it differentiates, so that in a training step, and on this backend alone, its metrics
+    count masked steps: these are what it reports elsewhere.
+    """
+    model.reset_metrics()
+    model._compile_metrics.update_state(targets, predictions)
+    return {name: float(value) for name, value in model._compile_metrics.result().items()}
 
 
 def load_weights(model: keras.Model, weights: dict[str, np.ndarray]) -> None:

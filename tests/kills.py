@@ -45,7 +45,8 @@ network._Checkpoint.due = lambda self: True  # before each step, rather than eve
 data = np.load("data.npz")
 model = network.Model(3)
 print("started", flush=True)
-model.fit(data["x"], data["y"], {EPOCHS}, {BATCH}, validation_split=0.25, verbose=0, checkpoint="place.npz")
+options = dict(epochs={EPOCHS}, batch_size={BATCH}, validation_split=0.25, verbose=0)
+model.fit(data["x"], data["y"], **options, checkpoint="place.npz")
 """
 
 
@@ -147,7 +148,7 @@ def training(folder: Path, count: int) -> str:
     x, y = data.normal(size=(ROWS, 40)).astype("f"), data.integers(0, 2, (ROWS, 1)).astype("f")
     np.savez(folder / "data.npz", x=x, y=y)
     whole = module.Model(3)
-    history = whole.fit(x, y, EPOCHS, BATCH, validation_split=0.25, verbose=0)
+    history = whole.fit(x, y, epochs=EPOCHS, batch_size=BATCH, validation_split=0.25, verbose=0)
     command, path = [sys.executable, "-c", TRAINING], folder / "place.npz"
     took, kills, inside, runs = _duration(command, folder), 0, 0, 0
     while kills < count:
@@ -159,7 +160,7 @@ def training(folder: Path, count: int) -> str:
         for name, value in model._saved().items():
             if not np.array_equal(value, whole._saved()[name]):
                 raise Lost(f"after {kills} kills {name} differs from uninterrupted training")
-        found = model.fit(x, y, EPOCHS, BATCH, validation_split=0.25, verbose=0, checkpoint=path)
+        found = model.fit(x, y, epochs=EPOCHS, batch_size=BATCH, validation_split=0.25, verbose=0, checkpoint=path)
         if found != history:
             raise Lost(f"after {kills} kills the history differs from that of uninterrupted training")
         runs += 1

@@ -11,7 +11,10 @@ from tests.building import build, rows_of
 
 
 def compare(text: str, data: Any, steps: int = 3) -> None:
-    """Predictions, losses and weights of three steps on arrays that `data` makes with a generator, in float64."""
+    """Predictions, figures and weights of three steps on arrays that `data` makes with a generator, in float64.
+
+    Metrics are those of evaluation: Keras on JAX counts masked steps in those of training.
+    """
     names: dict[str, Any] = {name: getattr(keras, name) for name in ("Input", "Model", "Sequential", "layers")}
     exec(text, names | {"relu": keras.activations.relu, "tanh": keras.activations.tanh}, names)
     theirs: keras.Model = names["model"]
@@ -26,6 +29,9 @@ def compare(text: str, data: Any, steps: int = 3) -> None:
         predicted = rows_of(ours.predict(x))[0]
         np.testing.assert_allclose(predicted, np.asarray(theirs.predict_on_batch(x)), rtol=1e-8, atol=1e-9)
         y = rng.normal(size=predicted.shape)
+        scores = ours.evaluate(x, y)
+        for name, figure in theirs.evaluate(x, y, verbose=0, return_dict=True).items():
+            np.testing.assert_allclose(scores[name], figure, rtol=1e-8, err_msg=f"{name} at step {step}")
         expected = theirs.train_on_batch(x, y, return_dict=True)
         np.testing.assert_allclose(ours.train_on_batch(x, y)["loss"], expected["loss"], rtol=1e-8, err_msg=f"{step}")
         for name, variable in variables.items():

@@ -22,6 +22,7 @@ import keras
 import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
+from keras.src.backend.common.masking import get_keras_mask
 
 from gen.components.base import registry
 from gen.emit.identifiers import copied_names
@@ -57,6 +58,8 @@ class RandomModel:
     """For each output what its targets are."""
     inner: set[str] = field(default_factory=set)
     """The tensors of models that are called as layers."""
+    metrics: list[tuple[str, ...]] = field(default_factory=list)
+    """For each output its metrics, by the words that Keras knows."""
 
     def __repr__(self) -> str:
         return "the model below"
@@ -121,6 +124,16 @@ HEADS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("softmax", "classes", ("sparse_categorical_crossentropy",)),
 )
 """The activation of an output, what its targets are, and the losses that take both."""
+
+OF_NUMBERS = ("mae", "mse", "RootMeanSquaredError")
+METRICS = {
+    "numbers": OF_NUMBERS,
+    "shares": (*OF_NUMBERS, "mape", "msle"),
+    "yes or no": (*OF_NUMBERS, "binary_accuracy", "AUC", "Precision", "Recall", "accuracy"),
+    "one-hot": (*OF_NUMBERS, "accuracy", "categorical_crossentropy"),
+    "classes": ("acc", "sparse_categorical_accuracy", "sparse_categorical_crossentropy"),
+}
+"""The metrics of an output, by what its targets are."""
 
 OPTIMIZERS = (
     "SGD(0.05)",
@@ -428,6 +441,9 @@ class _Draft:
         if not self.run(f"{name} = layers.Dense({units}, activation='{activation}', name='{name}')({value.name})"):
             return None
         self.model.targets.append(targets)
+        self.model.metrics.append(
+            tuple(self.draw(st.lists(st.sampled_from(METRICS[targets]), max_size=2, unique=True)))
+        )
         return name, self.one_of(*losses)
 
 
@@ -442,7 +458,9 @@ def random_models(draw: Callable[[st.SearchStrategy[Any]], Any]) -> RandomModel:
         draft.step()
     read = set(re.findall(r"\w+", " ".join(line.partition("=")[2] for line in draft.model.lines)))
     unread = [value for value in draft.values if value.name not in read]
+    masked = [value for value in draft.values if get_keras_mask(draft.model.names[value.name]) is not None]
     ends = [draft.values[-1], *draw(st.lists(st.sampled_from(unread or draft.values), max_size=2))]
+    ends += draw(st.lists(st.sampled_from(masked), max_size=1)) if masked else []
     heads = [head for head in map(draft.output, dict.fromkeys(ends)) if head is not None]
     assume(heads)
     names = ", ".join(name for name, _ in heads)
@@ -455,7 +473,9 @@ def random_models(draw: Callable[[st.SearchStrategy[Any]], Any]) -> RandomModel:
     optimizer = draft.one_of(*OPTIMIZERS)
     optimizer = f"{optimizer[:-1]}, {clipping})" if clipping else optimizer
     assume(draft.run(f"model = Model([{', '.join(used)}], [{names}])"))
-    assert draft.run(f"model.compile(optimizer=optimizers.{optimizer}, loss=[{losses}]{weights})")
+    metrics = [list(each) for each in draft.model.metrics]
+    metrics = metrics if len(heads) > 1 else metrics[0]
+    assert draft.run(f"model.compile(optimizer=optimizers.{optimizer}, loss=[{losses}]{weights}, metrics={metrics})")
     return draft.model
 
 

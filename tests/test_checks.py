@@ -5,12 +5,14 @@ from __future__ import annotations
 import textwrap
 import time
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gen.compiler import check
 from gen.diagnostics import Diagnostic, Source, render_text
+from tests.building import build
 
 
 def problems(text: str) -> list[Diagnostic]:
@@ -338,6 +340,65 @@ def test_a_list_of_losses_that_is_too_short_is_to_be_made_longer() -> None:
     (problem,) = problems("x = Input(8)\nmodel = Model(x, [Dense(1)(x), Dense(1)(x)])\nmodel.compile(adam, [mse])\n")
     assert problem.code == "missing-loss"
     assert problem.hint is not None and "to the list" in problem.hint
+
+
+FIGURES = {
+    "a metric is called as the loss": ("y", "metrics=[MeanAbsoluteError(name='loss')]"),
+    "a metric is called as the loss of validation": ("y", "metrics=[MeanAbsoluteError(name='val_loss')]"),
+    "a metric is called as one of validation": ("y", "metrics=[mse, MeanAbsoluteError(name='val_mse')]"),
+    "a metric is called as the column of epochs": ("y", "metrics=[MeanAbsoluteError(name='epoch')]"),
+    "a metric is called as a second one": ("y", "metrics=[mae, mae, MeanSquaredError(name='mae_1')]"),
+    "a metric is called as a second one after it": ("y", "metrics=[MeanSquaredError(name='mae_1'), mae, mae]"),
+    "a metric is called as the loss of its output": ("a b", "metrics=[[MeanAbsoluteError(name='loss')], []]"),
+    "the metric of one output is called as that of another": (
+        "a a_b",
+        "metrics=[[MeanAbsoluteError(name='b_mae')], [mae]]",
+    ),
+    "the metric of an output is called as the loss of another": (
+        "a a_b",
+        "metrics=[[MeanAbsoluteError(name='b_loss')], []]",
+    ),
+    "an output is called as validation": ("val y", ""),
+    "an output is called as the validation of another": ("a val_a", ""),
+}
+
+
+@pytest.mark.parametrize("what", FIGURES)
+def test_figures_of_one_name_are_refused(what: str) -> None:
+    outputs, given = FIGURES[what]
+    (found,) = problems(figures(outputs, given))
+    assert found.code == "duplicate-figure"
+    assert found.hint is not None and "name" in found.hint
+
+
+APART = {
+    "outputs that begin alike": ("a a_b", "metrics=[[mae], [mae]]"),
+    "an output called val_": ("val_ y", "metrics=[[mae], [mae]]"),
+    "one output called val": ("val", "metrics=[mae]"),
+    "an output called as the loss": ("loss y", "metrics=[[mae], [mae]]"),
+    "two metrics that are alike": ("y", "metrics=[mae, mae, MeanAbsoluteError(), MeanAbsoluteError()]"),
+    "validation of what is not trained": ("a val_a", "loss={a: None, val_a: mse}"),
+    "epochs of one of two outputs": ("a b", "metrics=[[MeanAbsoluteError(name='epoch')], []]"),
+}
+
+
+@pytest.mark.parametrize("what", APART)
+def test_figures_with_names_of_their_own_are_all_there(what: str) -> None:
+    outputs, given = APART[what]
+    text = figures(outputs, given)
+    assert codes(text) == []
+    model = build(text).Model()
+    targets = {column.name: np.zeros((4, 1)) for column in model._targets}
+    history = model.fit(np.ones((4, 3)), targets, epochs=1, validation_split=0.5, verbose=0)
+    metrics = given.count("mae") + given.count("MeanAbsoluteError")
+    assert len(history) == 2 * (1 + metrics + (len(targets) if len(model.OUTPUTS) > 1 else 0)), list(history)
+
+
+def figures(outputs: str, given: str) -> str:
+    lines = [f"{name} = Dense(1)(x)" for name in outputs.split()]
+    loss = "" if "loss=" in given else "loss=mse, "
+    made = "\n".join(lines)
+    return f"x = Input(3)\n{made}\nmodel = Model(x, [{', '.join(outputs.split())}])\nmodel.compile({loss}{given})\n"
 
 
 def test_metrics_of_classes_need_classes() -> None:

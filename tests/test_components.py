@@ -606,6 +606,7 @@ def test_two_ways_to_clip_are_refused(name: str) -> None:
 # -------------------------------------------------------------------------------------------------------------- metrics
 
 METRICS: list[Case] = [
+    ("Accuracy", {}),
     ("binary_accuracy", {}),
     ("binary_accuracy", {"threshold": 0.3}),
     ("categorical_accuracy", {}),
@@ -644,6 +645,8 @@ def test_metric_over_batches(case: Case) -> None:
         y_true = ids if "sparse" in name else np.eye(4)[ids]
         if name in ("binary_accuracy", "binary_crossentropy", "precision", "recall", "auc"):
             y_true = rng.integers(0, 2, (rows, 4)).astype(float)
+        if name == "Accuracy":
+            y_pred = np.where(rng.random((rows, 4)) < 0.5, y_true, y_pred)
         reference.update_state(y_true, y_pred)
         part = metric.measure(y_true, y_pred)
         sums = part if sums is None else tuple(a + b for a, b in zip(sums, part, strict=True))
@@ -657,12 +660,17 @@ def test_area_of_a_batch_without_positives_is_zero(curve: str) -> None:
     assert metric.result(*metric.measure(np.zeros((3, 1)), np.array([[0.1], [0.5], [1.0]]))) == 0
 
 
+CLASSES = {"AccuracyOfLoss": "Accuracy"}
+"""The class of Keras whose name and arguments a component has: the word `accuracy` is none, and it makes another."""
+
+
 def resolved(metric: Metric, loss: str, units: int) -> str:
     return type(metric.resolve(build("loss", (loss, {})), (BATCH, units))).__name__
 
 
 def test_accuracy_is_that_of_the_loss() -> None:
     accuracy = build("metric", ("acc", {"name": "acc"}))
+    assert type(accuracy) is type(build("metric", ("accuracy", {}))) is not type(build("metric", ("Accuracy", {})))
     assert resolved(accuracy, "binary_crossentropy", 1) == "BinaryAccuracy"
     assert resolved(accuracy, "categorical_crossentropy", 3) == "CategoricalAccuracy"
     assert resolved(accuracy, "sparse_categorical_crossentropy", 3) == "SparseCategoricalAccuracy"
@@ -674,7 +682,7 @@ def test_accuracy_is_that_of_the_loss() -> None:
 
 @pytest.mark.parametrize("metric", of_kind(registry["metric"]), ids=lambda metric: metric.__name__)
 def test_metrics_are_named_as_in_keras(metric: Any) -> None:
-    name = getattr(keras.metrics, metric.__name__)().name
+    name = getattr(keras.metrics, CLASSES.get(metric.__name__, metric.__name__))().name
     assert metric().log_name == name.rstrip("_0123456789")
     assert metric(name="mine").log_name == "mine"
 
@@ -797,7 +805,8 @@ def keras_signature(component: type[Component]) -> dict[str, inspect.Parameter]:
         signature = inspect.signature(getattr(keras.activations, snake_case(component.__name__)))
         return dict(list(signature.parameters.items())[1:])
     places = {"loss": "losses", "layer": "layers"}
-    found = getattr(getattr(keras, places.get(component.kind, f"{component.kind}s")), component.__name__)
+    name = CLASSES.get(component.__name__, component.__name__)
+    found = getattr(getattr(keras, places.get(component.kind, f"{component.kind}s")), name)
     general = {"self", "kwargs", "seed"} | ({"name", "trainable", "dtype"} if component.kind == "layer" else set())
     return {name: item for name, item in inspect.signature(found).parameters.items() if name not in general}
 

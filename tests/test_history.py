@@ -171,6 +171,20 @@ def test_runs_that_differ_in_what_they_measure_share_the_loss(runs: list[str]) -
     assert (lines["loss"], lines["age_mae"], lines["accuracy"]) == (2, 1, 1)
 
 
+def test_an_output_that_is_called_as_validation_has_a_panel_of_its_own(runs: list[str]) -> None:
+    Path("c.csv").write_text("epoch,loss,a_loss,val_loss,val_a_loss\n0,4,3,2,1\n", encoding="utf-8")
+    Path("d.csv").write_text("epoch,loss,val_a_loss,val_loss,val_val_a_loss\n0,4,3,2,1\n", encoding="utf-8")
+    figure = history.draw([history.read(Path("c.csv")), history.read(Path("d.csv"))])
+    drawn = {
+        panel.get_title(): [(line.get_linestyle(), *line.get_ydata()) for line in panel.lines] for panel in figure.axes
+    }
+    assert drawn == {
+        "loss": [("-", 4.0), ("--", 2.0)] * 2,
+        "a_loss": [("-", 3.0), ("--", 1.0)],
+        "val_a_loss": [("-", 3.0), ("--", 1.0)],
+    }
+
+
 def test_files_of_one_name_are_told_apart_by_their_folders(runs: list[str]) -> None:
     Path("other").mkdir()
     Path("other/a.csv").write_text("epoch,loss\n0,1.5\n", encoding="utf-8")

@@ -583,6 +583,36 @@ def test_metrics_are_logged_under_the_names_that_keras_gives_them() -> None:
     assert output.loss_text == "huber(delta=2.0)"
 
 
+ACCURACIES = {
+    **dict.fromkeys(("accuracy", "'accuracy'", "accuracy()"), ("accuracy", "BinaryAccuracy")),
+    **dict.fromkeys(("acc", "'acc'"), ("acc", "BinaryAccuracy")),
+    "'Accuracy'": ("Accuracy", "BinaryAccuracy"),
+    "'ACC'": ("ACC", "BinaryAccuracy"),
+    "accuracy(name='right')": ("right", "BinaryAccuracy"),
+    **dict.fromkeys(
+        ("Accuracy", "Accuracy()", "keras.metrics.Accuracy", "keras.metrics.Accuracy()", "metrics.Accuracy()"),
+        ("accuracy", "Accuracy"),
+    ),
+    "keras.metrics.Accuracy(name='equal')": ("equal", "Accuracy"),
+    **dict.fromkeys(
+        ("binary_accuracy", "'binary_accuracy'", "BinaryAccuracy", "keras.metrics.BinaryAccuracy()"),
+        ("binary_accuracy", "BinaryAccuracy"),
+    ),
+    "'BinaryAccuracy'": ("BinaryAccuracy", "BinaryAccuracy"),
+    "keras.metrics.mean_squared_error": ("mean_squared_error", "MeanSquaredError"),
+    "keras.metrics.MeanSquaredError": ("mean_squared_error", "MeanSquaredError"),
+    "'MSE'": ("MSE", "MeanSquaredError"),
+}
+"""What a metric is logged as, and its class: in Keras a string is looked up, a class is another thing."""
+
+
+@pytest.mark.parametrize("text", ACCURACIES)
+def test_the_word_accuracy_is_not_the_class(text: str) -> None:
+    model = "x = Input(4)\nmodel = Model(x, Dense(1, sigmoid)(x))\n"
+    graph = graph_of(f"from keras import metrics\n{model}model.compile(adam, binary_crossentropy, metrics=[{text}])")
+    assert [(name, type(metric).__name__) for name, metric in graph.outputs[0].metrics] == [ACCURACIES[text]]
+
+
 def test_the_optimizer_is_rmsprop_unless_said() -> None:
     graph = graph_of("x = Input(4)\nmodel = Model(x, Dense(1)(x))\nmodel.compile(loss=mse)")
     assert graph.training is not None

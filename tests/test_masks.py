@@ -1,13 +1,19 @@
-"""Masks travel as in Keras, and where one ends a warning says so: pasted code, run by Keras and built by gen."""
+"""Masks travel as in Keras, and where one ends a warning says so: pasted code, run by Keras and built by gen.
+
+What they leave out counts in no metric either.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pytest
 
 from gen import compiler
+from gen.components.base import registry
 from gen.diagnostics import Diagnostics, Source
-from tests.building import build
+from tests.building import build, graph_of
 from tests.pasted import compare
 
 TWO = """
@@ -23,7 +29,7 @@ x = layers.Embedding(4, 5, mask_zero=True)(inputs)
 """
 ENDING = """
 model = Model({inputs}, y)
-model.compile(optimizer='sgd', loss='mse')
+model.compile(optimizer='sgd', loss='mse', metrics=['mae', 'mse', 'accuracy'])
 """
 MERGES = ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate")
 TWO_MASKS = {
@@ -133,3 +139,104 @@ def _warnings(text: str) -> list[str]:
     diagnostics = Diagnostics()
     assert compiler.understand(Source("model.nn", text), diagnostics) is not None
     return [item.message for item in diagnostics.in_source_order() if item.code == "mask-lost"]
+
+
+# -------------------------------------------------------------------------------------------------------------- metrics
+
+TAGGER = """
+ids = Input(None, int32)
+x = Embedding(5, 5, mask_zero=True)(ids)
+y = {head}
+model = Model(ids, y)
+model.compile(sgd(0.1), loss={loss}, metrics=[{metrics}])
+"""
+OF_NUMBERS = "mse, mae, mape, msle, rmse"
+OF_CHOICES = f"accuracy, Accuracy(), binary_accuracy, precision, recall, auc, AUC(curve='PR'), bce, {OF_NUMBERS}"
+OF_CLASSES = "accuracy, categorical_accuracy, TopKCategoricalAccuracy(2), categorical_crossentropy"
+OF_IDS = "accuracy, sparse_categorical_accuracy, SparseTopKCategoricalAccuracy(2), sparse_categorical_crossentropy"
+MEASURED = {
+    "numbers": ("Dense(2, softplus)(x)", "mse", OF_NUMBERS, lambda shape, rng: rng.uniform(0.1, 2.0, (*shape, 2))),
+    "one of two": ("Dense(1, sigmoid)(x)", "bce", OF_CHOICES, lambda shape, rng: rng.integers(0, 2, (*shape, 1))),
+    "some of three": ("Dense(3, sigmoid)(x)", "bce", OF_CHOICES, lambda shape, rng: rng.integers(0, 2, (*shape, 3))),
+    "one-hot": (
+        "Dense(4, softmax)(Dropout(0.0)(x))",
+        "categorical_crossentropy",
+        OF_CLASSES,
+        lambda shape, rng: np.eye(4)[rng.integers(0, 4, shape)],
+    ),
+    "ids": (
+        "Dense(4, softmax)(x)",
+        "sparse_categorical_crossentropy",
+        OF_IDS,
+        lambda shape, rng: rng.integers(0, 4, shape),
+    ),
+}
+"""Of outputs: the head, the loss, all metrics of such an output, and targets."""
+
+
+def tagger(name: str) -> Any:
+    head, loss, metrics, _ = MEASURED[name]
+    return build(TAGGER.format(head=head, loss=loss, metrics=metrics)).Model(0, np.float64)
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_padding_changes_no_metric(name: str) -> None:
+    rng = np.random.default_rng(0)
+    words = rng.integers(1, 5, (6, 4)).astype(np.int32)
+    targets = MEASURED[name][3]((6, 4), rng)
+    padded = np.pad(words, ((0, 0), (2, 3)))
+    behind = [(0, 0)] * (targets.ndim - 2)
+    padded_targets = np.pad(targets, ((0, 0), (2, 3), *behind), mode="edge")
+    model = tagger(name)
+    expected = model.evaluate(words, targets, 4)
+    assert model.evaluate(padded, padded_targets, 4) == pytest.approx(expected)
+    assert tagger(name).train_on_batch(padded, padded_targets) == pytest.approx(model.evaluate(words, targets, 6))
+    trained, others = tagger(name), tagger(name)
+    history = trained.fit(words, targets, epochs=2, validation_data=(words, targets), verbose=0)
+    data = (padded, padded_targets)
+    found = others.fit(*data, epochs=2, validation_data=data, verbose=0)
+    assert list(history) == list(found)
+    for figure, values in history.items():
+        assert found[figure] == pytest.approx(values), figure
+
+
+def test_every_metric_is_tried_on_masked_steps() -> None:
+    tried: set[type] = set()
+    for head, loss, metrics, _ in MEASURED.values():
+        graph = graph_of(TAGGER.format(head=head, loss=loss, metrics=metrics))
+        tried |= {type(metric) for _, metric in graph.outputs[0].metrics}
+    assert {cls.__name__ for cls in {*registry["metric"].values()} - tried} == {"AccuracyOfLoss"}
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_where_no_step_counts_metrics_are_zero_as_in_keras(name: str) -> None:
+    model, words = tagger(name), np.zeros((3, 4), np.int32)
+    targets = MEASURED[name][3]((3, 4), np.random.default_rng(0))
+    assert set(model.evaluate(words, targets).values()) == {0.0}
+    assert set(model.train_on_batch(words, targets).values()) == {0.0}
+    some = np.array([[1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]], np.int32)
+    expected = model.evaluate(some[:1, :1], targets[:1, :1])
+    assert model.evaluate(some, targets, 3) == pytest.approx(expected)
+
+
+def test_a_tagger_that_is_right_on_every_word_scores_one() -> None:
+    model = tagger("ids")
+    words = np.array([[1, 2, 3, 0, 0, 0, 0, 0], [2, 1, 3, 0, 0, 0, 0, 0]], np.int32)
+    tags = np.maximum(words, 1) - 1
+    for _ in range(300):
+        model.train_on_batch(words, tags)
+    assert (model.predict(words).argmax(-1) == tags)[words > 0].all()
+    wrong = np.where(words > 0, tags, 3)
+    assert model.evaluate(words, wrong)["accuracy"] == 1.0
+    history = model.fit(words, wrong, epochs=1, validation_data=(words, wrong), verbose=0)
+    assert history["accuracy"] == history["val_accuracy"] == [1.0]
+    assert model.train_on_batch(words, wrong)["accuracy"] == 1.0
+
+
+def test_weights_of_samples_change_no_metric() -> None:
+    """They belong to the loss; Keras has `weighted_metrics` beside `metrics`."""
+    model, words = tagger("ids"), np.array([[1, 2, 0], [3, 1, 2]], np.int32)
+    tags, weights = np.array([[0, 1, 2], [3, 3, 3]]), np.array([[3.0, 0.0, 1.0], [0.5, 2.0, 0.0]])
+    plain, weighted = model.evaluate(words, tags), model.evaluate(words, tags, sample_weight=weights)
+    assert plain.pop("loss") != weighted.pop("loss")
+    assert plain == weighted

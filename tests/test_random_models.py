@@ -1,4 +1,4 @@
-"""Random models keep step with Keras: outputs, losses, every gradient and three steps of the optimizer, in float64.
+"""Random models keep step with Keras: outputs, figures, every gradient and three steps of the optimizer, in float64.
 
 A sample here; `make prove` has two thousand.  What fails is shrunk to a small file, which is printed and kept as
 `failed_SEED.nn` in the folder of pytest's temporary files.
@@ -14,17 +14,20 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import keras
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, assume, event, given, note, seed, settings
 from hypothesis.errors import UnsatisfiedAssumption
+from keras.src.backend.common.masking import get_keras_mask, set_keras_mask
+from keras.src.trainers.compile_utils import get_metric
 
 from gen import compiler
 from gen.compiler import Options
 from gen.diagnostics import Diagnostics, Source, render_text
 from tests.building import QUICK, load, rows_of
 from tests.draws import Draws
-from tests.keras_twin import computes_in, slots
+from tests.keras_twin import computes_in, metric_class, slots
 from tests.pasted import paired
 from tests.proof import alone
 from tests.random_models import RandomModel, random_models
@@ -78,7 +81,7 @@ def compare(model: RandomModel) -> None:
     step = Keras(model)
     for rows, steps in BATCHES[:3]:
         inputs = model.inputs(rng, rows, steps)
-        predicted = step.predict(inputs)
+        predicted, masks = step.predict_with_masks(inputs)
         try:
             found = rows_of(ours.predict(alone(inputs)))
         except ValueError as error:
@@ -95,6 +98,9 @@ def compare(model: RandomModel) -> None:
         close = bounds(*gradients.values())
         losses, grads = ours.loss_and_grads(alone(inputs), alone(targets))
         np.testing.assert_allclose(losses["loss"], total, **CLOSE, err_msg="loss")
+        scores = ours.evaluate(alone(inputs), alone(targets))
+        for name, value in figures(model, targets, predicted, masks).items():
+            np.testing.assert_allclose(scores[name], value, **CLOSE, err_msg=f"{name} of {list(scores)}")
         for name, variable in variables.items():
             if variable.path in gradients:
                 np.testing.assert_allclose(
@@ -213,6 +219,23 @@ def clips(model: RandomModel, predicted: Sequence[np.ndarray]) -> bool:
     return found
 
 
+def figures(
+    model: RandomModel, targets: list[np.ndarray], predicted: list[np.ndarray], masks: list[np.ndarray | None]
+) -> dict[str, float]:
+    """The metrics of predictions by name."""
+    found = {}
+    for name, words, true, value, mask in zip(
+        model.keras.output_names, model.metrics, targets, predicted, masks, strict=True
+    ):
+        for word in words:
+            seen = keras.ops.convert_to_tensor(value)
+            set_keras_mask(seen, mask)
+            metric = metric_class(type(get_metric(word, true, seen)).__name__)()
+            metric.update_state(true, seen)
+            found[f"{name}_{word}" if len(predicted) > 1 else word] = float(metric.result())
+    return found
+
+
 class Keras:
     """A training step of Keras, computed by JAX with automatic differentiation."""
 
@@ -238,7 +261,9 @@ class Keras:
     def _infer(self, trained: Any, others: Any, x: Any) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return self.model.stateless_call(trained, others, x, training=False)[0]
+            outputs = self.model.stateless_call(trained, others, x, training=False)[0]
+        outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
+        return list(outputs), [get_keras_mask(output) for output in outputs]
 
     def __call__(self, inputs: list[np.ndarray], targets: list[np.ndarray]) -> tuple[float, dict[str, np.ndarray]]:
         """Goes forward and back; the loss and the gradients."""
@@ -257,8 +282,12 @@ class Keras:
         self.trained, self.kept = self.model.optimizer.stateless_apply(self.kept, given, self.trained)
 
     def predict(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
-        found = possible(self.infer, self.trained, self.others, alone(inputs))
-        return [np.asarray(value) for value in (found if isinstance(found, list | tuple) else [found])]
+        return self.predict_with_masks(inputs)[0]
+
+    def predict_with_masks(self, inputs: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray | None]]:
+        """The outputs, and which of their steps count."""
+        outputs, masks = possible(self.infer, self.trained, self.others, alone(inputs))
+        return list(map(np.asarray, outputs)), [mask if mask is None else np.asarray(mask) for mask in masks]
 
     def slots(self, variables: dict[str, Any]) -> dict[str, np.ndarray]:
         """What the optimizer remembers, of weights by name."""

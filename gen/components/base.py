@@ -62,6 +62,8 @@ class Component:
     kind: ClassVar[str] = ""
     aliases: ClassVar[tuple[str, ...]] = ()
     """Further names by which Keras knows it (`acc`, `mse`)."""
+    word: ClassVar[str] = ""
+    """What it is called if that is neither the name of its class nor the same in snake case."""
     unsupported: ClassVar[dict[str, str]] = {}
     """Arguments that Keras has and gen refuses unless they have their default (None or False), each with the reason."""
     ignored: ClassVar[dict[str, str]] = {}
@@ -213,7 +215,8 @@ class Metric(Component):
     """A figure to watch: `measure(self, y_true, y_pred)` gives sums over a batch, `result(self, …)` the figure of them.
 
     `measure` returns a tuple of numbers or arrays; they are added over batches and are the arguments of `result`.  Both
-    functions are copied into the generated file, with the fields as parameters.
+    functions are copied into the generated file, with the fields as parameters.  Arrays have a row for each step that
+    counts; where a mask leaves out all of them, they have none.
     """
 
     kind = "metric"
@@ -224,7 +227,7 @@ class Metric(Component):
 
         Keras logs a metric that is given as a word under that word: the compiler puts it in `name`.
         """
-        return getattr(self, "name", None) or snake_case(type(self).__name__)
+        return getattr(self, "name", None) or snake_case(self.word or type(self).__name__)
 
     def resolve(self, loss: Loss, shape: Shape) -> Metric:
         """The metric that stands for this one on an output of this shape trained with this loss.
@@ -275,12 +278,12 @@ C = TypeVar("C", bound=type[Component])
 
 @dataclass_transform(frozen_default=True)
 def component(cls: C) -> C:
-    """Make a frozen dataclass of `cls` and register it under its name, its snake-case name and its aliases."""
+    """Make a frozen dataclass of `cls` and register it under its names: its own and in snake case, and its aliases."""
     for name, _ in inspect.getmembers(cls, lambda member: getattr(member, "__isabstractmethod__", False)):
         raise TypeError(f"the {cls.kind} {cls.__name__} has no `{name}`")
     cls = dataclass(frozen=True)(cls)  # type: ignore[assignment]  # dataclass() does not say that it returns cls itself
-    names = (cls.__name__, snake_case(cls.__name__), *cls.aliases)
-    for name in names if cls.kind != "layer" else (cls.__name__, *cls.aliases):
+    made = (cls.__name__,) if cls.kind == "layer" else (cls.__name__, snake_case(cls.__name__))
+    for name in (*([cls.word] if cls.word else made), *cls.aliases):
         taken = registry[cls.kind].get(name)
         if taken is not None and taken.__qualname__ != cls.__qualname__:
             raise ValueError(f"{cls.kind} {name} is defined twice: {taken.__module__} and {cls.__module__}")
@@ -323,5 +326,6 @@ def describe(item: Component) -> str:
         value = getattr(item, parameter.name)
         if parameter.required or value != parameter.default:
             given.append(f"{parameter.name}={describe(value) if isinstance(value, Component) else repr(value)}")
-    name = type(item).__name__ if item.kind in ("layer", "optimizer") else snake_case(type(item).__name__)
+    cls = type(item)
+    name = cls.word or (cls.__name__ if item.kind in ("layer", "optimizer") else snake_case(cls.__name__))
     return f"{name}({', '.join(given)})" if given else name

@@ -1,7 +1,8 @@
 """Metrics: figures over an epoch.  Formulas, names and defaults are those of `keras/src/metrics`.
 
-`y_true` and `y_pred` are (rows, features); metrics of class ids take `y_true` as (rows,).  `measure` and `result` are
-copied into the generated file.
+`y_true` and `y_pred` are (rows, features); metrics of class ids take `y_true` as (rows,).  Steps that a mask leaves out
+are no rows; where it leaves out all of them, a mean is 0, as in Keras.  `measure` and `result` are copied into the
+generated file.
 """
 
 from __future__ import annotations
@@ -49,14 +50,16 @@ def expects_classes(metric: Metric, shape: Shape) -> None:
 
 
 @component
-class Accuracy(Metric):
+class AccuracyOfLoss(Metric):
     """The share of right answers: binary, categorical or sparse, whichever the loss and the output ask for.
+
+    Keras' class `Accuracy` is another metric.
 
     Formula: mean(y_true = the class of y_pred)
     Example: Dense(10, softmax)(Input(64))
     """
 
-    aliases = ("acc",)
+    word, aliases = "accuracy", ("acc",)
     unsupported = UNSUPPORTED
 
     name: str | None = None
@@ -66,6 +69,33 @@ class Accuracy(Metric):
             return SparseCategoricalAccuracy(self.log_name)
         binary = len(shape) == 1 or shape[-1] == 1
         return BinaryAccuracy(self.log_name) if binary else CategoricalAccuracy(self.log_name)
+
+
+@component
+class Accuracy(Metric):
+    """The share of predictions that are equal to the target, to the last digit.
+
+    It is not what Keras makes of the word `accuracy`, which asks for the class of a prediction.
+
+    Formula: mean(y_true = y_pred)
+    """
+
+    word = "Accuracy"
+    unsupported = UNSUPPORTED
+
+    name: str | None = None
+
+    def resolve(self, loss: Loss, shape: Shape) -> Metric:
+        expects_rows(self, loss)
+        return self
+
+    def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
+        """The number of predictions that are equal to the target, and of all."""
+        return float(np.count_nonzero(np.equal(y_true, y_pred))), float(y_pred.size)
+
+    def result(self, right: float, total: float) -> float:
+        """The share of predictions that are equal; 0 if nothing counts."""
+        return right / max(total, 1.0)
 
 
 @component
@@ -91,8 +121,8 @@ class BinaryAccuracy(Metric):
         return float(np.count_nonzero(right)), float(right.size)
 
     def result(self, right: float, total: float) -> float:
-        """The share of right answers."""
-        return right / total
+        """The share of right answers; 0 if nothing counts."""
+        return right / max(total, 1.0)
 
 
 @component
@@ -118,8 +148,8 @@ class CategoricalAccuracy(Metric):
         return float(np.count_nonzero(right)), float(right.size)
 
     def result(self, right: float, total: float) -> float:
-        """The share of right answers."""
-        return right / total
+        """The share of right answers; 0 if nothing counts."""
+        return right / max(total, 1.0)
 
 
 @component
@@ -145,8 +175,8 @@ class SparseCategoricalAccuracy(Metric):
         return float(np.count_nonzero(right)), float(right.size)
 
     def result(self, right: float, total: float) -> float:
-        """The share of right answers."""
-        return right / total
+        """The share of right answers; 0 if nothing counts."""
+        return right / max(total, 1.0)
 
 
 @component
@@ -174,8 +204,8 @@ class TopKCategoricalAccuracy(Metric):
         return float(np.count_nonzero(greater < self.k)), float(len(y_pred))
 
     def result(self, right: float, total: float) -> float:
-        """The share of right answers."""
-        return right / total
+        """The share of right answers; 0 if nothing counts."""
+        return right / max(total, 1.0)
 
 
 @component
@@ -203,8 +233,8 @@ class SparseTopKCategoricalAccuracy(Metric):
         return float(np.count_nonzero(greater < self.k)), float(len(y_pred))
 
     def result(self, right: float, total: float) -> float:
-        """The share of right answers."""
-        return right / total
+        """The share of right answers; 0 if nothing counts."""
+        return right / max(total, 1.0)
 
 
 # ---------------------------------------------------------------------------------------------------------- differences
@@ -232,8 +262,8 @@ class MeanSquaredError(Metric):
         return float(np.vdot(error, error)), float(y_pred.size)
 
     def result(self, squares: float, total: float) -> float:
-        """The mean squared error."""
-        return squares / total
+        """The mean squared error; 0 if nothing counts."""
+        return squares / max(total, 1.0)
 
 
 @component
@@ -258,8 +288,8 @@ class RootMeanSquaredError(Metric):
         return float(np.vdot(error, error)), float(y_pred.size)
 
     def result(self, squares: float, total: float) -> float:
-        """The root of the mean squared error."""
-        return math.sqrt(squares / total)
+        """The root of the mean squared error; 0 if nothing counts."""
+        return math.sqrt(squares / max(total, 1.0))
 
 
 @component
@@ -283,8 +313,8 @@ class MeanAbsoluteError(Metric):
         return float(np.add.reduce(np.abs(y_pred - y_true), axis=None)), float(y_pred.size)
 
     def result(self, errors: float, total: float) -> float:
-        """The mean absolute error."""
-        return errors / total
+        """The mean absolute error; 0 if nothing counts."""
+        return errors / max(total, 1.0)
 
 
 @component
@@ -309,8 +339,8 @@ class MeanAbsolutePercentageError(Metric):
         return float(np.add.reduce(error, axis=None)), float(y_pred.size)
 
     def result(self, errors: float, total: float) -> float:
-        """The mean absolute error in percent."""
-        return 100.0 * errors / total
+        """The mean absolute error in percent; 0 if nothing counts."""
+        return 100.0 * errors / max(total, 1.0)
 
 
 @component
@@ -336,8 +366,8 @@ class MeanSquaredLogarithmicError(Metric):
         return float(np.vdot(error, error)), float(y_pred.size)
 
     def result(self, squares: float, total: float) -> float:
-        """The mean squared error of the logarithms."""
-        return squares / total
+        """The mean squared error of the logarithms; 0 if nothing counts."""
+        return squares / max(total, 1.0)
 
 
 # ------------------------------------------------------------------------------------------------------- crossentropies
@@ -367,8 +397,8 @@ class BinaryCrossentropy(Metric):
         return -float(np.add.reduce(values, axis=None)), float(y_pred.size)
 
     def result(self, values: float, total: float) -> float:
-        """The mean crossentropy."""
-        return values / total
+        """The mean crossentropy; 0 if nothing counts."""
+        return values / max(total, 1.0)
 
 
 @component
@@ -395,8 +425,8 @@ class CategoricalCrossentropy(Metric):
         return -float(np.add.reduce(y_true * np.log(p), axis=None)), float(len(y_pred))
 
     def result(self, values: float, total: float) -> float:
-        """The mean crossentropy."""
-        return values / total
+        """The mean crossentropy; 0 if nothing counts."""
+        return values / max(total, 1.0)
 
 
 @component
@@ -423,8 +453,8 @@ class SparseCategoricalCrossentropy(Metric):
         return -float(np.add.reduce(np.log(np.clip(chosen, 1e-7, 1 - 1e-7)))), float(len(y_pred))
 
     def result(self, values: float, total: float) -> float:
-        """The mean crossentropy."""
-        return values / total
+        """The mean crossentropy; 0 if nothing counts."""
+        return values / max(total, 1.0)
 
 
 # ------------------------------------------------------------------------------------------------------------ retrieval

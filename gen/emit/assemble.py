@@ -6,7 +6,6 @@ import ast
 from collections.abc import Iterable
 from dataclasses import replace
 
-from gen.components.base import registry, snake_case
 from gen.components.initializers import Zeros
 from gen.components.kernels import as_dense
 from gen.dims import BATCH, Dim, Shape
@@ -96,6 +95,7 @@ class Assembler:
             scratch=self.scratch(),
             row_scratch=self.row_scratch(),
             metrics=metrics,
+            counted=self.counted() if training else (),
             learning_rate=float(getattr(optimizer, "learning_rate", 0.001)),
             epochs=int(given.get("epochs", 1)),
             batch_size=int(given.get("batch_size", 32)),
@@ -240,16 +240,19 @@ class Assembler:
 
     def metrics(self) -> tuple[MetricView, ...]:
         assert self.step is not None
-        names = Names(f"{snake_case(cls.__name__)}_result" for cls in registry["metric"].values())
+        copied = {
+            metric: (self.copies.rule(metric, "measure"), self.copies.rule(metric, "result", "_result"))
+            for output in self.graph.outputs
+            for _, metric in output.metrics
+        }
+        names = Names(result for _, result in copied.values())  # which `metrics` calls
         found = []
         for output in self.graph.outputs:
+            ident, true = self.names.outputs[output], self.names.related[output, "true"]
             for name, metric in output.metrics:
-                measure = self.copies.rule(metric, "measure")
-                result = self.copies.rule(metric, "result", "_result")
-                where = self.step.lowered.places[f"prediction:{output.name}"]
-                predicted = code.place_text(self.step.program, self.step.plan, where)
-                arguments = [self.names.related[output, "true"], predicted]
-                if len(output.tensor.shape) > 2:
+                measure, result = copied[metric]
+                arguments = [true, self.predicted(output) if output.mask is None else ident]
+                if output.mask is None and len(output.tensor.shape) > 2:
                     rows = f".reshape(-1, {size_text(output.tensor.shape[-1])})"
                     sparse = output.loss is not None and output.loss.sparse
                     arguments = [arguments[0] + (".reshape(-1)" if sparse else rows), arguments[1] + rows]
@@ -264,6 +267,22 @@ class Assembler:
                     )
                 )
         return tuple(found)
+
+    def counted(self) -> tuple[str, ...]:
+        """Statements of `measure` that make rows of the steps that count, where an output has a mask."""
+        found = []
+        for output in self.graph.outputs:
+            if output.metrics and output.mask is not None:
+                ident, true = self.names.outputs[output], self.names.related[output, "true"]
+                mask = f"b.{self.names.related[output, 'mask']}"
+                found.append(f"{true}, {ident} = {true}[{mask}], {self.predicted(output)}[{mask}]")
+        return tuple(found)
+
+    def predicted(self, output: Output) -> str:
+        """Where the prediction is after `loss`, in the shape of the output."""
+        assert self.step is not None
+        where = self.step.lowered.places[f"prediction:{output.name}"]
+        return code.place_text(self.step.program, self.step.plan, where)
 
     # ---------------------------------------------------------------------------------------------------- buffers
 
@@ -295,7 +314,7 @@ class Assembler:
             if place is not None and ident not in plan.attributes():
                 lines.append(f"self.{ident} = {code.place_text(program, plan, place, 'self')}")
         uses = ["\n".join(self.functions.lines(section)) for section in program.sections()]
-        uses += [metric.measure for metric in self.metrics()]
+        uses += [*self.counted(), *(metric.measure for metric in self.metrics())]
         uses += [ast.unparse(value) for values in self.step.lowered.results.values() for value in values]
         return (*self.sizes_read(uses), *lines)
 

@@ -272,6 +272,8 @@ class View:
     block: int = 32768
     """How many weights `update_rows` works on at a time."""
     metrics: tuple[MetricView, ...] = ()
+    counted: tuple[str, ...] = ()
+    """Statements of `measure` that leave out the steps that masks leave out."""
     learning_rate: float = 0.001
     epochs: int = 1
     batch_size: int = 32

@@ -71,7 +71,7 @@ def _lower_loss(state: Lowering, output: Output) -> tuple[str, Callable[[], None
         state.build.fallback[prediction.name] = f"{ident}_prediction"
     state.places[f"prediction:{output.name}"] = seen.name
     if output.metrics:
-        state.kept.setdefault("loss", []).append(seen.name)
+        state.kept.setdefault("loss", []).extend([seen.name] if mask is None else [seen.name, mask.name])
 
     def gradient() -> None:
         state.enter("backward", block)

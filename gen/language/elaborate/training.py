@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gen.components.arguments import Count, Rate, Word
 from gen.components.base import Activation, Loss, Metric, Optimizer, ShapeError, registry
 from gen.components.layers.operators import SplitSteps
-from gen.diagnostics import Note
+from gen.diagnostics import Note, Span
 from gen.dims import show
 from gen.graph.checks import check_loss, head_of
 from gen.graph.graph import Training
@@ -74,6 +74,8 @@ class Plan:
     loss_text: str = ""
     loss_weight: float = 1.0
     metrics: tuple[tuple[str, Metric], ...] = ()
+    metric_spans: tuple[Span, ...] = ()
+    """Where each of `metrics` stands."""
 
 
 @dataclass
@@ -102,6 +104,8 @@ def compiled(context: Context, arguments: Arguments, plans: Sequence[Plan]) -> C
     _set_losses(context, arguments, given.get("loss"), result.plans)
     _set_weights(context, given.get("loss_weights"), result.plans)
     _set_metrics(context, given.get("metrics"), result.plans)
+    if not context.diagnostics.failed:
+        _check_figures(context, arguments, result.plans)
     return result
 
 
@@ -131,12 +135,20 @@ def _bound(context: Context, arguments: Arguments) -> dict[str, Argument]:
 
 def _check_alone(context: Context, given: dict[str, Argument]) -> None:
     """What can be said of losses and metrics when the outputs are not known."""
-    for name, annotation in (("loss", Loss | None), ("loss_weights", float), ("metrics", Metric | None)):
-        if name in given and given[name].value is not None:
-            value = given[name].value
-            entries = [item for _, item in value.items] if isinstance(value, DictValue) else [given[name]]
-            for leaf in (leaf for entry in entries for leaf in _leaves(entry)):
-                accepted_value(context, name, annotation, leaf)
+    for name, annotation in (("loss", Loss | None), ("loss_weights", float)):
+        for leaf in _all_leaves(given.get(name)):
+            accepted_value(context, name, annotation, leaf)
+    for leaf in _all_leaves(given.get("metrics")):
+        _metric(context, leaf)
+
+
+def _all_leaves(argument: Argument | None) -> list[Argument]:
+    """What an argument holds, whichever output it is for."""
+    if argument is None or argument.value is None:
+        return []
+    value = argument.value
+    entries = [item for _, item in value.items] if isinstance(value, DictValue) else [argument]
+    return [leaf for entry in entries for leaf in _leaves(entry)]
 
 
 def _leaves(argument: Argument) -> list[Argument]:
@@ -228,6 +240,11 @@ def _check_number_of_losses(
 
 def _set_loss(context: Context, argument: Argument, plan: Plan) -> None:
     if is_wrong(argument.value):
+        return
+    if _loss_text(context, argument).lower() in ("crossentropy", "ce"):
+        names = "`binary_crossentropy`, `categorical_crossentropy` or `sparse_categorical_crossentropy`"
+        message = "Which crossentropy Keras takes depends on the targets, which a `.nn` file does not have"
+        context.error("bad-argument", argument.span, message, hint=f"write {names}")
         return
     loss = accepted_value(context, "loss", Loss | None, argument)
     if not isinstance(loss, Loss):
@@ -325,20 +342,30 @@ def _example(context: Context, argument: Argument) -> str:
 
 
 def _set_metrics_of(context: Context, argument: Argument, plan: Plan) -> None:
-    taken: set[str] = set()
+    counts: dict[str, int] = {}
     for leaf in _leaves(argument):
-        if leaf.value is None or is_wrong(leaf.value):
-            continue
-        metric = accepted_value(context, "metrics", Metric, leaf)
-        if not isinstance(metric, Metric):
-            continue
-        if isinstance(leaf.value, str | Word):  # Keras logs a metric that is given as a word under that word
-            word = leaf.value if isinstance(leaf.value, str) else leaf.value.name
-            metric = replace(metric, name=word)  # type: ignore[type-var]  # every metric is a dataclass, with a name
-        resolved = _resolved(context, metric, leaf, plan)
-        if resolved is not None:
-            name = _numbered_as_keras(metric.log_name, taken)
+        metric = _metric(context, leaf)
+        resolved = None if metric is None else _resolved(context, metric, leaf, plan)
+        if metric is not None and resolved is not None:
+            name = _numbered_as_keras(metric.log_name, counts)
             plan.metrics = (*plan.metrics, (name, resolved))
+            plan.metric_spans = (*plan.metric_spans, leaf.span)
+
+
+def _metric(context: Context, argument: Argument) -> Metric | None:
+    """The metric that an argument means; one that is given as a word is logged under that word, as in Keras."""
+    if argument.value is None:
+        return None
+    word = argument.value.name if isinstance(argument.value, Word) else argument.value
+    if isinstance(argument.value, str) and argument.value.lower() in ("accuracy", "acc"):  # as in Keras, whatever case
+        argument = replace(argument, value=argument.value.lower())
+    metric = accepted_value(context, "metrics", Metric, argument)
+    if not isinstance(metric, Metric):
+        return None
+    is_class = isinstance(argument.value, Word) and type(metric).__name__ == word
+    if isinstance(word, str) and not is_class and hasattr(metric, "name"):
+        metric = replace(metric, name=word)  # type: ignore[type-var]  # every metric is a dataclass
+    return metric
 
 
 def _resolved(context: Context, metric: Metric, argument: Argument, plan: Plan) -> Metric | None:
@@ -357,14 +384,72 @@ def _resolved(context: Context, metric: Metric, argument: Argument, plan: Plan) 
         return None
 
 
-def _numbered_as_keras(name: str, taken: set[str]) -> str:
-    """The name in the logs: a metric that is there already gets `_1`, `_2`, …"""
-    unique, number = name, 0
-    while unique in taken:
-        number += 1
-        unique = f"{name}_{number}"
-    taken.add(unique)
-    return unique
+def _numbered_as_keras(name: str, counts: dict[str, int]) -> str:
+    """The name in the logs: of several metrics of one name, the second gets `_1`, the third `_2`, …"""
+    count = counts.get(name, 0)
+    counts[name] = count + 1
+    return f"{name}_{count}" if count else name
+
+
+# -------------------------------------------------------------------------------------------------------------- figures
+
+
+@dataclass(frozen=True)
+class _Figure:
+    """What `fit` reports under a name: what it is, in words, and where that stands in the file."""
+
+    name: str
+    meaning: str
+    span: Span
+    validation: bool = True
+    """Whether there is one of validation too, `val_` before its name."""
+
+
+def _check_figures(context: Context, arguments: Arguments, plans: Sequence[Plan]) -> None:
+    """Each figure of training and of validation has a name of its own, or one would take the place of another."""
+    seen: dict[str, _Figure] = {}
+    figures = list(_figures(arguments, plans))
+    figures += [
+        replace(figure, name=f"val_{figure.name}", meaning=f"{figure.meaning} in validation")
+        for figure in figures
+        if figure.validation
+    ]
+    for figure in figures:
+        other = seen.setdefault(figure.name, figure)
+        if other is not figure:
+            general = figure.span == arguments.span  # what the file can change stands elsewhere
+            _report_figures(context, *((figure, other) if general else (other, figure)), len(plans) > 1)
+            return
+
+
+def _figures(arguments: Arguments, plans: Sequence[Plan]) -> Iterator[_Figure]:
+    """The figures of training."""
+    yield _Figure("epoch", "the number of the epoch, which heads the columns of `fit(csv=…)`", arguments.span, False)
+    yield _Figure("loss", "the total loss" if len(plans) > 1 else "the loss", arguments.span)
+    for plan in plans if len(plans) > 1 else ():
+        if plan.loss is not None:
+            yield _Figure(f"{plan.name}_loss", f"the loss of the output `{plan.name}`", plan.tensor.maker.span)
+    for plan in plans:
+        for (name, metric), span in zip(plan.metrics, plan.metric_spans, strict=True):
+            meaning = f"the metric `{metric.log_name}`" + (", given again" if name != metric.log_name else "")
+            if len(plans) > 1:
+                yield _Figure(f"{plan.name}_{name}", f"{meaning} of the output `{plan.name}`", span)
+            else:
+                yield _Figure(name, meaning, span)
+
+
+def _report_figures(context: Context, first: _Figure, second: _Figure, several: bool) -> None:
+    metrics = any(figure.meaning.startswith("the metric") for figure in (first, second))
+    hint = "give the metric a `name=` of its own" if metrics else "give the output another name"
+    if metrics and several:
+        hint += ", or the output another one"
+    context.error(
+        "duplicate-figure",
+        second.span,
+        f"`fit` would report two figures as `{second.name}`: {first.meaning}, and {second.meaning}",
+        notes=(Note(first.span, first.meaning),),
+        hint=hint,
+    )
 
 
 # ------------------------------------------------------------------------------------------------------------------ fit
