@@ -211,7 +211,8 @@ class Assembler:
             return view
         if not item.loss.sparse:
             example = f"rng.uniform(0.1, 0.9, {self.example_size(tensor.shape)})"
-            return replace(view, target_shape=shape, example=example)
+            low, high = item.loss.target_range
+            return replace(view, target_shape=shape, example=example, low=low, high=high)
         classes = tensor.shape[-1]
         assert isinstance(classes, int)
         example = f"rng.integers(0, {classes}, {self.example_size(tensor.shape[:-1])})"

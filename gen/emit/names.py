@@ -38,6 +38,7 @@ MODULE = frozenset(
         "check",
         "forward",
         "infer",
+        "io",
         "initialize",
         "json",
         "loss",
@@ -56,6 +57,7 @@ MODULE = frozenset(
         "untouched",
         "update",
         "update_rows",
+        "zipfile",
     ]
 )
 """What the generated module defines or imports, besides the functions that it copies; the rest begins with `_`."""
