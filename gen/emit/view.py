@@ -68,7 +68,8 @@ class InputView(_View):
 
     @property
     def is_float(self) -> bool:
-        return self.dtype == "float32"
+        """Whether its numbers may be any, so that it has a gradient."""
+        return self.dtype == "float32" and self.limit is None and not self.parts
 
 
 @dataclass(frozen=True)

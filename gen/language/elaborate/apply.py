@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gen.components.base import Activation, ArgumentError, Layer, ShapeError, Weight
+from gen.components.layers.embedding import AsIds
 from gen.components.layers.masking import Mask
 from gen.diagnostics import Note, Span
 from gen.dims import Shape, product, show
 from gen.graph.checks import MAX_ELEMENTS, MAX_PARAMETERS, parameters
+from gen.graph.lookups import keeps_numbers
 from gen.language.elaborate.called import call_options, layer_inputs, mask_fits, rule_parameters
 from gen.language.elaborate.context import MAX_CALLS, Context, Stop
 from gen.language.elaborate.trail import hint_from_trail, trail
@@ -24,6 +26,9 @@ from gen.language.elaborate.values import (
     Value,
     Wrong,
 )
+
+LARGEST_WHOLE = 2**24
+"""Up to this number float32 has every whole number, so that ids may come as floats."""
 
 # --------------------------------------------------------------------------------------------------------------- layers
 
@@ -58,6 +63,8 @@ def apply_layer(
         context.error("too-large", span, f"The file calls layers more than {MAX_CALLS:,} times")
         raise Stop
     name = type(layer.component).__name__
+    if isinstance(layer.component, Layer) and layer.component.vocabulary() is not None:
+        inputs = [_ids(context, layer, inputs[0], span, heading, group), *inputs[1:]]
     shapes = tuple(tensor.shape for tensor in inputs)
     try:
         made, dtype, weights = _infer(layer.component, shapes, tuple(tensor.dtype for tensor in inputs))
@@ -79,6 +86,32 @@ def apply_layer(
     context.calls.append(call)
     carry_masks(context, call)
     return list(call.outputs) if isinstance(made, list) else call.outputs[0]
+
+
+def _ids(
+    context: Context, layer: LayerValue, tensor: TensorValue, span: Span, heading: Span, group: Group | None
+) -> TensorValue:
+    """What a layer looks up: `tensor`, or ids made of it where a float Input gives them, as in Keras."""
+    vocabulary = layer.component.vocabulary()  # type: ignore[union-attr]  # a layer
+    if tensor.dtype != "float" or vocabulary > LARGEST_WHOLE or not _is_given(tensor):
+        return tensor
+    with context.one_call(context.statement):
+        ids = apply_layer(context, LayerValue(AsIds(), "ids", span, layer.group), [tensor], span, heading, group)
+    assert isinstance(ids, TensorValue)
+    ids.ids_of = tensor
+    return ids
+
+
+def _is_given(tensor: TensorValue) -> bool:
+    """Whether the numbers of a tensor are those of Inputs, as no layer between changes them."""
+    pending = [tensor]
+    while pending:
+        maker = pending.pop().maker
+        if isinstance(maker, LayerCall):
+            if not keeps_numbers(maker.layer.component, len(maker.inputs)):
+                return False
+            pending += maker.inputs
+    return True
 
 
 def _infer(
