@@ -1,4 +1,4 @@
-"""What becomes of a model: copied, pickled, saved and loaded again; files that are hostile, and places that are no files."""
+"""What becomes of a model that is copied, pickled, saved and loaded; hostile files, and places that are no files."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_a_file_with_a_part_of_the_state_is_refused(credit: ModuleType, tmp_path
             credit.Model.load(tmp_path / "model.npz")
 
 
-# ---------------------------------------------------------------------------------------------------------- hostile files
+# -------------------------------------------------------------------------------------------------------- hostile files
 
 
 def archive(path: Path, members: dict[str, bytes], **options: Any) -> None:
@@ -285,7 +285,9 @@ def peak_of(call: Callable[[], Any]) -> int:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("name", ["h/kernel", "rng", "dtype", "step", "learning_rate", "velocity", "more", "h/more", "fit"])
+@pytest.mark.parametrize(
+    "name", ["h/kernel", "rng", "dtype", "step", "learning_rate", "velocity", "more", "h/more", "fit"]
+)
 def test_a_small_file_does_not_become_gigabytes(credit: ModuleType, tmp_path: Path, name: str) -> None:
     path = tmp_path / "model.npz"
     bomb = header("'<f4'", "(250000000,)") if name not in ("rng", "dtype", "fit") else header("'<U250000000'", "()")
@@ -324,7 +326,7 @@ def test_bytes_changed_anywhere_give_a_value_error_or_the_same_model(credit: Mod
     model.save(path)
     whole = path.read_bytes()
     marks = [place for place in range(len(whole) - 1) if whole[place : place + 2] == b"PK"]
-    refused = 0
+    refused = taken = 0
     for turn in range(1500):
         content = bytearray(whole)
         near = rng.random() < 0.8
@@ -337,14 +339,14 @@ def test_bytes_changed_anywhere_give_a_value_error_or_the_same_model(credit: Mod
         try:
             other = credit.Model.load(path)
         except ValueError as error:
-            assert str(error).startswith(str(path)), error
-            refused += 1
+            refused += str(error).startswith(str(path))
         else:
             assert_same(other, model)
-    assert refused > 500
+            taken += 1
+    assert (refused + taken, refused > 500) == (1500, True)
 
 
-# -------------------------------------------------------------------------------------------------------- where it writes
+# ------------------------------------------------------------------------------------------------------ where it writes
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o755, 0o664])
@@ -439,7 +441,9 @@ def test_a_model_with_nan_in_it_does_not_replace_a_good_one(credit: ModuleType, 
 
 
 def test_outputs_may_have_any_name_when_they_are_written(tmp_path: Path) -> None:
-    module = build("x = Input(3)\nfile = Dense(1)(x)\nallow_pickle = Dense(2)(x)\nmodel = Model(x, [file, allow_pickle])")
+    module = build(
+        "x = Input(3)\nfile = Dense(1)(x)\nallow_pickle = Dense(2)(x)\nmodel = Model(x, [file, allow_pickle])"
+    )
     module._write(tmp_path / "out.npz", module.Model().predict(np.zeros((4, 3))))
     with np.load(tmp_path / "out.npz") as found:
         assert {name: found[name].shape for name in found.files} == {"file": (4, 1), "allow_pickle": (4, 2)}

@@ -63,8 +63,9 @@ def apply_layer(
         context.error("too-large", span, f"The file calls layers more than {MAX_CALLS:,} times")
         raise Stop
     name = type(layer.component).__name__
-    if isinstance(layer.component, Layer) and layer.component.vocabulary() is not None:
-        inputs = [_ids(context, layer, inputs[0], span, heading, group), *inputs[1:]]
+    vocabulary = layer.component.vocabulary() if isinstance(layer.component, Layer) else None
+    if vocabulary is not None:
+        inputs = [_ids(context, layer, vocabulary, inputs[0], span, heading, group), *inputs[1:]]
     shapes = tuple(tensor.shape for tensor in inputs)
     try:
         made, dtype, weights = _infer(layer.component, shapes, tuple(tensor.dtype for tensor in inputs))
@@ -89,10 +90,15 @@ def apply_layer(
 
 
 def _ids(
-    context: Context, layer: LayerValue, tensor: TensorValue, span: Span, heading: Span, group: Group | None
+    context: Context,
+    layer: LayerValue,
+    vocabulary: int,
+    tensor: TensorValue,
+    span: Span,
+    heading: Span,
+    group: Group | None,
 ) -> TensorValue:
     """What a layer looks up: `tensor`, or ids made of it where a float Input gives them, as in Keras."""
-    vocabulary = layer.component.vocabulary()  # type: ignore[union-attr]  # a layer
     if tensor.dtype != "float" or vocabulary > LARGEST_WHOLE or not _is_given(tensor):
         return tensor
     with context.one_call(context.statement):
