@@ -64,8 +64,13 @@ def apply_layer(
         raise Stop
     name = type(layer.component).__name__
     vocabulary = layer.component.vocabulary() if isinstance(layer.component, Layer) else None
-    if vocabulary is not None:
-        inputs = [_ids(context, layer, vocabulary, inputs[0], span, heading, group), *inputs[1:]]
+    if vocabulary is not None and _gives_ids(inputs[0], vocabulary):
+        with context.one_call():
+            maker = LayerValue(AsIds(), "ids", span, layer.group)
+            ids = apply_layer(context, maker, inputs[:1], span, heading, group)
+            assert isinstance(ids, TensorValue)
+            ids.ids_of = inputs[0]
+            return apply_layer(context, layer, [ids, *inputs[1:]], span, heading, group, said)
     shapes = tuple(tensor.shape for tensor in inputs)
     try:
         made, dtype, weights = _infer(layer.component, shapes, tuple(tensor.dtype for tensor in inputs))
@@ -89,27 +94,10 @@ def apply_layer(
     return list(call.outputs) if isinstance(made, list) else call.outputs[0]
 
 
-def _ids(
-    context: Context,
-    layer: LayerValue,
-    vocabulary: int,
-    tensor: TensorValue,
-    span: Span,
-    heading: Span,
-    group: Group | None,
-) -> TensorValue:
-    """What a layer looks up: `tensor`, or ids made of it where a float Input gives them, as in Keras."""
-    if tensor.dtype != "float" or vocabulary > LARGEST_WHOLE or not _is_given(tensor):
-        return tensor
-    with context.one_call(context.statement):
-        ids = apply_layer(context, LayerValue(AsIds(), "ids", span, layer.group), [tensor], span, heading, group)
-    assert isinstance(ids, TensorValue)
-    ids.ids_of = tensor
-    return ids
-
-
-def _is_given(tensor: TensorValue) -> bool:
-    """Whether the numbers of a tensor are those of Inputs, as no layer between changes them."""
+def _gives_ids(tensor: TensorValue, vocabulary: int) -> bool:
+    """Whether a tensor of floats may hold ids, as in Keras: no layer has changed the numbers of an Input."""
+    if tensor.dtype != "float" or vocabulary > LARGEST_WHOLE:
+        return False
     pending = [tensor]
     while pending:
         maker = pending.pop().maker
