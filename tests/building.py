@@ -85,10 +85,11 @@ def random_inputs(
     found = []
     for item in graph.inputs:
         shape = (rows, *sizes(item.tensor.shape, length))
-        if item.tensor.dtype == "float":
-            found.append(rng.normal(size=shape).astype(dtype))
+        kind = dtype if item.tensor.dtype == "float" else item.tensor.dtype
+        if item.tensor.dtype == "float" and vocabulary(graph, item.tensor) is None:
+            found.append(rng.normal(size=shape).astype(kind))
         else:
-            found.append(rng.integers(0, least_table(graph, item.tensor), shape).astype(item.tensor.dtype))
+            found.append(rng.integers(0, least_table(graph, item.tensor), shape).astype(kind))
     return found
 
 

@@ -70,6 +70,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "MatrixProduct": lambda layer, a, b: keras.ops.matmul(a, b),
     "Slice": lambda layer, x: x[layer.index],
     "MergeSteps": lambda layer, x: keras.ops.reshape(x, (-1, *x.shape[2:])),
+    "AsIds": lambda layer, x: x,  # an Embedding of Keras takes floats
     "SplitSteps": lambda layer, x, like: SplitSteps()([x, like]),
     "StackSteps": lambda layer, *steps: keras.ops.stack(steps, axis=1),
     "ZeroSteps": lambda layer, x: x,  # only masks make a difference; test_wrappers.py has those

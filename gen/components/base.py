@@ -199,6 +199,8 @@ class Loss(Component):
     kind = "loss"
     sparse: ClassVar[bool] = False
     """Whether targets are class ids, one per row, rather than rows."""
+    target_range: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
+    """Between which numbers targets lie that are no ids; the generated file refuses others, and what is not finite."""
 
     def after(self, head: Activation | None) -> Loss | None:
         """The loss to compute from what `head` is applied to instead, where that is better; else None.

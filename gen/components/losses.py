@@ -99,7 +99,7 @@ class MeanAbsolutePercentageError(Loss):
 
 @component
 class MeanSquaredLogarithmicError(Loss):
-    """The mean of (log(1 + y_pred) - log(1 + y_true))²; what is negative counts as 0.
+    """The mean of (log(1 + y_pred) - log(1 + y_true))², the targets 0 or more; a negative y_pred counts as 0.
 
     Formula: mean((log(1 + y_pred) - log(1 + y_true))²)
     Example: Dense(1, softplus)(Input(64))
@@ -107,6 +107,7 @@ class MeanSquaredLogarithmicError(Loss):
 
     aliases = ("msle", "MSLE")
     unsupported = UNSUPPORTED
+    target_range = (0, math.inf)
 
     reduction: Reduction = "sum_over_batch_size"
     name: str | None = None
@@ -164,13 +165,14 @@ class LogCosh(Loss):
 
 @component
 class Poisson(Loss):
-    """The mean of y_pred - y_true · log(y_pred).
+    """The mean of y_pred - y_true · log(y_pred), the targets counts: 0 or more.
 
     Formula: mean(y_pred - y_true · log(y_pred))
     Example: Dense(1, softplus)(Input(64))
     """
 
     unsupported = UNSUPPORTED
+    target_range = (0, math.inf)
 
     reduction: Reduction = "sum_over_batch_size"
     name: str | None = None
@@ -226,6 +228,7 @@ class Hinge(Loss):
     """
 
     unsupported = UNSUPPORTED
+    target_range = (-1, 1)
 
     reduction: Reduction = "sum_over_batch_size"
     name: str | None = None
@@ -248,6 +251,7 @@ class SquaredHinge(Loss):
     """
 
     unsupported = UNSUPPORTED
+    target_range = (-1, 1)
 
     reduction: Reduction = "sum_over_batch_size"
     name: str | None = None
@@ -270,6 +274,7 @@ class CategoricalHinge(Loss):
     """
 
     unsupported = UNSUPPORTED
+    target_range = (0, 1)
 
     reduction: Reduction = "sum_over_batch_size"
     name: str | None = None
@@ -350,7 +355,7 @@ def expects_classes(loss: Loss, shape: Shape) -> None:
 
 @component
 class KLDivergence(Loss):
-    """Σ y_true · log(y_true / y_pred) (Kullback and Leibler, 1951).
+    """Σ y_true · log(y_true / y_pred) (Kullback and Leibler, 1951), the targets probabilities.
 
     Formula: Σ y_true · log(y_true / y_pred)
     Example: Dense(10, softmax)(Input(64))
@@ -358,6 +363,7 @@ class KLDivergence(Loss):
 
     aliases = ("kld", "KLD", "kullback_leibler_divergence")
     unsupported = UNSUPPORTED
+    target_range = (0, 1)
 
     reduction: Reduction = "sum_over_batch_size"
     name: str | None = None
@@ -373,7 +379,7 @@ class KLDivergence(Loss):
 
 @component
 class BinaryCrossentropy(Loss):
-    """The mean of -y_true · log(y_pred) - (1 - y_true) · log(1 - y_pred).
+    """The mean of -y_true · log(y_pred) - (1 - y_true) · log(1 - y_pred), the targets 0 or 1, or between.
 
     Formula: mean(-y_true · log(y_pred) - (1 - y_true) · log(1 - y_pred))
     Example: Dense(1, sigmoid)(Input(64))
@@ -381,6 +387,7 @@ class BinaryCrossentropy(Loss):
 
     aliases = ("bce", "BCE")
     unsupported = UNSUPPORTED
+    target_range = (0, 1)
 
     from_logits: bool = False
     label_smoothing: Rate = 0.0
@@ -420,6 +427,7 @@ class CategoricalCrossentropy(Loss):
     """
 
     unsupported = UNSUPPORTED
+    target_range = (0, 1)
 
     from_logits: bool = False
     label_smoothing: Rate = 0.0
@@ -507,6 +515,8 @@ class SigmoidBinaryCrossentropy(Loss):
     The logarithm of y_pred is logits - log(1 + exp(logits)), which cannot overflow.
     """
 
+    target_range = BinaryCrossentropy.target_range
+
     head: Activation
     label_smoothing: float = 0.0
 
@@ -527,6 +537,8 @@ class SoftmaxCategoricalCrossentropy(Loss):
 
     The gradient is y_pred - y_true; where the targets of a row do not sum to 1, y_pred counts as often as they do.
     """
+
+    target_range = CategoricalCrossentropy.target_range
 
     head: Activation
     label_smoothing: float = 0.0

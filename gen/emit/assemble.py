@@ -155,10 +155,11 @@ class Assembler:
         size = self.example_size(tensor.shape)
         tables = list(lookups(self.graph, tensor))
         least = vocabulary(self.graph, tensor) or 10
-        example = {
-            "float": f"rng.normal(size={size})",
-            "bool": f"rng.random({size}) < 0.5",
-        }.get(tensor.dtype, f"rng.integers(0, {least}, {size})")
+        example = f"rng.integers(0, {least}, {size})"
+        if tensor.dtype == "float" and not tables:
+            example = f"rng.normal(size={size})"
+        elif tensor.dtype == "bool":
+            example = f"rng.random({size}) < 0.5"
         dtype = "float32" if tensor.dtype == "float" else tensor.dtype
         limit = min((size for part, size in tables if not part), default=None)
         parts = tuple(f"(lambda ids: ids{part}, {size})" for part, size in tables if part)
@@ -184,7 +185,8 @@ class Assembler:
             return view
         if not item.loss.sparse:
             example = f"rng.uniform(0.1, 0.9, {self.example_size(tensor.shape)})"
-            return replace(view, target_shape=shape, example=example)
+            low, high = item.loss.target_range
+            return replace(view, target_shape=shape, example=example, low=low, high=high)
         classes = tensor.shape[-1]
         assert isinstance(classes, int)
         example = f"rng.integers(0, {classes}, {self.example_size(tensor.shape[:-1])})"

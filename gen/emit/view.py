@@ -9,6 +9,7 @@ functions are finished Python.  Each field and each property of a view is a hole
 from __future__ import annotations
 
 import keyword
+import math
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -69,7 +70,8 @@ class InputView(_View):
 
     @property
     def is_float(self) -> bool:
-        return self.dtype == "float32"
+        """Whether its numbers may be any, so that it has a gradient."""
+        return self.dtype == "float32" and self.limit is None and not self.parts
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,9 @@ class OutputView(_View):
     target_dtype: str = "float32"
     classes: int | None = None
     """Where targets are class ids: how many there are."""
+    low: float = -math.inf
+    high: float = math.inf
+    """Between which numbers other targets lie."""
     example: str = ""
     """Random targets for `check`, like `InputView.example`."""
 
@@ -107,8 +112,10 @@ class OutputView(_View):
     def arguments(self) -> str:
         """What its targets have to be, as arguments of `_Column`."""
         limit = "" if self.classes is None else f", {literal(self.classes)}"
-        shape = f"{_dtype(self.target_dtype)}, {literal(self.target_shape)}{limit}"
-        return f'{literal(self.name)}, {shape}, kind="target"'
+        low = "" if self.low == -math.inf else f", low={literal(self.low)}"
+        high = "" if self.high == math.inf else f", high={literal(self.high)}"
+        shape = f"{_dtype(self.target_dtype)}, {literal(self.target_shape)}"
+        return f'{literal(self.name)}, {shape}{limit}{low}{high}, kind="target"'
 
 
 @dataclass(frozen=True)
@@ -318,9 +325,8 @@ class View:
 
     @property
     def limits(self) -> bool:
-        """Whether there are integers that must be in a range."""
-        targets = self.targets if self.training else ()
-        return self.parts or any(item.limit for item in self.inputs) or any(item.classes for item in targets)
+        """Whether there are numbers that must be in a range, as targets are."""
+        return self.training or self.parts or any(item.limit for item in self.inputs)
 
     @property
     def parts(self) -> bool:

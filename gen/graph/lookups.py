@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from gen.components.base import Layer
+from gen.components.base import Activation, Layer, ShapeError
+from gen.components.layers.embedding import AsIds
 from gen.components.layers.operators import MergeSteps, Slice
 from gen.graph.graph import Graph, Tensor
 
@@ -33,8 +34,20 @@ def lookups(graph: Graph, tensor: Tensor, part: str = "", axes: int | None = 1) 
             yield from lookups(graph, result, part + brackets(component, axes), axes)
         elif isinstance(component, MergeSteps) and axes is not None:
             yield from lookups(graph, result, part, axes + 1)
-        elif result.dtype.startswith(("int", "uint")):
+        elif isinstance(component, AsIds):
+            yield from lookups(graph, result, part, axes)
+        elif result.dtype != "bool" and keeps_numbers(component, len(node.inputs)):
             yield from lookups(graph, result, part, axes if isinstance(component, Slice) else None)
+
+
+def keeps_numbers(component: Layer | Activation, inputs: int) -> bool:
+    """Whether a layer passes numbers on as they are, whole ones too: in another shape, or fewer of them."""
+    if not isinstance(component, Layer):
+        return False
+    try:
+        return component.dtype(*["int32"] * inputs) == "int32"
+    except ShapeError:
+        return False
 
 
 def brackets(component: Slice, axes: int) -> str:

@@ -2,21 +2,49 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from gen.components.arguments import Count
 from gen.components.base import Initializer, Layer, Regularizer, ShapeError, Weight, component
 from gen.components.initializers import RandomUniform
-from gen.components.kernels import Array, sum_by_id
+from gen.components.kernels import Array, kernel, sum_by_id
 from gen.components.layers.core import CONSTRAINTS
 from gen.components.layers.masking import NotZero
 from gen.dims import Shape
+
+
+@kernel(dtype="int32")
+def as_ids(x: Array, out: Array | None = None) -> Array:
+    """Ids that came as floats."""
+    if out is None:
+        out = np.empty(x.shape, np.int32)
+    np.copyto(out, x, casting="unsafe")
+    return out
+
+
+@dataclass(frozen=True)
+class AsIds(Layer):
+    """The numbers of a float Input as ids, where they are looked up; the generated file sees that they are whole."""
+
+    internal = True
+
+    def output(self, x: Shape) -> Shape:
+        return x
+
+    def dtype(self, *inputs: str) -> str:
+        return "int32"
+
+    def forward(self, x: Array) -> Array:
+        return as_ids(x)
 
 
 @component
 class Embedding(Layer):
     """For each id its row of a table, (…) to (…, output_dim); ids run from 0 below `input_dim`.
 
+    Ids of a float Input are taken if they are whole.
     With `mask_zero` the id 0 stands for padding: the layers after it leave these steps out.
 
     Formula: y = embeddings[x]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gen.components.base import Activation, ArgumentError, Layer, ShapeError, Weight
+from gen.components.layers.embedding import AsIds
 from gen.components.layers.masking import Mask
 from gen.diagnostics import Note, Span
 from gen.dims import Shape, product, show
 from gen.graph.checks import MAX_ELEMENTS, MAX_PARAMETERS, parameters
+from gen.graph.lookups import keeps_numbers
 from gen.language.elaborate.called import call_options, layer_inputs, mask_fits, rule_parameters
 from gen.language.elaborate.context import MAX_CALLS, Context, Stop
 from gen.language.elaborate.trail import hint_from_trail, trail
@@ -24,6 +26,9 @@ from gen.language.elaborate.values import (
     Value,
     Wrong,
 )
+
+LARGEST_WHOLE = 2**24
+"""Up to this number float32 has every whole number, so that ids may come as floats."""
 
 # --------------------------------------------------------------------------------------------------------------- layers
 
@@ -58,6 +63,14 @@ def apply_layer(
         context.error("too-large", span, f"The file calls layers more than {MAX_CALLS:,} times")
         raise Stop
     name = type(layer.component).__name__
+    vocabulary = layer.component.vocabulary() if isinstance(layer.component, Layer) else None
+    if vocabulary is not None and _gives_ids(inputs[0], vocabulary):
+        with context.one_call():
+            maker = LayerValue(AsIds(), "ids", span, layer.group)
+            ids = apply_layer(context, maker, inputs[:1], span, heading, group)
+            assert isinstance(ids, TensorValue)
+            ids.ids_of = inputs[0]
+            return apply_layer(context, layer, [ids, *inputs[1:]], span, heading, group, said)
     shapes = tuple(tensor.shape for tensor in inputs)
     try:
         made, dtype, weights = _infer(layer.component, shapes, tuple(tensor.dtype for tensor in inputs))
@@ -79,6 +92,20 @@ def apply_layer(
     context.calls.append(call)
     carry_masks(context, call)
     return list(call.outputs) if isinstance(made, list) else call.outputs[0]
+
+
+def _gives_ids(tensor: TensorValue, vocabulary: int) -> bool:
+    """Whether a tensor of floats may hold ids, as in Keras: no layer has changed the numbers of an Input."""
+    if tensor.dtype != "float" or vocabulary > LARGEST_WHOLE:
+        return False
+    pending = [tensor]
+    while pending:
+        maker = pending.pop().maker
+        if isinstance(maker, LayerCall):
+            if not keeps_numbers(maker.layer.component, len(maker.inputs)):
+                return False
+            pending += maker.inputs
+    return True
 
 
 def _infer(

@@ -80,6 +80,8 @@ class Namer:
         """The name of a tensor: the variable that it is bound to, farthest outside, or its layer's name."""
         if tensor.masked is not None:
             return f"{self.tensor(tensor.masked)}_mask"
+        if tensor.ids_of is not None:
+            return f"{self.tensor(tensor.ids_of)}_ids"
         if tensor.public is not None:
             return self._prefix(tensor.public_group) + tensor.public
         if tensor.variable is not None:

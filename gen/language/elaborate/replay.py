@@ -25,7 +25,8 @@ def replay(
     for call in model.calls:
         if call.makes_mask:  # the call that it belongs to makes it again
             continue
-        inputs = [values.get(tensor, tensor) for tensor in call.inputs]
+        needed = [tensor.ids_of or tensor for tensor in call.inputs]  # ids are made again, too
+        inputs = [values.get(tensor, tensor) for tensor in needed]
         said = replace(
             call.said,
             mask=call.said.mask and values.get(call.said.mask, call.said.mask),

@@ -174,6 +174,8 @@ class TensorValue:
     """The calls that have taken its mask away, for what depends on what they make."""
     masked: TensorValue | None = None
     """For a mask: the tensor that it was made for."""
+    ids_of: TensorValue | None = None
+    """For ids that an Input gives as floats: the tensor that has them."""
     wrapper: Wrapper | None = None
     """The wrapper that gives it, and whose name it has."""
 
@@ -235,8 +237,8 @@ class LayerCall:
 
     @property
     def makes_mask(self) -> bool:
-        """Whether it computes the mask of what another call makes."""
-        return self.outputs[0].masked is not None
+        """Whether it computes the mask of what another call makes, or the ids that it looks up."""
+        return self.outputs[0].masked is not None or self.outputs[0].ids_of is not None
 
 
 @dataclass(eq=False)
