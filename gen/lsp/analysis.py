@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from lsprotocol import types
 
@@ -35,6 +36,8 @@ class Analysis:
     good: Analysis | None = field(default=None, repr=False)
     bug: str | None = None
     """What went wrong in gen itself, or in a component of the user's own, if anything."""
+    fixes: dict[tuple[Diagnostic, ...], Sequence[Any]] = field(default_factory=dict, repr=False)
+    """What `gen.lsp.fixes` has found already for some of the diagnostics."""
 
     @property
     def failed(self) -> bool:
