@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 import threading
+from contextlib import suppress
 from typing import BinaryIO
 
 _CHUNK = 1 << 16
@@ -57,14 +58,10 @@ class Output:
         self._stream = stream
 
     def write(self, data: bytes) -> None:
-        try:
+        with suppress(OSError):
             self._stream.write(data)
             self._stream.flush()
-        except OSError:
-            pass
 
     def close(self) -> None:
-        try:
+        with suppress(OSError):
             self._stream.close()
-        except OSError:
-            pass

@@ -50,8 +50,8 @@ class Fix:
 def fixes(analysis: Analysis, start: int, end: int) -> Sequence[Fix]:
     """The fixes of what is wrong between the offsets `start` and `end`, in the order of the text.
 
-    They are tried: a fix is one if its diagnostic is gone with it, and what it writes is not wrong itself.  All are tried
-    together, in one run of the front end: three hundred take no longer than one.
+    They are tried: a fix is one if its diagnostic is gone with it, and what it writes is not wrong itself.  All are
+    tried together, in one run of the front end: three hundred take no longer than one.
     """
     hints = {
         item: found[1]
@@ -100,7 +100,7 @@ def _apart(found: Iterable[Fix]) -> Iterator[Fix]:
 
 
 def _mending(analysis: Analysis, found: Sequence[Fix]) -> list[Fix]:
-    """Those fixes of a few that do not overlap, all made at once, that take their diagnostic away and write nothing wrong.
+    """Those of some fixes that do not overlap that, all made at once, mend the file.
 
     There may be new diagnostics elsewhere: what was made of something wrong was wrong in silence.
     """

@@ -56,9 +56,9 @@ _KINDS = {
 class Server(LanguageServer):
     """The language server of `.nn` files.
 
-    The thread of the protocol reads what the client says and writes the answers.  It computes nothing, so that it knows
-    at once what is cancelled or outdated: `reading` analyses texts, `answering` runs the features, `building` those that
-    take as long as a build.
+    The thread of the protocol reads what the client says and writes the answers.  It computes nothing, so that it
+    knows at once what is cancelled or outdated.  `reading` analyses texts, `answering` runs the features, `building`
+    those that take as long as a build.
     """
 
     def __init__(self, scratch: Path) -> None:
@@ -311,7 +311,7 @@ async def _resolve(ls: Server, item: types.CompletionItem) -> types.CompletionIt
     match item.data:
         case [str(uri), str(), int(binding)]:
             found = await ls.ask(ls.document(uri), ls.building, lambda analysis: hover.hover(analysis, binding))
-            about = found and found.markdown
+            about = found.markdown if found is not None else None
         case [_, str(word), None]:
             about = words.documentation(word)
     item.documentation = _markdown(about) if about else None
