@@ -6,17 +6,18 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from lsprotocol import types
 
 from gen import compiler
-from gen.diagnostics import Diagnostics
+from gen.diagnostics import Diagnostics, Source
 from gen.lsp.analysis import analyse
 from gen.lsp.completion import completions
 from gen.lsp.cursor import cursor
-from gen.lsp.fixes import fixes
+from gen.lsp.fixes import MOST_FIXES, fixes
 from gen.lsp.generated import generated, lines_of
 from gen.lsp.hints import shapes
 from gen.lsp.hover import hover
@@ -427,6 +428,65 @@ def test_formatting_lays_the_file_out_and_leaves_one_that_cannot_be_read(open_: 
     assert document.ask("text_document_formatting", params) is None
 
 
+def misspelled(*words: str) -> str:
+    """A file with a layer on each line, whose activation is one of some words."""
+    return "x = Input(4)\n" + "".join(f"x = Dense(4, {word})(x)\n" for word in words)
+
+
+def test_of_many_fixes_the_nearest_are_offered_and_all_of_them_together(open_: Open) -> None:
+    document = open_(misspelled(*["rrrelu", "reluu", "rel"] * 100))
+    actions = document.actions(document.text)
+    assert len(actions) == MOST_FIXES + 1
+    titles = [action.title for action in actions]
+    assert titles == ["Replace `reluu` with `relu`"] * MOST_FIXES + ["Replace all 300 misspellings"]
+    assert isinstance(actions[-1], types.CodeAction) and actions[-1].edit and actions[-1].edit.changes
+    document.write(document.apply(actions[-1].edit.changes[document.uri]))
+    assert document.text == misspelled(*["relu"] * 300)
+
+
+def test_many_fixes_are_tried_together_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[str] = []
+
+    def check(source: Source) -> Diagnostics:
+        checked.append(source.text)
+        return compiler.check(source)
+
+    monkeypatch.setattr("gen.lsp.fixes.check", check)
+    analysis = analyse("model.nn", misspelled(*["rellu"] * 300))
+    assert len(fixes(analysis, 0, len(analysis.text.text))) == 300
+    assert len(fixes(analysis, 0, len(analysis.text.text) - 1)) == 300
+    assert checked == [misspelled(*["relu"] * 300)]
+
+
+def test_a_fix_that_mends_nothing_is_not_offered_beside_those_that_do() -> None:
+    analysis = analyse("model.nn", misspelled("rellu", "sdg", "rellu"))  # `sgd` is a word, but no activation
+    assert [item.hint for item in analysis.diagnostics][1] == "did you mean `sgd`?"
+    found = fixes(analysis, 0, len(analysis.text.text))
+    assert [fix.replacement for fix in found] == ["relu", "relu"]
+
+
+def test_what_an_action_writes_is_told_when_it_is_chosen(tmp_path: Path) -> None:
+    editor = Editor(tmp_path, resolving=True)
+    document = editor.open(misspelled("rellu", "tahn"))
+    first, second, both = document.actions(document.text)
+    for action, words in ((first, ["relu", "tahn"]), (second, ["rellu", "tanh"]), (both, ["relu", "tanh"])):
+        assert isinstance(action, types.CodeAction) and action.edit is None
+        edit = document.ask("code_action_resolve", action).edit
+        assert document.apply(edit.changes[document.uri]) == misspelled(*words)
+    document.write(misspelled("rellu", "linear", "tahn"))
+    assert editor.refused(editor.send(types.CODE_ACTION_RESOLVE, first)) == types.LSPErrorCodes.ContentModified
+    assert editor.close() == (0, b"")
+
+
+def test_fixes_are_not_looked_for_where_only_others_are_wanted(open_: Open) -> None:
+    document = open_(misspelled("rellu"))
+    range_ = types.Range(document.position("rellu"), document.position("rellu"))
+    for kind, count in (("source.organizeImports", 0), ("refactor", 0), ("quickfix", 1), ("", 1), ("quick", 0)):
+        context = types.CodeActionContext([], [kind])
+        params = types.CodeActionParams(document.identifier, range_, context)
+        assert len(document.ask("text_document_code_action", params)) == count, kind
+
+
 # ------------------------------------------------------------------------------------------------------ generated code
 
 
@@ -485,6 +545,147 @@ def test_a_built_file_is_opened_where_it_stands_as_long_as_it_is_current(editor:
 def test_a_broken_file_has_no_generated_code(open_: Open) -> None:
     document = open_(POSTS.replace("Dense(128", "Dens(128"))
     assert document.actions("age = Dense(1)(x)") == []
+
+
+# ------------------------------------------------------------------------------------------------ what is not computed
+
+GATE = '''\
+"""What the server computes is written down, and waits while a gate is closed, which documents of these names do."""
+
+from pathlib import Path
+from threading import Event
+
+import gen.lsp.document
+import gen.lsp.hover
+from gen.lsp.server import Server
+
+opened = Event()
+
+
+def watched(name, function):
+    def run(*args):
+        with open("computed.txt", "a") as file:
+            print(name, args[1] if name == "analyse" else "", file=file)
+        opened.wait(60)
+        return function(*args)
+
+    return run
+
+
+def open_(server, uri, function=Server.open):
+    match uri:
+        case "gate:open":
+            opened.set()
+        case "gate:close":
+            opened.clear()
+        case _:
+            function(server, uri)
+
+
+gen.lsp.document.analyse = watched("analyse", gen.lsp.document.analyse)
+gen.lsp.hover.hover = watched("hover", gen.lsp.hover.hover)
+Server.open = open_
+'''
+
+
+class Gated(Editor):
+    """An editor whose server computes nothing while its gate is closed, as it is at first."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "pyproject.toml").write_text('[tool.gen]\ncomponents = ["gate.py"]\n', encoding="utf-8")
+        (folder / "gate.py").write_text(GATE, encoding="utf-8")
+        super().__init__(folder)
+
+    def gate(self, state: Literal["open", "close"]) -> None:
+        item = types.TextDocumentItem(f"gate:{state}", "nn", 0, "")
+        self.client.text_document_did_open(types.DidOpenTextDocumentParams(item))
+
+    @property
+    def computed(self) -> list[str]:
+        """What the server has computed, a line for each piece of work, in order."""
+        return (self.folder / "computed.txt").read_text(encoding="utf-8").split()
+
+
+@pytest.fixture
+def gated(tmp_path: Path) -> Iterator[Gated]:
+    editor = Gated(tmp_path)
+    yield editor
+    assert editor.close() == (0, b"")
+
+
+def test_while_one_text_is_analysed_only_the_last_one_is_analysed_next(gated: Gated) -> None:
+    document = gated.open("x=0")
+    hovers = []
+    for number in range(1, 51):
+        document.write(f"x={number}")
+        hovers.append(gated.send(types.TEXT_DOCUMENT_HOVER, document.hover_params("x")))
+    assert {gated.refused(each) for each in hovers[:-1]} == {types.LSPErrorCodes.ContentModified}
+    assert not hovers[-1].done()
+    gated.gate("open")
+    assert "x = 50" in gated.wait(hovers[-1]).contents.value
+    assert [item.code for item in document.diagnostics] == ["no-model"]
+    assert gated.computed == ["analyse", "x=0", "analyse", "x=50", "hover"]
+
+
+def test_a_cancelled_request_is_answered_at_once_and_not_computed(gated: Gated) -> None:
+    document = gated.open("x=0")
+    params = document.hover_params("x")
+    cancelled = [gated.send(types.TEXT_DOCUMENT_HOVER, params, f"hover {number}") for number in range(9)]
+    kept = gated.send(types.TEXT_DOCUMENT_HOVER, params)
+    for number in range(9):
+        gated.cancel(f"hover {number}")
+    assert {gated.refused(each) for each in cancelled} == {types.LSPErrorCodes.RequestCancelled}
+    gated.gate("open")
+    assert "x = 0" in gated.wait(kept).contents.value
+    assert gated.computed == ["analyse", "x=0", "hover"]
+
+
+def test_a_request_that_waits_behind_another_is_not_computed_once_it_is_cancelled(gated: Gated) -> None:
+    gated.gate("open")
+    document = gated.open("x=0")
+    assert document.diagnostics
+    gated.gate("close")
+    params = document.hover_params("x")
+    hovers = [gated.send(types.TEXT_DOCUMENT_HOVER, params, f"hover {number}") for number in range(9)]
+    for number, each in enumerate(hovers):
+        gated.cancel(f"hover {number}")
+        assert gated.refused(each) == types.LSPErrorCodes.RequestCancelled
+    gated.gate("open")
+    assert document.hover("x")
+    assert gated.computed.count("hover") <= 2  # the first one, if it had begun, and the last
+
+
+def test_a_document_that_is_closed_while_it_is_analysed_is_forgotten(gated: Gated) -> None:
+    document = gated.open("x = Dens(3)")
+    hover = gated.send(types.TEXT_DOCUMENT_HOVER, document.hover_params("x"))
+    gated.client.text_document_did_close(types.DidCloseTextDocumentParams(document.identifier))
+    assert gated.refused(hover) == types.LSPErrorCodes.ContentModified
+    assert gated.diagnostics(document.uri, None) == []
+    gated.gate("open")
+    assert gated.open("y = Dens(3)").diagnostics
+    assert not gated.published[document.uri].diagnostics
+
+
+def test_the_server_ends_while_it_computes(tmp_path: Path) -> None:
+    editor = Gated(tmp_path)
+    document = editor.open(POSTS)
+    hover = editor.send(types.TEXT_DOCUMENT_HOVER, document.hover_params("age = "))
+    command = types.ExecuteCommandParams("gen.openGenerated", [document.uri, 0])
+    opened = editor.send(types.WORKSPACE_EXECUTE_COMMAND, command)
+    assert editor.close() == (0, b"")
+    assert hover.done() and opened.done()
+
+
+def test_a_server_that_is_told_to_exit_before_it_is_shut_down_says_so(tmp_path: Path) -> None:
+    assert Editor(tmp_path).close(shutdown=False) == (1, b"")
+
+
+def test_what_is_no_open_document_is_refused(editor: Editor, open_: Open) -> None:
+    document = open_("x = 1")
+    params = document.hover_params("x")
+    for uri in ("file:///nowhere.nn", "untitled:Untitled-1", "", "no uri at all", Path(__file__).as_uri()):
+        params.text_document.uri = uri
+        assert editor.refused(editor.send(types.TEXT_DOCUMENT_HOVER, params)) == types.ErrorCodes.InvalidParams
 
 
 # --------------------------------------------------------------------------------------------------------- robustness

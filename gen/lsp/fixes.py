@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from gen import compiler
+from gen.compiler import check
 from gen.diagnostics import Diagnostic, Source, Span
 from gen.lsp.analysis import Analysis
 
@@ -107,7 +107,7 @@ def _mending(analysis: Analysis, found: Sequence[Fix]) -> list[Fix]:
     if not found:
         return []
     text, places = _written(analysis.source.text, found)
-    now = compiler.check(Source(analysis.source.path, text)).in_source_order()
+    now = check(Source(analysis.source.path, text)).in_source_order()
     more = Counter(map(_said, now))
     more.subtract(map(_said, analysis.diagnostics))
     more.update(_said(fix.diagnostic) for fix in found)

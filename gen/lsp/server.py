@@ -349,7 +349,7 @@ def _actions(
 ) -> list[types.CodeAction | types.Command]:
     uri, wanted, only = params.text_document.uri, analysis.text.span(params.range), params.context.only
     found: Sequence[fixes.Fix] = ()
-    if only is None or any(f"{types.CodeActionKind.QuickFix.value}.".startswith(f"{kind}.") for kind in only if kind):
+    if only is None or {types.CodeActionKind.QuickFix, types.CodeActionKind.Empty} & {*only}:
         found = fixes.fixes(analysis, wanted.start, wanted.end)
     quick = [
         types.CodeAction(fix.title, diagnostics=[_diagnostic(analysis, fix.diagnostic, uri)], is_preferred=True)
