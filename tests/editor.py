@@ -53,8 +53,8 @@ class Editor:
         self.capabilities = self.wait(self.client.initialize_async(params)).capabilities
         self.client.initialized(types.InitializedParams())
 
-    def wait(self, coroutine: Coroutine[Any, Any, Any] | asyncio.Future[Any]) -> Any:
-        return self._loop.run_until_complete(asyncio.wait_for(coroutine, PATIENCE))
+    def wait(self, coroutine: Coroutine[Any, Any, Any] | asyncio.Future[Any], patience: float = PATIENCE) -> Any:
+        return self._loop.run_until_complete(asyncio.wait_for(coroutine, patience))
 
     def open(self, text: str) -> Document:
         """Open a new document, which is not on the disk."""
@@ -81,14 +81,13 @@ class Editor:
 
     def diagnostics(self, uri: str, version: int | None) -> Sequence[types.Diagnostic]:
         """Those of a version, once they are there; None for those after it is closed."""
+        return self.wait(self.published_version(uri, version))
 
-        async def published() -> Sequence[types.Diagnostic]:
-            while (found := self.published.get(uri)) is None or found.version != version:
-                self._news.clear()
-                await self._news.wait()
-            return list(found.diagnostics)
-
-        return self.wait(published())
+    async def published_version(self, uri: str, version: int | None) -> Sequence[types.Diagnostic]:
+        while (found := self.published.get(uri)) is None or found.version != version:
+            self._news.clear()
+            await self._news.wait()
+        return list(found.diagnostics)
 
     def close(self, shutdown: bool = True) -> tuple[int | None, bytes]:
         """End the server as the protocol says; its exit status, and what it wrote to standard error."""

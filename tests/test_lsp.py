@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from threading import Event
 from typing import Literal
+from unittest.mock import Mock
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -24,8 +27,9 @@ from gen.lsp.hover import hover
 from gen.lsp.navigation import references
 from gen.lsp.signatures import signature_help
 from gen.lsp.text import Text
+from gen.lsp.worker import Worker, go_on
 from tests.building import ROOT
-from tests.editor import Document, Editor
+from tests.editor import PATIENCE, Document, Editor
 
 pytestmark = pytest.mark.xdist_group("lsp")  # one server for all of them
 
@@ -653,6 +657,38 @@ def test_a_request_that_waits_behind_another_is_not_computed_once_it_is_cancelle
     gated.gate("open")
     assert document.hover("x")
     assert gated.computed.count("hover") <= 2  # the first one, if it had begun, and the last
+
+
+def test_work_that_nobody_waits_for_any_more_ends_where_it_asks() -> None:
+    begun, ended = Event(), Event()
+
+    def compute() -> None:
+        begun.set()
+        try:
+            while True:
+                go_on()
+        finally:
+            ended.set()
+
+    async def cancelled() -> str:
+        worker = Worker()
+        waited = worker.do(compute)
+        await asyncio.to_thread(begun.wait, PATIENCE)
+        waited.cancel()
+        await asyncio.to_thread(ended.wait, PATIENCE)
+        return await worker.do(lambda: "the next")
+
+    assert asyncio.run(cancelled()) == "the next"
+
+
+def test_facts_that_are_given_up_are_made_for_the_next_one_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    analysis = analyse("posts.nn", POSTS)
+    with monkeypatch.context() as patch:
+        patch.setattr("gen.lsp.analysis.go_on", Mock(side_effect=[None, None, asyncio.CancelledError]))
+        with pytest.raises(asyncio.CancelledError):
+            hover(analysis, POSTS.index("age = "))
+    found = hover(analysis, POSTS.index("age = "))
+    assert found is not None and "of memory" in found.markdown
 
 
 def test_a_document_that_is_closed_while_it_is_analysed_is_forgotten(gated: Gated) -> None:

@@ -22,6 +22,7 @@ from gen.language.layout import Line, logical_lines
 from gen.language.parser import MAX_CHARACTERS, tokenize, without_controls
 from gen.lsp.text import Text
 from gen.lsp.variables import Variables
+from gen.lsp.worker import go_on
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Analysis:
             return self.good.facts if self.good is not None else None
         try:
             with explained(Path(self.source.path)):
-                return describe_model(self.observed.graph)
+                return describe_model(self.observed.graph, between=go_on)
         except CommandError:
             return None  # what fails after the checks is a bug in gen: `gen build` reports it
 

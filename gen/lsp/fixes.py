@@ -12,6 +12,7 @@ from difflib import SequenceMatcher
 from gen.compiler import check
 from gen.diagnostics import Diagnostic, Source, Span
 from gen.lsp.analysis import Analysis
+from gen.lsp.worker import go_on
 
 MOST_FIXES = 20
 """How many fixes are offered at once, the nearest spellings first."""
@@ -77,6 +78,7 @@ def _tried(analysis: Analysis, hints: Mapping[Diagnostic, str]) -> Iterator[Fix]
     alone = together if len(together) == 1 else []
     left = [fix for each in spellings for fix in each if fix.diagnostic not in mending and fix not in alone]
     for fix in left[:MOST_TRIES]:
+        go_on()
         if fix.diagnostic not in mending and _mending(analysis, [fix]):
             mending[fix.diagnostic] = fix
     return (mending[item] for item in hints if item in mending)
