@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Event
-from typing import Literal
+from typing import Any, Literal
 from unittest.mock import Mock
 from urllib.parse import unquote, urlsplit
 
@@ -722,6 +725,103 @@ def test_what_is_no_open_document_is_refused(editor: Editor, open_: Open) -> Non
     for uri in ("file:///nowhere.nn", "untitled:Untitled-1", "", "no uri at all", Path(__file__).as_uri()):
         params.text_document.uri = uri
         assert editor.refused(editor.send(types.TEXT_DOCUMENT_HOVER, params)) == types.ErrorCodes.InvalidParams
+
+
+# ------------------------------------------------------------------------------------------------ malformed messages
+
+INITIALIZE = {"id": 0, "method": "initialize", "params": {"capabilities": {}, "processId": None, "rootUri": None}}
+SHUTDOWN = {"id": "last", "method": "shutdown"}
+HOVER = {"textDocument": {"uri": "file:///none.nn"}, "position": {"line": 0, "character": 0}}
+
+
+def talk(folder: Path, *messages: bytes | dict[str, Any]) -> dict[int | str | None, int | None]:
+    """The codes of the errors that requests are answered with, by their ids; None for those that are not refused.
+
+    The server must answer nothing else, write nothing to standard error, and end well where its input ends.
+    """
+    written = b""
+    for message in messages:
+        body = message if isinstance(message, bytes) else json.dumps({"jsonrpc": "2.0", **message}).encode()
+        written += b"Content-Length: %d\r\n\r\n" % len(body) + body
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "gen", "lsp"]
+    done = subprocess.run(command, input=written, capture_output=True, cwd=folder, env=environment, timeout=PATIENCE)
+    assert (done.returncode, done.stderr) == (0, b"")
+    answers: dict[int | str | None, int | None] = {}
+    for header in done.stdout.split(b"Content-Length: ")[1:]:
+        answer = json.loads(header.partition(b"\r\n\r\n")[2])
+        assert "method" not in answer, answer
+        assert answer["id"] is None or answer["id"] not in answers, answer
+        answers[answer["id"]] = answer.get("error", {}).get("code")
+    return answers
+
+
+def test_each_malformed_request_is_refused_and_malformed_notifications_are_passed_over(tmp_path: Path) -> None:
+    wrong: list[Any] = [{}, [], None, {"textDocument": 3}, {**HOVER, "position": {"line": -1, "character": 0}}]
+    wrong += [{**HOVER, "position": {"line": line, "character": 0}} for line in ("a", None, 2**31, 2**80)]
+    requests = [{"id": i, "method": "textDocument/hover", "params": params} for i, params in enumerate(wrong, 1)]
+    notifications = [
+        {"method": method, "params": params}
+        for method in ("textDocument/didOpen", "textDocument/didChange", "$/cancelRequest", "$/unknown", "unknown")
+        for params in (None, {}, [], {"textDocument": {"uri": "file:///none.nn"}}, {"id": 99})
+    ]
+    answers = talk(tmp_path, INITIALIZE, *requests, *notifications, SHUTDOWN)
+    assert answers == {0: None, **dict.fromkeys(range(1, len(wrong) + 1), types.ErrorCodes.InvalidParams), "last": None}
+
+
+def test_what_the_server_does_not_know_is_refused_too(tmp_path: Path) -> None:
+    command = {"id": 1, "method": "workspace/executeCommand", "params": {"command": "gen.openGenerated"}}
+    unknown = {"id": 2, "method": "textDocument/unknown"}
+    hover = {"id": 3, "method": "textDocument/hover", "params": HOVER}
+    opened = {"id": 4, "method": "textDocument/didOpen", "params": {}}
+    assert talk(tmp_path, INITIALIZE, command, unknown, hover, opened, SHUTDOWN) == {
+        0: None,
+        1: types.ErrorCodes.InvalidParams,
+        2: types.ErrorCodes.MethodNotFound,
+        3: types.ErrorCodes.InvalidParams,
+        4: types.ErrorCodes.InvalidParams,
+        "last": None,
+    }
+
+
+def test_requests_before_the_beginning_and_after_the_end_are_refused(tmp_path: Path) -> None:
+    early, late = ({"id": id_, "method": "textDocument/hover", "params": HOVER} for id_ in ("early", "late"))
+    again = {**INITIALIZE, "id": "again"}
+    assert talk(tmp_path, early, INITIALIZE, again, SHUTDOWN, late) == {
+        "early": types.ErrorCodes.ServerNotInitialized,
+        0: None,
+        "again": types.ErrorCodes.InvalidRequest,
+        "last": None,
+        "late": types.ErrorCodes.InvalidRequest,
+    }
+
+
+@pytest.mark.parametrize(
+    "body", [b"no JSON", b"\xff\xfe", b"[" * 100_000, b"[]", b"[1]", b"3", b"null", b"{}", b'{"a": 1}']
+)
+def test_what_is_no_message_does_not_end_the_server(tmp_path: Path, body: bytes) -> None:
+    answers = talk(tmp_path, INITIALIZE, body, SHUTDOWN)
+    refused = answers.pop(None, types.ErrorCodes.InvalidRequest)
+    assert refused in (types.ErrorCodes.ParseError, types.ErrorCodes.InvalidRequest)
+    assert answers == {0: None, "last": None}
+
+
+def test_a_file_with_any_name_has_generated_code(editor: Editor) -> None:
+    for uri in (
+        "untitled:Untitled-1",
+        "",
+        "file:///",
+        "file:///%00.nn",
+        "http://x/y?z#w",
+        f"file:///{'long' * 999}.nn",
+    ):
+        item = types.TextDocumentItem(uri, "nn", 0, BLOCKS)
+        editor.client.text_document_did_open(types.DidOpenTextDocumentParams(item))
+        document = Document(editor, uri, BLOCKS)
+        path, code = opened(editor, document, "h = Dense(units, relu)(x)")
+        assert "Dense(units, relu)(x)" in code
+        assert not path.is_relative_to(editor.folder)
+        editor.client.text_document_did_close(types.DidCloseTextDocumentParams(document.identifier))
 
 
 # --------------------------------------------------------------------------------------------------------- robustness

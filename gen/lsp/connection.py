@@ -1,15 +1,19 @@
-"""Standard input and output, as the protocol has them."""
+"""Standard input and output, as the protocol has them: the length of a message, an empty line, the message."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 import threading
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import BinaryIO
 
 _CHUNK = 1 << 16
+
+_LENGTH = re.compile(rb"content-length:[ \t]*(\d{1,18})[ \t]*\r?\n", re.IGNORECASE)
 
 
 class Input:
@@ -20,17 +24,20 @@ class Input:
         self._loop = asyncio.get_running_loop()
         threading.Thread(target=self._read, args=(descriptor,), daemon=True).start()
 
-    async def readline(self) -> bytes:
-        """The next line with its end; less at the end of the input."""
-        await asyncio.sleep(0)  # what the message before has begun gets to where it waits, before the next one is read
-        return await self._stream.readline()
-
-    async def readexactly(self, count: int) -> bytes:
-        """So many bytes; none where the input ends before."""
-        try:
-            return await self._stream.readexactly(count)
-        except asyncio.IncompleteReadError:
-            return b""
+    async def messages(self) -> AsyncIterator[bytes]:
+        """One message after the other, to the end of the input; what is no message is passed over."""
+        length = 0
+        while line := await self._stream.readline():
+            if found := _LENGTH.fullmatch(line):
+                length = int(found[1])
+            elif length and not line.strip():
+                try:
+                    message = await self._stream.readexactly(length)
+                except asyncio.IncompleteReadError:
+                    return
+                length = 0
+                yield message
+                await asyncio.sleep(0)  # what it has begun gets to where it waits, before the next one is read
 
     def _read(self, descriptor: int) -> None:
         data = b"more"

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,8 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcContentModified, JsonRpcInvalidParams
-from pygls.io_ import run_async
+from pygls.exceptions import JsonRpcContentModified, JsonRpcException, JsonRpcInvalidParams
 from pygls.lsp.server import LanguageServer
 from pygls.uris import from_fs_path, to_fs_path
 
@@ -28,6 +26,7 @@ from gen.lsp import completion, fixes, generated, hints, hover, navigation, sign
 from gen.lsp.analysis import Analysis
 from gen.lsp.connection import Input, Output
 from gen.lsp.document import OUTDATED, Document
+from gen.lsp.protocol import Protocol
 from gen.lsp.worker import Worker
 from gen.settings import Settings, SettingsError, load
 from gen.sourcemap import Lines
@@ -61,8 +60,10 @@ class Server(LanguageServer):
     those that take as long as a build.
     """
 
+    protocol: Protocol
+
     def __init__(self, scratch: Path) -> None:
-        super().__init__("gen", __version__, types.TextDocumentSyncKind.Full)
+        super().__init__("gen", __version__, types.TextDocumentSyncKind.Full, protocol_cls=Protocol)
         self._documents: dict[str, Document] = {}
         self._reading, self.answering, self.building = Worker(), Worker(), Worker()
         self.folder = Path(os.curdir)
@@ -150,13 +151,13 @@ def serve(components: Iterable[Path] = ()) -> None:
 
 async def _serve(server: Server, output: Output) -> None:
     server.protocol.set_writer(output)
-    client = Input(sys.stdin.fileno())
-    await run_async(threading.Event(), client, server.protocol, error_handler=server.report_server_error)
+    async for message in Input(sys.stdin.fileno()).messages():
+        server.protocol.receive(message)
 
 
 def _unexpected(record: logging.LogRecord) -> bool:
-    """Whether to log a record: not a request that is refused with a reason, which is no failure of the server."""
-    return not (record.exc_info and isinstance(record.exc_info[1], JsonRpcInvalidParams | JsonRpcContentModified))
+    """Whether to log a record: what fails in the server, not what is refused with a reason or passed over."""
+    return bool(record.exc_info and not isinstance(record.exc_info[1], JsonRpcException))
 
 
 def create(scratch: Path, components: Iterable[Path]) -> Server:
@@ -386,7 +387,7 @@ def _edit(analysis: Analysis, uri: str, start: int, end: int, index: int) -> typ
     return types.WorkspaceEdit({uri: [types.TextEdit(analysis.text.range(fix.span), fix.replacement) for fix in made]})
 
 
-async def _open_generated(ls: Server, uri: str, offset: int) -> None:
+async def _open_generated(ls: Server, uri: str = "", offset: int = 0) -> None:
     """Show the generated code of the statement at an offset: in the built file, if it is current, else in a copy."""
     found = await ls.ask(ls.document(uri), ls.building, lambda analysis: _generated(ls, analysis, offset))
     if found is None:
@@ -406,10 +407,11 @@ def _generated(ls: Server, analysis: Analysis, offset: int) -> tuple[Path, Lines
     made = generated.generated(analysis, ls.settings.inference)
     if made is None:
         return None
-    source, folders = Path(analysis.source.path), [ls.folder / path for path in ls.settings.sources]
+    source = Path(analysis.source.path)
+    source, folders = source if source.stem else Path("model.nn"), [ls.folder / path for path in ls.settings.sources]
     path = Path(os.path.abspath(target_of(source, map(_absolute, folders), ls.folder / ls.settings.out)))
     if not _holds(path, made.text):
-        path = ls.scratch / path.name
+        path = ls.scratch / path.name[-100:]
         path.unlink(missing_ok=True)
         path.write_text(made.text, "utf-8", newline="\n")
         path.chmod(0o400)
