@@ -556,6 +556,17 @@ def test_a_broken_file_has_no_generated_code(open_: Open) -> None:
 
 # ------------------------------------------------------------------------------------------------ what is not computed
 
+INITIALIZE = {"id": 0, "method": "initialize", "params": {"capabilities": {}, "processId": None, "rootUri": None}}
+SHUTDOWN = {"id": "last", "method": "shutdown"}
+HOVER = {"textDocument": {"uri": "file:///none.nn"}, "position": {"line": 0, "character": 0}}
+
+
+def framed(message: bytes | dict[str, Any]) -> bytes:
+    """A message as it is sent."""
+    body = message if isinstance(message, bytes) else json.dumps({"jsonrpc": "2.0", **message}).encode()
+    return b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
 GATE = '''\
 """What the server computes is written down, and waits while a gate is closed, which documents of these names do."""
 
@@ -715,6 +726,26 @@ def test_the_server_ends_while_it_computes(tmp_path: Path) -> None:
     assert hover.done() and opened.done()
 
 
+def test_the_server_ends_at_once_where_it_is_told_to_while_requests_wait(tmp_path: Path) -> None:
+    editor = Gated(tmp_path)
+    editor.send(types.TEXT_DOCUMENT_HOVER, editor.open("x=0").hover_params("x"))
+    assert editor.close(shutdown=False) == (1, b"")
+
+
+def test_a_client_that_goes_away_takes_the_server_with_it(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen([sys.executable, "-m", "gen", "lsp"], cwd=tmp_path, env=environment, **pipes) as server:
+        assert server.stdin and server.stdout and server.stderr
+        server.stdout.close()
+        document = {"uri": "file:///x.nn", "languageId": "nn", "version": 0, "text": POSTS}
+        for message in (INITIALIZE, {"method": "textDocument/didOpen", "params": {"textDocument": document}}):
+            server.stdin.write(framed(message))
+        server.stdin.write(framed({"id": 1, "method": "textDocument/hover", "params": HOVER})[:-5])
+        server.stdin.close()
+        assert (server.wait(PATIENCE), server.stderr.read()) == (0, b"")
+
+
 def test_a_server_that_is_told_to_exit_before_it_is_shut_down_says_so(tmp_path: Path) -> None:
     assert Editor(tmp_path).close(shutdown=False) == (1, b"")
 
@@ -729,20 +760,13 @@ def test_what_is_no_open_document_is_refused(editor: Editor, open_: Open) -> Non
 
 # ------------------------------------------------------------------------------------------------ malformed messages
 
-INITIALIZE = {"id": 0, "method": "initialize", "params": {"capabilities": {}, "processId": None, "rootUri": None}}
-SHUTDOWN = {"id": "last", "method": "shutdown"}
-HOVER = {"textDocument": {"uri": "file:///none.nn"}, "position": {"line": 0, "character": 0}}
-
 
 def talk(folder: Path, *messages: bytes | dict[str, Any]) -> dict[int | str | None, int | None]:
     """The codes of the errors that requests are answered with, by their ids; None for those that are not refused.
 
     The server must answer nothing else, write nothing to standard error, and end well where its input ends.
     """
-    written = b""
-    for message in messages:
-        body = message if isinstance(message, bytes) else json.dumps({"jsonrpc": "2.0", **message}).encode()
-        written += b"Content-Length: %d\r\n\r\n" % len(body) + body
+    written = b"".join(map(framed, messages))
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "gen", "lsp"]
     done = subprocess.run(command, input=written, capture_output=True, cwd=folder, env=environment, timeout=PATIENCE)

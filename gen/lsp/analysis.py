@@ -106,7 +106,7 @@ def analyse(
     try:
         with explained(Path(path)):
             file = compiler.parse(source, diagnostics)
-            observed = observe(file, source, diagnostics)
+            observed = observe(file, source, diagnostics, go_on)
     except CommandError as error:
         bug = str(error)
     good = before if before is None or not before.failed else before.good

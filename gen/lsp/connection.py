@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import BinaryIO
 
 _CHUNK = 1 << 16
 
@@ -61,14 +60,14 @@ class Input:
 class Output:
     """What the client reads.  Where it has gone nothing is written: the end of the input says the same."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor: int | None = descriptor
 
     def write(self, data: bytes) -> None:
         with suppress(OSError):
-            self._stream.write(data)
-            self._stream.flush()
+            while data and self._descriptor is not None:
+                data = data[os.write(self._descriptor, data) :]
 
     def close(self) -> None:
-        with suppress(OSError):
-            self._stream.close()
+        """Nothing is written from now on; what is open is closed with the process."""
+        self._descriptor = None

@@ -32,11 +32,12 @@ class Document:
         self.uri, self.text = uri, text
         self.edition = next(_editions)
         """A number for the text that no other text has."""
+        self.requests: set[asyncio.Task[Any]] = set()
+        """What answers requests, and has not yet."""
         self.publishing: asyncio.Task[None] | None = None
         """What sends the diagnostics, since the last change."""
         self._encoding, self._worker = encoding, worker
         self._newest: Analysis | None = None
-        self._requests: set[asyncio.Task[Any]] = set()
         self._first = self._begin()  # whatever comes next: what is good now is remembered
         self._analysis: asyncio.Future[Analysis] | None = self._first
 
@@ -52,7 +53,7 @@ class Document:
         """While a request about the text as it is now is answered; where the text changes, that is its answer."""
         task, edition = asyncio.current_task(), self.edition
         assert task is not None
-        self._requests.add(task)
+        self.requests.add(task)
         try:
             yield
         except asyncio.CancelledError:
@@ -60,7 +61,7 @@ class Document:
                 raise
             raise JsonRpcContentModified(OUTDATED) from None
         finally:
-            self._requests.discard(task)
+            self.requests.discard(task)
 
     def change(self, text: str) -> None:
         """The document has another text: requests about the one before are outdated, and so is its analysis."""
@@ -80,7 +81,7 @@ class Document:
 
     def _outdate(self) -> None:
         self.edition = next(_editions)
-        for task in self._requests:
+        for task in self.requests:
             task.cancel()
 
     def _begin(self) -> asyncio.Future[Analysis]:

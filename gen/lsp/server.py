@@ -116,11 +116,13 @@ class Server(LanguageServer):
             self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, []))
 
     async def close_all(self) -> None:
-        """Nothing is computed any more, and all requests have had their answers."""
+        """No document is open any more, and all requests about one have had their answers."""
+        requests = [task for document in self._documents.values() for task in document.requests]
         for document in self._documents.values():
             document.close()
         self._documents.clear()
-        await asyncio.sleep(0)
+        if requests:
+            await asyncio.wait(requests)
 
     def _publish_soon(self, document: Document) -> None:
         if document.publishing is not None:
@@ -141,12 +143,12 @@ def serve(components: Iterable[Path] = ()) -> None:
 
     What else is printed, as by components of the user's own, goes to standard error: it is no part of the protocol.
     """
-    output = os.fdopen(os.dup(1), "wb")
+    output = Output(os.dup(1))
     os.dup2(2, 1)
     sys.stdout = sys.stderr
     logging.getLogger("pygls.protocol.json_rpc").addFilter(_unexpected)
     with TemporaryDirectory(prefix="gen-") as scratch:
-        asyncio.run(_serve(create(Path(scratch), components), Output(output)))
+        asyncio.run(_serve(create(Path(scratch), components), output))
 
 
 async def _serve(server: Server, output: Output) -> None:
@@ -170,7 +172,7 @@ def create(scratch: Path, components: Iterable[Path]) -> Server:
 
     server.feature(types.INITIALIZE)(initialize)
     server.command(OPEN_GENERATED)(_open_generated)
-    for name, (function, options) in _NOTIFICATIONS.items():
+    for name, (function, options) in _HANDLERS.items():
         server.feature(name, options)(function)
     for name, (feature, options) in _FEATURES.items():
         server.feature(name, options)(_answer(feature, server.building if name in _SLOW else server.answering))
@@ -441,7 +443,7 @@ def _markdown(text: str) -> types.MarkupContent:
     return types.MarkupContent(types.MarkupKind.Markdown, text)
 
 
-_NOTIFICATIONS: dict[str, tuple[Callable[..., Any], Any]] = {
+_HANDLERS: dict[str, tuple[Callable[..., Any], Any]] = {
     types.TEXT_DOCUMENT_DID_OPEN: (_opened, None),
     types.TEXT_DOCUMENT_DID_CHANGE: (_changed, None),
     types.TEXT_DOCUMENT_DID_CLOSE: (_closed, None),
