@@ -285,6 +285,12 @@ def test_what_can_be_written_is_offered_the_likeliest_first(
     assert set(others) <= set(offered)
 
 
+def test_a_block_that_a_file_begins_with_has_names_of_its_own() -> None:
+    text = "def block(x, units):\n    h = Dense(units)(x)\n    return Dense(un"
+    offered = [each.label for each in completions(analyse("model.nn", text), len(text))]
+    assert {"x", "units", "h"} <= set(offered)
+
+
 @pytest.mark.parametrize("written", ["# y = ", '"""y = ', "y = 3"])
 def test_nothing_is_completed_in_comments_strings_and_numbers(open_: Open, written: str) -> None:
     document = open_(f"{POSTS}\n{written}")
