@@ -286,8 +286,8 @@ def test_what_can_be_written_is_offered_the_likeliest_first(
 
 
 def test_a_block_that_a_file_begins_with_has_names_of_its_own() -> None:
-    text = "def block(x, units):\n    h = Dense(units)(x)\n    return Dense(un"
-    offered = [each.label for each in completions(analyse("model.nn", text), len(text))]
+    text = "def block(x, units):\n    h = Dense(3)(x)\n    return Dense(un)(h)\n"
+    offered = [each.label for each in completions(analyse("model.nn", text), text.index("un)") + 2)]
     assert {"x", "units", "h"} <= set(offered)
 
 
