@@ -8,8 +8,8 @@ Everything that can be wrong with a `.nn` file is found by `check`; what fails a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from gen.diagnostics import Diagnostics, Source
 from gen.emit.assemble import Assembler
@@ -59,6 +59,8 @@ class Options:
     verify: bool = False
     formatted: bool = True
     """Whether the text goes through Black."""
+    between: Callable[[], None] = field(default=lambda: None, compare=False, repr=False)
+    """Called between the passes: what it raises ends a build that nobody waits for any more."""
 
 
 def check(source: Source) -> Diagnostics:
@@ -168,6 +170,7 @@ def render(view: View, formatted: bool = True) -> str:
 def _planned(lowered: Lowered, options: Options, least: Mapping[str, int] | None = None) -> Planned:
     """Program → program, with its memory planned; shared between shapes where the `least` sizes of data are given."""
     results = [value for values in lowered.results.values() for value in values]
+    options.between()
     _verify(lowered.program, options)
     if "prune" in options.passes:
         lowered = replace(lowered, program=prune(lowered.program, results, lowered.places.values()))
@@ -181,11 +184,13 @@ def _planned(lowered: Lowered, options: Options, least: Mapping[str, int] | None
     if "zeros" in options.passes:
         program = zeros_as_arrays(program)
     program = protect_guarded(program)
+    options.between()
     _verify(program, options)
     ends = [
         (section, [name for value in values for name in reads(value)]) for section, values in lowered.results.items()
     ]
     plan = storage.plan(program, ends, "reuse" in options.passes)
+    options.between()
     if least is not None and "share" in options.passes:
         plan = share_memory(program, plan, ends, least)
     if options.verify:

@@ -122,12 +122,16 @@ class Diagnostics:
         return sorted(unique, key=lambda item: (item.span.start, item.span.end, item.severity, item.code))
 
 
-def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
-    """The candidate that `word` is most likely a misspelling of, whatever its case; None where none is close."""
-    return _closest(word, tuple(candidates))
+def did_you_mean(word: str, candidates: Iterable[str], words: tuple[str, ...] = ()) -> str | None:
+    """The candidate that `word` is most likely a misspelling of, whatever its case; None where none is close.
+
+    `words` are candidates too, of those that are the same time after time.
+    """
+    known = _closest(word, words)
+    return _closest(word, (*candidates, known) if known else tuple(candidates))
 
 
-@lru_cache(maxsize=256)  # in a loop the same word is looked for again and again
+@lru_cache(maxsize=1024)  # the same word is looked for again and again, in a loop or while somebody types elsewhere
 def _closest(word: str, candidates: tuple[str, ...]) -> str | None:
     import difflib  # most files have no misspelling
 

@@ -14,7 +14,7 @@ the activation of a head that is fused with its loss counts with the loss.  All 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gen import compiler
@@ -132,8 +132,16 @@ class SizeError(ValueError):
     """A size that is too small for the model; the message is one sentence."""
 
 
-def describe_model(graph: Graph, batch: int = 32, steps: int | None = None, inference: bool = False) -> Facts:
+def describe_model(
+    graph: Graph,
+    batch: int = 32,
+    steps: int | None = None,
+    inference: bool = False,
+    between: Callable[[], None] = lambda: None,
+) -> Facts:
     """The facts of a checked model, for a batch of so many rows; with `inference` as if it were not compiled.
+
+    `between` is called now and then: what it raises ends the work.
 
     Other sizes that only data decide are `steps`, all of them, or else 100, or as much as the model needs.  Raises
     `SizeError` if `steps` is less than that.
@@ -147,8 +155,10 @@ def describe_model(graph: Graph, batch: int = 32, steps: int | None = None, infe
     sizes = typical_sizes(least, batch)
     if steps is not None:
         sizes |= dict.fromkeys(least, steps)
-    assembler = compiler.assembler(graph, graph.name, compiler.Options(inference, PASSES))
+    assembler = compiler.assembler(graph, graph.name, compiler.Options(inference, PASSES, between=between))
+    between()
     by_part, by_call = _operations(assembler.programs, sizes)
+    between()
     named = named_calls(graph)
     names, groups = list(named), list(named.values())
     sources = {each: Edge(name, each.shape) for name, nodes in zip(names, groups, strict=True) for each in _made(nodes)}

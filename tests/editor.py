@@ -11,7 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 from pygls.lsp.client import LanguageClient
 
 from tests.building import ROOT
@@ -21,9 +23,12 @@ PATIENCE = 30
 
 
 class Editor:
-    """A client with one server, for as long as the tests last."""
+    """A client with one server, for as long as the tests last.
 
-    def __init__(self, folder: Path) -> None:
+    With `resolving` it asks for what a code action writes when one is chosen, as most editors do.
+    """
+
+    def __init__(self, folder: Path, resolving: bool = False) -> None:
         self.folder = folder
         self.published: dict[str, types.PublishDiagnosticsParams] = {}
         self.shown: list[types.ShowDocumentParams] = []
@@ -37,15 +42,19 @@ class Editor:
         self.client.feature(types.WINDOW_SHOW_DOCUMENT)(partial(self._show))
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         self.wait(self.client.start_io(sys.executable, "-m", "gen", "lsp", cwd=folder, env=environment))
+        resolves = types.ClientCodeActionResolveOptions(["edit"]) if resolving else None
         capabilities = types.ClientCapabilities(
-            window=types.WindowClientCapabilities(show_document=types.ShowDocumentClientCapabilities(True))
+            text_document=types.TextDocumentClientCapabilities(
+                code_action=types.CodeActionClientCapabilities(resolve_support=resolves)
+            ),
+            window=types.WindowClientCapabilities(show_document=types.ShowDocumentClientCapabilities(True)),
         )
         params = types.InitializeParams(capabilities, root_uri=folder.as_uri())
         self.capabilities = self.wait(self.client.initialize_async(params)).capabilities
         self.client.initialized(types.InitializedParams())
 
-    def wait(self, coroutine: Coroutine[Any, Any, Any] | asyncio.Future[Any]) -> Any:
-        return self._loop.run_until_complete(asyncio.wait_for(coroutine, PATIENCE))
+    def wait(self, coroutine: Coroutine[Any, Any, Any] | asyncio.Future[Any], patience: float = PATIENCE) -> Any:
+        return self._loop.run_until_complete(asyncio.wait_for(coroutine, patience))
 
     def open(self, text: str) -> Document:
         """Open a new document, which is not on the disk."""
@@ -55,22 +64,37 @@ class Editor:
         self.client.text_document_did_open(types.DidOpenTextDocumentParams(item))
         return Document(self, uri, text)
 
+    def send(self, method: str, params: Any, id: str | None = None) -> asyncio.Future[Any]:
+        """Ask, and do not wait for the answer."""
+        future = self.client.protocol.send_request(method, params, msg_id=id)
+        return asyncio.wrap_future(future, loop=self._loop)
+
+    def cancel(self, id: str) -> None:
+        """Take back what was asked with this id; the server is to answer all the same."""
+        self.client.protocol.notify(types.CANCEL_REQUEST, types.CancelParams(id))
+
+    def refused(self, answer: asyncio.Future[Any]) -> int:
+        """The code of the error that a question is answered with."""
+        with pytest.raises(JsonRpcException) as error:
+            self.wait(answer)
+        return error.value.code
+
     def diagnostics(self, uri: str, version: int | None) -> Sequence[types.Diagnostic]:
         """Those of a version, once they are there; None for those after it is closed."""
+        return self.wait(self.published_version(uri, version))
 
-        async def published() -> Sequence[types.Diagnostic]:
-            while (found := self.published.get(uri)) is None or found.version != version:
-                self._news.clear()
-                await self._news.wait()
-            return list(found.diagnostics)
+    async def published_version(self, uri: str, version: int | None) -> Sequence[types.Diagnostic]:
+        while (found := self.published.get(uri)) is None or found.version != version:
+            self._news.clear()
+            await self._news.wait()
+        return list(found.diagnostics)
 
-        return self.wait(published())
-
-    def close(self) -> tuple[int | None, bytes]:
+    def close(self, shutdown: bool = True) -> tuple[int | None, bytes]:
         """End the server as the protocol says; its exit status, and what it wrote to standard error."""
         server = self.client._server
         assert server is not None and server.stderr is not None
-        self.wait(self.client.shutdown_async(None))
+        if shutdown:
+            self.wait(self.client.shutdown_async(None))
         self.client.exit(None)
         errors = self.wait(server.stderr.read())
         self.wait(self.client.stop())
@@ -132,8 +156,11 @@ class Document:
         return self.editor.wait(getattr(self.editor.client, f"{method}_async")(params))
 
     def hover(self, text: str) -> str | None:
-        found = self.ask("text_document_hover", types.HoverParams(self.identifier, self.position(text)))
+        found = self.ask("text_document_hover", self.hover_params(text))
         return found and found.contents.value
+
+    def hover_params(self, text: str) -> types.HoverParams:
+        return types.HoverParams(self.identifier, self.position(text))
 
     def hints(self) -> dict[int, str]:
         """The inlay hints by line, from 1."""

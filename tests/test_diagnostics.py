@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gen.compiler import check
 from gen.diagnostics import Diagnostic, Diagnostics, Note, Source, Span, did_you_mean, render_text, to_json
+from gen.language.elaborate.names import MOST_COMPARED
 
 POSTS = Source(
     "posts.nn",
@@ -150,6 +152,29 @@ def test_diagnostics_come_in_source_order_and_once() -> None:
 )
 def test_the_name_that_was_meant_is_found(word: str, meant: str | None) -> None:
     assert did_you_mean(word, ["Dense", "Dropout", "softmax", "LSTM"]) == meant
+
+
+NAMES = st.lists(st.text("aAbBcs_1", min_size=1, max_size=8), max_size=12)
+
+
+@given(st.text("aAbBcs_1", min_size=1, max_size=8), NAMES, NAMES)
+def test_words_that_are_always_the_same_are_candidates_like_others(
+    word: str, candidates: list[str], words: list[str]
+) -> None:
+    assert did_you_mean(word, candidates, tuple(words)) == did_you_mean(word, [*candidates, *words])
+
+
+def test_misspellings_are_compared_with_names_no_more_often_than_is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[int] = []
+
+    def closest(word: str, candidates: tuple[str, ...]) -> None:
+        compared.append(sum(candidate.startswith("name_") for candidate in candidates))
+
+    monkeypatch.setattr("gen.diagnostics._closest", closest)
+    lines = [f"name_{number} = wrong_{number}" for number in range(2000)]
+    found = check(Source("model.nn", "\n".join(lines))).items
+    assert sum(item.code == "unknown-name" for item in found) == len(lines)
+    assert MOST_COMPARED <= sum(compared) <= MOST_COMPARED + len(lines)
 
 
 def test_many_errors_on_a_long_line_are_printed_in_time_that_grows_with_their_number() -> None:

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from threading import Event
+from typing import Any, Literal
+from unittest.mock import Mock
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from lsprotocol import types
 
 from gen import compiler
-from gen.diagnostics import Diagnostics
+from gen.diagnostics import Diagnostics, Source
 from gen.lsp.analysis import analyse
 from gen.lsp.completion import completions
 from gen.lsp.cursor import cursor
-from gen.lsp.fixes import fixes
+from gen.lsp.fixes import MOST_FIXES, fixes
 from gen.lsp.generated import generated, lines_of
 from gen.lsp.hints import shapes
 from gen.lsp.hover import hover
 from gen.lsp.navigation import references
 from gen.lsp.signatures import signature_help
 from gen.lsp.text import Text
+from gen.lsp.worker import Worker, go_on
 from tests.building import ROOT
-from tests.editor import Document, Editor
+from tests.editor import PATIENCE, Document, Editor
 
 pytestmark = pytest.mark.xdist_group("lsp")  # one server for all of them
 
@@ -277,6 +285,12 @@ def test_what_can_be_written_is_offered_the_likeliest_first(
     assert set(others) <= set(offered)
 
 
+def test_a_block_that_a_file_begins_with_has_names_of_its_own() -> None:
+    text = "def block(x, units):\n    h = Dense(3)(x)\n    return Dense(un)(h)\n"
+    offered = [each.label for each in completions(analyse("model.nn", text), text.index("un)") + 2)]
+    assert {"x", "units", "h"} <= set(offered)
+
+
 @pytest.mark.parametrize("written", ["# y = ", '"""y = ', "y = 3"])
 def test_nothing_is_completed_in_comments_strings_and_numbers(open_: Open, written: str) -> None:
     document = open_(f"{POSTS}\n{written}")
@@ -427,6 +441,65 @@ def test_formatting_lays_the_file_out_and_leaves_one_that_cannot_be_read(open_: 
     assert document.ask("text_document_formatting", params) is None
 
 
+def misspelled(*words: str) -> str:
+    """A file with a layer on each line, whose activation is one of some words."""
+    return "x = Input(4)\n" + "".join(f"x = Dense(4, {word})(x)\n" for word in words)
+
+
+def test_of_many_fixes_the_nearest_are_offered_and_all_of_them_together(open_: Open) -> None:
+    document = open_(misspelled(*["rrrelu", "reluu", "rel"] * 100))
+    actions = document.actions(document.text)
+    assert len(actions) == MOST_FIXES + 1
+    titles = [action.title for action in actions]
+    assert titles == ["Replace `reluu` with `relu`"] * MOST_FIXES + ["Replace all 300 misspellings"]
+    assert isinstance(actions[-1], types.CodeAction) and actions[-1].edit and actions[-1].edit.changes
+    document.write(document.apply(actions[-1].edit.changes[document.uri]))
+    assert document.text == misspelled(*["relu"] * 300)
+
+
+def test_many_fixes_are_tried_together_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[str] = []
+
+    def check(source: Source) -> Diagnostics:
+        checked.append(source.text)
+        return compiler.check(source)
+
+    monkeypatch.setattr("gen.lsp.fixes.check", check)
+    analysis = analyse("model.nn", misspelled(*["rellu"] * 300))
+    assert len(fixes(analysis, 0, len(analysis.text.text))) == 300
+    assert len(fixes(analysis, 0, len(analysis.text.text) - 1)) == 300
+    assert checked == [misspelled(*["relu"] * 300)]
+
+
+def test_a_fix_that_mends_nothing_is_not_offered_beside_those_that_do() -> None:
+    analysis = analyse("model.nn", misspelled("rellu", "sdg", "rellu"))  # `sgd` is a word, but no activation
+    assert [item.hint for item in analysis.diagnostics][1] == "did you mean `sgd`?"
+    found = fixes(analysis, 0, len(analysis.text.text))
+    assert [fix.replacement for fix in found] == ["relu", "relu"]
+
+
+def test_what_an_action_writes_is_told_when_it_is_chosen(tmp_path: Path) -> None:
+    editor = Editor(tmp_path, resolving=True)
+    document = editor.open(misspelled("rellu", "tahn"))
+    first, second, both = document.actions(document.text)
+    for action, words in ((first, ["relu", "tahn"]), (second, ["rellu", "tanh"]), (both, ["relu", "tanh"])):
+        assert isinstance(action, types.CodeAction) and action.edit is None
+        edit = document.ask("code_action_resolve", action).edit
+        assert document.apply(edit.changes[document.uri]) == misspelled(*words)
+    document.write(misspelled("rellu", "linear", "tahn"))
+    assert editor.refused(editor.send(types.CODE_ACTION_RESOLVE, first)) == types.LSPErrorCodes.ContentModified
+    assert editor.close() == (0, b"")
+
+
+def test_fixes_are_not_looked_for_where_only_others_are_wanted(open_: Open) -> None:
+    document = open_(misspelled("rellu"))
+    range_ = types.Range(document.position("rellu"), document.position("rellu"))
+    for kind, count in (("source.organizeImports", 0), ("refactor", 0), ("quickfix", 1), ("", 1), ("quick", 0)):
+        context = types.CodeActionContext([], [kind])
+        params = types.CodeActionParams(document.identifier, range_, context)
+        assert len(document.ask("text_document_code_action", params)) == count, kind
+
+
 # ------------------------------------------------------------------------------------------------------ generated code
 
 
@@ -485,6 +558,300 @@ def test_a_built_file_is_opened_where_it_stands_as_long_as_it_is_current(editor:
 def test_a_broken_file_has_no_generated_code(open_: Open) -> None:
     document = open_(POSTS.replace("Dense(128", "Dens(128"))
     assert document.actions("age = Dense(1)(x)") == []
+
+
+# ------------------------------------------------------------------------------------------------ what is not computed
+
+INITIALIZE = {"id": 0, "method": "initialize", "params": {"capabilities": {}, "processId": None, "rootUri": None}}
+SHUTDOWN = {"id": "last", "method": "shutdown"}
+HOVER = {"textDocument": {"uri": "file:///none.nn"}, "position": {"line": 0, "character": 0}}
+
+
+def framed(message: bytes | dict[str, Any]) -> bytes:
+    """A message as it is sent."""
+    body = message if isinstance(message, bytes) else json.dumps({"jsonrpc": "2.0", **message}).encode()
+    return b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+GATE = '''\
+"""What the server computes is written down, and waits while a gate is closed, which documents of these names do."""
+
+from pathlib import Path
+from threading import Event
+
+import gen.lsp.document
+import gen.lsp.hover
+from gen.lsp.server import Server
+
+opened = Event()
+
+
+def watched(name, function):
+    def run(*args):
+        with open("computed.txt", "a") as file:
+            print(name, args[1] if name == "analyse" else "", file=file)
+        opened.wait(60)
+        return function(*args)
+
+    return run
+
+
+def open_(server, uri, function=Server.open):
+    match uri:
+        case "gate:open":
+            opened.set()
+        case "gate:close":
+            opened.clear()
+        case _:
+            function(server, uri)
+
+
+gen.lsp.document.analyse = watched("analyse", gen.lsp.document.analyse)
+gen.lsp.hover.hover = watched("hover", gen.lsp.hover.hover)
+Server.open = open_
+'''
+
+
+class Gated(Editor):
+    """An editor whose server computes nothing while its gate is closed, as it is at first."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "pyproject.toml").write_text('[tool.gen]\ncomponents = ["gate.py"]\n', encoding="utf-8")
+        (folder / "gate.py").write_text(GATE, encoding="utf-8")
+        super().__init__(folder)
+
+    def gate(self, state: Literal["open", "close"]) -> None:
+        item = types.TextDocumentItem(f"gate:{state}", "nn", 0, "")
+        self.client.text_document_did_open(types.DidOpenTextDocumentParams(item))
+
+    @property
+    def computed(self) -> list[str]:
+        """What the server has computed, a line for each piece of work, in order."""
+        return (self.folder / "computed.txt").read_text(encoding="utf-8").split()
+
+
+@pytest.fixture
+def gated(tmp_path: Path) -> Iterator[Gated]:
+    editor = Gated(tmp_path)
+    yield editor
+    assert editor.close() == (0, b"")
+
+
+def test_while_one_text_is_analysed_only_the_last_one_is_analysed_next(gated: Gated) -> None:
+    document = gated.open("x=0")
+    hovers = []
+    for number in range(1, 51):
+        document.write(f"x={number}")
+        hovers.append(gated.send(types.TEXT_DOCUMENT_HOVER, document.hover_params("x")))
+    assert {gated.refused(each) for each in hovers[:-1]} == {types.LSPErrorCodes.ContentModified}
+    assert not hovers[-1].done()
+    gated.gate("open")
+    assert "x = 50" in gated.wait(hovers[-1]).contents.value
+    assert [item.code for item in document.diagnostics] == ["no-model"]
+    assert gated.computed == ["analyse", "x=0", "analyse", "x=50", "hover"]
+
+
+def test_a_cancelled_request_is_answered_at_once_and_not_computed(gated: Gated) -> None:
+    document = gated.open("x=0")
+    params = document.hover_params("x")
+    cancelled = [gated.send(types.TEXT_DOCUMENT_HOVER, params, f"hover {number}") for number in range(9)]
+    kept = gated.send(types.TEXT_DOCUMENT_HOVER, params)
+    for number in range(9):
+        gated.cancel(f"hover {number}")
+    assert {gated.refused(each) for each in cancelled} == {types.LSPErrorCodes.RequestCancelled}
+    gated.gate("open")
+    assert "x = 0" in gated.wait(kept).contents.value
+    assert gated.computed == ["analyse", "x=0", "hover"]
+
+
+def test_a_request_that_waits_behind_another_is_not_computed_once_it_is_cancelled(gated: Gated) -> None:
+    gated.gate("open")
+    document = gated.open("x=0")
+    assert document.diagnostics
+    gated.gate("close")
+    params = document.hover_params("x")
+    hovers = [gated.send(types.TEXT_DOCUMENT_HOVER, params, f"hover {number}") for number in range(9)]
+    for number, each in enumerate(hovers):
+        gated.cancel(f"hover {number}")
+        assert gated.refused(each) == types.LSPErrorCodes.RequestCancelled
+    gated.gate("open")
+    assert document.hover("x")
+    assert gated.computed.count("hover") <= 2  # the first one, if it had begun, and the last
+
+
+def test_work_that_nobody_waits_for_any_more_ends_where_it_asks() -> None:
+    begun, ended = Event(), Event()
+
+    def compute() -> None:
+        begun.set()
+        try:
+            while True:
+                go_on()
+        finally:
+            ended.set()
+
+    async def cancelled() -> str:
+        worker = Worker()
+        waited = worker.do(compute)
+        await asyncio.to_thread(begun.wait, PATIENCE)
+        waited.cancel()
+        await asyncio.to_thread(ended.wait, PATIENCE)
+        return await worker.do(lambda: "the next")
+
+    assert asyncio.run(cancelled()) == "the next"
+
+
+def test_facts_that_are_given_up_are_made_for_the_next_one_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    analysis = analyse("posts.nn", POSTS)
+    with monkeypatch.context() as patch:
+        patch.setattr("gen.lsp.analysis.go_on", Mock(side_effect=[None, None, asyncio.CancelledError]))
+        with pytest.raises(asyncio.CancelledError):
+            hover(analysis, POSTS.index("age = "))
+    found = hover(analysis, POSTS.index("age = "))
+    assert found is not None and "of memory" in found.markdown
+
+
+def test_a_document_that_is_closed_while_it_is_analysed_is_forgotten(gated: Gated) -> None:
+    document = gated.open("x = Dens(3)")
+    hover = gated.send(types.TEXT_DOCUMENT_HOVER, document.hover_params("x"))
+    gated.client.text_document_did_close(types.DidCloseTextDocumentParams(document.identifier))
+    assert gated.refused(hover) == types.LSPErrorCodes.ContentModified
+    assert gated.diagnostics(document.uri, None) == []
+    gated.gate("open")
+    assert gated.open("y = Dens(3)").diagnostics
+    assert not gated.published[document.uri].diagnostics
+
+
+def test_the_server_ends_while_it_computes(tmp_path: Path) -> None:
+    editor = Gated(tmp_path)
+    document = editor.open(POSTS)
+    hover = editor.send(types.TEXT_DOCUMENT_HOVER, document.hover_params("age = "))
+    command = types.ExecuteCommandParams("gen.openGenerated", [document.uri, 0])
+    opened = editor.send(types.WORKSPACE_EXECUTE_COMMAND, command)
+    assert editor.close() == (0, b"")
+    assert hover.done() and opened.done()
+
+
+def test_the_server_ends_at_once_where_it_is_told_to_while_requests_wait(tmp_path: Path) -> None:
+    editor = Gated(tmp_path)
+    editor.send(types.TEXT_DOCUMENT_HOVER, editor.open("x=0").hover_params("x"))
+    assert editor.close(shutdown=False) == (1, b"")
+
+
+def test_a_client_that_goes_away_takes_the_server_with_it(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen([sys.executable, "-m", "gen", "lsp"], cwd=tmp_path, env=environment, **pipes) as server:
+        assert server.stdin and server.stdout and server.stderr
+        server.stdout.close()
+        document = {"uri": "file:///x.nn", "languageId": "nn", "version": 0, "text": POSTS}
+        for message in (INITIALIZE, {"method": "textDocument/didOpen", "params": {"textDocument": document}}):
+            server.stdin.write(framed(message))
+        server.stdin.write(framed({"id": 1, "method": "textDocument/hover", "params": HOVER})[:-5])
+        server.stdin.close()
+        assert (server.wait(PATIENCE), server.stderr.read()) == (0, b"")
+
+
+def test_a_server_that_is_told_to_exit_before_it_is_shut_down_says_so(tmp_path: Path) -> None:
+    assert Editor(tmp_path).close(shutdown=False) == (1, b"")
+
+
+def test_what_is_no_open_document_is_refused(editor: Editor, open_: Open) -> None:
+    document = open_("x = 1")
+    params = document.hover_params("x")
+    for uri in ("file:///nowhere.nn", "untitled:Untitled-1", "", "no uri at all", Path(__file__).as_uri()):
+        params.text_document.uri = uri
+        assert editor.refused(editor.send(types.TEXT_DOCUMENT_HOVER, params)) == types.ErrorCodes.InvalidParams
+
+
+# ------------------------------------------------------------------------------------------------ malformed messages
+
+
+def talk(folder: Path, *messages: bytes | dict[str, Any]) -> dict[int | str | None, int | None]:
+    """The codes of the errors that requests are answered with, by their ids; None for those that are not refused.
+
+    The server must answer nothing else, write nothing to standard error, and end well where its input ends.
+    """
+    written = b"".join(map(framed, messages))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "gen", "lsp"]
+    done = subprocess.run(command, input=written, capture_output=True, cwd=folder, env=environment, timeout=PATIENCE)
+    assert (done.returncode, done.stderr) == (0, b"")
+    answers: dict[int | str | None, int | None] = {}
+    for header in done.stdout.split(b"Content-Length: ")[1:]:
+        answer = json.loads(header.partition(b"\r\n\r\n")[2])
+        assert "method" not in answer, answer
+        assert answer["id"] is None or answer["id"] not in answers, answer
+        answers[answer["id"]] = answer.get("error", {}).get("code")
+    return answers
+
+
+def test_each_malformed_request_is_refused_and_malformed_notifications_are_passed_over(tmp_path: Path) -> None:
+    wrong: list[Any] = [{}, [], None, {"textDocument": 3}, {**HOVER, "position": {"line": -1, "character": 0}}]
+    wrong += [{**HOVER, "position": {"line": line, "character": 0}} for line in ("a", None, 2**31, 2**80)]
+    requests = [{"id": i, "method": "textDocument/hover", "params": params} for i, params in enumerate(wrong, 1)]
+    notifications = [
+        {"method": method, "params": params}
+        for method in ("textDocument/didOpen", "textDocument/didChange", "$/cancelRequest", "$/unknown", "unknown")
+        for params in (None, {}, [], {"textDocument": {"uri": "file:///none.nn"}}, {"id": 99})
+    ]
+    answers = talk(tmp_path, INITIALIZE, *requests, *notifications, SHUTDOWN)
+    assert answers == {0: None, **dict.fromkeys(range(1, len(wrong) + 1), types.ErrorCodes.InvalidParams), "last": None}
+
+
+def test_what_the_server_does_not_know_is_refused_too(tmp_path: Path) -> None:
+    command = {"id": 1, "method": "workspace/executeCommand", "params": {"command": "gen.openGenerated"}}
+    unknown = {"id": 2, "method": "textDocument/unknown"}
+    hover = {"id": 3, "method": "textDocument/hover", "params": HOVER}
+    opened = {"id": 4, "method": "textDocument/didOpen", "params": {}}
+    assert talk(tmp_path, INITIALIZE, command, unknown, hover, opened, SHUTDOWN) == {
+        0: None,
+        1: types.ErrorCodes.InvalidParams,
+        2: types.ErrorCodes.MethodNotFound,
+        3: types.ErrorCodes.InvalidParams,
+        4: types.ErrorCodes.InvalidParams,
+        "last": None,
+    }
+
+
+def test_requests_before_the_beginning_and_after_the_end_are_refused(tmp_path: Path) -> None:
+    early, late = ({"id": id_, "method": "textDocument/hover", "params": HOVER} for id_ in ("early", "late"))
+    again = {**INITIALIZE, "id": "again"}
+    assert talk(tmp_path, early, INITIALIZE, again, SHUTDOWN, late) == {
+        "early": types.ErrorCodes.ServerNotInitialized,
+        0: None,
+        "again": types.ErrorCodes.InvalidRequest,
+        "last": None,
+        "late": types.ErrorCodes.InvalidRequest,
+    }
+
+
+@pytest.mark.parametrize(
+    "body", [b"no JSON", b"\xff\xfe", b"[" * 100_000, b"[]", b"[1]", b"3", b"null", b"{}", b'{"a": 1}']
+)
+def test_what_is_no_message_does_not_end_the_server(tmp_path: Path, body: bytes) -> None:
+    answers = talk(tmp_path, INITIALIZE, body, SHUTDOWN)
+    refused = answers.pop(None, types.ErrorCodes.InvalidRequest)
+    assert refused in (types.ErrorCodes.ParseError, types.ErrorCodes.InvalidRequest)
+    assert answers == {0: None, "last": None}
+
+
+def test_a_file_with_any_name_has_generated_code(editor: Editor) -> None:
+    for uri in (
+        "untitled:Untitled-1",
+        "",
+        "file:///",
+        "file:///%00.nn",
+        "http://x/y?z#w",
+        f"file:///{'long' * 999}.nn",
+    ):
+        item = types.TextDocumentItem(uri, "nn", 0, BLOCKS)
+        editor.client.text_document_did_open(types.DidOpenTextDocumentParams(item))
+        document = Document(editor, uri, BLOCKS)
+        path, code = opened(editor, document, "h = Dense(units, relu)(x)")
+        assert "Dense(units, relu)(x)" in code
+        assert not path.is_relative_to(editor.folder)
+        editor.client.text_document_did_close(types.DidCloseTextDocumentParams(document.identifier))
 
 
 # --------------------------------------------------------------------------------------------------------- robustness

@@ -8,7 +8,10 @@
 | `cursor` | what is being written at a position, from the tokens alone |
 | `words` | what the language's own words are: their arguments and documentation |
 | `hover`, `hints`, `completion`, `signatures`, `navigation`, `fixes`, `generated` | a feature each |
-| `server` | the protocol, on pygls |
+| `worker` | the threads that compute |
+| `document` | a document that is open: which text is analysed, and who waits for that |
+| `connection`, `protocol` | what the client writes, as messages, and what is wrong with these |
+| `server` | the features in the protocol's terms, on pygls |
 
 The features are functions of an `Analysis`.  A statement that cannot be read is left out of the tree, the others are
 there: so most works in a broken file.  What needs the values of what is broken takes them from the last good analysis,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from lsprotocol import types
 
@@ -21,6 +22,7 @@ from gen.language.layout import Line, logical_lines
 from gen.language.parser import MAX_CHARACTERS, tokenize, without_controls
 from gen.lsp.text import Text
 from gen.lsp.variables import Variables
+from gen.lsp.worker import go_on
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Analysis:
     good: Analysis | None = field(default=None, repr=False)
     bug: str | None = None
     """What went wrong in gen itself, or in a component of the user's own, if anything."""
+    fixes: dict[tuple[Diagnostic, ...], Sequence[Any]] = field(default_factory=dict, repr=False)
+    """What `gen.lsp.fixes` has found already for some of the diagnostics."""
 
     @property
     def failed(self) -> bool:
@@ -61,7 +65,7 @@ class Analysis:
             return self.good.facts if self.good is not None else None
         try:
             with explained(Path(self.source.path)):
-                return describe_model(self.observed.graph)
+                return describe_model(self.observed.graph, between=go_on)
         except CommandError:
             return None  # what fails after the checks is a bug in gen: `gen build` reports it
 
@@ -102,7 +106,7 @@ def analyse(
     try:
         with explained(Path(path)):
             file = compiler.parse(source, diagnostics)
-            observed = observe(file, source, diagnostics)
+            observed = observe(file, source, diagnostics, go_on)
     except CommandError as error:
         bug = str(error)
     good = before if before is None or not before.failed else before.good

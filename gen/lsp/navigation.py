@@ -27,7 +27,7 @@ def references(analysis: Analysis, offset: int, declarations: bool = True) -> Se
     found = analysis.variables.at(offset)
     if found is None:
         return ()
-    bindings = () if declarations else found.variable.bindings
+    bindings = frozenset(() if declarations else found.variable.bindings)
     return [span for span in found.variable.occurrences if span not in bindings]
 
 

@@ -7,12 +7,14 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcInvalidParams
+from pygls.exceptions import JsonRpcContentModified, JsonRpcException, JsonRpcInvalidParams
 from pygls.lsp.server import LanguageServer
 from pygls.uris import from_fs_path, to_fs_path
 
@@ -21,8 +23,13 @@ from gen.building import CommandError, load_components, target_of
 from gen.diagnostics import Diagnostic, Span
 from gen.formatting import Unreadable, format_text
 from gen.lsp import completion, fixes, generated, hints, hover, navigation, signatures, words
-from gen.lsp.analysis import Analysis, analyse
+from gen.lsp.analysis import Analysis
+from gen.lsp.connection import Input, Output
+from gen.lsp.document import OUTDATED, Document
+from gen.lsp.protocol import Protocol
+from gen.lsp.worker import Worker
 from gen.settings import Settings, SettingsError, load
+from gen.sourcemap import Lines
 
 Result = TypeVar("Result")
 
@@ -46,56 +53,89 @@ _KINDS = {
 
 
 class Server(LanguageServer):
-    """The language server of `.nn` files."""
+    """The language server of `.nn` files.
+
+    The thread of the protocol reads what the client says and writes the answers.  It computes nothing, so that it
+    knows at once what is cancelled or outdated.  `reading` analyses texts, `answering` runs the features, `building`
+    those that take as long as a build.
+    """
+
+    protocol: Protocol
 
     def __init__(self, scratch: Path) -> None:
-        super().__init__("gen", __version__, types.TextDocumentSyncKind.Full)
-        self._analyses: dict[str, tuple[str, Analysis]] = {}
-        self._waiting: dict[str, asyncio.TimerHandle] = {}
+        super().__init__("gen", __version__, types.TextDocumentSyncKind.Full, protocol_cls=Protocol)
+        self._documents: dict[str, Document] = {}
+        self._reading, self.answering, self.building = Worker(), Worker(), Worker()
         self.folder = Path(os.curdir)
         self.settings = Settings()
         """Those that hold in `folder`, the one that the editor has open; paths in them are relative to it."""
         self.scratch = scratch
         """The folder for generated files that are shown and not built."""
 
-    def analysis(self, uri: str) -> Analysis:
-        """The analysis of a document as it is now."""
+    def document(self, uri: str) -> Document:
+        """A document that is open.  Raises `JsonRpcInvalidParams` for others."""
+        try:
+            return self._documents[unquote(uri)]
+        except KeyError:
+            raise JsonRpcInvalidParams(f"No document {uri} is open") from None
+
+    async def ask(self, document: Document, worker: Worker, feature: Callable[[Analysis], Result]) -> Result:
+        """What a feature says about a document as it is now.  Raises `JsonRpcContentModified` where that changes."""
+        with document.answering():
+            analysis = await document.analysis
+            return await worker.do(partial(feature, analysis))
+
+    @property
+    def resolves_edits(self) -> bool:
+        """Whether the client asks for what a code action writes when somebody has chosen it."""
+        able = self.client_capabilities.text_document
+        support = able and able.code_action and able.code_action.resolve_support
+        return bool(support and "edit" in support.properties)
+
+    def open(self, uri: str) -> None:
+        """A document is opened; or opened once more, by a client that forgot to close it."""
+        if unquote(uri) in self._documents:
+            self.change(uri)
+            return
+        encoding = types.PositionEncodingKind(self.workspace.position_encoding or types.PositionEncodingKind.Utf16)
         text = self.workspace.get_text_document(uri).source
-        known, before = self._analyses.get(uri, (None, None))
-        if before is None or known != text:
-            encoding = self.workspace.position_encoding or types.PositionEncodingKind.Utf16
-            before = analyse(to_fs_path(uri) or uri, text, types.PositionEncodingKind(encoding), before)
-            self._analyses[uri] = text, before
-        return before
+        self._documents[unquote(uri)] = document = Document(uri, text, encoding, self._reading)
+        self._publish_soon(document)
 
-    def place(self, document: types.TextDocumentIdentifier, position: types.Position) -> tuple[Analysis, int]:
-        """The analysis of a document, and the offset of a position in it."""
-        analysis = self.analysis(document.uri)
-        return analysis, analysis.text.offset(position)
+    def change(self, uri: str) -> None:
+        """A document may have another text."""
+        document = self.document(uri)
+        document.change(self.workspace.get_text_document(uri).source)
+        self._publish_soon(document)
 
-    def publish_soon(self, uri: str) -> None:
-        """Send the diagnostics of a document, unless it changes again at once."""
-        self._stop_waiting(uri)
-        self._waiting[uri] = asyncio.get_running_loop().call_later(PAUSE, self._publish, uri)
-
-    def forget(self, uri: str) -> None:
+    def close(self, uri: str) -> None:
         """A document is closed: it has no diagnostics any more."""
-        self._stop_waiting(uri)
-        self._analyses.pop(uri, None)
-        self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, []))
+        document = self._documents.pop(unquote(uri), None)
+        if document is not None:
+            document.close()
+            self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, []))
 
-    def _stop_waiting(self, uri: str) -> None:
-        if uri in self._waiting:
-            self._waiting.pop(uri).cancel()
+    async def close_all(self) -> None:
+        """No document is open any more, and all requests about one have had their answers."""
+        requests = [task for document in self._documents.values() for task in document.requests]
+        for document in self._documents.values():
+            document.close()
+        self._documents.clear()
+        if requests:
+            await asyncio.wait(requests)
 
-    def _publish(self, uri: str) -> None:
-        self._waiting.pop(uri, None)
-        analysis = self.analysis(uri)
-        items = [_diagnostic(analysis, item, uri) for item in analysis.diagnostics]
-        if analysis.bug is not None:
-            items.append(types.Diagnostic(analysis.text.range(Span(0, 0)), analysis.bug, source="gen"))
-        version = self.workspace.get_text_document(uri).version
-        self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, items, version))
+    def _publish_soon(self, document: Document) -> None:
+        if document.publishing is not None:
+            document.publishing.cancel()
+        document.publishing = asyncio.create_task(self._publish(document))
+
+    async def _publish(self, document: Document) -> None:
+        """Send the diagnostics of a document, unless it changes again at once."""
+        await asyncio.sleep(PAUSE)
+        version = self.workspace.get_text_document(document.uri).version
+        analysis = await document.analysis
+        items = await self._reading.do(partial(_diagnostics, analysis, document.uri))
+        self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(document.uri, items, version))
 
 
 def serve(components: Iterable[Path] = ()) -> None:
@@ -103,17 +143,23 @@ def serve(components: Iterable[Path] = ()) -> None:
 
     What else is printed, as by components of the user's own, goes to standard error: it is no part of the protocol.
     """
-    output = os.fdopen(os.dup(1), "wb")
+    output = Output(os.dup(1))
     os.dup2(2, 1)
     sys.stdout = sys.stderr
     logging.getLogger("pygls.protocol.json_rpc").addFilter(_unexpected)
     with TemporaryDirectory(prefix="gen-") as scratch:
-        create(Path(scratch), components).start_io(sys.stdin.buffer, output)
+        asyncio.run(_serve(create(Path(scratch), components), output))
+
+
+async def _serve(server: Server, output: Output) -> None:
+    server.protocol.set_writer(output)
+    async for message in Input(sys.stdin.fileno()).messages():
+        server.protocol.receive(message)
 
 
 def _unexpected(record: logging.LogRecord) -> bool:
-    """Whether to log a record: not a request that is refused with a reason, which is no failure of the server."""
-    return not (record.exc_info and isinstance(record.exc_info[1], JsonRpcInvalidParams))
+    """Whether to log a record: what fails in the server, not what is refused with a reason or passed over."""
+    return bool(record.exc_info and not isinstance(record.exc_info[1], JsonRpcException))
 
 
 def create(scratch: Path, components: Iterable[Path]) -> Server:
@@ -126,9 +172,21 @@ def create(scratch: Path, components: Iterable[Path]) -> Server:
 
     server.feature(types.INITIALIZE)(initialize)
     server.command(OPEN_GENERATED)(_open_generated)
-    for name, (function, options) in _FEATURES.items():
+    for name, (function, options) in _HANDLERS.items():
         server.feature(name, options)(function)
+    for name, (feature, options) in _FEATURES.items():
+        server.feature(name, options)(_answer(feature, server.building if name in _SLOW else server.answering))
     return server
+
+
+def _answer(feature: Callable[[Analysis, Any], Any], worker: Worker) -> Callable[..., Any]:
+    """What answers a request about a document with what a feature says about it."""
+
+    async def answer(ls: Server, params: Any) -> Any:
+        document = ls.document(params.text_document.uri)
+        return await ls.ask(document, worker, lambda analysis: feature(analysis, params))
+
+    return answer
 
 
 def _configure(ls: Server, given: Sequence[Path]) -> None:
@@ -146,16 +204,26 @@ def _configure(ls: Server, given: Sequence[Path]) -> None:
 
 
 def _opened(ls: Server, params: types.DidOpenTextDocumentParams) -> None:
-    ls.analysis(params.text_document.uri)  # at once, for what is good now is remembered
-    ls.publish_soon(params.text_document.uri)
+    ls.open(params.text_document.uri)
 
 
 def _changed(ls: Server, params: types.DidChangeTextDocumentParams) -> None:
-    ls.publish_soon(params.text_document.uri)
+    ls.change(params.text_document.uri)
 
 
 def _closed(ls: Server, params: types.DidCloseTextDocumentParams) -> None:
-    ls.forget(params.text_document.uri)
+    ls.close(params.text_document.uri)
+
+
+async def _shut_down(ls: Server, _: None) -> None:
+    await ls.close_all()
+
+
+def _diagnostics(analysis: Analysis, uri: str) -> list[types.Diagnostic]:
+    items = [_diagnostic(analysis, item, uri) for item in analysis.diagnostics]
+    if analysis.bug is not None:
+        items.append(types.Diagnostic(analysis.text.range(Span(0, 0)), analysis.bug, source="gen"))
+    return items
 
 
 def _diagnostic(analysis: Analysis, item: Diagnostic, uri: str) -> types.Diagnostic:
@@ -177,14 +245,12 @@ def _diagnostic(analysis: Analysis, item: Diagnostic, uri: str) -> types.Diagnos
 # ------------------------------------------------------------------------------------------------------------- reading
 
 
-def _hover(ls: Server, params: types.HoverParams) -> types.Hover | None:
-    analysis, offset = ls.place(params.text_document, params.position)
-    found = hover.hover(analysis, offset)
+def _hover(analysis: Analysis, params: types.HoverParams) -> types.Hover | None:
+    found = hover.hover(analysis, analysis.text.offset(params.position))
     return types.Hover(_markdown(found.markdown), analysis.text.range(found.span)) if found is not None else None
 
 
-def _inlay_hints(ls: Server, params: types.InlayHintParams) -> list[types.InlayHint]:
-    analysis = ls.analysis(params.text_document.uri)
+def _inlay_hints(analysis: Analysis, params: types.InlayHintParams) -> list[types.InlayHint]:
     wanted = analysis.text.span(params.range)
     return [
         types.InlayHint(analysis.text.position(offset), label, types.InlayHintKind.Type, padding_left=True)
@@ -193,8 +259,8 @@ def _inlay_hints(ls: Server, params: types.InlayHintParams) -> list[types.InlayH
     ]
 
 
-def _signature_help(ls: Server, params: types.SignatureHelpParams) -> types.SignatureHelp | None:
-    found = signatures.signature_help(*ls.place(params.text_document, params.position))
+def _signature_help(analysis: Analysis, params: types.SignatureHelpParams) -> types.SignatureHelp | None:
+    found = signatures.signature_help(analysis, analysis.text.offset(params.position))
     if found is None:
         return None
     word = found.signature.word
@@ -210,14 +276,14 @@ def _signature_help(ls: Server, params: types.SignatureHelpParams) -> types.Sign
     return types.SignatureHelp([information], 0, found.active)
 
 
-def _definition(ls: Server, params: types.DefinitionParams) -> types.Location | None:
-    analysis, offset = ls.place(params.text_document, params.position)
+def _definition(analysis: Analysis, params: types.DefinitionParams) -> types.Location | None:
+    offset = analysis.text.offset(params.position)
     span = navigation.definition(analysis, offset)
     return types.Location(params.text_document.uri, analysis.text.range(span)) if span is not None else None
 
 
-def _references(ls: Server, params: types.ReferenceParams) -> list[types.Location]:
-    analysis, offset = ls.place(params.text_document, params.position)
+def _references(analysis: Analysis, params: types.ReferenceParams) -> list[types.Location]:
+    offset = analysis.text.offset(params.position)
     spans = navigation.references(analysis, offset, params.context.include_declaration)
     return [types.Location(params.text_document.uri, analysis.text.range(span)) for span in spans]
 
@@ -225,8 +291,8 @@ def _references(ls: Server, params: types.ReferenceParams) -> list[types.Locatio
 # ------------------------------------------------------------------------------------------------------------- writing
 
 
-def _completion(ls: Server, params: types.CompletionParams) -> types.CompletionList:
-    analysis, offset = ls.place(params.text_document, params.position)
+def _completion(analysis: Analysis, params: types.CompletionParams) -> types.CompletionList:
+    offset = analysis.text.offset(params.position)
     word = analysis.text.range(completion.word(analysis, offset))
     items = [
         types.CompletionItem(
@@ -242,27 +308,26 @@ def _completion(ls: Server, params: types.CompletionParams) -> types.CompletionL
     return types.CompletionList(False, items)
 
 
-def _resolve(ls: Server, item: types.CompletionItem) -> types.CompletionItem:
+async def _resolve(ls: Server, item: types.CompletionItem) -> types.CompletionItem:
     """A completion with its documentation, which the client asks for when it shows it."""
+    about: str | None = None
     match item.data:
         case [str(uri), str(), int(binding)]:
-            found = hover.hover(ls.analysis(uri), binding)
-            about = found and found.markdown
+            found = await ls.ask(ls.document(uri), ls.building, lambda analysis: hover.hover(analysis, binding))
+            about = found.markdown if found is not None else None
         case [_, str(word), None]:
             about = words.documentation(word)
-        case _:
-            about = None
     item.documentation = _markdown(about) if about else None
     return item
 
 
-def _prepare_rename(ls: Server, params: types.PrepareRenameParams) -> types.Range:
-    analysis, offset = ls.place(params.text_document, params.position)
+def _prepare_rename(analysis: Analysis, params: types.PrepareRenameParams) -> types.Range:
+    offset = analysis.text.offset(params.position)
     return analysis.text.range(_refused(lambda: navigation.renamable(analysis, offset)))
 
 
-def _rename(ls: Server, params: types.RenameParams) -> types.WorkspaceEdit:
-    analysis, offset = ls.place(params.text_document, params.position)
+def _rename(analysis: Analysis, params: types.RenameParams) -> types.WorkspaceEdit:
+    offset = analysis.text.offset(params.position)
     spans = _refused(lambda: navigation.rename(analysis, offset, params.new_name))
     edits = [types.TextEdit(analysis.text.range(span), params.new_name) for span in spans]
     return types.WorkspaceEdit({params.text_document.uri: edits})
@@ -276,41 +341,60 @@ def _refused(ask: Callable[[], Result]) -> Result:
         raise JsonRpcInvalidParams(str(error)) from None
 
 
-def _code_actions(ls: Server, params: types.CodeActionParams) -> list[types.CodeAction | types.Command]:
-    uri = params.text_document.uri
-    analysis = ls.analysis(uri)
-    wanted = analysis.text.span(params.range)
-    actions: list[types.CodeAction | types.Command] = [
-        types.CodeAction(
-            found.title,
-            types.CodeActionKind.QuickFix,
-            [_diagnostic(analysis, found.diagnostic, uri)],
-            is_preferred=True,
-            edit=types.WorkspaceEdit(
-                {uri: [types.TextEdit(analysis.text.range(found.diagnostic.span), found.replacement)]}
-            ),
-        )
-        for found in fixes.fixes(analysis, wanted.start, wanted.end)
+async def _code_actions(ls: Server, params: types.CodeActionParams) -> list[types.CodeAction | types.Command]:
+    """The nearest of the fixes in a range, all of them at once, and the generated code."""
+    document = ls.document(params.text_document.uri)
+    return await ls.ask(document, ls.answering, partial(_actions, params, document.edition, ls.resolves_edits))
+
+
+def _actions(
+    params: types.CodeActionParams, edition: int, resolved: bool, analysis: Analysis
+) -> list[types.CodeAction | types.Command]:
+    uri, wanted, only = params.text_document.uri, analysis.text.span(params.range), params.context.only
+    found: Sequence[fixes.Fix] = ()
+    if only is None or {types.CodeActionKind.QuickFix, types.CodeActionKind.Empty} & {*only}:
+        found = fixes.fixes(analysis, wanted.start, wanted.end)
+    quick = [
+        types.CodeAction(fix.title, diagnostics=[_diagnostic(analysis, fix.diagnostic, uri)], is_preferred=True)
+        for fix in fixes.nearest(found)
     ]
-    if not analysis.failed:
-        actions.append(types.Command("Open the generated code", OPEN_GENERATED, arguments=[uri, wanted.start]))
-    return actions
+    if len(found) > 1:
+        quick.append(types.CodeAction(f"Replace all {len(found)} misspellings"))
+    for index, action in enumerate(quick):
+        action.kind = types.CodeActionKind.QuickFix
+        if resolved:
+            action.data = [uri, edition, wanted.start, wanted.end, index]
+        else:
+            action.edit = _edit(analysis, uri, wanted.start, wanted.end, index)
+    if not analysis.failed and only is None:
+        return [*quick, types.Command("Open the generated code", OPEN_GENERATED, arguments=[uri, wanted.start])]
+    return [*quick]
 
 
-def _open_generated(ls: Server, uri: str, offset: int) -> None:
+async def _resolve_action(ls: Server, action: types.CodeAction) -> types.CodeAction:
+    """A code action with what it writes, which the client asks for when somebody chooses it."""
+    match action.data:
+        case [str(uri), int(edition), int(start), int(end), int(index)]:
+            document = ls.document(uri)
+            if document.edition != edition:
+                raise JsonRpcContentModified(f"{OUTDATED} since the action was offered")
+            action.edit = await ls.ask(document, ls.answering, lambda analysis: _edit(analysis, uri, start, end, index))
+    return action
+
+
+def _edit(analysis: Analysis, uri: str, start: int, end: int, index: int) -> types.WorkspaceEdit:
+    """What the action of this index writes: a fix, or behind these all."""
+    found = fixes.fixes(analysis, start, end)
+    made = fixes.nearest(found)[index : index + 1] or found
+    return types.WorkspaceEdit({uri: [types.TextEdit(analysis.text.range(fix.span), fix.replacement) for fix in made]})
+
+
+async def _open_generated(ls: Server, uri: str = "", offset: int = 0) -> None:
     """Show the generated code of the statement at an offset: in the built file, if it is current, else in a copy."""
-    analysis = ls.analysis(uri)
-    made = generated.generated(analysis, ls.settings.inference)
-    if made is None:
+    found = await ls.ask(ls.document(uri), ls.building, lambda analysis: _generated(ls, analysis, offset))
+    if found is None:
         return
-    lines = generated.lines_of(analysis, offset, made)
-    source, folders = Path(analysis.source.path), [ls.folder / path for path in ls.settings.sources]
-    path = Path(os.path.abspath(target_of(source, map(_absolute, folders), ls.folder / ls.settings.out)))
-    if not _holds(path, made.text):
-        path = ls.scratch / path.name
-        path.unlink(missing_ok=True)
-        path.write_text(made.text, "utf-8", newline="\n")
-        path.chmod(0o400)
+    path, lines = found
     selection = types.Range(types.Position(lines.first - 1, 0), types.Position(lines.last, 0))
     shown = types.ShowDocumentParams(from_fs_path(str(path)) or path.as_uri(), take_focus=True, selection=selection)
     if ls.client_capabilities.window is not None and ls.client_capabilities.window.show_document is not None:
@@ -318,6 +402,22 @@ def _open_generated(ls: Server, uri: str, offset: int) -> None:
     else:
         message = f"The generated code is in {path}, line {lines.first}"
         ls.window_show_message(types.ShowMessageParams(types.MessageType.Info, message))
+
+
+def _generated(ls: Server, analysis: Analysis, offset: int) -> tuple[Path, Lines] | None:
+    """The file with the generated code, and the lines in it; None where the `.nn` file is wrong."""
+    made = generated.generated(analysis, ls.settings.inference)
+    if made is None:
+        return None
+    source = Path(analysis.source.path)
+    source, folders = source if source.stem else Path("model.nn"), [ls.folder / path for path in ls.settings.sources]
+    path = Path(os.path.abspath(target_of(source, map(_absolute, folders), ls.folder / ls.settings.out)))
+    if not _holds(path, made.text):
+        path = ls.scratch / path.name[-100:]
+        path.unlink(missing_ok=True)
+        path.write_text(made.text, "utf-8", newline="\n")
+        path.chmod(0o400)
+    return path, generated.lines_of(analysis, offset, made)
 
 
 def _absolute(path: Path) -> Path:
@@ -331,8 +431,7 @@ def _holds(path: Path, text: str) -> bool:
         return False
 
 
-def _formatting(ls: Server, params: types.DocumentFormattingParams) -> list[types.TextEdit] | None:
-    analysis = ls.analysis(params.text_document.uri)
+def _formatting(analysis: Analysis, params: types.DocumentFormattingParams) -> list[types.TextEdit] | None:
     try:
         text = format_text(analysis.source.text)
     except Unreadable:
@@ -344,23 +443,35 @@ def _markdown(text: str) -> types.MarkupContent:
     return types.MarkupContent(types.MarkupKind.Markdown, text)
 
 
-_FEATURES: dict[str, tuple[Callable[..., Any], Any]] = {
+_HANDLERS: dict[str, tuple[Callable[..., Any], Any]] = {
     types.TEXT_DOCUMENT_DID_OPEN: (_opened, None),
     types.TEXT_DOCUMENT_DID_CHANGE: (_changed, None),
     types.TEXT_DOCUMENT_DID_CLOSE: (_closed, None),
+    types.SHUTDOWN: (_shut_down, None),
+    types.TEXT_DOCUMENT_CODE_ACTION: (
+        _code_actions,
+        types.CodeActionOptions([types.CodeActionKind.QuickFix], resolve_provider=True),
+    ),
+    types.CODE_ACTION_RESOLVE: (_resolve_action, None),
+    types.COMPLETION_ITEM_RESOLVE: (_resolve, None),
+}
+"""What the server does by the protocol's names for it, with its options."""
+
+_FEATURES: dict[str, tuple[Callable[[Analysis, Any], Any], Any]] = {
     types.TEXT_DOCUMENT_HOVER: (_hover, None),
     types.TEXT_DOCUMENT_INLAY_HINT: (_inlay_hints, None),
     types.TEXT_DOCUMENT_COMPLETION: (
         _completion,
         types.CompletionOptions(trigger_characters=[".", "(", ",", "=", "{", '"', "'"], resolve_provider=True),
     ),
-    types.COMPLETION_ITEM_RESOLVE: (_resolve, None),
     types.TEXT_DOCUMENT_SIGNATURE_HELP: (_signature_help, types.SignatureHelpOptions(["(", ","])),
     types.TEXT_DOCUMENT_DEFINITION: (_definition, None),
     types.TEXT_DOCUMENT_REFERENCES: (_references, None),
     types.TEXT_DOCUMENT_PREPARE_RENAME: (_prepare_rename, None),
     types.TEXT_DOCUMENT_RENAME: (_rename, types.RenameOptions(prepare_provider=True)),
-    types.TEXT_DOCUMENT_CODE_ACTION: (_code_actions, types.CodeActionOptions([types.CodeActionKind.QuickFix])),
     types.TEXT_DOCUMENT_FORMATTING: (_formatting, None),
 }
-"""The features by the protocol's names for them, with their options."""
+"""The same of what is asked about the text of a document: what answers looks at its analysis, and at nothing else."""
+
+_SLOW = {types.TEXT_DOCUMENT_HOVER, types.TEXT_DOCUMENT_FORMATTING}
+"""What may take as long as a build: others do not wait behind it."""

@@ -91,11 +91,12 @@ class Variables:
     def visible(self, offset: int) -> dict[str, Span]:
         """The names that can be read at `offset`, each with the binding that holds there."""
         names: dict[str, Span] = {}
-        scope: _Scope | None = self._scope_at(offset)
+        innermost = self._scope_at(offset)
+        scope: _Scope | None = innermost
         while scope is not None:
             for name, variable in scope.variables.items():
                 span = scope.before(name, offset)
-                if span is None and scope.parent is None and scope is not self._scope_at(offset):
+                if span is None and scope.parent is None and scope is not innermost:
                     span = variable.bindings[0]  # a block may be called after it
                 if span is not None:
                     names.setdefault(name, span)
@@ -108,8 +109,14 @@ class Variables:
         return found and found[0]
 
     def _scope_at(self, offset: int) -> _Scope:
-        inside = [scope for scope in self._scopes if scope.start <= offset <= scope.end]
-        return max(inside, key=lambda scope: scope.start)
+        scope = self._last_scope(offset)
+        while scope.end < offset and scope.parent is not None:
+            scope = scope.parent
+        return scope
+
+    def _last_scope(self, offset: int) -> _Scope:
+        """The last one that begins before `offset`, wherever it ends: they stand in the order of the text."""
+        return self._scopes[bisect.bisect_right(self._scopes, offset, key=_start) - 1]
 
     # ------------------------------------------------------------------------------------------------------- the tree
 
@@ -158,12 +165,11 @@ class Variables:
             bound = [statement.alias or statement.module.partition(".")[0]]
         else:
             bound = [alias for _, alias in statement.names if alias != "*"]
-        for line in self._lines:
-            for token in reversed(line.tokens):
-                span = span_of(token)
-                if token.value in bound and statement.span.start <= span.start < statement.span.end:
-                    bound.remove(token.value)
-                    scope.bind(token.value, span, statement.span.end).imported = True
+        line = self._lines[bisect.bisect_right(self._lines, statement.span.start, key=_start_of_line) - 1]
+        for token in reversed(line.tokens):
+            if token.value in bound:
+                bound.remove(token.value)
+                scope.bind(token.value, span_of(token), statement.span.end).imported = True
 
     def _read(self, expression: syntax.Expr, scope: _Scope) -> None:
         match expression:
@@ -196,7 +202,7 @@ class Variables:
         """The names of a line that is not in the tree."""
         scope = self._scope_at(span_of(line.tokens[0]).start)
         if line.indent and scope is self._file:  # the last line of a block, which ends before it
-            scope = max((each for each in self._scopes if each.start <= span_of(line.tokens[0]).start), key=_start)
+            scope = self._last_scope(span_of(line.tokens[0]).start)
         tokens = [token for token in line.tokens if token.type != NEWLINE]
         end = span_of(tokens[-1]).end
         bound = set(_bound_in(tokens))
@@ -237,6 +243,10 @@ class Variables:
 
 def _start(part: _Scope | Span) -> int:
     return part.start
+
+
+def _start_of_line(line: Line) -> int:
+    return span_of(line.tokens[0]).start
 
 
 def _effect(binding: tuple[int, Span]) -> int:

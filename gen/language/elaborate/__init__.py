@@ -26,6 +26,8 @@ is wrong too, and silent.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import gen.components  # noqa: F401  (registers the components)
 from gen.diagnostics import Diagnostics, Source
 from gen.graph.graph import Graph
@@ -47,9 +49,14 @@ def elaborate(file: syntax.File, source: Source, diagnostics: Diagnostics) -> Gr
     return None if made is None else made[1]
 
 
-def observe(file: syntax.File, source: Source, diagnostics: Diagnostics) -> Observed:
-    """The same, and what every expression was; it is there for a file with errors too, as far as it could be run."""
-    observer = Observer(_context(file, source, diagnostics))
+def observe(
+    file: syntax.File, source: Source, diagnostics: Diagnostics, between: Callable[[], None] = lambda: None
+) -> Observed:
+    """The same, and what every expression was; it is there for a file with errors too, as far as it could be run.
+
+    `between` is called before each statement: what it raises ends the run.
+    """
+    observer = Observer(_context(file, source, diagnostics), between)
     return observer.observed(_run(observer, file))
 
 

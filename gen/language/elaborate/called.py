@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection
-from typing import TypeAlias
+from collections.abc import Callable, Collection
+from functools import cache
+from typing import Any, TypeAlias
 
 from gen.components.base import Activation, Layer
 from gen.dims import show
@@ -27,7 +28,12 @@ from gen.language.elaborate.values import (
 
 def rule_parameters(component: Layer | Activation) -> Collection[str]:
     """What the rule of a layer or an activation takes, by name."""
-    return inspect.signature(component.forward).parameters  # type: ignore[union-attr]  # each has one
+    return _parameters(type(component).forward)  # type: ignore[union-attr]  # each has one
+
+
+@cache
+def _parameters(rule: Callable[..., Any]) -> Collection[str]:
+    return frozenset(inspect.signature(rule).parameters)
 
 
 def mask_fits(context: Context, said: CallOptions, x: TensorValue, arguments: Arguments) -> bool:

@@ -237,7 +237,7 @@ class Interpreter:
             layers = [*members("layer"), "Input", "Model", "Sequential"]
             hint = suggestion(name.id, layers)
             return self.context.error("unknown-layer", name.span, f"There is no layer `{name.id}`", hint=hint)
-        hint = suggestion(name.id, [*frame.visible(), *sorted(self.names.words())])
+        hint = suggestion(name.id, self.names.to_compare(frame), self.names.words)
         if called and name.id in dir(builtins):
             hint = "of Python's own functions a `.nn` file has `range` alone"
         return self.context.error("unknown-name", name.span, f"There is no `{name.id}`", hint=hint)

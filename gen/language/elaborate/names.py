@@ -21,6 +21,9 @@ from gen.language.elaborate.values import (
     Value,
 )
 
+MOST_COMPARED = 20_000
+"""How often a misspelling is compared with a name of the file, which takes up to 20 µs."""
+
 
 @dataclass
 class Assignment:
@@ -37,21 +40,31 @@ class Names:
     def __init__(self, context: Context) -> None:
         self._context = context
         self.assignments: dict[Span, Assignment] = {}
+        self._compared = 0
 
     def is_word(self, name: str) -> bool:
         """Whether a name means something though the file does not bind it."""
         return name in self._named_words or name in self._option_words
 
-    def words(self) -> set[str]:
+    @cached_property
+    def words(self) -> tuple[str, ...]:
         """All such names."""
-        return self._named_words | self._option_words
+        return tuple(sorted(self._named_words | self._option_words))
+
+    def to_compare(self, frame: Frame) -> list[str]:
+        """The names that the file binds, as far as a misspelling can be compared with them; none after many of both."""
+        if self._compared > MOST_COMPARED:
+            return []
+        visible = frame.visible()
+        self._compared += len(visible)
+        return visible
 
     @cached_property
     def _named_words(self) -> set[str]:
         return named_words()
 
     @cached_property
-    def _option_words(self) -> set[str]:
+    def _option_words(self) -> frozenset[str]:
         return option_words()
 
     def bind(self, name: str, value: Value, span: Span, frame: Frame) -> None:

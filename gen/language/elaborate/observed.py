@@ -33,10 +33,15 @@ class Observed:
 class Observer(Interpreter):
     """Runs a file and keeps what its expressions are."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, between: Callable[[], None]) -> None:
         super().__init__(context)
+        self._between = between
         self.values: dict[Span, list[Value]] = {}
         self.names = _ObservedNames(context, self.note)
+
+    def _execute(self, statement: syntax.Statement, frame: Frame) -> Value:
+        self._between()
+        return super()._execute(statement, frame)
 
     def evaluate(self, expression: syntax.Expr, frame: Frame) -> Value:
         value = super().evaluate(expression, frame)

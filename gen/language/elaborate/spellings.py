@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Literal, get_args, get_origin
 
 from gen.components.arguments import Word
@@ -121,10 +121,14 @@ def named_words() -> set[str]:
     return {*SPECIAL, *DTYPES, *OTHER_FLOATS, *function_forms(), "range"}.union(*registry.values())
 
 
-def option_words() -> set[str]:
-    """The words that are values of an argument: `same`, `channels_last`; it takes a while to look at all arguments."""
-    classes = {cls for components in registry.values() for cls in components.values()}
-    return {word for cls in classes for item in parameters(cls) for word in _literals(item.annotation)}
+def option_words() -> frozenset[str]:
+    """The words that are values of an argument: `same`, `channels_last`."""
+    return _option_words(frozenset(cls for components in registry.values() for cls in components.values()))
+
+
+@lru_cache(maxsize=1)  # it takes a while to look at all arguments
+def _option_words(classes: frozenset[type[Component]]) -> frozenset[str]:
+    return frozenset(word for cls in classes for item in parameters(cls) for word in _literals(item.annotation))
 
 
 def _literals(annotation: Any) -> list[str]:
@@ -146,7 +150,7 @@ def hint_for_module(path: Sequence[str]) -> str:
     return "a `.nn` file describes the model; data and files belong to the program that uses it"
 
 
-def suggestion(name: str, candidates: Iterable[str]) -> str | None:
-    """A hint where one of the candidates is close to `name`."""
-    close = did_you_mean(name, candidates)
+def suggestion(name: str, candidates: Iterable[str], words: tuple[str, ...] = ()) -> str | None:
+    """A hint where one of the candidates, or of the `words` of the language, is close to `name`."""
+    close = did_you_mean(name, candidates, words)
     return f"did you mean `{close}`?" if close else None
