@@ -24,7 +24,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from gen import compiler
 from gen.building import CommandError, explained
-from gen.diagnostics import Diagnostics, Source, render_text
+from gen.diagnostics import Diagnostics, Source, render_text, visible_lines
 
 
 class ModelError(Exception):
@@ -71,7 +71,7 @@ def build(cell: str, name: str, place: str, colour: bool = False) -> Any:
     if report:
         print(report, file=sys.stderr)
     if graph.summary:
-        print(f"{view.layers}\n\n{view.footprint}")
+        print(visible_lines(f"{view.layers}\n\n{view.footprint}"))
     return _module(text, name).Model()
 
 

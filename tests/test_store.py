@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gen import store
+from gen import files, store
 from tests.building import ROOT
 
 MODEL = """\
@@ -86,7 +86,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def test_a_second_build_asks_black_nothing_and_gives_the_same_bytes(kept: Path, place: Path, plain: bytes) -> None:
     first, said = build(place)
     assert (first, said) == (plain, "0 ['black', 'lark.load_grammar']")
-    assert {path.name.partition("-")[0] for path in kept.iterdir()} == {"grammar", "layout", "template"}
+    assert {path.name.split("-")[1] for path in kept.iterdir()} == {"grammar", "layout", "template"}
     second, said = build(place)
     assert second == plain
     assert "black" not in said
@@ -132,7 +132,7 @@ def test_a_folder_that_cannot_be_written_is_only_read(
     kept.chmod(0o500)
     try:
         assert build(place)[0] == plain
-        monkeypatch.setattr("tempfile.mkstemp", _refused)  # which holds for root too
+        monkeypatch.setattr(files.Folder, "new", _refused)  # which holds for root too
         store.keep("kind", "key", b"data")
         assert store.recall("kind", "key") is None
     finally:
@@ -148,7 +148,7 @@ def test_builds_that_run_at_once_do_not_disturb_each_other(kept: Path, place: Pa
         processes = [start(place, f"out{index}") for index in range(4)]
         assert [process.communicate()[1] for process in processes] == [""] * 4
         assert [(place / f"out{index}" / "model.py").read_bytes() for index in range(4)] == [plain] * 4
-    assert [path for path in kept.iterdir() if not path.name.startswith(("grammar-", "layout-", "template-"))] == []
+    assert [path for path in kept.iterdir() if not path.name.endswith(".kept")] == []
 
 
 # ------------------------------------------------------------------------------------------------------------ by itself

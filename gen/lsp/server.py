@@ -16,8 +16,8 @@ from pygls.exceptions import JsonRpcInvalidParams
 from pygls.lsp.server import LanguageServer
 from pygls.uris import from_fs_path, to_fs_path
 
-from gen import __version__
-from gen.building import CommandError, load_components, target_of
+from gen import __version__, files
+from gen.building import DEFAULT_OUT, CommandError, ignored, load_components, target_of
 from gen.diagnostics import Diagnostic, Span
 from gen.formatting import Unreadable, format_text
 from gen.lsp import completion, fixes, generated, hints, hover, navigation, signatures, words
@@ -136,8 +136,11 @@ def _configure(ls: Server, given: Sequence[Path]) -> None:
     uris = [ls.workspace.root_uri, *ls.workspace.folders]
     ls.folder = _absolute(Path(next(filter(None, (to_fs_path(uri) for uri in uris if uri)), os.curdir)))
     try:
-        ls.settings = load(ls.folder)
-        load_components([*(ls.folder / path for path in ls.settings.components), *given])
+        ls.settings = load(ls.folder, ls.folder)
+        for note in ignored(ls.settings):
+            ls.window_show_message(types.ShowMessageParams(types.MessageType.Warning, f"gen: {note}"))
+        load_components([ls.folder / path for path in ls.settings.components], own=True)
+        load_components(given)
     except (CommandError, SettingsError, OSError) as error:
         ls.window_show_message(types.ShowMessageParams(types.MessageType.Error, f"gen: {error}"))
 
@@ -305,7 +308,8 @@ def _open_generated(ls: Server, uri: str, offset: int) -> None:
         return
     lines = generated.lines_of(analysis, offset, made)
     source, folders = Path(analysis.source.path), [ls.folder / path for path in ls.settings.sources]
-    path = Path(os.path.abspath(target_of(source, map(_absolute, folders), ls.folder / ls.settings.out)))
+    out = ls.folder / (ls.settings.out or DEFAULT_OUT)
+    path = Path(os.path.abspath(target_of(source, map(_absolute, folders), out)))
     if not _holds(path, made.text):
         path = ls.scratch / path.name
         path.unlink(missing_ok=True)
@@ -326,7 +330,7 @@ def _absolute(path: Path) -> Path:
 
 def _holds(path: Path, text: str) -> bool:
     try:
-        return path.read_bytes().replace(b"\r\n", b"\n") == text.encode()
+        return files.read(path).replace(b"\r\n", b"\n") == text.encode()
     except OSError:
         return False
 
