@@ -110,7 +110,7 @@ def build(request: Request, only: Collection[Path] | None = None) -> Report:
         outputs = []
     wanted = [output for output in outputs if only is None or output.source in only]
     for settings, group in groupby(wanted, key=lambda output: output.settings):
-        with _components_apart():
+        with components_apart():
             try:
                 load_project(settings, request.components)
             except CommandError as error:
@@ -417,7 +417,7 @@ def _source_name(path: Path) -> str | None:
 
 
 @contextmanager
-def _components_apart() -> Iterator[None]:
+def components_apart() -> Iterator[None]:
     """What is registered inside is forgotten afterwards: another project may have other components by these names."""
     from gen.components import registry
     from gen.components.kernels import kernels

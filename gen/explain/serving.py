@@ -93,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
         return (
             len(asked) == 1
             and asked[0].strip().lower() in hosts
-            and all(origin.strip().lower().removeprefix("http://") in hosts for origin in origins)
+            and all(origin.strip().lower() in {f"http://{host}" for host in hosts} for origin in origins)
         )
 
     def answer(self, kind: str, data: bytes = b"") -> None:
