@@ -479,3 +479,23 @@ def test_nothing_in_a_file_reaches_the_terminal_as_it_is(folder: Path, escape: s
     assert [
         text for text in said if not all(character.isprintable() or character in "\n\t" for character in text)
     ] == []
+
+
+def test_a_table_for_a_terminal_holds_no_escapes_but_its_own(folder: Path) -> None:
+    from dataclasses import replace
+    from io import StringIO
+
+    from gen.facts import describe_model
+    from gen.summary import write_summary
+    from tests.building import graph_of
+
+    stream = StringIO()
+    facts = describe_model(graph_of(GOOD))
+    write_summary(replace(facts, name="[red]a\x1b]0;title\x07\u202e"), stream, terminal=True)
+    assert "[red]a<U+001B>]0;title<U+0007><U+202E>" in stream.getvalue()
+
+
+@pytest.mark.parametrize("name", ["--\x1b[31m", "-\x9b31m", "b\u202e"], ids=ascii)
+def test_a_wrong_usage_is_told_without_escapes(folder: Path, name: str) -> None:
+    for command in ((name,), ("build", name), ("summary", "x.nn", "--steps", name)):
+        assert gen(*command).stderr.replace("\n", "").isprintable()
