@@ -393,7 +393,9 @@ def _list_left_over(request: Request, outputs: Sequence[Output], report: Report)
     }
     for path, name in dict(others_left).items():
         if name not in others:
-            report.errors.append(f"{shown(path)} is left over, for its source {visible(name)} is gone: delete it")
+            report.errors.append(
+                f"{shown(path)} is left over, for no {visible(name)} is built into it any more: delete it"
+            )
             report.fail(1)
 
 

@@ -297,6 +297,17 @@ def test_permissions_are_kept_and_those_that_let_others_run_it_are_not(folder: P
         assert stat.S_IMODE(path.stat().st_mode) == 0o750, command
 
 
+def test_a_new_file_has_the_permissions_that_the_user_gives_new_files(folder: Path) -> None:
+    for mask in (0o022, 0o077, 0o002):
+        before = os.umask(mask)
+        try:
+            assert gen("build", "models", "-o", f"made_{mask}").exit_code == 0
+        finally:
+            os.umask(before)
+        assert stat.S_IMODE((folder / f"made_{mask}" / "credit.py").stat().st_mode) == 0o666 & ~mask
+        assert stat.S_IMODE((folder / f"made_{mask}").stat().st_mode) == 0o777 & ~mask
+
+
 @root_only
 def test_the_owner_is_kept(folder: Path) -> None:
     for path, command in writers(folder):

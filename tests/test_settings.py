@@ -120,6 +120,16 @@ COMMANDS = [
 ]  # fmt: skip
 
 
+def test_code_beyond_the_repository_is_run_by_no_command(folder: Path) -> None:
+    (folder / "model.nn").write_text(GOOD)
+    (folder.parent.parent / "own.py").write_text(TWICE)
+    project(folder.parent.parent, 'sources = ["."]\ncomponents = ["own.py"]')
+    for command in (*COMMANDS, "build", "fmt"):
+        result = gen(*command.split())
+        assert (result.exit_code == 2) == (command in ("build", "fmt", "help twice")), command
+    assert not (folder.parent.parent / "ran").exists()
+
+
 @root_only
 @pytest.mark.parametrize("whose", ["file", "link", "component"])
 def test_code_of_another_user_is_run_by_no_command(folder: Path, whose: str) -> None:
@@ -282,8 +292,8 @@ def test_outputs_of_sources_that_are_gone_are_listed(folder: Path) -> None:
     result = gen("build", "models", "--check", "--quiet")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.splitlines() == [
-        "gen: out/a.py is left over, for its source a.nn is gone: delete it",
-        "gen: out/deep/c.py is left over, for its source c.nn is gone: delete it",
+        "gen: out/a.py is left over, for no a.nn is built into it any more: delete it",
+        "gen: out/deep/c.py is left over, for no c.nn is built into it any more: delete it",
     ]
     assert gen("build", "models").exit_code == 0
     (folder / "out" / "a.py").unlink()
@@ -322,7 +332,7 @@ def test_what_is_left_over_is_listed_where_no_source_is_left(folder: Path) -> No
     result = gen("build", "--check")
     assert result.exit_code == 2
     assert "there is no .nn file in models" in result.stderr
-    assert "made/my_model.py is left over, for its source my model.nn is gone: delete it" in result.stderr
+    assert "made/my_model.py is left over, for no my model.nn is built into it any more: delete it" in result.stderr
 
 
 # --------------------------------------------------------------------------------------------------------------- names
