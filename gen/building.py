@@ -25,8 +25,6 @@ from gen.settings import Settings, SettingsError
 from gen.settings import load as load_settings
 
 _PACKAGE = Path(__file__).resolve().parent
-DEFAULT_OUT = Path("out")
-"""Where outputs go if nobody says where."""
 _NO_LINE_END = "\\ No newline at end of file"
 
 
@@ -247,8 +245,8 @@ def _target(
     """
     if request.out is not None:
         return request.out / _module(name), settings, Bounds(request.out)
-    if settings.out is None:
-        return DEFAULT_OUT / _module(name), settings, Bounds(DEFAULT_OUT, Path())
+    if not settings.says_out:
+        return settings.out / _module(name), settings, Bounds(settings.out, Path())
     bases = settings.sources if _below(given, settings.folder) is not None else (*settings.sources, settings.folder)
     inside = next((found for base in bases if (found := _below(source, base)) not in (None, Path())), name)
     return settings.out / _module(inside), settings, Bounds(settings.out, settings.folder)
@@ -402,8 +400,8 @@ def _list_left_over(request: Request, outputs: Sequence[Output], report: Report)
 def _default_out() -> Path:
     """Where outputs go in the current folder."""
     with suppress(SettingsError, OSError):
-        return load_settings(Path()).out or DEFAULT_OUT
-    return DEFAULT_OUT
+        return load_settings(Path()).out
+    return Settings().out
 
 
 def _source_name(path: Path) -> str | None:

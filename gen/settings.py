@@ -25,8 +25,10 @@ class Settings:
 
     sources: tuple[Path, ...] = ()
     """What `gen build` builds when it is told nothing."""
-    out: Path | None = None
-    """Where generated files go; by default into `out` below the current folder."""
+    out: Path = Path("out")
+    """Where generated files go; by default below the current folder."""
+    says_out: bool = False
+    """Whether that is said, so that they go into the project."""
     components: tuple[Path, ...] = ()
     """Files with components of one's own."""
     inference: bool = False
@@ -94,7 +96,8 @@ def _settings(table: dict[str, object], path: Path, ignored: tuple[Path, ...]) -
         raise SettingsError(f"{path}: `out` in [tool.gen] is no path")
     return Settings(
         sources=_paths(path, table, "sources"),
-        out=None if out is None else path.parent / out,
+        out=Path("out") if out is None else path.parent / out,
+        says_out=out is not None,
         components=_paths(path, table, "components"),
         inference=_flag(path, table, "inference"),
         folder=path.parent,

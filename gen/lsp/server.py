@@ -17,7 +17,7 @@ from pygls.lsp.server import LanguageServer
 from pygls.uris import from_fs_path, to_fs_path
 
 from gen import __version__, files
-from gen.building import DEFAULT_OUT, CommandError, ignored, load_components, target_of
+from gen.building import CommandError, ignored, load_components, target_of
 from gen.diagnostics import Diagnostic, Span
 from gen.formatting import Unreadable, format_text
 from gen.lsp import completion, fixes, generated, hints, hover, navigation, signatures, words
@@ -308,8 +308,7 @@ def _open_generated(ls: Server, uri: str, offset: int) -> None:
         return
     lines = generated.lines_of(analysis, offset, made)
     source, folders = Path(analysis.source.path), [ls.folder / path for path in ls.settings.sources]
-    out = ls.folder / (ls.settings.out or DEFAULT_OUT)
-    path = Path(os.path.abspath(target_of(source, map(_absolute, folders), out)))
+    path = Path(os.path.abspath(target_of(source, map(_absolute, folders), ls.folder / ls.settings.out)))
     if not _holds(path, made.text):
         path = ls.scratch / path.name
         path.unlink(missing_ok=True)
