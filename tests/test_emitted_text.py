@@ -28,7 +28,7 @@ from gen.emit.layout import LINE_LENGTH
 from gen.emit.literals import comment, docstring, literal
 from gen.emit.names import Names
 from gen.emit.render import render
-from gen.emit.seal import is_intact, is_sealed
+from gen.emit.seal import UNTOUCHED, is_intact, is_sealed, seal, source_of
 from gen.emit.specialize import specialize
 from gen.emit.templates import environment
 from gen.files import WriteError
@@ -373,6 +373,15 @@ def test_binary_files_are_not_written_over(tmp_path: Path) -> None:
 def test_a_hash_elsewhere_than_in_the_docstring_does_not_count() -> None:
     assert not is_sealed('x = 1\n"""\nsha256 of the rest: 0123456789abcdef\n"""\n')
     assert is_sealed(TEXT)
+
+
+def test_a_file_of_before_is_known_without_its_first_line(tmp_path: Path) -> None:
+    before = seal(sample_text("credit").removeprefix(UNTOUCHED))
+    assert is_intact(before)
+    path = tmp_path / "credit.py"
+    path.write_text(before, "utf-8")
+    assert write.write(path, sample_text("credit"))
+    assert source_of(before) == source_of(sample_text("credit")) == "credit.nn"
 
 
 def test_a_link_in_the_folder_is_followed(tmp_path: Path) -> None:
