@@ -130,6 +130,21 @@ def test_code_beyond_the_repository_is_run_by_no_command(folder: Path) -> None:
     assert not (folder.parent.parent / "ran").exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="nobody is asked there")
+def test_a_user_runs_no_code_of_somebody_elses(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same for whoever runs the tests: it is the user that is another one, not the owner."""
+    (folder / "model.nn").write_text(GOOD)
+    (folder / "own.py").write_text(TWICE)
+    project(folder, 'components = ["own.py"]')
+    (folder / "pyproject.toml").chmod(0o666)  # not even if it is root's
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    for command in COMMANDS:
+        result = gen(*command.split())
+        note = "gen: pyproject.toml belongs to another user, so its settings are not used\n"
+        assert result.stderr.count(note) == (not command.startswith("fmt")), command
+    assert not (folder / "ran").exists()
+
+
 @root_only
 @pytest.mark.parametrize("whose", ["file", "link", "component"])
 def test_code_of_another_user_is_run_by_no_command(folder: Path, whose: str) -> None:

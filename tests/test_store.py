@@ -243,6 +243,14 @@ def test_links_and_pipes_in_the_folder_are_not_read(kept: Path, tmp_path: Path) 
     assert (tmp_path / "elsewhere").read_bytes().endswith(b"data")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="nobody is asked there")
+def test_a_folder_of_somebody_elses_is_not_used(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept.mkdir(mode=0o700)
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    store.keep("kind", "key", b"data")
+    assert list(kept.iterdir()) == []
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away")
 @pytest.mark.parametrize("whose", ["folder", "link", "file"])
 def test_what_belongs_to_another_user_is_not_used(kept: Path, tmp_path: Path, whose: str) -> None:
