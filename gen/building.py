@@ -46,6 +46,8 @@ class Request:
 
     sources: tuple[Path, ...]
     out: Path | None = None
+    project: Path | None = None
+    """The project whose settings name the sources, so that nothing is written out of it; None if somebody does."""
     check: bool = False
     diff: bool = False
     force: bool = False
@@ -248,8 +250,11 @@ def _target(
     if not settings.says_out:
         return settings.out / _module(name), settings, Bounds(settings.out, Path())
     bases = settings.sources if _below(given, settings.folder) is not None else (*settings.sources, settings.folder)
+    project = settings.folder
+    if request.project is not None and not files.is_in(project, request.project):
+        project = request.project
     inside = next((found for base in bases if (found := _below(source, base)) not in (None, Path())), name)
-    return settings.out / _module(inside), settings, Bounds(settings.out, settings.folder)
+    return settings.out / _module(inside), settings, Bounds(settings.out, project)
 
 
 def _below(path: Path, folder: Path) -> Path | None:
@@ -376,6 +381,7 @@ def _list_left_over(request: Request, outputs: Sequence[Output], report: Report)
     others_left = [
         (path, name)
         for folder in dict.fromkeys(folders)
+        if os.path.isdir(folder)
         for path in _files_below(folder, ".py", strict=False)
         if os.path.abspath(path) not in built and (name := _source_name(path)) is not None
     ]
@@ -385,7 +391,7 @@ def _list_left_over(request: Request, outputs: Sequence[Output], report: Report)
     projects = dict.fromkeys([*(output.settings.folder for output in outputs), Path()])
     others = {
         docstring(path.name)
-        for folder in (*projects, *(given for given in request.sources if given.is_dir()))
+        for folder in (*projects, *(given for given in request.sources if os.path.isdir(given)))
         for path in _files_below(folder, ".nn", strict=False)
         if os.path.abspath(path) not in sources_built
     }

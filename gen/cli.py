@@ -81,6 +81,7 @@ def build(
     try:
         request = building.Request(
             sources=sources or _sources("build"),
+            project=None if sources else _settings().folder,
             out=out,
             check=check,
             diff=diff,

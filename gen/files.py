@@ -147,18 +147,19 @@ def _way(shown: str, bounds: Bounds) -> tuple[str, list[str]]:
     root = folder
     if bounds.project is not None:
         root = os.path.realpath(bounds.project)
-        if not _is_in(folder, root):
+        if not is_in(folder, root):
             where = os.fspath(bounds.folder)
             raise WriteError(f"cannot write {shown}: {where} leads out of the project; name it in the command for that")
-    if not _is_in(target, folder):
+    if not is_in(target, folder):
         raise WriteError(f"cannot write {shown}: a link leads out of {os.fspath(bounds.folder)}")
     if target == folder:
         raise IsADirectoryError(errno.EISDIR, "it is a directory")
     return root, os.path.relpath(target, root).split(os.sep)
 
 
-def _is_in(path: str, folder: str) -> bool:
-    return Path(path).is_relative_to(folder)
+def is_in(path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> bool:
+    """Whether a path leads into a folder, or is that of it, wherever links lead."""
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def _make(root: str, shown: str) -> None:

@@ -290,6 +290,20 @@ def test_every_command_asks_the_project_of_the_file(folder: Path, command: str) 
     assert "has no `nonsense`" in result.stderr
 
 
+def test_settings_do_not_have_another_project_written(folder: Path) -> None:
+    """As by a link to it in a repository; somebody who names its files may do so."""
+    project(folder.parent / "other", 'out = "made"', model=GOOD)
+    (folder / "way").symlink_to("../other")
+    for source in ("way", "../other", "way/model.nn"):
+        project(folder, f'sources = ["{source}"]')
+        for option in ((), ("--check",)):
+            result = gen("build", *option)
+            assert (result.exit_code, result.stdout) == (2, "")
+            assert "leads out of the project" in result.stderr
+        assert not (folder.parent / "other" / "made").exists()
+    assert gen("build", "way").exit_code == 0
+
+
 # --------------------------------------------------------------------------------------------------- what is left over
 
 
@@ -348,6 +362,13 @@ def test_what_is_left_over_is_listed_where_no_source_is_left(folder: Path) -> No
     assert result.exit_code == 2
     assert "there is no .nn file in models" in result.stderr
     assert "made/my_model.py is left over, for no my model.nn is built into it any more: delete it" in result.stderr
+
+
+@pytest.mark.parametrize("out", ["a\\u0000b", "x" * 300, "/dev/null", "model.nn", "missing"], ids=ascii)
+def test_folders_that_cannot_be_are_no_bug(folder: Path, out: str) -> None:
+    project(folder, f'sources = ["."]\nout = "{out}"', model=GOOD)
+    for arguments in ((), ("--check",), ("x" * 300 + ".nn", "--check")):
+        assert "bug" not in gen("build", *arguments).output
 
 
 # --------------------------------------------------------------------------------------------------------------- names
