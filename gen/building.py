@@ -265,7 +265,7 @@ def _below(path: Path, folder: Path) -> Path | None:
 
 def _on_any_system(path: Path) -> str:
     """What two paths have in common that are one file on some system: upper case is lower case, é is e with ´."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", os.path.abspath(path)).casefold())
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", os.path.realpath(path)).casefold())
 
 
 def _twins(one: Output, other: Output) -> str:

@@ -399,6 +399,17 @@ def test_names_that_are_one_on_some_system_are_refused_together(folder: Path, on
     assert not (folder / "out").exists()
 
 
+def test_outputs_that_a_link_makes_one_are_refused_together(folder: Path) -> None:
+    for name in ("x/a.nn", "y/a.nn"):
+        (folder / name).parent.mkdir()
+        (folder / name).write_text(GOOD)
+    (folder / "out" / "y").mkdir(parents=True)
+    (folder / "out" / "x").symlink_to("y")
+    result = gen("build", ".")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "give them other names or folders" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "module"),
     [
