@@ -42,8 +42,9 @@ def source_of(text: str) -> str | None:
 def _header(text: str) -> str:
     """The docstring with which the module begins, and what is above it."""
     text = text.replace("\r\n", "\n")
-    end = text.find('\n"""\n')
-    return text[: end + 5] if text.removeprefix(UNTOUCHED).startswith('"""') and end >= 0 else ""
+    start = len(UNTOUCHED) if text.startswith(UNTOUCHED) else 0
+    end = text.find('\n"""\n', start)
+    return text[: end + 5] if text.startswith('"""', start) and end >= 0 else ""
 
 
 def _split(text: str) -> tuple[str, str]:
