@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -222,6 +223,25 @@ print(load(Path()))
         (folder / "pyproject.toml").chmod(mode)
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
         assert expected in done.stdout, done.stderr
+
+
+def test_what_runs_components_is_told(folder: Path) -> None:
+    """SECURITY.md names each command that does, and each that does not; those who start one for others say so, too."""
+    (folder / "own.py").write_text(TWICE)
+    (folder / "history.csv").write_text("epoch,loss\n1,0.5\n")
+    project(folder, 'components = ["own.py"]', model=GOOD)
+    runs = {"lsp"}  # another test starts it
+    for command in (*COMMANDS, "plot history.csv"):
+        assert gen(*command.split()).exit_code == 0, command
+        if (folder / "ran").exists():
+            (folder / "ran").unlink()
+            runs.add(command.split()[0])
+    said = (ROOT / "SECURITY.md").read_text("utf-8").split("**Code that is run: components.**")[1]
+    told = re.findall("`gen ([a-z]+)`", said.split(" run none.")[0])
+    assert set(told[:-2]) == runs
+    assert set(told[-2:]) == set(cli.gen.commands) - runs
+    for name in ("editors/README.md", "action.yml"):
+        assert "`components`" in (ROOT / name).read_text("utf-8")
 
 
 # ----------------------------------------------------------------------------------------------- several in one command
