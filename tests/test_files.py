@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from gen import cli, files
+from gen import cli, files, formatting
 from gen.files import Bounds, ForeignError, WriteError, overwrite
 
 GOOD = "x = Input(4)\ny = Dense(1)(x)\nmodel = Model(x, y)\n"
@@ -205,6 +205,23 @@ def test_what_is_written_meanwhile_is_not_lost(folder: Path, monkeypatch: pytest
     path.unlink()
     assert "somebody else has just written it" in refused("build", "models")
     assert os.listdir(folder / "out") == ["credit.py"]
+
+
+def test_what_is_written_while_a_file_is_formatted_is_not_lost(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, format_text = folder / "models" / "credit.nn", formatting.format_text
+
+    def edited(text: str) -> str:
+        path.write_text(OTHER)
+        return format_text(text)
+
+    path.write_text(UGLY)
+    monkeypatch.setattr(formatting, "format_text", edited)
+    assert "somebody else has just written it" in refused("fmt", "models")
+    assert path.read_text() == OTHER
+    monkeypatch.setattr(formatting, "format_text", lambda text: (path.unlink(), format_text(text))[1])
+    path.write_text(UGLY)
+    assert "somebody else has just written it" in refused("fmt", "models")
+    assert not path.exists()
 
 
 def test_temporary_names_are_new_each_time_and_exclusive(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
