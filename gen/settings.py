@@ -92,11 +92,11 @@ def _may_have_settings(path: Path) -> bool:
 
 def _settings(table: dict[str, object], path: Path, ignored: tuple[Path, ...]) -> Settings:
     out = table.get("out")
-    if out is not None and not isinstance(out, str):
+    if out is not None and not _is_path(out):
         raise SettingsError(f"{path}: `out` in [tool.gen] is no path")
     return Settings(
         sources=_paths(path, table, "sources"),
-        out=Path("out") if out is None else path.parent / out,
+        out=Path("out") if out is None else path.parent / str(out),
         says_out=out is not None,
         components=_paths(path, table, "components"),
         inference=_flag(path, table, "inference"),
@@ -128,9 +128,13 @@ def _table(data: bytes, path: Path) -> dict[str, object] | None:
     return table
 
 
+def _is_path(value: object) -> bool:
+    return isinstance(value, str) and "\0" not in value
+
+
 def _paths(path: Path, table: dict[str, object], key: str) -> tuple[Path, ...]:
     value = table.get(key, [])
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+    if not isinstance(value, list) or not all(map(_is_path, value)):
         raise SettingsError(f"{path}: `{key}` in [tool.gen] is no list of paths")
     return tuple(path.parent / item for item in value)
 
