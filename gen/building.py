@@ -8,14 +8,21 @@ import os
 import re
 import sys
 import traceback
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
-from gen import compiler
-from gen.diagnostics import Diagnostic, Diagnostics, Source, visible
-from gen.emit.write import WriteError, reason, write
+from gen import compiler, files
+from gen.diagnostics import Diagnostic, Diagnostics, Source, visible, visible_lines
+from gen.emit.literals import docstring
+from gen.emit.seal import is_sealed, source_of
+from gen.emit.write import present, write
+from gen.files import Bounds, WriteError, reason
+from gen.settings import Settings, SettingsError
+from gen.settings import load as load_settings
 
 _PACKAGE = Path(__file__).resolve().parent
 _NO_LINE_END = "\\ No newline at end of file"
@@ -32,14 +39,19 @@ def missing(what: str, package: str, extra: str) -> CommandError:
 
 @dataclass(frozen=True)
 class Request:
-    """What `gen build` is asked for; with `check` or `diff` nothing is written."""
+    """What `gen build` is asked for; with `check` or `diff` nothing is written.
+
+    What is None is as the settings of each source's project say; their components come besides these.
+    """
 
     sources: tuple[Path, ...]
-    out: Path = Path("out")
+    out: Path | None = None
+    project: Path | None = None
+    """The project whose settings name the sources, so that nothing is written out of it; None if somebody does."""
     check: bool = False
     diff: bool = False
     force: bool = False
-    inference: bool = False
+    inference: bool | None = None
     components: tuple[Path, ...] = ()
     debug: bool = False
 
@@ -62,49 +74,84 @@ class Report:
     differences: list[str] = field(default_factory=list)
     diagnostics: list[tuple[Source, list[Diagnostic]]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-    """Files that could not be read, built or written, a sentence each."""
+    """Files that could not be read, built or written, or are left over, a sentence each."""
+    notes: list[str] = field(default_factory=list)
+    """What else is to be known, a sentence each."""
     status: int = 0
 
     def fail(self, status: int) -> None:
         self.status = max(self.status, status)
 
 
+@dataclass(frozen=True)
+class Output:
+    """A file to build: of which source, for which project, and where it belongs."""
+
+    source: Path
+    path: Path
+    settings: Settings
+    bounds: Bounds
+
+
 def build(request: Request, only: Collection[Path] | None = None) -> Report:
     """Build every source, or `only` some of them; one that fails does not keep the others from being built.
 
-    Raises `CommandError` if there is nothing to build or two sources have one output.
+    Each is built as its project says: with its components, which the sources of other projects do not know.  Raises
+    `CommandError` if there is nothing to build or two sources have one output.
     """
-    load_components(request.components)
     report = Report()
-    for source, target in _targets(request).items():
-        if only is not None and source not in only:
-            continue
-        try:
-            with explained(source, request.components, request.debug):
-                _build_one(source, target, request, report)
-        except (CommandError, WriteError) as error:
-            report.errors.append(str(error))
-            report.fail(2)
+    try:
+        outputs = _outputs(request, report)
+    except CommandError as error:
+        if not request.check:
+            raise
+        report.errors.append(str(error))
+        report.fail(2)
+        outputs = []
+    wanted = [output for output in outputs if only is None or output.source in only]
+    for settings, group in groupby(wanted, key=lambda output: output.settings):
+        with components_apart():
+            try:
+                load_project(settings, request.components)
+            except CommandError as error:
+                report.errors.append(str(error))
+                report.fail(2)
+                continue
+            for output in group:
+                _build_explained(output, request, report)
+    if request.check and only is None:
+        _list_left_over(request, outputs, report)
     return report
 
 
-def _build_one(path: Path, target: Path, request: Request, report: Report) -> None:
+def _build_explained(output: Output, request: Request, report: Report) -> None:
+    try:
+        with explained(output.source, (*output.settings.components, *request.components), request.debug):
+            _build_one(output, request, report)
+    except (CommandError, WriteError) as error:
+        report.errors.append(str(error))
+        report.fail(2)
+
+
+def _build_one(output: Output, request: Request, report: Report) -> None:
+    path, target = output.source, output.path
     source, diagnostics = read(path)
     graph = None if diagnostics.failed else compiler.understand(source, diagnostics)
     report.diagnostics.append((source, diagnostics.in_source_order()))
     if graph is None:
         report.fail(1)
         return
-    options = compiler.Options(inference=request.inference, verify=request.debug)
+    inference = output.settings.inference if request.inference is None else request.inference
+    options = compiler.Options(inference=inference, verify=request.debug)
     view = compiler.view(graph, path.name, options)
     text = compiler.render(view)
     if graph.summary:
         report.summaries.append(f"{view.layers}\n\n{view.footprint}")
     if not (request.check or request.diff):
-        _make_folder(target.parent)
-        report.lines.append(Line(target, "written" if write(target, text, request.force) else "unchanged"))
+        written = write(target, text, request.force, output.bounds)
+        report.lines.append(Line(target, "written" if written else "unchanged"))
         return
-    before = _present(target)
+    before = present(target, output.bounds)
     if before == text:
         report.lines.append(Line(target, "unchanged"))
         return
@@ -121,7 +168,7 @@ def _build_one(path: Path, target: Path, request: Request, report: Report) -> No
 def read(path: Path) -> tuple[Source, Diagnostics]:
     """The text of a `.nn` file, with a diagnostic if it is not UTF-8.  Raises `CommandError` if it cannot be read."""
     try:
-        data = path.read_bytes()
+        data = files.read(path)
     except OSError as error:
         raise CommandError(f"cannot read {shown(path)}: {reason(error)}") from error
     return decoded(str(path), data)
@@ -134,25 +181,6 @@ def decoded(name: str, data: bytes) -> tuple[Source, Diagnostics]:
     diagnostics = Diagnostics()
     source = decode(name, data, diagnostics)
     return source or Source(name, data.decode("utf-8", "replace")), diagnostics
-
-
-def _present(path: Path) -> str | None:
-    """What is in a generated file now; None if there is none."""
-    try:
-        return path.read_bytes().replace(b"\r\n", b"\n").decode("utf-8", "replace")
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise CommandError(f"cannot read {shown(path)}: {reason(error)}") from error
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise CommandError(f"cannot write to {shown(path)}: it is a file, not a folder") from error
-    except OSError as error:
-        raise CommandError(f"cannot make the folder {shown(path)}: {reason(error)}") from error
 
 
 def difference(before: str | None, after: str, path: Path) -> str:
@@ -173,18 +201,95 @@ def shown(path: Path) -> str:
 # ------------------------------------------------------------------------------------------------- sources and outputs
 
 
-def _targets(request: Request) -> dict[Path, Path]:
-    """The output of each source, in the order of the sources; a file that is named twice is built once."""
-    targets: dict[Path, Path] = {}
-    owners: dict[Path, Path] = {}
-    for source, name in sources(request.sources):
-        target = request.out / _module(name)
-        if target in owners:
-            both = f"{shown(owners[target])} and {shown(source)}"
-            raise CommandError(f"{both} would both be built as {shown(target)}; give them other names or folders")
-        targets[source] = target
-        owners[target] = source
-    return targets
+def _outputs(request: Request, report: Report) -> list[Output]:
+    """What is to be built, in the order of the sources; a file that is named twice is built once."""
+    known: dict[Path, Settings | None] = {}
+    outputs: dict[str, Output] = {}
+    for given, source, name in _named_sources(request.sources):
+        if source.parent not in known:
+            known[source.parent] = _settings_of(source.parent, report)
+        settings = known[source.parent]
+        if settings is None:
+            continue
+        output = Output(source, *_target(request, settings, given, source, name))
+        other = outputs.setdefault(_on_any_system(output.path), output)
+        if other is not output:
+            raise CommandError(_twins(other, output))
+    return list(outputs.values())
+
+
+def _settings_of(folder: Path, report: Report) -> Settings | None:
+    """The settings that hold in a folder; None, with a sentence in the report, for those that cannot be used."""
+    try:
+        settings = load_settings(folder)
+    except SettingsError as error:
+        if str(error) not in report.errors:
+            report.errors.append(str(error))
+        report.fail(2)
+        return None
+    except OSError as error:
+        raise CommandError(f"cannot read the current folder: {reason(error)}") from error
+    report.notes += [note for note in ignored(settings) if note not in report.notes]
+    return settings
+
+
+def ignored(settings: Settings) -> list[str]:
+    """A sentence for each file of settings that is not used."""
+    return [f"{shown(path)} belongs to another user, so its settings are not used" for path in settings.ignored]
+
+
+def _target(
+    request: Request, settings: Settings, given: Path, source: Path, name: Path
+) -> tuple[Path, Settings, Bounds]:
+    """Where the output of a source goes, in its project and the folder that it may not leave.
+
+    `name` is the path of the source below `given`.  A project that says where its outputs go also says where in there.
+    """
+    if request.out is not None:
+        return request.out / _module(name), settings, Bounds(request.out)
+    if not settings.says_out:
+        return settings.out / _module(name), settings, Bounds(settings.out, Path())
+    bases = settings.sources if _below(given, settings.folder) is not None else (*settings.sources, settings.folder)
+    project = settings.folder
+    if request.project is not None and not files.is_in(project, request.project):
+        project = request.project
+    inside = next((found for base in bases if (found := _below(source, base)) not in (None, Path())), name)
+    return settings.out / _module(inside), settings, Bounds(settings.out, project)
+
+
+def _below(path: Path, folder: Path) -> Path | None:
+    """The path from a folder to what is in it; that of the folder itself is empty, None that of what is not in it."""
+    path, folder = (Path(os.path.abspath(each)) for each in (path, folder))
+    return path.relative_to(folder) if path.is_relative_to(folder) else None
+
+
+def _on_any_system(path: Path) -> str:
+    """What two paths have in common that are one file on some system: upper case is lower case, é is e with ´."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", os.path.realpath(path)).casefold())
+
+
+def _twins(one: Output, other: Output) -> str:
+    both = f"{shown(one.source)} and {shown(other.source)}"
+    if one.path == other.path:
+        return f"{both} would both be built as {shown(one.path)}; give them other names or folders"
+    paths = f"{shown(one.path)} and {shown(other.path)}"
+    return f"{both} would be built as {paths}, which is one file on some systems; give them other names or folders"
+
+
+def components_of(request: Request) -> tuple[Path, ...]:
+    """The files of components that a build runs, of all projects."""
+    every = [*request.components]
+    for folder in {source.parent for source, _ in found(request.sources)}:
+        with suppress(SettingsError, OSError):
+            every += load_settings(folder).components
+    return tuple(dict.fromkeys(every))
+
+
+def found(paths: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
+    """The sources that are there now."""
+    for path in paths:
+        with suppress(CommandError):
+            yield from sources([path])
 
 
 def target_of(source: Path, folders: Iterable[Path], out: Path) -> Path:
@@ -200,12 +305,18 @@ def sources(paths: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
 
     Raises `CommandError` for a path that is neither a `.nn` file nor a folder with one.
     """
+    for _, source, name in _named_sources(paths):
+        yield source, name
+
+
+def _named_sources(paths: Iterable[Path]) -> Iterator[tuple[Path, Path, Path]]:
+    """The path that was given, a source, and its path below the folder, as `sources` gives them."""
     seen: set[str] = set()
     for given in paths:
         for source, name in _sources(given):
             if os.path.abspath(source) not in seen:
                 seen.add(os.path.abspath(source))
-                yield source, name
+                yield given, source, name
 
 
 def _sources(given: Path) -> Iterator[tuple[Path, Path]]:
@@ -217,10 +328,10 @@ def _sources(given: Path) -> Iterator[tuple[Path, Path]]:
         raise CommandError(f"cannot read {shown(given)}: {reason(error)}") from error
     if not found:
         raise CommandError(f"there is no file or folder {shown(given)}")
-    files = list(_files_below(given)) if folder else [given]
-    if not files:
+    found_files = list(_files_below(given, ".nn")) if folder else [given]
+    if not found_files:
         raise CommandError(f"there is no .nn file in {shown(given)}")
-    for file in files:
+    for file in found_files:
         if not str(file).isprintable():
             raise CommandError(f"the name of {shown(file)} holds a character that is not printable")
         if file.suffix != ".nn":
@@ -228,32 +339,117 @@ def _sources(given: Path) -> Iterator[tuple[Path, Path]]:
         yield file, file.relative_to(given) if folder else Path(file.name)
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
-    """The `.nn` files in a folder and in the folders inside it, hidden ones left out, in the order of their names."""
+def _files_below(folder: Path, ending: str, strict: bool = True) -> Iterator[Path]:
+    """The files in a folder and in the folders inside it, hidden ones left out, in the order of their names.
+
+    Unless `strict`, so are folders that cannot be read.
+    """
 
     def refuse(error: OSError) -> None:
         raise CommandError(f"cannot read {shown(Path(error.filename))}: {reason(error)}") from error
 
-    for place, folders, files in os.walk(folder, onerror=refuse):
+    for place, folders, names in os.walk(folder, onerror=refuse if strict else None):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(place, name) for name in sorted(files) if name.endswith(".nn") and not name.startswith("."))
+        yield from (Path(place, name) for name in sorted(names) if name.endswith(ending) and not name.startswith("."))
 
 
 def _module(path: Path) -> Path:
     """The Python file for a `.nn` file: its name can be imported, and hides no module of those that the file needs."""
-    stem = path.stem if path.stem.isidentifier() else re.sub(r"\W", "_", path.stem)
-    if stem[0].isdigit():
+    stem = unicodedata.normalize("NFKC", path.stem)  # `import ﬁ` looks for `fi`
+    stem = "".join(character if f"a{character}".isidentifier() else "_" for character in stem)
+    if not stem.isidentifier() or re.fullmatch("__.+__", stem):  # a digit comes first, or Python has a use for it
         stem = f"model_{stem}"
-    if keyword.iskeyword(stem) or stem in sys.stdlib_module_names or stem == "numpy":
+    if keyword.iskeyword(stem) or stem in sys.stdlib_module_names or stem == "numpy" or _DEVICE.fullmatch(stem):
         stem += "_"
     return path.with_name(f"{stem}.py")
+
+
+_DEVICE = re.compile("con|prn|aux|nul|com[0-9]|lpt[0-9]", re.IGNORECASE)
+"""What no file can be called on Windows, whatever its ending."""
+
+
+# ------------------------------------------------------------------------------------------------ what is left over
+
+
+def _list_left_over(request: Request, outputs: Sequence[Output], report: Report) -> None:
+    """Put a sentence in the report for each generated file, where outputs go, whose `.nn` file is gone.
+
+    It is there where a file of its name is built into another output by this build, or not built by it at all.
+    """
+    folders = [output.bounds.folder for output in outputs] or [request.out or _default_out()]
+    built = {os.path.abspath(output.path) for output in outputs}
+    others_left = [
+        (path, name)
+        for folder in dict.fromkeys(folders)
+        if os.path.isdir(folder)
+        for path in _files_below(folder, ".py", strict=False)
+        if os.path.abspath(path) not in built and (name := _source_name(path)) is not None
+    ]
+    if not others_left:
+        return
+    sources_built = {os.path.abspath(output.source) for output in outputs}
+    projects = dict.fromkeys([*(output.settings.folder for output in outputs), Path()])
+    others = {
+        docstring(path.name)
+        for folder in (*projects, *(given for given in request.sources if os.path.isdir(given)))
+        for path in _files_below(folder, ".nn", strict=False)
+        if os.path.abspath(path) not in sources_built
+    }
+    for path, name in dict(others_left).items():
+        if name not in others:
+            report.errors.append(
+                f"{shown(path)} is left over, for no {visible(name)} is built into it any more: delete it"
+            )
+            report.fail(1)
+
+
+def _default_out() -> Path:
+    """Where outputs go in the current folder."""
+    with suppress(SettingsError, OSError):
+        return load_settings(Path()).out
+    return Settings().out
+
+
+def _source_name(path: Path) -> str | None:
+    """The name of the `.nn` file that a generated file names; None for a file that is none."""
+    try:
+        text = files.read(path).decode("utf-8", "replace").replace("\r\n", "\n")
+    except OSError:
+        return None
+    return source_of(text) if is_sealed(text) else None
 
 
 # --------------------------------------------------------------------------------------------- components of one's own
 
 
-def load_components(paths: Iterable[Path]) -> None:
-    """Run files that define components of one's own.  Raises `CommandError` where that fails."""
+@contextmanager
+def components_apart() -> Iterator[None]:
+    """What is registered inside is forgotten afterwards: another project may have other components by these names."""
+    from gen.components import registry
+    from gen.components.kernels import kernels
+
+    components, functions = {kind: dict(known) for kind, known in registry.items()}, dict(kernels)
+    try:
+        yield
+    finally:
+        for kind, known in registry.items():
+            known.clear()
+            known.update(components[kind])
+        kernels.clear()
+        kernels.update(functions)
+
+
+def load_project(settings: Settings, given: Iterable[Path] = ()) -> None:
+    """Run the files of components that the settings name, and those that are given besides.
+
+    Raises `CommandError` where that fails, or one that only settings name belongs to another user.
+    """
+    load_components(settings.components, own=True)
+    load_components(given)
+
+
+def load_components(paths: Iterable[Path], own: bool = False) -> None:
+    """Run files that define components of one's own, with `own` only the user's.  Raises `CommandError`."""
     from gen.program.fence import FenceError
     from gen.program.rules import refuse_outside_fence
 
@@ -262,11 +458,15 @@ def load_components(paths: Iterable[Path]) -> None:
         spec = importlib.util.spec_from_file_location(name, path)
         if not path.is_file() or spec is None:
             raise CommandError(f"cannot read the components in {shown(path)}: it is no Python file")
+        try:
+            code = files.read(path, own=own)
+        except OSError as error:
+            raise CommandError(f"cannot read the components in {shown(path)}: {reason(error)}") from error
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         try:
             # Not by the loader, which keeps bytecode and tells changes apart by the second: a watch is quicker.
-            exec(compile(path.read_bytes(), path, "exec", dont_inherit=True), module.__dict__)
+            exec(compile(code, path, "exec", dont_inherit=True), module.__dict__)
             refuse_outside_fence(module)
         except FenceError as error:
             raise CommandError(str(error)) from error
@@ -305,7 +505,7 @@ def explained(source: Path, components: Iterable[Path] = (), debug: bool = False
         raise
     except Exception as error:
         if debug:
-            traceback.print_exc()
+            sys.stderr.write(visible_lines(traceback.format_exc()))
         frames = traceback.extract_tb(error.__traceback__)
         for path in map(os.path.abspath, components):
             if isinstance(error, FenceError) and error.place.startswith(path):

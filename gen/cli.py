@@ -19,7 +19,7 @@ import click
 from gen import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from gen.building import Report, Request
     from gen.diagnostics import Source
@@ -72,21 +72,22 @@ def build(
 ) -> None:
     """Build .nn files; of a folder, all that are in it.
 
-    What is not given is taken from [tool.gen] of the nearest pyproject.toml: sources, out, components, inference.
+    What is not given is taken from [tool.gen] of the pyproject.toml nearest to each file: out, components, inference;
+    without a file or folder, sources from that nearest to the current folder.
     """
     from gen import building
 
     report = building.Report()
     try:
-        settings = _settings()
         request = building.Request(
-            sources=sources or _sources(settings, "build"),
-            out=settings.out if out is None else out,
+            sources=sources or _sources("build"),
+            project=None if sources else _settings().folder,
+            out=out,
             check=check,
             diff=diff,
             force=force,
-            inference=settings.inference if inference is None else inference,
-            components=(*settings.components, *components),
+            inference=inference,
+            components=components,
             debug=debug,
         )
         if watch:
@@ -135,8 +136,10 @@ def fmt(sources: tuple[Path, ...], check: bool, diff: bool, quiet: bool) -> None
         if sources == (Path("-"),):
             text, report = formatting.format_input(_standard_input(), check, diff)
             click.echo(text.encode(), nl=False)  # bytes, whose line ends stay
+        elif sources:
+            report = formatting.format_files(sources, check, diff)
         else:
-            report = formatting.format_files(sources or _sources(_settings(), "format"), check, diff)
+            report = formatting.format_files(_sources("format"), check, diff, _settings().folder)
     except building.CommandError as error:
         report.errors.append(str(error))
         report.fail(2)
@@ -161,19 +164,18 @@ def dump(
 ) -> None:
     """Print what the compiler makes of a file, at one of its stages."""
     from gen import building, compiler
-    from gen.diagnostics import render_text
+    from gen.diagnostics import render_text, visible_lines
     from gen.dump import dump
 
     for name in without:
         if name not in compiler.PASSES:
             _fail(f"there is no pass `{name}`; the passes are {', '.join(compiler.PASSES)}")
     try:
-        settings = _settings()
-        components = (*settings.components, *components)
+        settings = _settings(source.parent)
         inference = settings.inference if inference is None else inference
         options = compiler.Options(inference, frozenset(compiler.PASSES) - set(without), verify=debug)
-        building.load_components(components)
-        with building.explained(source, components, debug):
+        building.load_project(settings, components)
+        with building.explained(source, (*settings.components, *components), debug):
             text, diagnostics = building.read(source)
             shown = None if diagnostics.failed else dump(text, stage, options, diagnostics)
     except building.CommandError as error:
@@ -181,7 +183,7 @@ def dump(
     if diagnostics.items:
         click.echo(render_text(text, diagnostics.in_source_order(), colour=_colours()), err=True)
     if shown is not None:
-        click.echo(shown)
+        click.echo(visible_lines(shown))
     sys.exit(1 if diagnostics.failed else 0)
 
 
@@ -238,13 +240,14 @@ def help_(context: click.Context, name: str | None, components: tuple[Path, ...]
         click.echo(command.get_help(click.Context(command, context.parent, info_name=name)))
         return
     from gen import building, reference
+    from gen.diagnostics import visible_lines
 
     try:
-        components = (*_settings().components, *components)
-        building.load_components(components)
-        with building.explained(Path("the example"), components):
+        settings = _settings()
+        building.load_project(settings, components)
+        with building.explained(Path("the example"), (*settings.components, *components)):
             said = reference.overview() if name is None else "\n\n\n".join(map(reference.text, reference.find(name)))
-        click.echo(said)
+        click.echo(visible_lines(said))
     except building.CommandError as error:
         _fail(str(error))
 
@@ -312,8 +315,9 @@ def graph(
     A model or a block that is called is a box around its calls.  Mermaid is text that GitHub draws.
     """
     from gen.building import CommandError, shown
+    from gen.diagnostics import visible_lines
     from gen.diagram.formats import draw, format_of
-    from gen.emit.write import WriteError, overwrite
+    from gen.files import WriteError, overwrite
 
     try:
         form = form or format_of(out)
@@ -324,7 +328,7 @@ def graph(
         _, facts = _facts(source, 32, None, inference, components, debug)
         data = draw(facts, form)
         if out is None:
-            click.echo(data, nl=False)
+            click.echo(data if form == "png" else visible_lines(data.decode()).encode(), nl=False)
         else:
             overwrite(out, data)
             click.echo(f"{shown(out)}  written")
@@ -370,13 +374,12 @@ def explain(
     from gen.explain.page import page
 
     try:
-        settings = _settings()
+        settings = _settings(source.parent)
         inference = settings.inference if inference is None else inference
         if watch:
             if out is not None or force:
                 raise building.CommandError("--watch writes nothing: leave out -o and --force")
-            every = (*settings.components, *components)
-            request = building.Request((source,), Path(), inference=inference, components=every, debug=debug)
+            request = building.Request((source,), inference=inference, components=components, debug=debug)
             _serve(serving.pages(request, serving.wakes(request), batch_size, steps), port)
         text = _with_graph(
             source, components, debug, lambda read, graph: page(read, graph, batch_size, steps, inference)
@@ -407,10 +410,11 @@ def _facts(
     """The text of a model and its facts.  Ends the command where the model is wrong or the command is."""
     from gen.facts import describe_model
 
-    inference = _settings().inference if inference is None else inference
-    return _with_graph(
-        path, components, debug, lambda source, graph: (source, describe_model(graph, batch_size, steps, inference))
-    )
+    def facts(source: Source, graph: Graph) -> tuple[Source, Facts]:
+        without_training = _settings(path.parent).inference if inference is None else inference
+        return source, describe_model(graph, batch_size, steps, without_training)
+
+    return _with_graph(path, components, debug, facts)
 
 
 def _with_graph(path: Path, components: tuple[Path, ...], debug: bool, use: Callable[[Source, Graph], T]) -> T:
@@ -420,9 +424,9 @@ def _with_graph(path: Path, components: tuple[Path, ...], debug: bool, use: Call
     from gen.facts import SizeError
 
     try:
-        components = (*_settings().components, *components)
-        building.load_components(components)
-        with building.explained(path, components, debug):
+        settings = _settings(path.parent)
+        building.load_project(settings, components)
+        with building.explained(path, (*settings.components, *components), debug):
             source, diagnostics = building.read(path)
             graph = None if diagnostics.failed else compiler.understand(source, diagnostics)
             found = diagnostics.in_source_order()
@@ -438,23 +442,27 @@ def _with_graph(path: Path, components: tuple[Path, ...], debug: bool, use: Call
         _fail(str(error))
 
 
-def _settings() -> Settings:
-    from gen.building import CommandError
-    from gen.emit.write import reason
+def _settings(folder: Path = Path()) -> Settings:
+    """The settings that hold in a folder; says which are not used."""
+    from gen.building import CommandError, ignored
+    from gen.files import reason
     from gen.settings import SettingsError, load
 
     try:
-        return load(Path.cwd())
+        settings = load(folder)
     except SettingsError as error:
         raise CommandError(str(error)) from error
     except OSError as error:
         raise CommandError(f"cannot read the current folder: {reason(error)}") from error
+    _note(ignored(settings))
+    return settings
 
 
-def _sources(settings: Settings, verb: str) -> tuple[Path, ...]:
+def _sources(verb: str) -> tuple[Path, ...]:
     """What the settings say is to be built or formatted."""
     from gen.building import CommandError
 
+    settings = _settings()
     if not settings.sources:
         raise CommandError(
             f"nothing to {verb}: name a .nn file or a folder, or set `sources` in [tool.gen] of pyproject.toml"
@@ -464,10 +472,13 @@ def _sources(settings: Settings, verb: str) -> tuple[Path, ...]:
 
 def _standard_input() -> bytes:
     from gen.building import CommandError
-    from gen.emit.write import reason
+    from gen.files import LIMIT, reason
 
     try:
-        return sys.stdin.buffer.read()
+        data = sys.stdin.buffer.read(LIMIT + 1)
+        if len(data) <= LIMIT:
+            return data
+        raise CommandError(f"cannot read standard input: it is larger than {LIMIT / 2**20:g} MB")
     except OSError as error:
         raise CommandError(f"cannot read standard input: {reason(error)}") from error
     except AttributeError as error:  # Python has no `sys.stdin` then
@@ -484,13 +495,13 @@ def _report(report: Report, form: str, quiet: bool) -> None:
 def _report_text(report: Report, quiet: bool) -> None:
     """Diagnostics and errors to standard error, the rest to standard output."""
     from gen.building import shown
-    from gen.diagnostics import render_text
+    from gen.diagnostics import render_text, visible_lines
 
     for source, found in report.diagnostics:
         if found:
             click.echo(render_text(source, found, colour=_colours()), err=True)
     for text in [*(() if quiet else report.summaries), *report.differences]:
-        click.echo(text)
+        click.echo(visible_lines(text))
     for line in () if quiet else report.lines:
         click.echo(f"{shown(line.path)}  {line.what}")
     _report_errors(report)
@@ -501,13 +512,13 @@ def _report_json(report: Report, quiet: bool) -> None:
     import json
 
     from gen.building import shown
-    from gen.diagnostics import to_json
+    from gen.diagnostics import to_json, visible_lines
 
     items = [entry for source, found in report.diagnostics for entry in to_json(source, found)]
     outputs = [str(line.path) for line in report.lines if line.what == "written"]
     click.echo(json.dumps({"diagnostics": items, "outputs": outputs}, indent=2))
     for text in report.differences:
-        click.echo(text, err=True)
+        click.echo(visible_lines(text), err=True)
     for line in () if quiet else report.lines:
         if line.what == "would change":
             click.echo(f"{shown(line.path)}  {line.what}", err=True)
@@ -515,8 +526,9 @@ def _report_json(report: Report, quiet: bool) -> None:
 
 
 def _report_errors(report: Report) -> None:
+    _note(report.notes)
     for message in report.errors:
-        click.echo(f"gen: {message}", err=True)
+        _say(message)
 
 
 def _is_terminal(stream: IO[str] | None) -> bool:
@@ -528,8 +540,24 @@ def _colours() -> bool:
     return _is_terminal(sys.stderr) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
+def _note(messages: Iterable[str]) -> None:
+    """Say what is to be known, once in a command."""
+    said = click.get_current_context().meta.setdefault("gen.notes", set())
+    for message in messages:
+        if message not in said:
+            said.add(message)
+            _say(message)
+
+
+def _say(message: str) -> None:
+    """One sentence to standard error; whatever it quotes, a terminal acts on none of it."""
+    from gen.diagnostics import visible
+
+    click.echo(f"gen: {visible(message)}", err=True)
+
+
 def _fail(message: str) -> NoReturn:
-    click.echo(f"gen: {message}", err=True)
+    _say(message)
     sys.exit(2)
 
 
@@ -549,6 +577,6 @@ def main() -> None:
 
 def _give_up(error: OSError) -> NoReturn:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # so that Python does not fail again when it flushes at its end
-    from gen.emit.write import reason
+    from gen.files import reason
 
     _fail(f"cannot write to standard output: {reason(error)}")

@@ -153,6 +153,11 @@ def visible(text: str) -> str:
     return _NOT_ASCII.sub(lambda found: found[0] if found[0].isprintable() else f"<U+{ord(found[0]):04X}>", text)
 
 
+def visible_lines(text: str) -> str:
+    """`text` as `visible` gives it, in the lines that it has."""
+    return "\n".join("\t".join(map(visible, line.split("\t"))) for line in text.split("\n"))
+
+
 def to_json(source: Source, items: Sequence[Diagnostic]) -> list[dict[str, Any]]:
     """The diagnostics as plain data, one dictionary each; lines and columns count from 1, the end is exclusive."""
     return [_as_dict(source, item) for item in items]

@@ -11,7 +11,7 @@ from gen import compiler
 from gen.building import CommandError, Line, Report, decoded, difference, explained, read, sources
 from gen.diagnostics import Diagnostics, Source, Span
 from gen.emit.layout import black
-from gen.emit.write import WriteError, overwrite
+from gen.files import Bounds, WriteError, place
 from gen.language import syntax
 
 STANDARD_INPUT = Path("<stdin>")
@@ -26,14 +26,14 @@ class Unreadable(Exception):
         self.diagnostics = diagnostics
 
 
-def format_files(paths: Iterable[Path], check: bool = False, diff: bool = False) -> Report:
+def format_files(paths: Iterable[Path], check: bool = False, diff: bool = False, project: Path | None = None) -> Report:
     """Format every source; one that cannot be read does not keep the others from being formatted.
 
-    With `check` or `diff` nothing is written.  Raises `CommandError` for a path that is neither a `.nn` file nor a
-    folder with one.
+    With `check` or `diff` nothing is written; where `project` says that its settings name the paths, nothing out of it.
+    Raises `CommandError` for a path that is neither a `.nn` file nor a folder with one.
     """
     report = Report()
-    for path, _ in tuple(sources(paths)):
+    for path, name in tuple(sources(paths)):
         try:
             source, diagnostics = read(path)
             text = _formatted(path, source, diagnostics, report)
@@ -42,7 +42,7 @@ def format_files(paths: Iterable[Path], check: bool = False, diff: bool = False)
             if check or diff:
                 _compare(path, source.text, text, check, diff, report)
             elif text != source.text:
-                overwrite(path, text.encode())
+                _write(path, source, text, Bounds(Path(*path.parts[: -len(name.parts)]), project))
                 report.lines.append(Line(path, "written"))
             else:
                 report.lines.append(Line(path, "unchanged"))
@@ -50,6 +50,15 @@ def format_files(paths: Iterable[Path], check: bool = False, diff: bool = False)
             report.errors.append(str(error))
             report.fail(2)
     return report
+
+
+def _write(path: Path, before: Source, text: str, bounds: Bounds) -> None:
+    """Write a text in place of that which was read, unless there is another one by now."""
+    with place(path, bounds) as found:
+        status = found.status()
+        if status is None or decoded(str(path), found.read())[0] != before:
+            raise WriteError(f"cannot write {path}: somebody else has just written it")
+        found.replace(text.encode(), status)
 
 
 def format_input(data: bytes, check: bool = False, diff: bool = False) -> tuple[str, Report]:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gen import files
 from gen.building import CommandError, missing, shown
-from gen.emit.write import WriteError, overwrite, reason
+from gen.files import WriteError, overwrite, reason
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,8 +73,8 @@ _DATELESS: dict[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf":
 def read(path: Path) -> History:
     """The history in a CSV file.  Raises `CommandError` if it is none, or has no epoch yet."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [row for row in csv.reader(file) if row]
+        text = files.read(path).decode("utf-8-sig")
+        rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
     except OSError as error:
         raise CommandError(f"cannot read {shown(path)}: {reason(error)}") from error
     except (UnicodeDecodeError, csv.Error) as error:

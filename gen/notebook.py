@@ -24,7 +24,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from gen import compiler
 from gen.building import CommandError, explained
-from gen.diagnostics import Diagnostics, Source, render_text
+from gen.diagnostics import Diagnostics, Source, render_text, visible, visible_lines
 
 
 class ModelError(Exception):
@@ -49,7 +49,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
         try:
             model = build(cell, name, f"Cell In[{shell.execution_count}]", shell.colors != "nocolor")
         except CommandError as error:
-            raise UsageError(str(error)) from error
+            raise UsageError(visible(str(error))) from error
         shell.user_ns[name] = model
 
     shell.magics_manager.register_function(nn, "cell")
@@ -71,7 +71,7 @@ def build(cell: str, name: str, place: str, colour: bool = False) -> Any:
     if report:
         print(report, file=sys.stderr)
     if graph.summary:
-        print(f"{view.layers}\n\n{view.footprint}")
+        print(visible_lines(f"{view.layers}\n\n{view.footprint}"))
     return _module(text, name).Model()
 
 

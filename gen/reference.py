@@ -17,7 +17,6 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import gen.components  # noqa: F401  (registers the components)
@@ -40,6 +39,7 @@ from gen.components.base import (
 from gen.components.docstrings import docstring
 from gen.diagnostics import Diagnostics, Source, did_you_mean, visible
 from gen.dims import show
+from gen.files import overwrite
 from gen.graph.graph import Graph, NamedLayer, Node, Output
 from gen.words import WORDS, Word
 
@@ -498,4 +498,4 @@ that the compiler finds for the example; the batch comes first. Each layer takes
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(document(entries()), encoding="utf-8", newline="\n")
+    overwrite(sys.argv[1], document(entries()).encode())

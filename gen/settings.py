@@ -1,10 +1,18 @@
-"""Defaults from `[tool.gen]` of the nearest `pyproject.toml`."""
+"""Defaults from `[tool.gen]` of the nearest `pyproject.toml`.
+
+It is looked for in a folder and those above it, up to the root of a repository, the user's home or a folder of somebody
+else's.  What belongs to another user is not used, for settings name code that is run: `components`.
+"""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
+
+from gen.files import ForeignError, is_ours, read, reason
+
+_KEYS = ("components", "inference", "out", "sources")
 
 
 class SettingsError(Exception):
@@ -19,62 +27,114 @@ class Settings:
     """What `gen build` builds when it is told nothing."""
     out: Path = Path("out")
     """Where generated files go; by default below the current folder."""
+    says_out: bool = False
+    """Whether that is said, so that they go into the project."""
     components: tuple[Path, ...] = ()
     """Files with components of one's own."""
     inference: bool = False
     """Whether to leave out all that is for training."""
+    folder: Path = Path()
+    """The project: the folder of the `pyproject.toml`."""
+    ignored: tuple[Path, ...] = ()
+    """Settings that are nearer, and not used because they belong to another user."""
 
 
-def load(folder: Path) -> Settings:
-    """The settings that hold in `folder`, with paths relative to it.
+def load(folder: Path, base: Path | None = None) -> Settings:
+    """The settings that hold in `folder`, with paths relative to `base`, by default the current folder.
 
     Raises `SettingsError` for a `pyproject.toml` that cannot be read, an unknown key or a value of the wrong type.
     """
-    for place in (folder, *folder.parents):
+    base = Path.cwd() if base is None else base
+    first, home = Path(os.path.abspath(base / folder)), Path(os.path.expanduser("~"))
+    ignored: list[Path] = []
+    for place in (first, *first.parents):
         path = place / "pyproject.toml"
         if os.path.isfile(path):
-            return _read(Path(os.path.relpath(path, folder)), folder)
-    return Settings()
+            shown = _relative(path, base)
+            try:
+                table = _table(read(path, own=True), shown)
+            except ForeignError:
+                ignored += [shown] if _may_have_settings(path) else []
+            except OSError as error:
+                raise SettingsError(f"{shown} cannot be read: {reason(error)}") from error
+            else:
+                if table is not None:
+                    return _settings(table, shown, tuple(ignored))
+        if _is_end(place, home):
+            break
+    return Settings(ignored=tuple(ignored))
 
 
-def _read(path: Path, folder: Path) -> Settings:
-    table = _table(path, folder)
+def _relative(path: Path, base: Path) -> Path:
+    try:
+        return Path(os.path.relpath(path, base))
+    except ValueError:  # on another drive
+        return path
+
+
+def _is_end(place: Path, home: Path) -> bool:
+    """Whether nothing above a folder is looked at."""
+    if os.path.lexists(place / ".git"):
+        return True
+    try:
+        status = os.stat(place)
+        return not is_ours(status) or (os.path.isdir(home) and os.path.samestat(status, os.stat(home)))
+    except OSError:
+        return False  # it is not there (yet)
+
+
+def _may_have_settings(path: Path) -> bool:
+    try:
+        return b"gen" in read(path)
+    except OSError:
+        return False
+
+
+def _settings(table: dict[str, object], path: Path, ignored: tuple[Path, ...]) -> Settings:
     out = table.get("out")
-    if out is not None and not isinstance(out, str):
+    if out is not None and not _is_path(out):
         raise SettingsError(f"{path}: `out` in [tool.gen] is no path")
     return Settings(
         sources=_paths(path, table, "sources"),
-        out=Path("out") if out is None else path.parent / out,
+        out=Path("out") if out is None else path.parent / str(out),
+        says_out=out is not None,
         components=_paths(path, table, "components"),
         inference=_flag(path, table, "inference"),
+        folder=path.parent,
+        ignored=ignored,
     )
 
 
-def _table(path: Path, folder: Path) -> dict[str, object]:
-    """The table `[tool.gen]`, its keys checked; empty if there is none."""
+def _table(data: bytes, path: Path) -> dict[str, object] | None:
+    """The table `[tool.gen]`, its keys checked; None if there is none."""
     import tomllib
 
     from gen.diagnostics import did_you_mean
 
     try:
-        tool = tomllib.loads((folder / path).read_text("utf-8")).get("tool", {})
-    except (OSError, ValueError) as error:
+        tool = tomllib.loads(data.decode()).get("tool", {})
+    except (ValueError, RecursionError) as error:
         raise SettingsError(f"{path} cannot be read: {error}") from error
-    table = tool.get("gen", {}) if isinstance(tool, dict) else {}
+    table = tool.get("gen") if isinstance(tool, dict) else None
+    if table is None:
+        return None
     if not isinstance(table, dict):
         raise SettingsError(f"{path}: [tool.gen] is no table")
-    known = sorted(field.name for field in fields(Settings))
     for key in table:
-        if key not in known:
-            near = did_you_mean(key, known)
-            hint = f"did you mean `{near}`?" if near else f"it may have {', '.join(known)}"
+        if key not in _KEYS:
+            near = did_you_mean(key, _KEYS)
+            hint = f"did you mean `{near}`?" if near else f"it may have {', '.join(_KEYS)}"
             raise SettingsError(f"{path}: [tool.gen] has no `{key}`; {hint}")
     return table
 
 
+def _is_path(value: object) -> bool:
+    return isinstance(value, str) and "\0" not in value
+
+
 def _paths(path: Path, table: dict[str, object], key: str) -> tuple[Path, ...]:
     value = table.get(key, [])
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+    if not isinstance(value, list) or not all(map(_is_path, value)):
         raise SettingsError(f"{path}: `{key}` in [tool.gen] is no list of paths")
     return tuple(path.parent / item for item in value)
 

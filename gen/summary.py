@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-from gen.diagnostics import Source, Span
+from gen.diagnostics import Source, Span, visible, visible_lines
 from gen.dims import Dim, Shape, show
 from gen.emit.footprint import bytes_text
 from gen.emit.tables import columns
@@ -23,7 +23,8 @@ def write_summary(facts: Facts, stream: TextIO, terminal: bool) -> None:
     if terminal:
         _write_rich(facts, stream)
     else:
-        print("\n".join([*columns([HEADER, *_rows(facts)], TO_THE_RIGHT), "", *_totals(facts)]), file=stream)
+        lines = [*columns([HEADER, *_rows(facts)], TO_THE_RIGHT), "", *_totals(facts)]
+        print(visible_lines("\n".join(lines)), file=stream)
 
 
 def _write_rich(facts: Facts, stream: TextIO) -> None:
@@ -31,7 +32,9 @@ def _write_rich(facts: Facts, stream: TextIO) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title=facts.name, title_justify="left")
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title=_unmarked(facts.name), title_justify="left"
+    )
     for i, name in enumerate(HEADER):
         table.add_column(name.replace(" ", "\n"), justify="right" if i in TO_THE_RIGHT else "left", overflow="fold")
     for row in _rows(facts):
@@ -43,10 +46,10 @@ def _write_rich(facts: Facts, stream: TextIO) -> None:
 
 
 def _unmarked(text: str) -> str:
-    """`text` as it is, where rich would read `[…]` as markup."""
+    """`text` as it is, where rich would read `[…]` as markup, and a terminal escapes."""
     from rich.markup import escape
 
-    return escape(text)
+    return escape(visible(text))
 
 
 def _rows(facts: Facts) -> Iterator[tuple[str, ...]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gen import building
 from gen.building import CommandError, Report, Request
-from gen.emit.write import reason
+from gen.files import reason
 
 _MILLISECONDS = 500
 """How often to look without being told: nobody tells what changes during the first build, before the watch begins."""
@@ -28,7 +28,7 @@ def watch(request: Request, wakes: Iterable[object]) -> Iterator[Report]:
         before, seen = seen, stamps(request)
         changed = {path for path, stamp in seen.items() if before.get(path) != stamp}
         if changed:
-            yield _built(request, None if changed.intersection(request.components) else changed)
+            yield _built(request, None if changed.intersection(building.components_of(request)) else changed)
 
 
 def wakes(request: Request) -> Iterator[object]:
@@ -42,7 +42,8 @@ def wakes(request: Request) -> Iterator[object]:
         raise building.missing("--watch", "watchfiles", "watch") from error
     tuple(building.sources(request.sources))
     # Many editors write a file beside and rename it: it is its folder that has to be watched.
-    folders = {path if path.is_dir() else path.parent for path in (*request.sources, *request.components)}
+    watched = (*request.sources, *building.components_of(request))
+    folders = {path if path.is_dir() else path.parent for path in watched}
     recursive = any(path.is_dir() for path in request.sources)
     return _told(watchfiles.watch(*folders, recursive=recursive, rust_timeout=_MILLISECONDS, yield_on_timeout=True))
 
@@ -66,14 +67,8 @@ def _built(request: Request, only: set[Path] | None) -> Report:
 def stamps(request: Request) -> Stamps:
     """What tells that a file was written: of each source and each file of components that is there."""
     stamps = {}
-    for path in (*_found(request.sources), *request.components):
+    for path in (*(path for path, _ in building.found(request.sources)), *building.components_of(request)):
         with suppress(OSError):
             status = path.stat()
             stamps[path] = status.st_mtime_ns, status.st_size, status.st_ino
     return stamps
-
-
-def _found(given: Iterable[Path]) -> Iterator[Path]:
-    for path in given:
-        with suppress(CommandError):
-            yield from (source for source, _ in building.sources([path]))

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from gen import __version__, cli, compiler
+from gen import __version__, cli, compiler, files
 from gen.components.base import registry
 from tests.building import ROOT, load
 
@@ -181,19 +181,20 @@ def test_a_folder_and_a_file_with_spaces_in_their_names_are_built(gen: Gen, fold
     assert gen("build", "my models", "-o", "made here").lines == ["made here/first_one.py  written"]
 
 
-def test_links_are_followed(gen: Gen, folder: Path) -> None:
+def test_links_are_followed_inside_the_folder_of_outputs(gen: Gen, folder: Path) -> None:
     (folder / "real").mkdir()
     (folder / "real" / "model.nn").write_text(GOOD)
     (folder / "real_out").mkdir()
     (folder / "link.nn").symlink_to("real/model.nn")
     (folder / "out").symlink_to("real_out")
     assert gen("build", "link.nn").lines == ["out/link.py  written"]
-    (folder / "real_out" / "link.py").rename(folder / "elsewhere.py")
-    (folder / "real_out" / "link.py").symlink_to("../elsewhere.py")
+    (folder / "real_out" / "kept").mkdir()
+    (folder / "real_out" / "link.py").rename(folder / "real_out" / "kept" / "elsewhere.py")
+    (folder / "real_out" / "link.py").symlink_to("kept/elsewhere.py")
     (folder / "real" / "model.nn").write_text(GOOD.replace("Dense(1)", "Dense(2)"))
     assert gen("build", "link.nn").lines == ["out/link.py  written"]
     assert (folder / "real_out" / "link.py").is_symlink()
-    assert "Dense(2)" in (folder / "elsewhere.py").read_text("utf-8")
+    assert "Dense(2)" in (folder / "real_out" / "kept" / "elsewhere.py").read_text("utf-8")
 
 
 def test_a_folder_that_links_to_itself_is_built_once(gen: Gen, folder: Path) -> None:
@@ -370,7 +371,7 @@ def test_with_json_standard_output_holds_nothing_else(gen: Gen, folder: Path, ar
         (["build", "model.nn", "-o", "notes.txt"], "gen: cannot write to notes.txt: it is a file, not a folder"),
         (["build", "model.nn", "-o", "notes.txt/x"], "gen: cannot make the folder notes.txt/x: not a directory"),
         (["build", "model.nn", "-o", "taken"], "gen: cannot write taken/model.py: it is a directory"),
-        (["build", "model.nn", "-o", "taken", "--check"], "gen: cannot read taken/model.py: is a directory"),
+        (["build", "model.nn", "-o", "taken", "--check"], "gen: cannot write taken/model.py: it is a directory"),
         (["dump", "missing.nn"], "gen: cannot read missing.nn: no such file or directory"),
         (["dump", "empty"], "gen: cannot read empty: is a directory"),
         (["dump", "model.nn", "--without", "x"], "gen: there is no pass `x`; the passes are "),
@@ -417,7 +418,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(
     gen: Gen, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "model.nn").write_text(GOOD)
-    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    monkeypatch.setattr(files.Folder, "new", refuse)
     outcome = gen("build", "model.nn")
     assert (outcome.status, outcome.out) == (2, "")
     assert outcome.err.lower() == "gen: cannot write out/model.py: permission denied\n"
@@ -438,7 +439,7 @@ def test_files_and_folders_that_nobody_may_read_or_write_are_one_sentence(gen: G
 
 def test_a_file_that_cannot_be_read_is_one_sentence(gen: Gen, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "model.nn").write_text(GOOD)
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(files, "read", refuse)
     assert gen("build", "model.nn") == Outcome(2, "", "gen: cannot read model.nn: permission denied\n")
 
 
@@ -632,6 +633,7 @@ def test_the_nearest_project_counts(gen: Gen, folder: Path, monkeypatch: pytest.
 )
 def test_bad_settings_are_one_sentence(gen: Gen, folder: Path, text: str, sentence: str) -> None:
     settings(folder, text)
+    (folder / "model.nn").write_text(GOOD)
     outcome = gen("build")
     assert (outcome.status, outcome.out) == (2, "")
     assert outcome.err.startswith(sentence)

@@ -28,9 +28,10 @@ from gen.emit.layout import LINE_LENGTH
 from gen.emit.literals import comment, docstring, literal
 from gen.emit.names import Names
 from gen.emit.render import render
-from gen.emit.seal import is_intact, is_sealed
+from gen.emit.seal import UNTOUCHED, is_intact, is_sealed, seal, source_of
 from gen.emit.specialize import specialize
 from gen.emit.templates import environment
+from gen.files import WriteError
 from tests.building import ROOT, graph_of
 from tests.samples import NAMES, TEXTS, sample_text, sample_view
 
@@ -374,8 +375,18 @@ def test_a_hash_elsewhere_than_in_the_docstring_does_not_count() -> None:
     assert is_sealed(TEXT)
 
 
-def test_a_link_is_followed(tmp_path: Path) -> None:
+def test_a_file_of_before_is_known_without_its_first_line(tmp_path: Path) -> None:
+    before = seal(sample_text("credit").removeprefix(UNTOUCHED))
+    assert is_intact(before)
+    path = tmp_path / "credit.py"
+    path.write_text(before, "utf-8")
+    assert write.write(path, sample_text("credit"))
+    assert source_of(before) == source_of(sample_text("credit")) == "credit.nn"
+
+
+def test_a_link_in_the_folder_is_followed(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "file.py").write_text(OTHER)
     link = tmp_path / "out.py"
     link.symlink_to(tmp_path / "real" / "file.py")
     assert write.write(link, TEXT)
@@ -395,18 +406,18 @@ def test_a_read_only_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "out.py"
     path.write_text(OTHER)
     path.chmod(0o444)
-    with pytest.raises(write.WriteError, match="read-only"):
+    with pytest.raises(WriteError, match="read-only"):
         write.write(path, TEXT)
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(write.WriteError, match="is a directory"):
+    with pytest.raises(WriteError, match="is a directory"):
         write.write(tmp_path, TEXT)
 
 
-def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(write.WriteError, match=r"missing/out\.py: no such file"):
-        write.write(tmp_path / "missing" / "out.py", TEXT)
+def test_a_missing_folder_is_made(tmp_path: Path) -> None:
+    assert write.write(tmp_path / "missing" / "deeper" / "out.py", TEXT)
+    assert (tmp_path / "missing" / "deeper" / "out.py").read_text() == TEXT
 
 
 def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -418,7 +429,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path: Path, monkey
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(write.WriteError, match=r"out.py: no space left"):
+    with pytest.raises(WriteError, match=r"out.py: no space left"):
         write.write(path, TEXT)
     assert path.read_text() == old
     assert os.listdir(tmp_path) == ["out.py"]

@@ -249,19 +249,76 @@ def test_a_browser_that_goes_away_is_nobodys_business(capfd: pytest.CaptureFixtu
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         server.show("a page " * 100_000)
-        for request in (b"GET / HTTP/1.0\r\n\r\n", b"GET /changes/1 HTTP/1.0\r\n\r\n"):
+        host = f"Host: localhost:{server.server_port}"
+        for path in ("", "changes/1"):
             with socket.create_connection(("127.0.0.1", server.server_port)) as connection:
-                connection.sendall(request)
+                connection.sendall(f"GET /{path} HTTP/1.0\r\n{host}\r\n\r\n".encode())
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
         server.show("another page")
         for path, status in (("changes/" + "9" * 5000, 200), ("", 200), ("changes", 404), ("../page.py", 404)):
             with socket.create_connection(("127.0.0.1", server.server_port)) as connection:
-                connection.sendall(f"GET /{path} HTTP/1.0\r\n\r\n".encode())
+                connection.sendall(f"GET /{path} HTTP/1.0\r\n{host}\r\n\r\n".encode())
                 assert connection.recv(100).startswith(f"HTTP/1.0 {status} ".encode()), path
     finally:
         server.shutdown()
         server.server_close()
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """The port of a server that shows a page."""
+    server = Server(0)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    server.show("the page")
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
+
+
+def answer(port: int, *headers: str, path: str = "/") -> str:
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall("\r\n".join([f"GET {path} HTTP/1.1", *headers, "Connection: close", "", ""]).encode())
+        with connection.makefile(encoding="utf-8") as file:
+            return file.read()
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "LocalHost", "[::1]"])
+def test_the_page_is_shown_under_the_names_of_this_machine(port: int, name: str) -> None:
+    for origin in ((), (f"Origin: http://{name}:{port}",)):
+        shown = answer(port, f"Host: {name}:{port}", *origin)
+        assert shown.startswith("HTTP/1.0 200 ")
+        assert shown.endswith("the page")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (),
+        ("Host: evil.example",),
+        ("Host: evil.example:{port}",),
+        ("Host: 127.0.0.1.evil.example:{port}",),
+        ("Host: localhost",),
+        ("Host: localhost:1",),
+        ("Host: localhost:{port}@evil.example",),
+        ("Host: evil.example, localhost:{port}",),
+        ("Host: 0.0.0.0:{port}",),
+        ("Host: localhost:{port}", "Host: evil.example:{port}"),
+        ("Host: localhost:{port}", "Origin: http://evil.example"),
+        ("Host: localhost:{port}", "Origin: http://evil.example:{port}"),
+        ("Host: localhost:{port}", "Origin: null"),
+        ("Host: localhost:{port}", "Origin: https://localhost:{port}"),
+        ("Host: localhost:{port}", "Origin: localhost:{port}"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("path", ["/", "/changes/0"])
+def test_no_page_of_another_name_may_ask(port: int, headers: tuple[str, ...], path: str) -> None:
+    """A name that its owner makes lead here, so that his page may read ours (DNS rebinding)."""
+    said = answer(port, *(header.format(port=port) for header in headers), path=path)
+    assert said.startswith("HTTP/1.0 403 ")
+    assert "the page" not in said
+    assert "changed" not in said
 
 
 def test_watching_shows_each_change_and_what_is_wrong(chromium: Browser, tmp_path: Path) -> None:

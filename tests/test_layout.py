@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import cProfile
 import pstats
+import subprocess
+import sys
 import textwrap
+from pathlib import Path
 
 import black
 import pytest
@@ -15,6 +19,7 @@ from gen import compiler
 from gen.emit import layout
 from gen.emit.layout import LINE_LENGTH, format_python
 from gen.emit.render import settled
+from gen.emit.seal import UNTOUCHED, is_intact
 from gen.emit.templates import environment
 from tests.building import CASES, graph_of
 from tests.samples import NAMES as NAMES_OF_SAMPLES
@@ -153,7 +158,33 @@ def test_a_text_is_laid_out_as_black_would_lay_out_all_of_it(text: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES_OF_SAMPLES)
 def test_black_finds_nothing_to_change_in_a_whole_file(name: str) -> None:
-    assert black.format_str(sample_text(name), mode=MODE) == sample_text(name)
+    text = sample_text(name).removeprefix(UNTOUCHED)  # the line that would keep Black from looking
+    assert text != sample_text(name)
+    assert black.format_str(text, mode=MODE) == text
+
+
+@pytest.mark.parametrize("name", NAMES_OF_SAMPLES)
+def test_black_leaves_a_generated_file_alone_whatever_its_settings_are(name: str) -> None:
+    mode = black.Mode(line_length=40, string_normalization=False, magic_trailing_comma=False, preview=True)
+    assert black.format_str(sample_text(name), mode=mode) == sample_text(name)
+
+
+def test_ruff_leaves_a_generated_file_alone_whatever_its_settings_are(tmp_path: Path) -> None:
+    layout = 'quote-style = "single"\nindent-style = "tab"\ndocstring-code-format = true\npreview = true\n'
+    (tmp_path / "ruff.toml").write_text(f"line-length = 40\n[format]\n{layout}")
+    path = tmp_path / "credit.py"
+    path.write_text(sample_text("credit"), "utf-8")
+    command = [sys.executable, "-m", "ruff", "format", "--no-cache", "--diff", str(path)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def test_what_keeps_formatters_away_is_above_the_documentation_of_the_module() -> None:
+    text = sample_text("credit")
+    assert text.startswith('# fmt: off\n"""')
+    assert is_intact(text)
+    assert not is_intact(text.removeprefix(UNTOUCHED))
+    assert "sha256 of the rest" in (ast.get_docstring(ast.parse(text)) or "")
 
 
 def test_black_finds_nothing_to_change_in_the_functions_of_any_case() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gen import store
+from gen import files, store
 from tests.building import ROOT
 
 MODEL = """\
@@ -86,7 +86,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def test_a_second_build_asks_black_nothing_and_gives_the_same_bytes(kept: Path, place: Path, plain: bytes) -> None:
     first, said = build(place)
     assert (first, said) == (plain, "0 ['black', 'lark.load_grammar']")
-    assert {path.name.partition("-")[0] for path in kept.iterdir()} == {"grammar", "layout", "template"}
+    assert {path.name.split("-")[1] for path in kept.iterdir()} == {"grammar", "layout", "template"}
     second, said = build(place)
     assert second == plain
     assert "black" not in said
@@ -132,7 +132,7 @@ def test_a_folder_that_cannot_be_written_is_only_read(
     kept.chmod(0o500)
     try:
         assert build(place)[0] == plain
-        monkeypatch.setattr("tempfile.mkstemp", _refused)  # which holds for root too
+        monkeypatch.setattr(files.Folder, "new", _refused)  # which holds for root too
         store.keep("kind", "key", b"data")
         assert store.recall("kind", "key") is None
     finally:
@@ -148,7 +148,7 @@ def test_builds_that_run_at_once_do_not_disturb_each_other(kept: Path, place: Pa
         processes = [start(place, f"out{index}") for index in range(4)]
         assert [process.communicate()[1] for process in processes] == [""] * 4
         assert [(place / f"out{index}" / "model.py").read_bytes() for index in range(4)] == [plain] * 4
-    assert [path for path in kept.iterdir() if not path.name.startswith(("grammar-", "layout-", "template-"))] == []
+    assert [path for path in kept.iterdir() if not path.name.endswith(".kept")] == []
 
 
 # ------------------------------------------------------------------------------------------------------------ by itself
@@ -196,6 +196,101 @@ def test_the_oldest_are_forgotten(kept: Path) -> None:
     assert len(list(kept.iterdir())) == store.MOST // 2
     assert store.recall("kind", str(store.MOST)) == b""
     assert store.recall("kind", "0") is None
+
+
+def test_files_of_others_stay(kept: Path) -> None:
+    """Whatever they are called, and however old they are."""
+    kept.mkdir(mode=0o700)
+    names = [f"photo-{index:032x}" for index in range(200)]
+    names += [f"layout-{index:032x}" for index in range(50)]
+    names += ["gen-layout-0.kept", "gen-notes.txt", f"gen-layout-{0:032x}.kept.py", ".gen-notes.tmp", "tmpabcdefgh"]
+    for name in names:
+        (kept / name).write_text(name)
+        os.utime(kept / name, (1, 1))
+    (kept / f"gen-layout-{0:032x}.kept").mkdir()
+    (kept / f"gen-layout-{1:032x}.kept").symlink_to("gen-notes.txt")
+    before = {path.name for path in kept.iterdir()}
+    for index in range(3 * store.MOST):
+        store.keep("kind", str(index), b"")
+    after = {path.name for path in kept.iterdir()}
+    assert before <= after
+    assert all((kept / name).read_text() == name for name in names)
+    assert len(after - before) <= store.MOST
+
+
+def test_what_a_run_that_was_killed_has_left_goes_too(kept: Path) -> None:
+    store.keep("kind", "key", b"")
+    left = kept / ".gen-0123456789abcdef.tmp"
+    left.write_text("half")
+    os.utime(left, (1, 1))
+    for index in range(store.MOST):
+        store.keep("kind", str(index), b"")
+    assert not left.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links are others there")
+def test_links_and_pipes_in_the_folder_are_not_read(kept: Path, tmp_path: Path) -> None:
+    store.keep("kind", "key", b"data")
+    (path,) = kept.iterdir()
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    assert store.recall("kind", "key") is None
+    path.unlink()
+    os.mkfifo(path)
+    assert store.recall("kind", "key") is None
+    store.keep("kind", "key", b"data")
+    assert store.recall("kind", "key") == b"data"
+    assert (tmp_path / "elsewhere").read_bytes().endswith(b"data")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nobody is asked there")
+def test_a_folder_of_somebody_elses_is_not_used(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept.mkdir(mode=0o700)
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    store.keep("kind", "key", b"data")
+    assert list(kept.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize("whose", ["folder", "link", "file"])
+def test_what_belongs_to_another_user_is_not_used(kept: Path, tmp_path: Path, whose: str) -> None:
+    real = tmp_path / "real"
+    real.mkdir()
+    kept.symlink_to(real)
+    store.keep("kind", "key", b"data")
+    assert store.recall("kind", "key") == b"data"
+    (path,) = real.iterdir()
+    os.chown({"folder": real, "link": kept, "file": path}[whose], 12345, -1, follow_symlinks=False)
+    store._usable.cache_clear()
+    assert store.recall("kind", "key") is None
+    if whose != "file":
+        store.keep("kind", "other", b"data")
+        assert list(real.iterdir()) == [path]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links are others there")
+@pytest.mark.parametrize("name", ["/", "//", "/..", "dangling", "loop", "/dev/null"], ids=ascii)
+def test_a_folder_that_is_none_of_gens_is_not_used(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("dangling").symlink_to("new")
+    Path("loop").symlink_to("loop")
+    before = set(os.listdir("/"))
+    monkeypatch.setenv("GEN_CACHE_DIR", name)
+    store.keep("kind", "key", b"data")
+    assert store.recall("kind", "key") is None
+    assert set(os.listdir("/")) == before
+    assert sorted(os.listdir()) == ["dangling", "loop"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links are others there")
+def test_a_link_that_takes_the_place_of_the_folder_is_not_followed(kept: Path, tmp_path: Path) -> None:
+    store.keep("kind", "key", b"data")
+    (tmp_path / "other").mkdir()
+    kept.rename(tmp_path / "moved")
+    kept.symlink_to("other")
+    store.keep("kind", "new", b"data")
+    assert list((tmp_path / "other").iterdir()) == []
+    assert store.recall("kind", "new") == b"data"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions are others there")

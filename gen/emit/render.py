@@ -9,7 +9,7 @@ from pathlib import Path
 from gen.components.kernels import kernels
 from gen.emit.bindings import verify_bindings
 from gen.emit.layout import format_python
-from gen.emit.seal import seal
+from gen.emit.seal import UNTOUCHED, seal
 from gen.emit.templates import environment
 from gen.emit.view import View
 from gen.resources import resource
@@ -23,7 +23,10 @@ def render(view: View, formatted: bool = True) -> str:
     Without `formatted` it is not laid out, which takes most of the time: the same program, for tests.
     """
     filled = environment().get_template("module.py.jinja").render(view.holes())
-    text = seal(format_python(filled, settled()) if formatted else filled)
+    if formatted:
+        head, body = filled[: len(UNTOUCHED)], filled[len(UNTOUCHED) :]  # what keeps others away would keep Black away
+        filled = head + format_python(body, settled())
+    text = seal(filled)
     verify_bindings(ast.parse(text))
     return text
 

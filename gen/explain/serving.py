@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
+from http.client import HTTP_PORT
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -12,23 +13,26 @@ from typing import Any
 from gen import building, compiler, watching
 from gen.building import CommandError, Request, shown
 from gen.diagnostics import render_text
-from gen.emit.write import WriteError, overwrite, reason
 from gen.explain.page import PAGE_NUMBER, page, problem
 from gen.facts import SizeError
+from gen.files import Bounds, WriteError, place, reason
+from gen.settings import SettingsError, load
 
+HOSTS = ("127.0.0.1", "localhost", "[::1]")
+"""The names that the server answers to, at its own port."""
 MARK = '<meta name="generator" content="gen explain">'
 
 
 def write_page(path: Path, text: str, force: bool = False) -> None:
     """Write a page.  Raises `CommandError` where there is another file, unless `force`, or the system refuses."""
     try:
-        if not force and path.exists() and MARK.encode() not in path.read_bytes():
-            raise CommandError(f"{shown(path)} is no page of `gen explain`; --force writes over it")
-        overwrite(path, text.encode())
+        with place(path, Bounds(path.parent)) as found:
+            status = found.status()
+            if status is not None and not force and MARK.encode() not in found.read():
+                raise CommandError(f"{shown(path)} is no page of `gen explain`; --force writes over it")
+            found.replace(text.encode(), status)
     except WriteError as error:
         raise CommandError(str(error)) from error
-    except OSError as error:
-        raise CommandError(f"cannot write {shown(path)}: {reason(error)}") from error
 
 
 class Server(ThreadingHTTPServer):
@@ -69,7 +73,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         head, _, number = self.path.rpartition("/")
-        if self.path == "/":
+        if not self.is_asked_for_by_name():
+            self.send_error(HTTPStatus.FORBIDDEN, explain="gen answers to 127.0.0.1 and localhost alone")
+        elif self.path == "/":
             self.answer("text/html; charset=utf-8", self.server.numbered_page().encode())
         elif head == "/changes":
             self.answer("text/event-stream")
@@ -79,10 +85,23 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.send_error(HTTPStatus.NOT_FOUND)
 
+    def is_asked_for_by_name(self) -> bool:
+        """Whether the browser asks this machine, and no page of another: another's name may lead here, too."""
+        port = self.server.server_port
+        hosts = {f"{name}:{port}" for name in HOSTS} | (set(HOSTS) if port == HTTP_PORT else set())
+        asked, origins = self.headers.get_all("Host", []), self.headers.get_all("Origin", [])
+        return (
+            len(asked) == 1
+            and asked[0].strip().lower() in hosts
+            and all(origin.strip().lower() in {f"http://{host}" for host in hosts} for origin in origins)
+        )
+
     def answer(self, kind: str, data: bytes = b"") -> None:
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", kind)
         self.send_header("Cache-Control", "no-store")
+        self.send_header("Cross-Origin-Resource-Policy", "same-origin")
+        self.send_header("X-Content-Type-Options", "nosniff")
         self.end_headers()
         self.wfile.write(data)
 
@@ -110,14 +129,16 @@ def pages(request: Request, wakes: Iterable[object], batch: int, steps: int | No
 def _page(request: Request, batch: int, steps: int | None) -> str:
     (path,) = request.sources
     try:
-        building.load_components(request.components)
-        with building.explained(path, request.components, request.debug):
+        settings = load(path.parent)
+        building.load_project(settings, request.components)
+        inference = settings.inference if request.inference is None else request.inference
+        with building.explained(path, (*settings.components, *request.components), request.debug):
             source, diagnostics = building.read(path)
             graph = None if diagnostics.failed else compiler.understand(source, diagnostics)
             if graph is None:
                 return problem(path.name, render_text(source, diagnostics.in_source_order()))
-            return page(source, graph, batch, steps, request.inference, live=True)
-    except (CommandError, SizeError) as error:
+            return page(source, graph, batch, steps, inference, live=True)
+    except (CommandError, SettingsError, SizeError) as error:
         return problem(path.name, f"gen: {error}")
 
 

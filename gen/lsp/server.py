@@ -18,8 +18,8 @@ from pygls.exceptions import JsonRpcContentModified, JsonRpcException, JsonRpcIn
 from pygls.lsp.server import LanguageServer
 from pygls.uris import from_fs_path, to_fs_path
 
-from gen import __version__
-from gen.building import CommandError, load_components, target_of
+from gen import __version__, files
+from gen.building import CommandError, ignored, load_components, target_of
 from gen.diagnostics import Diagnostic, Span
 from gen.formatting import Unreadable, format_text
 from gen.lsp import completion, fixes, generated, hints, hover, navigation, signatures, words
@@ -194,8 +194,11 @@ def _configure(ls: Server, given: Sequence[Path]) -> None:
     uris = [ls.workspace.root_uri, *ls.workspace.folders]
     ls.folder = _absolute(Path(next(filter(None, (to_fs_path(uri) for uri in uris if uri)), os.curdir)))
     try:
-        ls.settings = load(ls.folder)
-        load_components([*(ls.folder / path for path in ls.settings.components), *given])
+        ls.settings = load(ls.folder, ls.folder)
+        for note in ignored(ls.settings):
+            ls.window_show_message(types.ShowMessageParams(types.MessageType.Warning, f"gen: {note}"))
+        load_components([ls.folder / path for path in ls.settings.components], own=True)
+        load_components(given)
     except (CommandError, SettingsError, OSError) as error:
         ls.window_show_message(types.ShowMessageParams(types.MessageType.Error, f"gen: {error}"))
 
@@ -426,7 +429,7 @@ def _absolute(path: Path) -> Path:
 
 def _holds(path: Path, text: str) -> bool:
     try:
-        return path.read_bytes().replace(b"\r\n", b"\n") == text.encode()
+        return files.read(path).replace(b"\r\n", b"\n") == text.encode()
     except OSError:
         return False
 

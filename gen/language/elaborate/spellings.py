@@ -95,13 +95,12 @@ def members(kind: str) -> dict[str, type[Component]]:
 
 def function_forms() -> dict[str, type[Component]]:
     """The layers that Keras has as functions of a list of tensors, by the function's name: `concatenate`, `add`."""
-    return _function_forms(len(registry["layer"]))
+    return _function_forms(tuple(registry["layer"].values()))
 
 
 @cache
-def _function_forms(count: int) -> dict[str, type[Component]]:
-    """The function forms of the `count` names of layers that there are now; a user's file may register more."""
-    layers = dict.fromkeys(registry["layer"].values())
+def _function_forms(layers: tuple[type[Component], ...]) -> dict[str, type[Component]]:
+    """The function forms of the layers that there are now; a user's file may register more."""
     return {snake_case(cls.__name__): cls for cls in layers if issubclass(cls, Layer) and cls.merges}
 
 
