@@ -122,6 +122,7 @@ BUILTINS = frozenset(
         "max",
         "min",
         "next",
+        "object",
         "open",
         "print",
         "property",
