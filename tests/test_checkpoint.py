@@ -240,6 +240,6 @@ def test_the_command_goes_on_from_a_checkpoint(tmp_path: Path, capsys: pytest.Ca
     np.savez(tmp_path / "data.npz", pixels=x[0], digit=y[0])
     data, place = str(tmp_path / "data.npz"), str(tmp_path / "place.npz")
     for epochs in ("2", "5"):
-        assert module._command(["train", data, "--epochs", epochs, "--checkpoint", place]) == 0
+        assert module._command(["train", data, "--no-save", "--epochs", epochs, "--checkpoint", place]) == 0
     lines = [line.split()[1] for line in capsys.readouterr().out.splitlines()]
     assert lines == ["1/2", "2/2", "3/5", "4/5", "5/5"]

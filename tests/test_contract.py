@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import errno
+import functools
 import io
 import json
 import os
@@ -262,8 +263,8 @@ GOOD = ([MARKS, SCORES], TAG_IDS)
         (np.full((70, 100), None), "input applicant: .*got object"),
         (X.astype("S4"), "input applicant: .*S4"),
         ([[1.0, 2.0], [3.0]], "input applicant: .*got rows of different lengths: pad them to one"),
-        ({"person": X}, "input: there is no person; expected applicant"),
-        ({"applicant": X, "person": X}, "input: there is no person; expected applicant"),
+        ({"person": X}, "input: the model has no input 'person'; expected applicant"),
+        ({"applicant": X, "person": X}, "input: the model has no input 'person'; expected applicant"),
         ({}, "input applicant is missing"),
     ],
 )
@@ -281,7 +282,7 @@ def test_an_input_that_does_not_fit_is_refused(credit: ModuleType, x: Any, messa
         ([MARKS], "input: expected 2 arrays for marks, scores, got 1"),
         ([MARKS, SCORES, SCORES], "input: expected 2 arrays for marks, scores, got 3"),
         ({"marks": MARKS}, "input scores is missing; expected marks, scores"),
-        ({"marks": MARKS, "scores": SCORES, "more": X}, "input: there is no more"),
+        ({"marks": MARKS, "scores": SCORES, "more": X}, "input: the model has no input 'more'; expected marks, scores"),
         ([MARKS[:, :5], SCORES], r"input scores: .*got \(70, 6, 2\) where steps is 5"),
         ([MARKS[:60], SCORES], "input scores: .*got 70 rows where marks has 60"),
     ],
@@ -299,7 +300,7 @@ def test_inputs_that_do_not_fit_each_other_are_refused(tags: ModuleType, x: Any,
         (AMOUNT, "target: expected 2 arrays for amount, default, got 1"),
         ([AMOUNT], "target: expected 2 arrays"),
         ({"amount": AMOUNT}, "target default is missing"),
-        ({**Y, "more": AMOUNT}, "target: there is no more"),
+        ({**Y, "more": AMOUNT}, "target: the model has no trained output 'more'"),
         ([AMOUNT, np.eye(2)[:, :1].repeat(35, 0)[:60]], "target default: .*got 60 rows where applicant has 70"),
         (
             [AMOUNT, np.zeros((70, 2))],
@@ -626,7 +627,7 @@ def test_sample_weights_come_in_many_forms(credit: ModuleType) -> None:
         (np.ones(69), "sample_weight of amount: .*got 69 weights for 70 rows"),
         (np.ones((70, 2)), r"sample_weight of amount: .*got float64 of shape \(70, 2\)"),
         (["a"] * 70, "sample_weight of amount: .*got <U1"),
-        ({"more": np.ones(70)}, "sample_weight: there is no more; expected amount, default"),
+        ({"more": np.ones(70)}, "sample_weight: the model has no trained output 'more'; expected amount, default"),
         ([np.ones(70)], "sample_weight: expected one for each of amount, default"),
     ],
 )
@@ -652,7 +653,7 @@ def test_the_class_of_a_one_hot_row_is_its_greatest(credit: ModuleType) -> None:
     ("weight", "message"),
     [
         ({0: 1.0}, "class_weight: expected a dict for any of amount, default"),
-        ({"more": {0: 1.0}}, "class_weight: there is no more"),
+        ({"more": {0: 1.0}}, "class_weight: the model has no trained output 'more'"),
         (5, "class_weight: expected a dict from class to weight, got 5"),
         ({"default": {"yes": 1.0}}, "class_weight: default has no class 'yes'"),
     ],
@@ -675,6 +676,16 @@ def test_class_and_sample_weights_exclude_each_other(credit: ModuleType) -> None
 # ----------------------------------------------------------------------------------------------- callbacks and progress
 
 
+class EarlyStopping:
+    """As a callback of Keras is."""
+
+    def __init__(self, monitor: str = "val_loss", min_delta: float = 0, patience: int = 0) -> None:
+        pass
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        pass
+
+
 def test_callbacks_see_each_epoch_and_can_stop(credit: ModuleType) -> None:
     model = credit.Model()
     seen: list[Any] = []
@@ -687,6 +698,41 @@ def test_callbacks_see_each_epoch_and_can_stop(credit: ModuleType) -> None:
     assert seen == [(epoch, loss, True) for epoch, loss in enumerate(history["loss"])]
     assert len(seen) == 3
     assert len(credit.Model().fit(X, Y, callbacks=lambda *_: "stop", verbose=0)["loss"]) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *(3, 0, False, "x", [3], ["x"], [None], [lambda *_: None, 3]),
+        *([int], [lambda: None], [lambda epoch, logs: None]),
+        *(EarlyStopping, [EarlyStopping], EarlyStopping(), [EarlyStopping()]),
+    ],
+)
+def test_what_cannot_be_called_as_a_callback_is_refused_before_training(credit: ModuleType, wrong: Any) -> None:
+    model = credit.Model()
+    with pytest.raises(ValueError, match=r"^callbacks: expected functions f\(epoch, logs, model\), got "):
+        model.fit(X, Y, callbacks=wrong, verbose=0)
+    assert model.step == 0
+
+
+def test_whatever_can_be_called_may_be_a_callback(credit: ModuleType) -> None:
+    class Counter:
+        seen = 0
+
+        def __call__(self, epoch: int, logs: dict[str, float], model: Any, *more: Any) -> None:
+            self.seen += 1
+
+    counter, kept = Counter(), [0]
+    for each in (counter, [counter.__call__], (item for item in [counter]), [functools.partial(counter)], None, ()):
+        credit.Model().fit(X, Y, epochs=2, callbacks=each, verbose=0)
+    credit.Model().fit(X, Y, epochs=1, callbacks=[lambda *given: kept.append(len(given))], verbose=0)
+    assert (counter.seen, kept) == (8, [0, 3])
+
+
+@pytest.mark.parametrize("wrong", ["batch", None, 2, "False"])
+def test_shuffle_is_yes_or_no(credit: ModuleType, wrong: Any) -> None:
+    with pytest.raises(ValueError, match="shuffle: expected True or False, got"):
+        credit.Model().fit(X, Y, shuffle=wrong, verbose=0)
 
 
 def test_progress_is_a_line_for_each_epoch(credit: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
@@ -953,7 +999,7 @@ def run(path: Path, *arguments: Any, cwd: Path) -> tuple[int, str, str]:
 def test_the_file_is_a_command(files: dict[str, Path], credit: ModuleType, tmp_path: Path) -> None:
     np.savez(tmp_path / "data.npz", applicant=X, **Y)
     status, out, _ = run(files["credit"], "train", "data.npz", "--epochs", 2, "--save", "model.npz", cwd=tmp_path)
-    assert (status, len(out.splitlines())) == (0, 2)
+    assert (status, len(out.splitlines()), out.splitlines()[-1]) == (0, 3, "saved model.npz")
     status, out, _ = run(files["credit"], "evaluate", "data.npz", "--weights", "model.npz", cwd=tmp_path)
     scores = credit.Model.load(tmp_path / "model.npz").evaluate(X, Y)
     assert (status, out.strip()) == (0, "  ".join(f"{name} {value:.4g}" for name, value in scores.items()))
@@ -961,7 +1007,7 @@ def test_the_file_is_a_command(files: dict[str, Path], credit: ModuleType, tmp_p
         assert run(files[name], "predict", "data.npz", "--weights", "model.npz", "-o", "out.npz", cwd=tmp_path)[0] == 0
         with np.load(tmp_path / "out.npz") as outputs:
             assert same(dict(outputs), credit.Model.load(tmp_path / "model.npz").predict(X))
-    status, out, _ = run(files["credit"], "predict", "data.npz", cwd=tmp_path)
+    status, out, _ = run(files["credit"], "predict", "data.npz", "--weights", "model.npz", cwd=tmp_path)
     assert (status, len(out.splitlines())) == (0, 142)
     status, out, _ = run(files["credit"], "summary", cwd=tmp_path)
     assert status == 0
@@ -999,13 +1045,10 @@ def test_check_finds_a_wrong_gradient(tmp_path: Path, old: str, new: str) -> Non
         (["fly"], 2, "invalid choice"),
         (["train"], 2, "required: DATA.npz"),
         (["train", "none.npz"], 2, "No such file"),
-        (["train", "data.npz", "--epochs", "x"], 2, "invalid int"),
-        (["train", "data.npz", "--epochs", "0"], 1, "epochs: expected an integer of 1 or more"),
-        (["train", "half.npz"], 1, "target default is missing"),
-        (["evaluate", "text.npz"], 1, "text.npz is no .npz file"),
-        (["predict", "more.npz"], 1, "input: there is no more"),
-        (["predict", "data.npz", "--weights", "data.npz"], 1, "was not saved by this model"),
-        (["predict", "data.npz", "-o", "none/out.npz"], 2, "No such file"),
+        (["train", "data.npz", "--epochs", "x"], 2, "epochs: expected an integer of 1 or more"),
+        (["train", "data.npz", "--validation-split", "0.999"], 1, "leaves one side empty"),
+        (["train", "half.npz"], 1, "half.npz: there is no array for the output default"),
+        (["predict", "data.npz", "--weights", "more.npz"], 1, "more.npz was not saved by this model"),
     ],
 )
 def test_errors_of_the_command_are_one_line(
@@ -1364,7 +1407,7 @@ def test_whole_numbers_go_in_and_out_as_they_are() -> None:
     for wrong in (ids + 0.5, ids * np.nan, ids + 1e30):
         with pytest.raises(ValueError, match=r"input ids: expected int32 .*got float64"):
             model.predict([wrong, x])
-    with pytest.raises(ValueError, match="target: there is no pairs; expected y"):
+    with pytest.raises(ValueError, match="target: the model has no trained output 'pairs'; expected y"):
         model.fit([ids, x], {"pairs": ids, "y": np.zeros(2)}, verbose=0)
 
 
@@ -1472,7 +1515,9 @@ def test_every_file_is_a_command(files: dict[str, Path], name: str, tmp_path: Pa
     targets = [key for key in module.OUTPUTS if key != "pairs"]
     np.savez(tmp_path / "x.npz", **dict(zip(module.INPUTS, x, strict=True)))
     np.savez(tmp_path / "all.npz", **dict(zip(module.INPUTS, x, strict=True)), **dict(zip(targets, y, strict=False)))
-    commands = ["summary", "predict x.npz", "predict all.npz -o out.npz --batch-size 5"]
+    module.Model().save(tmp_path / "fresh.npz")
+    commands = ["summary", "predict x.npz --weights fresh.npz"]
+    commands += ["predict all.npz --weights fresh.npz -o out.npz --batch-size 5"]
     if "compile" in TEXTS.get(name, ""):
         commands += [
             "train all.npz --epochs 2 --seed 3 --save m.npz",

@@ -121,9 +121,9 @@ def test_training_that_goes_on_from_a_checkpoint_has_all_rows(people: ModuleType
 def test_the_command_writes_the_file(people: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data, path = str(tmp_path / "data.npz"), tmp_path / "history.csv"
     np.savez(data, post=X, age=Y[0], income=Y[1], gender=Y[2])
-    assert people._command(["train", data, "--epochs", "2", "--csv", str(path)]) == 0
+    assert people._command(["train", data, "--no-save", "--epochs", "2", "--csv", str(path)]) == 0
     assert len(table(path)) == 3
-    assert people._command(["train", data, "--csv", str(tmp_path / "none" / "history.csv")]) == 2
+    assert people._command(["train", data, "--no-save", "--csv", str(tmp_path / "none" / "history.csv")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 

@@ -97,7 +97,7 @@ def exercise(python: str, path: Path, folder: Path) -> None:
         *proof,
         ["train", "data.npz", "--epochs", "2", "--save", "model.npz"],
         ["evaluate", "data.npz", "--weights", "model.npz"],
-        ["predict", "data.npz", "--weights", "model.npz", "-o", "found.npz"],
+        ["predict", "data.npz", "--weights", "model.npz", "-o", f"{path.stem}.found.npz"],
     ):
         run(folder, python, "-W", "error", "-B", file, *arguments)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import keyword
 import math
+import re
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -298,6 +299,17 @@ class View:
         names = [field.name for field in fields(self)]
         names += [name for name, value in vars(type(self)).items() if isinstance(value, property)]
         return {name: getattr(self, name) for name in names}
+
+    @property
+    def description(self) -> str:
+        """The title as argparse takes it, which fills in what looks like `%(prog)`."""
+        return self.title.replace("%", "%%") if "%(prog)" in self.title else self.title
+
+    @property
+    def saved(self) -> str:
+        """Where the command saves the model unless it is told."""
+        stem = self.source.removesuffix(".nn")
+        return f"{stem if re.fullmatch(r'[A-Za-z0-9_][A-Za-z0-9_.-]*', stem) else 'model'}.npz"
 
     @property
     def targets(self) -> tuple[OutputView, ...]:
