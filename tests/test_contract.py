@@ -436,7 +436,7 @@ def test_a_seed_makes_training_the_same(tags: ModuleType) -> None:
 
 def test_shuffling_takes_every_row_once(credit: ModuleType) -> None:
     model = credit.Model()
-    model.learning_rate = 0.0
+    model.learning_rate = 1e-12
     plain = model.fit(X, Y, shuffle=False, epochs=1, verbose=0)
     mixed = model.fit(X, Y, shuffle=True, epochs=1, verbose=0)
     assert {name: values[0] for name, values in mixed.items()} == pytest.approx(
@@ -510,12 +510,33 @@ def test_defaults_are_those_of_the_file(credit: ModuleType) -> None:
 
 
 def test_the_learning_rate_may_be_changed(credit: ModuleType) -> None:
-    model = credit.Model()
+    model, faster = credit.Model(), credit.Model()
     assert model.learning_rate == 0.001
-    model.learning_rate = 0.0
+    faster.learning_rate = np.float32(0.004)
     before = copies(model.weights)
-    model.train_on_batch(X, Y)
-    assert same(model.weights, before)
+    for each in (model, faster):
+        each.train_on_batch(X, Y)
+    for name, start in before.items():
+        moved = 4.0 * (model.weights[name] - start)
+        np.testing.assert_allclose(faster.weights[name] - start, moved, rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("rate", [0.0, -0.001, np.nan, np.inf, -np.inf, "0.1", None, True, [0.1], 10**400, 1j])
+def test_a_learning_rate_that_is_no_finite_number_above_0_is_refused(credit: ModuleType, rate: Any) -> None:
+    model = credit.Model()
+    with pytest.raises(ValueError, match="learning_rate: expected a finite number above 0, got"):
+        model.learning_rate = rate
+    assert model.learning_rate == 0.001
+
+
+@pytest.mark.parametrize("rate", [0.0, np.nan, np.inf, -1.0])
+def test_a_saved_learning_rate_that_is_no_finite_number_above_0_is_refused(
+    credit: ModuleType, tmp_path: Path, rate: float
+) -> None:
+    path = tmp_path / "model.npz"
+    np.savez(path, **{**_saved(credit, path), "learning_rate": np.array(rate)})
+    with pytest.raises(ValueError, match=r"model\.npz .*learning_rate: expected a finite number above 0"):
+        credit.Model.load(path)
 
 
 def test_statistics_move_in_training_alone(tags: ModuleType) -> None:
