@@ -26,7 +26,14 @@ model = Model(ids, y)
 model.compile(rmsprop(0.01), loss=binary_crossentropy)
 """
 MODELS = {**TEXTS, "table": TABLE}
-NAMES = ["credit", "tags", "people", "digits", "frozen", "table"]  # of all optimizers, with statistics and random numbers
+NAMES = [
+    "credit",
+    "tags",
+    "people",
+    "digits",
+    "frozen",
+    "table",
+]  # of all optimizers, with statistics and random numbers
 ROWS, OPTIONS = 12, {"epochs": 2, "batch_size": 5, "verbose": 0}
 
 
