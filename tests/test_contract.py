@@ -810,7 +810,7 @@ model.compile(sgd(0.1), mse)
             p.trainable[0] = np.inf  # a row that is not read again
 
     module.update = spoil
-    with pytest.raises(ValueError, match="epoch 1/1, step 4: the step before it left weights or slots .* not finite"):
+    with pytest.raises(ValueError, match=r"epoch 1/1, step 4: the step before it left weights or slots .* not finite"):
         model.fit(ids, np.zeros((8, 1)), batch_size=1, shuffle=False, verbose=0, epochs=1)
     assert np.isfinite(model.state).all()
     assert model.step == 2

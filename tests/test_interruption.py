@@ -233,6 +233,25 @@ def test_training_goes_on_after_ctrl_c_where_it_was(name: str, tmp_path: Path) -
         assert state(again) == state(whole)
 
 
+@pytest.mark.parametrize("name", ["credit", "table"])
+def test_a_checkpoint_is_read_whole_or_not_at_all(name: str, tmp_path: Path) -> None:
+    module, data, path = module_of(name), data_of(name), tmp_path / "place.npz"
+    states, random = after_each_step(module, data)
+    steps = [without_random(each) for each in states]
+    module.Model(4).fit(*data, **{**OPTIONS, "epochs": 1}, checkpoint=path)
+    kept, seen = path.read_bytes(), set()
+
+    def call(model: Any) -> None:
+        path.write_bytes(kept)
+        model.fit(*data, **OPTIONS, checkpoint=path)
+
+    for model in everywhere(module, press_ctrl_c, call, 11):
+        seen.add(steps.index(without_random(state(model))))
+        assert state(model)["rng"] in random
+        assert module.Model.load(path).step >= 3
+    assert seen == {0, 4, 5, 6}  # what comes while it is read waits for the end of a step
+
+
 def test_what_ctrl_c_kept_is_in_the_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module, data, path = sample("digits"), data_of("digits"), tmp_path / "place.npz"
     update, calls = module.update, iter(range(9))
@@ -371,6 +390,6 @@ def test_ctrl_c_before_the_first_step_writes_over_no_model(
     module = sample("digits")
     module.Model(7).save("model.npz")
     before = Path("model.npz").read_bytes()
-    monkeypatch.setattr(module, "_HistoryFile", lambda *_: press_ctrl_c())
-    assert "the model is not saved" in command(module, monkeypatch, capsys, 99, "--save", "model.npz")
+    monkeypatch.setattr(module.Model, "_check", lambda *_: press_ctrl_c())
+    assert command(module, monkeypatch, capsys, 99, "--save", "model.npz") == "stopped; the model is not saved"
     assert Path("model.npz").read_bytes() == before
