@@ -755,6 +755,28 @@ def test_a_validation_loss_that_is_not_finite_stops(credit: ModuleType) -> None:
         credit.Model().fit(x, Y, validation_split=0.2, verbose=0)
 
 
+@pytest.mark.parametrize(
+    ("rate", "reason"),
+    [
+        ("nan", "learning_rate: expected a finite number above 0, got nan"),
+        ("inf", "learning_rate: expected a finite number above 0, got inf"),
+        ("0", "learning_rate: expected a finite number above 0, got 0.0"),
+        ("-1", "learning_rate: expected a finite number above 0, got -1.0"),
+        ("1e39", "not finite"),
+    ],
+)
+def test_a_command_that_trains_with_such_a_rate_fails_and_saves_nothing(
+    credit: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], rate: str, reason: str
+) -> None:
+    data, model = tmp_path / "data.npz", tmp_path / "model.npz"
+    np.savez(data, applicant=X, amount=AMOUNT, default=DEFAULT)
+    rest = ["--batch-size", "99", "--epochs", "1", f"--learning-rate={rate}", "--save", str(model)]
+    with np.errstate(all="ignore"):
+        assert credit._command(["train", str(data), *rest]) == 1
+    assert reason in capsys.readouterr().err
+    assert not model.exists()
+
+
 def build_and_fit(text: str, x: Any, y: Any, rate: float, **options: Any) -> Any:
     """A model whose training left numbers that are not finite, and was refused."""
     model = build(text).Model()

@@ -120,13 +120,14 @@ def everywhere(
     """Models on which `call` was interrupted, at every place after the other."""
     place, ended = 1, False
     while not ended:
-        model, at = module.Model(4), At(module, place, action)
+        model, at, stopped = module.Model(4), At(module, place, action), False
         try:
             with at:
                 call(model)
         except KeyboardInterrupt:
-            pass
+            stopped = True
         ended = at.left > 0
+        assert stopped != ended
         signal.signal(signal.SIGINT, signal.default_int_handler)  # which fails in the midst of changing it leave
         yield model
         place += every
