@@ -367,6 +367,9 @@ def test_without_docstrings_the_file_is_known_too(tmp_path: Path) -> None:
         {"start": {"bit_generator": "MT19937"}},
         {"start": "x"},
         {"stopped": None},
+        {"plan": None},
+        {"plan": 3},
+        {"plan": {}},
     ],
 )
 def test_a_checkpoint_with_nonsense_is_refused_and_changes_nothing(changes: dict[str, Any], tmp_path: Path) -> None:
