@@ -100,6 +100,7 @@ BUILTINS = frozenset(
         "TypeError",
         "ValueError",
         "abs",
+        "all",
         "any",
         "bool",
         "callable",
