@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -50,6 +51,15 @@ model.fit(data["x"], data["y"], **options, checkpoint="place.npz")
 """
 
 
+INTERRUPTED = f"""
+import network
+network._Checkpoint.SECONDS = 0.0
+print("started", flush=True)
+more = ["--batch-size", "{BATCH}", "--validation-split", "0.25", "--save", "saved.npz", "--checkpoint", "place.npz"]
+raise SystemExit(network._command(["train", "data.npz", "--epochs", "{EPOCHS}", "--seed", "3", *more]))
+"""
+
+
 class Lost(Exception):
     """Something did not survive."""
 
@@ -57,7 +67,9 @@ class Lost(Exception):
 def main(count: int) -> int:
     """Kill each so often; what was lost is printed."""
     failed = 0
-    for name, action in (("saving", saving), ("building", building), ("training", training)):
+    for name, action in (
+        ("saving", saving), ("building", building), ("training", training), ("interrupting", interrupting),
+    ):  # fmt: skip
         start = time.perf_counter()
         try:
             print(f"{name}: {action(count)}, {time.perf_counter() - start:.0f} s", flush=True)
@@ -74,7 +86,7 @@ def network(folder: Path) -> ModuleType:
     return load(text, "network")
 
 
-def killed(command: Sequence[str], folder: Path, after: float, awaited: str = "") -> bool:
+def killed(command: Sequence[str], folder: Path, after: float, awaited: str = "", how: int = signal.SIGKILL) -> bool:
     """Start a process, wait for a line that it prints, and kill it so many seconds later; whether it still ran."""
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -83,11 +95,13 @@ def killed(command: Sequence[str], folder: Path, after: float, awaited: str = ""
             raise Lost(process.stderr.read())
         time.sleep(after)  # the moment is what is random here: nothing is waited for
         running = process.poll() is None
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        if not running and process.returncode:
-            raise Lost(f"ended with {process.returncode}")
-        return running
+        process.send_signal(how)
+        said = process.communicate()[1]
+        if how == signal.SIGINT and process.returncode in (130, -how):  # the latter outside of the command
+            return True
+        if process.returncode and not (running and how == signal.SIGKILL):
+            raise Lost(f"ended with {process.returncode}: {said}")
+        return running and how == signal.SIGKILL
 
 
 def in_folder(action: Callable[[Path, int], str]) -> Callable[[int], str]:
@@ -165,6 +179,34 @@ def training(folder: Path, count: int) -> str:
             raise Lost(f"after {kills} kills the history differs from that of uninterrupted training")
         runs += 1
     return f"{kills} kills in {runs} trainings, {inside} of them inside an epoch"
+
+
+@in_folder
+def interrupting(folder: Path, count: int) -> str:
+    """Ctrl-C at any moment leaves a whole model in both files, from which training goes on bit for bit."""
+    module, rng = network(folder), random.Random(5)
+    data = np.random.default_rng(4)
+    x, y = data.normal(size=(ROWS, 40)).astype("f"), data.integers(0, 2, (ROWS, 1)).astype("f")
+    np.savez(folder / "data.npz", x=x, y=y)
+    whole = module.Model(3)
+    whole.fit(x, y, epochs=EPOCHS, batch_size=BATCH, validation_split=0.25, verbose=0)
+    command, place, saved = [sys.executable, "-c", INTERRUPTED], folder / "place.npz", folder / "saved.npz"
+    took, stops = _duration(command, folder), 0
+    while stops < count:
+        for path in (place, saved):
+            path.unlink(missing_ok=True)
+        while killed(command, folder, rng.uniform(0.0, took), "started", signal.SIGINT):
+            stops += 1
+            if saved.exists() and not _same(module.Model.load(saved), module.Model.load(place)):
+                raise Lost(f"after {stops} times Ctrl-C the saved model is not that of the checkpoint")
+        if not _same(module.Model.load(saved), whole):
+            raise Lost(f"after {stops} times Ctrl-C the model differs from uninterrupted training")
+    return f"Ctrl-C {stops} times"
+
+
+def _same(model: Any, other: Any) -> bool:
+    ours, theirs = model._saved(), other._saved()
+    return all(np.array_equal(value, theirs[name]) for name, value in ours.items())
 
 
 def _duration(command: Sequence[str], folder: Path) -> float:

@@ -724,6 +724,25 @@ def own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder / "mine.py"
 
 
+@pytest.mark.parametrize("rate", ["0", "-0.1"])
+def test_an_optimizer_of_ones_own_has_a_learning_rate_above_0(gen: Gen, folder: Path, own: Path, rate: str) -> None:
+    own.write_text(MINE.replace("Activation, Layer", "Activation, Layer, Optimizer") + """
+
+@component
+class Slope(Optimizer):
+    \"\"\"w - learning_rate · g.\"\"\"
+
+    learning_rate: float = 0.1
+
+    def update(self, w, g, learning_rate, step):
+        return w - learning_rate * g
+""")
+    (folder / "model.nn").write_text(USES_MINE.replace("sgd(0.01)", f"Slope({rate})"))
+    outcome = gen("build", "model.nn", "--components", "mine.py")
+    assert outcome.status == 1
+    assert f"`learning_rate` must be a finite number above 0, got {rate}" in outcome.err
+
+
 @pytest.mark.usefixtures("own")
 def test_components_of_ones_own_are_built_and_trained_like_any_other(gen: Gen, folder: Path) -> None:
     assert gen("build", "model.nn").status == 1

@@ -47,7 +47,7 @@ class SGD(Optimizer):
 
     unsupported = UNSUPPORTED
 
-    learning_rate: NonNegative = 0.01
+    learning_rate: Positive = 0.01
     momentum: NonNegative = 0.0
     nesterov: bool = False
     weight_decay: NonNegative | None = None
@@ -94,7 +94,7 @@ class RMSprop(Optimizer):
     aliases = ("rmsprop",)
     unsupported = UNSUPPORTED
 
-    learning_rate: NonNegative = 0.001
+    learning_rate: Positive = 0.001
     rho: Rate = 0.9
     momentum: NonNegative = 0.0
     epsilon: Positive = 1e-7
@@ -162,7 +162,7 @@ class Adam(Optimizer):
 
     unsupported = UNSUPPORTED
 
-    learning_rate: NonNegative = 0.001
+    learning_rate: Positive = 0.001
     beta_1: Rate = 0.9
     beta_2: Rate = 0.999
     epsilon: Positive = 1e-7
@@ -215,7 +215,7 @@ class AdamW(Optimizer):
     aliases = ("adamw",)
     unsupported = UNSUPPORTED
 
-    learning_rate: NonNegative = 0.001
+    learning_rate: Positive = 0.001
     weight_decay: NonNegative = 0.004
     beta_1: Rate = 0.9
     beta_2: Rate = 0.999
@@ -266,7 +266,7 @@ class Adagrad(Optimizer):
 
     unsupported = UNSUPPORTED
 
-    learning_rate: NonNegative = 0.001
+    learning_rate: Positive = 0.001
     initial_accumulator_value: NonNegative = 0.1
     epsilon: Positive = 1e-7
     weight_decay: NonNegative | None = None

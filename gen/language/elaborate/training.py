@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -98,6 +99,10 @@ def compiled(context: Context, arguments: Arguments, plans: Sequence[Plan]) -> C
         ),
         [replace(plan) for plan in plans],
     )
+    rate = getattr(result.optimizer, "learning_rate", 1.0)
+    if optimizer is not None and not 0.0 < rate < math.inf:
+        message = f"`learning_rate` must be a finite number above 0, got {rate:g}"
+        context.error("bad-argument", optimizer.span, message)
     if not plans:
         _check_alone(context, given)
         return result
