@@ -1,7 +1,7 @@
 """The functions of NumPy that a rule may call, as they are inlined.
 
 Each has the name and the parameters of NumPy's own, with what the compiler makes use of and nothing else: an option
-that is not in the signature here is refused by it.  Where a default of NumPy's is not supported, the parameter has none.
+that is not in the signature here is refused by it.  Where a default of NumPy is not supported, the parameter has none.
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ def apply_layer(
         return WRONG
     layer.weights = weights
     call = LayerCall(context.next_order(), layer, tuple(inputs), (), heading, span, group, layer.group, said)
-    call.statement, call.box = context.statement or call.statement, context.box
+    call.statement, call.box, call.unit = context.statement or call.statement, context.box, context.unit
     call.outputs = tuple(TensorValue(shape, dtype, call, group) for shape in results)
     layer.calls.append(call)
     context.calls.append(call)

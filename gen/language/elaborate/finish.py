@@ -100,15 +100,6 @@ def _plans(context: Context, model: ModelValue, namer: Namer) -> list[Plan]:
                 hint="bind them to different variables, or give their layers a `name=`",
             )
         seen.setdefault(plan.name, plan)
-    entries: dict[str, InputValue] = {}
-    for tensor in model.inputs:
-        assert isinstance(tensor.maker, InputValue)
-        name = tensor.maker.given_name
-        if name is not None and name in entries:
-            note = Note(entries[name].span, "the other one")
-            context.error("duplicate-input", tensor.maker.span, f"Two inputs are called `{name}`", notes=(note,))
-        elif name is not None:
-            entries[name] = tensor.maker
     return plans
 
 

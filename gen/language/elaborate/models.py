@@ -64,6 +64,10 @@ def make_model(context: Context, arguments: Arguments, group: Group | None) -> V
     model.outputs = tuple(argument.value for argument in outputs)
     model.trainable = given["trainable"].value is not False if "trainable" in given else True
     model.calls = _calls(context, model, outputs)
+    for tensor in model.inputs:
+        _claim_name(context, model, tensor.maker)
+    for call in model.calls:
+        _claim_name(context, model, call.unit or call.layer)
     context.models.append(model)
     return model
 
@@ -193,6 +197,28 @@ def _report_disconnected(context: Context, output: Argument, entry: InputValue) 
     )
 
 
+def _claim_name(context: Context, model: ModelValue, item: InputValue | Wrapped) -> None:
+    """Note the `name=` of a part of `model`; reports one that another part has."""
+    name = item.given_name
+    if name is None:
+        return
+    other = model.names.setdefault(name, item)
+    if other is item:
+        return
+    model.broken = True
+    if isinstance(item, InputValue) and isinstance(other, InputValue):
+        note = Note(other.span, "the other one")
+        context.error("duplicate-input", item.span, f"Two inputs are called `{name}`", notes=(note,))
+    elif item.span == other.span:
+        message = f"This gives the name `{name}` to several layers of one model"
+        hint = "leave `name=` out: gen numbers what a loop or a block makes"
+        context.error("duplicate-name", item.span, message, hint=hint)
+    else:
+        message = f"Two layers of one model are called `{name}`"
+        notes = (Note(other.span, "the other one"),)
+        context.error("duplicate-name", item.span, message, notes=notes, hint="give one of them another `name=`")
+
+
 # ----------------------------------------------------------------------------------------------------------- Sequential
 
 
@@ -227,11 +253,17 @@ def add(context: Context, model: ModelValue, argument: Argument, heading: Span) 
     """Put a layer, a model or an Input at the end of a Sequential."""
     assert model.layers is not None
     value = argument.value
+    if model.group is not None:
+        message = "This Sequential has been called: what it was called for would not have the new layer"
+        context.error("late-layer", argument.span, message, hint="add all layers before the first call")
+        model.broken = True
+        return NOTHING
     if isinstance(value, TensorValue) and isinstance(value.maker, InputValue):
         _begin(context, model, argument)
     elif isinstance(value, Wrapped) and not is_broken(value):
         item = Item(value, argument.span, heading)
         model.layers.append(item)
+        _claim_name(context, model, value)
         if isinstance(value, ModelValue):
             value.called = True
         _extend(context, model, item)
@@ -260,6 +292,7 @@ def _begin(context: Context, model: ModelValue, argument: Argument) -> None:
         model.broken = True
         return
     model.inputs = model.outputs = (argument.value,)
+    _claim_name(context, model, argument.value.maker)
 
 
 def _report_no_layer(context: Context, argument: Argument) -> None:
@@ -322,11 +355,25 @@ def _call(context: Context, model: ModelValue, item: Item) -> None:
     result = wrappers.call_any(context, item.value, [head], item.span, item.heading, model.parent)
     if isinstance(result, TensorValue):
         model.outputs = (result,)
-        model.calls += context.calls[before:]
+        model.calls += _leading_to(result, context.calls[before:])
         return
     model.broken = True
     if isinstance(result, list):
         context.error("bad-argument", item.span, "A Sequential passes on one tensor; this model has several outputs")
+
+
+def _leading_to(result: TensorValue, made: Sequence[LayerCall]) -> list[LayerCall]:
+    """The calls of `made` that `result` and its mask depend on: not those that built a Sequential inside.
+
+    A Sequential without an Input is built on one of its own when it is first called, and then called like any model.
+    """
+    wanted = {result, result.mask}
+    found = []
+    for call in reversed(made):
+        if not wanted.isdisjoint(call.outputs):
+            found.append(call)
+            wanted.update(call.reads)
+    return found[::-1]
 
 
 def call_model(
@@ -334,6 +381,9 @@ def call_model(
 ) -> Value:
     """The outputs of a model on `tensors`; a Sequential without an Input is built for them."""
     model.called = True
+    if model.layers == [] and not model.inputs and not model.broken:
+        message = "This Sequential has no layers"
+        return context.error("no-model", span, message, hint="add a layer to it before it is called")
     if not model.inputs and not model.broken and model.layers is not None and len(tensors) == 1:
         _set_input(context, model, tensors[0].shape[1:], tensors[0].dtype, model.span)
         for item in list(model.layers):
@@ -342,11 +392,12 @@ def call_model(
     if model.broken:
         return WRONG
     if len(tensors) != len(model.inputs):
-        wanted = len(model.inputs)
+        wanted = len(model.inputs) or 1
         return context.error(
             "wrong-call",
             span,
             f"This model is called on {wanted} tensor{'s' * (wanted != 1)}, got {len(tensors)}",
             notes=(Note(model.span, "the model"),),
         )
-    return replay(context, model, tensors, span, group)
+    with context.calling(model):
+        return replay(context, model, tensors, span, group)

@@ -227,6 +227,8 @@ class LayerCall:
     """Whether it is a call of a model's layer in a call of the model."""
     box: BoxValue | None = None
     """The innermost call of a block or a model that it was made in."""
+    unit: ModelValue | Wrapper | None = None
+    """The outermost model or wrapper whose call it is a part of; None where the file calls the layer itself."""
 
     @property
     def reads(self) -> tuple[TensorValue, ...]:
@@ -270,6 +272,8 @@ class ModelValue:
     """Whether a layer of it is reported as wrong, so that every call of it is."""
     group: Group | None = None
     """The group of its layers where it is called."""
+    names: dict[str, InputValue | Wrapped] = field(default_factory=dict)
+    """What the file itself gives a name, of what it consists of: a model or a wrapper inside is one thing."""
     moved_groups: dict[Group, Group] = field(default_factory=dict)
     compilations: list[Arguments] = field(default_factory=list)
     fits: list[Arguments] = field(default_factory=list)

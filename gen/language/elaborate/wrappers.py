@@ -61,9 +61,10 @@ def call_any(
         case ModelValue():
             return models.call_model(context, called, tensors, span, group)
         case Distributed():
-            return _name(called, _distribute(context, called, tensors[0], span, heading, group))
+            with context.calling(called):
+                return _name(called, _distribute(context, called, tensors[0], span, heading, group))
         case BidirectionalValue():
-            with context.one_call():
+            with context.calling(called), context.one_call():
                 return _name(called, _both_ways(context, called, tensors, span, heading, group, said))
 
 
