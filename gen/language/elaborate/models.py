@@ -11,7 +11,7 @@ from gen.dims import Size
 from gen.language.elaborate import wrappers
 from gen.language.elaborate.binding import option_name
 from gen.language.elaborate.called import items_of
-from gen.language.elaborate.context import Context
+from gen.language.elaborate.context import MAX_NESTED, Context
 from gen.language.elaborate.inputs import new_input
 from gen.language.elaborate.replay import replay
 from gen.language.elaborate.spellings import kinds_of, suggestion
@@ -68,7 +68,11 @@ def make_model(context: Context, arguments: Arguments, group: Group | None) -> V
         _claim_name(context, model, tensor.maker)
     for call in model.calls:
         _claim_name(context, model, call.unit or call.layer)
+    units = (call.unit for call in model.calls)
+    model.depth += max((unit.depth for unit in units if unit is not None), default=0)
     context.models.append(model)
+    if is_too_deep(context, model.depth, arguments.span):
+        model.broken = True
     return model
 
 
@@ -261,6 +265,10 @@ def add(context: Context, model: ModelValue, argument: Argument, heading: Span) 
     if isinstance(value, TensorValue) and isinstance(value.maker, InputValue):
         _begin(context, model, argument)
     elif isinstance(value, Wrapped) and not is_broken(value):
+        model.depth = max(model.depth, 1 + depth_of(value))
+        if is_too_deep(context, model.depth, argument.span):
+            model.broken = True
+            return NOTHING
         item = Item(value, argument.span, heading)
         model.layers.append(item)
         _claim_name(context, model, value)
@@ -276,13 +284,22 @@ def add(context: Context, model: ModelValue, argument: Argument, heading: Span) 
 
 def is_broken(value: Value) -> bool:
     """Whether `value` is a model that is reported as wrong, or holds one."""
-    match value:
-        case ModelValue():
-            return value.broken
-        case Distributed():
-            return is_broken(value.inner)
-        case _:
-            return False
+    while isinstance(value, Distributed):
+        value = value.inner
+    return isinstance(value, ModelValue) and value.broken
+
+
+def depth_of(value: Wrapped) -> int:
+    """How deep models and wrappers hold each other in `value`."""
+    return 0 if isinstance(value, LayerValue) else value.depth
+
+
+def is_too_deep(context: Context, depth: int, span: Span) -> bool:
+    """Whether models and wrappers hold each other deeper than gen follows; reports it."""
+    if depth <= MAX_NESTED:
+        return False
+    context.error("too-deep", span, f"Models and wrappers are inside each other more than {MAX_NESTED} deep here")
+    return True
 
 
 def _begin(context: Context, model: ModelValue, argument: Argument) -> None:

@@ -278,6 +278,8 @@ class ModelValue:
     compilations: list[Arguments] = field(default_factory=list)
     fits: list[Arguments] = field(default_factory=list)
     summary: bool = False
+    depth: int = 1
+    """How deep models and wrappers hold each other in it, itself counted."""
 
     @property
     def sequential(self) -> bool:
@@ -298,6 +300,8 @@ class Distributed:
     variable: str | None = None
     output: TensorValue | None = None
     """The first that it gave."""
+    depth: int = 1
+    """How deep models and wrappers hold each other in it, itself counted."""
     kind: ClassVar[str] = "time_distributed"
     word: ClassVar[str] = "TimeDistributed"
 
@@ -318,6 +322,7 @@ class BidirectionalValue:
     variable: str | None = None
     output: TensorValue | None = None
     """The first that it gave."""
+    depth: ClassVar[int] = 1
     kind: ClassVar[str] = "bidirectional"
     word: ClassVar[str] = "Bidirectional"
 

@@ -228,7 +228,10 @@ def make_time_distributed(context: Context, arguments: Arguments, group: Group |
     inner, name = given["layer"].value, option_name(context, given.get("name"))
     if isinstance(name, Wrong):
         return WRONG
-    wrapper = Distributed(inner, arguments.span, _inside("time_distributed", group), name)
+    depth = 1 + models.depth_of(inner)
+    if models.is_too_deep(context, depth, arguments.span):
+        return WRONG
+    wrapper = Distributed(inner, arguments.span, _inside("time_distributed", group), name, depth=depth)
     wrapper.group.owner = wrapper
     if isinstance(inner, ModelValue):
         inner.called = True
