@@ -32,7 +32,7 @@ def call_layer(
     context: Context, layer: LayerValue, arguments: Arguments, span: Span, heading: Span, group: Group | None
 ) -> Value:
     """The output of a layer for a call with these arguments."""
-    said = call_options(context, layer.component, arguments)
+    said = call_options(context, layer, arguments)
     tensors = layer_inputs(context, layer, arguments) if not isinstance(said, Wrong) else WRONG
     if isinstance(tensors, Wrong) or isinstance(said, Wrong):
         return WRONG
@@ -57,18 +57,17 @@ def apply_layer(
     if len(context.calls) >= MAX_CALLS:
         context.error("too-large", span, f"The file calls layers more than {MAX_CALLS:,} times")
         raise Stop
-    name = type(layer.component).__name__
     shapes = tuple(tensor.shape for tensor in inputs)
     try:
         made, dtype, weights = _infer(layer.component, shapes, tuple(tensor.dtype for tensor in inputs))
     except ShapeError as problem:
-        hint = problem.hint or hint_from_trail(layer.component, inputs)
-        notes = trail(inputs)
-        return context.error(problem.code, span, problem.message, label=problem.label, notes=notes, hint=hint)
+        hint = problem.hint or hint_from_trail(layer, inputs)
+        message, notes = layer.in_words(problem.message), trail(inputs)
+        return context.error(problem.code, span, message, label=problem.label, notes=notes, hint=hint)
     except ArgumentError as problem:
         return context.error("bad-argument", layer.span, problem.message, hint=problem.hint)
     results = made if isinstance(made, list) else [made]
-    too_large = any(_too_large(context, name, shape, weights, span) for shape in results)
+    too_large = any(_too_large(context, layer.word, shape, weights, span) for shape in results)
     if too_large or not _fits_weights(context, layer, weights, inputs, span):
         return WRONG
     layer.weights = weights
@@ -105,7 +104,7 @@ def _fits_weights(
     context.error(
         "shape-mismatch",
         span,
-        f"This {type(layer.component).__name__} has weights for {before}, and cannot share them with {now}",
+        f"This {layer.word} has weights for {before}, and cannot share them with {now}",
         notes=(Note(first.span, f"called on {before} here"), *trail(inputs)),
         hint="make a second layer, or bring both inputs to one shape",
     )
@@ -160,7 +159,7 @@ def carry_masks(context: Context, call: LayerCall) -> None:
         return
     uses = uses_masks(component)
     if masks[0] is not None and said.mask is None and _starts_from_states(call):
-        what = f"With `initial_state`, {type(component).__name__} is not handed the mask of its sequence, as in Keras"
+        what = f"With `initial_state`, {call.layer.word} is not handed the mask of its sequence, as in Keras"
         _mask_lost(context, call, what, 'give the call its mask: `mask=` takes an `Input("steps", bool)`')
     elif uses and any(masks):
         call.masks = tuple(masks)
@@ -173,8 +172,8 @@ def carry_masks(context: Context, call: LayerCall) -> None:
         if carried.merges:
             inputs = (*inputs, *(mask for mask in masks if mask is not None))
         elif any(masks):
-            _mask_lost(context, call, f"{type(component).__name__} makes a mask of its own, and ends the one before")
-        layer = LayerValue(carried, "mask", call.span, call.layer.group)
+            _mask_lost(context, call, f"{call.layer.word} makes a mask of its own, and ends the one before")
+        layer = LayerValue(carried, "mask", call.span, call.layer.group, written=call.layer.written)
         with context.one_call(call.statement):
             mask = apply_layer(context, layer, inputs, call.span, call.heading, call.group)
         assert isinstance(mask, TensorValue)
@@ -183,18 +182,19 @@ def carry_masks(context: Context, call: LayerCall) -> None:
         _mask_lost(
             context,
             call,
-            f"{type(component).__name__} joins a tensor with a mask and one without",
+            f"{call.layer.word} joins a tensor with a mask and one without",
             "give both a mask, or neither",
         )
     elif any(masks) and not uses:
-        _mask_lost(context, call, f"{type(component).__name__} knows no masks")
+        _mask_lost(context, call, f"{call.layer.word} knows no masks")
 
 
 def _moved_mask(context: Context, call: LayerCall, mask: TensorValue) -> TensorValue | None:
     """What the call makes of its input, made of the mask of its input, which has a value for each step of steps."""
     if len(mask.shape) != len(call.inputs[0].shape) - 1:
         return None
-    layer, said = LayerValue(call.layer.component, "mask", call.span, call.layer.group), CallOptions(carries=False)
+    layer = LayerValue(call.layer.component, "mask", call.span, call.layer.group, written=call.layer.written)
+    said = CallOptions(carries=False)
     with context.one_call(call.statement):
         moved = apply_layer(context, layer, [mask], call.span, call.heading, call.group, said)
     assert isinstance(moved, TensorValue)

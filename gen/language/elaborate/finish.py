@@ -150,6 +150,7 @@ class _Assembly:
                     call.statement,
                     box=self._box(call.box),
                     wrapper=_wrapper(call),
+                    operator=call.said.operator,
                 ),
                 tuple(None if mask is None else self._tensors[mask] for mask in call.masks),
                 call.said.options,

@@ -365,7 +365,7 @@ class Interpreter:
     def _call_wrapper(self, function: Wrapper, arguments: Arguments, frame: Frame) -> Value:
         context, kind = self.context, "TimeDistributed" if isinstance(function, Distributed) else "Bidirectional"
         held = function.forward if isinstance(function, BidirectionalValue) else None
-        said = NO_OPTIONS if held is None else call_options(context, held.component, arguments)
+        said = NO_OPTIONS if held is None else call_options(context, held, arguments)
         given = one_tensor(context, kind, arguments) if held is None else layer_inputs(context, held, arguments, 2)
         if isinstance(given, Wrong) or isinstance(said, Wrong) or not mask_fits(context, said, given[0], arguments):
             return WRONG

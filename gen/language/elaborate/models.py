@@ -64,8 +64,8 @@ def make_model(context: Context, arguments: Arguments, group: Group | None) -> V
     model.outputs = tuple(argument.value for argument in outputs)
     model.trainable = given["trainable"].value is not False if "trainable" in given else True
     model.calls = _calls(context, model, outputs)
-    for tensor in model.inputs:
-        _claim_name(context, model, tensor.maker)
+    for argument in inputs:
+        _claim_name(context, model, argument.value.maker)
     for call in model.calls:
         _claim_name(context, model, call.unit or call.layer)
     units = (call.unit for call in model.calls)

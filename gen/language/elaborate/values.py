@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeAlias
 
@@ -150,9 +151,21 @@ class LayerValue:
     input_dtype: str | None = None
     weights: dict[str, Weight] | None = None
     calls: list[LayerCall] = field(default_factory=list)
+    written: str = ""
+    """What the file writes for it, if not the name of its class: `MaxPool1D`, `add`, `TimeDistributed`, `-`."""
+
+    @property
+    def word(self) -> str:
+        """What it is called in a message."""
+        written = self.written or type(self.component).__name__
+        return written if written.isidentifier() else f"`{written}`"
+
+    def in_words(self, text: str) -> str:
+        """`text` that its component says of itself, with the word for it that the file has."""
+        return re.sub(rf"\b{type(self.component).__name__}\b", self.word, text)
 
     def __repr__(self) -> str:
-        return f"the layer `{type(self.component).__name__}`"
+        return f"the layer `{self.word.strip('`')}`"
 
 
 @dataclass(eq=False)
