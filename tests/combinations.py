@@ -20,13 +20,14 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, TypeAlias, get_args, get_origin
 
 from gen import compiler
 from gen.components.base import Layer, Regularizer, parameters, registry
 from gen.diagnostics import Diagnostics, Source
+from gen.graph.sizes import least_sizes
 from tests import proof
-from tests.building import QUICK, load
+from tests.building import LENGTH, QUICK, load
 
 LAYERS: dict[str, type[Layer]] = {cls.__name__: cls for cls in registry["layer"].values() if issubclass(cls, Layer)}
 
@@ -93,7 +94,7 @@ class Written(str):
 WIDE: dict[str, tuple[Any, ...]] = {
     "units": (3, 7),
     "unit_forget_bias": (True, False),
-    "filters": (2, 4, 6),
+    "filters": (4, 1, 2, 6),
     "kernel_size": (1, 2, 3, 5),
     "pool_size": (1, 2, 3, 4),
     "strides": (1, 2, 3),
@@ -186,33 +187,48 @@ def candidates(cls: type[Layer]) -> Iterator[Combination]:
             yield Combination(f"{cls.__name__}({written}){call}", text)
 
 
+Columns: TypeAlias = "list[tuple[Any, ...]]"
+Row: TypeAlias = "tuple[Any, ...]"
+
+
 def pairs(cls: type[Layer]) -> Iterator[Combination]:
     """Combinations for one layer that gen accepts, in which each two of the wide values occur together.
 
     All of them, where they are few.  Two values that no accepted combination holds together are left out.
     """
-    arguments = {parameter.name: wide_values_of(cls, parameter) for parameter in parameters(cls)}
-    arguments = {name: values for name, values in arguments.items() if values}
-    held = list(candidates(cls))
-    count = len(list(texts(cls, "")))
-    calls = tuple(at for at in range(count) if any(accepted(item) for item in held[at::count]))
-    columns = [*arguments.values(), calls]
-
-    def combination(row: tuple[Any, ...]) -> Combination:
-        given = zip(arguments, row[:-1], strict=True)
-        written = ", ".join(f"{name}={value!r}" for name, value in given)
-        call, text = list(texts(cls, written))[row[-1]]
-        return Combination(f"{cls.__name__}({written}){call}", text)
-
+    columns, combination = wide(cls)
     if math.prod(map(len, columns)) <= PRODUCT:
         yield from filter(accepted, map(combination, itertools.product(*columns)))
     else:
         yield from cover(columns, combination)
 
 
-def cover(
-    columns: list[tuple[Any, ...]], combination: Callable[[tuple[Any, ...]], Combination]
-) -> Iterator[Combination]:
+def sample_of_pairs(cls: type[Layer], count: int) -> list[Combination]:
+    """Some combinations of the wide values that gen accepts."""
+    columns, combination = wide(cls)
+    draw = random.Random(cls.__name__)
+    rows = (combination(tuple(map(draw.choice, columns))) for _ in range(500))
+    return list(itertools.islice(filter(accepted, rows), count))
+
+
+def wide(cls: type[Layer]) -> tuple[Columns, Callable[[Row], Combination]]:
+    """The wide values of each argument and the ways to call the layer, and what makes a combination of one of each."""
+    arguments = {parameter.name: wide_values_of(cls, parameter) for parameter in parameters(cls)}
+    arguments = {name: values for name, values in arguments.items() if values}
+    held = list(candidates(cls))
+    count = len(list(texts(cls, "")))
+    calls = tuple(at for at in range(count) if any(accepted(item) for item in held[at::count]))
+
+    def combination(row: Row) -> Combination:
+        given = zip(arguments, row[:-1], strict=True)
+        written = ", ".join(f"{name}={value!r}" for name, value in given)
+        call, text = list(texts(cls, written))[row[-1]]
+        return Combination(f"{cls.__name__}({written}){call}", text)
+
+    return [*arguments.values(), calls], combination
+
+
+def cover(columns: Columns, combination: Callable[[Row], Combination]) -> Iterator[Combination]:
     """Accepted rows, one value of each column, that hold every two values of two columns that a row can hold."""
     draw = random.Random(1)
     places = [(i, a) for i, values in enumerate(columns) for a in range(len(values))]
@@ -235,7 +251,7 @@ TRIES = 30
 
 def _row_with(
     pair: tuple[tuple[int, int], tuple[int, int]],
-    columns: list[tuple[Any, ...]],
+    columns: Columns,
     missing: set[Any],
     draw: random.Random,
     greed: float,
@@ -261,8 +277,6 @@ def wide_values_of(cls: type[Layer], parameter: Any) -> tuple[Any, ...]:
     """The values of an argument for `pairs`."""
     if (cls.__name__, parameter.name) in WIDE_OWN:
         return WIDE_OWN[cls.__name__, parameter.name]
-    if (cls.__name__, parameter.name) in OWN:
-        return OWN[cls.__name__, parameter.name]
     if parameter.name in WIDE:
         return WIDE[parameter.name]
     if Regularizer in flattened(parameter.annotation):
@@ -354,7 +368,7 @@ def prove(combination: Combination) -> None:
     assert graph is not None
     module = load(compiler.generate(graph, "model.nn", QUICK), f"combination_{abs(hash(combination.text))}")
     proof.check_gradients(module)
-    proof.compare_with_keras(graph, module, rows=3)
+    proof.compare_with_keras(graph, module, rows=3, length=max(LENGTH, *least_sizes(graph).values(), 0))
 
 
 def attempt(combination: Combination) -> str:

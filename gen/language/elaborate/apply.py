@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from gen.components.base import Activation, ArgumentError, Layer, ShapeError, Weight
 from gen.components.layers.masking import Mask
 from gen.diagnostics import Note, Span
-from gen.dims import Shape, product, show
+from gen.dims import Shape, divisions, product, show
 from gen.graph.checks import MAX_ELEMENTS, MAX_PARAMETERS, parameters
 from gen.language.elaborate.called import call_options, layer_inputs, mask_fits, rule_parameters
-from gen.language.elaborate.context import MAX_CALLS, Context, Stop
+from gen.language.elaborate.context import MAX_CALLS, MAX_DIVISIONS, Context, Stop
 from gen.language.elaborate.trail import hint_from_trail, trail
 from gen.language.elaborate.values import (
     NO_OPTIONS,
@@ -114,6 +114,11 @@ def _fits_weights(
 def _too_large(context: Context, name: str, shape: Shape, weights: dict[str, Weight], span: Span) -> bool:
     count = parameters(weights.values())
     elements = product(tuple(size for size in shape if isinstance(size, int)))
+    if any(divisions(size) > MAX_DIVISIONS for size in shape):
+        message = f"The size of what this {name} makes is divided more than {MAX_DIVISIONS} times on the way here"
+        hint = "give the Input a size, and it is computed at once"
+        context.error("too-large", span, message, hint=hint)
+        return True
     if count > MAX_PARAMETERS:
         what = f"{count:,} weights; gen builds models of up to {MAX_PARAMETERS:,}"
     elif isinstance(elements, int) and elements > MAX_ELEMENTS:

@@ -29,6 +29,8 @@ MAX_ROUNDS = 10_000
 """How often a loop may repeat its body."""
 MAX_ITEMS = 10_000
 """How many items a list may have."""
+MAX_DIVISIONS = 50
+"""How many floor divisions may be inside each other in the formula of a size."""
 MAX_NESTED = 100
 """How many models and wrappers may hold each other."""
 MAX_BLOCKS = 20
