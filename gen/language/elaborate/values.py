@@ -445,6 +445,23 @@ def count_items(value: Value, most: int) -> int:
     return count
 
 
+def nests_deeper(value: Value, most: int) -> bool:
+    """Whether lists, tuples and dicts are inside each other in `value` more than `most` deep."""
+    level = [value]
+    for _ in range(most + 1):
+        inside: list[Value] = []
+        for each in level:
+            match each:
+                case list() | tuple() as items:
+                    inside += items
+                case DictValue(items):
+                    inside += [argument.value for _, argument in items]
+        if not inside:
+            return False
+        level = inside
+    return True
+
+
 def describe_value(value: Value) -> str:
     """The value as a message names it: `the number 3`, `a tensor (batch, 32)`."""
     match value:
