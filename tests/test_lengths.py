@@ -28,11 +28,13 @@ OUTPUTS = ", ".join(f"y{i}" for i in NUMBERS)
 INPUTS = ", ".join(f"x{i}" for i in range(70))
 LOOP = f"for i in range({LENGTH}):\n    "
 MODELS = {
-    "outputs": "x = Input(3)\n" + "".join(f"y{i} = Dense(1)(x)\n" for i in NUMBERS) + f"model = Model(x, [{OUTPUTS}])\n",
+    "outputs": "x = Input(3)\n" + "".join(f"y{i} = Dense(1)(x)\n" for i in NUMBERS)
+    + f"model = Model(x, [{OUTPUTS}])\n",
     "regularized": f"x = Input(3)\nh = x\n{LOOP}h = Dense(2, kernel_regularizer=l2(0.1))(h)\nmodel = Model(x, h)\n",
     "sequential": f"model = Sequential([Input(3)])\n{LOOP}model.add(Dense(2))\n",
     "operators": f"x = Input(3)\nh = x\n{LOOP}h = relu(h) * 2 + x\nmodel = Model(x, Dense(1)(h))\n",
-    "masks": f"x = Input(None, 2)\nh = Masking()(x)\n{LOOP}h = Add()([Dropout(0.1)(h), h])\nmodel = Model(x, LSTM(2)(h))\n",
+    "masks": f"x = Input(None, 2)\nh = Masking()(x)\n{LOOP}h = Add()([Dropout(0.1)(h), h])\n"
+    "model = Model(x, LSTM(2)(h))\n",
     "symbols": "".join(f"x{i} = Input(None, 2)\n" for i in range(70)) + f"y = Concatenate(1)([{INPUTS}])\n"
     f"model = Model([{INPUTS}], Dense(1)(GlobalAveragePooling1D()(y)))\n",
     "lengths": f"x = Input(None, 2)\nh = x\n{LOOP}h = Concatenate(1)([h, x])\n"
@@ -78,7 +80,8 @@ def test_ids_are_followed_through_a_long_model(shallow: None) -> None:
     "text",
     [
         "m = Dense(3)\nfor i in range(2000):\n    m = TimeDistributed(m)\nx = Input(3, 2)\nmodel = Model(x, m(x))\n",
-        "m = Sequential([Dense(3)])\nfor i in range(2000):\n    m = Sequential([m])\nmodel = Sequential([Input(3), m])\n",
+        "m = Sequential([Dense(3)])\nfor i in range(2000):\n    m = Sequential([m])\n"
+        "model = Sequential([Input(3), m])\n",
         "a = [1]\nfor i in range(2000):\n    a = [a]\nx = Input(3)\nmodel = Model(x, Dense(a)(x))\n",
         "x = Input(None, 2)\nh = x\nfor i in range(2000):\n    h = ZeroPadding1D(3)(Conv1D(2, 3, strides=2)(h))\n"
         "model = Model(x, h)\n",
