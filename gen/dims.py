@@ -116,6 +116,9 @@ class Dim:
         return total
 
     def __str__(self) -> str:
+        if len(self.terms) > IN_A_ROW:  # Python reads no sum that nests by the thousand
+            half = len(self.terms) // 2
+            return f"{Dim(self.terms[:half])} + ({Dim(self.terms[half:])})"
         text = ""
         for product, factor in self.terms:
             size = abs(factor)
@@ -125,6 +128,9 @@ class Dim:
             text += (" - " if factor < 0 else " + " if text else "") + term
         return "-" + text[3:] if text.startswith(" - ") else text
 
+
+IN_A_ROW = 16
+"""So many summands stand in a row; more are halved."""
 
 Size: TypeAlias = int | Dim
 Shape: TypeAlias = tuple[Size, ...]
@@ -160,6 +166,14 @@ def _divide_exactly(dividend: Dim, divisor: Dim) -> Size:
         else:
             return Dim._from(result)
     raise ValueError(f"{dividend} is not divisible by {divisor}")
+
+
+def divisions(size: Size) -> int:
+    """How many floor divisions are inside each other in `size`."""
+    if isinstance(size, int):
+        return 0
+    quotients = {atom for atoms, _ in size.terms for atom in atoms if isinstance(atom, Quotient)}
+    return max((1 + divisions(atom.dividend) for atom in quotients), default=0)
 
 
 def product(shape: Shape) -> Size:

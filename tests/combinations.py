@@ -1,26 +1,33 @@
 """Every layer with every combination of its arguments that changes the code, proven one by one.
 
 The combinations are generated: the fields of a layer give the arguments, their types the values, and a combination that
-the layer refuses is left out.  `python -m tests.combinations` proves all of them, `… LSTM GRU` those of some layers;
+the layer refuses is left out.  There are two kinds.  `candidates` is the full product of few values, those that change
+which code is written.  `pairs` crosses every argument with every other, and with every way to call the layer: each two
+of their values occur together, and where two arguments are numbers, each is below the other, and above it.
+
+`python -m tests.combinations` proves all of them, `… LSTM GRU` those of some layers, `… --pairs` the second kind alone;
 `test_combinations.py` proves a sample.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 import multiprocessing
+import random
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, TypeAlias, get_args, get_origin
 
 from gen import compiler
-from gen.components.base import Layer, parameters, registry
+from gen.components.base import Layer, Regularizer, parameters, registry
 from gen.diagnostics import Diagnostics, Source
+from gen.graph.sizes import least_sizes
 from tests import proof
-from tests.building import QUICK, load
+from tests.building import LENGTH, QUICK, load
 
 LAYERS: dict[str, type[Layer]] = {cls.__name__: cls for cls in registry["layer"].values() if issubclass(cls, Layer)}
 
@@ -75,6 +82,75 @@ OWN: dict[tuple[str, str], tuple[Any, ...]] = {
     ("Conv1DTranspose", "output_padding"): (None, 1),
     ("Conv2DTranspose", "output_padding"): (None, 1),
 }
+
+
+class Written(str):
+    """A value as it stands in a `.nn` file."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+WIDE: dict[str, tuple[Any, ...]] = {
+    "units": (3, 7),
+    "unit_forget_bias": (True, False),
+    "filters": (4, 1, 2, 6),
+    "kernel_size": (1, 2, 3, 5),
+    "pool_size": (1, 2, 3, 4),
+    "strides": (1, 2, 3),
+    "dilation_rate": (1, 2, 3),
+    "groups": (1, 2, 4),
+    "depth_multiplier": (1, 2, 3),
+    "output_padding": (None, 0, 1, 2),
+    "cropping": (0, 1, 2, (0, 1), (2, 1)),
+    "size": (1, 2, 3),
+    "rate": (0.0, 0.3, 0.9),
+    "dropout": (0.0, 0.3, 0.9),
+    "recurrent_dropout": (0.0, 0.3, 0.9),
+    "activation": ("linear", "tanh", "relu", "softmax"),
+    "recurrent_activation": ("sigmoid", "hard_sigmoid", "tanh"),
+    "input_dim": (4, 11),
+    "output_dim": (1, 3, 15),
+    "num_heads": (1, 2, 3),
+    "key_dim": (1, 2, 4),
+    "value_dim": (None, 1, 3, 5),
+    "output_shape": (None, 1, 5),
+    "sliding_window": (None, 1, 2, 9),
+    "scale": (True, False),
+    "offset": (0.0, 0.5, -2.0),
+    "target_shape": ((-1, 2), (2, -1), (-1,), (6,)),
+    "dims": ((2, 1), (1, 2), (3, 1, 2)),
+    "n": (1, 2, 5),
+    "axes": (1, 2, -1, (2, 1), (1, 2)),
+    "axis": (-1, 1, 2, -2),
+    "mask_value": (0.0, 1.0, -1.0),
+    "max_value": (None, 0.0, 0.5, 1.0, 6.0),
+    "threshold": (0.0, 0.2, 1.0, 2.0),
+    "negative_slope": (0.0, 0.1, 1.5),
+    "alpha": (0.0, 0.5, 1.0, 2.0),
+    "momentum": (0.0, 0.5, 0.99),
+    "epsilon": (0.001, 0.7),
+    "shared_axes": (None, (1,), (2,), (1, 2)),
+    "noise_shape": (None, (None, 1), (1, None)),
+}
+"""Values of arguments by name, on both sides of each other."""
+WIDE_OWN: dict[tuple[str, str], tuple[Any, ...]] = {
+    ("ZeroPadding1D", "padding"): (0, 1, (0, 2), (3, 1)),
+    ("ZeroPadding2D", "padding"): (0, 1, (1, 2), ((0, 1), (2, 0))),
+    ("Cropping2D", "cropping"): (0, 1, (1, 2), ((0, 1), (1, 0))),
+    ("Rescaling", "scale"): (2.0, -0.5, 0.0),
+    ("Conv2D", "kernel_size"): (1, 2, 3, (1, 3), (3, 2)),
+    ("Conv2D", "strides"): (1, 2, 3, (1, 2)),
+    ("Conv2DTranspose", "kernel_size"): (1, 2, 3, (1, 3), (3, 2)),
+    ("Conv2DTranspose", "strides"): (1, 2, 3, (1, 2)),
+    ("UpSampling2D", "size"): (1, 2, 3, (2, 3)),
+    **{
+        (f"{kind}Pooling{axes}D", "strides"): (None, 1, 2, 3)
+        for kind, axes in itertools.product(("Max", "Average"), (1, 2))
+    },
+}
+PRODUCT = 300
+"""Up to so many combinations of the wide values are all taken."""
 INPUTS = ("6", "8, 4", "None, 4", "6, 5, 4")
 """Shapes to call a layer on: a row, a sequence, one of unknown length, an image."""
 
@@ -109,6 +185,103 @@ def candidates(cls: type[Layer]) -> Iterator[Combination]:
         written = ", ".join(f"{name}={value!r}" for name, value in given.items())
         for call, text in texts(cls, written):
             yield Combination(f"{cls.__name__}({written}){call}", text)
+
+
+Columns: TypeAlias = "list[tuple[Any, ...]]"
+Row: TypeAlias = "tuple[Any, ...]"
+
+
+def pairs(cls: type[Layer]) -> Iterator[Combination]:
+    """Combinations for one layer that gen accepts, in which each two of the wide values occur together.
+
+    All of them, where they are few.  Two values that no accepted combination holds together are left out.
+    """
+    columns, combination = wide(cls)
+    if math.prod(map(len, columns)) <= PRODUCT:
+        yield from filter(accepted, map(combination, itertools.product(*columns)))
+    else:
+        yield from cover(columns, combination)
+
+
+def sample_of_pairs(cls: type[Layer], count: int) -> list[Combination]:
+    """Some combinations of the wide values that gen accepts."""
+    columns, combination = wide(cls)
+    draw = random.Random(cls.__name__)
+    rows = (combination(tuple(map(draw.choice, columns))) for _ in range(500))
+    return list(itertools.islice(filter(accepted, rows), count))
+
+
+def wide(cls: type[Layer]) -> tuple[Columns, Callable[[Row], Combination]]:
+    """The wide values of each argument and the ways to call the layer, and what makes a combination of one of each."""
+    arguments = {parameter.name: wide_values_of(cls, parameter) for parameter in parameters(cls)}
+    arguments = {name: values for name, values in arguments.items() if values}
+    held = list(candidates(cls))
+    count = len(list(texts(cls, "")))
+    calls = tuple(at for at in range(count) if any(accepted(item) for item in held[at::count]))
+
+    def combination(row: Row) -> Combination:
+        given = zip(arguments, row[:-1], strict=True)
+        written = ", ".join(f"{name}={value!r}" for name, value in given)
+        call, text = list(texts(cls, written))[row[-1]]
+        return Combination(f"{cls.__name__}({written}){call}", text)
+
+    return [*arguments.values(), calls], combination
+
+
+def cover(columns: Columns, combination: Callable[[Row], Combination]) -> Iterator[Combination]:
+    """Accepted rows, one value of each column, that hold every two values of two columns that a row can hold."""
+    draw = random.Random(1)
+    places = [(i, a) for i, values in enumerate(columns) for a in range(len(values))]
+    missing = {(one, other) for one, other in itertools.combinations(places, 2) if one[0] != other[0]}
+    order = sorted(missing)
+    draw.shuffle(order)
+    for pair in order:
+        for attempt in range(TRIES if pair in missing else 0):
+            row = _row_with(pair, columns, missing, draw, greed=1 - attempt / (TRIES - 1))
+            made = combination(tuple(values[at] for values, at in zip(columns, row, strict=True)))
+            if accepted(made):
+                missing -= set(itertools.combinations(enumerate(row), 2))
+                yield made
+                break
+
+
+TRIES = 30
+"""So many rows are tried for two values before they count as refused together."""
+
+
+def _row_with(
+    pair: tuple[tuple[int, int], tuple[int, int]],
+    columns: Columns,
+    missing: set[Any],
+    draw: random.Random,
+    greed: float,
+) -> list[int]:
+    """A row with these two places.
+
+    It is filled up with what goes with most places that are missing yet, as often as `greed` says, or with the first
+    values, which get along.
+    """
+    row: dict[int, int] = dict(pair)
+    rest = [i for i in range(len(columns)) if i not in row]
+    draw.shuffle(rest)
+    for i in rest:
+        row[i] = 0
+        if draw.random() < greed:
+            choices = list(range(len(columns[i])))
+            draw.shuffle(choices)
+            row[i] = max(choices, key=lambda at: sum(tuple(sorted(((i, at), item))) in missing for item in row.items()))
+    return [row[i] for i in range(len(columns))]
+
+
+def wide_values_of(cls: type[Layer], parameter: Any) -> tuple[Any, ...]:
+    """The values of an argument for `pairs`."""
+    if (cls.__name__, parameter.name) in WIDE_OWN:
+        return WIDE_OWN[cls.__name__, parameter.name]
+    if parameter.name in WIDE:
+        return WIDE[parameter.name]
+    if Regularizer in flattened(parameter.annotation):
+        return (None, Written("l1_l2(l1=0.02, l2=0.1)"))
+    return values_of(cls, parameter)
 
 
 def values_of(cls: type[Layer], parameter: Any) -> tuple[Any, ...]:
@@ -195,7 +368,7 @@ def prove(combination: Combination) -> None:
     assert graph is not None
     module = load(compiler.generate(graph, "model.nn", QUICK), f"combination_{abs(hash(combination.text))}")
     proof.check_gradients(module)
-    proof.compare_with_keras(graph, module, rows=3)
+    proof.compare_with_keras(graph, module, rows=3, length=max(LENGTH, *least_sizes(graph).values(), 0))
 
 
 def attempt(combination: Combination) -> str:
@@ -207,12 +380,14 @@ def attempt(combination: Combination) -> str:
     return ""
 
 
-def main(names: list[str]) -> int:
+def main(arguments: list[str]) -> int:
+    names = [argument for argument in arguments if argument != "--pairs"]
+    kinds = [pairs] if "--pairs" in arguments else [combinations, pairs]
     wanted = [LAYERS[name] for name in names] or list(LAYERS.values())
     failed = total = 0
     with multiprocessing.get_context("spawn").Pool(2, maxtasksperchild=100) as pool:  # what JAX compiled adds up
         for cls in wanted:
-            start, found = time.perf_counter(), list(combinations(cls))
+            start, found = time.perf_counter(), list(dict.fromkeys(item for kind in kinds for item in kind(cls)))
             reports = pool.map(attempt, found, chunksize=1)
             wrong = [(item, report) for item, report in zip(found, reports, strict=True) if report]
             for item, report in wrong:

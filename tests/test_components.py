@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
+import itertools
 import math
 import textwrap
 from collections.abc import Callable
@@ -104,6 +105,22 @@ ACTIVATIONS: list[Case] = [
     ("softmax", {"axis": 1}),
     ("log_softmax", {}),
     ("log_softmax", {"axis": 1}),
+]
+
+
+def crossed(name: str, **values: tuple[Any, ...]) -> list[Case]:
+    """Every combination of the values of the arguments of a component."""
+    return [(name, dict(zip(values, row, strict=True))) for row in itertools.product(*values.values())]
+
+
+ACTIVATIONS += [
+    *crossed(
+        "relu", negative_slope=(0.0, 0.1, 1.5), max_value=(None, 0.0, 0.5, 1.0, 2.0), threshold=(0.0, 0.2, 1.0, 1.5)
+    ),
+    *crossed("threshold", threshold=(-1.0, 0.3, 1.5), default_value=(-2.0, 0.3, 1.0)),
+    *(case for name in ("hard_shrink", "soft_shrink") for case in crossed(name, threshold=(0.0, 0.2, 2.0))),
+    *crossed("leaky_relu", negative_slope=(0.0, 1.0, 2.0)),
+    *crossed("elu", alpha=(0.0, 0.5, 2.0)),
 ]
 
 
@@ -206,6 +223,16 @@ def predictions(name: str, arguments: dict[str, Any], rows: int = 6, features: i
 def keras_class(case: Case, kind: str = "losses") -> Any:
     component = registry[{"losses": "loss", "metrics": "metric", "optimizers": "optimizer"}[kind]][case[0]]
     return getattr(getattr(keras, kind), component.__name__)
+
+
+LOSSES += [
+    *crossed("huber", delta=(0.1, 1.0, 3.0)),
+    *(
+        case
+        for name in ("binary_crossentropy", "categorical_crossentropy")
+        for case in crossed(name, from_logits=(False, True), label_smoothing=(0.0, 0.1, 0.7))
+    ),
+]
 
 
 @pytest.mark.parametrize("case", LOSSES, ids=identify)
@@ -534,6 +561,14 @@ OPTIMIZERS: list[Case] = [
 ]
 
 
+OPTIMIZERS += [
+    *crossed("sgd", momentum=(0.0, 0.5), nesterov=(False, True), weight_decay=(None, 0.6), global_clipnorm=(None, 0.7)),
+    *crossed("rmsprop", rho=(0.4, 0.9), momentum=(0.0, 0.6), centered=(False, True), weight_decay=(None, 0.1)),
+    *crossed("adam", beta_1=(0.0, 0.5, 0.9), beta_2=(0.4, 0.9), amsgrad=(False, True), epsilon=(1e-7, 0.95)),
+    *crossed("adagrad", initial_accumulator_value=(0.0, 0.5), epsilon=(1e-7, 0.9), weight_decay=(None, 0.1)),
+]
+
+
 @pytest.mark.parametrize("case", OPTIMIZERS, ids=identify)
 def test_optimizer_twenty_steps(case: Case) -> None:
     optimizer: Any = build("optimizer", case)
@@ -629,6 +664,18 @@ METRICS: list[Case] = [
     ("auc", {"curve": "PR"}),
     ("auc", {"num_thresholds": 7}),
     ("auc", {"num_thresholds": 7, "curve": "PR"}),
+]
+
+
+METRICS += [
+    *crossed(
+        "auc",
+        num_thresholds=(2, 3, 50),
+        curve=("ROC", "PR"),
+        summation_method=("interpolation", "minoring", "majoring"),
+    ),
+    *(case for name in ("precision", "recall") for case in crossed(name, thresholds=(0.0, 0.5, 1.0))),
+    *(case for kind in ("", "sparse_") for case in crossed(f"{kind}top_k_categorical_accuracy", k=(1, 4, 9))),
 ]
 
 
@@ -760,6 +807,9 @@ REGULARIZERS: list[Case] = [
     ("l1_l2", {"l1": 0.1, "l2": 0.2}),
     ("L1L2", {"l2": 0.2}),
 ]
+
+
+REGULARIZERS += crossed("l1_l2", l1=(0.0, 0.1, 0.3), l2=(0.0, 0.2))
 
 
 @pytest.mark.parametrize("case", REGULARIZERS, ids=identify)

@@ -150,7 +150,7 @@ flowchart TD
     subgraph box0["inner"]
         n1["dense<br>Dense · 15"]
     end
-    n2["y<br>Relu"]
+    n2["y<br>relu"]
     n3(["y"])
     n0 -->|"(batch, 4)"| n1
     n1 -->|"(batch, 3)"| n2

@@ -55,7 +55,7 @@ class Relu(Activation):
         return y
 
     def backward(self, dy: Array, y: Array) -> Array:
-        active = y > self.threshold
+        active = y >= 0.0 if self.max_value == 0 else y > 0.0  # whatever is above the threshold
         if self.max_value is not None:
             dx = dy * np.logical_and(active, y < self.max_value)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
-from gen.components.base import describe
+from gen.components.base import Activation, describe, registry
 from gen.dims import show
 from gen.graph.graph import Graph, Node
 from gen.graph.rewrites.activations import activation_of
@@ -31,7 +31,7 @@ def layer_table(graph: Graph) -> str:
     rows = [["layer", "kind", "output shape", "parameters"]]
     total = 0
     for node in graph.nodes:
-        if first[node.layer] is node and not getattr(node.layer.component, "internal", False):
+        if first[node.layer] is node and _is_written(node):
             count = sum(weight.size for weight in node.layer.weights.values())
             total += count
             rows.append([node.layer.name, kind_of(node), show(node.outputs[0].shape), f"{count:,}"])
@@ -39,8 +39,19 @@ def layer_table(graph: Graph) -> str:
     return table(rows, right=3)
 
 
+def _is_written(node: Node) -> bool:
+    """Whether the file says what a node does: a wrapper, a mask or a rewrite has layers of its own besides."""
+    component = node.layer.component
+    named = isinstance(component, Activation) or type(component).__name__ in registry["layer"]
+    return named or node.call.operator != ""
+
+
 def kind_of(node: Node) -> str:
     """What a node's layer is: `Dense, relu, frozen`, `Activation tanh`."""
+    if node.call.operator and not isinstance(node.layer.component, Activation):
+        return node.call.operator
+    if isinstance(node.layer.component, Activation):
+        return describe(node.layer.component)
     activation, kind = activation_of(node), type(node.layer.component).__name__
     if activation is not None:
         kind += f"{'' if kind == 'Activation' else ','} {describe(activation)}"

@@ -203,7 +203,7 @@ def _row(call: CallFacts) -> Row:
 
 def _formulas(call: CallFacts) -> Iterator[str]:
     """The formula of a layer, and that of its activation."""
-    _, *words = re.findall(r"\w+", call.kind)
+    words = re.findall(r"\w+", call.kind)[1:]  # an operator has none
     activations = (registry["activation"][word] for word in words if word in registry["activation"])
     return filter(None, (docstring(component).formula for component in (call.component, *activations)))
 

@@ -76,6 +76,8 @@ class Call:
     """The call of a model or a block that it is part of."""
     wrapper: str = ""
     """`TimeDistributed` or `Bidirectional`, if the call is one of those that a wrapper's call stands for."""
+    operator: str = ""
+    """How the call is written, where it is no call of a layer: `+`, `[…]`, `relu(…)`."""
 
 
 @dataclass(frozen=True, eq=False)

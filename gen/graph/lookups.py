@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from gen.components.base import Activation, Layer, ShapeError
 from gen.components.layers.embedding import AsIds
 from gen.components.layers.operators import MergeSteps, Slice
-from gen.graph.graph import Graph, Tensor
+from gen.graph.graph import Graph, Node, Tensor
 
 
 def vocabulary(graph: Graph, tensor: Tensor) -> int | None:
@@ -23,21 +24,41 @@ def lookups(graph: Graph, tensor: Tensor, part: str = "", axes: int | None = 1) 
     the rows have so far, of which all is taken: 1 for the batch, more where steps have become rows; None where the
     numbers have been moved, after which all of them are held to the table, looked up or not.
     """
+    readers: dict[Tensor, list[Node]] = {}
     for node in graph.nodes:
-        component = node.layer.component
-        if tensor not in node.inputs or not isinstance(component, Layer):
+        for each in dict.fromkeys(node.inputs):
+            readers.setdefault(each, []).append(node)
+    seen: set[_Ids] = set()
+    pending: list[_Ids] = [(tensor, part, axes)]
+    while pending:
+        ids = pending.pop()
+        if ids in seen:
             continue
-        size, (result, *_) = component.vocabulary(), node.outputs
-        if size is not None:
-            yield part, size
-        elif isinstance(component, Slice) and axes is not None:
-            yield from lookups(graph, result, part + brackets(component, axes), axes)
-        elif isinstance(component, MergeSteps) and axes is not None:
-            yield from lookups(graph, result, part, axes + 1)
-        elif isinstance(component, AsIds):
-            yield from lookups(graph, result, part, axes)
-        elif result.dtype != "bool" and keeps_numbers(component, len(node.inputs)):
-            yield from lookups(graph, result, part, axes if isinstance(component, Slice) else None)
+        seen.add(ids)
+        passed_on: list[_Ids] = []
+        for node in readers.get(ids[0], ()):
+            size = node.layer.component.vocabulary() if isinstance(node.layer.component, Layer) else None
+            if size is not None:
+                yield ids[1], size
+            else:
+                passed_on += _passed_on(node, *ids[1:])
+        pending += reversed(passed_on)
+
+
+_Ids: TypeAlias = "tuple[Tensor, str, int | None]"
+
+
+def _passed_on(node: Node, part: str, axes: int | None) -> Iterator[_Ids]:
+    """What a node makes of ids that it does not look up, if they are ids still."""
+    component, result = node.layer.component, node.outputs[0]
+    if isinstance(component, Slice) and axes is not None:
+        yield result, part + brackets(component, axes), axes
+    elif isinstance(component, MergeSteps) and axes is not None:
+        yield result, part, axes + 1
+    elif isinstance(component, AsIds):
+        yield result, part, axes
+    elif result.dtype != "bool" and keeps_numbers(component, len(node.inputs)):
+        yield result, part, axes if isinstance(component, Slice) else None
 
 
 def keeps_numbers(component: Layer | Activation, inputs: int) -> bool:

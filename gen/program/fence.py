@@ -36,6 +36,7 @@ BOOLEAN_UFUNCS = {
     "logical_or", "not_equal", "signbit",
 }  # fmt: skip
 UFUNCS = FLOAT_UFUNCS | NUMBER_UFUNCS | BOOLEAN_UFUNCS
+ELEMENTWISE = UFUNCS | {"abs", "true_divide", "where"}
 REDUCTIONS = {"add", "maximum", "minimum", "multiply", "logical_and", "logical_or"}
 FUNCTIONS = {
     "broadcast_to", "concatenate", "dot", "matmul", "ones_like", "reshape", "stack", "transpose", "vdot", "where",
@@ -43,6 +44,14 @@ FUNCTIONS = {
 }  # fmt: skip
 ALLOWED = UFUNCS | FUNCTIONS | {"abs", "dtype", "ndarray", "newaxis", "swapaxes", "true_divide"}
 """What may follow `np.` in a rule."""
+BOOL_ARITHMETIC = {"absolute", "add", "divide", "multiply", "maximum", "minimum"}
+"""Arithmetic on arrays of bool alone whose result the compiler knows: bool, and float where they are divided."""
+WHOLE_ARITHMETIC = {
+    "absolute", "add", "floor_divide", "maximum", "minimum", "mod", "multiply", "negative", "positive", "power", "sign",
+    "square", "subtract",
+}  # fmt: skip
+"""Arithmetic that gives whole numbers for arrays of them."""
+WHOLE = {"int32", "int64", "intp"}
 COMMUTATIVE = {"add", "multiply", "maximum", "minimum", "logical_and", "logical_or", "equal", "not_equal", "logaddexp"}
 
 
@@ -85,13 +94,20 @@ def broadcast(left: Shape, right: Shape) -> Shape:
 def reduced(operand: ArrayType, axis: int | tuple[int, ...] | None, keepdims: bool) -> Shape:
     """The shape after a reduction over `axis`."""
     rank = len(operand.shape)
-    if axis is None:
-        gone = set(range(rank))
-    else:
-        gone = {item % rank for item in (axis if isinstance(axis, tuple) else (axis,))}
+    axes = range(rank) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    gone = [axis_of(item, rank) for item in axes]
+    if len(set(gone)) < len(gone):
+        raise FenceError(f"a reduction over {axis} names an axis twice")
     if keepdims:
         return tuple(1 if i in gone else size for i, size in enumerate(operand.shape))
     return tuple(size for i, size in enumerate(operand.shape) if i not in gone)
+
+
+def axis_of(axis: object, rank: int) -> int:
+    """The number of an axis, counted from the front."""
+    if not isinstance(axis, int) or isinstance(axis, bool) or not -rank <= axis < rank:
+        raise FenceError(f"an array of {rank} axes has no axis {axis!r}")
+    return axis % rank
 
 
 def contracted(left: ArrayType, right: ArrayType) -> Shape:
@@ -110,6 +126,10 @@ def contracted(left: ArrayType, right: ArrayType) -> Shape:
 def reshaped(shape: Shape, wanted: Sequence[Size]) -> Shape:
     """`wanted` with a −1 replaced by what is left of `shape`."""
     sizes = list(wanted)
+    if not all(isinstance(size, int | Dim) and not isinstance(size, bool) for size in sizes):
+        raise FenceError(f"{tuple(wanted)} is no shape")
+    if any(isinstance(size, int) and size < -1 for size in sizes) or sizes.count(-1) > 1:
+        raise FenceError(f"cannot reshape {shape} to {tuple(wanted)}: one size may be -1")
     if any(isinstance(size, int) and size == -1 for size in sizes):
         at = next(i for i, size in enumerate(sizes) if isinstance(size, int) and size == -1)
         known = product(tuple(sizes[:at] + sizes[at + 1 :]))
@@ -129,8 +149,10 @@ def divided(total: Size, part: Size) -> Size:
 def indexed(shape: Shape, items: Sequence[object]) -> Shape:
     """The shape of `x[items]` for static integers, slices, `None` and one `...`."""
     entries = list(items)
-    if Ellipsis in entries:
-        at = entries.index(Ellipsis)
+    at = next((i for i, item in enumerate(entries) if item is Ellipsis), None)
+    if sum(item is not None and item is not Ellipsis for item in entries) > len(shape):
+        raise FenceError(f"too many indices for an array of shape {shape}")
+    if at is not None:
         whole = len(shape) - (sum(item is not None for item in entries) - 1)
         entries[at : at + 1] = [slice(None)] * whole
     result: list[Size] = []
@@ -142,14 +164,20 @@ def indexed(shape: Shape, items: Sequence[object]) -> Shape:
         size = next(axes)
         if isinstance(item, slice):
             result.append(sliced(size, item))
-        elif not isinstance(item, int):
+        elif not isinstance(item, int) or isinstance(item, bool):
             raise FenceError(f"cannot index an axis with {item!r}: only integers, slices, None and ...")
+        elif isinstance(size, int) and not -size <= item < size:
+            raise FenceError(f"there is no item {item} among {size}")
     return (*result, *axes)
 
 
 def sliced(size: Size, part: slice) -> Size:
     """The length of `part` of an axis of this size; symbolic where the size is."""
     step = 1 if part.step is None else part.step
+    if not all(bound is None or isinstance(bound, int | Dim) for bound in (part.start, part.stop)):
+        raise FenceError("the bounds of a slice are whole numbers")
+    if not isinstance(step, int) or step == 0:
+        raise FenceError(f"a slice cannot take steps of {step!r}")
     if isinstance(size, int) and not any(isinstance(bound, Dim) for bound in (part.start, part.stop)):
         return len(range(size)[part])
     if part == slice(None) or (part.start is None and part.stop is None and abs(step) == 1):
@@ -163,4 +191,6 @@ def sliced(size: Size, part: slice) -> Size:
         return size + value if isinstance(value, int) and value < 0 else value
 
     length = bound(part.stop, size) - bound(part.start, 0)
+    if isinstance(length, int) and length < 0:
+        raise FenceError(f"a slice from {part.start} to {part.stop} of an axis of unknown size takes nothing")
     return length if step == 1 else (length + (step - 1)) // step

@@ -3,6 +3,9 @@
 An abstract interpreter over the rule's `ast`.  Fields of the component, ranks, shapes and Python numbers are known and
 are computed on the spot; `if` and `for` over them disappear.  What happens to arrays becomes statements, one operation
 each, and the rule's own local names become the names of the variables.
+
+Nothing is passed over: what a case does not make use of is refused, with its line.  A rule means here what Python and
+NumPy make of it, or it is no rule.
 """
 
 from __future__ import annotations
@@ -21,10 +24,10 @@ import numpy as np
 from gen.components.base import Component
 from gen.components.kernels import kernels
 from gen.dims import Dim, Shape, product
-from gen.program import fence
-from gen.program.builder import Array, Builder, Generator, Number, operand_of
+from gen.program import fence, functions
+from gen.program.builder import Array, Builder, Generator, Number
 from gen.program.fence import FenceError
-from gen.program.ir import NUMBER, ArrayType, literal, operation
+from gen.program.ir import ArrayType, literal, operation
 from gen.program.numbers import SYMBOLS, arithmetic, as_number, number_operand
 from gen.program.rules import definition, names_in
 
@@ -60,6 +63,9 @@ def run(
     Raises `FenceError`, pointing at the line, for what a rule may not say.
     """
     frame = _Frame(builder, function, dict(bindings), rename)
+    for decorator in definition(function).decorator_list:
+        if ast.unparse(decorator) not in ("staticmethod", "classmethod"):
+            raise frame.refuse(decorator, f"a rule may not have the decorator `{ast.unparse(decorator)}`")
     outer, builder.place = builder.place, function.__qualname__
     try:
         result = frame.body(definition(function).body)
@@ -69,6 +75,8 @@ def run(
 
 
 _NOTHING = object()
+_CHANGING = {"datetime", "os", "random", "secrets", "time", "uuid"}
+"""Modules whose functions do not give the same each time."""
 _OPERATORS: dict[type[ast.AST], tuple[Callable[..., Any], str]] = {
     ast.Add: (operator.add, "add"),
     ast.Sub: (operator.sub, "subtract"),
@@ -127,14 +135,19 @@ class _Frame:
     def statement(self, node: ast.stmt) -> Any:
         match node:
             case ast.Return(value=value):
+                result: Any = None if value is None else self.value(value)
                 self.returned = names_in(value)
-                return None if value is None else self.value(value)
-            case ast.Assign(targets=[target], value=value):
-                self.assign(target, self.value(value))
+                if isinstance(value, ast.Tuple) and len(value.elts) != len(result):
+                    self.returned = ("",) * len(result)
+                return result
+            case ast.Assign(targets=targets, value=value):
+                bound = self.value(value)
+                for target in targets:
+                    self.assign(target, bound)
             case ast.AnnAssign(target=target, value=ast.expr() as value):
                 self.assign(target, self.value(value))
             case ast.If(test=test, body=body, orelse=orelse):
-                return self.body(body if self.known(test) else orelse)
+                return self.body(body if self.decided(test) else orelse)
             case ast.For(target=target, iter=iterable, body=body, orelse=[]):
                 for item in self.known_items(iterable):
                     self.assign(target, item)
@@ -143,15 +156,23 @@ class _Frame:
                         return result
             case ast.Expr(value=ast.Constant()) | ast.Pass():
                 pass
-            case ast.Assert():
-                pass
+            case ast.Assert(test=test):
+                if not self.decided(test):
+                    raise self.refuse(node, f"`{ast.unparse(node)}` does not hold here")
             case _:
                 raise self.refuse(node, f"a rule may not contain `{ast.unparse(node).splitlines()[0]}`")
         return _NOTHING
 
     def assign(self, target: ast.expr, value: Any) -> None:
         if isinstance(target, ast.Tuple):
-            for item, part in zip(target.elts, value, strict=True):
+            if isinstance(value, Array | Number | Generator) or not isinstance(value, Iterable):
+                raise self.refuse(target, "this cannot be taken apart: a rule takes tuples and lists apart")
+            parts = tuple(value)
+            if len(parts) != len(target.elts):
+                raise self.refuse(
+                    target, f"{len(target.elts)} names stand on the left, {len(parts)} values on the right"
+                )
+            for item, part in zip(target.elts, parts, strict=True):
                 self.assign(item, part)
             return
         if not isinstance(target, ast.Name):
@@ -169,6 +190,15 @@ class _Frame:
             raise self.refuse(node, "a rule decides by what is known when it is compiled, not by data")
         return value
 
+    def decided(self, node: ast.expr) -> bool:
+        """Whether a condition holds, which is known when the rule is compiled."""
+        return self.truth(node, self.known(node))
+
+    def truth(self, node: ast.expr, value: Any) -> bool:
+        if isinstance(value, Dim):
+            raise self.refuse(node, "a rule decides by what is known when it is compiled, not by a size of the data")
+        return bool(value)
+
     def known_items(self, node: ast.expr) -> Iterable[Any]:
         items = self.known(node)
         if isinstance(items, Iterable):
@@ -178,12 +208,23 @@ class _Frame:
     # ----------------------------------------------------------------------------------------------- expressions
 
     def value(self, node: ast.expr) -> Any:
+        value = self.operand(node)
+        if isinstance(value, _Method):
+            raise self.refuse(node, f"a rule calls `{ast.unparse(node)}`, and does nothing else with it")
+        return value
+
+    def operand(self, node: ast.expr) -> Any:
+        """The value of an expression, which may be a method of an array that is about to be called."""
         try:
             return self._value(node)
         except FenceError as error:
             if error.place:
                 raise
             raise self.refuse(node, str(error)) from None
+        except RecursionError:
+            raise self.refuse(node, f"`{ast.unparse(node)}` goes too deep") from None
+        except (ArithmeticError, AttributeError, LookupError, StopIteration, TypeError, ValueError) as error:
+            raise self.refuse(node, f"`{ast.unparse(node)}`: {error or type(error).__name__}") from error
 
     def _value(self, node: ast.expr) -> Any:
         match node:
@@ -199,28 +240,32 @@ class _Frame:
                 return self.operate(node, op, self.value(left), self.value(right))
             case ast.Compare(left=left, ops=ops, comparators=comparators):
                 values = [self.known(item) for item in (left, *comparators)]
-                return all(_OPERATORS[type(op)][0](a, b) for op, a, b in zip(ops, values, values[1:], strict=False))
+                pairs = zip(ops, values, values[1:], strict=False)
+                return all(self.truth(node, self.operate(node, op, a, b)) for op, a, b in pairs)
             case ast.BoolOp(op=op, values=values):
                 return self.boolean(op, values)
             case ast.IfExp(test=test, body=body, orelse=orelse):
-                return self.value(body if self.known(test) else orelse)
+                return self.value(body if self.decided(test) else orelse)
             case ast.Tuple(elts=items):
                 return tuple(self.items(items))
             case ast.List(elts=items):
                 return list(self.items(items))
             case ast.Dict(keys=keys, values=values):
-                return {self.value(k): self.value(v) for k, v in zip(keys, values, strict=True) if k is not None}
+                return self.entries(keys, values)
             case ast.Attribute(value=owner, attr=name):
                 return self.attribute(node, self.value(owner), name)
             case ast.Subscript(value=owner, slice=index):
                 return self.subscript(node, self.value(owner), self.value(index))
             case ast.Slice(lower=lower, upper=upper, step=step):
                 return slice(*(None if part is None else self.value(part) for part in (lower, upper, step)))
-            case ast.ListComp() | ast.GeneratorExp() | ast.SetComp():
-                return self.comprehension(node.elt, node.generators)
+            case ast.ListComp() | ast.GeneratorExp():
+                outer = dict(self.names)
+                result = self.comprehension(node.elt, node.generators)
+                self.names = outer
+                return result
             case ast.Call(func=function, args=arguments, keywords=keywords):
-                options = {item.arg: self.value(item.value) for item in keywords if item.arg}
-                return self.call(node, self.value(function), list(self.items(arguments)), options)
+                called, given = self.operand(function), list(self.items(arguments))
+                return self.call(node, called, given, self.options(node, keywords))
         raise self.refuse(node, f"a rule may not contain `{ast.unparse(node)}`")
 
     def items(self, nodes: Sequence[ast.expr]) -> Iterable[Any]:
@@ -230,14 +275,43 @@ class _Frame:
             else:
                 yield self.value(node)
 
+    def entries(self, keys: Sequence[ast.expr | None], values: Sequence[ast.expr]) -> dict[Any, Any]:
+        """`{"a": x, **others}`."""
+        found: dict[Any, Any] = {}
+        for key, value in zip(keys, values, strict=True):
+            if key is None:
+                found.update(self.mapping(value))
+            else:
+                found[self.value(key)] = self.value(value)
+        return found
+
+    def options(self, node: ast.expr, keywords: Sequence[ast.keyword]) -> dict[str, Any]:
+        """What a call says by name: `axis=0`, `**options`."""
+        found: dict[str, Any] = {}
+        for item in keywords:
+            added = {item.arg: self.value(item.value)} if item.arg else self.mapping(item.value)
+            if twice := found.keys() & added.keys():
+                raise self.refuse(node, f"`{', '.join(map(str, twice))}` is given twice")
+            found.update(added)
+        return found
+
+    def mapping(self, node: ast.expr) -> Mapping[Any, Any]:
+        value = self.known(node)
+        if not isinstance(value, Mapping):
+            raise self.refuse(node, "`**` takes a dict")
+        return value
+
     def lookup(self, node: ast.expr, name: str) -> Any:
         if name in self.names:
             return self.names[name]
+        code = self.function.__code__
+        if name in code.co_varnames or name in code.co_cellvars:
+            raise self.refuse(node, f"`{name}` has no value yet")
+        closure = dict(zip(code.co_freevars, self.function.__closure__ or (), strict=True))
+        if name in closure:
+            return closure[name].cell_contents
         if name in self.function.__globals__:
             return self.function.__globals__[name]
-        closure = inspect.getclosurevars(self.function).nonlocals
-        if name in closure:
-            return closure[name]
         if name in _BUILTINS:
             return _BUILTINS[name]
         raise self.refuse(node, f"the name `{name}` is not known here")
@@ -246,7 +320,7 @@ class _Frame:
         value: Any = isinstance(op, ast.And)
         for node in nodes:
             value = self.known(node)
-            if bool(value) != isinstance(op, ast.And):
+            if self.truth(node, value) != isinstance(op, ast.And):
                 return value
         return value
 
@@ -254,63 +328,115 @@ class _Frame:
         if not generators:
             return [self.value(element)]
         first, *rest = generators
+        if first.is_async:
+            raise self.refuse(element, "a rule waits for nothing")
         result: list[Any] = []
         for item in self.known_items(first.iter):
             self.assign(first.target, item)
-            if all(self.known(test) for test in first.ifs):
+            if all(self.decided(test) for test in first.ifs):
                 result += self.comprehension(element, rest)
         return result
 
     def operate(self, node: ast.expr, op: ast.AST, *operands: Any) -> Any:
+        if isinstance(op, ast.Is | ast.IsNot | ast.In | ast.NotIn | ast.Not):
+            return self.ask(node, op, *operands)
         function, name = _OPERATORS[type(op)]
-        if name == "" or not any(isinstance(item, Array | Number) for item in operands):
-            if isinstance(op, ast.Div) and any(isinstance(item, Dim) for item in operands):
-                return arithmetic("/", *operands)
-            if any(isinstance(item, Dim) for item in operands) and any(isinstance(item, float) for item in operands):
-                return arithmetic(SYMBOLS[type(op)], *operands)
-            if isinstance(op, ast.Pow) and any(isinstance(item, Dim) for item in operands):
-                return arithmetic("**", *operands)
-            return function(*operands)
+        if not any(isinstance(item, Array | Number) for item in operands):
+            return self.compute(node, op, function, *operands)
         if not any(isinstance(item, Array) for item in operands):
-            if len(operands) == 1:
-                return Number(ast.UnaryOp(ast.USub(), operands[0].value))
-            return arithmetic(SYMBOLS[type(op)], *operands)
+            return self.calculate(node, op, *operands)
         operands = tuple(as_number(item) if isinstance(item, Dim) else item for item in operands)
-        if name == "dot":
-            return self.product(*operands)
-        if name == "power":
-            return self.power(*operands)
-        if name == "multiply" and any(isinstance(item, int | float) and item == -1 for item in operands):
-            return self.builder.call("negative", next(item for item in operands if isinstance(item, Array)))
-        return self.builder.call(name, *operands)
+        if isinstance(op, ast.MatMult):
+            return functions.matmul(self.builder, *operands)
+        if isinstance(op, ast.Pow):
+            return functions.power(self.builder, *operands)
+        if isinstance(op, ast.BitAnd | ast.BitOr | ast.Invert):
+            for item in operands:
+                if not isinstance(item, Array) or item.type.dtype != "bool":
+                    raise self.refuse(node, f"`{ast.unparse(node)}` joins arrays of bool alone")
+        if isinstance(op, ast.Mult) and any(isinstance(item, int | float) and item == -1 for item in operands):
+            array = next(item for item in operands if isinstance(item, Array))
+            if array.type.dtype == "float":
+                return self.builder.call("negative", array)
+        return functions.ufunc(self.builder, name, *operands)
 
-    def power(self, base: Any, exponent: Any) -> Array:
-        by_name = {2: "square", 0.5: "sqrt", -1: "reciprocal"}
-        if isinstance(base, Array) and isinstance(exponent, int | float) and exponent in by_name:
-            return self.builder.call(by_name[exponent], base)
-        return self.builder.call("power", base, exponent)
+    def ask(self, node: ast.expr, op: ast.AST, *operands: Any) -> bool:
+        """`is`, `in` and `not`, which ask about what is known: whether an array is there, not for its numbers."""
+        function, _ = _OPERATORS[type(op)]
+        if isinstance(op, ast.Not):
+            if isinstance(operands[0], Array | Number):
+                raise self.refuse(node, "a rule decides by what is known when it is compiled, not by data")
+            return not self.truth(node, operands[0])
+        data = [item for item in operands if _holds_data(item)]
+        if isinstance(op, ast.Is | ast.IsNot) and data and not any(item is None for item in operands):
+            raise self.refuse(node, "a rule may ask whether an array is None, not whether it is another one")
+        if isinstance(op, ast.In | ast.NotIn):
+            if data:
+                raise self.refuse(node, "a rule decides by what is known when it is compiled, not by data")
+            self.check_sizes(node, *operands)
+        return bool(function(*operands))
 
-    def product(self, left: Array, right: Array) -> Array:
-        shape = fence.contracted(left.type, right.type)
-        function = "np.dot" if len(left.shape) <= 2 and len(right.shape) <= 2 else "np.matmul"
-        return self.builder.emit(operation(function, left.name, right.name), ArrayType(shape))
+    def compute(self, node: ast.expr, op: ast.AST, function: Callable[..., Any], *operands: Any) -> Any:
+        """An operation on what is known, sizes among it."""
+        if isinstance(node, ast.Compare):
+            if any(_holds_data(item) for item in operands):
+                raise self.refuse(node, "a rule decides by what is known when it is compiled, not by data")
+            self.check_sizes(node, *operands)
+        if any(isinstance(item, Dim) for item in operands):
+            inexact = isinstance(op, ast.Div | ast.Pow) or any(isinstance(item, float) for item in operands)
+            if inexact and type(op) in SYMBOLS:
+                return arithmetic(SYMBOLS[type(op)], *operands)
+        return function(*operands)
+
+    def check_sizes(self, node: ast.expr, left: Any, right: Any) -> None:
+        """Refuse to compare sizes that may turn out equal, and may not, when there are data."""
+        if isinstance(right, tuple | list) and not isinstance(left, tuple | list):
+            pairs: list[tuple[Any, Any]] = [(left, item) for item in right]
+        elif isinstance(left, tuple | list) and isinstance(right, tuple | list) and len(left) == len(right):
+            pairs = list(zip(left, right, strict=True))
+        else:
+            pairs = [(left, right)]
+        for a, b in pairs:
+            sized = isinstance(a, Dim | int) and isinstance(b, Dim | int)
+            if sized and (isinstance(a, Dim) or isinstance(b, Dim)) and a != b and not isinstance(a - b, int):
+                raise self.refuse(node, f"whether {a} is {b} is known only when there are data")
+
+    def calculate(self, node: ast.expr, op: ast.AST, *operands: Any) -> Number | float:
+        """Arithmetic on numbers of which some are known only when the generated file runs."""
+        for item in operands:
+            if not isinstance(item, Number | int | float | Dim):
+                raise FenceError(f"arithmetic on a number and {type(item).__name__}")
+        match op:
+            case ast.USub():
+                return Number(ast.UnaryOp(ast.USub(), operands[0].value))
+            case ast.UAdd():
+                return operands[0]  # type: ignore[no-any-return]  # the one operand is a Number
+            case _ if type(op) in SYMBOLS:
+                return arithmetic(SYMBOLS[type(op)], *operands)
+        raise self.refuse(node, "a rule decides by what is known when it is compiled, not by data")
 
     # ---------------------------------------------------------------------------------- attributes, indices, calls
 
     def attribute(self, node: ast.expr, owner: Any, name: str) -> Any:
         if isinstance(owner, Array):
-            if name in ("shape", "ndim", "size", "dtype"):
-                known = {"shape": owner.shape, "ndim": len(owner.shape), "size": product(owner.shape)}
-                return known.get(name, owner.type.dtype)
+            known = {"shape": owner.shape, "ndim": len(owner.shape), "size": product(owner.shape)}
+            if name in known:
+                return known[name]
             if name == "T":
-                return self.transpose(owner, tuple(reversed(range(len(owner.shape)))))
+                return functions.transpose(self.builder, owner)
+            if not callable(getattr(np.ndarray, name, None)):
+                raise self.refuse(node, f"a rule may not ask an array for its `{name}`")
             return _Method(owner, name)
-        if isinstance(owner, Generator) or (isinstance(owner, np.ufunc) and name in ("reduce", "at")):
+        if isinstance(owner, Generator) or (isinstance(owner, np.ufunc) and callable(getattr(owner, name))):
             return _Method(owner, name)
+        if isinstance(owner, Number):
+            raise self.refuse(node, f"a rule may not ask a number for its `{name}`")
         return getattr(owner, name)
 
     def subscript(self, node: ast.expr, owner: Any, index: Any) -> Any:
         if not isinstance(owner, Array):
+            if isinstance(owner, Number | Generator) or _holds_data(index):
+                raise self.refuse(node, "a rule takes items of tuples, lists and dicts by what is known")
             return owner[index]
         items = index if isinstance(index, tuple) else (index,)
         shape = fence.indexed(owner.shape, items)
@@ -320,43 +446,51 @@ class _Frame:
             return self.builder.reshape(owner, shape)
         return self.builder.view("index", owner, _index(items), shape=shape, contiguous=False)
 
-    def transpose(self, array: Array, axes: tuple[int, ...]) -> Array:
-        axes = tuple(axis % len(axes) for axis in axes)
-        if axes == tuple(range(len(axes))):
-            return array
-        shape = tuple(array.shape[axis] for axis in axes)
-        return self.builder.view("transpose", array, axes, shape=shape, contiguous=False)
-
     def call(self, node: ast.expr, function: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
         if isinstance(function, _Method):
             return self.method(node, function, arguments, options)
+        if function is isinstance:
+            return _is_instance(*arguments, **options)
+        if function is len and len(arguments) == 1 and isinstance(arguments[0], Array) and arguments[0].shape:
+            return arguments[0].shape[0]
         dynamic = any(_holds_data(item) for item in (*arguments, *options.values()))
         if isinstance(function, MethodType) and isinstance(function.__self__, Component) and dynamic:
             return self.inline(function.__func__, [function.__self__, *arguments], options)
         if isinstance(function, FunctionType) and dynamic and _is_kernel(function):
             return self.kernel(function, arguments, options)
-        if isinstance(function, FunctionType) and dynamic:
-            if function.__module__.partition(".")[0] == "numpy" or getattr(np, function.__name__, None) is function:
-                return self.numpy(node, function.__name__, arguments, options)
-            return self.inline(function, arguments, options)
-        if not dynamic or function in (len, zip, enumerate, tuple, list, reversed, isinstance, range, slice):
-            return function(*arguments, **options)
-        if getattr(function, "__module__", "") == "math":
-            return Number(operation(f"math.{function.__name__}", *map(number_operand, arguments)))
-        if function in (float, int, abs, max, min) and not any(isinstance(item, Array) for item in arguments):
-            return Number(operation(function.__name__, *map(number_operand, arguments)))
         name = getattr(function, "__name__", "")
-        if getattr(np, name, None) is function:
-            return self.numpy(node, name, arguments, options)
+        if dynamic and name and getattr(np, name, None) is function:
+            return self.numpy(name, arguments, options)
+        if isinstance(function, FunctionType) and dynamic and function.__module__.partition(".")[0] != "numpy":
+            return self.inline(function, arguments, options)
+        if not dynamic or function in (len, zip, enumerate, tuple, list, reversed, range, slice):
+            return self.known_call(node, function, arguments, options)
+        if getattr(function, "__module__", "") == "math" and not options:
+            return Number(operation(f"math.{name}", *map(number_operand, arguments)))
+        several = len(arguments) > 1 if function in (max, min) else len(arguments) == 1
+        numbers = all(isinstance(item, Number | int | float | Dim) for item in arguments)
+        if function in (float, int, abs, max, min) and numbers and several and not options:
+            return Number(operation(name, *map(number_operand, arguments)))
         raise self.refuse(node, f"`{ast.unparse(node)}` is outside what a rule may use")
 
+    def known_call(self, node: ast.expr, function: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
+        """A call that needs no data: it is made now, so it has to give the same each time."""
+        owner = getattr(function, "__self__", None)
+        module = getattr(function, "__module__", None) or getattr(owner, "__name__", None) or type(owner).__module__
+        if module.partition(".")[0] in _CHANGING or module.startswith("numpy.random"):
+            raise self.refuse(node, f"`{ast.unparse(node)}` may give something else each time; a rule draws from `rng`")
+        result = function(*arguments, **options)
+        return result.item() if isinstance(result, np.generic) else result
+
     def inline(self, function: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
-        bound = inspect.signature(function).bind(*arguments, **options)
+        bound = inspect.signature(function, follow_wrapped=False).bind(*arguments, **options)
         bound.apply_defaults()
         return run(self.builder, function, bound.arguments, self.rename).result
 
     def kernel(self, function: FunctionType, arguments: list[Any], options: dict[str, Any]) -> Any:
         kernel = kernels[function.__name__]
+        if kernel.fills and "out" in options:
+            raise FenceError(f"where {function.__name__} puts its result is decided when a file is written")
         self.builder.kernels[function.__name__] = function
         shape = kernel.shape(*map(_shape_of, arguments), **{key: _shape_of(item) for key, item in options.items()})
         value = _call_of(function, arguments, options)
@@ -367,97 +501,42 @@ class _Frame:
     def method(self, node: ast.expr, method: _Method, arguments: list[Any], options: dict[str, Any]) -> Any:
         owner, name = method.owner, method.name
         if isinstance(owner, np.ufunc):
-            return self.reduce(owner.__name__, *arguments, **options)
+            if name != "reduce":
+                raise self.refuse(node, f"np.{owner.__name__}.{name} is outside what a rule may use")
+            return functions.reduce(self.builder, owner.__name__, arguments, options)
         if isinstance(owner, Generator):
-            if name != "random":
-                raise self.refuse(node, f"a rule draws with rng.random alone, not rng.{name}")
-            return self.builder.emit(operation("rng.random", arguments[0]), ArrayType(tuple(arguments[0])))
-        if name in ("reshape", "transpose"):
-            given = arguments[0] if len(arguments) == 1 and isinstance(arguments[0], tuple | list) else arguments
-            return self.numpy(node, name, [owner, tuple(given)], options)
+            if name != "random" or len(arguments) != 1 or options:
+                raise self.refuse(node, f"a rule draws with rng.random(shape) alone, not `{ast.unparse(node)}`")
+            shape = functions.sizes_of(arguments[0])
+            return self.builder.emit(operation("rng.random", shape), ArrayType(shape))
         if name in ("sum", "max", "min", "mean"):
             raise self.refuse(node, f"write np.add.reduce or np.maximum.reduce: `.{name}` is a slow wrapper")
-        return self.numpy(node, name, [owner, *arguments], options)
+        if name in ("reshape", "transpose") and len(arguments) > 1:
+            arguments = [tuple(arguments)]
+        if name == "transpose" and len(arguments) == 1 and isinstance(arguments[0], int):
+            arguments = [tuple(arguments)]
+        return self.numpy(name, [owner, *arguments], options)
 
-    def reduce(self, name: str, array: Array, axis: Any = 0, keepdims: bool = False, **others: Any) -> Array:
-        if others or name not in fence.REDUCTIONS:
-            raise FenceError(
-                f"np.{name}.reduce with {', '.join(others) or 'this ufunc'} is outside what a rule may use"
-            )
-        axis = tuple(axis) if isinstance(axis, list | tuple) else axis
-        shape = fence.reduced(array.type, axis, keepdims)
-        if axis == ():
-            return array
-        axes = (axis,) if isinstance(axis, int) else axis
-        if isinstance(axes, tuple) and len(axes) == 1:
-            axis = axes[0]
-        if axes is not None and all(array.shape[each] == 1 for each in axes) and name in ("add", "maximum", "minimum"):
-            return self.builder.reshape(array, shape)  # there is nothing to reduce
-        options: dict[str, Any] = {"axis": axis}
-        if keepdims:
-            options["keepdims"] = True
-        dtype = "bool" if name.startswith("logical") else "int64" if array.type.dtype == "bool" else array.type.dtype
-        return self.builder.emit(operation(f"np.{name}.reduce", array.name, **options), ArrayType(shape, dtype))
-
-    def numpy(self, node: ast.expr, name: str, arguments: list[Any], options: dict[str, Any]) -> Any:
+    def numpy(self, name: str, arguments: list[Any], options: dict[str, Any]) -> Any:
         """A call of a NumPy function that is inside the fence."""
-        build = self.builder
-        arguments = [as_number(item) if isinstance(item, Dim) else item for item in arguments]
-        match name:
-            case "abs" | "absolute":
-                return build.call("absolute", arguments[0])
-            case "true_divide":
-                return build.call("divide", *arguments)
-            case "conj" | "copy":
-                return build.copy(arguments[0])
-            case _ if name in fence.UFUNCS and not options:
-                return build.call(name, *arguments)
-            case "dot" | "matmul":
-                return self.product(*arguments)
-            case "vdot":
-                return build.emit(operation("np.vdot", *[item.name for item in arguments]), ArrayType(()))
-            case "reshape":
-                return build.reshape(arguments[0], fence.reshaped(arguments[0].shape, tuple(arguments[1])))
-            case "transpose":
-                return self.transpose(arguments[0], tuple(arguments[1]))
-            case "swapaxes":
-                axes = list(range(len(arguments[0].shape)))
-                a, b = arguments[1], arguments[2]
-                axes[a], axes[b] = axes[b], axes[a]
-                return self.transpose(arguments[0], tuple(axes))
-            case "where":
-                types = [item.type if isinstance(item, Array) else NUMBER for item in arguments]
-                shape = fence.elementwise("add", types).shape
-                dtype = fence.promote([item.dtype for item in types[1:]])
-                dtype = "float" if dtype == "number" else dtype
-                return build.emit(operation("np.where", *map(operand_of, arguments)), ArrayType(shape, dtype))
-            case "take":
-                table, ids = arguments
-                taken = operation("np.take", table.name, ids.name, axis=0, mode=ast.Constant("clip"))
-                return build.emit(taken, ArrayType((*ids.shape, *table.shape[1:]), table.type.dtype))
-            case "concatenate" | "stack":
-                return self.join(name, list(arguments[0]), options.get("axis", (arguments[1:] or [0])[0]))
-            case "zeros_like" | "ones_like":
-                value = 0.0 if name == "zeros_like" else 1.0
-                return build.emit(operation("fill", arguments[0].name, value), ArrayType(arguments[0].shape))
-            case "broadcast_to":
-                array, shape = arguments
-                return build.view("broadcast", array, tuple(shape), shape=tuple(shape), contiguous=False)
-            case "argmax":
-                axis = options.get("axis", (arguments[1:] or [-1])[0])
-                shape = fence.reduced(arguments[0].type, axis, False)
-                return build.emit(operation("argmax", arguments[0].name, axis=axis), ArrayType(shape, "intp"))
-        raise self.refuse(node, f"np.{name} is outside what a rule may use")
+        arguments = [
+            as_number(item) if isinstance(item, Dim) and name in fence.ELEMENTWISE else item for item in arguments
+        ]
+        return functions.call_function(self.builder, name, arguments, options)
 
-    def join(self, name: str, arrays: list[Array], axis: int) -> Array:
-        shape = list(arrays[0].shape)
-        if name == "stack":
-            shape.insert(axis % (len(shape) + 1), len(arrays))
-        else:
-            axis %= len(shape)
-            shape[axis] = sum((item.shape[axis] for item in arrays[1:]), start=shape[axis])
-        value = operation(f"np.{name}", literal(tuple(ast.Name(item.name, ast.Load()) for item in arrays)), axis=axis)
-        return self.builder.emit(value, ArrayType(tuple(shape), arrays[0].type.dtype))
+
+def _is_instance(value: Any, classes: Any) -> bool:
+    """`isinstance`, of what a rule is given when it runs as it is."""
+    match value:
+        case Array():
+            return issubclass(np.ndarray, classes)
+        case Generator():
+            return issubclass(np.random.Generator, classes)
+        case Dim():
+            return issubclass(int, classes)
+        case Number():
+            raise FenceError("what kind of number this is, is known only when the file runs")
+    return isinstance(value, classes)
 
 
 def _shape_of(item: Any) -> Any:

@@ -149,6 +149,18 @@ def _weighted_sum(terms: list[tuple[float, str]], penalties: list[str]) -> ast.e
         for weight, name in terms
     ]
     summands += [ast.Name(name, ast.Load()) for name in penalties]
+    return _sum(summands)
+
+
+IN_A_ROW = 16
+"""So many summands stand in a row; more are halved, and each half is summed by itself."""
+
+
+def _sum(summands: list[ast.expr]) -> ast.expr:
+    """The sum, nested no deeper than the number of halvings: Python reads no expression that nests by the thousand."""
+    half = len(summands) // 2
+    if len(summands) > IN_A_ROW:
+        return ast.BinOp(_sum(summands[:half]), ast.Add(), _sum(summands[half:]))
     total = summands[0]
     for summand in summands[1:]:
         total = ast.BinOp(total, ast.Add(), summand)

@@ -22,10 +22,14 @@ def source_lines(function: FunctionType) -> tuple[list[str], int]:
 @cache
 def definition(function: FunctionType) -> ast.FunctionDef:
     """The syntax tree of a function, with the line numbers of its file."""
-    lines, first = source_lines(function)
-    (node,) = ast.parse("\n" * (first - 1) + textwrap.dedent("".join(lines))).body
+    place = f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}"
+    try:
+        lines, first = source_lines(function)
+        (node,) = ast.parse("\n" * (first - 1) + textwrap.dedent("".join(lines))).body
+    except (OSError, SyntaxError, ValueError):
+        node = None
     if not isinstance(node, ast.FunctionDef):
-        raise FenceError(f"{function.__qualname__} is not a plain function")
+        raise FenceError(f"{function.__qualname__} is not a plain function", place)
     return node
 
 
@@ -56,7 +60,7 @@ def refuse_outside_fence(module: object) -> None:
     name_of_module = getattr(module, "__name__", "")
     for item in vars(module).values():
         if isinstance(item, type) and issubclass(item, Component) and item.__module__ == name_of_module:
-            for name in ("forward", "backward", "predict", "update", "untouched"):
+            for name in ("forward", "backward", "predict", "predict_backward", "update", "untouched"):
                 rule = vars(item).get(name)
                 if isinstance(rule, FunctionType):
                     _check_statements(rule)

@@ -8,11 +8,11 @@ from gen.components.base import Activation, ArgumentError, Layer, ShapeError, We
 from gen.components.layers.embedding import AsIds
 from gen.components.layers.masking import Mask
 from gen.diagnostics import Note, Span
-from gen.dims import Shape, product, show
+from gen.dims import Shape, divisions, product, show
 from gen.graph.checks import MAX_ELEMENTS, MAX_PARAMETERS, parameters
 from gen.graph.lookups import keeps_numbers
 from gen.language.elaborate.called import call_options, layer_inputs, mask_fits, rule_parameters
-from gen.language.elaborate.context import MAX_CALLS, Context, Stop
+from gen.language.elaborate.context import MAX_CALLS, MAX_DIVISIONS, Context, Stop
 from gen.language.elaborate.trail import hint_from_trail, trail
 from gen.language.elaborate.values import (
     NO_OPTIONS,
@@ -37,7 +37,7 @@ def call_layer(
     context: Context, layer: LayerValue, arguments: Arguments, span: Span, heading: Span, group: Group | None
 ) -> Value:
     """The output of a layer for a call with these arguments."""
-    said = call_options(context, layer.component, arguments)
+    said = call_options(context, layer, arguments)
     tensors = layer_inputs(context, layer, arguments) if not isinstance(said, Wrong) else WRONG
     if isinstance(tensors, Wrong) or isinstance(said, Wrong):
         return WRONG
@@ -62,7 +62,6 @@ def apply_layer(
     if len(context.calls) >= MAX_CALLS:
         context.error("too-large", span, f"The file calls layers more than {MAX_CALLS:,} times")
         raise Stop
-    name = type(layer.component).__name__
     vocabulary = layer.component.vocabulary() if isinstance(layer.component, Layer) else None
     if vocabulary is not None and _gives_ids(inputs[0], vocabulary):
         with context.one_call():
@@ -75,18 +74,18 @@ def apply_layer(
     try:
         made, dtype, weights = _infer(layer.component, shapes, tuple(tensor.dtype for tensor in inputs))
     except ShapeError as problem:
-        hint = problem.hint or hint_from_trail(layer.component, inputs)
-        notes = trail(inputs)
-        return context.error(problem.code, span, problem.message, label=problem.label, notes=notes, hint=hint)
+        hint = problem.hint or hint_from_trail(layer, inputs)
+        message, notes = layer.in_words(problem.message), trail(inputs)
+        return context.error(problem.code, span, message, label=problem.label, notes=notes, hint=hint)
     except ArgumentError as problem:
         return context.error("bad-argument", layer.span, problem.message, hint=problem.hint)
     results = made if isinstance(made, list) else [made]
-    too_large = any(_too_large(context, name, shape, weights, span) for shape in results)
+    too_large = any(_too_large(context, layer.word, shape, weights, span) for shape in results)
     if too_large or not _fits_weights(context, layer, weights, inputs, span):
         return WRONG
     layer.weights = weights
     call = LayerCall(context.next_order(), layer, tuple(inputs), (), heading, span, group, layer.group, said)
-    call.statement, call.box = context.statement or call.statement, context.box
+    call.statement, call.box, call.unit = context.statement or call.statement, context.box, context.unit
     call.outputs = tuple(TensorValue(shape, dtype, call, group) for shape in results)
     layer.calls.append(call)
     context.calls.append(call)
@@ -98,12 +97,13 @@ def _gives_ids(tensor: TensorValue, vocabulary: int) -> bool:
     """Whether a tensor of floats may hold ids, as in Keras: no layer has changed the numbers of an Input."""
     if tensor.dtype != "float" or vocabulary > LARGEST_WHOLE:
         return False
-    pending = [tensor]
+    pending, seen = [tensor], set[LayerCall]()
     while pending:
         maker = pending.pop().maker
-        if isinstance(maker, LayerCall):
+        if isinstance(maker, LayerCall) and maker not in seen:
             if not keeps_numbers(maker.layer.component, len(maker.inputs)):
                 return False
+            seen.add(maker)
             pending += maker.inputs
     return True
 
@@ -132,7 +132,7 @@ def _fits_weights(
     context.error(
         "shape-mismatch",
         span,
-        f"This {type(layer.component).__name__} has weights for {before}, and cannot share them with {now}",
+        f"This {layer.word} has weights for {before}, and cannot share them with {now}",
         notes=(Note(first.span, f"called on {before} here"), *trail(inputs)),
         hint="make a second layer, or bring both inputs to one shape",
     )
@@ -142,6 +142,11 @@ def _fits_weights(
 def _too_large(context: Context, name: str, shape: Shape, weights: dict[str, Weight], span: Span) -> bool:
     count = parameters(weights.values())
     elements = product(tuple(size for size in shape if isinstance(size, int)))
+    if any(divisions(size) > MAX_DIVISIONS for size in shape):
+        message = f"The size of what this {name} makes is divided more than {MAX_DIVISIONS} times on the way here"
+        hint = "give the Input a size, and it is computed at once"
+        context.error("too-large", span, message, hint=hint)
+        return True
     if count > MAX_PARAMETERS:
         what = f"{count:,} weights; gen builds models of up to {MAX_PARAMETERS:,}"
     elif isinstance(elements, int) and elements > MAX_ELEMENTS:
@@ -187,7 +192,7 @@ def carry_masks(context: Context, call: LayerCall) -> None:
         return
     uses = uses_masks(component)
     if masks[0] is not None and said.mask is None and _starts_from_states(call):
-        what = f"With `initial_state`, {type(component).__name__} is not handed the mask of its sequence, as in Keras"
+        what = f"With `initial_state`, {call.layer.word} is not handed the mask of its sequence, as in Keras"
         _mask_lost(context, call, what, 'give the call its mask: `mask=` takes an `Input("steps", bool)`')
     elif uses and any(masks):
         call.masks = tuple(masks)
@@ -200,8 +205,8 @@ def carry_masks(context: Context, call: LayerCall) -> None:
         if carried.merges:
             inputs = (*inputs, *(mask for mask in masks if mask is not None))
         elif any(masks):
-            _mask_lost(context, call, f"{type(component).__name__} makes a mask of its own, and ends the one before")
-        layer = LayerValue(carried, "mask", call.span, call.layer.group)
+            _mask_lost(context, call, f"{call.layer.word} makes a mask of its own, and ends the one before")
+        layer = LayerValue(carried, "mask", call.span, call.layer.group, written=call.layer.written)
         with context.one_call(call.statement):
             mask = apply_layer(context, layer, inputs, call.span, call.heading, call.group)
         assert isinstance(mask, TensorValue)
@@ -210,18 +215,19 @@ def carry_masks(context: Context, call: LayerCall) -> None:
         _mask_lost(
             context,
             call,
-            f"{type(component).__name__} joins a tensor with a mask and one without",
+            f"{call.layer.word} joins a tensor with a mask and one without",
             "give both a mask, or neither",
         )
     elif any(masks) and not uses:
-        _mask_lost(context, call, f"{type(component).__name__} knows no masks")
+        _mask_lost(context, call, f"{call.layer.word} knows no masks")
 
 
 def _moved_mask(context: Context, call: LayerCall, mask: TensorValue) -> TensorValue | None:
     """What the call makes of its input, made of the mask of its input, which has a value for each step of steps."""
     if len(mask.shape) != len(call.inputs[0].shape) - 1:
         return None
-    layer, said = LayerValue(call.layer.component, "mask", call.span, call.layer.group), CallOptions(carries=False)
+    layer = LayerValue(call.layer.component, "mask", call.span, call.layer.group, written=call.layer.written)
+    said = CallOptions(carries=False)
     with context.one_call(call.statement):
         moved = apply_layer(context, layer, [mask], call.span, call.heading, call.group, said)
     assert isinstance(moved, TensorValue)

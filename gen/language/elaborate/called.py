@@ -50,8 +50,9 @@ def mask_fits(context: Context, said: CallOptions, x: TensorValue, arguments: Ar
     return False
 
 
-def call_options(context: Context, component: Layer | Activation, arguments: Arguments) -> CallOptions | Wrong:
+def call_options(context: Context, layer: LayerValue, arguments: Arguments) -> CallOptions | Wrong:
     """What a call says besides the tensors."""
+    component = layer.component
     mask = arguments.keywords.get("mask")
     takes_mask = "mask" in rule_parameters(component)
     if mask is not None and mask.value is None:
@@ -60,7 +61,7 @@ def call_options(context: Context, component: Layer | Activation, arguments: Arg
         return context.error(
             "unsupported-argument",
             arguments.name_spans["mask"],
-            f"{type(component).__name__} takes no mask in its call",
+            f"{layer.word} takes no mask in its call",
             hint="masks follow from Masking and Embedding(mask_zero=True), and reach the layers that use them",
         )
     if mask is not None and is_wrong(mask.value):
@@ -86,7 +87,7 @@ def layer_inputs(
     context: Context, layer: LayerValue, arguments: Arguments, directions: int = 1
 ) -> list[TensorValue] | Wrong:
     """The tensors that a layer is called on, from the arguments of the call; the states of each direction after it."""
-    component, name = layer.component, type(layer.component).__name__
+    component, name = layer.component, layer.word
     least, most, names = _arity(type(component))
     if directions == 2 and most is not None:
         name, most, names = "Bidirectional", 2 * most - 1, names[:2]

@@ -65,7 +65,7 @@ def _make_layer(context: Context, name: str, arguments: Arguments, group: Group 
     if not isinstance(made, Made):
         return WRONG
     assert isinstance(made.component, Layer)
-    layer = LayerValue(made.component, snake_case(cls.__name__), arguments.span, group)
+    layer = LayerValue(made.component, snake_case(cls.__name__), arguments.span, group, written=name)
     _set_options(context, layer, made, arguments)
     context.layers.append(layer)
     return layer
@@ -101,7 +101,7 @@ def apply_activation(context: Context, activation: object, arguments: Arguments,
     """An activation called as a function of a tensor."""
     assert isinstance(activation, Activation)
     name = snake_case(type(activation).__name__)
-    layer = LayerValue(activation, name, arguments.span, group)
+    layer = LayerValue(activation, name, arguments.span, group, written=name)
     tensor, said = arguments.positional[0].value, CallOptions(operator=f"{name}(…)")
     return apply_layer(context, layer, [tensor], arguments.span, arguments.heading, group, said)
 
@@ -124,7 +124,7 @@ def _call_function_form(context: Context, name: str, arguments: Arguments, group
     if not isinstance(made, Made):
         return WRONG
     assert isinstance(made.component, Layer)
-    layer = LayerValue(made.component, snake_case(cls.__name__), arguments.span, group)
+    layer = LayerValue(made.component, snake_case(cls.__name__), arguments.span, group, written=name)
     _set_options(context, layer, made, arguments)
     on = Arguments(arguments.positional[:1], {}, {}, arguments.span, arguments.function, arguments.heading)
     return call_layer(context, layer, on, arguments.span, arguments.heading, group)

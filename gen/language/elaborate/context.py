@@ -17,6 +17,7 @@ from gen.language.elaborate.values import (
     LayerCall,
     LayerValue,
     ModelValue,
+    Wrapper,
     Wrong,
 )
 
@@ -28,6 +29,10 @@ MAX_ROUNDS = 10_000
 """How often a loop may repeat its body."""
 MAX_ITEMS = 10_000
 """How many items a list may have."""
+MAX_DIVISIONS = 50
+"""How many floor divisions may be inside each other in the formula of a size."""
+MAX_NESTED = 100
+"""How many models and wrappers may hold each other."""
 MAX_BLOCKS = 20
 """How many blocks may be inside each other's calls."""
 
@@ -93,6 +98,8 @@ class Context:
     """The same for all calls that one call in the file becomes; None if it becomes one."""
     box: BoxValue | None = None
     """The innermost call of a block or a model that calls are made in now."""
+    unit: ModelValue | Wrapper | None = None
+    """The outermost model or wrapper that is being called now."""
     _steps: int = 0
     _order: int = 0
     _reported: set[tuple[str, Span]] = field(default_factory=set)
@@ -166,6 +173,15 @@ class Context:
             yield
         finally:
             self.box = before
+
+    @contextmanager
+    def calling(self, unit: ModelValue | Wrapper) -> Iterator[None]:
+        """While calls are made that are a call of `unit`."""
+        before, self.unit = self.unit, self.unit or unit
+        try:
+            yield
+        finally:
+            self.unit = before
 
     @contextmanager
     def inside(self, block: BlockValue, span: Span) -> Iterator[None]:

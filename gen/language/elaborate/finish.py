@@ -100,15 +100,6 @@ def _plans(context: Context, model: ModelValue, namer: Namer) -> list[Plan]:
                 hint="bind them to different variables, or give their layers a `name=`",
             )
         seen.setdefault(plan.name, plan)
-    entries: dict[str, InputValue] = {}
-    for tensor in model.inputs:
-        assert isinstance(tensor.maker, InputValue)
-        name = tensor.maker.given_name
-        if name is not None and name in entries:
-            note = Note(entries[name].span, "the other one")
-            context.error("duplicate-input", tensor.maker.span, f"Two inputs are called `{name}`", notes=(note,))
-        elif name is not None:
-            entries[name] = tensor.maker
     return plans
 
 
@@ -159,6 +150,7 @@ class _Assembly:
                     call.statement,
                     box=self._box(call.box),
                     wrapper=_wrapper(call),
+                    operator=call.said.operator,
                 ),
                 tuple(None if mask is None else self._tensors[mask] for mask in call.masks),
                 call.said.options,

@@ -17,7 +17,7 @@ from gen.language.elaborate.attributes import attribute_of, call_method, data_of
 from gen.language.elaborate.blocks import assigned_names, bind_parameters, returns
 from gen.language.elaborate.called import call_options, layer_inputs, mask_fits, model_inputs, one_tensor
 from gen.language.elaborate.construct import apply_activation, call_word
-from gen.language.elaborate.context import MAX_BLOCKS, MAX_ITEMS, MAX_ROUNDS, Context
+from gen.language.elaborate.context import MAX_BLOCKS, MAX_ITEMS, MAX_NESTED, MAX_ROUNDS, Context
 from gen.language.elaborate.imports import imported
 from gen.language.elaborate.models import call_model
 from gen.language.elaborate.names import Names
@@ -48,6 +48,7 @@ from gen.language.elaborate.values import (
     count_items,
     describe_value,
     is_wrong,
+    nests_deeper,
     sentence,
 )
 from gen.language.elaborate.wrappers import call_any
@@ -210,6 +211,9 @@ class Interpreter:
         """A list, a tuple or a dict, unless too much is in it: everything is looked through wherever it is used."""
         count = count_items(value, MAX_ITEMS)
         self.context.step(span, count // 20)
+        if count <= MAX_ITEMS and nests_deeper(value, MAX_NESTED):
+            message = f"Lists and dicts are inside each other more than {MAX_NESTED} deep here"
+            return self.context.error("too-deep", span, message)
         if count <= MAX_ITEMS:
             return value
         if is_wrong(value):
@@ -365,7 +369,7 @@ class Interpreter:
     def _call_wrapper(self, function: Wrapper, arguments: Arguments, frame: Frame) -> Value:
         context, kind = self.context, "TimeDistributed" if isinstance(function, Distributed) else "Bidirectional"
         held = function.forward if isinstance(function, BidirectionalValue) else None
-        said = NO_OPTIONS if held is None else call_options(context, held.component, arguments)
+        said = NO_OPTIONS if held is None else call_options(context, held, arguments)
         given = one_tensor(context, kind, arguments) if held is None else layer_inputs(context, held, arguments, 2)
         if isinstance(given, Wrong) or isinstance(said, Wrong) or not mask_fits(context, said, given[0], arguments):
             return WRONG

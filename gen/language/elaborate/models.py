@@ -11,7 +11,7 @@ from gen.dims import Size
 from gen.language.elaborate import wrappers
 from gen.language.elaborate.binding import option_name
 from gen.language.elaborate.called import items_of
-from gen.language.elaborate.context import Context
+from gen.language.elaborate.context import MAX_NESTED, Context
 from gen.language.elaborate.inputs import new_input
 from gen.language.elaborate.replay import replay
 from gen.language.elaborate.spellings import kinds_of, suggestion
@@ -64,7 +64,15 @@ def make_model(context: Context, arguments: Arguments, group: Group | None) -> V
     model.outputs = tuple(argument.value for argument in outputs)
     model.trainable = given["trainable"].value is not False if "trainable" in given else True
     model.calls = _calls(context, model, outputs)
+    for argument in inputs:
+        _claim_name(context, model, argument.value.maker)
+    for call in model.calls:
+        _claim_name(context, model, call.unit or call.layer)
+    units = (call.unit for call in model.calls)
+    model.depth += max((unit.depth for unit in units if unit is not None), default=0)
     context.models.append(model)
+    if is_too_deep(context, model.depth, arguments.span):
+        model.broken = True
     return model
 
 
@@ -193,6 +201,28 @@ def _report_disconnected(context: Context, output: Argument, entry: InputValue) 
     )
 
 
+def _claim_name(context: Context, model: ModelValue, item: InputValue | Wrapped) -> None:
+    """Note the `name=` of a part of `model`; reports one that another part has."""
+    name = item.given_name
+    if name is None:
+        return
+    other = model.names.setdefault(name, item)
+    if other is item:
+        return
+    model.broken = True
+    if isinstance(item, InputValue) and isinstance(other, InputValue):
+        note = Note(other.span, "the other one")
+        context.error("duplicate-input", item.span, f"Two inputs are called `{name}`", notes=(note,))
+    elif item.span == other.span:
+        message = f"This gives the name `{name}` to several layers of one model"
+        hint = "leave `name=` out: gen numbers what a loop or a block makes"
+        context.error("duplicate-name", item.span, message, hint=hint)
+    else:
+        message = f"Two layers of one model are called `{name}`"
+        notes = (Note(other.span, "the other one"),)
+        context.error("duplicate-name", item.span, message, notes=notes, hint="give one of them another `name=`")
+
+
 # ----------------------------------------------------------------------------------------------------------- Sequential
 
 
@@ -227,11 +257,21 @@ def add(context: Context, model: ModelValue, argument: Argument, heading: Span) 
     """Put a layer, a model or an Input at the end of a Sequential."""
     assert model.layers is not None
     value = argument.value
+    if model.group is not None:
+        message = "This Sequential has been called: what it was called for would not have the new layer"
+        context.error("late-layer", argument.span, message, hint="add all layers before the first call")
+        model.broken = True
+        return NOTHING
     if isinstance(value, TensorValue) and isinstance(value.maker, InputValue):
         _begin(context, model, argument)
     elif isinstance(value, Wrapped) and not is_broken(value):
+        model.depth = max(model.depth, 1 + depth_of(value))
+        if is_too_deep(context, model.depth, argument.span):
+            model.broken = True
+            return NOTHING
         item = Item(value, argument.span, heading)
         model.layers.append(item)
+        _claim_name(context, model, value)
         if isinstance(value, ModelValue):
             value.called = True
         _extend(context, model, item)
@@ -244,13 +284,22 @@ def add(context: Context, model: ModelValue, argument: Argument, heading: Span) 
 
 def is_broken(value: Value) -> bool:
     """Whether `value` is a model that is reported as wrong, or holds one."""
-    match value:
-        case ModelValue():
-            return value.broken
-        case Distributed():
-            return is_broken(value.inner)
-        case _:
-            return False
+    while isinstance(value, Distributed):
+        value = value.inner
+    return isinstance(value, ModelValue) and value.broken
+
+
+def depth_of(value: Wrapped) -> int:
+    """How deep models and wrappers hold each other in `value`."""
+    return 0 if isinstance(value, LayerValue) else value.depth
+
+
+def is_too_deep(context: Context, depth: int, span: Span) -> bool:
+    """Whether models and wrappers hold each other deeper than gen follows; reports it."""
+    if depth <= MAX_NESTED:
+        return False
+    context.error("too-deep", span, f"Models and wrappers are inside each other more than {MAX_NESTED} deep here")
+    return True
 
 
 def _begin(context: Context, model: ModelValue, argument: Argument) -> None:
@@ -260,6 +309,7 @@ def _begin(context: Context, model: ModelValue, argument: Argument) -> None:
         model.broken = True
         return
     model.inputs = model.outputs = (argument.value,)
+    _claim_name(context, model, argument.value.maker)
 
 
 def _report_no_layer(context: Context, argument: Argument) -> None:
@@ -322,11 +372,25 @@ def _call(context: Context, model: ModelValue, item: Item) -> None:
     result = wrappers.call_any(context, item.value, [head], item.span, item.heading, model.parent)
     if isinstance(result, TensorValue):
         model.outputs = (result,)
-        model.calls += context.calls[before:]
+        model.calls += _leading_to(result, context.calls[before:])
         return
     model.broken = True
     if isinstance(result, list):
         context.error("bad-argument", item.span, "A Sequential passes on one tensor; this model has several outputs")
+
+
+def _leading_to(result: TensorValue, made: Sequence[LayerCall]) -> list[LayerCall]:
+    """The calls of `made` that `result` and its mask depend on: not those that built a Sequential inside.
+
+    A Sequential without an Input is built on one of its own when it is first called, and then called like any model.
+    """
+    wanted = {result, result.mask}
+    found = []
+    for call in reversed(made):
+        if not wanted.isdisjoint(call.outputs):
+            found.append(call)
+            wanted.update(call.reads)
+    return found[::-1]
 
 
 def call_model(
@@ -334,6 +398,9 @@ def call_model(
 ) -> Value:
     """The outputs of a model on `tensors`; a Sequential without an Input is built for them."""
     model.called = True
+    if model.layers == [] and not model.inputs and not model.broken:
+        message = "This Sequential has no layers"
+        return context.error("no-model", span, message, hint="add a layer to it before it is called")
     if not model.inputs and not model.broken and model.layers is not None and len(tensors) == 1:
         _set_input(context, model, tensors[0].shape[1:], tensors[0].dtype, model.span)
         for item in list(model.layers):
@@ -342,11 +409,12 @@ def call_model(
     if model.broken:
         return WRONG
     if len(tensors) != len(model.inputs):
-        wanted = len(model.inputs)
+        wanted = len(model.inputs) or 1
         return context.error(
             "wrong-call",
             span,
             f"This model is called on {wanted} tensor{'s' * (wanted != 1)}, got {len(tensors)}",
             notes=(Note(model.span, "the model"),),
         )
-    return replay(context, model, tensors, span, group)
+    with context.calling(model):
+        return replay(context, model, tensors, span, group)

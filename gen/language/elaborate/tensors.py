@@ -33,7 +33,7 @@ def apply_operator(
     group: Group | None,
 ) -> Value:
     """The result of an operator, which is a layer of its own, on tensors."""
-    layer = LayerValue(component, snake_case(type(component).__name__), span, group)
+    layer = LayerValue(component, snake_case(type(component).__name__), span, group, written=symbol)
     return apply_layer(context, layer, tensors, span, heading, group, CallOptions(operator=symbol))
 
 

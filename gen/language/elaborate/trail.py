@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gen.components.base import Activation, Layer, ShapeError
+from gen.components.layers.operators import MergeSteps
 from gen.diagnostics import Note
 from gen.dims import Shape, show
-from gen.language.elaborate.values import InputValue, TensorValue
+from gen.language.elaborate.values import InputValue, LayerCall, LayerValue, TensorValue
 
 MAX_NOTES = 6
 
@@ -53,18 +54,21 @@ def _text(tensor: TensorValue, before: Shape | None) -> str:
     return shape
 
 
-def hint_from_trail(component: Layer | Activation, inputs: Sequence[TensorValue]) -> str | None:
+def hint_from_trail(layer: LayerValue, inputs: Sequence[TensorValue]) -> str | None:
     """What to write instead, where the layer needs a sequence and one before it ended the sequence."""
     found = _end_of_steps(inputs[0]) if len(inputs) == 1 else None
-    if found is None or not _takes(component, found[1]):
+    if found is None or not _takes(layer.component, found[1]):
         return None
-    maker = found[0]
-    name, ending = type(component).__name__, type(maker).__name__
-    if getattr(maker, "return_sequences", None) is False:
-        return f"give the {ending} before it `return_sequences=True`"
-    if "Pooling" in ending:
+    maker, name = found[0].layer, layer.word
+    if getattr(maker.component, "return_sequences", None) is False:
+        return f"give the {maker.word} before it `return_sequences=True`"
+    if "Pooling" in type(maker.component).__name__:
         return f"move the pooling after the last {name}"
-    return f"move the {ending} after the last {name}"
+    if isinstance(maker.component, MergeSteps):
+        return f"leave out the {maker.word}: {name} takes all steps at once"
+    if found[0].said.operator == "[…]":
+        return f"keep the steps: an index takes them away, and {name} needs them"
+    return f"move the {maker.word} after the last {name}"
 
 
 def _takes(component: Layer | Activation, shape: Shape) -> bool:
@@ -75,12 +79,12 @@ def _takes(component: Layer | Activation, shape: Shape) -> bool:
     return True
 
 
-def _end_of_steps(tensor: TensorValue) -> tuple[Layer | Activation, Shape] | None:
-    """The layer that made a matrix of a sequence, where `tensor` is such a matrix, and the shape before it."""
+def _end_of_steps(tensor: TensorValue) -> tuple[LayerCall, Shape] | None:
+    """The call that made a matrix of a sequence, where `tensor` is such a matrix, and the shape before it."""
     current = tensor
     while len(current.shape) == 2 and not isinstance(current.maker, InputValue):
-        layer, before = current.maker.layer, current.maker.inputs[0]
+        call, before = current.maker, current.maker.inputs[0]
         if len(before.shape) > 2:
-            return layer.component, before.shape
+            return call, before.shape
         current = before
     return None

@@ -32,13 +32,13 @@ def warn_of_unused(context: Context, names: Names, model: ModelValue) -> None:
         leads_on = any(tensor in read for tensor in call.outputs)
         if not call.repeated and not call.makes_mask and not leads_on:
             wrapped = next((kind for kind in map(_wrapper, call.outputs) if kind), None)
-            name = wrapped or type(call.layer.component).__name__
+            name = wrapped or call.layer.word
             subject = f"What this {name} makes" if wrapped or name in registry["layer"] else "What is computed here"
             hint = "take it out, or add it to the outputs of the model"
             context.warning("unused-layer", call.span, f"{subject} reaches no output", hint=hint)
     for layer in context.layers:
         if not layer.calls:
-            message = f"This {type(layer.component).__name__} is never called"
+            message = f"This {layer.word} is never called"
             context.warning("unused-layer", layer.span, message, hint="call it on a tensor, or take it out")
     for span, assignment in names.assignments.items():
         _warn_of_variable(context, span, assignment, model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, TypeAlias
 
@@ -150,9 +151,21 @@ class LayerValue:
     input_dtype: str | None = None
     weights: dict[str, Weight] | None = None
     calls: list[LayerCall] = field(default_factory=list)
+    written: str = ""
+    """What the file writes for it, if not the name of its class: `MaxPool1D`, `add`, `TimeDistributed`, `-`."""
+
+    @property
+    def word(self) -> str:
+        """What it is called in a message."""
+        written = self.written or type(self.component).__name__
+        return written if written.isidentifier() else f"`{written}`"
+
+    def in_words(self, text: str) -> str:
+        """`text` that its component says of itself, with the word for it that the file has."""
+        return re.sub(rf"\b{type(self.component).__name__}\b", self.word, text)
 
     def __repr__(self) -> str:
-        return f"the layer `{type(self.component).__name__}`"
+        return f"the layer `{self.word.strip('`')}`"
 
 
 @dataclass(eq=False)
@@ -229,6 +242,8 @@ class LayerCall:
     """Whether it is a call of a model's layer in a call of the model."""
     box: BoxValue | None = None
     """The innermost call of a block or a model that it was made in."""
+    unit: ModelValue | Wrapper | None = None
+    """The outermost model or wrapper whose call it is a part of; None where the file calls the layer itself."""
 
     @property
     def reads(self) -> tuple[TensorValue, ...]:
@@ -272,10 +287,14 @@ class ModelValue:
     """Whether a layer of it is reported as wrong, so that every call of it is."""
     group: Group | None = None
     """The group of its layers where it is called."""
+    names: dict[str, InputValue | Wrapped] = field(default_factory=dict)
+    """What the file itself gives a name, of what it consists of: a model or a wrapper inside is one thing."""
     moved_groups: dict[Group, Group] = field(default_factory=dict)
     compilations: list[Arguments] = field(default_factory=list)
     fits: list[Arguments] = field(default_factory=list)
     summary: bool = False
+    depth: int = 1
+    """How deep models and wrappers hold each other in it, itself counted."""
 
     @property
     def sequential(self) -> bool:
@@ -296,6 +315,8 @@ class Distributed:
     variable: str | None = None
     output: TensorValue | None = None
     """The first that it gave."""
+    depth: int = 1
+    """How deep models and wrappers hold each other in it, itself counted."""
     kind: ClassVar[str] = "time_distributed"
     word: ClassVar[str] = "TimeDistributed"
 
@@ -316,6 +337,7 @@ class BidirectionalValue:
     variable: str | None = None
     output: TensorValue | None = None
     """The first that it gave."""
+    depth: ClassVar[int] = 1
     kind: ClassVar[str] = "bidirectional"
     word: ClassVar[str] = "Bidirectional"
 
@@ -423,6 +445,23 @@ def count_items(value: Value, most: int) -> int:
                 count += len(items)
                 pending += [argument.value for _, argument in items]
     return count
+
+
+def nests_deeper(value: Value, most: int) -> bool:
+    """Whether lists, tuples and dicts are inside each other in `value` more than `most` deep."""
+    level = [value]
+    for _ in range(most + 1):
+        inside: list[Value] = []
+        for each in level:
+            match each:
+                case list() | tuple() as items:
+                    inside += items
+                case DictValue(items):
+                    inside += [argument.value for _, argument in items]
+        if not inside:
+            return False
+        level = inside
+    return True
 
 
 def describe_value(value: Value) -> str:

@@ -61,9 +61,10 @@ def call_any(
         case ModelValue():
             return models.call_model(context, called, tensors, span, group)
         case Distributed():
-            return _name(called, _distribute(context, called, tensors[0], span, heading, group))
+            with context.calling(called):
+                return _name(called, _distribute(context, called, tensors[0], span, heading, group))
         case BidirectionalValue():
-            with context.one_call():
+            with context.calling(called), context.one_call():
                 return _name(called, _both_ways(context, called, tensors, span, heading, group, said))
 
 
@@ -170,7 +171,7 @@ def _operate(
     moves_mask: bool = False,
 ) -> TensorValue:
     """What an operator of the wrapper's own makes of `tensors`, whose shapes fit, with the mask of `masked_like`."""
-    layer = LayerValue(component, "steps", span, wrapper.group)
+    layer = LayerValue(component, "steps", span, wrapper.group, written=wrapper.word)
     said = CallOptions(carries=False, masked_like=masked_like, moves_mask=moves_mask)
     result = apply_layer(context, layer, tensors, span, heading, group, said)
     assert isinstance(result, TensorValue)
@@ -205,12 +206,13 @@ def _both_ways(
     if len(back.shape) == 3:
         back = _operate(context, wrapper, operators.ReverseSteps(), [back], span, heading, group, there)
         if said.mask is not None or not states:  # from states on, neither direction is handed a mask
-            zero = LayerValue(ZeroSteps(), "steps", span, wrapper.group)
+            zero = LayerValue(ZeroSteps(), "steps", span, wrapper.group, written=wrapper.word)
             there, back = (apply_layer(context, zero, [each], span, heading, group) for each in (there, back))
     if wrapper.merge_mode is None:
         joined = [there, back]
     else:
-        layer = LayerValue(MERGING[wrapper.merge_mode], wrapper.merge_mode, span, wrapper.group)
+        join, mode = MERGING[wrapper.merge_mode], wrapper.merge_mode
+        layer = LayerValue(join, mode, span, wrapper.group, written=wrapper.word)
         joined = [apply_layer(context, layer, [there, back], span, heading, group)]
     outputs = [*joined, *last, *first]
     return outputs[0] if len(outputs) == 1 else outputs
@@ -227,7 +229,10 @@ def make_time_distributed(context: Context, arguments: Arguments, group: Group |
     inner, name = given["layer"].value, option_name(context, given.get("name"))
     if isinstance(name, Wrong):
         return WRONG
-    wrapper = Distributed(inner, arguments.span, _inside("time_distributed", group), name)
+    depth = 1 + models.depth_of(inner)
+    if models.is_too_deep(context, depth, arguments.span):
+        return WRONG
+    wrapper = Distributed(inner, arguments.span, _inside("time_distributed", group), name, depth=depth)
     wrapper.group.owner = wrapper
     if isinstance(inner, ModelValue):
         inner.called = True
@@ -259,7 +264,8 @@ def make_bidirectional(context: Context, arguments: Arguments, group: Group | No
     group = _inside("bidirectional", group)
 
     def direction(name: str, component: Layer | Activation, like: LayerValue) -> LayerValue:
-        return LayerValue(component, like.kind, like.span, group, name, trainable=like.trainable)
+        written, trainable = like.written, like.trainable
+        return LayerValue(component, like.kind, like.span, group, name, trainable=trainable, written=written)
 
     own = layer.given_name or layer.kind
     there, back = layer.component, replace(layer.component, go_backwards=True)  # type: ignore[type-var]  # a dataclass
