@@ -255,6 +255,22 @@ def test_an_input_is_named_by_its_argument_else_its_variable_else_input() -> Non
 # ------------------------------------------------------------------------------------------------------ names of layers
 
 
+@pytest.mark.parametrize(
+    ("text", "inputs", "outputs"),
+    [
+        ("x = Input(4)\nstart = x\nx = Dense(3)(x)\nmodel = Model(start, x)", ["x_2"], ["x"]),
+        ("x = Input(4)\ny = Dense(3, name='x')(x)\nmodel = Model(x, y)", ["x_2"], ["x"]),
+        ("x = Input(4, name='y')\ny = Dense(3)(x)\nmodel = Model(x, y)", ["y"], ["y_2"]),
+    ],
+)
+def test_no_input_has_the_name_of_an_output_beside_which_its_data_may_be(
+    text: str, inputs: list[str], outputs: list[str]
+) -> None:
+    graph = graph_of(f"{text}\n")
+    assert [item.name for item in graph.inputs] == inputs
+    assert [item.name for item in graph.outputs] == outputs
+
+
 def test_a_layer_is_named_by_argument_then_holder_then_output_then_kind() -> None:
     graph = graph_of("""
 x = Input(8)

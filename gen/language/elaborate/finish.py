@@ -8,7 +8,7 @@ from gen.diagnostics import Note, Span
 from gen.graph.checks import MAX_PARAMETERS, parameters
 from gen.graph.graph import Box, Call, Graph, Input, NamedLayer, Node, Output, Tensor, Training
 from gen.language import syntax
-from gen.language.elaborate.context import Context
+from gen.language.elaborate.context import Context, Numbering
 from gen.language.elaborate.naming import Namer, name_of_model, names_of_inputs
 from gen.language.elaborate.training import Compilation, Plan, compiled, fitted
 from gen.language.elaborate.values import (
@@ -87,8 +87,12 @@ def _is_usable(context: Context, model: ModelValue) -> bool:
 
 
 def _plans(context: Context, model: ModelValue, namer: Namer) -> list[Plan]:
-    """The outputs with their names, which must be different."""
-    plans = [Plan(namer.output(tensor), tensor) for tensor in model.outputs]
+    """The outputs with their names, which must be different; none is an input's, which is read from the same file."""
+    inputs = {tensor.maker.given_name for tensor in model.inputs if isinstance(tensor.maker, InputValue)}
+    taken = [name for name in inputs if name is not None]
+    names = [namer.output(tensor) for tensor in model.outputs]
+    names = [Numbering(*taken).claim(name) if name in taken else name for name in names]
+    plans = [Plan(name, tensor) for name, tensor in zip(names, model.outputs, strict=True)]
     seen: dict[str, Plan] = {}
     for plan in plans:
         if plan.name in seen:
@@ -138,7 +142,7 @@ class _Assembly:
 
     def graph(self, plans: Sequence[Plan], training: Training | None, docstring: str | None) -> Graph:
         model = self._model
-        inputs = self._inputs()
+        inputs = self._inputs([plan.name for plan in plans])
         nodes = tuple(
             Node(
                 self._layer(call.layer),
@@ -173,11 +177,11 @@ class _Assembly:
         layers = tuple(self._layers.values())
         return Graph(name_of_model(model), docstring, inputs, nodes, outputs, training, layers, model.summary)
 
-    def _inputs(self) -> tuple[Input, ...]:
+    def _inputs(self, outputs: Sequence[str]) -> tuple[Input, ...]:
         entries = [tensor.maker for tensor in self._model.inputs if isinstance(tensor.maker, InputValue)]
         return tuple(
             Input(name, self._tensor(entry.tensor), entry.span)
-            for name, entry in zip(names_of_inputs(entries), entries, strict=True)
+            for name, entry in zip(names_of_inputs(entries, outputs), entries, strict=True)
         )
 
     def _tensor(self, tensor: TensorValue) -> Tensor:

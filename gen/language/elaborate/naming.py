@@ -117,9 +117,9 @@ def _own_name(layer: LayerValue, call: LayerCall) -> str:
     return layer.variable or call.outputs[0].variable or layer.kind
 
 
-def names_of_inputs(inputs: Sequence[InputValue]) -> list[str]:
-    """The public names of inputs: `name=`, else the variable, else `input`."""
-    numbering = Numbering(*(entry.given_name for entry in inputs if entry.given_name is not None))
+def names_of_inputs(inputs: Sequence[InputValue], outputs: Sequence[str]) -> list[str]:
+    """The public names of inputs: `name=`, else the variable, else `input`; what is no `name=` is no output's name."""
+    numbering = Numbering(*outputs, *(entry.given_name for entry in inputs if entry.given_name is not None))
     names = []
     for entry in inputs:
         name = entry.given_name
