@@ -859,6 +859,82 @@ def test_components_with_names_that_a_generated_file_needs_are_refused(
     assert outcome.err.count("\n") == 1
 
 
+COPIED = """\
+from typing import ClassVar
+
+import numpy as np
+import numpy as numbers
+
+from gen.components.base import Metric, component
+
+SCALE = 3.0
+
+
+def _cast(x): return x * 2.0
+
+
+def _halved(x): return x * 0.5
+
+
+def doubled(x):
+    return _halved(x) * 4.0
+
+
+@component
+class Sum(Metric):
+    '''The sum of what is wrong.'''
+
+    SHARE: ClassVar[float] = 0.5
+    factor: float = 5.0
+    name: str | None = None
+
+    def measure(self, y_true, y_pred):
+        error = np.abs(y_true - y_pred)
+        return error.sum(), 1.0
+
+    def result(self, total, count):
+        return total / count
+"""
+
+
+@pytest.mark.parametrize(
+    ("measured", "says"),
+    [
+        ("error.sum() * SCALE", ":31: Sum.measure is copied into the generated file, and needs `SCALE` of its module"),
+        ("numbers.sum(error)", ":31: Sum.measure is copied into the generated file, and needs `numbers` of its module"),
+        ("error.sum() * self.SHARE", ":29: Sum.measure is copied into the generated file, and uses `self.SHARE`"),
+        ("self.result(error.sum(), 1)", ":29: Sum.measure is copied into the generated file, and uses `self.result`"),
+        ("getattr(self, 'factor')", ":29: Sum.measure is copied into the generated file, and uses `self` otherwise"),
+        ("[factor * self.factor for factor in error]", ":29: Sum.measure is copied into the generated file, and has"),
+        ("_cast(error).sum()", ":11: a generated file needs the name `_cast` itself: rename the function"),
+    ],
+)
+def test_what_is_copied_of_a_components_file_needs_nothing_that_stays_behind(
+    gen: Gen, own: Path, measured: str, says: str
+) -> None:
+    own.write_text(COPIED.replace("error.sum(),", f"{measured},"))
+    model = "x = Input(4)\ny = Dense(1)(x)\nmodel = Model(x, y)\nmodel.compile(sgd(0.1), mse, metrics=[Sum()])\n"
+    (own.parent / "model.nn").write_text(model)
+    outcome = gen("build", "model.nn", "--components", "mine.py")
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.err.startswith(f"gen: {own}{says}")
+    assert outcome.err.count("\n") == 1
+
+
+def test_a_metric_may_have_a_name_of_pythons_and_call_functions_without_words(
+    gen: Gen, folder: Path, own: Path
+) -> None:
+    own.write_text(COPIED.replace("error.sum(),", "doubled(error).sum() * self.factor,"))
+    model = (
+        "x = Input(4)\ny = Dense(1)(x)\nmodel = Model(x, y)\nmodel.compile(sgd(0.1), mse, metrics=[Sum(2.0), mae])\n"
+    )
+    (own.parent / "model.nn").write_text(model)
+    assert gen("build", "model.nn", "--components", "mine.py", "--debug").err == ""
+    model = load((folder / "out" / "model.py").read_text("utf-8"), "sums").Model(dtype=np.float64)
+    scores = model.evaluate(np.ones((3, 4)), np.zeros((3, 1)), batch_size=2)
+    np.testing.assert_allclose(scores["sum"], 4 * scores["mae"] * 3 / 2, rtol=1e-12)
+
+
 def test_a_components_file_is_run_as_it_stands(gen: Gen, folder: Path) -> None:
     """Not under the `__future__` imports of gen, and not from bytecode of what it was."""
     (folder / "model.nn").write_text(GOOD)

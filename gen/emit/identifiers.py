@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from types import FunctionType
 
-from gen.components.base import Activation, registry, snake_case
+from gen.components.base import Activation, registry
 from gen.components.kernels import kernels
 from gen.dims import Dim
-from gen.emit.copied import is_copied
+from gen.emit.copied import is_copied, rule_name
 from gen.emit.names import CHECK_LOCALS, RESERVED, Names
 from gen.graph.graph import Graph, Output, Tensor
 from gen.graph.rewrites.symbols import rename_symbols
@@ -97,7 +97,7 @@ def reserved_names() -> set[str]:
 def copied_names() -> set[str]:
     """The names of all functions that might be copied beside the model, and of what they call."""
     classes = {cls for kind in ("metric", "initializer") for cls in registry[kind].values()}
-    rules = {snake_case(cls.__name__) for cls in classes}
+    rules = {rule_name(cls) for cls in classes}
     waiting = [kernel.function for kernel in kernels.values()]
     waiting += [rule for cls in classes for rule in vars(cls).values() if isinstance(rule, FunctionType)]
     called: set[str] = set()
