@@ -126,7 +126,7 @@ def programs(graph: Graph, options: Options = Options()) -> list[Planned]:
 
 def _programs(graph: Graph, names: Identifiers, options: Options) -> Programs:
     """Graph → programs, with their memory planned."""
-    reserved = reserved_names()
+    reserved = reserved_names(graph)
     least = least_sizes(graph)
     predicting = fold_normalizations(graph, names) if "fold" in options.passes else (graph, names)
     inference = lower.inference(*predicting, reserved)
