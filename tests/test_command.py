@@ -800,6 +800,30 @@ def test_components_that_do_not_work_are_one_sentence_with_the_line(
     assert outcome.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "line", "says"),
+    [
+        ("return x * scale", "return (x * scale).T", 23, "Stretch.forward gives (5, batch), where (batch, 5) is what"),
+        (
+            "        return (root - 1.0) * 0.5 + x",
+            "        return 0.5",
+            36,
+            "Bent.forward gives no array, where (batch, 5)",
+        ),
+        ("np.add.reduce(square * square, axis=1) / y_pred.shape[1]", "square * square", 50, "Quartic.forward gives"),
+    ],
+)
+def test_a_rule_that_gives_another_shape_than_its_component_says_is_refused(
+    gen: Gen, own: Path, before: str, after: str, line: int, says: str
+) -> None:
+    assert MINE.count(before) == 1
+    own.write_text(MINE.replace(before, after))
+    outcome = gen("build", "model.nn", "--components", "mine.py")
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.err.startswith(f"gen: {own}:{line}: {says}")
+    assert outcome.err.count("\n") == 1
+
+
 NAMED_LIKE_OTHERS = """\
 import numpy as np
 
