@@ -860,6 +860,21 @@ class Slow(Optimizer):
         w = w - (g + start) * (learning_rate * 0.5)
         start = g * 1.0
         return w, start
+
+
+@component
+class Kept(Optimizer):
+    '''Momentum whose slot is called like the place of `fit` in a checkpoint.'''
+
+    learning_rate: float = 0.1
+
+    def slots(self):
+        return {"fit": 0.0}
+
+    def update(self, w, g, learning_rate, step, fit):
+        fit = fit * 0.9 + g
+        w = w - fit * learning_rate
+        return w, fit
 """
 
 
@@ -868,6 +883,7 @@ class Slow(Optimizer):
     [
         ("sgd(0.1), mse, metrics=[total]", 6, "`glorot_uniform` is a function of "),
         ("slow(), mse", 32, "Slow.update: a slot cannot be called `start`"),
+        ("kept(), mse", 47, "Kept.update: a slot cannot be called `fit`"),
     ],
 )
 def test_components_with_names_that_a_generated_file_needs_are_refused(
