@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from gen.diagnostics import Diagnostics, Source
 from gen.emit.assemble import Assembler
 from gen.emit.identifiers import name_everything, reserved_names
-from gen.emit.names import UPDATE_LOCALS
+from gen.emit.names import SAVED, UPDATE_LOCALS
 from gen.emit.view import View
 from gen.graph.graph import Graph
 from gen.graph.rewrites.activations import split_activations
@@ -126,7 +126,7 @@ def programs(graph: Graph, options: Options = Options()) -> list[Planned]:
 
 def _programs(graph: Graph, names: Identifiers, options: Options) -> Programs:
     """Graph → programs, with their memory planned."""
-    reserved = reserved_names()
+    reserved = reserved_names(graph)
     least = least_sizes(graph)
     predicting = fold_normalizations(graph, names) if "fold" in options.passes else (graph, names)
     inference = lower.inference(*predicting, reserved)
@@ -143,7 +143,7 @@ def _programs(graph: Graph, names: Identifiers, options: Options) -> Programs:
     optimizer, tables = graph.training.optimizer, tables_by_row(graph) if "rows" in options.passes else ()
     size = sum(weight.size for layer in graph.layers for weight in layer.trainable_weights())
     size -= sum(layer.weights[name].size for layer, name in tables)
-    occupied = reserved | UPDATE_LOCALS | {names.weights[table] for table in tables}
+    occupied = reserved | UPDATE_LOCALS | SAVED | {names.weights[table] for table in tables}
     found = replace(
         found,
         step=_planned(lower.training_step(graph, names, reserved, tables), options, least=least),

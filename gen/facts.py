@@ -157,7 +157,8 @@ def describe_model(
         sizes |= dict.fromkeys(least, steps)
     assembler = compiler.assembler(graph, graph.name, compiler.Options(inference, PASSES, between=between))
     between()
-    by_part, by_call = _operations(assembler.programs, sizes)
+    measured = {assembler.names.symbols.get(symbol, symbol): size for symbol, size in sizes.items()}
+    by_part, by_call = _operations(assembler.programs, measured)
     between()
     named = named_calls(graph)
     names, groups = list(named), list(named.values())
@@ -172,7 +173,7 @@ def describe_model(
     trained = graph.training is not None and not inference
     outputs = [OutputFacts(item.name, sources[item.tensor], item.loss_text * trained) for item in graph.outputs]
     inputs = [InputFacts(item.name, item.tensor.shape, dtype_of(item.tensor), item.span) for item in graph.inputs]
-    memory = assembler.footprint().rows(sizes)
+    memory = assembler.footprint().rows(measured)
     return Facts(graph.name, sizes, tuple(inputs), tuple(calls), tuple(outputs), by_part, memory)
 
 

@@ -800,6 +800,30 @@ def test_components_that_do_not_work_are_one_sentence_with_the_line(
     assert outcome.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "line", "says"),
+    [
+        ("return x * scale", "return (x * scale).T", 23, "Stretch.forward gives (5, batch), where (batch, 5) is what"),
+        (
+            "        return (root - 1.0) * 0.5 + x",
+            "        return 0.5",
+            36,
+            "Bent.forward gives no array, where (batch, 5)",
+        ),
+        ("np.add.reduce(square * square, axis=1) / y_pred.shape[1]", "square * square", 50, "Quartic.forward gives"),
+    ],
+)
+def test_a_rule_that_gives_another_shape_than_its_component_says_is_refused(
+    gen: Gen, own: Path, before: str, after: str, line: int, says: str
+) -> None:
+    assert MINE.count(before) == 1
+    own.write_text(MINE.replace(before, after))
+    outcome = gen("build", "model.nn", "--components", "mine.py")
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.err.startswith(f"gen: {own}:{line}: {says}")
+    assert outcome.err.count("\n") == 1
+
+
 NAMED_LIKE_OTHERS = """\
 import numpy as np
 
@@ -836,6 +860,21 @@ class Slow(Optimizer):
         w = w - (g + start) * (learning_rate * 0.5)
         start = g * 1.0
         return w, start
+
+
+@component
+class Kept(Optimizer):
+    '''Momentum whose slot is called like the place of `fit` in a checkpoint.'''
+
+    learning_rate: float = 0.1
+
+    def slots(self):
+        return {"fit": 0.0}
+
+    def update(self, w, g, learning_rate, step, fit):
+        fit = fit * 0.9 + g
+        w = w - fit * learning_rate
+        return w, fit
 """
 
 
@@ -844,6 +883,7 @@ class Slow(Optimizer):
     [
         ("sgd(0.1), mse, metrics=[total]", 6, "`glorot_uniform` is a function of "),
         ("slow(), mse", 32, "Slow.update: a slot cannot be called `start`"),
+        ("kept(), mse", 47, "Kept.update: a slot cannot be called `fit`"),
     ],
 )
 def test_components_with_names_that_a_generated_file_needs_are_refused(
@@ -857,6 +897,82 @@ def test_components_with_names_that_a_generated_file_needs_are_refused(
     assert (outcome.status, outcome.out) == (2, "")
     assert outcome.err.startswith(f"gen: {own}:{line}: ") and says in outcome.err
     assert outcome.err.count("\n") == 1
+
+
+COPIED = """\
+from typing import ClassVar
+
+import numpy as np
+import numpy as numbers
+
+from gen.components.base import Metric, component
+
+SCALE = 3.0
+
+
+def _cast(x): return x * 2.0
+
+
+def _halved(x): return x * 0.5
+
+
+def doubled(x):
+    return _halved(x) * 4.0
+
+
+@component
+class Sum(Metric):
+    '''The sum of what is wrong.'''
+
+    SHARE: ClassVar[float] = 0.5
+    factor: float = 5.0
+    name: str | None = None
+
+    def measure(self, y_true, y_pred):
+        error = np.abs(y_true - y_pred)
+        return error.sum(), 1.0
+
+    def result(self, total, count):
+        return total / count
+"""
+
+
+@pytest.mark.parametrize(
+    ("measured", "says"),
+    [
+        ("error.sum() * SCALE", ":31: Sum.measure is copied into the generated file, and needs `SCALE` of its module"),
+        ("numbers.sum(error)", ":31: Sum.measure is copied into the generated file, and needs `numbers` of its module"),
+        ("error.sum() * self.SHARE", ":29: Sum.measure is copied into the generated file, and uses `self.SHARE`"),
+        ("self.result(error.sum(), 1)", ":29: Sum.measure is copied into the generated file, and uses `self.result`"),
+        ("getattr(self, 'factor')", ":29: Sum.measure is copied into the generated file, and uses `self` otherwise"),
+        ("[factor * self.factor for factor in error]", ":29: Sum.measure is copied into the generated file, and has"),
+        ("_cast(error).sum()", ":11: a generated file needs the name `_cast` itself: rename the function"),
+    ],
+)
+def test_what_is_copied_of_a_components_file_needs_nothing_that_stays_behind(
+    gen: Gen, own: Path, measured: str, says: str
+) -> None:
+    own.write_text(COPIED.replace("error.sum(),", f"{measured},"))
+    model = "x = Input(4)\ny = Dense(1)(x)\nmodel = Model(x, y)\nmodel.compile(sgd(0.1), mse, metrics=[Sum()])\n"
+    (own.parent / "model.nn").write_text(model)
+    outcome = gen("build", "model.nn", "--components", "mine.py")
+    assert (outcome.status, outcome.out) == (2, "")
+    assert outcome.err.startswith(f"gen: {own}{says}")
+    assert outcome.err.count("\n") == 1
+
+
+def test_a_metric_may_have_a_name_of_pythons_and_call_functions_without_words(
+    gen: Gen, folder: Path, own: Path
+) -> None:
+    own.write_text(COPIED.replace("error.sum(),", "doubled(error).sum() * self.factor,"))
+    model = (
+        "x = Input(4)\ny = Dense(1)(x)\nmodel = Model(x, y)\nmodel.compile(sgd(0.1), mse, metrics=[Sum(2.0), mae])\n"
+    )
+    (own.parent / "model.nn").write_text(model)
+    assert gen("build", "model.nn", "--components", "mine.py", "--debug").err == ""
+    model = load((folder / "out" / "model.py").read_text("utf-8"), "sums").Model(dtype=np.float64)
+    scores = model.evaluate(np.ones((3, 4)), np.zeros((3, 1)), batch_size=2)
+    np.testing.assert_allclose(scores["sum"], 4 * scores["mae"] * 3 / 2, rtol=1e-12)
 
 
 def test_a_components_file_is_run_as_it_stands(gen: Gen, folder: Path) -> None:

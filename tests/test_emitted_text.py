@@ -78,8 +78,8 @@ def test_what_templates_ask_of_a_listed_thing_is_what_its_view_has(variable: tup
     fields = {field.name for field in dataclasses.fields(kind)}
     properties = {name for name, value in vars(kind).items() if isinstance(value, property)}
     inside = {  # what only the properties read
-        "InputView": {"dtype", "shape", "limit", "parts"},
-        "OutputView": {"ident", "shape", "target_shape", "target_dtype", "classes", "low", "high"},
+        "InputView": {"ident", "dtype", "shape", "limit", "parts"},
+        "OutputView": {"ident", "true", "shape", "target_shape", "target_dtype", "classes", "low", "high"},
         "MetricView": {"ident"},
     }
     assert used <= fields | properties

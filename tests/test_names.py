@@ -55,6 +55,7 @@ def by_name(module: object, predicted: object) -> dict[str, np.ndarray]:
         ("Dropout(0.3)(Dense(6)(x))", "h_kept"),
         ("LSTM(6)(Reshape((4, 2))(x))", "h_gates"),
         ("GRU(6)(Reshape((4, 2))(x))", "h_gates"),
+        ("LSTM(6)(Reshape((4, 2))(x))", "unit_forget_bias"),
         ("Dense(6, softmax)(x)", "scratch"),
         ("Dense(6, softmax)(x)", "columns"),
         ("Dense(6, softmax)(x)", "greatest"),

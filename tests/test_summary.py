@@ -158,6 +158,16 @@ def test_the_size_of_a_sequence_is_what_is_asked_for() -> None:
         describe_model(graph, steps=4)
 
 
+def test_names_of_sizes_change_no_figure() -> None:
+    """`self` and `np` have another identifier in the programs, of which the figures are."""
+    text = "x = Input({}, {}, 3)\ny = Conv2D(2, 3, strides=2)(x)\nmodel = Model(x, y)\nmodel.compile(adam(), mse)\n"
+    plain = describe_model(graph_of(text.format('"high"', '"wide"')), batch=3, steps=9)
+    hostile = describe_model(graph_of(text.format('"self"', '"np"')), batch=3, steps=9)
+    assert hostile.sizes == {"batch": 3, "self": 9, "np": 9}
+    assert (hostile.operations, hostile.memory) == (plain.operations, plain.memory)
+    assert [call.forward for call in hostile.calls] == [call.forward for call in plain.calls]
+
+
 # -------------------------------------------------------------------------------------------------------------- command
 
 

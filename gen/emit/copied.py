@@ -1,27 +1,35 @@
 """What is copied into the generated file: kernels and classes as they are, rules of metrics and initializers adapted.
 
 A rule's fields become parameters: `self.threshold` is `threshold`, with the component's default.  What a copied
-function calls of its module is copied with it.
+function calls of its module is copied with it; one that needs anything else of it is refused, with its line.
 """
 
 from __future__ import annotations
 
 import ast
+import builtins
 import inspect
+import math
+import re
 import textwrap
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from types import FunctionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import numpy as np
 
 from gen.components.base import Component, parameters, snake_case
 from gen.components.docstrings import prose
 from gen.components.kernels import kernels
 from gen.emit.literals import literal
+from gen.emit.names import RESERVED, Names
 from gen.emit.specialize import specialize
 from gen.program.fence import FenceError
 from gen.program.rules import definition, source_lines
+from gen.resources import resource
 
 
 class Copies:
@@ -49,8 +57,11 @@ class Copies:
         assert isinstance(function, FunctionType)
         name = function.__name__
         if self._is_new(name, function):
+            _refuse_missing(function)
             self._callees(definition(function), function)
             self._texts[name] = _source(function)
+            if not _documented(definition(function)):
+                self._kept.add(name)
         return name
 
     def _is_new(self, name: str, function: FunctionType) -> bool:
@@ -60,6 +71,8 @@ class Copies:
             users, others = (other, function) if function.__module__.startswith("gen.") else (function, other)
             place, also = (f"{each.__code__.co_filename}:{each.__code__.co_firstlineno}" for each in (users, others))
             raise FenceError(f"`{name}` is a function of {also} too, and a generated file needs both: rename it", place)
+        if name in RESERVED or (not function.__module__.startswith("gen.") and name in _private_names()):
+            raise FenceError(f"a generated file needs the name `{name}` itself: rename the function", _place(function))
         return name not in self._texts
 
     def cls(self, cls: type) -> str:
@@ -75,9 +88,10 @@ class Copies:
     def rule(self, item: Component, name: str, suffix: str = "") -> str:
         """Copy the rule `name` of a component as a function; returns the function's name."""
         cls = type(item)
-        called = f"{snake_case(cls.__name__)}{suffix}"
+        called = f"{rule_name(cls)}{suffix}"
         function = getattr(cls, name)
         if self._is_new(called, function):
+            _refuse_missing(function)
             node = _as_function(cls, function, called)
             self._callees(node, function)
             self._texts[called] = ast.unparse(node)
@@ -92,6 +106,11 @@ class Copies:
                     self.kernel(other)
                 elif child.id in kernels and other is not None:
                     self.kernel(kernels[child.id].function)
+
+
+def rule_name(cls: type[Component]) -> str:
+    """What the copy of a component's rule is called: a metric `Sum` does not hide Python's `sum`."""
+    return Names.plain(snake_case(cls.__name__))
 
 
 def is_copied(function: FunctionType) -> bool:
@@ -136,6 +155,7 @@ def _as_function(cls: type[Component], function: FunctionType, name: str) -> ast
     node = ast.parse(_source(function)).body[0]
     assert isinstance(node, ast.FunctionDef)
     read = _fields_read(function)
+    _refuse_fields(cls, function, read)
     node.name = name
     node.args.args = [item for item in node.args.args if item.arg != "self"]
     for parameter in parameters(cls):
@@ -148,6 +168,71 @@ def _as_function(cls: type[Component], function: FunctionType, name: str) -> ast
         node.body.insert(0, ast.Expr(ast.Constant(documentation)))
     _Fields().visit(node)
     return ast.fix_missing_locations(node)
+
+
+def _refuse_fields(cls: type[Component], function: FunctionType, read: frozenset[str]) -> None:
+    """Raise `FenceError` if a rule says of `self` what is no field, or calls something else as it calls a field."""
+    nodes = [node for statement in definition(function).body for node in ast.walk(statement)]
+    whole = Counter(node.id for node in nodes if isinstance(node, ast.Name))
+    parts = sum(isinstance(node, ast.Attribute) and _is_self(node.value) for node in nodes)
+    if whole["self"] != parts:
+        raise _refusal(function, "uses `self` otherwise than for an argument of its own, `self.threshold`")
+    for name in sorted(read - {parameter.name for parameter in parameters(cls)}):
+        raise _refusal(function, f"uses `self.{name}`, which is no argument of {cls.__name__}")
+    for name in sorted(read & {*whole, *function.__code__.co_varnames}):
+        raise _refusal(function, f"has `{name}` beside `self.{name}`, which is called `{name}` there: rename one")
+
+
+def _refuse_missing(function: FunctionType) -> None:
+    """Raise `FenceError`, with the line, if a function needs what a generated file does not have."""
+    node = definition(function)
+    nodes = list(ast.walk(node.args)) + [each for statement in node.body for each in ast.walk(statement)]
+    bound = {each.id for each in nodes if isinstance(each, ast.Name) and not isinstance(each.ctx, ast.Load)}
+    bound |= {each.arg for each in nodes if isinstance(each, ast.arg)} | {*function.__code__.co_varnames}
+    annotations = [each.annotation for each in nodes if isinstance(each, (ast.arg, ast.AnnAssign)) and each.annotation]
+    unread = {id(each) for annotation in annotations for each in ast.walk(annotation)}
+    for each in nodes:
+        if not isinstance(each, ast.Name) or each.id in bound or id(each) in unread:
+            continue
+        if not _is_there(each.id, function.__globals__):
+            place = f"{function.__code__.co_filename}:{each.lineno}"
+            raise _refusal(function, f"needs `{each.id}` of its module, which is not: only functions are", place)
+
+
+def _is_there(name: str, module: Mapping[str, Any]) -> bool:
+    """Whether a generated file has, or gets, what a module of components calls so."""
+    if name not in module:
+        return hasattr(builtins, name)
+    value = module[name]
+    if name in _MODULES:
+        return value is _MODULES[name]
+    if isinstance(value, FunctionType) and is_copied(value):
+        return value.__name__ == name
+    return name in kernels or name in _TYPES
+
+
+_MODULES = {"np": np, "math": math}
+_TYPES = ("Any", "Array", "Callable", "Iterator", "Mapping", "Sequence")
+
+
+def _refusal(function: FunctionType, why: str, place: str = "") -> FenceError:
+    message = f"{function.__qualname__} is copied into the generated file, and {why}"
+    return FenceError(message, place or _place(function))
+
+
+def _place(function: FunctionType) -> str:
+    return f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}"
+
+
+def _is_self(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "self"
+
+
+@cache
+def _private_names() -> frozenset[str]:
+    """The names with a `_` before them that a template says."""
+    texts = (path.read_text("utf-8") for path in resource("templates").glob("*.jinja"))
+    return frozenset(name for text in texts for name in re.findall(r"\b_\w+", text))
 
 
 def _documented(node: ast.FunctionDef) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from types import FunctionType
 
-from gen.components.base import Activation, registry, snake_case
+from gen.components.base import Activation, registry
 from gen.components.kernels import kernels
 from gen.dims import Dim
-from gen.emit.copied import is_copied
+from gen.emit.copied import is_copied, rule_name
 from gen.emit.names import CHECK_LOCALS, RESERVED, Names
 from gen.graph.graph import Graph, Output, Tensor
 from gen.graph.rewrites.symbols import rename_symbols
@@ -30,7 +30,7 @@ def name_everything(graph: Graph) -> tuple[Graph, Identifiers]:
 
 def _named(graph: Graph) -> Identifiers:
     """Identifiers for outputs, what belongs to them, tensors, gradients and weights, in this order."""
-    names = Names(copied_names())
+    names = Names(copied_names(graph))
     outputs: dict[Output, str] = {}
     related: dict[tuple[Output, str], str] = {}
     tensors: dict[Tensor, str] = {}
@@ -89,15 +89,17 @@ def _symbols(graph: Graph, things: Identifiers) -> dict[str, str]:
     return found
 
 
-def reserved_names() -> set[str]:
+def reserved_names(graph: Graph) -> set[str]:
     """What the variables of a program may not be called."""
-    return {*RESERVED, *copied_names()}
+    return {*RESERVED, *copied_names(graph)}
 
 
-def copied_names() -> set[str]:
-    """The names of all functions that might be copied beside the model, and of what they call."""
+def copied_names(graph: Graph | None = None) -> set[str]:
+    """The names of all functions that might be copied beside a model, and of what they call."""
     classes = {cls for kind in ("metric", "initializer") for cls in registry[kind].values()}
-    rules = {snake_case(cls.__name__) for cls in classes}
+    for layer in graph.layers if graph is not None else ():
+        classes |= {type(weight.initializer) for weight in layer.weights.values()}  # of which some have no name
+    rules = {rule_name(cls) for cls in classes}
     waiting = [kernel.function for kernel in kernels.values()]
     waiting += [rule for cls in classes for rule in vars(cls).values() if isinstance(rule, FunctionType)]
     called: set[str] = set()

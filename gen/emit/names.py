@@ -90,6 +90,9 @@ LOCALS = frozenset(
 UPDATE_LOCALS = frozenset(["gradient", "ids", "last", "missed", "part", "start", "table"])
 """What `update`, `update_rows` and what they work in call their own besides; no name of the `.nn` file stands there."""
 
+SAVED = frozenset(["dtype", "fit", "last", "learning_rate", "rng", "step"])
+"""The arrays of a saved file besides weights, whose names have a `/`, and slots of the optimizer."""
+
 CHECK_LOCALS = frozenset(
     [
         "array",

@@ -6,8 +6,10 @@ from types import FunctionType
 from typing import Any
 
 from gen.components.base import Activation
+from gen.dims import product, show
 from gen.graph.graph import Node, Tensor
 from gen.program.builder import Array, Generator
+from gen.program.fence import FenceError
 from gen.program.inline import run
 from gen.program.lowering import Application, Lowering
 from gen.program.rules import parameter_names
@@ -32,8 +34,19 @@ def _apply(state: Lowering, node: Node, predicting: bool) -> None:
     bindings = _bind(state, node, rule, rows)
     outcome = run(state.build, rule, bindings, state.local(state.names.tensors[node.outputs[0]], rule))
     results = outcome.result if len(node.outputs) > 1 else (outcome.result,)
+    _refuse_other_shapes(node, rule, results, flat)
     named = [_name(state, output, result, flat) for output, result in zip(node.outputs, results, strict=True)]
     state.applications.append(Application(node, outcome.names, inputs, tuple(named)))
+
+
+def _refuse_other_shapes(node: Node, rule: FunctionType, results: Any, flat: bool) -> None:
+    """Raise `FenceError`, with the place of the rule, unless it gives what the component says in `output`."""
+    shapes = [item.shape for item in results if isinstance(item, Array)] if isinstance(results, tuple) else []
+    declared = [(product(each.shape[:-1]), *each.shape[-1:]) if flat else each.shape for each in node.outputs]
+    if shapes != declared:
+        expected, found = (", ".join(map(show, each)) for each in (declared, shapes))
+        why = f"{rule.__qualname__} gives {found or 'no array'}, where {expected} is what `output` says"
+        raise FenceError(why, f"{rule.__code__.co_filename}:{rule.__code__.co_firstlineno}")
 
 
 def _name(state: Lowering, output: Tensor, result: Array, flat: bool) -> Array:

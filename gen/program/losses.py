@@ -7,8 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from gen.components.base import Loss
+from gen.dims import show
 from gen.graph.graph import Output
 from gen.program.builder import Array, Number
+from gen.program.fence import FenceError
 from gen.program.inline import run
 from gen.program.ir import ArrayType, Block, literal, operation
 from gen.program.lowering import RELATED, Lowering
@@ -52,6 +54,10 @@ def _lower_loss(state: Lowering, output: Output) -> tuple[str, Callable[[], None
     outcome = run(state.build, rule, bindings, state.local(ident, rule))
     result, names = outcome.result, outcome.names
     values, prediction = result if isinstance(result, tuple) else (result, rows)
+    if not isinstance(values, Array) or values.shape not in (rows.shape[:1], (rows.shape[0], 1)):
+        found = show(values.shape) if isinstance(values, Array) else "no array"
+        why = f"{rule.__qualname__} gives {found}: a loss has one value for each row, {show(rows.shape[:1])}"
+        raise FenceError(why, f"{rule.__code__.co_filename}:{rule.__code__.co_firstlineno}")
     state.build.name(values, f"{ident}_losses")
     column = state.build.views.get(values.name)
     if column is not None and column.shape == (*rows.shape[:1], 1):

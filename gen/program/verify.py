@@ -37,8 +37,7 @@ def verify_program(program: Program) -> None:
 
 
 def verify_plan(program: Program, plan: Plan, results: Iterable[tuple[str, Iterable[str]]]) -> None:
-    """Every read finds the value that it means: nothing that is still needed has been overwritten."""
-    _verify_names(program, plan)
+    """Every read finds the value that it means: nothing still needed has been overwritten; no two share a name."""
     for guest, host in plan.hosts.items():
         if host in plan.hosts or guest.type.dtype != host.type.dtype:
             raise VerificationError(f"{guest.segments[0].attribute} cannot lie in {host.segments[0].attribute}")
@@ -62,6 +61,7 @@ def verify_plan(program: Program, plan: Plan, results: Iterable[tuple[str, Itera
     for section, names in ends.items():
         for name in names if section not in sections else ():
             _check(plan, holds, name, section)
+    _verify_names(program, plan)
 
 
 def _verify_names(program: Program, plan: Plan) -> None:
