@@ -54,7 +54,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     np.savez("targets.npz", **Y)
     np.savez("more.npz", applicant=X, more=X, **Y)
     np.savez("positions.npz", X, *Y.values())
-    np.savez("objects.npz", applicant=np.array(["a", None], object))
+    np.savez("objects.npz", applicant=np.array(["a", None], object), **Y)
     np.save("array.npy", X)
     np.savetxt("table.csv", X, delimiter=",")
     Path("notes.txt").write_text("notes")
@@ -186,11 +186,11 @@ def test_the_name_of_the_file_gives_that_of_the_model(
 
 @pytest.mark.parametrize("command", ["predict data.npz", "evaluate data.npz", "predict data.npz -o out.npz"])
 def test_nothing_is_predicted_with_random_weights(credit: Command, folder: Path, command: str) -> None:
-    refused(credit, folder, command, "--weights is missing: name the file in which `train` saved the model")
+    refused(credit, folder, command, "arguments are required: --weights")
 
 
 def test_a_file_for_inference_needs_weights_too(predictor: Command, folder: Path) -> None:
-    refused(predictor, folder, "predict data.npz", "--weights is missing: name the file in which the model was saved")
+    refused(predictor, folder, "predict data.npz", "arguments are required: --weights")
     assert predictor("predict inputs.npz --weights model.npz").status == 0
     refused(predictor, folder, "predict table.csv --weights model.npz", "arrays applicant, as np.savez(", status=1)
     refused(predictor, folder, "predict data.npz --weights model.npz -o data.npz", "DATA.npz and --output")
@@ -227,12 +227,12 @@ def test_data_of_another_kind_are_answered_by_what_is_expected(
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("missing.npz", "'missing.npz': No such file"),
-        ("nowhere.npz", "'nowhere.npz': No such file"),
-        ("folder", "'folder': it is a folder"),
-        ("pipe", "'pipe': it is no regular file"),
-        ("/dev/zero", "'/dev/zero': it is no regular file"),
-        ("''", "'': it is a folder"),
+        ("missing.npz", "missing.npz: No such file"),
+        ("nowhere.npz", "nowhere.npz: No such file"),
+        ("folder", "folder: Is a directory"),
+        ("pipe", "pipe is no regular file"),
+        ("/dev/zero", "/dev/zero is no regular file"),
+        ("''", ": No such file"),
     ],
 )
 def test_files_that_cannot_be_read_are_refused(credit: Command, folder: Path, name: str, says: str) -> None:
@@ -266,20 +266,20 @@ WRITING = [
 @pytest.mark.parametrize(
     ("path", "says"),
     [
-        ("none/x", "'none/x': there is no folder "),
-        ("folder", "'folder': it is a folder"),
-        ("folder/", "'folder/': it is a folder"),
-        ("new/", "'new/': it is a folder"),
-        ("''", "'': it is a folder"),
-        ("data.npz/x", "'data.npz/x': there is no folder "),
-        ("pipe", "'pipe': it is no regular file"),
-        ("socket", "'socket': it is no regular file"),
-        ("nowhere.npz", "'nowhere.npz': it is a link to a file that is not there"),
-        ("locked.npz", "'locked.npz': it is read-only"),
-        ("/proc/x.npz", "'/proc/x.npz': "),
+        ("none/x", "none/x: there is no folder "),
+        ("folder", "'folder' is a folder"),
+        ("folder/", "'folder/' is a folder"),
+        ("new/", "'new/' is a folder"),
+        ("''", "'' is a folder"),
+        ("data.npz/x", "data.npz/x: there is no folder "),
+        ("pipe", "pipe is no regular file"),
+        ("socket", "socket is no regular file"),
+        ("nowhere.npz", "nowhere.npz is a link to a file that is not there"),
+        ("locked.npz", "locked.npz is read-only"),
+        ("/proc/x.npz", "/proc/x.npz: "),
         ("x" * 300, ": File name too long"),
-        ("half.npz", "'half.npz': it is there and holds something else"),
-        ("notes.txt", "'notes.txt': it is there and holds something else"),
+        ("half.npz", "half.npz is there and holds something else"),
+        ("notes.txt", "notes.txt is there and holds something else"),
         ("data.npz", "DATA.npz and "),
         ("./data.npz", "DATA.npz and "),
         ("link.npz", "DATA.npz and "),
@@ -301,8 +301,8 @@ def test_where_something_is_to_be_written_is_tried_before_any_work(
         ("--no-save --checkpoint a.npz --csv a.npz", "--checkpoint and --csv"),
         ("--checkpoint credit.npz", "--save and --checkpoint"),
         ("--weights model.npz --checkpoint model.npz", "--weights and --checkpoint"),
-        ("--save a.npz --checkpoint none/b.npz", "--checkpoint 'none/b.npz'"),
-        ("--save a.npz --checkpoint b.npz --csv notes.txt", "--csv 'notes.txt'"),
+        ("--save a.npz --checkpoint none/b.npz", "--checkpoint none/b.npz: there is no folder"),
+        ("--save a.npz --checkpoint b.npz --csv notes.txt", "--csv notes.txt is there"),
     ],
 )
 def test_each_file_has_one_purpose_and_all_are_tried_before_one_is_written(

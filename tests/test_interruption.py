@@ -371,7 +371,7 @@ def test_the_command_says_what_ctrl_c_kept(
     monkeypatch.chdir(tmp_path)
     module = sample("digits")
     stopped = "stopped after 1 of 3 epochs and 1 of 3 steps; "
-    assert command(module, monkeypatch, capsys, 4) == stopped + "the model is not saved"
+    assert command(module, monkeypatch, capsys, 4, "--no-save") == stopped + "the model is not saved"
     assert os.listdir() == ["data.npz"]
     said = command(module, monkeypatch, capsys, 4, "--save", "model.npz", "--checkpoint", "place.npz")
     assert said == stopped + "model.npz has the model as it was then; the same command goes on from place.npz"

@@ -266,7 +266,7 @@ def test_an_encrypted_member_is_refused(credit: ModuleType, tmp_path: Path) -> N
             content[start + place] |= 1
             start = content.find(mark, start + 4)
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"was not saved by this model: .*encrypted"):
+    with pytest.raises(ValueError, match=r"model\.npz is no \.npz file of arrays: .*encrypted"):
         credit.Model.load(path)
 
 

@@ -384,11 +384,6 @@ class View:
         return any(len(target.target_shape) > (target.classes is None) for target in self.targets)
 
     @property
-    def iterators(self) -> bool:
-        """Whether a copied function is a generator."""
-        return any("-> Iterator[" in text for text in self.helpers)
-
-    @property
     def outputs_masked(self) -> bool:
         """Whether `infer` gives masks after the outputs."""
         return any(output.mask is not None for output in self.outputs)
