@@ -37,8 +37,8 @@ def data(rows: int, length: int, seed: int = 0) -> list[np.ndarray]:
 WRONG = {
     "an id beyond the vocabulary": (0, np.full((2, 9), 20), r"input words: .*got 20, which is not in 0 to 19"),
     "an id below zero": (0, np.full((2, 9), -1), r"input words: .*got -1, which is not in 0 to 19"),
-    "numbers for ids": (0, np.zeros((2, 9)), r"input words: expected int32 .*got float64"),
-    "ids of a wrong rank": (0, np.zeros((2, 9, 1), int), r"input words: .*got int64 of shape \(2, 9, 1\)"),
+    "numbers for ids": (0, np.full((2, 9), 0.5), r"input words: expected int32 .*got float64"),
+    "ids of a wrong rank": (0, np.zeros((2, 9, 2), int), r"input words: .*got int64 of shape \(2, 9, 2\)"),
     "ragged ids, as objects": (
         0,
         np.array([[1, 2, 3, 4], [1, 2]], object),
@@ -49,7 +49,7 @@ WRONG = {
     "another number of rows": (1, np.zeros((3, 9, 3)), r"input marks: .*3 rows where words has 2"),
     "a mask of another length": (2, np.ones((2, 8), bool), r"input counts: .*length"),
     "a mask with features": (2, np.ones((2, 9, 3), bool), r"input counts: expected bool .*got bool of shape"),
-    "a mask of numbers": (2, np.ones((2, 9)), r"input counts: expected bool .*got float64"),
+    "a mask of numbers": (2, np.full((2, 9), 2.0), r"input counts: expected bool .*got float64"),
 }
 
 
