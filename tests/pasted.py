@@ -19,7 +19,7 @@ def compare(text: str, data: Any, steps: int = 3) -> None:
     exec(text, names | {"relu": keras.activations.relu, "tanh": keras.activations.tanh}, names)
     theirs: keras.Model = names["model"]
     ours = build(text).Model(0, np.float64)
-    variables = paired(ours.weights, [variable for variable in theirs.weights if "seed" not in variable.path])
+    variables = paired(ours.weights, [variable for variable in theirs.weights if "seed_generator" not in variable.path])
     for name, value in ours.weights.items():
         value += np.random.default_rng(len(name)).uniform(0.02, 0.2, value.shape)
         variables[name].assign(value.copy())  # JAX may keep the memory that it is given

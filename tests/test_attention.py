@@ -78,7 +78,7 @@ def compare(layer: Layer, inputs: list[Any], masks: list[Any], close: dict[str, 
     trained = [
         (variable, "/".join(name))
         for variable, name in zip(twin.weights, names, strict=True)
-        if "seed" not in variable.path
+        if "seed_generator" not in variable.path
     ]
     assert [name for _, name in trained] == list(weights)
     floats = [x for x in given if x.dtype != bool]

@@ -69,14 +69,14 @@ def test_a_callback_may_go_to_another_folder(
     assert not list((tmp_path / "other").iterdir())
 
 
-@pytest.mark.parametrize(("place", "why"), [("none/history.csv", "No such file"), (".", "Is a directory")])
+@pytest.mark.parametrize(("place", "why"), [("none/history.csv", "there is no folder"), (".", "is a folder")])
 def test_a_file_that_cannot_be_written_is_told_before_training(
     people: ModuleType, tmp_path: Path, place: str, why: str
 ) -> None:
     model = people.Model()
     with pytest.raises(OSError, match=why) as error:
         model.fit(X, Y, **OPTIONS, csv=tmp_path / place)
-    assert error.value.filename == str(tmp_path / place)
+    assert str(tmp_path / place) in str(error.value)
     assert model.step == 0
 
 

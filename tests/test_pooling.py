@@ -68,8 +68,8 @@ def test_data_that_are_too_short_are_refused_with_the_least_length(call: str, le
     ("shape", "call", "message"),
     [
         ("64", "MaxPooling1D(2)", "MaxPooling1D expects (steps, channels), got (64,)"),
-        ("4, 3", "MaxPool1D(5)", "MaxPooling1D needs 5 steps or more for its window, got (4, 3)"),
-        ("4, 3", "GlobalAvgPool2D()", "GlobalAveragePooling2D expects (height, width, channels), got (4, 3)"),
+        ("4, 3", "MaxPool1D(5)", "MaxPool1D needs 5 steps or more for its window, got (4, 3)"),
+        ("4, 3", "GlobalAvgPool2D()", "GlobalAvgPool2D expects (height, width, channels), got (4, 3)"),
         ("2, 3, 4", "Cropping2D((0, 2))", "Cropping2D with cropping (0, 2) needs 5 columns or more, got (2, 3, 4)"),
         ("2, 3, 4", "UpSampling2D(interpolation=bilinear)", "`interpolation` must be nearest, got bilinear"),
     ],

@@ -73,7 +73,7 @@ def compare(model: RandomModel) -> None:
     ours = module.Model(0, np.float64)
     ours.rng = Draws()
     theirs = model.keras
-    variables = paired(ours.weights, [variable for variable in theirs.weights if "seed" not in variable.path])
+    variables = paired(ours.weights, [variable for variable in theirs.weights if "seed_generator" not in variable.path])
     rng = np.random.default_rng(0)
     for name, value in ours.weights.items():
         value[...] = rng.uniform(0.5, 1.5, value.shape) if "variance" in name else rng.normal(0.0, 0.5, value.shape)

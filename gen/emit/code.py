@@ -156,7 +156,7 @@ class _Writer:
         statement = self.home.get(name)
         segment = self.plan.segments.get(name)
         if segment is not None:
-            text = segment.place or self.bound.get(segment) or self.buffer(segment)
+            text = self.outside(segment) or self.bound.get(segment) or self.buffer(segment)
             whole: ast.expr = ast.Name(text, ast.Load())
             shape = self.program.types[name].shape
             if shape == self.held(segment):
@@ -175,6 +175,11 @@ class _Writer:
     def buffer(self, segment: Segment) -> str:
         """The memory of a segment, as an attribute."""
         return f"{self.owner}.{segment.attribute}{self.part}"
+
+    def outside(self, segment: Segment) -> str:
+        """The place that a segment is held to, if it is: `g.h_kernel`, or one of the buffers."""
+        owner, _, name = segment.place.partition(".")
+        return f"{self.owner}.{name}" if owner == "b" else segment.place
 
     def expression(self, value: ast.expr) -> ast.expr:
         return substitute(value, {name: self.reference(name) for name in reads(value)})
