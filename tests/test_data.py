@@ -351,7 +351,7 @@ def test_what_works_works_where_numpy_was_told_to_raise(path: Path, raising: Non
             model.loss_and_grads(x, y)
             model.train_on_batch(x, y)
             model.fit(x, y, epochs=2, validation_split=0.4, verbose=0)
-            model.slots  # noqa: B018
+            model.slots  # noqa: B018  # to read it computes it
 
 
 def test_numbers_that_vanish_stop_nothing(credit: ModuleType, raising: None, tmp_path: Path) -> None:

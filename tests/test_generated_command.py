@@ -142,7 +142,7 @@ def test_a_model_that_is_there_is_written_over_only_by_its_name(credit: Command,
 
 
 def test_two_trainings_at_once_both_leave_their_models(credit: Command, folder: Path) -> None:
-    class Slow(sample("credit").Model):  # type: ignore[misc]
+    class Slow(sample("credit").Model):  # type: ignore[misc]  # what is built has no types here
         def fit(self, *arguments: Any, **options: Any) -> Any:
             Path("credit.npz").write_bytes(b"of another")
             return super().fit(*arguments, **options)

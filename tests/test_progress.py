@@ -107,7 +107,7 @@ def test_a_terminal_that_is_resized_keeps_no_piece_of_a_longer_line(
     monkeypatch.setenv("COLUMNS", str(before))
     seen = []
 
-    class Resized(module._Progress):  # type: ignore[misc]
+    class Resized(module._Progress):  # type: ignore[misc]  # what is built has no types here
         def update(self, figures: Any) -> None:
             super().update(figures)
             seen.append(len(terminal.rows))

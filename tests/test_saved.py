@@ -112,8 +112,8 @@ def test_models_go_to_other_processes_and_come_back(tmp_path: Path, monkeypatch:
         "def train(model, x, y):\n    return model, model.fit(x, y, epochs=2, verbose=0)\n", encoding="utf-8"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    import digits_model  # type: ignore[import-not-found]
-    import digits_work  # type: ignore[import-not-found]
+    import digits_model  # type: ignore[import-not-found]  # it is written above
+    import digits_work  # type: ignore[import-not-found]  # likewise
 
     x, y = data_of("digits")
     model = trained(digits_model, (x, y))
