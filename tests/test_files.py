@@ -153,7 +153,7 @@ def test_a_link_that_comes_between_the_look_and_the_deed_is_not_followed(
     look = files._way
 
     def swapped(*arguments: object) -> object:
-        found = look(*arguments)  # type: ignore[arg-type]  # it stands for any opening
+        found = look(*arguments)  # type: ignore[arg-type]  # they are handed on as they came
         (folder / "out").rmdir()
         (folder / "out").symlink_to(folder.parent / "outside")
         return found
