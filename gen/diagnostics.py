@@ -81,11 +81,16 @@ class Diagnostic:
     severity: Severity = "error"
 
 
+MAX_ERRORS = 1_000
+"""How many diagnostics of one file are collected: nobody reads more, and a hundred thousand take seconds."""
+
+
 @dataclass
 class Diagnostics:
     """Collects the diagnostics of one file."""
 
     items: list[Diagnostic] = field(default_factory=list)
+    _ended: bool = False
 
     def error(
         self,
@@ -110,6 +115,14 @@ class Diagnostics:
         hint: str | None = None,
     ) -> None:
         self.items.append(Diagnostic(code, message, span, label, notes, hint, "warning"))
+
+    def enough(self, span: Span) -> bool:
+        """Whether there are so many that no more are looked for; an error at `span` then says so, once."""
+        if len(self.items) >= MAX_ERRORS and not self._ended:
+            self._ended = True
+            message = f"The file has more than {MAX_ERRORS:,} errors: nothing after this place was checked"
+            self.error("too-large", span, message, hint="mend the first ones; most of the others may go with them")
+        return self._ended
 
     @property
     def failed(self) -> bool:

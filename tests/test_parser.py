@@ -6,6 +6,7 @@ import ast
 import inspect
 import keyword
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gen.diagnostics import Diagnostics, Source, Span
+from gen.compiler import check
+from gen.diagnostics import MAX_ERRORS, Diagnostics, Source, Span
 from gen.language import syntax
 from gen.language.parser import decode, parse
 
@@ -543,6 +545,21 @@ def test_a_file_that_nobody_wrote_is_not_read(text: str) -> None:
     started = time.process_time()
     assert read(text)[1] == ["too-large"]
     assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize(
+    ("unit", "code"),
+    [
+        ("x = $\n", "syntax-error"),
+        ("\\\n", "syntax-error"),
+        ("\x01\n", "control-character"),
+        ("x = y\n", "unknown-name"),
+    ],
+)
+def test_a_thousand_errors_are_enough(unit: str, code: str) -> None:
+    found = check(Source("a.nn", unit * 20_000)).in_source_order()
+    assert Counter(item.code for item in found) == {code: MAX_ERRORS, "too-large": 1}
+    assert any("nothing after this place was checked" in item.message for item in found[-2:])
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,8 @@ def parse(source: Source, diagnostics: Diagnostics) -> syntax.File:
     text = without_controls(source.text, diagnostics)
     reader = _Reader(diagnostics)
     for line in logical_lines(text, tokenize(text)):
+        if diagnostics.enough(span_of(line.tokens[0])):
+            break
         reader.read(line)
     return replace(reader.finish(), span=Span(0, len(text)))
 
@@ -81,6 +83,8 @@ def parse(source: Source, diagnostics: Diagnostics) -> syntax.File:
 def without_controls(text: str, diagnostics: Diagnostics) -> str:
     """Reports control characters and puts spaces in their place, so that each causes one error only."""
     for found in _CONTROL.finditer(text):
+        if diagnostics.enough(Span(*found.span())):
+            break
         diagnostics.error(
             "control-character",
             Span(*found.span()),

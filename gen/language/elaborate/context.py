@@ -121,6 +121,8 @@ class Context:
         if (code, span) not in self._reported:
             self._reported.add((code, span))
             self.diagnostics.error(code, span, message, label=label, notes=notes + self._calls_of_blocks(), hint=hint)
+            if self.diagnostics.enough(span):
+                raise Stop
         return WRONG
 
     def warning(
