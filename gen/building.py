@@ -11,6 +11,7 @@ import traceback
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -110,18 +111,22 @@ def build(request: Request, only: Collection[Path] | None = None) -> Report:
         outputs = []
     wanted = [output for output in outputs if only is None or output.source in only]
     for settings, group in groupby(wanted, key=lambda output: output.settings):
-        with components_apart():
-            try:
-                load_project(settings, request.components)
-            except CommandError as error:
-                report.errors.append(str(error))
-                report.fail(2)
-                continue
-            for output in group:
-                _build_explained(output, request, report)
+        copy_context().run(_build_project, settings, group, request, report)
     if request.check and only is None:
         _list_left_over(request, outputs, report)
     return report
+
+
+def _build_project(settings: Settings, outputs: Iterable[Output], request: Request, report: Report) -> None:
+    know_apart()
+    try:
+        load_project(settings, request.components)
+    except CommandError as error:
+        report.errors.append(str(error))
+        report.fail(2)
+    else:
+        for output in outputs:
+            _build_explained(output, request, report)
 
 
 def _build_explained(output: Output, request: Request, report: Report) -> None:
@@ -422,21 +427,14 @@ def _source_name(path: Path) -> str | None:
 # --------------------------------------------------------------------------------------------- components of one's own
 
 
-@contextmanager
-def components_apart() -> Iterator[None]:
-    """What is registered inside is forgotten afterwards: another project may have other components by these names."""
+def know_apart() -> None:
+    """What is registered from now on is known in this context alone: another project may use the same names."""
     from gen.components import registry
     from gen.components.kernels import kernels
 
-    components, functions = {kind: dict(known) for kind, known in registry.items()}, dict(kernels)
-    try:
-        yield
-    finally:
-        for kind, known in registry.items():
-            known.clear()
-            known.update(components[kind])
-        kernels.clear()
-        kernels.update(functions)
+    for components in registry.values():
+        components.apart()
+    kernels.apart()
 
 
 def load_project(settings: Settings, given: Iterable[Path] = ()) -> None:

@@ -6,6 +6,7 @@ import ctypes
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,19 @@ def keras_in_float64() -> None:
         from tests.keras_twin import computes_in
 
         computes_in("float64")
+
+
+@pytest.fixture
+def components_apart() -> Iterator[None]:
+    """What a test registers is forgotten after it."""
+    from gen.building import know_apart
+    from gen.components import registry
+    from gen.components.kernels import kernels
+
+    know_apart()
+    yield
+    for scope in (*registry.values(), kernels):
+        scope.together()
 
 
 def pytest_runtest_teardown(item: pytest.Item) -> None:

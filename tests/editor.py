@@ -56,10 +56,10 @@ class Editor:
     def wait(self, coroutine: Coroutine[Any, Any, Any] | asyncio.Future[Any], patience: float = PATIENCE) -> Any:
         return self._loop.run_until_complete(asyncio.wait_for(coroutine, patience))
 
-    def open(self, text: str) -> Document:
-        """Open a new document, which is not on the disk."""
+    def open(self, text: str, place: str = "") -> Document:
+        """Open a new document, which is not on the disk, in the open folder or one below it."""
         self._opened += 1
-        uri = (self.folder / f"model_{self._opened}.nn").as_uri()
+        uri = (self.folder / place / f"model_{self._opened}.nn").as_uri()
         item = types.TextDocumentItem(uri, "nn", 0, text)
         self.client.text_document_did_open(types.DidOpenTextDocumentParams(item))
         return Document(self, uri, text)

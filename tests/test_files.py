@@ -14,7 +14,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gen import cli, files, formatting
-from gen.components.base import registry
 from gen.files import Bounds, ForeignError, WriteError, overwrite
 
 GOOD = "x = Input(4)\ny = Dense(1)(x)\nmodel = Model(x, y)\n"
@@ -463,12 +462,9 @@ ESCAPES = ["\x1b[31m", "\x07\x7f\x0c", "\x9b31m", "\u202e\u2066\u2028"]
 
 
 @pytest.mark.parametrize("escape", ESCAPES, ids=ascii)
-def test_nothing_in_a_file_reaches_the_terminal_as_it_is(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, escape: str
-) -> None:
+@pytest.mark.usefixtures("components_apart")
+def test_nothing_in_a_file_reaches_the_terminal_as_it_is(folder: Path, escape: str) -> None:
     """In comments, documentation, names, settings, outputs of others, components and what they say."""
-    for kind, known in registry.items():
-        monkeypatch.setitem(registry, kind, dict(known))
     (folder / "out").mkdir()
     (folder / "out" / "model.py").write_text(f"# {escape}\n", "utf-8")
     texts = {

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -356,19 +355,11 @@ def given() -> tuple[np.ndarray, np.ndarray]:
     return rng.uniform(0.1, 2.5, (6, 3, 4)), rng.integers(0, 4, (6, 3)).astype(np.int32)
 
 
-@pytest.fixture
-def registered() -> Iterator[None]:
-    before = dict(registry["layer"])
-    yield
-    registry["layer"].clear()
-    registry["layer"].update(before)
-
-
 MODEL = "x = Input(3, 4)\nids = Input(3, int32)\ny = Probe()(x, ids)\nmodel = Model([x, ids], y)\n"
 
 
 @pytest.mark.parametrize("body", SAME)
-def test_a_file_does_what_the_rule_does(body: str, tmp_path: Path, registered: None) -> None:
+def test_a_file_does_what_the_rule_does(body: str, tmp_path: Path, components_apart: None) -> None:
     x, ids = given()
     reference = probe(body, tmp_path / "rules.py", ())
     expected = np.asarray(reference().forward(x, ids))
@@ -379,7 +370,7 @@ def test_a_file_does_what_the_rule_does(body: str, tmp_path: Path, registered: N
 
 @pytest.mark.parametrize(("body", "message"), REFUSED)
 def test_what_a_file_would_do_otherwise_is_refused_with_its_line(
-    body: str, message: str, tmp_path: Path, registered: None
+    body: str, message: str, tmp_path: Path, components_apart: None
 ) -> None:
     path = tmp_path / "rules.py"
     registry["layer"]["Probe"] = probe(body, path, (6, 3, 4))

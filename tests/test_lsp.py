@@ -946,6 +946,29 @@ def test_components_of_ones_own_are_known_and_what_they_print_is_no_part_of_the_
     assert editor.close() == (0, b"Content-Length: 3\n")
 
 
+def test_each_file_is_read_as_its_own_project_says(tmp_path: Path) -> None:
+    for name, factor in (("one", 2), ("other", 3)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "pyproject.toml").write_text('[tool.gen]\ncomponents = ["own.py"]\n')
+        (tmp_path / name / "own.py").write_text(
+            "from gen.components.base import Activation, component\n"
+            "@component\n"
+            f"class {name.title()}Times(Activation):\n"
+            f'    """y = {factor}x."""\n'
+            f"    def forward(self, x):\n        return {factor} * x\n"
+            f"    def backward(self, dy):\n        return {factor} * dy\n"
+        )
+    text = "x = Input(4)\ny = Dense(1, NAME_times)(x)\nmodel = Model(x, y)\n"
+    editor = Editor(tmp_path)
+    one, other = (editor.open(text.replace("NAME", name), name) for name in ("one", "other"))
+    assert (one.diagnostics, other.diagnostics) == ([], [])
+    assert "y = 2x" in (one.hover("one_times") or "") and "y = 3x" in (other.hover("other_times") or "")
+    one.write(one.text.replace("one_times", "other_times"))
+    assert [item.code for item in one.diagnostics] == ["unknown-name"]
+    assert editor.open(text.replace("NAME", "one")).diagnostics
+    assert editor.close() == (0, b"")
+
+
 def test_gen_lsp_says_what_it_needs_where_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     from click.testing import CliRunner
 

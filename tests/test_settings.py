@@ -6,14 +6,13 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from gen import cli
-from gen.building import Request, build, components_apart
+from gen.building import Request, build
 from gen.settings import Settings, load
 from tests.building import ROOT
 
@@ -39,13 +38,7 @@ class Twice(Activation):
 USES = GOOD.replace("Dense(1)", "Dense(1, twice)")
 
 
-@pytest.fixture(autouse=True)
-def gens_own_components() -> Iterator[None]:
-    """What a test registers is forgotten after it."""
-    with components_apart():
-        yield
-
-
+pytestmark = pytest.mark.usefixtures("components_apart")
 root_only = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away")
 
 

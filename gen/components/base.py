@@ -32,6 +32,7 @@ from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from typing import Any, ClassVar, TypeVar, dataclass_transform, get_type_hints
 
+from gen.components.scope import Scope
 from gen.dims import Shape, Size
 
 # ---------------------------------------------------------------------------------------------- what rules are made of
@@ -264,7 +265,7 @@ class Optimizer(Component):
 KINDS: dict[str, type[Component]] = {
     base.kind: base for base in (Layer, Activation, Loss, Metric, Optimizer, Initializer, Regularizer)
 }
-registry: dict[str, dict[str, type[Component]]] = {kind: {} for kind in KINDS}
+registry: dict[str, Scope[type[Component]]] = {kind: Scope(kind) for kind in KINDS}
 """Every component by kind and by each of its names: `registry["loss"]["mse"]`."""
 
 

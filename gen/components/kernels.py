@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
+from gen.components.scope import Scope
 from gen.dims import Shape
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
@@ -45,7 +46,7 @@ class Kernel:
         return "out" in self.function.__annotations__
 
 
-kernels: dict[str, Kernel] = {}
+kernels: Scope[Kernel] = Scope("kernel")
 """Every kernel by the name of its function."""
 
 F = TypeVar("F", bound=Callable[..., Any])

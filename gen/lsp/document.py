@@ -14,6 +14,7 @@ from pygls.exceptions import JsonRpcContentModified
 from pygls.uris import to_fs_path
 
 from gen.lsp.analysis import Analysis, analyse
+from gen.lsp.projects import Project
 from gen.lsp.worker import Worker
 
 OUTDATED = "The document has changed"
@@ -28,8 +29,10 @@ class Document:
     however fast somebody types, one analysis runs and one waits.
     """
 
-    def __init__(self, uri: str, text: str, encoding: types.PositionEncodingKind, worker: Worker) -> None:
-        self.uri, self.text = uri, text
+    def __init__(
+        self, uri: str, text: str, encoding: types.PositionEncodingKind, project: Project, worker: Worker
+    ) -> None:
+        self.uri, self.text, self.project = uri, text, project
         self.edition = next(_editions)
         """A number for the text that no other text has."""
         self.requests: set[asyncio.Task[Any]] = set()
@@ -85,7 +88,7 @@ class Document:
             task.cancel()
 
     def _begin(self) -> asyncio.Future[Analysis]:
-        return self._worker.do(partial(self._analyse, self.text))
+        return self._worker.do(partial(self.project.run, self._analyse, self.text))
 
     def _analyse(self, text: str) -> Analysis:
         """In the worker's thread, where one text comes after the other."""

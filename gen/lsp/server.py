@@ -19,16 +19,16 @@ from pygls.lsp.server import LanguageServer
 from pygls.uris import from_fs_path, to_fs_path
 
 from gen import __version__, files
-from gen.building import CommandError, ignored, load_components, target_of
+from gen.building import target_of
 from gen.diagnostics import Diagnostic, Span
 from gen.formatting import Unreadable, format_text
 from gen.lsp import completion, fixes, generated, hints, hover, navigation, signatures, words
 from gen.lsp.analysis import Analysis
 from gen.lsp.connection import Input, Output
 from gen.lsp.document import OUTDATED, Document
+from gen.lsp.projects import Project, Projects
 from gen.lsp.protocol import Protocol
 from gen.lsp.worker import Worker
-from gen.settings import Settings, SettingsError, load
 from gen.sourcemap import Lines
 
 Result = TypeVar("Result")
@@ -66,9 +66,7 @@ class Server(LanguageServer):
         super().__init__("gen", __version__, types.TextDocumentSyncKind.Full, protocol_cls=Protocol)
         self._documents: dict[str, Document] = {}
         self._reading, self.answering, self.building = Worker(), Worker(), Worker()
-        self.folder = Path(os.curdir)
-        self.settings = Settings()
-        """Those that hold in `folder`, the one that the editor has open; paths in them are relative to it."""
+        self.projects: Projects
         self.scratch = scratch
         """The folder for generated files that are shown and not built."""
 
@@ -83,7 +81,7 @@ class Server(LanguageServer):
         """What a feature says about a document as it is now.  Raises `JsonRpcContentModified` where that changes."""
         with document.answering():
             analysis = await document.analysis
-            return await worker.do(partial(feature, analysis))
+            return await worker.do(partial(document.project.run, feature, analysis))
 
     @property
     def resolves_edits(self) -> bool:
@@ -99,7 +97,9 @@ class Server(LanguageServer):
             return
         encoding = types.PositionEncodingKind(self.workspace.position_encoding or types.PositionEncodingKind.Utf16)
         text = self.workspace.get_text_document(uri).source
-        self._documents[unquote(uri)] = document = Document(uri, text, encoding, self._reading)
+        path = to_fs_path(uri)
+        project = self.projects.of(self.projects.folder if path is None else Path(path).parent)
+        self._documents[unquote(uri)] = document = Document(uri, text, encoding, project, self._reading)
         self._publish_soon(document)
 
     def change(self, uri: str) -> None:
@@ -191,16 +191,15 @@ def _answer(feature: Callable[[Analysis, Any], Any], worker: Worker) -> Callable
 
 def _configure(ls: Server, given: Sequence[Path]) -> None:
     """Read the settings of the open folder, and the components that they name; what is wrong with them is shown."""
+
+    def show(kind: types.MessageType, message: str) -> None:
+        ls.window_show_message(types.ShowMessageParams(kind, f"gen: {message}"))
+
     uris = [ls.workspace.root_uri, *ls.workspace.folders]
-    ls.folder = _absolute(Path(next(filter(None, (to_fs_path(uri) for uri in uris if uri)), os.curdir)))
-    try:
-        ls.settings = load(ls.folder, ls.folder)
-        for note in ignored(ls.settings):
-            ls.window_show_message(types.ShowMessageParams(types.MessageType.Warning, f"gen: {note}"))
-        load_components([ls.folder / path for path in ls.settings.components], own=True)
-        load_components(given)
-    except (CommandError, SettingsError, OSError) as error:
-        ls.window_show_message(types.ShowMessageParams(types.MessageType.Error, f"gen: {error}"))
+    folder = _absolute(Path(next(filter(None, (to_fs_path(uri) for uri in uris if uri)), os.curdir)))
+    warn, fail = partial(show, types.MessageType.Warning), partial(show, types.MessageType.Error)
+    ls.projects = Projects(folder, given, warn, fail)
+    ls.projects.of(folder)
 
 
 # ----------------------------------------------------------------------------------------------------------- documents
@@ -318,8 +317,8 @@ async def _resolve(ls: Server, item: types.CompletionItem) -> types.CompletionIt
         case [str(uri), str(), int(binding)]:
             found = await ls.ask(ls.document(uri), ls.building, lambda analysis: hover.hover(analysis, binding))
             about = found.markdown if found is not None else None
-        case [_, str(word), None]:
-            about = words.documentation(word)
+        case [str(uri), str(word), None]:
+            about = ls.document(uri).project.run(words.documentation, word)
     item.documentation = _markdown(about) if about else None
     return item
 
@@ -394,7 +393,8 @@ def _edit(analysis: Analysis, uri: str, start: int, end: int, index: int) -> typ
 
 async def _open_generated(ls: Server, uri: str = "", offset: int = 0) -> None:
     """Show the generated code of the statement at an offset: in the built file, if it is current, else in a copy."""
-    found = await ls.ask(ls.document(uri), ls.building, lambda analysis: _generated(ls, analysis, offset))
+    document = ls.document(uri)
+    found = await ls.ask(document, ls.building, lambda analysis: _generated(ls, document.project, analysis, offset))
     if found is None:
         return
     path, lines = found
@@ -407,14 +407,15 @@ async def _open_generated(ls: Server, uri: str = "", offset: int = 0) -> None:
         ls.window_show_message(types.ShowMessageParams(types.MessageType.Info, message))
 
 
-def _generated(ls: Server, analysis: Analysis, offset: int) -> tuple[Path, Lines] | None:
+def _generated(ls: Server, project: Project, analysis: Analysis, offset: int) -> tuple[Path, Lines] | None:
     """The file with the generated code, and the lines in it; None where the `.nn` file is wrong."""
-    made = generated.generated(analysis, ls.settings.inference)
+    settings, folder = project.settings, ls.projects.folder
+    made = generated.generated(analysis, settings.inference)
     if made is None:
         return None
     source = Path(analysis.source.path)
-    source, folders = source if source.stem else Path("model.nn"), [ls.folder / path for path in ls.settings.sources]
-    path = Path(os.path.abspath(target_of(source, map(_absolute, folders), ls.folder / ls.settings.out)))
+    source, folders = source if source.stem else Path("model.nn"), [folder / path for path in settings.sources]
+    path = _absolute(target_of(source, map(_absolute, folders), folder / settings.out))
     if not _holds(path, made.text):
         path = ls.scratch / path.name[-100:]
         path.unlink(missing_ok=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, Literal, get_args, get_origin
 
@@ -88,9 +88,9 @@ def member(owner: Namespace, name: str) -> Namespace | Word | None:
     return Member(name, kinds) if any(name in members(kind) for kind in kinds) else None
 
 
-def members(kind: str) -> dict[str, type[Component]]:
+def members(kind: str) -> Mapping[str, type[Component]]:
     """The components of a kind by every name that a call may have; for layers also the function forms."""
-    return registry[kind] | function_forms() if kind == "layer" else registry[kind]
+    return {**registry[kind], **function_forms()} if kind == "layer" else registry[kind]
 
 
 def function_forms() -> dict[str, type[Component]]:

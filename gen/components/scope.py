@@ -1,0 +1,48 @@
+"""Where a name is known: components of one project are not known in another, though one process builds both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, MutableMapping
+from contextvars import ContextVar
+from typing import TypeVar
+
+Known = TypeVar("Known")
+
+
+class Scope(MutableMapping[str, Known]):
+    """Things by name.  After `apart`, what is added or removed changes for the current context alone.
+
+    A context is one of `contextvars`: a thread has one of its own, and `Context.run` enters another.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._shared: dict[str, Known] = {}
+        self._here: ContextVar[dict[str, Known] | None] = ContextVar(name, default=None)
+
+    def apart(self) -> None:
+        """Give the current context a copy."""
+        self._here.set(dict(self._known))
+
+    def together(self) -> None:
+        """Let the current context have what all others have."""
+        self._here.set(None)
+
+    @property
+    def _known(self) -> dict[str, Known]:
+        here = self._here.get()
+        return self._shared if here is None else here
+
+    def __getitem__(self, name: str) -> Known:
+        return self._known[name]
+
+    def __setitem__(self, name: str, thing: Known) -> None:
+        self._known[name] = thing
+
+    def __delitem__(self, name: str) -> None:
+        del self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)

@@ -1,0 +1,76 @@
+"""The projects of the documents that are open: the settings that hold for each, and the components that it knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from gen.building import CommandError, ignored, know_apart, load_project
+from gen.settings import Settings, SettingsError, load
+
+Result = TypeVar("Result")
+Arguments = ParamSpec("Arguments")
+
+
+@dataclass(frozen=True)
+class Project:
+    """What holds for the files of one `pyproject.toml`."""
+
+    settings: Settings = Settings()
+    """Paths in them are relative to the folder that the editor has open."""
+    _context: Context = field(default_factory=copy_context)
+
+    def run(self, function: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        """What a function gives where the components of this project are known, and those of no other."""
+        return self._context.copy().run(function, *args, **kwargs)  # only one thread at a time can be in a context
+
+
+class Projects:
+    """Finds the project of a folder.
+
+    `folder` is the one that the editor has open, `given` are files of components for every project; `warn` and `fail`
+    show the user what is wrong with settings.
+    """
+
+    def __init__(
+        self, folder: Path, given: Iterable[Path], warn: Callable[[str], object], fail: Callable[[str], object]
+    ) -> None:
+        self.folder = folder
+        self._given, self._warn, self._fail = tuple(given), warn, fail
+        self._found: dict[Settings, Project] = {}
+        self._said: set[str] = set()
+
+    def of(self, folder: Path) -> Project:
+        """The project of the files in a folder.  Its settings are read now, its components are run the first time."""
+        try:
+            settings = load(folder, self.folder)
+        except (SettingsError, OSError) as error:
+            self._say(str(error), self._fail)
+            settings = Settings()
+        if settings not in self._found:
+            self._found[settings] = self._made(settings)
+        return self._found[settings]
+
+    def _made(self, settings: Settings) -> Project:
+        for note in ignored(settings):
+            self._say(note, self._warn)
+        project = Project(settings)
+        own = [self.folder / path for path in settings.components]
+        try:
+            project._context.run(_load, replace(settings, components=tuple(own)), self._given)
+        except (CommandError, OSError) as error:
+            self._say(str(error), self._fail)
+        return project
+
+    def _say(self, message: str, say: Callable[[str], object]) -> None:
+        if message not in self._said:
+            self._said.add(message)
+            say(message)
+
+
+def _load(settings: Settings, given: Iterable[Path]) -> None:
+    know_apart()
+    load_project(settings, given)
