@@ -43,6 +43,7 @@ prove: .venv/test
 bench: .venv-bench/ready
 	.venv-bench/bin/python -m bench --json bench/figures.json
 	.venv-bench/bin/python -m bench --results bench/figures.json
+	.venv-bench/bin/python -m bench.chart
 
 lint: .venv/test
 	$(RUN) -m ruff check $(CODE)

@@ -5,7 +5,10 @@ Nothing here depends on how long anything takes, and no peer is needed.
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
+import re
 import subprocess
 import sys
 import tomllib
@@ -15,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import machine, measure, profile, results, sides, worker
+from bench import chart, machine, measure, profile, results, sides, worker
 from bench.__main__ import arguments
 from bench.figures import TASKS, Task, figures, lines
 from bench.generated import Side
@@ -221,6 +224,33 @@ def test_targets_are_those_of_tasks_and_systems_that_there_are() -> None:
         assert task in TASKS
         assert set(systems) <= set(SYSTEMS)
         assert all(target.peer is None or target.peer in PEERS for target in systems.values())
+
+
+def test_the_chart_and_the_table_of_the_documentation_show_the_figures() -> None:
+    run = json.loads(chart.FIGURES.read_text("utf-8"))
+    message = "the figures have changed: run `python -m bench.chart`"
+    assert chart.CHART.read_text("utf-8") == chart.chart(run), message
+    table = (ROOT / "docs" / "speed.md").read_text("utf-8")
+    assert f"| | {' | '.join(SYSTEMS)} |" in table
+    for task, title in chart.ROWS.items():
+        found = chart.ratios(run, task).values()
+        assert f"| {title} | {' | '.join(f'{ratio:.2f}' for ratio in found)} |" in table
+
+
+def test_circles_of_the_chart_cover_no_others() -> None:
+    sides = {"jax": {"median": 2.0}, "torch": {"median": 1.0}}
+    names = list(SYSTEMS)
+    ratios = dict(zip(names, (0.5, 0.5, 0.51, 0.9, 1.0, 1.5, 2.0), strict=True))
+    tasks = {
+        name: dict.fromkeys(chart.ROWS, {"sides": sides, "ratio": {"jax": {"median": 9.0}, "torch": {"median": ratio}}})
+        for name, ratio in ratios.items()
+    }
+    text = chart.chart({"figures": tasks})
+    circles = re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)" r="([\d.]+)"', text)
+    assert len(circles) == len(chart.ROWS) * len(SYSTEMS)
+    placed = [(float(x), float(y)) for x, y, _ in circles]
+    assert min(math.dist(one, other) for one, other in itertools.combinations(placed, 2)) >= 2 * float(circles[0][2])
+    assert text.count('class="behind"') == 2 * len(chart.ROWS)
 
 
 # ---------------------------------------------------------------------------------------------------------- the command

@@ -158,8 +158,9 @@ flowchart TD
 """)
 
 
-def test_the_picture_in_the_readme_is_that_of_its_example() -> None:
-    assert f"```mermaid\n{mermaid(diagram_named('credit'))}```" in (ROOT / "README.md").read_text("utf-8")
+def test_the_picture_in_the_documentation_is_that_of_its_example() -> None:
+    text = (ROOT / "docs" / "command.md").read_text("utf-8")
+    assert f"```mermaid\n{mermaid(diagram_named('credit'))}```" in text
 
 
 def test_boxes_in_boxes_are_closed_where_they_end() -> None:

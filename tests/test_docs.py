@@ -88,11 +88,42 @@ def test_an_output_that_differs_is_noticed() -> None:
         assert not re.fullmatch(_pattern(expected), text), text
 
 
-def test_links_of_the_pages_lead_somewhere() -> None:
-    for page in (ROOT / "docs").glob("*.md"):
-        for link, anchor in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)", page.read_text("utf-8")):
-            target = (page.parent / link).resolve() if link else page
-            assert target.exists(), f"{page.name}: {link}"
-            if anchor:
-                titles = re.findall(r"^#+ (.*)", target.read_text("utf-8"), re.MULTILINE)
-                assert anchor in [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles], anchor
+FOLDERS = (".", "docs", "bench", "editors", "editors/vscode")
+DOCUMENTS = sorted(page for folder in FOLDERS for page in (ROOT / folder).glob("*.md"))
+
+
+@pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_link_of_a_document_leads_somewhere(page: Path) -> None:
+    for link, anchor in _links(page.read_text("utf-8")):
+        target = (page.parent / link).resolve() if link else page
+        assert target.exists(), f"there is no {link}"
+        if anchor:
+            assert anchor in _anchors(target.read_text("utf-8")), f"{link} has no #{anchor}"
+
+
+def test_every_page_is_in_the_index() -> None:
+    docs = ROOT / "docs"
+    linked = {(docs / link).resolve() for link, _ in _links((docs / "README.md").read_text("utf-8"))}
+    assert {page.resolve() for page in docs.glob("*.md")} - {docs / "README.md"} <= linked
+
+
+def test_links_and_anchors_are_found_as_github_does_it() -> None:
+    text = "# A `b_c`, d\n[x](e.md#f) ![y](g.png)\n```\n# no\n[no](no)\n```\n## A b_c d\n[z](#h) [w](https://w.org)"
+    assert list(_links(text)) == [("e.md", "f"), ("g.png", ""), ("", "h")]
+    assert _anchors(text) == {"a-b_c-d", "a-b_c-d-1"}
+
+
+def _links(text: str) -> Iterator[tuple[str, str]]:
+    """The path and the anchor of each relative link and image of a page."""
+    for link in re.findall(r"\]\((?!\w+:)([^) ]+)\)", BLOCK.sub("", text)):
+        path, _, anchor = link.partition("#")
+        yield path, anchor
+
+
+def _anchors(text: str) -> set[str]:
+    """The names that the headings of a page have in links; equal ones are numbered."""
+    found: dict[str, int] = {}
+    for title in re.findall(r"^#+ (.*)", BLOCK.sub("", text), re.MULTILINE):
+        slug = re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+        found[slug] = found.get(slug, -1) + 1
+    return {slug if number == 0 else f"{slug}-{number}" for slug, count in found.items() for number in range(count + 1)}

@@ -78,8 +78,8 @@ def test_an_example_says_how_to_run_it(name: str) -> None:
 
 
 def test_the_table_of_examples_is_complete() -> None:
-    table = (ROOT / "README.md").read_text("utf-8")
-    assert set(re.findall(r"^\| \[`(\w+)`\]\(examples/\1\.nn\)", table, re.MULTILINE)) == set(SCRIPTS)
+    table = (ROOT / "docs" / "examples.md").read_text("utf-8")
+    assert set(re.findall(r"^\| \[`(\w+)`\]\(\.\./examples/\1\.nn\)", table, re.MULTILINE)) == set(SCRIPTS)
 
 
 def test_the_command_trains_on_a_file_of_arrays(
