@@ -229,7 +229,7 @@ def test_what_runs_components_is_told(folder: Path) -> None:
         if (folder / "ran").exists():
             (folder / "ran").unlink()
             runs.add(command.split()[0])
-    said = (ROOT / "SECURITY.md").read_text("utf-8").split("**Code that is run: components.**")[1]
+    said = (ROOT / "SECURITY.md").read_text("utf-8").split("## Components are code\n")[1]
     told = re.findall("`gen ([a-z]+)`", said.split(" run none.")[0])
     assert set(told[:-2]) == runs
     assert set(told[-2:]) == set(cli.gen.commands) - runs
