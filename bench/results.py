@@ -73,8 +73,8 @@ def page(run: Mapping[str, Any]) -> Iterator[str]:
     cells = [cell for _, _, found in tables for cell in found]
     yield "# Results"
     yield ""
-    yield "`make bench` writes this page. [README.md](README.md) says what the benchmarks compare, and how they measure it."
-    yield "Times and memory are medians. A ratio compares gen with the best peer: it is the median over the rounds of one run,"
+    yield "`make bench` writes this page. [README.md](README.md) says what the benchmarks compare, and how. Times and"
+    yield "memory are medians. A ratio compares gen with the best peer: it is the median over the rounds of one run,"
     yield "with its quartiles. Below 1, the generated file is faster or takes less."
     yield ""
     yield from _balance(cells)

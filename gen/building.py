@@ -278,7 +278,9 @@ def _twins(one: Output, other: Output) -> str:
     if one.path == other.path:
         return f"{both} would both be built as {shown(one.path)}; give them other names or folders"
     paths = f"{shown(one.path)} and {shown(other.path)}"
-    return f"{both} would be built as {paths}, which is one file on some systems; give them other names or folders"
+    return (
+        f"{both} would be built as {paths}, which are the same file on some systems; give them other names or folders"
+    )
 
 
 def components_of(request: Request) -> tuple[Path, ...]:
@@ -335,12 +337,12 @@ def _sources(given: Path) -> Iterator[tuple[Path, Path]]:
         raise CommandError(f"there is no file or folder {shown(given)}")
     found_files = list(_files_below(given, ".nn")) if folder else [given]
     if not found_files:
-        raise CommandError(f"there is no .nn file in {shown(given)}")
+        raise CommandError(f"there is not a .nn file in {shown(given)}")
     for file in found_files:
         if not str(file).isprintable():
-            raise CommandError(f"the name of {shown(file)} holds a character that is not printable")
+            raise CommandError(f"the name of {shown(file)} contains a character that is not printable")
         if file.suffix != ".nn":
-            raise CommandError(f"{shown(file)} is no .nn file")
+            raise CommandError(f"{shown(file)} is not a .nn file")
         yield file, file.relative_to(given) if folder else Path(file.name)
 
 
@@ -403,7 +405,7 @@ def _list_left_over(request: Request, outputs: Sequence[Output], report: Report)
     for path, name in dict(others_left).items():
         if name not in others:
             report.errors.append(
-                f"{shown(path)} is left over, for no {visible(name)} is built into it any more: delete it"
+                f"{shown(path)} is left over, because gen no longer builds a {visible(name)} into it: delete it"
             )
             report.fail(1)
 
@@ -455,7 +457,7 @@ def load_components(paths: Iterable[Path], own: bool = False) -> None:
         name = f"components.{re.sub(r'[^0-9A-Za-z_]', '_', str(path))}"
         spec = importlib.util.spec_from_file_location(name, path)
         if not path.is_file() or spec is None:
-            raise CommandError(f"cannot read the components in {shown(path)}: it is no Python file")
+            raise CommandError(f"cannot read the components in {shown(path)}: it is not a Python file")
         try:
             code = files.read(path, own=own)
         except OSError as error:
@@ -515,5 +517,5 @@ def explained(source: Path, components: Iterable[Path] = (), debug: bool = False
         where = "".join(f", in gen/{Path(f.filename).relative_to(_PACKAGE).as_posix()}:{f.lineno}" for f in last)
         raise CommandError(
             f"{shown(source)}: this is a bug in gen{where}: {_sentence(error)}; "
-            "please report it with the .nn file and with what --debug shows"
+            "please report it with the .nn file and the output of --debug"
         ) from error

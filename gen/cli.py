@@ -33,10 +33,10 @@ STAGES = ("syntax", "graph", "rewritten", "lowered", "program", "memory", "funct
 components_option = click.option(
     "--components", multiple=True, metavar="FILE", type=click.Path(path_type=Path), help="Components of your own."
 )
-inference_option = click.option("--inference/--training", default=None, help="Leave out all that is for training.")
-debug_option = click.option(
-    "--debug", is_flag=True, help="Check what each pass leaves behind; show where gen itself fails."
+inference_option = click.option(
+    "--inference/--training", default=None, help="Leave out everything that only training needs."
 )
+debug_option = click.option("--debug", is_flag=True, help="Check the result of each pass; show where gen itself fails.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -50,8 +50,10 @@ def gen() -> None:
 @click.option("-o", "--out", metavar="DIR", type=click.Path(path_type=Path), help="Where to write [default: out].")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 and list the files that would change.")
 @click.option("--diff", is_flag=True, help="Write nothing; show what would change.")
-@click.option("--force", is_flag=True, help="Write over files that gen did not write or that were edited since.")
-@click.option("--watch", is_flag=True, help="Build again what changes, until Ctrl-C.")
+@click.option(
+    "--force", is_flag=True, help="Overwrite files that gen did not write, or that somebody has edited since."
+)
+@click.option("--watch", is_flag=True, help="Build again whenever a file changes, until Ctrl-C.")
 @inference_option
 @components_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report.")
@@ -110,7 +112,7 @@ def _watch(request: Request, form: str, quiet: bool) -> NoReturn:
         for report in watching.watch(request, watching.wakes(request)):
             _report(report, form, quiet)
             if not quiet:
-                click.echo("gen: waiting for changes; Ctrl-C ends this", err=True)
+                click.echo("gen: waiting for changes; press Ctrl-C to stop", err=True)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     raise AssertionError("there is always another change to wait for")
@@ -132,7 +134,7 @@ def fmt(sources: tuple[Path, ...], check: bool, diff: bool, quiet: bool) -> None
     report = building.Report()
     try:
         if Path("-") in sources and len(sources) > 1:
-            raise building.CommandError("`-`, which is standard input, stands alone")
+            raise building.CommandError("`-` is standard input, and must be the only argument")
         if sources == (Path("-"),):
             text, report = formatting.format_input(_standard_input(), check, diff)
             click.echo(text.encode(), nl=False)  # bytes, whose line ends stay
@@ -253,10 +255,14 @@ def help_(context: click.Context, name: str | None, components: tuple[Path, ...]
 
 
 batch_option = click.option(
-    "--batch-size", type=click.IntRange(1), default=32, show_default=True, help="The rows that figures are for."
+    "--batch-size",
+    type=click.IntRange(1),
+    default=32,
+    show_default=True,
+    help="The number of rows that the figures are for.",
 )
 steps_option = click.option(
-    "--steps", type=click.IntRange(1), help="All other sizes that only data decide [default: 100]."
+    "--steps", type=click.IntRange(1), help="All other sizes that depend on the data [default: 100]."
 )
 
 
@@ -322,7 +328,7 @@ def graph(
     try:
         form = form or format_of(out)
         if form == "png" and out is None and _is_terminal(sys.stdout):
-            raise CommandError("a PNG is no text: name a file with `-o`")
+            raise CommandError("a PNG is not text: name a file with `-o`")
         if out is not None and os.path.realpath(out) == os.path.realpath(source):
             raise CommandError(f"{shown(out)} is the model itself")
         _, facts = _facts(source, 32, None, inference, components, debug)
@@ -345,9 +351,11 @@ def graph(
     type=click.Path(path_type=Path),
     help="Where to write [default: FILE.html here].",
 )
-@click.option("--watch", is_flag=True, help="Write nothing; serve the page to a browser, anew whenever FILE is saved.")
+@click.option(
+    "--watch", is_flag=True, help="Write nothing; serve the page to a browser, and update it whenever FILE is saved."
+)
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Where --watch serves it.")
-@click.option("--force", is_flag=True, help="Write over a file that is no such page.")
+@click.option("--force", is_flag=True, help="Overwrite a file that is not such a page.")
 @batch_option
 @steps_option
 @inference_option
@@ -396,7 +404,7 @@ def _serve(pages: Iterator[str], port: int) -> NoReturn:
 
     server = serving.Server(port)
     address = f"http://127.0.0.1:{server.server_port}/"
-    click.echo(f"gen: {address} shows the model and each change of it; Ctrl-C ends this", err=True)
+    click.echo(f"gen: {address} shows the model and each of its changes; press Ctrl-C to stop", err=True)
     try:
         serving.serve(server, pages)
     except KeyboardInterrupt:

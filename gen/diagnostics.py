@@ -121,7 +121,9 @@ class Diagnostics:
         if len(self.items) >= MAX_ERRORS and not self._ended:
             self._ended = True
             message = f"The file has more than {MAX_ERRORS:,} errors: nothing after this place was checked"
-            self.error("too-large", span, message, hint="mend the first ones; most of the others may go with them")
+            self.error(
+                "too-large", span, message, hint="fix the first ones; most of the others may disappear with them"
+            )
         return self._ended
 
     @property

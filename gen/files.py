@@ -77,7 +77,7 @@ def _contents(handle: int, limit: int = LIMIT, own: bool = False) -> bytes:
                 return data
             status = os.fstat(handle)
             if status.st_size <= size:  # a file of /proc says that it is empty, and may have no end
-                raise OSError(errno.EINVAL, "it is no regular file")
+                raise OSError(errno.EINVAL, "it is not a regular file")
             file.seek(0)  # somebody writes it just now
 
 
@@ -85,7 +85,7 @@ def _refuse_irregular(status: os.stat_result) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, "it is no regular file")
+        raise OSError(errno.EINVAL, "it is not a regular file")
 
 
 # ------------------------------------------------------------------------------------------------------------- writing
@@ -240,7 +240,7 @@ class Place:
         except FileNotFoundError:
             return None
         if not stat.S_ISREG(status.st_mode):
-            what = "a directory" if stat.S_ISDIR(status.st_mode) else "no regular file"
+            what = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
             raise WriteError(f"cannot write {self.shown}: it is {what}")
         return status
 

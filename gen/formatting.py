@@ -22,7 +22,7 @@ class Unreadable(Exception):
     """A text that is no `.nn` file, so that nothing is known about its layout; says what is wrong with it."""
 
     def __init__(self, diagnostics: Diagnostics) -> None:
-        super().__init__("the text is no .nn file")
+        super().__init__("the text is not a .nn file")
         self.diagnostics = diagnostics
 
 

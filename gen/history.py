@@ -78,7 +78,7 @@ def read(path: Path) -> History:
     except OSError as error:
         raise CommandError(f"cannot read {shown(path)}: {reason(error)}") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise _foreign(path, "it is no text") from error
+        raise _foreign(path, "it is not text") from error
     if not rows:
         raise CommandError(f"{shown(path)} is empty: no epoch has ended yet")
     names = rows[0]
@@ -86,7 +86,7 @@ def read(path: Path) -> History:
         raise _foreign(path, "its first line is not `epoch,loss,…`")
     table = [_numbers(path, number, row, len(names)) for number, row in enumerate(rows[1:], 2)]
     if not table:
-        raise CommandError(f"{shown(path)} holds no epoch")
+        raise CommandError(f"{shown(path)} contains no epoch")
     epochs, *columns = zip(*table, strict=True)
     return History(path, tuple(map(int, epochs)), dict(zip(names[1:], columns, strict=True)))
 
@@ -97,11 +97,11 @@ def _numbers(path: Path, line: int, row: list[str], width: int) -> list[float]:
     try:
         return [int(row[0]), *map(float, row[1:])]
     except ValueError as error:
-        raise _foreign(path, f"line {line} holds something that is no number") from error
+        raise _foreign(path, f"line {line} contains something that is not a number") from error
 
 
 def _foreign(path: Path, why: str) -> CommandError:
-    return CommandError(f"{shown(path)} is no history of training, as `fit(csv=…)` writes it: {why}")
+    return CommandError(f"{shown(path)} is not a history of training as `fit(csv=…)` writes it: {why}")
 
 
 # ------------------------------------------------------------------------------------------------------------ drawing

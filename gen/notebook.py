@@ -45,7 +45,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
         """%%nn [NAME]: build the model that the cell describes, and call a fresh one NAME (`model`)."""
         name = line.strip() or "model"
         if not name.isidentifier() or keyword.iskeyword(name):
-            raise UsageError(f"%%nn: `{name}` is no name for a model; write `%%nn NAME`")
+            raise UsageError(f"%%nn: `{name}` is not a name for a model; write `%%nn NAME`")
         try:
             model = build(cell, name, f"Cell In[{shell.execution_count}]", shell.colors != "nocolor")
         except CommandError as error:

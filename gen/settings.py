@@ -93,7 +93,7 @@ def _may_have_settings(path: Path) -> bool:
 def _settings(table: dict[str, object], path: Path, ignored: tuple[Path, ...]) -> Settings:
     out = table.get("out")
     if out is not None and not _is_path(out):
-        raise SettingsError(f"{path}: `out` in [tool.gen] is no path")
+        raise SettingsError(f"{path}: `out` in [tool.gen] is not a path")
     return Settings(
         sources=_paths(path, table, "sources"),
         out=Path("out") if out is None else path.parent / str(out),
@@ -119,7 +119,7 @@ def _table(data: bytes, path: Path) -> dict[str, object] | None:
     if table is None:
         return None
     if not isinstance(table, dict):
-        raise SettingsError(f"{path}: [tool.gen] is no table")
+        raise SettingsError(f"{path}: [tool.gen] is not a table")
     for key in table:
         if key not in _KEYS:
             near = did_you_mean(key, _KEYS)
@@ -135,7 +135,7 @@ def _is_path(value: object) -> bool:
 def _paths(path: Path, table: dict[str, object], key: str) -> tuple[Path, ...]:
     value = table.get(key, [])
     if not isinstance(value, list) or not all(map(_is_path, value)):
-        raise SettingsError(f"{path}: `{key}` in [tool.gen] is no list of paths")
+        raise SettingsError(f"{path}: `{key}` in [tool.gen] is not a list of paths")
     return tuple(path.parent / item for item in value)
 
 

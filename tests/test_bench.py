@@ -241,10 +241,11 @@ def test_circles_of_the_chart_cover_no_others() -> None:
     sides = {"jax": {"median": 2.0}, "torch": {"median": 1.0}}
     names = list(SYSTEMS)
     ratios = dict(zip(names, (0.5, 0.5, 0.51, 0.9, 1.0, 1.5, 2.0), strict=True))
-    tasks = {
-        name: dict.fromkeys(chart.ROWS, {"sides": sides, "ratio": {"jax": {"median": 9.0}, "torch": {"median": ratio}}})
+    found = {
+        name: {"sides": sides, "ratio": {"jax": {"median": 9.0}, "torch": {"median": ratio}}}
         for name, ratio in ratios.items()
     }
+    tasks = {name: dict.fromkeys(chart.ROWS, result) for name, result in found.items()}
     text = chart.chart({"figures": tasks})
     circles = re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)" r="([\d.]+)"', text)
     assert len(circles) == len(chart.ROWS) * len(SYSTEMS)

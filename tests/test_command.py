@@ -364,8 +364,8 @@ def test_with_json_standard_output_holds_nothing_else(gen: Gen, folder: Path, ar
     [
         (["build"], "gen: nothing to build: name a .nn file or a folder, or set `sources` in [tool.gen] of "),
         (["build", "missing.nn"], "gen: there is no file or folder missing.nn"),
-        (["build", "empty"], "gen: there is no .nn file in empty"),
-        (["build", "notes.txt"], "gen: notes.txt is no .nn file"),
+        (["build", "empty"], "gen: there is not a .nn file in empty"),
+        (["build", "notes.txt"], "gen: notes.txt is not a .nn file"),
         (["build", "broken.nn"], "gen: there is no file or folder broken.nn"),
         (["build", "a" * 300 + ".nn"], f"gen: cannot read {'a' * 300}.nn: file name too long"),
         (["build", "model.nn", "-o", "notes.txt"], "gen: cannot write to notes.txt: it is a file, not a folder"),
@@ -498,7 +498,7 @@ def test_a_bug_in_gen_is_one_sentence_and_the_other_files_are_built(
     assert outcome.lines == ["out/b.py  written"]
     assert outcome.err == (
         f"gen: a.nn: this is a bug in gen, in gen/building.py:{bug_line(outcome)}: RuntimeError: this and that; "
-        "please report it with the .nn file and with what --debug shows\n"
+        "please report it with the .nn file and the output of --debug\n"
     )
     monkeypatch.setattr(compiler, "understand", broken)
     assert gen("dump", "a.nn").status == 2
@@ -621,9 +621,9 @@ def test_the_nearest_project_counts(gen: Gen, folder: Path, monkeypatch: pytest.
     [
         ('outt = "x"', "gen: pyproject.toml: [tool.gen] has no `outt`; did you mean `out`?"),
         ("xyz = 1", "gen: pyproject.toml: [tool.gen] has no `xyz`; it may have components, inference, out, sources"),
-        ("out = 3", "gen: pyproject.toml: `out` in [tool.gen] is no path"),
-        ('sources = "models"', "gen: pyproject.toml: `sources` in [tool.gen] is no list of paths"),
-        ("components = [1]", "gen: pyproject.toml: `components` in [tool.gen] is no list of paths"),
+        ("out = 3", "gen: pyproject.toml: `out` in [tool.gen] is not a path"),
+        ('sources = "models"', "gen: pyproject.toml: `sources` in [tool.gen] is not a list of paths"),
+        ("components = [1]", "gen: pyproject.toml: `components` in [tool.gen] is not a list of paths"),
         ("inference = 1", "gen: pyproject.toml: `inference` in [tool.gen] is neither true nor false"),
         ("=", "gen: pyproject.toml cannot be read: "),
         ("[[tool.gen]]", "gen: pyproject.toml cannot be read: "),
@@ -642,7 +642,7 @@ def test_bad_settings_are_one_sentence(gen: Gen, folder: Path, text: str, senten
 
 def test_settings_that_are_no_table_are_one_sentence(gen: Gen, folder: Path) -> None:
     (folder / "pyproject.toml").write_text("[tool]\ngen = 3\n")
-    assert gen("build") == Outcome(2, "", "gen: pyproject.toml: [tool.gen] is no table\n")
+    assert gen("build") == Outcome(2, "", "gen: pyproject.toml: [tool.gen] is not a table\n")
 
 
 # ---------------------------------------------------------------------------------------------- components of one's own

@@ -179,7 +179,7 @@ def test_misspellings_are_compared_with_names_no_more_often_than_is_quick(monkey
 
 def test_many_errors_on_a_long_line_are_printed_in_time_that_grows_with_their_number() -> None:
     source = Source("long.nn", "\x00 é " * 10_000)
-    message = "The text holds a control character"
+    message = "The file contains a control character"
     items = [Diagnostic("control-character", message, Span(4 * i, 4 * i + 1)) for i in range(10_000)]
     started = time.process_time()
     assert len(render_text(source, items).split("\n\n")) == 10_000

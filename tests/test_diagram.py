@@ -237,7 +237,7 @@ def test_the_end_of_the_name_says_the_format(name: str, begin: bytes, tmp_path: 
 def test_a_name_that_says_no_format_is_refused(tmp_path: Path) -> None:
     result = graph(tmp_path, TANGLED, "-o", "model.gif")
     assert result.exit_code == 2
-    assert result.stderr == "gen: the name of the picture must end in .mmd, .mermaid, .svg, .png, or say `--format`\n"
+    assert result.stderr == "gen: the name of the picture must end in .mmd, .mermaid, .svg, .png, or use `--format`\n"
 
 
 def test_without_pillow_a_png_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

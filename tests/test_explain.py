@@ -74,7 +74,7 @@ def test_only_a_page_is_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyP
     Path("half.html").write_text("mine", "utf-8")
     result = CliRunner().invoke(cli.gen, ["explain", str(HALF)])
     assert result.exit_code == 2
-    assert result.stderr == "gen: half.html is no page of `gen explain`; --force writes over it\n"
+    assert result.stderr == "gen: half.html is not a page of `gen explain`; --force overwrites it\n"
     assert Path("half.html").read_text("utf-8") == "mine"
     assert CliRunner().invoke(cli.gen, ["explain", str(HALF), "--force"]).exit_code == 0
 

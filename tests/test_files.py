@@ -350,7 +350,7 @@ def test_devices_and_pipes_are_not_replaced(folder: Path) -> None:
         path.parent.mkdir(exist_ok=True)
         path.unlink(missing_ok=True)
         os.mkfifo(path)
-        assert "no regular file" in refused(*command), command
+        assert "not a regular file" in refused(*command), command
         assert stat.S_ISFIFO(path.lstat().st_mode)
         path.unlink()
         (folder / "models" / "credit.nn").write_text(GOOD)
@@ -381,9 +381,9 @@ def test_only_regular_files_are_read(folder: Path, kind: str) -> None:
     for name in ("model.nn", "model.py", "model.csv"):
         irregular(folder / name, kind)
     for command in ("build", "fmt", "dump", "summary", "graph", "explain", "explain --watch --port 0"):
-        assert "it is no regular file" in refused(*command.split(), "model.nn"), command
+        assert "it is not a regular file" in refused(*command.split(), "model.nn"), command
     assert "it is no" in refused("build", "models", "--components", "model.py")
-    assert "it is no regular file" in refused("plot", "model.csv")
+    assert "it is not a regular file" in refused("plot", "model.csv")
     (folder / "out").mkdir()
     irregular(folder / "out" / "credit.py", kind)
     for option in ((), ("--check",), ("--diff",), ("--force",)):

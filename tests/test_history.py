@@ -240,10 +240,10 @@ def test_any_file_name_can_be_in_the_legend(runs: list[str]) -> None:
         ("name,price\nhat,3\n", "its first line is not `epoch,loss,…`"),
         ("epoch,loss,loss\n0,1,2\n", "its first line is not `epoch,loss,…`"),
         ("epoch,loss\n0,1\n1\n", "line 3 has 1 fields, the first has 2"),
-        ("epoch,loss\n0,much\n", "line 2 holds something that is no number"),
-        ("epoch,loss\nnan,1\n", "line 2 holds something that is no number"),
-        (b"\xff\xfe\x00", "it is no text"),
-        ('epoch,loss\n"' + "x" * 200_000, "it is no text"),
+        ("epoch,loss\n0,much\n", "line 2 contains something that is not a number"),
+        ("epoch,loss\nnan,1\n", "line 2 contains something that is not a number"),
+        (b"\xff\xfe\x00", "it is not text"),
+        ('epoch,loss\n"' + "x" * 200_000, "it is not text"),
     ],
 )
 def test_a_file_that_is_no_history_is_one_sentence(runs: list[str], text: str | bytes, why: str) -> None:

@@ -91,17 +91,17 @@ def test_gradients_under_masks_are_right(name: str) -> None:
 
 
 LOST = {
-    "y = layers.Dot((2, 2))([x, z])": "Dot knows no masks",
-    "y = layers.Add()([x, u])": "Add joins a tensor with a mask and one without",
-    "y = layers.Multiply()([x, u])": "Multiply joins a tensor with a mask and one without",
-    "y = layers.Concatenate()([x, u])": "Concatenate joins a tensor with a mask and one without",
-    "y = x + z": "`+` knows no masks",
-    "y = -x": "`-` knows no masks",
-    "y = x[:, 1:]": "`[…]` knows no masks",
-    "y = tanh(x)": "`tanh(…)` knows no masks",
-    "y = layers.Masking()(x)": "Masking makes a mask of its own, and ends the one before",
-    "y = layers.LSTM(5)(x, initial_state=[u[:, 0], u[:, 1]])": "With `initial_state`, LSTM is not handed the mask",
-    "y = layers.Flatten()(x)": "Flatten knows no masks",
+    "y = layers.Dot((2, 2))([x, z])": "Dot does not support masks",
+    "y = layers.Add()([x, u])": "Add combines a tensor with a mask and a tensor without one",
+    "y = layers.Multiply()([x, u])": "Multiply combines a tensor with a mask and a tensor without one",
+    "y = layers.Concatenate()([x, u])": "Concatenate combines a tensor with a mask and a tensor without one",
+    "y = x + z": "`+` does not support masks",
+    "y = -x": "`-` does not support masks",
+    "y = x[:, 1:]": "`[…]` does not support masks",
+    "y = tanh(x)": "`tanh(…)` does not support masks",
+    "y = layers.Masking()(x)": "Masking makes its own mask, which replaces the one before",
+    "y = layers.LSTM(5)(x, initial_state=[u[:, 0], u[:, 1]])": "With `initial_state`, LSTM does not get the mask",
+    "y = layers.Flatten()(x)": "Flatten does not support masks",
 }
 
 
@@ -115,7 +115,7 @@ def test_a_mask_that_ends_unused_is_told(line: str) -> None:
 
 def test_steps_that_become_one_end_the_mask() -> None:
     text = LONG + "y = layers.TimeDistributed(layers.LSTM(3))(x)" + ENDING.format(inputs="inputs")
-    assert "TimeDistributed has made one step of those that the mask is for" in _warnings(text)[0]
+    assert "TimeDistributed has merged the steps of the mask into one" in _warnings(text)[0]
 
 
 KEPT = (

@@ -99,7 +99,7 @@ def test_a_cell_may_ask_for_the_summary(shell: InteractiveShell, capsys: pytest.
 @pytest.mark.parametrize("name", ["two names", "a.b", "class", "1st"])
 def test_what_is_no_name_is_refused(shell: InteractiveShell, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert not shell.run_cell(f"%%nn {name}\n{TEXT}").success
-    assert f"UsageError: %%nn: `{name}` is no name for a model" in capsys.readouterr().err
+    assert f"UsageError: %%nn: `{name}` is not a name for a model" in capsys.readouterr().err
 
 
 def test_tracebacks_show_the_generated_lines(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:

@@ -373,7 +373,7 @@ def test_what_is_left_over_is_listed_where_no_source_is_left(folder: Path) -> No
     (folder / "models" / "my model.nn").unlink()
     result = gen("build", "--check")
     assert result.exit_code == 2
-    assert "there is no .nn file in models" in result.stderr
+    assert "there is not a .nn file in models" in result.stderr
     assert "made/my_model.py is left over, for no my model.nn is built into it any more: delete it" in result.stderr
 
 

@@ -168,7 +168,7 @@ def test_a_change_is_seen_and_ctrl_c_ends_it_without_a_word(folder: Path) -> Non
         text=True,
     ) as process:
         assert process.stdout is not None
-        waiting = "gen: waiting for changes; Ctrl-C ends this\n"
+        waiting = "gen: waiting for changes; press Ctrl-C to stop\n"
         try:
             assert [process.stdout.readline() for _ in range(3)] == [
                 "out/a.py  written\n",

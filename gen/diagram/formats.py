@@ -18,7 +18,7 @@ def format_of(path: Path | None) -> str:
     if path is None:
         return "mermaid"
     if path.suffix.lower() not in ENDINGS:
-        raise CommandError(f"the name of the picture must end in {', '.join(ENDINGS)}, or say `--format`")
+        raise CommandError(f"the name of the picture must end in {', '.join(ENDINGS)}, or use `--format`")
     return ENDINGS[path.suffix.lower()]
 
 

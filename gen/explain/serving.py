@@ -29,7 +29,7 @@ def write_page(path: Path, text: str, force: bool = False) -> None:
         with place(path, Bounds(path.parent)) as found:
             status = found.status()
             if status is not None and not force and MARK.encode() not in found.read():
-                raise CommandError(f"{shown(path)} is no page of `gen explain`; --force writes over it")
+                raise CommandError(f"{shown(path)} is not a page of `gen explain`; --force overwrites it")
             found.replace(text.encode(), status)
     except WriteError as error:
         raise CommandError(str(error)) from error
@@ -74,7 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         head, _, number = self.path.rpartition("/")
         if not self.is_asked_for_by_name():
-            self.send_error(HTTPStatus.FORBIDDEN, explain="gen answers to 127.0.0.1 and localhost alone")
+            self.send_error(HTTPStatus.FORBIDDEN, explain="gen answers only to 127.0.0.1 and localhost")
         elif self.path == "/":
             self.answer("text/html; charset=utf-8", self.server.numbered_page().encode())
         elif head == "/changes":

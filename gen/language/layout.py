@@ -132,7 +132,7 @@ def too_deep(span: Span) -> Diagnostic:
         "too-deep",
         f"This nests deeper than {MAX_DEPTH} levels",
         span,
-        hint="give the inner parts names, in statements of their own",
+        hint="name the inner parts in separate statements",
     )
 
 
@@ -148,7 +148,7 @@ def _unclosed(bracket: Token) -> Diagnostic:
 
 def _unmatched(token: Token, opening: Token | None) -> Diagnostic:
     if opening is None:
-        return Diagnostic("unmatched-bracket", f"This `{token}` closes nothing", span_of(token), hint="take it away")
+        return Diagnostic("unmatched-bracket", f"This `{token}` closes nothing", span_of(token), hint="remove it")
     return Diagnostic(
         "unmatched-bracket",
         f"`{token}` does not close `{opening}`",

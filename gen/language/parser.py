@@ -56,7 +56,7 @@ def decode(path: str, data: bytes, diagnostics: Diagnostics) -> Source | None:
             "invalid-utf8",
             Span(offset, offset + 1),
             f"Byte 0x{data[error.start]:02x} is not valid in UTF-8",
-            hint="save the file in the encoding UTF-8",
+            hint="save the file as UTF-8",
         )
         return None
 
@@ -88,8 +88,12 @@ def without_controls(text: str, diagnostics: Diagnostics) -> str:
         diagnostics.error(
             "control-character",
             Span(*found.span()),
-            f"The text holds a control character, {visible(found[0][0])}",
-            hint="a line ends with a line feed alone, or after a carriage return" if found[0][0] == "\r" else None,
+            f"The file contains a control character, {visible(found[0][0])}",
+            hint=(
+                "end each line with a line feed, or with a carriage return and a line feed"
+                if found[0][0] == "\r"
+                else None
+            ),
         )
     return _CONTROL.sub(lambda found: " " * len(found[0]), text)
 

@@ -43,11 +43,14 @@ def explain(tokens: _Tokens, at: int, expected: Set[str]) -> Diagnostic:
 def bad_indentation(line: Line, deeper: bool) -> Diagnostic:
     """A line is indented, and no header before it opens a block; or it goes back to where no block began."""
     if "\t" in line.indent:
-        message, hint = "This indentation mixes tabs and spaces, or fits no block", "indent with four spaces"
+        message, hint = "This indentation mixes tabs and spaces, or matches no block", "indent with four spaces"
     elif deeper:
-        message, hint = "This line is indented, but begins no block", "take the indentation away"
+        message, hint = "This line is indented, but no block begins here", "remove the indentation"
     else:
-        message, hint = "This indentation fits none of the blocks around", "indent as the line that begins the block"
+        message, hint = (
+            "This indentation matches none of the blocks around it",
+            "align this line with the one that begins the block",
+        )
     return Diagnostic("bad-indentation", message, span_of(line.tokens[0]), hint=hint)
 
 
@@ -67,9 +70,9 @@ def misplaced_return(line: Line) -> Diagnostic:
     token = next(token for token in line.tokens if token.type == "RETURN")
     return Diagnostic(
         "misplaced-return",
-        "`return` stands outside of a `def`",
+        "`return` is outside of a `def`",
         span_of(token),
-        hint="a model is returned to nobody: bind it, `model = Model(inputs, outputs)`",
+        hint="assign the model to a name instead: `model = Model(inputs, outputs)`",
     )
 
 
@@ -79,33 +82,33 @@ def misplaced_string(span: Span) -> Diagnostic:
         "misplaced-string",
         "A string by itself does nothing here",
         span,
-        hint="documentation is the first line of a file or of a `def`; elsewhere write a comment, `# …`",
+        hint="put documentation in the first line of a file or of a `def`; elsewhere, write a comment, `# …`",
     )
 
 
-_VALUE_HINT = "write the value that is meant"
+_VALUE_HINT = "write the value that you mean"
 
 # One line each: what stands at the beginning of a statement that Python has and `.nn` files do not.
 _STATEMENTS: dict[str, tuple[str, str]] = {
-    "assert": ("There is no `assert`: gen checks every shape itself", "take the line away"),
-    "async": ("There is no `async`", "take the line away"),
-    "await": ("There is no `await`", "take the line away"),
+    "assert": ("There is no `assert`: gen checks every shape itself", "remove the line"),
+    "async": ("There is no `async`", "remove the line"),
+    "await": ("There is no `await`", "remove the line"),
     "break": ("There is no `break`: a loop runs to its end", "choose the `range` so that it ends where it should"),
     "class": ("There are no classes", "write a `def` that applies the layers, and call it"),
     "continue": ("There is no `continue`: a loop repeats its whole body", "choose the `range` accordingly"),
-    "del": ("There is no `del`", "take the line away: what reaches no output is left out"),
+    "del": ("There is no `del`", "remove the line: gen leaves out everything that reaches no output"),
     "elif": ("There are no conditions: a file describes one model", "write one file for each variant"),
     "else": ("There are no conditions: a file describes one model", "write one file for each variant"),
-    "except": ("There are no exceptions", "take the `try` away, and keep its body"),
-    "finally": ("There are no exceptions", "take the `try` away, and keep its body"),
+    "except": ("There are no exceptions", "remove the `try`, and keep its body"),
+    "finally": ("There are no exceptions", "remove the `try`, and keep its body"),
     "global": ("There is no `global`", "give the value to the `def` as a parameter"),
     "if": ("There are no conditions: a file describes one model", "write one file for each variant"),
     "nonlocal": ("There is no `nonlocal`", "give the value to the `def` as a parameter"),
-    "pass": ("There is no `pass`: an empty body means nothing", "take the block away"),
-    "raise": ("There are no exceptions", "take the line away"),
-    "try": ("There are no exceptions", "take the `try` away, and keep its body"),
-    "while": ("There is no `while`: a model is of a fixed size", "write `for i in range(n):`"),
-    "with": ("There is no `with`", "take the `with` away, and keep its body"),
+    "pass": ("There is no `pass`: an empty body means nothing", "remove the block"),
+    "raise": ("There are no exceptions", "remove the line"),
+    "try": ("There are no exceptions", "remove the `try`, and keep its body"),
+    "while": ("There is no `while`: a model has a fixed size", "write `for i in range(n):`"),
+    "with": ("There is no `with`", "remove the `with`, and keep its body"),
     "yield": ("There is no `yield`", "write `return`"),
 }
 
@@ -124,24 +127,24 @@ _IN_EXPRESSIONS: dict[str, tuple[str, str]] = {
 _COMPARISONS = {"==", "!=", "<", ">", "<=", ">=", "<>"}
 
 _OPERATORS: dict[str, tuple[str, str]] = {
-    ";": ("One line holds one statement", "begin a new line instead of the `;`"),
+    ";": ("A line can contain only one statement", "start a new line instead of writing `;`"),
     "...": ("`...` means nothing here", "write every axis of a slice: `x[:, -1, :]`"),
-    ":=": ("There is no `:=`", "bind the name in a line of its own: `name = …`"),
-    "->": ("There are no annotations: shapes are found by gen", "take `-> …` away"),
-    "!": ("`!` means nothing here", "take it away"),
+    ":=": ("There is no `:=`", "assign the name on a separate line: `name = …`"),
+    "->": ("There are no annotations: gen finds the shapes", "remove `-> …`"),
+    "!": ("`!` means nothing here", "remove it"),
     "&": ("There is no `&`", "for tensors, write `a * b`"),
     "|": ("There is no `|`", "for tensors, write `Maximum()([a, b])`"),
     "^": ("There is no `^`", "a power is written `a ** b`"),
-    "~": ("There is no `~`", "take it away"),
+    "~": ("There is no `~`", "remove it"),
     "<<": ("There is no `<<`", "write `a * 2 ** b`"),
     ">>": ("There is no `>>`", "write `a // 2 ** b`"),
 }
 
 _CHARACTERS = {
-    "“": 'strings are written with straight quotes: "…"',
-    "”": 'strings are written with straight quotes: "…"',
-    "‘": "strings are written with straight quotes: '…'",
-    "’": "strings are written with straight quotes: '…'",
+    "“": 'write strings with straight quotes: "…"',
+    "”": 'write strings with straight quotes: "…"',
+    "‘": "write strings with straight quotes: '…'",
+    "’": "write strings with straight quotes: '…'",
     "\\": "a backslash does not continue a line: put the expression in brackets",
     "\u00a0": "write an ordinary space",
     "×": "write `*`",
@@ -165,9 +168,9 @@ def _keyword_as_name(tokens: _Tokens, at: int) -> Diagnostic | None:
         if tokens[index + 1].type == "EQUAL" or (index == at and before in {"DEF", "FOR", "DOT", "AS", "IMPORT"}):
             return Diagnostic(
                 "keyword-name",
-                f"`{word}` is a word of Python, and cannot be a name",
+                f"`{word}` is a keyword of Python and cannot be a name",
                 span_of(tokens[index]),
-                hint=f"choose another name, like `{word.lower()}_`",
+                hint=f"choose another name, such as `{word.lower()}_`",
             )
     return None
 
@@ -177,7 +180,7 @@ def _reserved_word(tokens: _Tokens, at: int) -> Diagnostic | None:
     if token.type != "RESERVED":
         return None
     table = _STATEMENTS if at == 0 else _IN_EXPRESSIONS
-    default = (f"`{token}` means nothing here", "take it away")
+    default = (f"`{token}` means nothing here", "remove it")
     message, hint = table.get(token.value) or _IN_EXPRESSIONS.get(token.value) or _STATEMENTS.get(token.value, default)
     return _unsupported(span_of(token), message, hint)
 
@@ -198,7 +201,7 @@ def _foreign_operator(tokens: _Tokens, at: int) -> Diagnostic | None:
 def _comprehension(tokens: _Tokens, at: int) -> Diagnostic | None:
     if at == 0 or tokens[at].type != "FOR":
         return None
-    hint = "write the items out, or a `for` loop that calls `model.add(…)` or rebinds a tensor"
+    hint = "write out the items, or use a `for` loop that calls `model.add(…)` or reassigns a tensor"
     return _unsupported(span_of(tokens[at]), "There are no comprehensions", hint)
 
 
@@ -211,7 +214,7 @@ def _membership(tokens: _Tokens, at: int) -> Diagnostic | None:
 def _decorator(tokens: _Tokens, at: int) -> Diagnostic | None:
     if at > 0 or tokens[0].type != "AT":
         return None
-    return _unsupported(span_of(tokens[0]), "There are no decorators", "take the line away")
+    return _unsupported(span_of(tokens[0]), "There are no decorators", "remove the line")
 
 
 def _unpacking(tokens: _Tokens, at: int) -> Diagnostic | None:
@@ -220,7 +223,7 @@ def _unpacking(tokens: _Tokens, at: int) -> Diagnostic | None:
         return None
     if at > 0 and tokens[at - 1].type not in {"LPAR", "LSQB", "LBRACE", "COMMA", "EQUAL", "RETURN"}:
         return None
-    hint = "name every parameter" if tokens[0].type == "DEF" else "write every item out"
+    hint = "name every parameter" if tokens[0].type == "DEF" else "write out every item"
     return _unsupported(span_of(tokens[at]), f"There is no unpacking with `{tokens[at]}`", hint)
 
 
@@ -233,7 +236,7 @@ def _annotation(tokens: _Tokens, at: int) -> Diagnostic | None:
     if not in_parameters and at != 1:
         return None
     hint = f"write `{tokens[at - 1]}` alone" if in_parameters else f"write `{tokens[0]} = …`"
-    return _unsupported(span_of(tokens[at]), "There are no annotations: shapes and types are found by gen", hint)
+    return _unsupported(span_of(tokens[at]), "There are no annotations: gen finds shapes and types", hint)
 
 
 def _equal_sign(tokens: _Tokens, at: int) -> Diagnostic | None:
@@ -244,11 +247,11 @@ def _equal_sign(tokens: _Tokens, at: int) -> Diagnostic | None:
     bracket = _innermost_bracket(tokens, at)
     if bracket is None:
         hint = f"write two lines: `{tokens[0]} = …`, then the other name"
-        return _unsupported(span, "One statement has one `=`", hint)
+        return _unsupported(span, "A statement can have only one `=`", hint)
     if bracket.type == "LPAR":
         hint = "write `name=value`, with a plain name"
-        return Diagnostic("syntax-error", "What stands before this `=` is not the name of an argument", span, hint=hint)
-    hint = "in a dict, write `key: value`" if bracket.type == "LBRACE" else "bind it in a line of its own"
+        return Diagnostic("syntax-error", "The text before this `=` is not the name of an argument", span, hint=hint)
+    hint = "in a dict, write `key: value`" if bracket.type == "LBRACE" else "assign it on a separate line"
     return Diagnostic("syntax-error", f"There can be no `=` inside `{bracket}`", span, hint=hint)
 
 
@@ -257,9 +260,9 @@ def _string_prefix(tokens: _Tokens, at: int) -> Diagnostic | None:
     if token.type != "STRING_PREFIX":
         return None
     if "f" in token.lower() or "t" in token.lower():
-        hint = "write the text itself; a layer in a loop gets a name of its own without one"
+        hint = "write the text itself; without a name, gen names each layer of a loop"
         return _unsupported(span_of(token), "There are no formatted strings", hint)
-    return _unsupported(span_of(token), "There are no byte strings", f"take the `{token}` away")
+    return _unsupported(span_of(token), "There are no byte strings", f"remove the `{token}`")
 
 
 def _neighbouring_strings(tokens: _Tokens, at: int) -> Diagnostic | None:
@@ -267,9 +270,9 @@ def _neighbouring_strings(tokens: _Tokens, at: int) -> Diagnostic | None:
         return None
     return Diagnostic(
         "syntax-error",
-        "Two strings stand side by side",
+        "Two strings are next to each other",
         span_of(tokens[at - 1]).to(span_of(tokens[at])),
-        hint="put a comma between them, or make one string of them",
+        hint="put a comma between them, or join them into one string",
     )
 
 
@@ -281,8 +284,8 @@ def _foreign_text(tokens: _Tokens, at: int) -> Diagnostic | None:
         case "MALFORMED_NUMBER":
             return Diagnostic("invalid-number", f"`{token}` is not a number", span, hint=_number_hint(token.value))
         case "FOREIGN_NAME":
-            message = f"The name `{visible(token)}` has a letter beyond ASCII"
-            return Diagnostic("non-ascii-name", message, span, hint="write letters a to z, digits and `_`")
+            message = f"The name `{visible(token)}` contains a letter outside of ASCII"
+            return Diagnostic("non-ascii-name", message, span, hint="use the letters a to z, digits, and `_`")
         case "FOREIGN_CHARACTER":
             message = f"The character {visible(token)} means nothing here"
             return Diagnostic("syntax-error", message, span, hint=_CHARACTERS.get(token.value))
@@ -299,10 +302,10 @@ def _unterminated(token: Token) -> Diagnostic:
 
 def _number_hint(text: str) -> str | None:
     if text.lstrip("0").isdigit():
-        return f"write `{text.lstrip('0')}`: a number does not begin with 0"
+        return f"write `{text.lstrip('0')}`: a number cannot begin with 0"
     if text[-1] in "jJ":
         return "there are no complex numbers"
-    return "a name does not begin with a digit" if text.isidentifier() or text[-1].isalpha() else None
+    return "a name cannot begin with a digit" if text.isidentifier() or text[-1].isalpha() else None
 
 
 def _dict_entry(tokens: _Tokens, at: int) -> Diagnostic | None:
@@ -311,7 +314,7 @@ def _dict_entry(tokens: _Tokens, at: int) -> Diagnostic | None:
         return None
     if tokens[at - 1].type in _ENDS_OPERAND and tokens[at].type in _BEGINS_OPERAND - {"LPAR", "LSQB"}:
         return None
-    message = "This is no entry of a dict"
+    message = "This is not an entry of a dict"
     return Diagnostic("syntax-error", message, span_of(tokens[at]), hint='write `name: value` or `"name": value`')
 
 
@@ -327,7 +330,7 @@ def _early_end(tokens: _Tokens, at: int) -> Diagnostic | None:
         return Diagnostic("syntax-error", "The `:` is missing", span, hint=f"a `{tokens[0]}` line ends with `:`")
     if last.type == "RETURN":
         return Diagnostic("syntax-error", "`return` needs a value", span, hint="return the tensor that the `def` makes")
-    return Diagnostic("syntax-error", f"The statement ends after `{last}`, and something is missing", span)
+    return Diagnostic("syntax-error", f"The statement ends after `{last}`, but it is incomplete", span)
 
 
 def _missing_separator(tokens: _Tokens, at: int) -> Diagnostic | None:
@@ -339,14 +342,14 @@ def _missing_separator(tokens: _Tokens, at: int) -> Diagnostic | None:
     elif tokens[0].value in {"print", "match", "type", "exec"} and at == 1:
         hint = "put the argument in brackets"
     else:
-        hint = "an operator is missing between them, or the second belongs on a line of its own"
-    message = f"`{tokens[at - 1]}` and `{tokens[at]}` stand side by side"
+        hint = "an operator is missing between them, or the second one belongs on a separate line"
+    message = f"`{tokens[at - 1]}` and `{tokens[at]}` are next to each other"
     return Diagnostic("syntax-error", message, span_of(tokens[at]), hint=hint)
 
 
 def _unexpected(tokens: _Tokens, at: int, expected: Set[str]) -> Diagnostic:
     hint = next((f"`{sign}` is expected here" for kind, sign in _SIGNS.items() if expected == {kind}), None)
-    return Diagnostic("syntax-error", f"`{tokens[at]}` cannot stand here", span_of(tokens[at]), hint=hint)
+    return Diagnostic("syntax-error", f"`{tokens[at]}` is not allowed here", span_of(tokens[at]), hint=hint)
 
 
 _SIGNS = {"EQUAL": "=", "COLON": ":", "IN": "in", "LPAR": "(", "RPAR": ")", "IMPORT": "import", "NAME": "a name"}

@@ -274,7 +274,7 @@ def _targets(target: syntax.Expr) -> tuple[syntax.Name, ...]:
         return names
     wrong = next((item for item in items if not isinstance(item, syntax.Name)), target)
     if isinstance(wrong, syntax.Constant) and (wrong.value is None or isinstance(wrong.value, bool)):
-        _refuse("keyword-name", wrong.span, f"`{wrong.value}` is a word of the language, and cannot be a name")
+        _refuse("keyword-name", wrong.span, f"`{wrong.value}` is a word of the language and cannot be a name")
     if isinstance(wrong, syntax.Attribute):
         hint = f"`{wrong.name}` is an argument of the call that makes it: `Dense(8, trainable=False)`"
         if wrong.name != "trainable":
@@ -284,7 +284,7 @@ def _targets(target: syntax.Expr) -> tuple[syntax.Name, ...]:
     _refuse(
         "syntax-error",
         wrong.span,
-        "Only a name can stand on the left of `=`",
+        "Only a name can be on the left of `=`",
         hint="write `name = …`, or `a, b = …` for several" if not isinstance(wrong, syntax.Constant) else hint,
     )
 
@@ -299,7 +299,7 @@ def _check_parameters(parameters: tuple[syntax.Parameter, ...]) -> None:
             _refuse(
                 "syntax-error",
                 parameter.span,
-                f"`{parameter.name}` has no default, but stands after one that has",
+                f"`{parameter.name}` has no default, but follows a parameter that has one",
                 notes=(Note(with_default.span, "this one has a default"),),
                 hint="put the parameters without a default first",
             )
@@ -310,7 +310,7 @@ def _check_order(argument: syntax.Expr, keywords: list[syntax.Keyword]) -> None:
         _refuse(
             "syntax-error",
             argument.span,
-            "An argument without a name stands after one with a name",
+            "An argument without a name follows one with a name",
             notes=(Note(keywords[-1].span, "named argument"),),
             hint="put it before the named ones, or name it too",
         )
@@ -325,7 +325,7 @@ def _check_repetition(names: Iterable[tuple[str, Span]]) -> None:
                 span,
                 f"`{name}` is given twice",
                 notes=(Note(seen[name], "given here first"),),
-                hint="take one away",
+                hint="remove one of them",
             )
         seen[name] = span
 
@@ -348,7 +348,7 @@ def _number_value(token: Token) -> int | float:
         return _integer_value(token, text)
     value = float(text)
     if math.isinf(value):
-        _refuse("number-too-large", span_of(token), f"`{_short(token)}` is larger than a float can be")
+        _refuse("number-too-large", span_of(token), f"`{_short(token)}` is too large for a float")
     return value
 
 
@@ -397,6 +397,6 @@ def _refuse_escape(span: Span, escape: str) -> NoReturn:
     _refuse(
         "invalid-escape",
         span,
-        f"`{escape}` begins no escape that names a character",
+        f"`{escape}` is not the start of an escape sequence",
         hint='write `\\\\` for a backslash, or put `r` before the string: r"…"',
     )

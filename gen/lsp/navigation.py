@@ -35,9 +35,9 @@ def renamable(analysis: Analysis, offset: int) -> Span:
     """The name at `offset`, which the file has given.  Raises `RenameError` for what has its name from elsewhere."""
     found = analysis.variables.at(offset)
     if found is None:
-        raise RenameError("Only names that the file gives can be changed: variables, blocks and their parameters")
+        raise RenameError("Only names that the file defines can change: variables, blocks, and their parameters")
     if found.variable.imported:
-        raise RenameError(f"`{found.variable.name}` is imported, and has its name from there")
+        raise RenameError(f"`{found.variable.name}` is imported, and keeps the name that it has there")
     return found.span
 
 
@@ -47,13 +47,13 @@ def rename(analysis: Analysis, offset: int, name: str) -> Sequence[Span]:
     found = analysis.variables.at(offset)
     assert found is not None
     if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name) or keyword.iskeyword(name):
-        raise RenameError(f"`{name}` is no name: it takes letters, digits and `_`, and no keyword of Python's")
+        raise RenameError(f"`{name}` is not a name: use letters, digits, and `_`, and no keyword of Python")
     if name == found.variable.name:
         return ()
     if name in known_words():
-        raise RenameError(f"`{name}` has a meaning already, which the file would lose")
+        raise RenameError(f"`{name}` already has a meaning, which the file would lose")
     if any(each.variable.name == name for each in analysis.variables.occurrences.values()):
-        raise RenameError(f"The file has a `{name}` already")
+        raise RenameError(f"The file already has a `{name}`")
     spans = found.variable.occurrences
     if not analysis.failed:
         _check(analysis, spans, name)

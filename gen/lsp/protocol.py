@@ -65,7 +65,7 @@ class Protocol(LanguageServerProtocol):
             return JsonRpcInvalidRequest("The server is shut down")
         if self._begun == (method == types.INITIALIZE):
             if self._begun:
-                return JsonRpcInvalidRequest("The server is initialized already")
+                return JsonRpcInvalidRequest("The server is already initialized")
             return JsonRpcServerNotInitialized("The server is not initialized yet")
         self._begun, self._ended = True, method == types.SHUTDOWN
         if method == types.TEXT_DOCUMENT_DID_CHANGE:

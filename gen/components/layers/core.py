@@ -23,7 +23,7 @@ def size_of(layer: str, size: Size, what: str) -> int:
     """`size` as a number; raises `ShapeError` if it is known only when data arrives, for a weight must have a size."""
     if isinstance(size, int):
         return size
-    raise ShapeError(f"{layer} needs to know {what} in advance, and it is `{size}`", f"{what} unknown")
+    raise ShapeError(f"{layer} needs to know {what} in advance, but it is `{size}`", f"{what} unknown")
 
 
 @component

@@ -134,7 +134,7 @@ def _fits_weights(
         span,
         f"This {layer.word} has weights for {before}, and cannot share them with {now}",
         notes=(Note(first.span, f"called on {before} here"), *trail(inputs)),
-        hint="make a second layer, or bring both inputs to one shape",
+        hint="make a second layer, or give both inputs the same shape",
     )
     return False
 
@@ -143,8 +143,8 @@ def _too_large(context: Context, name: str, shape: Shape, weights: dict[str, Wei
     count = parameters(weights.values())
     elements = product(tuple(size for size in shape if isinstance(size, int)))
     if any(divisions(size) > MAX_DIVISIONS for size in shape):
-        message = f"The size of what this {name} makes is divided more than {MAX_DIVISIONS} times on the way here"
-        hint = "give the Input a size, and it is computed at once"
+        message = f"The output size of this {name} comes from more than {MAX_DIVISIONS} divisions"
+        hint = "give the Input a fixed size, so that gen can compute it at once"
         context.error("too-large", span, message, hint=hint)
         return True
     if count > MAX_PARAMETERS:
@@ -170,7 +170,7 @@ def carry_masks(context: Context, call: LayerCall) -> None:
         call.outputs[0].mask = mask
         if mask is not None and call.outputs[0].shape[:-1][: len(mask.shape)] != mask.shape:
             call.outputs[0].mask = None
-            _mask_lost(context, call, "TimeDistributed has made one step of those that the mask is for", mask=mask)
+            _mask_lost(context, call, "TimeDistributed has merged the steps of the mask into one", mask=mask)
         return
     taken = [tensor.mask is not None and _is_taken(tensor, call.inputs) for tensor in call.inputs]
     masks = [None if gone else tensor.mask for tensor, gone in zip(call.inputs, taken, strict=True)]
@@ -178,21 +178,23 @@ def carry_masks(context: Context, call: LayerCall) -> None:
         return
     if any(taken):
         mask = call.inputs[taken.index(True)].mask
-        _mask_lost(context, call, "MultiHeadAttention has taken the mask of its input, as in Keras", TAKEN_HINT, mask)
+        _mask_lost(context, call, "MultiHeadAttention has removed the mask of its input, as in Keras", TAKEN_HINT, mask)
     if isinstance(component, Layer) and component.takes_masks:
         for tensor in call.inputs:
             tensor.takers = (*tensor.takers, call)
     if said.mask is not None:
         masks[0] = said.mask
     elif said.operator and any(masks):
-        _mask_lost(context, call, f"`{said.operator}` knows no masks", OPERATOR_HINTS.get(said.operator, USES_HINT))
+        _mask_lost(
+            context, call, f"`{said.operator}` does not support masks", OPERATOR_HINTS.get(said.operator, USES_HINT)
+        )
         return
     if isinstance(component, Activation):
         call.outputs[0].mask = masks[0]
         return
     uses = uses_masks(component)
     if masks[0] is not None and said.mask is None and _starts_from_states(call):
-        what = f"With `initial_state`, {call.layer.word} is not handed the mask of its sequence, as in Keras"
+        what = f"With `initial_state`, {call.layer.word} does not get the mask of its sequence, as in Keras"
         _mask_lost(context, call, what, 'give the call its mask: `mask=` takes an `Input("steps", bool)`')
     elif uses and any(masks):
         call.masks = tuple(masks)
@@ -205,7 +207,7 @@ def carry_masks(context: Context, call: LayerCall) -> None:
         if carried.merges:
             inputs = (*inputs, *(mask for mask in masks if mask is not None))
         elif any(masks):
-            _mask_lost(context, call, f"{call.layer.word} makes a mask of its own, and ends the one before")
+            _mask_lost(context, call, f"{call.layer.word} makes its own mask, which replaces the one before")
         layer = LayerValue(carried, "mask", call.span, call.layer.group, written=call.layer.written)
         with context.one_call(call.statement):
             mask = apply_layer(context, layer, inputs, call.span, call.heading, call.group)
@@ -215,11 +217,11 @@ def carry_masks(context: Context, call: LayerCall) -> None:
         _mask_lost(
             context,
             call,
-            f"{call.layer.word} joins a tensor with a mask and one without",
+            f"{call.layer.word} combines a tensor with a mask and a tensor without one",
             "give both a mask, or neither",
         )
     elif any(masks) and not uses:
-        _mask_lost(context, call, f"{call.layer.word} knows no masks")
+        _mask_lost(context, call, f"{call.layer.word} does not support masks")
 
 
 def _moved_mask(context: Context, call: LayerCall, mask: TensorValue) -> TensorValue | None:
@@ -255,7 +257,7 @@ USES_HINT = "recurrent layers, attention and GlobalAveragePooling1D use a mask"
 OPERATOR_HINTS = {
     "+": "`Add()([a, b])` carries the masks of two tensors",
     "-": "`Subtract()([a, b])` carries the masks of two tensors",
-    "*": "`Multiply()([a, b])` carries the masks of two tensors, `Rescaling(2.0)(x)` that of one",
+    "*": "`Multiply()([a, b])` carries the masks of two tensors, and `Rescaling(2.0)(x)` the mask of one",
 }
 
 

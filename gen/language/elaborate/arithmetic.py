@@ -60,7 +60,7 @@ def combine(symbol: str, left: Value, right: Value) -> Value:
     hint = None
     if {type(left), type(right)} <= {str, int, float} and symbol == "+":
         hint = "layers number themselves: leave the number out, and the second `conv` becomes `conv_2`"
-    raise OperandError(f"`{symbol}` cannot join {describe_value(left)} and {describe_value(right)}", hint)
+    raise OperandError(f"`{symbol}` cannot combine {describe_value(left)} and {describe_value(right)}", hint)
 
 
 def _number(symbol: str, left: int | float, right: int | float) -> int | float:

@@ -47,8 +47,8 @@ def attribute_of(context: Context, owner: Value, attribute: syntax.Attribute) ->
         case ModelValue() if name in METHODS:
             return Method(owner, name, span)
         case ModelValue() if name in AFTERWARDS:
-            message = f"`{name}` is done by the generated model, not by the file"
-            return context.error("unknown-attribute", span, message, hint="take the line out")
+            message = f"`{name}` belongs to the generated model, not to the file"
+            return context.error("unknown-attribute", span, message, hint="remove the line")
     hint = suggestion(name, METHODS) if isinstance(owner, ModelValue) else None
     return context.error("unknown-attribute", span, f"{sentence(describe_value(owner))} has no `{name}`", hint=hint)
 
@@ -91,7 +91,7 @@ def _summarise(context: Context, model: ModelValue, arguments: Arguments) -> Non
         context.error("too-many-arguments", argument.span, "`summary` takes no arguments without a name")
     for name, span in arguments.name_spans.items():
         if name in SUMMARY:
-            context.warning("ignored-argument", span, f"`{name}` of `summary` changes nothing: the table is gen's own")
+            context.warning("ignored-argument", span, f"`{name}` of `summary` has no effect: gen prints its own table")
         else:
             context.error("unknown-argument", span, f"`summary` has no argument `{name}`")
 

@@ -200,7 +200,7 @@ def _report_twice(context: Context, called: str, name: str, first: Argument, sec
         second.span,
         f"`{called}` gets its argument `{name}` twice",
         notes=(Note(first.span, "given here first"),),
-        hint="take one away",
+        hint="remove one of them",
     )
 
 
@@ -213,7 +213,7 @@ def _report_other(context: Context, cls: type[Component], called: str, name: str
                 "unsupported-argument", span, f"gen does not support `{name}` of `{called}`: {cls.unsupported[name]}"
             )
     elif name in cls.ignored:
-        context.warning("ignored-argument", span, f"`{name}` of `{called}` changes nothing: {cls.ignored[name]}")
+        context.warning("ignored-argument", span, f"`{name}` of `{called}` has no effect: {cls.ignored[name]}")
     else:
         signature = _signature(cls)
         hint = suggestion(name, signature.annotations)
@@ -253,8 +253,8 @@ def valid_name(context: Context, name: str | None, argument: Argument) -> bool:
         "bad-name",
         argument.span,
         f"{f'`{name[:40]}`' if name else 'An empty string'} cannot be a name: "
-        "a name has letters, digits, `_`, `.` and `-`, and at most 100 of them",
-        hint="`/` is put in by blocks and called models" if "/" in name else None,
+        "a name contains letters, digits, `_`, `.`, and `-`, and at most 100 of them",
+        hint="blocks and called models add the `/`" if "/" in name else None,
     )
     return False
 

@@ -62,7 +62,7 @@ def call_options(context: Context, layer: LayerValue, arguments: Arguments) -> C
             "unsupported-argument",
             arguments.name_spans["mask"],
             f"{layer.word} takes no mask in its call",
-            hint="masks follow from Masking and Embedding(mask_zero=True), and reach the layers that use them",
+            hint="Masking and Embedding(mask_zero=True) make masks, which reach the layers that use them",
         )
     if mask is not None and is_wrong(mask.value):
         return WRONG
@@ -106,7 +106,7 @@ def layer_inputs(
             given.append(arguments.keywords[keyword])
         elif keyword in arguments.keywords and arguments.keywords[keyword] not in given:
             before = ", ".join(f"`{each}`" for each in names[len(given) : position])
-            message = f"The call of {name} has `{keyword}`, and not {before}, which comes before it"
+            message = f"The call of {name} has `{keyword}`, but not {before}, which comes before it"
             hint = f"give {before} too" if position > len(given) else f"leave `{keyword}` out: it is given by position"
             return context.error("wrong-call", arguments.name_spans[keyword], message, hint=hint)
     merges = isinstance(component, Layer) and component.merges
@@ -155,8 +155,8 @@ def _check_keywords(context: Context, name: str, arguments: Arguments, names: tu
     """Reports the keywords of a call on a tensor that gen does not have; whether all are known."""
     known = True
     reasons = {
-        "training": "`fit` trains and `predict` does not, by themselves",
-        "return_attention_scores": "a layer gives what it computes, not how",
+        "training": "`fit` and `predict` set it themselves",
+        "return_attention_scores": "a layer returns only its result",
         "initial_state": "this layer has no state",
     }
     for keyword in arguments.keywords:

@@ -148,7 +148,7 @@ class Context:
                 "loop-limit",
                 span,
                 f"The file takes more than {MAX_STEPS:,} steps to build",
-                hint="a model of this size is built by mistake, most of the time; look at the loops around this line",
+                hint="a model of this size is usually a mistake; check the loops around this line",
             )
             raise Stop
 

@@ -62,8 +62,8 @@ def _model_of_file(context: Context, file: syntax.File) -> ModelValue | None:
     trained = [model for model in context.models if model.compilations]
     for other in trained[1:]:
         first = trained[0].compilations[0].span
-        message = "A second model is compiled; the file's model is the one that is compiled"
-        hint = "put it into a file of its own"
+        message = "A file can compile only one model, and this is the second"
+        hint = "put it into a separate file"
         context.error("two-models", other.compilations[0].span, message, notes=(Note(first, "the first"),), hint=hint)
     return trained[0] if trained else max(context.models, key=lambda model: model.order)
 
@@ -101,7 +101,7 @@ def _plans(context: Context, model: ModelValue, namer: Namer) -> list[Plan]:
                 plan.tensor.maker.span,
                 f"Two outputs are called `{plan.name}`",
                 notes=(Note(seen[plan.name].tensor.maker.span, "the other one"),),
-                hint="bind them to different variables, or give their layers a `name=`",
+                hint="assign them to different variables, or give their layers a `name=`",
             )
         seen.setdefault(plan.name, plan)
     return plans
@@ -113,9 +113,12 @@ def _train(context: Context, model: ModelValue, plans: Sequence[Plan]) -> Compil
     for arguments in model.compilations:
         compilation = compiled(context, arguments, plans)
     for earlier in model.compilations[:-1] if not context.diagnostics.failed else ():
-        note = Note(model.compilations[-1].span, "this one stands")
+        note = Note(model.compilations[-1].span, "gen uses this one")
         context.warning(
-            "compiled-twice", earlier.span, "The model is compiled again below; the last one stands", notes=(note,)
+            "compiled-twice",
+            earlier.span,
+            "The model is compiled again below; gen uses the last `compile`",
+            notes=(note,),
         )
     return compilation
 

@@ -15,8 +15,8 @@ def imported(context: Context, statement: syntax.Import) -> list[tuple[str, Valu
         context.error(
             "unknown-import",
             statement.span,
-            f"`{statement.module}` is no part of Keras; a `.nn` file imports nothing else",
-            hint="take the line out; data is loaded by the program that uses the generated file",
+            f"`{statement.module}` is not part of Keras; a `.nn` file can import nothing else",
+            hint="remove the line; the program that uses the generated file loads the data",
         )
     if statement.names is None:
         return [_module_name(statement, found)]

@@ -84,7 +84,7 @@ def _check_options(context: Context, arguments: Arguments) -> bool:
             good = False
         elif name == "batch_size" and argument.value is not None:
             context.warning(
-                "ignored-argument", span, "`batch_size` of `Input` changes nothing: any number of rows can be given"
+                "ignored-argument", span, "`batch_size` of `Input` has no effect: the model takes any number of rows"
             )
     return good
 
@@ -139,16 +139,19 @@ def _problem(item: Argument) -> tuple[str, str | None] | None:
             return (
                 None
                 if size >= 1
-                else (f"A dimension is 1 or more, got {size}", "`None` is a dimension that data decides")
+                else (
+                    f"A dimension must be 1 or more, got {size}",
+                    "use `None` for a dimension that depends on the data",
+                )
             )
         case "batch":
             return "`batch` is the first axis of every array, and is implied", "give the dimension another name"
         case str(name) if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) and not keyword.iskeyword(name):
             return None
         case str(name):
-            return f"`{name[:40]}` cannot be the name of a dimension", "a name has letters, digits and `_`"
+            return f"`{name[:40]}` cannot be the name of a dimension", "a name contains letters, digits, and `_`"
         case Word(name):
-            return f"`{name}` is no dimension and no dtype", suggestion(name, DTYPES)
+            return f"`{name}` is neither a dimension nor a dtype", suggestion(name, DTYPES)
         case _:
             return f"A dimension is a number, a name in quotes or None, got {describe_value(item.value)}", None
 
@@ -175,7 +178,7 @@ def _dtype(context: Context, arguments: Arguments) -> str | Wrong:
         return context.error(
             "bad-argument",
             given[0].span,
-            f"gen has no inputs of {name}: floats have the type that the model computes in",
+            f"gen has no inputs of {name}: the model computes in one float type",
             hint="leave it out; the generated file has `Model(dtype=np.float64)`",
         )
     text = given[0].value.name if isinstance(given[0].value, Word) else str(given[0].value)

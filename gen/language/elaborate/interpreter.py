@@ -126,7 +126,7 @@ class Interpreter:
             return value
         if not isinstance(value, Wrong):
             count = f"{len(value)} values" if isinstance(value, list | tuple | range) else describe_value(value)
-            message = f"{len(targets)} names stand on the left, {count} on the right"
+            message = f"There are {len(targets)} names on the left, and {count} on the right"
             self.context.error("unpack-mismatch", span, message)
         return [WRONG] * len(targets)
 
@@ -165,8 +165,8 @@ class Interpreter:
         if is_wrong(values) and not isinstance(values, list | tuple):
             return False
         if not isinstance(values, list | tuple | range):
-            hint = f"write `range({values})`" if isinstance(values, int) else "a loop goes through a range or a list"
-            message = f"A loop cannot go through {describe_value(values)}"
+            hint = f"write `range({values})`" if isinstance(values, int) else "a loop runs over a range or a list"
+            message = f"A loop cannot run over {describe_value(values)}"
             self.context.error("not-iterable", span, message, hint=hint)
             return False
         count = len(values)
@@ -212,13 +212,13 @@ class Interpreter:
         count = count_items(value, MAX_ITEMS)
         self.context.step(span, count // 20)
         if count <= MAX_ITEMS and nests_deeper(value, MAX_NESTED):
-            message = f"Lists and dicts are inside each other more than {MAX_NESTED} deep here"
+            message = f"Lists and dicts nest more than {MAX_NESTED} deep here"
             return self.context.error("too-deep", span, message)
         if count <= MAX_ITEMS:
             return value
         if is_wrong(value):
             return WRONG
-        message = f"This would have more than {MAX_ITEMS:,} items, those inside each other counted"
+        message = f"This would have more than {MAX_ITEMS:,} items, including nested ones"
         return self.context.error("loop-limit", span, message)
 
     def _argument(self, expression: syntax.Expr, frame: Frame) -> Argument:
@@ -243,7 +243,7 @@ class Interpreter:
             return self.context.error("unknown-layer", name.span, f"There is no layer `{name.id}`", hint=hint)
         hint = suggestion(name.id, self.names.to_compare(frame), self.names.words)
         if called and name.id in dir(builtins):
-            hint = "of Python's own functions a `.nn` file has `range` alone"
+            hint = "a `.nn` file has only one function of Python's, `range`"
         return self.context.error("unknown-name", name.span, f"There is no `{name.id}`", hint=hint)
 
     def _key(self, key: syntax.Expr, frame: Frame) -> Key:
@@ -302,7 +302,7 @@ class Interpreter:
             return owner[part] if isinstance(part, int) else owner[slice(*part)]
         except IndexError:
             message = f"There is no item {part} among {len(owner)}"
-            return self.context.error("bad-index", index.items[0].span, message, hint="items are counted from 0")
+            return self.context.error("bad-index", index.items[0].span, message, hint="the first item has index 0")
         except ValueError:
             return self.context.error("bad-index", index.items[0].span, "The step of a slice cannot be 0")
 
@@ -361,7 +361,7 @@ class Interpreter:
             case Activation() if arguments.positional and isinstance(arguments.positional[0].value, TensorValue):
                 return apply_activation(context, function, arguments, frame.group)
             case Namespace(path, known) if not known:
-                message = f"`{'.'.join(path)}` has no part in a model"
+                message = f"`{'.'.join(path)}` cannot be part of a model"
                 return context.error("unsupported-call", call.function.span, message, hint=hint_for_module(path))
         message = f"{sentence(describe_value(function))} cannot be called"
         return context.error("not-callable", call.function.span, message)
@@ -392,7 +392,7 @@ class Interpreter:
         context.step(arguments.span)
         if any(block.definition is active.definition for active, _ in context.active):
             note = Note(block.definition.header, "the block")
-            message = f"The block `{name}` calls itself, and nothing would end that"
+            message = f"The block `{name}` calls itself, and would never end"
             hint = "to repeat something, write a `for` loop"
             return context.error("recursive-block", arguments.span, message, notes=(note,), hint=hint)
         if len(context.active) >= MAX_BLOCKS:

@@ -117,7 +117,7 @@ def _tensors(context: Context, argument: Argument, what: str) -> list[Argument] 
         if not isinstance(item.value, TensorValue):
             hint = "call it on a tensor first" if isinstance(item.value, LayerValue | ModelValue) else None
             if isinstance(item.value, DictValue):
-                hint = f"write a list: an {what} is called after its `name=`, or after its variable"
+                hint = f"write a list: the name of an {what} is its `name=` or its variable"
             message = f"An {what} of a model is a tensor, got {describe_value(item.value)}"
             context.error("not-a-tensor", item.span, message, hint=hint)
             good = False
@@ -149,8 +149,8 @@ def _report_not_an_input(context: Context, argument: Argument) -> None:
         root = root.maker.inputs[0]
     if root.variable is not None and root.variable == tensor.variable:
         notes.append(Note(root.maker.span, f"the Input that `{root.variable}` was at first"))
-        hint = "give the Input a name of its own, and write that here"
-    message = "The inputs of a model are Inputs; this is what a layer makes"
+        hint = "give the Input another name, and write that name here"
+    message = "The inputs of a model must be Inputs; this is the output of a layer"
     context.error("not-an-input", argument.span, message, notes=tuple(notes), hint=hint)
 
 
@@ -215,7 +215,7 @@ def _claim_name(context: Context, model: ModelValue, item: InputValue | Wrapped)
         context.error("duplicate-input", item.span, f"Two inputs are called `{name}`", notes=(note,))
     elif item.span == other.span:
         message = f"This gives the name `{name}` to several layers of one model"
-        hint = "leave `name=` out: gen numbers what a loop or a block makes"
+        hint = "leave out `name=`: gen numbers the layers of a loop or a block"
         context.error("duplicate-name", item.span, message, hint=hint)
     else:
         message = f"Two layers of one model are called `{name}`"
@@ -258,7 +258,7 @@ def add(context: Context, model: ModelValue, argument: Argument, heading: Span) 
     assert model.layers is not None
     value = argument.value
     if model.group is not None:
-        message = "This Sequential has been called: what it was called for would not have the new layer"
+        message = "This Sequential has already been called: the result of that call would lack the new layer"
         context.error("late-layer", argument.span, message, hint="add all layers before the first call")
         model.broken = True
         return NOTHING
@@ -298,13 +298,13 @@ def is_too_deep(context: Context, depth: int, span: Span) -> bool:
     """Whether models and wrappers hold each other deeper than gen follows; reports it."""
     if depth <= MAX_NESTED:
         return False
-    context.error("too-deep", span, f"Models and wrappers are inside each other more than {MAX_NESTED} deep here")
+    context.error("too-deep", span, f"Models and wrappers nest more than {MAX_NESTED} deep here")
     return True
 
 
 def _begin(context: Context, model: ModelValue, argument: Argument) -> None:
     if model.layers or model.inputs:
-        message = "An Input stands at the beginning of a Sequential, and only there"
+        message = "An Input can only be at the beginning of a Sequential"
         context.error("bad-argument", argument.span, message)
         model.broken = True
         return

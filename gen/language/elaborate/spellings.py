@@ -137,7 +137,7 @@ def _literals(annotation: Any) -> list[str]:
 
 
 def hint_for_module(path: Sequence[str]) -> str:
-    """What to write instead of a call of something in a module that has no part in a model."""
+    """What to write instead of a call of something in a module that cannot be part of a model."""
     misspelled = suggestion(path[1], MODULES) if path[0] == "keras" and len(path) > 2 else None
     if misspelled is not None:
         return misspelled
@@ -145,7 +145,7 @@ def hint_for_module(path: Sequence[str]) -> str:
     if word is not None:
         return f"write `{word}`"
     if any(part in CALCULATING for part in path):
-        return "tensors are made by layers, activations, operators and slices: `a * b`, `x[:, 0]`"
+        return "make tensors with layers, activations, operators, and slices: `a * b`, `x[:, 0]`"
     return "a `.nn` file describes the model; data and files belong to the program that uses it"
 
 

@@ -87,7 +87,7 @@ def _report(context: Context, symbol: str, left: Value, right: Value, span: Span
         hint = "the exponent is a number"
     elif symbol in ("//", "%"):
         hint = "on tensors there are `+`, `-`, `*`, `/`, `**` and `@`"
-    message = f"`{symbol}` cannot join {describe_value(left)} and {describe_value(right)}"
+    message = f"`{symbol}` cannot combine {describe_value(left)} and {describe_value(right)}"
     return context.error("bad-operand", span, message, hint=hint)
 
 
@@ -110,7 +110,7 @@ def slice_tensor(
         return context.error(
             "bad-index",
             spans[0],
-            "The first axis is the batch, and is always taken whole",
+            "The first axis is the batch, and a slice must take all of it",
             hint="put `:` first: `x[:, 0]`",
         )
     return apply_operator(context, "[…]", operators.Slice(parts), [tensor], span, heading, group)

@@ -67,7 +67,7 @@ def hint_from_trail(layer: LayerValue, inputs: Sequence[TensorValue]) -> str | N
     if isinstance(maker.component, MergeSteps):
         return f"leave out the {maker.word}: {name} takes all steps at once"
     if found[0].said.operator == "[…]":
-        return f"keep the steps: an index takes them away, and {name} needs them"
+        return f"keep the steps: an index removes them, and {name} needs them"
     return f"move the {maker.word} after the last {name}"
 
 

@@ -57,7 +57,7 @@ FIT_ORDER = (
 """The arguments of Keras' `fit` by position."""
 WHEN_CALLED = ("verbose", "callbacks")
 NOT_IN_FIT = {
-    "initial_epoch": "training goes on where the loaded model stands",
+    "initial_epoch": "training continues from the loaded model",
     "steps_per_epoch": "an epoch goes through all rows once",
     "validation_steps": "validation goes through all its rows",
     "validation_batch_size": "validation runs in batches of `batch_size`",
@@ -127,7 +127,7 @@ def _bound(context: Context, arguments: Arguments) -> dict[str, Argument]:
         elif name in COMPILE:
             given[name] = argument
         elif name in IGNORED:
-            context.warning("ignored-argument", span, f"`{name}` of `compile` changes nothing: {IGNORED[name]}")
+            context.warning("ignored-argument", span, f"`{name}` of `compile` has no effect: {IGNORED[name]}")
         elif name in UNSUPPORTED:
             if argument.value is not None:
                 message = f"gen does not support `{name}` of `compile`: {UNSUPPORTED[name]}"
@@ -220,7 +220,7 @@ def _set_losses(context: Context, arguments: Arguments, argument: Argument | Non
         if index < len(plans):
             _set_loss(context, entry, plans[index])
     if entries and all(entry.value is None for entry in entries.values()):
-        context.error("missing-loss", argument.span, "No output has a loss, so nothing would be trained")
+        context.error("missing-loss", argument.span, "No output has a loss, so there is nothing to train")
 
 
 def _report_missing_loss(context: Context, argument: Argument, missing: Sequence[Plan]) -> None:
@@ -248,7 +248,7 @@ def _set_loss(context: Context, argument: Argument, plan: Plan) -> None:
         return
     if _loss_text(context, argument).lower() in ("crossentropy", "ce"):
         names = "`binary_crossentropy`, `categorical_crossentropy` or `sparse_categorical_crossentropy`"
-        message = "Which crossentropy Keras takes depends on the targets, which a `.nn` file does not have"
+        message = "Keras chooses the crossentropy by the targets, and a `.nn` file has no targets"
         context.error("bad-argument", argument.span, message, hint=f"write {names}")
         return
     loss = accepted_value(context, "loss", Loss | None, argument)
@@ -270,7 +270,7 @@ def _set_loss(context: Context, argument: Argument, plan: Plan) -> None:
             f"and a mask with a value for each of {show(mask.shape)}"
         )
         notes = (Note(mask.maker.span, "the mask begins here"), Note(tensor.maker.span, "the output"))
-        hint = "make one step of them with TimeDistributed(Flatten()), or leave the mask out; Keras fails here too"
+        hint = "merge them into one step with TimeDistributed(Flatten()), or leave out the mask; Keras fails here too"
         context.error("mask-mismatch", argument.span, message, notes=notes, hint=hint)
         return
     plan.loss, plan.loss_text = loss, _loss_text(context, argument)
@@ -445,7 +445,7 @@ def _figures(arguments: Arguments, plans: Sequence[Plan]) -> Iterator[_Figure]:
 
 def _report_figures(context: Context, first: _Figure, second: _Figure, several: bool) -> None:
     metrics = any(figure.meaning.startswith("the metric") for figure in (first, second))
-    hint = "give the metric a `name=` of its own" if metrics else "give the output another name"
+    hint = "give the metric another `name=`" if metrics else "give the output another name"
     if metrics and several:
         hint += ", or the output another one"
     context.error(
@@ -481,7 +481,7 @@ def fitted(context: Context, calls: Sequence[Arguments]) -> dict[str, int | floa
                 _report_data(context, argument, name)
             elif name in WHEN_CALLED:
                 reason = "give it to `fit` of the generated model"
-                context.warning("ignored-argument", span, f"`{name}` of `fit` changes nothing here: {reason}")
+                context.warning("ignored-argument", span, f"`{name}` of `fit` has no effect here: {reason}")
             elif name in NOT_IN_FIT:
                 message = f"gen does not support `{name}` of `fit`: {NOT_IN_FIT[name]}"
                 context.error("unsupported-argument", span, message)
@@ -497,8 +497,8 @@ def _report_data(context: Context, argument: Argument, name: str) -> None:
     context.error(
         "data-in-file",
         argument.span,
-        f"A `.nn` file holds no data, and `{name}` is given to `fit`",
-        hint="give it to the generated model: `Model().fit(x, y)`",
+        f"A `.nn` file contains no data, but `fit` gets `{name}`",
+        hint="pass it to the generated model: `Model().fit(x, y)`",
     )
 
 

@@ -33,13 +33,13 @@ def warn_of_unused(context: Context, names: Names, model: ModelValue) -> None:
         if not call.repeated and not call.makes_mask and not leads_on:
             wrapped = next((kind for kind in map(_wrapper, call.outputs) if kind), None)
             name = wrapped or call.layer.word
-            subject = f"What this {name} makes" if wrapped or name in registry["layer"] else "What is computed here"
-            hint = "take it out, or add it to the outputs of the model"
+            subject = f"The result of this {name}" if wrapped or name in registry["layer"] else "This result"
+            hint = "remove it, or add it to the outputs of the model"
             context.warning("unused-layer", call.span, f"{subject} reaches no output", hint=hint)
     for layer in context.layers:
         if not layer.calls:
             message = f"This {layer.word} is never called"
-            context.warning("unused-layer", layer.span, message, hint="call it on a tensor, or take it out")
+            context.warning("unused-layer", layer.span, message, hint="call it on a tensor, or remove it")
     for span, assignment in names.assignments.items():
         _warn_of_variable(context, span, assignment, model)
 
@@ -67,7 +67,7 @@ def _warn_of_input(context: Context, entry: InputValue, model: ModelValue) -> No
     listed = "is an input of the model, but " if entry.tensor in model.inputs else ""
     name = entry.given_name or entry.tensor.public
     which = f"`{name}`" if name else "This Input"
-    context.warning("unused-input", entry.span, f"{which} {listed}reaches no output", hint="take it out")
+    context.warning("unused-input", entry.span, f"{which} {listed}reaches no output", hint="remove it")
 
 
 def _warn_of_variable(context: Context, span: Span, assignment: Assignment, model: ModelValue) -> None:
@@ -80,4 +80,4 @@ def _warn_of_variable(context: Context, span: Span, assignment: Assignment, mode
         message = f"The model `{name_of_model(value)}` is never used"
     else:
         message = f"`{assignment.name}` is never used"
-    context.warning("unused-variable", span, message, hint="take it out")
+    context.warning("unused-variable", span, message, hint="remove it")

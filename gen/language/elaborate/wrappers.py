@@ -105,8 +105,10 @@ def _distribute(
     has_statistics = any(hasattr(component, "update") for component in inner_calls(wrapper.inner))
     by_step = has_statistics and isinstance(steps, int)
     if has_statistics and not by_step:
-        message = "TimeDistributed takes the statistics of its layer over all steps at once, their number being unknown"
-        hint = "Keras takes them step by step: give the input its number of steps to have the same numbers"
+        message = (
+            "TimeDistributed takes the statistics of its layer over all steps at once, because their number is unknown"
+        )
+        hint = "Keras takes them step by step: give the input its number of steps to get the same numbers"
         context.warning("joint-statistics", span, message, hint=hint)
     if by_step and isinstance(steps, int) and steps > STEP_BY_STEP:
         message = f"TimeDistributed would run a layer with statistics {steps} times, once for each step"
@@ -259,7 +261,7 @@ def make_bidirectional(context: Context, arguments: Arguments, group: Group | No
     if layer is None:
         return WRONG
     if layer.component.go_backwards:  # type: ignore[union-attr]  # a recurrent layer has it
-        message = "Bidirectional runs its layer from both ends: the one that it is given goes forward"
+        message = "Bidirectional runs its layer from both ends: the layer that you give it must run forward"
         return context.error("bad-argument", given["layer"].span, message, hint="leave out `go_backwards`")
     group = _inside("bidirectional", group)
 
@@ -331,7 +333,7 @@ def _held(context: Context, called: str, names: tuple[str, ...], arguments: Argu
     if is_wrong(held.value) or models.is_broken(held.value):
         return None
     if not isinstance(held.value, Wrapped):
-        hint = "give it the layer, and call what comes of it on the tensor"
+        hint = "give it the layer, and call the result on the tensor"
         message = f"`{called}` takes a layer, got {describe_value(held.value)}"
         context.error("bad-argument", held.span, message, hint=hint)
         return None
