@@ -337,7 +337,7 @@ def _sources(given: Path) -> Iterator[tuple[Path, Path]]:
         raise CommandError(f"there is no file or folder {shown(given)}")
     found_files = list(_files_below(given, ".nn")) if folder else [given]
     if not found_files:
-        raise CommandError(f"there is not a .nn file in {shown(given)}")
+        raise CommandError(f"there is no .nn file in {shown(given)}")
     for file in found_files:
         if not str(file).isprintable():
             raise CommandError(f"the name of {shown(file)} contains a character that is not printable")
@@ -405,7 +405,7 @@ def _list_left_over(request: Request, outputs: Sequence[Output], report: Report)
     for path, name in dict(others_left).items():
         if name not in others:
             report.errors.append(
-                f"{shown(path)} is left over, because gen no longer builds a {visible(name)} into it: delete it"
+                f"{shown(path)} is left over, because gen no longer builds {visible(name)} into it: delete it"
             )
             report.fail(1)
 

@@ -364,7 +364,7 @@ def test_with_json_standard_output_holds_nothing_else(gen: Gen, folder: Path, ar
     [
         (["build"], "gen: nothing to build: name a .nn file or a folder, or set `sources` in [tool.gen] of "),
         (["build", "missing.nn"], "gen: there is no file or folder missing.nn"),
-        (["build", "empty"], "gen: there is not a .nn file in empty"),
+        (["build", "empty"], "gen: there is no .nn file in empty"),
         (["build", "notes.txt"], "gen: notes.txt is not a .nn file"),
         (["build", "broken.nn"], "gen: there is no file or folder broken.nn"),
         (["build", "a" * 300 + ".nn"], f"gen: cannot read {'a' * 300}.nn: file name too long"),

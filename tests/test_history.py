@@ -236,7 +236,7 @@ def test_any_file_name_can_be_in_the_legend(runs: list[str]) -> None:
     ("text", "why"),
     [
         ("", "is empty: no epoch has ended yet"),
-        ("epoch,loss\n", "holds no epoch"),
+        ("epoch,loss\n", "contains no epoch"),
         ("name,price\nhat,3\n", "its first line is not `epoch,loss,…`"),
         ("epoch,loss,loss\n0,1,2\n", "its first line is not `epoch,loss,…`"),
         ("epoch,loss\n0,1\n1\n", "line 3 has 1 fields, the first has 2"),

@@ -376,11 +376,11 @@ def test_a_renamed_file_means_the_same(open_: Open, text: str, place: str, name:
 @pytest.mark.parametrize(
     ("place", "name", "why"),
     [
-        ("age = Dense", "income", "has a `income` already"),
-        ("age = Dense", "relu", "has a meaning already"),
-        ("age = Dense", "class", "is no name"),
-        ("age = Dense", "änderung", "is no name"),
-        ("Dense(1)", "years", "Only names that the file gives"),
+        ("age = Dense", "income", "already has a `income`"),
+        ("age = Dense", "relu", "already has a meaning"),
+        ("age = Dense", "class", "is not a name"),
+        ("age = Dense", "änderung", "is not a name"),
+        ("Dense(1)", "years", "Only names that the file defines"),
     ],
 )
 def test_a_renaming_that_would_change_the_file_is_refused(open_: Open, place: str, name: str, why: str) -> None:

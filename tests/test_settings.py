@@ -334,8 +334,8 @@ def test_outputs_of_sources_that_are_gone_are_listed(folder: Path) -> None:
     result = gen("build", "models", "--check", "--quiet")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.splitlines() == [
-        "gen: out/a.py is left over, for no a.nn is built into it any more: delete it",
-        "gen: out/deep/c.py is left over, for no c.nn is built into it any more: delete it",
+        "gen: out/a.py is left over, because gen no longer builds a.nn into it: delete it",
+        "gen: out/deep/c.py is left over, because gen no longer builds c.nn into it: delete it",
     ]
     assert gen("build", "models").exit_code == 0
     (folder / "out" / "a.py").unlink()
@@ -373,8 +373,8 @@ def test_what_is_left_over_is_listed_where_no_source_is_left(folder: Path) -> No
     (folder / "models" / "my model.nn").unlink()
     result = gen("build", "--check")
     assert result.exit_code == 2
-    assert "there is not a .nn file in models" in result.stderr
-    assert "made/my_model.py is left over, for no my model.nn is built into it any more: delete it" in result.stderr
+    assert "there is no .nn file in models" in result.stderr
+    assert "made/my_model.py is left over, because gen no longer builds my model.nn into it: delete it" in result.stderr
 
 
 @pytest.mark.parametrize("out", ["a\\u0000b", "x" * 300, "/dev/null", "model.nn", "missing"], ids=ascii)
