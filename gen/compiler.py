@@ -25,20 +25,21 @@ from gen.graph.rewrites.projections import fuse_projections
 from gen.graph.rewrites.steps import split_before_activations
 from gen.graph.sizes import least_sizes
 from gen.language import syntax
-from gen.program import lower, storage
-from gen.program.bias_rows import weights_as_rows
-from gen.program.guards import protect_guarded
+from gen.program import lower
 from gen.program.ir import Program, reads
-from gen.program.lowering import Identifiers, Lowered
-from gen.program.maxima import maxima_down_columns
+from gen.program.lower.state import Identifiers, Lowered
+from gen.program.memory.planning import plan_memory
+from gen.program.memory.sharing import share_memory
+from gen.program.passes.bias_rows import weights_as_rows
+from gen.program.passes.guards import protect_guarded
+from gen.program.passes.maxima import maxima_down_columns
+from gen.program.passes.prune import prune
+from gen.program.passes.recurrences import join_recurrences
+from gen.program.passes.rows import tables_by_row
+from gen.program.passes.sums import constants, sums_as_products
+from gen.program.passes.zeros import zeros_as_arrays
 from gen.program.planned import Planned, Programs
-from gen.program.prune import prune
-from gen.program.recurrences import join_recurrences
-from gen.program.rows import tables_by_row
-from gen.program.sharing import share_memory
-from gen.program.sums import constants, sums_as_products
 from gen.program.verify import verify_plan, verify_program
-from gen.program.zeros import zeros_as_arrays
 
 PASSES = (
     "pooled", "heads", "projections", "fold", "rows", "prune", "recurrences", "sums", "maxima", "zeros", "bias_rows",
@@ -189,7 +190,7 @@ def _planned(lowered: Lowered, options: Options, least: Mapping[str, int] | None
     ends = [
         (section, [name for value in values for name in reads(value)]) for section, values in lowered.results.items()
     ]
-    plan = storage.plan(program, ends, "reuse" in options.passes)
+    plan = plan_memory(program, ends, "reuse" in options.passes)
     options.between()
     if least is not None and "share" in options.passes:
         plan = share_memory(program, plan, ends, least)

@@ -13,7 +13,7 @@ from gen.components.layers.convolution import Windowed
 from gen.components.layers.core import Dense
 from gen.components.layers.normalization import BatchNormalization
 from gen.graph.graph import Graph, NamedLayer, Node, Tensor
-from gen.program.lowering import Identifiers
+from gen.program.lower.state import Identifiers
 
 
 def fold_normalizations(graph: Graph, names: Identifiers) -> tuple[Graph, Identifiers]:
