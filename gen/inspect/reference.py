@@ -493,9 +493,9 @@ def document(items: Iterable[Entry]) -> str:
 HEAD = """# Reference
 
 Every word of the language and every component with its arguments, formula, shapes and weights.
-`python -m gen.inspect.reference docs/reference.md` makes it of the components themselves, and `gen help NAME` prints the
-same. Shapes and weights are those that the compiler finds for the example; the batch comes first. Each layer also takes
-`name` and `trainable`."""
+`python -m gen.inspect.reference docs/reference.md` makes it of the components themselves, and `gen help NAME` prints
+the same. Shapes and weights are those that the compiler finds for the example; the batch comes first. Each layer also
+takes `name` and `trainable`."""
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from gen.components.kernels import kernels
+from gen.passes import exact
 from gen.program.ir import NUMBER, ArrayType, Program, Statement, callee, reads
 from gen.program.lower import fence
 
@@ -76,6 +77,11 @@ def overwrites(statement: Statement) -> bool:
     return name in kernels and kernels[name].overwrites
 
 
+@exact(
+    "reuse",
+    does="computes in place, and uses a buffer again once nobody reads it",
+    because="a variable is overwritten after its last reader",
+)
 def plan_memory(
     program: Program,
     results: Iterable[tuple[str, Iterable[str]]] = (),

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from gen.dims import Size, never_exceeds, product, value_of
 from gen.graph.sizes import typical_sizes
+from gen.passes import exact
 from gen.program.ir import Program, reads
 from gen.program.memory.planning import Buffer, Plan
 
@@ -32,6 +33,11 @@ class Life:
         return self.first <= other.last and other.first <= self.last
 
 
+@exact(
+    "share",
+    does="lays large buffers of different shapes in the same memory",
+    because="they are never needed at the same time, and fit for all sizes that data may have",
+)
 def share_memory(
     program: Program, plan: Plan, results: Iterable[tuple[str, Iterable[str]]], least: Mapping[str, int]
 ) -> Plan:

@@ -11,10 +11,16 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from gen.dims import BATCH
+from gen.passes import exact
 from gen.program.ir import ArrayType, Program, Statement, callee, substitute
 from gen.program.lower.fence import UFUNCS
 
 
+@exact(
+    "bias_rows",
+    does="in prediction, adds a vector of weights to the rows of a matrix as a matrix of one row",
+    because="both have the same numbers",
+)
 def weights_as_rows(program: Program) -> Program:
     """`program` that reads `p.h_bias_row`, (1, features), where it read `p.h_bias` beside (batch, features)."""
     types = dict(program.types)

@@ -11,12 +11,18 @@ import ast
 from dataclasses import replace
 
 from gen.dims import BATCH
+from gen.passes import exact
 from gen.program.ir import ArrayType, Program, Statement, callee, operation
 
 WIDEST = 32
 """From so many columns on, the rows are worth their beginning."""
 
 
+@exact(
+    "maxima",
+    does="takes the greatest number of each row of a narrow matrix down the columns of its transpose",
+    because="the greatest number is the same in any order",
+)
 def maxima_down_columns(program: Program) -> Program:
     """`program` in which no reduction to a maximum runs along a short last axis of a matrix."""
     types, soft = dict(program.types), dict(program.soft)

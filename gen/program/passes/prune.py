@@ -6,9 +6,15 @@ import ast
 from collections.abc import Iterable
 from dataclasses import replace
 
+from gen.passes import exact
 from gen.program.ir import Program, Statement, reads
 
 
+@exact(
+    "prune",
+    does="leaves out what nobody reads; what only the gradients of inputs need moves to `input_gradients`",
+    because="nobody reads it",
+)
 def prune(program: Program, results: Iterable[ast.expr], places: Iterable[str] = ()) -> Program:
     """`program` without the statements that lead nowhere.
 

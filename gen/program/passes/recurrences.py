@@ -14,6 +14,7 @@ from dataclasses import replace
 from types import FunctionType
 
 from gen.components.layers.recurrent_predict import lstm_predict_jointly
+from gen.passes import exact
 from gen.program.ir import ArrayType, Block, Program, Statement, callee, operation, reads
 from gen.program.lower.state import Lowered
 
@@ -21,6 +22,11 @@ LIMIT: int = inspect.signature(lstm_predict_jointly).parameters["limit"].default
 """`lstm_predict_jointly` takes one loop as long as the square of all units, times the batch, is no more."""
 
 
+@exact(
+    "recurrences",
+    does="runs LSTMs that do not depend on each other in one loop when they predict",
+    because="their recurrent kernels stand on a diagonal, so each keeps its own sums",
+)
 def join_recurrences(lowered: Lowered) -> Lowered:
     """`lowered` with one statement in place of each group of LSTMs that can share a loop."""
     program = lowered.program

@@ -13,11 +13,17 @@ gradient stays dense.
 from __future__ import annotations
 
 from gen.graph.graph import Graph, NamedLayer
+from gen.passes import exact
 
 LEAST = 32768
 """The smallest table that is worth it: of less, the whole stays in the cache and is updated with everything else."""
 
 
+@exact(
+    "rows",
+    does="updates a table row by row, by the ids that a batch held",
+    because="a step without a gradient leaves a row where it is; what its slots missed is made up for later",
+)
 def tables_by_row(graph: Graph) -> tuple[tuple[NamedLayer, str], ...]:
     """The trained weights that are updated row by row, in the order of the layers."""
     if graph.training is None or not graph.training.optimizer.rests():

@@ -12,10 +12,16 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from gen.dims import Shape, product
+from gen.passes import exact
 from gen.program.ir import NUMBER, ArrayType, Program, Statement, callee, operation, reads
 from gen.program.memory.planning import is_view
 
 
+@exact(
+    "sums",
+    does="makes sums over a matrix products with a vector of ones, which BLAS does in half the time",
+    because="the same numbers are added, in another order",
+)
 def sums_as_products(program: Program) -> Program:
     """`program` with products in place of sums; the ones are parameters of it, `b.ones_batch`, `b.ones_10`.
 

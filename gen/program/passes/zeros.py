@@ -10,12 +10,18 @@ import ast
 from dataclasses import replace
 
 from gen.dims import Shape, product
+from gen.passes import exact
 from gen.program.ir import ArrayType, Program, Statement, callee
 from gen.program.passes.sums import known_constants, name_of_constant
 
 COMPARED = ("np.maximum", "np.greater")
 
 
+@exact(
+    "zeros",
+    does="compares with arrays of zeros, for which NumPy has vector instructions",
+    because="an array of zeros holds the number that it stands for",
+)
 def zeros_as_arrays(program: Program) -> Program:
     """`program` with the zeros as parameters of it, `b.zeros_batch_32`, `b.zeros_128`."""
     types = dict(program.types)
