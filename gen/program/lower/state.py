@@ -115,12 +115,22 @@ class Lowering:
         """The block of a node's call; a layer and the activation that was split from it share one."""
         key = (section, node.call.block)
         if key not in self.blocks:
-            shapes = ", ".join(show(self.names.shown(output.shape)) for output in self.last[node.call.block].outputs)
             call = ", ".join(filter(None, (node.call.text, node.call.then)))
             calls = "\n".join((*node.call.before, call))
-            note = shapes if section in ("forward", "infer") else ""
-            self.blocks[key] = Block(calls, note, node.call.block, node.call.fused)
+            self.blocks[key] = Block(calls, self._note(section, node), node.call.block, node.call.fused)
         return self.blocks[key]
+
+    def _note(self, section: str, node: Node) -> str:
+        """What stands beside a call: the shape that comes of it, and the identifier that is not as the file says.
+
+        A name that the file binds again and again, `x`, has a number here each time.
+        """
+        outputs = self.last[node.call.block].outputs
+        shapes = ", ".join(show(self.names.shown(output.shape)) for output in outputs)
+        bound, equals, _ = node.call.text.partition(" = ")
+        made = ", ".join(self.names.tensors[output] for output in outputs)
+        name = made if equals and bound != made else ""
+        return ": ".join(filter(None, (name, shapes if section in ("forward", "infer") else "")))
 
     def calls_of(self, layer: NamedLayer) -> tuple[object, ...]:
         """`Call.block` of all calls of a layer, alone or as a part of another."""
