@@ -63,7 +63,7 @@ class Generator:
 
     def file(self, system: System) -> Path | None:
         from gen import compiler
-        from gen.building import read
+        from gen.commands.building import read
         from gen.diagnostics import Diagnostics
 
         path, source = self.out / f"{system.network}.py", EXAMPLES / f"{system.network}.nn"

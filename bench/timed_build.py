@@ -11,7 +11,7 @@ from typing import Any
 def main(source: str, out: str) -> None:
     import black
 
-    from gen.building import Request, build
+    from gen.commands.building import Request, build
 
     took, format_str = 0.0, black.format_str
 

@@ -37,7 +37,7 @@ def vim(text: str, lists: dict[str, list[str]]) -> str:
 def main() -> None:
     """Writes both files."""
     sys.path.insert(0, str(FOLDER.parent))
-    from gen.words import words
+    from gen.language.words import words
 
     lists = words()
     TEXTMATE.write_text(textmate(TEXTMATE.read_text(encoding="utf-8"), lists), encoding="utf-8")

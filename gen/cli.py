@@ -21,10 +21,10 @@ from gen import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from gen.building import Report, Request
+    from gen.commands.building import Report, Request
     from gen.diagnostics import Source
-    from gen.facts import Facts
     from gen.graph.graph import Graph
+    from gen.inspect.facts import Facts
     from gen.settings import Settings
 
 T = TypeVar("T")
@@ -77,7 +77,7 @@ def build(
     What is not given is taken from [tool.gen] of the pyproject.toml nearest to each file: out, components, inference;
     without a file or folder, sources from that nearest to the current folder.
     """
-    from gen import building
+    from gen.commands import building
 
     report = building.Report()
     try:
@@ -104,7 +104,7 @@ def build(
 
 def _watch(request: Request, form: str, quiet: bool) -> NoReturn:
     """Build whenever something changes; ends as the shell expects of a command that Ctrl-C ends."""
-    from gen import building, watching
+    from gen.commands import building, watching
 
     if request.check or request.diff:
         raise building.CommandError("--watch writes what it builds: leave out --check and --diff")
@@ -129,7 +129,7 @@ def fmt(sources: tuple[Path, ...], check: bool, diff: bool, quiet: bool) -> None
     `-` stands for standard input, which is written to standard output.  Without a file or folder, `sources` in
     [tool.gen] of the nearest pyproject.toml says what is formatted.
     """
-    from gen import building, formatting
+    from gen.commands import building, formatting
 
     report = building.Report()
     try:
@@ -165,9 +165,10 @@ def dump(
     debug: bool,
 ) -> None:
     """Print what the compiler makes of a file, at one of its stages."""
-    from gen import building, compiler
+    from gen import compiler
+    from gen.commands import building
     from gen.diagnostics import render_text, visible_lines
-    from gen.dump import dump
+    from gen.inspect.dump import dump
 
     for name in without:
         if name not in compiler.PASSES:
@@ -197,7 +198,7 @@ def lsp(components: tuple[Path, ...], stdio: bool) -> None:
 
     Components of your own are taken from [tool.gen] of the nearest pyproject.toml, too.
     """
-    from gen.building import missing
+    from gen.commands.building import missing
 
     try:
         from gen.lsp.server import serve
@@ -221,8 +222,8 @@ def lsp(components: tuple[Path, ...], stdio: bool) -> None:
 )
 def plot(histories: tuple[Path, ...], out: Path) -> None:
     """Draw the curves of losses and metrics from the CSV files that training wrote, to compare several runs."""
-    from gen.building import CommandError, shown
-    from gen.history import plot
+    from gen.commands.building import CommandError, shown
+    from gen.commands.history import plot
 
     try:
         plot(histories, out)
@@ -241,8 +242,9 @@ def help_(context: click.Context, name: str | None, components: tuple[Path, ...]
     if command is not None:
         click.echo(command.get_help(click.Context(command, context.parent, info_name=name)))
         return
-    from gen import building, reference
+    from gen.commands import building
     from gen.diagnostics import visible_lines
+    from gen.inspect import reference
 
     try:
         settings = _settings()
@@ -288,7 +290,7 @@ def summary(
     Operations and memory are for one batch; a multiplication with its addition is two operations.
     """
     text, facts = _facts(source, batch_size, steps, inference, components, debug)
-    from gen.summary import to_json, write_summary
+    from gen.inspect.summary import to_json, write_summary
 
     if form == "json":
         import json
@@ -320,10 +322,10 @@ def graph(
 
     A model or a block that is called is a box around its calls.  Mermaid is text that GitHub draws.
     """
-    from gen.building import CommandError, shown
+    from gen.commands.building import CommandError, shown
     from gen.diagnostics import visible_lines
-    from gen.diagram.formats import draw, format_of
     from gen.files import WriteError, overwrite
+    from gen.inspect.diagram.formats import draw, format_of
 
     try:
         form = form or format_of(out)
@@ -377,9 +379,9 @@ def explain(
 
     Pointing at a part of one of them lights up what belongs to it in the others.
     """
-    from gen import building
-    from gen.explain import serving
-    from gen.explain.page import page
+    from gen.commands import building
+    from gen.inspect.explain import serving
+    from gen.inspect.explain.page import page
 
     try:
         settings = _settings(source.parent)
@@ -400,7 +402,7 @@ def explain(
 
 
 def _serve(pages: Iterator[str], port: int) -> NoReturn:
-    from gen.explain import serving
+    from gen.inspect.explain import serving
 
     server = serving.Server(port)
     address = f"http://127.0.0.1:{server.server_port}/"
@@ -416,7 +418,7 @@ def _facts(
     path: Path, batch_size: int, steps: int | None, inference: bool | None, components: tuple[Path, ...], debug: bool
 ) -> tuple[Source, Facts]:
     """The text of a model and its facts.  Ends the command where the model is wrong or the command is."""
-    from gen.facts import describe_model
+    from gen.inspect.facts import describe_model
 
     def facts(source: Source, graph: Graph) -> tuple[Source, Facts]:
         without_training = _settings(path.parent).inference if inference is None else inference
@@ -427,9 +429,10 @@ def _facts(
 
 def _with_graph(path: Path, components: tuple[Path, ...], debug: bool, use: Callable[[Source, Graph], T]) -> T:
     """What comes of a model.  Ends the command where the model is wrong or the command is."""
-    from gen import building, compiler
+    from gen import compiler
+    from gen.commands import building
     from gen.diagnostics import render_text
-    from gen.facts import SizeError
+    from gen.inspect.facts import SizeError
 
     try:
         settings = _settings(path.parent)
@@ -452,7 +455,7 @@ def _with_graph(path: Path, components: tuple[Path, ...], debug: bool, use: Call
 
 def _settings(folder: Path = Path()) -> Settings:
     """The settings that hold in a folder; says which are not used."""
-    from gen.building import CommandError, ignored
+    from gen.commands.building import CommandError, ignored
     from gen.files import reason
     from gen.settings import SettingsError, load
 
@@ -468,7 +471,7 @@ def _settings(folder: Path = Path()) -> Settings:
 
 def _sources(verb: str) -> tuple[Path, ...]:
     """What the settings say is to be built or formatted."""
-    from gen.building import CommandError
+    from gen.commands.building import CommandError
 
     settings = _settings()
     if not settings.sources:
@@ -479,7 +482,7 @@ def _sources(verb: str) -> tuple[Path, ...]:
 
 
 def _standard_input() -> bytes:
-    from gen.building import CommandError
+    from gen.commands.building import CommandError
     from gen.files import LIMIT, reason
 
     try:
@@ -502,7 +505,7 @@ def _report(report: Report, form: str, quiet: bool) -> None:
 
 def _report_text(report: Report, quiet: bool) -> None:
     """Diagnostics and errors to standard error, the rest to standard output."""
-    from gen.building import shown
+    from gen.commands.building import shown
     from gen.diagnostics import render_text, visible_lines
 
     for source, found in report.diagnostics:
@@ -519,7 +522,7 @@ def _report_json(report: Report, quiet: bool) -> None:
     """One object to standard output, with what is in the language's reference; all else to standard error."""
     import json
 
-    from gen.building import shown
+    from gen.commands.building import shown
     from gen.diagnostics import to_json, visible_lines
 
     items = [entry for source, found in report.diagnostics for entry in to_json(source, found)]

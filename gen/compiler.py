@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from gen.diagnostics import Diagnostics, Source
 from gen.emit.assemble import Assembler
@@ -25,29 +26,40 @@ from gen.graph.rewrites.projections import fuse_projections
 from gen.graph.rewrites.steps import split_before_activations
 from gen.graph.sizes import least_sizes
 from gen.language import syntax
-from gen.program import lower, storage
-from gen.program.bias_rows import weights_as_rows
-from gen.program.guards import protect_guarded
+from gen.passes import Pass
+from gen.program import lower
 from gen.program.ir import Program, reads
-from gen.program.lowering import Identifiers, Lowered
-from gen.program.maxima import maxima_down_columns
+from gen.program.lower.state import Identifiers, Lowered
+from gen.program.memory.planning import plan_memory
+from gen.program.memory.sharing import share_memory
+from gen.program.passes.bias_rows import weights_as_rows
+from gen.program.passes.guards import protect_guarded
+from gen.program.passes.maxima import maxima_down_columns
+from gen.program.passes.prune import prune
+from gen.program.passes.recurrences import join_recurrences
+from gen.program.passes.rows import tables_by_row
+from gen.program.passes.sums import constants, sums_as_products
+from gen.program.passes.zeros import zeros_as_arrays
 from gen.program.planned import Planned, Programs
-from gen.program.prune import prune
-from gen.program.recurrences import join_recurrences
-from gen.program.rows import tables_by_row
-from gen.program.sharing import share_memory
-from gen.program.sums import constants, sums_as_products
 from gen.program.verify import verify_plan, verify_program
-from gen.program.zeros import zeros_as_arrays
 
-PASSES = (
-    "pooled", "heads", "projections", "fold", "rows", "prune", "recurrences", "sums", "maxima", "zeros", "bias_rows",
-    "reuse", "share",
-)  # fmt: skip
-"""What can be switched off without changing a result: relu after max-pooling, losses fused with heads, embeddings with
-the projection after them, biases with normalizations in prediction, tables updated row by row, leaving out what is not
-needed, recurrences that share a loop in prediction, sums as products, maxima down columns, zeros as arrays, biases as
-rows, computing in place and reusing buffers, sharing memory between buffers of different shapes."""
+EVERY_PASS: tuple[Pass[..., Any], ...] = (
+    pool_before_relu,
+    fuse_heads,
+    fuse_projections,
+    fold_normalizations,
+    tables_by_row,
+    weights_as_rows,
+    prune,
+    join_recurrences,
+    sums_as_products,
+    maxima_down_columns,
+    zeros_as_arrays,
+    plan_memory,
+    share_memory,
+)
+"""What can be left out without changing a result, in the order in which it is done."""
+PASSES = tuple(each.name for each in EVERY_PASS)
 
 
 @dataclass(frozen=True)
@@ -61,6 +73,10 @@ class Options:
     """Whether the text goes through Black."""
     between: Callable[[], None] = field(default=lambda: None, compare=False, repr=False)
     """Called between the passes: what it raises ends a build that nobody waits for any more."""
+
+    def has(self, item: Pass[..., Any]) -> bool:
+        """Whether a pass is done."""
+        return item.name in self.passes
 
 
 def check(source: Source) -> Diagnostics:
@@ -102,10 +118,10 @@ def rewrite(graph: Graph, options: Options = Options()) -> Graph:
     if options.inference:
         graph = replace(graph, training=None, outputs=tuple(replace(item, loss=None) for item in graph.outputs))
     graph = split_before_activations(split_activations(graph))
-    if "pooled" in options.passes:
+    if options.has(pool_before_relu):
         graph = pool_before_relu(graph)
-    graph = fuse_heads(graph, "heads" in options.passes)
-    return fuse_projections(graph) if "projections" in options.passes else graph
+    graph = fuse_heads(graph, options.has(fuse_heads))
+    return fuse_projections(graph) if options.has(fuse_projections) else graph
 
 
 def view(graph: Graph, source: str, options: Options = Options()) -> View:
@@ -128,9 +144,9 @@ def _programs(graph: Graph, names: Identifiers, options: Options) -> Programs:
     """Graph → programs, with their memory planned."""
     reserved = reserved_names(graph)
     least = least_sizes(graph)
-    predicting = fold_normalizations(graph, names) if "fold" in options.passes else (graph, names)
+    predicting = fold_normalizations(graph, names) if options.has(fold_normalizations) else (graph, names)
     inference = lower.inference(*predicting, reserved)
-    if "bias_rows" in options.passes:
+    if options.has(weights_as_rows):
         inference = replace(inference, program=weights_as_rows(inference.program))
     infer = _planned(inference, options, least=least)
     found = Programs(infer)
@@ -140,7 +156,7 @@ def _programs(graph: Graph, names: Identifiers, options: Options) -> Programs:
         found = replace(found, activate=_planned(lowered, options))
     if graph.training is None:
         return found
-    optimizer, tables = graph.training.optimizer, tables_by_row(graph) if "rows" in options.passes else ()
+    optimizer, tables = graph.training.optimizer, tables_by_row(graph) if options.has(tables_by_row) else ()
     size = sum(weight.size for layer in graph.layers for weight in layer.trainable_weights())
     size -= sum(layer.weights[name].size for layer, name in tables)
     occupied = reserved | UPDATE_LOCALS | SAVED | {names.weights[table] for table in tables}
@@ -172,16 +188,16 @@ def _planned(lowered: Lowered, options: Options, least: Mapping[str, int] | None
     results = [value for values in lowered.results.values() for value in values]
     options.between()
     _verify(lowered.program, options)
-    if "prune" in options.passes:
+    if options.has(prune):
         lowered = replace(lowered, program=prune(lowered.program, results, lowered.places.values()))
-    if "recurrences" in options.passes:
+    if options.has(join_recurrences):
         lowered = join_recurrences(lowered)
     program = lowered.program
-    if "sums" in options.passes:
+    if options.has(sums_as_products):
         program = sums_as_products(program)
-    if "maxima" in options.passes:
+    if options.has(maxima_down_columns):
         program = maxima_down_columns(program)
-    if "zeros" in options.passes:
+    if options.has(zeros_as_arrays):
         program = zeros_as_arrays(program)
     program = protect_guarded(program)
     options.between()
@@ -189,9 +205,9 @@ def _planned(lowered: Lowered, options: Options, least: Mapping[str, int] | None
     ends = [
         (section, [name for value in values for name in reads(value)]) for section, values in lowered.results.items()
     ]
-    plan = storage.plan(program, ends, "reuse" in options.passes)
+    plan = plan_memory(program, ends, options.has(plan_memory))
     options.between()
-    if least is not None and "share" in options.passes:
+    if least is not None and options.has(share_memory):
         plan = share_memory(program, plan, ends, least)
     if options.verify:
         verify_plan(program, plan, ends)

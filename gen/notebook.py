@@ -23,7 +23,7 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
 from gen import compiler
-from gen.building import CommandError, explained
+from gen.commands.building import CommandError, explained
 from gen.diagnostics import Diagnostics, Source, render_text, visible, visible_lines
 
 

@@ -12,7 +12,7 @@ from pygments.regexopt import regex_opt
 from pygments.token import Comment, Error, Keyword, Name, Number, Operator, Punctuation, String, Whitespace
 from pygments.util import Future
 
-from gen.words import words
+from gen.language.words import words
 
 
 class _Words(Future):

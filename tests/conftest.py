@@ -46,7 +46,7 @@ def keras_in_float64() -> None:
 @pytest.fixture
 def components_apart() -> Iterator[None]:
     """What a test registers is forgotten after it."""
-    from gen.building import know_apart
+    from gen.commands.building import know_apart
     from gen.components import registry
     from gen.components.kernels import kernels
 

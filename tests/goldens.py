@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from gen.compiler import Options
-from gen.dump import functions
+from gen.inspect.dump import functions
 from tests.building import CASES, case_graph
 
 

@@ -16,8 +16,8 @@ import pytest
 from gen.compiler import PASSES, Options
 from gen.components import registry
 from gen.components.base import Component
-from gen.dump import functions
 from gen.graph.graph import Graph
+from gen.inspect.dump import functions
 from tests import proof
 from tests.building import CASES, QUICK, case_graph, case_module, case_text, random_inputs, random_targets, rows_of
 

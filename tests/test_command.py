@@ -497,7 +497,8 @@ def test_a_bug_in_gen_is_one_sentence_and_the_other_files_are_built(
     assert outcome.status == 2
     assert outcome.lines == ["out/b.py  written"]
     assert outcome.err == (
-        f"gen: a.nn: this is a bug in gen, in gen/building.py:{bug_line(outcome)}: RuntimeError: this and that; "
+        f"gen: a.nn: this is a bug in gen, in gen/commands/building.py:{bug_line(outcome)}: "
+        "RuntimeError: this and that; "
         "please report it with the .nn file and the output of --debug\n"
     )
     monkeypatch.setattr(compiler, "understand", broken)
@@ -1016,7 +1017,7 @@ def test_the_version_needs_nothing_heavy(folder: Path) -> None:
         sys.argv = ["gen", "--version"]
         from gen.__main__ import main
         main()
-        heavy = {"numpy", "lark", "jinja2", "black", "click", "pathlib", "gen.compiler", "gen.building"}
+        heavy = {"numpy", "lark", "jinja2", "black", "click", "pathlib", "gen.compiler", "gen.commands.building"}
         print(sorted(heavy & set(sys.modules)))
     """
     finished = process([], folder, command=["-c", textwrap.dedent(code)])

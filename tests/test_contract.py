@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 
 from gen.compiler import Options
-from gen.emit.layout import LINE_LENGTH
+from gen.emit.black_layout import LINE_LENGTH
 from gen.emit.seal import UNTOUCHED
 from tests import keras_twin
 from tests.building import (

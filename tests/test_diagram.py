@@ -15,12 +15,12 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from gen import cli
-from gen.diagram.diagram import Arrow, Diagram, Vertex, boxes_around, diagram_of
-from gen.diagram.layout import SMALL, Area, Layout, layout, text_width
-from gen.diagram.mermaid import mermaid
-from gen.diagram.png import png
-from gen.diagram.svg import svg
-from gen.facts import describe_model
+from gen.inspect.diagram.diagram import Arrow, Diagram, Vertex, boxes_around, diagram_of
+from gen.inspect.diagram.mermaid import mermaid
+from gen.inspect.diagram.placement import SMALL, Area, Layout, layout, text_width
+from gen.inspect.diagram.png import png
+from gen.inspect.diagram.svg import svg
+from gen.inspect.facts import describe_model
 from tests.building import CASES, EXAMPLES, ROOT, case_graph, graph_of
 
 TANGLED = """\
@@ -241,7 +241,7 @@ def test_a_name_that_says_no_format_is_refused(tmp_path: Path) -> None:
 
 
 def test_without_pillow_a_png_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "gen.diagram.png")
+    monkeypatch.delitem(sys.modules, "gen.inspect.diagram.png")
     monkeypatch.setitem(sys.modules, "PIL", None)
     result = graph(tmp_path, TANGLED, "-o", str(tmp_path / "model.png"))
     assert result.exit_code == 2

@@ -101,6 +101,12 @@ def test_every_link_of_a_document_leads_somewhere(page: Path) -> None:
             assert anchor in _anchors(target.read_text("utf-8")), f"{link} has no #{anchor}"
 
 
+@pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_path_that_a_document_names_is_there(page: Path) -> None:
+    named = set(re.findall(r"`((?:gen|bench|editors|templates|grammar)/[\w./-]*)`", page.read_text("utf-8")))
+    assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
+
+
 def test_every_page_is_in_the_index() -> None:
     docs = ROOT / "docs"
     linked = {(docs / link).resolve() for link, _ in _links((docs / "README.md").read_text("utf-8"))}

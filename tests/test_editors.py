@@ -19,8 +19,8 @@ import pytest
 from gen.components import registry
 from gen.diagnostics import Diagnostics, Source
 from gen.language.parser import parse, tokenize
+from gen.language.words import words
 from gen.pygments import NnLexer
-from gen.words import words
 from tests.textmate import Grammar, Scoped
 
 ROOT = Path(__file__).parent.parent

@@ -24,7 +24,7 @@ from jinja2 import meta, nodes
 from gen import compiler
 from gen.compiler import Options
 from gen.emit import names, view, write
-from gen.emit.layout import LINE_LENGTH
+from gen.emit.black_layout import LINE_LENGTH
 from gen.emit.literals import comment, docstring, literal
 from gen.emit.names import Names
 from gen.emit.render import render

@@ -20,8 +20,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from gen import cli, compiler
 from gen.diagnostics import Diagnostics, Source
-from gen.explain.page import page
-from gen.explain.serving import Server
+from gen.inspect.explain.page import page
+from gen.inspect.explain.serving import Server
 from tests.building import EXAMPLES, ROOT
 
 pytestmark = pytest.mark.xdist_group("browser")

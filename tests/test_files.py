@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from gen import cli, files, formatting
+from gen import cli, files
+from gen.commands import formatting
 from gen.files import Bounds, ForeignError, WriteError, overwrite
 
 GOOD = "x = Input(4)\ny = Dense(1)(x)\nmodel = Model(x, y)\n"
@@ -514,8 +515,8 @@ def test_a_table_for_a_terminal_holds_no_escapes_but_its_own(folder: Path) -> No
     from dataclasses import replace
     from io import StringIO
 
-    from gen.facts import describe_model
-    from gen.summary import write_summary
+    from gen.inspect.facts import describe_model
+    from gen.inspect.summary import write_summary
     from tests.building import graph_of
 
     stream = StringIO()

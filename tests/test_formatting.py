@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from gen import cli, formatting
-from gen.formatting import Unreadable, format_text
+from gen import cli
+from gen.commands import formatting
+from gen.commands.formatting import Unreadable, format_text
 from tests.building import CASES, EXAMPLES
 
 UNTIDY = """\

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from gen import cli, history
+from gen import cli
+from gen.commands import history
 from tests.samples import sample
 
 pytestmark = pytest.mark.filterwarnings("error")

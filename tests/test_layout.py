@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gen import compiler
-from gen.emit import layout
-from gen.emit.layout import LINE_LENGTH, format_python
+from gen.emit import black_layout
+from gen.emit.black_layout import LINE_LENGTH, format_python
 from gen.emit.render import settled
 from gen.emit.seal import UNTOUCHED, is_intact
 from gen.emit.templates import environment
@@ -38,7 +38,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return black.format_str(text, mode=MODE) if text else ""
 
     monkeypatch.setenv("GEN_CACHE_DIR", "")
-    monkeypatch.setattr(layout, "_black_alone", record)
+    monkeypatch.setattr(black_layout, "_black_alone", record)
     return texts
 
 

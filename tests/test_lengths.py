@@ -12,10 +12,10 @@ import pytest
 from gen import compiler
 from gen.compiler import Options, check
 from gen.diagnostics import Source
-from gen.diagram.diagram import diagram_of
-from gen.diagram.mermaid import mermaid
-from gen.facts import describe_model
 from gen.graph.lookups import lookups
+from gen.inspect.diagram.diagram import diagram_of
+from gen.inspect.diagram.mermaid import mermaid
+from gen.inspect.facts import describe_model
 from gen.lsp.analysis import analyse
 from gen.lsp.hints import shapes
 from tests.building import graph_of

@@ -15,7 +15,7 @@ from gen.compiler import PASSES, Options
 from gen.emit.footprint import Footprint, bytes_text
 from gen.graph.graph import Graph
 from gen.graph.sizes import least_sizes, typical_sizes
-from gen.program.memory import buffer_bytes
+from gen.program.cost.bytes import buffer_bytes
 from gen.program.verify import VerificationError, verify_plan
 from tests.building import (
     CASES,

@@ -19,7 +19,7 @@ from gen.components.layers import (
     recurrent_kernels,
     recurrent_predict,
 )
-from gen.program.operations import operations
+from gen.program.cost.flops import operations
 from tests.building import graph_of
 
 

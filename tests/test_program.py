@@ -12,14 +12,14 @@ import pytest
 from gen import compiler
 from gen.compiler import Options
 from gen.components.base import Layer, registry
-from gen.program.builder import Array, Builder, Number
-from gen.program.fence import FenceError
-from gen.program.inline import run
 from gen.program.ir import ArrayType, Block, literal, operation, reads, tidy
-from gen.program.numbers import arithmetic
+from gen.program.lower.builder import Array, Builder, Number
+from gen.program.lower.fence import FenceError
+from gen.program.lower.inline import run
+from gen.program.lower.numbers import arithmetic
+from gen.program.lower.rules import refuse_outside_fence
+from gen.program.memory.planning import plan_memory
 from gen.program.planned import Planned
-from gen.program.rules import refuse_outside_fence
-from gen.program.storage import plan
 from gen.program.verify import VerificationError, verify_plan, verify_program
 from tests.building import graph_of
 
@@ -159,7 +159,7 @@ def test_a_second_write_is_noticed() -> None:
 def test_an_overwritten_value_that_is_still_needed_is_noticed() -> None:
     step = planned("forward")
     program = step.program
-    memory = plan(program)
+    memory = plan_memory(program)
     verify_plan(program, memory, [])
     first, second = (next(s for s in program.statements if s.block.heading.startswith(name)) for name in ("h =", "y ="))
     stolen = {**memory.segments, second.target: memory.segments[first.target]}
@@ -169,7 +169,7 @@ def test_an_overwritten_value_that_is_still_needed_is_noticed() -> None:
 
 def test_no_two_live_values_share_a_buffer_with_reuse_off() -> None:
     program = planned("forward").program
-    memory = plan(program, reuse=False)
+    memory = plan_memory(program, reuse=False)
     owners = [segment for buffer in memory.buffers for segment in buffer.segments]
     assert len(owners) == len(memory.buffers)
     assert all(len(reads(statement.value)) >= 1 for statement in program.statements)

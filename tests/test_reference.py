@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from gen import cli, compiler, reference
+from gen import cli, compiler
 from gen.components.base import Component, Layer, Weight, component, parameters, registry
 from gen.components.docstrings import docstring, prose
 from gen.components.initializers import Ones
 from gen.emit.view import View
+from gen.inspect import reference
+from gen.inspect.reference import UnknownComponent, entries, entry, find
 from gen.language.elaborate import training
-from gen.reference import UnknownComponent, entries, entry, find
-from gen.words import WORDS, Word
+from gen.language.words import WORDS, Construct
 from tests.building import ROOT, graph_of, load
 
 COMPONENTS = reference.components()
@@ -39,7 +40,7 @@ def test_every_registered_component_has_one_entry() -> None:
 
 
 @pytest.mark.parametrize("word", WORDS, ids=lambda word: word.name)
-def test_a_word_of_the_language_is_as_the_language_takes_it(word: Word) -> None:
+def test_a_word_of_the_language_is_as_the_language_takes_it(word: Construct) -> None:
     graph_of(word.example)
     call = re.search(rf"\b{word.name}\(", word.example)
     assert call is not None
@@ -193,7 +194,7 @@ def test_a_component_of_ones_own_has_an_entry_even_without_a_docstring(monkeypat
 
 def test_the_document_is_as_the_components_are() -> None:
     written = (ROOT / "docs" / "reference.md").read_text("utf-8")
-    message = "the components have changed: run `python -m gen.reference docs/reference.md`"
+    message = "the components have changed: run `python -m gen.inspect.reference docs/reference.md`"
     assert written == reference.document(entries()), message
 
 

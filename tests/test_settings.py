@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gen import cli
-from gen.building import Request, build
+from gen.commands.building import Request, build
 from gen.settings import Settings, load
 from tests.building import ROOT
 

@@ -10,7 +10,7 @@ import pytest
 from gen import compiler
 from gen.compiler import Options
 from gen.diagnostics import Span
-from gen.sourcemap import Lines, Piece, SourceMap, source_map
+from gen.inspect.sourcemap import Lines, Piece, SourceMap, source_map
 from tests.building import CASES, EXAMPLES, case_graph, graph_of
 
 TWO_HEADS = """

@@ -12,8 +12,8 @@ from click.testing import CliRunner, Result
 
 from gen import cli
 from gen.dims import show
-from gen.facts import CallFacts, Facts, SizeError, describe_model
-from gen.summary import count_text, write_summary
+from gen.inspect.facts import CallFacts, Facts, SizeError, describe_model
+from gen.inspect.summary import count_text, write_summary
 from tests import keras_twin
 from tests.building import CASES, EXAMPLES, case_graph, graph_of
 from tests.test_memory import footprint_of

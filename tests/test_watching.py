@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from gen import cli, watching
-from gen.building import CommandError, Report, Request
+from gen import cli
+from gen.commands import watching
+from gen.commands.building import CommandError, Report, Request
 from tests.building import ROOT
 
 GOOD = "x = Input(4)\nmodel = Model(x, Dense(1)(x))\n"

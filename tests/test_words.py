@@ -11,9 +11,9 @@ from gen import compiler
 from gen.compiler import check
 from gen.components.base import Component, Layer, registry
 from gen.diagnostics import Diagnostics, Source
-from gen.diagram.diagram import diagram_of
-from gen.diagram.mermaid import mermaid
-from gen.facts import describe_model
+from gen.inspect.diagram.diagram import diagram_of
+from gen.inspect.diagram.mermaid import mermaid
+from gen.inspect.facts import describe_model
 from gen.lsp.analysis import analyse
 from gen.lsp.hover import hover
 from tests.building import CASES, QUICK, graph_of

@@ -9,7 +9,7 @@
 
 `Formula:` and `Example:` stand on a line each, in any docstring, and at its end.  Without the first, a summary that
 begins with a formula is cut off after it.  An example is a call on inputs; that of a loss or a metric makes the output
-that it is for, that of anything else is the component itself.  The reference (`gen/reference.py`) is made of them.
+that it is for, that of anything else is the component itself.  `gen/inspect/reference.py` makes the reference of them.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class Kernel:
     A list of shapes stands for several results, which the function gives as a tuple.  The dtype `"rows"`, with the
     shape (), stands for the gradient of a table: a tuple of ids, each once, and of a row for each.  `room`
     gives the bytes that the function allocates for itself while it runs, results apart, in float32 and for shapes that
-    are known; `operations` gives its floating-point operations, counted as `gen/program/operations.py` says, None for
+    are known; `operations` gives its floating-point operations, counted as `gen/program/cost/flops.py` says, None for
     one for each number of the results.
     """
 

@@ -20,10 +20,10 @@ from gen.emit.view import DimView, FormulaView, InputView, MetricView, OutputVie
 from gen.graph.graph import Graph, Input, NamedLayer, Output
 from gen.graph.lookups import lookups, vocabulary
 from gen.graph.sizes import least_size
-from gen.program.bias_rows import rows_of_weights
 from gen.program.ir import size_text
 from gen.program.lower import ROWS, masked_outputs
-from gen.program.lowering import Identifiers
+from gen.program.lower.state import Identifiers
+from gen.program.passes.bias_rows import rows_of_weights
 from gen.program.planned import Programs
 
 DRAWN = 1 << 20

@@ -9,10 +9,10 @@ from types import MappingProxyType
 
 from gen.components.kernels import kernels
 from gen.dims import Shape
-from gen.program import fence
 from gen.program.ir import NUMBER, Block, Program, Statement, callee, literal, reads, runtime_shape, substitute
-from gen.program.storage import Buffer, Plan, Segment, is_view
-from gen.program.sums import constants
+from gen.program.lower import fence
+from gen.program.memory.planning import Buffer, Plan, Segment, is_view
+from gen.program.passes.sums import constants
 
 OPERATORS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}
 NUMPY_DTYPES = {

@@ -10,9 +10,9 @@ from gen.emit.tables import table
 from gen.emit.view import is_large
 from gen.graph.graph import Graph
 from gen.graph.sizes import least_sizes, typical_sizes
+from gen.program.cost.bytes import array_bytes, buffer_bytes, room_bytes
 from gen.program.ir import ArrayType
-from gen.program.lowering import Identifiers
-from gen.program.memory import array_bytes, buffer_bytes, room_bytes
+from gen.program.lower.state import Identifiers
 from gen.program.planned import Programs
 
 BATCHES = (1, 32, 256)

@@ -10,7 +10,7 @@ from gen.emit import code
 from gen.emit.copied import Copies
 from gen.graph.graph import Graph, NamedLayer, Output
 from gen.program.ir import size_text
-from gen.program.lowering import Identifiers
+from gen.program.lower.state import Identifiers
 from gen.program.planned import Programs
 
 BLOCK = 32768

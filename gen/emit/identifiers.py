@@ -12,7 +12,7 @@ from gen.emit.copied import is_copied, rule_name
 from gen.emit.names import CHECK_LOCALS, RESERVED, Names
 from gen.graph.graph import Graph, Output, Tensor
 from gen.graph.rewrites.symbols import rename_symbols
-from gen.program.lowering import RELATED, Identifiers
+from gen.program.lower.state import RELATED, Identifiers
 
 
 def name_everything(graph: Graph) -> tuple[Graph, Identifiers]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gen.components.kernels import kernels
 from gen.emit.bindings import verify_bindings
-from gen.emit.layout import format_python
+from gen.emit.black_layout import format_python
 from gen.emit.seal import UNTOUCHED, seal
 from gen.emit.templates import environment
 from gen.emit.view import View

@@ -8,7 +8,7 @@ from gen.components.base import Activation, describe, registry
 from gen.dims import show
 from gen.graph.graph import Graph, Node
 from gen.graph.rewrites.activations import activation_of
-from gen.program.lowering import Identifiers
+from gen.program.lower.state import Identifiers
 
 
 def interface_table(graph: Graph, names: Identifiers, trained: bool) -> str:

@@ -24,7 +24,7 @@ from lark.parsers.lalr_parser_state import ParserState
 from gen import store
 from gen.diagnostics import Diagnostic, Diagnostics, Source, Span, visible
 from gen.language import refusals, syntax
-from gen.language.layout import MAX_DEPTH, Line, logical_lines, span_of, too_deep
+from gen.language.lines import MAX_DEPTH, Line, logical_lines, span_of, too_deep
 from gen.language.tree import Refused, TreeBuilder
 from gen.resources import resource
 

@@ -13,7 +13,7 @@ from typing import TypeAlias
 from lark import Token
 
 from gen.diagnostics import Diagnostic, Span, visible
-from gen.language.layout import CLOSING, NEWLINE, Line, span_of
+from gen.language.lines import CLOSING, NEWLINE, Line, span_of
 
 FOREIGN_TERMINALS = (
     "RESERVED",

@@ -18,7 +18,7 @@ from lark import Token, Transformer, v_args
 
 from gen.diagnostics import Diagnostic, Note, Span
 from gen.language import syntax
-from gen.language.layout import MAX_DEPTH, span_of, too_deep
+from gen.language.lines import MAX_DEPTH, span_of, too_deep
 from gen.language.refusals import misplaced_string
 
 MAX_DIGITS = 18

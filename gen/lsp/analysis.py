@@ -11,14 +11,14 @@ from typing import Any
 from lsprotocol import types
 
 from gen import compiler
-from gen.building import CommandError, explained
+from gen.commands.building import CommandError, explained
 from gen.diagnostics import Diagnostic, Diagnostics, Source, Span
-from gen.facts import Facts, describe_model
+from gen.inspect.facts import Facts, describe_model
 from gen.language import syntax
 from gen.language.elaborate import observe
 from gen.language.elaborate.observed import Observed
 from gen.language.elaborate.values import ModelValue, Value
-from gen.language.layout import Line, logical_lines
+from gen.language.lines import Line, logical_lines
 from gen.language.parser import MAX_CHARACTERS, tokenize, without_controls
 from gen.lsp.text import Text
 from gen.lsp.variables import Variables

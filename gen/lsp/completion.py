@@ -11,11 +11,11 @@ from gen.language.elaborate.attributes import METHODS
 from gen.language.elaborate.spellings import DTYPES, MODULES, ROOTS, SPECIAL
 from gen.language.elaborate.training import COMPILE
 from gen.language.elaborate.values import ModelValue
+from gen.language.words import KEYWORDS
 from gen.lsp import words
 from gen.lsp.analysis import Analysis
 from gen.lsp.cursor import Bracket, Cursor, cursor
 from gen.lsp.hover import summary
-from gen.words import KEYWORDS
 
 KINDS_OF_COMPILE = {"optimizer": "optimizer", "loss": "loss", "metrics": "metric"}
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from lark import Token
 
 from gen.diagnostics import Span
-from gen.language.layout import CLOSING, NEWLINE, span_of
+from gen.language.lines import CLOSING, NEWLINE, span_of
 from gen.lsp.analysis import Analysis
 
 _CALLED = ("NAME", *CLOSING.values())

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from gen.building import explained
+from gen.commands.building import explained
 from gen.compiler import Options
 from gen.diagnostics import Span
+from gen.inspect.sourcemap import Lines, SourceMap, source_map
 from gen.language import syntax
 from gen.lsp.analysis import Analysis
-from gen.sourcemap import Lines, SourceMap, source_map
 
 _FUNCTIONS = ("forward", "infer")
 """The functions that compute the model: in training, and, where it is not trained, in prediction."""

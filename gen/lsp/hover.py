@@ -10,9 +10,9 @@ from gen.components.base import Component, Weight, describe
 from gen.diagnostics import Span
 from gen.dims import show
 from gen.emit.footprint import bytes_text
-from gen.facts import Facts
 from gen.graph.checks import parameters
 from gen.graph.graph import Tensor
+from gen.inspect.facts import Facts
 from gen.language import syntax
 from gen.language.elaborate.values import (
     BidirectionalValue,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from gen.building import CommandError, ignored, know_apart, load_project
+from gen.commands.building import CommandError, ignored, know_apart, load_project
 from gen.settings import Settings, SettingsError, load
 
 Result = TypeVar("Result")

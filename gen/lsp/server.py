@@ -19,9 +19,10 @@ from pygls.lsp.server import LanguageServer
 from pygls.uris import from_fs_path, to_fs_path
 
 from gen import __version__, files
-from gen.building import target_of
+from gen.commands.building import target_of
+from gen.commands.formatting import Unreadable, format_text
 from gen.diagnostics import Diagnostic, Span
-from gen.formatting import Unreadable, format_text
+from gen.inspect.sourcemap import Lines
 from gen.lsp import completion, fixes, generated, hints, hover, navigation, signatures, words
 from gen.lsp.analysis import Analysis
 from gen.lsp.connection import Input, Output
@@ -29,7 +30,6 @@ from gen.lsp.document import OUTDATED, Document
 from gen.lsp.projects import Project, Projects
 from gen.lsp.protocol import Protocol
 from gen.lsp.worker import Worker
-from gen.sourcemap import Lines
 
 Result = TypeVar("Result")
 

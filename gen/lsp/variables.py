@@ -15,7 +15,7 @@ from lark import Token
 
 from gen.diagnostics import Span
 from gen.language import syntax
-from gen.language.layout import CLOSING, NEWLINE, Line, span_of
+from gen.language.lines import CLOSING, NEWLINE, Line, span_of
 
 
 @dataclass(eq=False)

@@ -9,14 +9,14 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from gen.components.base import Component, describe, parameters, registry, snake_case
 from gen.components.docstrings import docstring
+from gen.inspect.reference import UnknownComponent, entry, markdown
 from gen.language import syntax
 from gen.language.elaborate.binding import LAYER_OPTIONS
 from gen.language.elaborate.spellings import MODULES, members
 from gen.language.elaborate.training import FIT
 from gen.language.elaborate.values import BlockValue, LayerValue, ModelValue
+from gen.language.words import WORDS
 from gen.lsp.analysis import Analysis
-from gen.reference import UnknownComponent, entry, markdown
-from gen.words import WORDS
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from gen.graph.graph import NamedLayer
 from gen.program.ir import Program
-from gen.program.lowering import Lowered
-from gen.program.storage import Plan
+from gen.program.lower.state import Lowered
+from gen.program.memory.planning import Plan
 
 
 @dataclass(frozen=True)

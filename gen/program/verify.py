@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gen.program.ir import NUMBER, Program, reads
-from gen.program.storage import Buffer, Plan, Segment, overwrites
+from gen.program.memory.planning import Buffer, Plan, Segment, overwrites
 
 
 class VerificationError(AssertionError):

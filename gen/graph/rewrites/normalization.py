@@ -13,9 +13,15 @@ from gen.components.layers.convolution import Windowed
 from gen.components.layers.core import Dense
 from gen.components.layers.normalization import BatchNormalization
 from gen.graph.graph import Graph, NamedLayer, Node, Tensor
-from gen.program.lowering import Identifiers
+from gen.passes import exact
+from gen.program.lower.state import Identifiers
 
 
+@exact(
+    "fold",
+    does="in prediction, leaves the bias of a layer to the batch normalization after it",
+    because="(x + bias - mean) · scale + beta is multiplied out; scale and shift are made of the weights in each call",
+)
 def fold_normalizations(graph: Graph, names: Identifiers) -> tuple[Graph, Identifiers]:
     """The graph for prediction, and where its weights are: a bias that was handed on has two owners."""
     readers: dict[Tensor, int] = {}

@@ -14,8 +14,14 @@ from gen.components.activations import Relu, Relu6
 from gen.components.base import describe
 from gen.components.layers.pooling import GlobalMaxPooling, MaxPooling
 from gen.graph.graph import Graph, Node, Tensor
+from gen.passes import exact
 
 
+@exact(
+    "pooled",
+    does="applies relu after max-pooling, to fewer numbers",
+    because="relu never falls, so the greatest number of a window stays the greatest, and gets the same gradient",
+)
 def pool_before_relu(graph: Graph) -> Graph:
     """The graph in which relu comes after max-pooling, where nothing else reads what it gives or takes."""
     readers: dict[Tensor, int] = {}

@@ -15,11 +15,17 @@ from gen.components.layers.core import Dense
 from gen.components.layers.embedding import Embedding
 from gen.components.layers.projection import EmbeddedProjection
 from gen.graph.graph import Call, Graph, NamedLayer, Node
+from gen.passes import exact
 
 LEAST_FEATURES = 64
 """How long the rows of a table have to be, see `repeats_pay`."""
 
 
+@exact(
+    "projections",
+    does="makes one layer of an embedding and the Dense or Conv1D that alone reads it",
+    because="both are linear in the rows of the table, so each is projected once; numbers add up in another order",
+)
 def fuse_projections(graph: Graph) -> Graph:
     """The graph in which an embedding and the layer that alone reads it are one node."""
     makers = {tensor: node for node in graph.nodes for tensor in node.outputs}

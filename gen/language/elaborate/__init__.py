@@ -33,9 +33,9 @@ from gen.diagnostics import Diagnostics, Source
 from gen.graph.graph import Graph
 from gen.language import syntax
 from gen.language.elaborate.context import Context, Stop
-from gen.language.elaborate.finish import finish
 from gen.language.elaborate.interpreter import Interpreter
 from gen.language.elaborate.observed import Observed, Observer
+from gen.language.elaborate.to_graph import finish
 from gen.language.elaborate.unused import warn_of_unused
 from gen.language.elaborate.values import Frame, ModelValue
 

@@ -13,7 +13,7 @@ from gen.graph.checks import MAX_ELEMENTS, MAX_PARAMETERS, parameters
 from gen.graph.lookups import keeps_numbers
 from gen.language.elaborate.called import call_options, layer_inputs, mask_fits, rule_parameters
 from gen.language.elaborate.context import MAX_CALLS, MAX_DIVISIONS, Context, Stop
-from gen.language.elaborate.trail import hint_from_trail, trail
+from gen.language.elaborate.shape_trail import hint_from_trail, trail
 from gen.language.elaborate.values import (
     NO_OPTIONS,
     WRONG,

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from gen.components.base import Activation, Layer
 from gen.dims import show
 from gen.language.elaborate.context import Context
-from gen.language.elaborate.trail import trail
+from gen.language.elaborate.shape_trail import trail
 from gen.language.elaborate.values import (
     WRONG,
     Argument,

@@ -13,7 +13,7 @@ from gen.language.elaborate.binding import option_name
 from gen.language.elaborate.called import items_of
 from gen.language.elaborate.context import MAX_NESTED, Context
 from gen.language.elaborate.inputs import new_input
-from gen.language.elaborate.replay import replay
+from gen.language.elaborate.model_calls import replay
 from gen.language.elaborate.spellings import kinds_of, suggestion
 from gen.language.elaborate.values import (
     NOTHING,

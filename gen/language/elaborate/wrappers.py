@@ -20,7 +20,7 @@ from gen.language.elaborate import models
 from gen.language.elaborate.apply import apply_layer
 from gen.language.elaborate.binding import accepted_value, option_name
 from gen.language.elaborate.context import Context
-from gen.language.elaborate.trail import trail
+from gen.language.elaborate.shape_trail import trail
 from gen.language.elaborate.values import (
     NO_OPTIONS,
     WRONG,

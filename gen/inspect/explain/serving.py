@@ -1,0 +1,154 @@
+"""Where the page of `gen explain` goes: into a file, or to a browser, which shows each change as it is saved."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from http import HTTPStatus
+from http.client import HTTP_PORT
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from gen import compiler
+from gen.commands import building, watching
+from gen.commands.building import CommandError, Request, shown
+from gen.diagnostics import render_text
+from gen.files import Bounds, WriteError, place, reason
+from gen.inspect.explain.page import PAGE_NUMBER, page, problem
+from gen.inspect.facts import SizeError
+from gen.settings import SettingsError, load
+
+HOSTS = ("127.0.0.1", "localhost", "[::1]")
+"""The names that the server answers to, at its own port."""
+MARK = '<meta name="generator" content="gen explain">'
+
+
+def write_page(path: Path, text: str, force: bool = False) -> None:
+    """Write a page.  Raises `CommandError` where there is another file, unless `force`, or the system refuses."""
+    try:
+        with place(path, Bounds(path.parent)) as found:
+            status = found.status()
+            if status is not None and not force and MARK.encode() not in found.read():
+                raise CommandError(f"{shown(path)} is not a page of `gen explain`; --force overwrites it")
+            found.replace(text.encode(), status)
+    except WriteError as error:
+        raise CommandError(str(error)) from error
+
+
+class Server(ThreadingHTTPServer):
+    """Shows a page to this machine alone, and says when it has changed.  Raises `CommandError` if its port is taken."""
+
+    daemon_threads = True
+
+    def __init__(self, port: int) -> None:
+        self.page, self.number = "", 0
+        self.changed = threading.Condition()
+        try:
+            super().__init__(("127.0.0.1", port), _Handler)
+        except OSError as error:
+            raise CommandError(f"cannot listen on port {port}: {reason(error)}") from error
+
+    def show(self, page: str) -> None:
+        with self.changed:
+            self.page, self.number = page, self.number + 1
+            self.changed.notify_all()
+
+    def wait(self, number: str, seconds: float | None = None) -> bool:
+        """Whether another page than that of a number is shown, by now or in so many seconds."""
+        with self.changed:
+            return self.changed.wait_for(lambda: str(self.number) != number, seconds)
+
+    def numbered_page(self) -> str:
+        """The page, as soon as there is one; it knows its number."""
+        self.wait("0")
+        with self.changed:
+            return self.page.replace(PAGE_NUMBER.format(0), PAGE_NUMBER.format(self.number), 1)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a browser that has gone away: standard error is for what is wrong with the model."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        head, _, number = self.path.rpartition("/")
+        if not self.is_asked_for_by_name():
+            self.send_error(HTTPStatus.FORBIDDEN, explain="gen answers only to 127.0.0.1 and localhost")
+        elif self.path == "/":
+            self.answer("text/html; charset=utf-8", self.server.numbered_page().encode())
+        elif head == "/changes":
+            self.answer("text/event-stream")
+            while not self.server.wait(number, 1.0):
+                self.wfile.write(b":\n")  # is anybody listening?
+            self.wfile.write(b"data: changed\n\n")
+        else:
+            self.send_error(HTTPStatus.NOT_FOUND)
+
+    def is_asked_for_by_name(self) -> bool:
+        """Whether the browser asks this machine, and no page of another: another's name may lead here, too."""
+        port = self.server.server_port
+        hosts = {f"{name}:{port}" for name in HOSTS} | (set(HOSTS) if port == HTTP_PORT else set())
+        asked, origins = self.headers.get_all("Host", []), self.headers.get_all("Origin", [])
+        return (
+            len(asked) == 1
+            and asked[0].strip().lower() in hosts
+            and all(origin.strip().lower() in {f"http://{host}" for host in hosts} for origin in origins)
+        )
+
+    def answer(self, kind: str, data: bytes = b"") -> None:
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Type", kind)
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("Cross-Origin-Resource-Policy", "same-origin")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        """Say nothing of what is asked for."""
+
+
+def wakes(request: Request) -> Iterator[object]:
+    """Something whenever the file may have changed.  Raises `CommandError` if it is none, or watchfiles is missing."""
+    for path in request.sources:
+        building.read(path)
+    return watching.wakes(request)
+
+
+def pages(request: Request, wakes: Iterable[object], batch: int, steps: int | None) -> Iterator[str]:
+    """The page about a file, and another one whenever it or a component has changed; what is wrong is on the page."""
+    seen: object = None
+    for _ in wakes:
+        stamps = watching.stamps(request)
+        if stamps != seen:
+            seen = stamps
+            yield _page(request, batch, steps)
+
+
+def _page(request: Request, batch: int, steps: int | None) -> str:
+    (path,) = request.sources
+    try:
+        settings = load(path.parent)
+        building.load_project(settings, request.components)
+        inference = settings.inference if request.inference is None else request.inference
+        with building.explained(path, (*settings.components, *request.components), request.debug):
+            source, diagnostics = building.read(path)
+            graph = None if diagnostics.failed else compiler.understand(source, diagnostics)
+            if graph is None:
+                return problem(path.name, render_text(source, diagnostics.in_source_order()))
+            return page(source, graph, batch, steps, inference, live=True)
+    except (CommandError, SettingsError, SizeError) as error:
+        return problem(path.name, f"gen: {error}")
+
+
+def serve(server: Server, pages: Iterable[str]) -> None:
+    """Show each page in turn; ends when there is none left."""
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        for text in pages:
+            server.show(text)
+    finally:
+        server.shutdown()
+        server.server_close()

@@ -1,0 +1,150 @@
+"""Which lines of a generated file come from which calls of its `.nn` file.
+
+    graph ──source_map──▶ SourceMap, with the text
+
+Statements of the programs know their calls; what lays out the text moves lines, and changes no statement.  So the text
+is parsed, and each program's statements are paired, in order, with those of its function.  Calls have the names that
+`gen/inspect/facts.py` gives them.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, islice
+
+from gen import compiler
+from gen.compiler import Options
+from gen.diagnostics import Span
+from gen.dims import Shape
+from gen.emit import code
+from gen.graph.graph import Graph
+from gen.inspect.facts import named_calls
+from gen.program.ir import ArrayType, Statement
+from gen.program.planned import Planned, Programs
+
+DEFAULTS = Options()
+
+
+@dataclass(frozen=True)
+class Lines:
+    """A run of lines, from 1, the last among them."""
+
+    first: int
+    last: int
+
+    def __contains__(self, line: int) -> bool:
+        return self.first <= line <= self.last
+
+
+@dataclass(frozen=True)
+class Written:
+    """One statement of a program as it stands in the text."""
+
+    lines: Lines
+    rule: str
+    """The rule that it comes from: `Dense.forward`; empty for what belongs to none."""
+    shape: Shape
+    """Of its result, the batch first."""
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The lines of one block of a function, its heading among them."""
+
+    function: str
+    """`forward`, `loss`, `backward`, `track`, `infer` or `activate`."""
+    heading: str
+    calls: tuple[str, ...]
+    """The names of the calls that it comes from; several where calls were fused or a layer is shared."""
+    lines: Lines
+    statements: tuple[Written, ...]
+
+
+@dataclass(frozen=True)
+class SourceMap:
+    """A generated file, and where its lines come from."""
+
+    text: str
+    spans: dict[str, Span]
+    """The place of each call in the `.nn` file, by its name; a call in a block has one for each call of the block."""
+    pieces: tuple[Piece, ...]
+    """In the order of the text; they do not overlap."""
+
+    def lines_of(self, call: str, function: str | None = None) -> tuple[Lines, ...]:
+        """The lines that come from a call, in one function or in all."""
+        return tuple(piece.lines for piece in self.pieces if call in piece.calls and function in (None, piece.function))
+
+    def calls_at(self, line: int) -> tuple[str, ...]:
+        """The calls that a line of the generated file comes from; none for what is not of a layer."""
+        return next((piece.calls for piece in self.pieces if line in piece.lines), ())
+
+    def calls_in(self, span: Span) -> tuple[str, ...]:
+        """The calls that stand in a part of the `.nn` file, or around it."""
+        return tuple(
+            call
+            for call, place in self.spans.items()
+            if (span.start <= place.start and place.end <= span.end)
+            or (place.start <= span.start and span.end <= place.end)
+        )
+
+
+def source_map(graph: Graph, source: str, options: Options = DEFAULTS) -> SourceMap:
+    """The text that `compiler.generate` makes of a graph, and where its lines come from."""
+    assembler = compiler.assembler(graph, source, options)
+    text = compiler.render(assembler.view(), options.formatted)
+    calls = named_calls(graph)
+    names = {nodes[0].call.block: name for name, nodes in calls.items()}
+    pieces = sorted(_pieces(text, assembler.programs, names), key=lambda piece: piece.lines.first)
+    return SourceMap(text, {name: nodes[-1].call.span for name, nodes in calls.items()}, tuple(pieces))
+
+
+def _pieces(text: str, programs: Programs, names: dict[object, str]) -> Iterator[Piece]:
+    functions = {node.name: node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)}
+    for function, planned, section in _sections(programs):
+        texts = code.section_parts(planned.program, planned.plan, section)
+        parts = [(statement, _count(lines)) for statement, lines in texts]
+        found = iter(_body(functions[function], section, sum(count for _, count in parts)))
+        placed = [(statement, list(islice(found, count))) for statement, count in parts if count]
+        for _, members in groupby(placed, key=lambda item: id(item[0].block)):
+            statements = list(members)
+            block = statements[0][0].block
+            written = tuple(_written(nodes, each, planned.program.types) for each, nodes in statements)
+            first = written[0].lines.first - len(code.heading(block)) * bool(block.heading)
+            calls = dict.fromkeys(names[call] for call in (block.call, *block.others) if call in names)
+            yield Piece(function, block.heading, tuple(calls), Lines(first, written[-1].lines.last), written)
+
+
+def _sections(programs: Programs) -> Iterator[tuple[str, Planned, str]]:
+    """The functions that are made of the calls: the name, the program, and which section of it."""
+    yield "infer", programs.infer, "infer"
+    if programs.activate is not None:
+        yield "activate", programs.activate, "activate"
+    if programs.step is not None:
+        for section in programs.step.program.sections():
+            yield "backward" if section == "input_gradients" else section, programs.step, section
+
+
+def _count(lines: Sequence[str]) -> int:
+    """How many statements of Python one statement of a program is written as."""
+    return len(ast.parse("\n".join(lines)).body)
+
+
+def _body(function: ast.FunctionDef, section: str, count: int) -> Sequence[ast.stmt]:
+    """The statements of a function that are a section's, `count` of them."""
+    body = function.body[1:]  # without the docstring
+    if section == "input_gradients":
+        last = body[-1] if body else None
+        return last.body if isinstance(last, ast.If) else []
+    if section == "activate":  # below the lines that take heads as matrices
+        return body[len(body) - count :]
+    return body
+
+
+def _written(nodes: Sequence[ast.stmt], statement: Statement, kinds: dict[str, ArrayType]) -> Written:
+    """A statement of a program as it stands in the text: as `nodes`."""
+    kind, last = kinds[statement.target], nodes[-1].end_lineno
+    assert last is not None
+    return Written(Lines(nodes[0].lineno, last), statement.place, kind.shape, kind.dtype)

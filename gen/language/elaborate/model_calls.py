@@ -1,0 +1,118 @@
+"""Calls of models: their layers called once more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gen.diagnostics import Note, Span
+from gen.dims import Shape, show
+from gen.language.elaborate.apply import apply_layer
+from gen.language.elaborate.context import Context
+from gen.language.elaborate.shape_trail import trail
+from gen.language.elaborate.values import WRONG, BoxValue, Group, ModelValue, TensorValue, Value, Wrong
+
+
+def replay(
+    context: Context, model: ModelValue, tensors: Sequence[TensorValue], span: Span, group: Group | None
+) -> Value:
+    """Calls the model's layers once more, on `tensors`."""
+    if not _accepts(context, model, tensors, span):
+        return WRONG
+    groups, boxes = _Groups(model), _Boxes(model, BoxValue(model_group(model), context.box))
+    values = dict(zip(model.inputs, tensors, strict=True))
+    statements: dict[object, object] = {}
+    for call in model.calls:
+        if call.makes_mask:  # the call that it belongs to makes it again
+            continue
+        needed = [tensor.ids_of or tensor for tensor in call.inputs]  # ids are made again, too
+        inputs = [values.get(tensor, tensor) for tensor in needed]
+        said = replace(
+            call.said,
+            mask=call.said.mask and values.get(call.said.mask, call.said.mask),
+            masked_like=call.said.masked_like and values.get(call.said.masked_like, call.said.masked_like),
+        )
+        statement = statements.setdefault(call.statement, object())
+        with context.one_call(statement), context.boxed(boxes.of(call.box)):
+            result = apply_layer(context, call.layer, inputs, span, call.heading, groups.of(call.group), said)
+        if isinstance(result, Wrong):
+            return WRONG
+        for before, after in zip(call.outputs, result if isinstance(result, list) else [result], strict=True):
+            after.variable = before.variable
+            made = after.maker
+            made.span, made.owner, made.repeated = call.span, groups.of(call.owner), True
+            values[before] = after
+            if before.mask is not None and after.mask is not None:
+                values[before.mask] = after.mask
+    outputs = [values[tensor] for tensor in model.outputs]
+    return outputs[0] if len(outputs) == 1 else outputs
+
+
+def _accepts(context: Context, model: ModelValue, tensors: Sequence[TensorValue], span: Span) -> bool:
+    for declared, given in zip(model.inputs, tensors, strict=True):
+        if _fits(declared.shape, given.shape) and declared.dtype == given.dtype:
+            continue
+        code = "shape-mismatch" if declared.dtype == given.dtype else "dtype-mismatch"
+        steps = len(given.shape) == len(declared.shape) + 1 and _fits(declared.shape[1:], given.shape[2:])
+        name = model.variable or "model"
+        context.error(
+            code,
+            span,
+            f"`{name}` expects {_typed(declared)}, got {_typed(given)}",
+            notes=(Note(declared.maker.span, f"its Input: {_typed(declared)}"), *trail([given])),
+            hint=f"to apply it to every step, write `TimeDistributed({name})(…)`" if steps else None,
+        )
+        return False
+    return True
+
+
+def _typed(tensor: TensorValue) -> str:
+    return show(tensor.shape) + ("" if tensor.dtype == "float" else f" of {tensor.dtype}")
+
+
+def _fits(declared: Shape, given: Shape) -> bool:
+    """Whether an array of shape `given` can go where `declared` is asked for."""
+    return len(declared) == len(given) and all(
+        not isinstance(a, int) or not isinstance(b, int) or a == b for a, b in zip(declared, given, strict=True)
+    )
+
+
+def model_group(model: ModelValue) -> Group:
+    """The group of a model's layers where it is called."""
+    if model.group is None:
+        depth = 1 + (model.parent.depth if model.parent else 0)
+        model.group = Group(model.kind, model.parent, depth, model)
+    return model.group
+
+
+class _Groups:
+    """The groups of a model's calls, moved below the group of the model itself."""
+
+    def __init__(self, model: ModelValue) -> None:
+        self._model = model
+        self._moved = model.moved_groups
+
+    def of(self, group: Group | None) -> Group:
+        """The group of a call that was made in `group`."""
+        if group is None or group is self._model.parent:
+            return model_group(self._model)
+        if group not in self._moved:
+            parent = self.of(group.parent)
+            self._moved[group] = Group(group.name, parent, parent.depth + 1, group.owner)
+        return self._moved[group]
+
+
+class _Boxes:
+    """The boxes of a model's calls, made anew inside the box of one call of the model."""
+
+    def __init__(self, model: ModelValue, top: BoxValue) -> None:
+        self._model, self._top = model, top
+        self._moved: dict[BoxValue, BoxValue] = {}
+
+    def of(self, box: BoxValue | None) -> BoxValue:
+        """The box of a call that was made in `box`."""
+        if box is None or box.group is self._model.parent:
+            return self._top
+        if box not in self._moved:
+            self._moved[box] = BoxValue(box.group, self.of(box.parent))
+        return self._moved[box]

@@ -1,0 +1,90 @@
+"""How much memory a plan takes: its buffers, and what kernels allocate for themselves while they run.
+
+All figures are bytes in float32, for known sizes of the data.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+from gen.components.kernels import kernels
+from gen.dims import product, value_of
+from gen.program.ir import NUMBER, ArrayType, Program, Statement, callee
+from gen.program.passes.sums import constants
+from gen.program.planned import Planned
+
+ITEMS = {"float": 4, "bool": 1, "int32": 4}
+"""Bytes of a number; other integers have 8."""
+
+
+def buffer_bytes(programs: Iterable[Planned], sizes: Mapping[str, int]) -> int:
+    """What programs work in: the buffers of each that lie in no other one, and the ones and zeros, which they share."""
+    types: list[ArrayType] = []
+    filled: dict[str, ArrayType] = {}
+    for each in programs:
+        types += [buffer.type for buffer in each.plan.buffers if buffer not in each.plan.hosts]
+        filled |= {name: ArrayType(shape) for name, shape in constants(each.program).items()}
+    return sum(array_bytes(kind, sizes) for kind in (*types, *filled.values()))
+
+
+def room_bytes(program: Program, sizes: Mapping[str, int]) -> int:
+    """The most that any of its statements allocates while it runs; those run on request alone do not count."""
+    usual = [statement for statement in program.statements if statement.section != "input_gradients"]
+    made = {statement.target: statement for statement in usual if program.types[statement.target].dtype == "rows"}
+    return max((_room(statement, program, sizes, made) for statement in usual), default=0)
+
+
+def array_bytes(kind: ArrayType, sizes: Mapping[str, int]) -> int:
+    """The bytes of an array of this type."""
+    return ITEMS.get(kind.dtype, 8) * value_of(product(kind.shape), sizes)
+
+
+def _room(statement: Statement, program: Program, sizes: Mapping[str, int], made: Mapping[str, Statement]) -> int:
+    """What a statement allocates besides its result: ids as indices, what a kernel needs.
+
+    `made` are the statements that make gradients by rows, which stay outside of buffers.
+    """
+    value = statement.value
+    name = callee(value)
+    if not isinstance(value, ast.Call) or program.types[statement.target] is NUMBER:
+        return 0
+    if name == "np.take":
+        ids = program.types.get(value.args[1].id) if isinstance(value.args[1], ast.Name) else None
+        return 8 * value_of(product(ids.shape), sizes) if ids is not None else 0
+    if name not in kernels:
+        return 0
+    kernel = kernels[name]
+    arguments, options = kernel_arguments(value, program, sizes, made)
+    results = (
+        0
+        if kernel.fills or kernel.dtype == "rows"
+        else sum(array_bytes(program.types[target], sizes) for target in statement.targets)
+    )
+    return kernel.room(*arguments, **options) + results
+
+
+def kernel_arguments(
+    call: ast.Call, program: Program, sizes: Mapping[str, int], made: Mapping[str, Statement]
+) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments of a kernel: the shape of an array, of what is made of rows the arguments that it is made of."""
+
+    def known(value: ast.expr) -> Any:
+        if isinstance(value, ast.Name) and value.id in made:
+            maker = made[value.id].value
+            assert isinstance(maker, ast.Call)
+            return kernel_arguments(maker, program, sizes, made)[0]
+        if isinstance(value, ast.Name):
+            kind = program.types.get(value.id)
+            return tuple(value_of(size, sizes) for size in kind.shape) if kind is not None else None
+        if isinstance(value, ast.Tuple):
+            return tuple(map(known, value.elts))
+        names = {"b": SimpleNamespace(**sizes)}
+        try:
+            return eval(ast.unparse(value), names)  # a literal, or the formula of a size: `(b.text - 4) // 5`
+        except NameError:
+            return None  # a thing of the model's, such as what it remembers
+
+    return [known(item) for item in call.args], {str(item.arg): known(item.value) for item in call.keywords}

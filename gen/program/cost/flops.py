@@ -1,0 +1,61 @@
+"""How many floating-point operations a program takes, from its statements.
+
+The convention: a multiplication and the addition of its product are two, so that a product of (m, k) and (k, n) takes
+2 · m · k · n; whatever else a function of NumPy does to a number is one, be it a sum, a comparison or an exponential.
+What only moves numbers takes none.  A kernel says itself what it takes (`Kernel.operations`), or else one for each
+number that it gives.  Where ids decide, every one counts as if it occurred once.
+
+What runs on request alone is left out: `input_gradients`, and what is done to the weights of rows where they are given.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+
+from gen.components.kernels import kernels
+from gen.dims import product, value_of
+from gen.program.cost.bytes import kernel_arguments
+from gen.program.ir import Program, Statement, callee
+from gen.program.lower import fence
+
+PRODUCTS = ("np.dot", "np.matmul", "np.vdot")
+
+
+def operations(program: Program, sizes: Mapping[str, int]) -> Iterator[tuple[Statement, int]]:
+    """Each statement of a program with its operations, where there are some, for known sizes of the data."""
+    usual = [each for each in program.statements if each.section != "input_gradients" and each.guard is None]
+    made = {each.target: each for each in usual if program.types[each.target].dtype == "rows"}
+    for statement in usual:
+        calls = [node for node in ast.walk(statement.value) if isinstance(node, ast.Call)]
+        count = sum(_of_call(call, statement, program, sizes, made) for call in calls)
+        if count:
+            yield statement, count
+
+
+def _of_call(
+    call: ast.Call, statement: Statement, program: Program, sizes: Mapping[str, int], made: Mapping[str, Statement]
+) -> int:
+    def numbers(name: str) -> int:
+        return value_of(product(program.types[name].shape), sizes)
+
+    name = callee(call)
+    ufunc, _, method = name.removeprefix("np.").partition(".")
+    if name in kernels:
+        kernel = kernels[name]
+        if kernel.operations is None:
+            return sum(map(numbers, statement.targets))
+        arguments, options = kernel_arguments(call, program, sizes, made)
+        return kernel.operations(*arguments, **options)
+    operands = [item.id for item in call.args if isinstance(item, ast.Name) and item.id in program.types]
+    if name in PRODUCTS:
+        left = program.types[operands[0]].shape
+        return 2 * value_of(left[-1], sizes) * (numbers(statement.target) if name != "np.vdot" else 1)
+    if ufunc not in fence.UFUNCS or ufunc == "positive" or not name.startswith("np."):
+        return 0
+    return numbers(operands[0]) if method == "reduce" else numbers(statement.target)
+
+
+def total(program: Program, sizes: Mapping[str, int]) -> int:
+    """All operations of a program."""
+    return sum(count for _, count in operations(program, sizes))

@@ -1,0 +1,84 @@
+"""Reading rules: the source of a component's function, its parameters, what it returns, and whether it may say it."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from functools import cache
+from types import FunctionType
+
+from gen.components.base import Component
+from gen.program.lower import fence
+from gen.program.lower.fence import FenceError
+
+
+@cache
+def source_lines(function: FunctionType) -> tuple[list[str], int]:
+    """The lines of a function in its file, with their ends, and the number of the first."""
+    return inspect.getsourcelines(function)
+
+
+@cache
+def definition(function: FunctionType) -> ast.FunctionDef:
+    """The syntax tree of a function, with the line numbers of its file."""
+    place = f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}"
+    try:
+        lines, first = source_lines(function)
+        (node,) = ast.parse("\n" * (first - 1) + textwrap.dedent("".join(lines))).body
+    except (OSError, SyntaxError, ValueError):
+        node = None
+    if not isinstance(node, ast.FunctionDef):
+        raise FenceError(f"{function.__qualname__} is not a plain function", place)
+    return node
+
+
+@cache
+def parameter_names(function: FunctionType) -> tuple[str, ...]:
+    """The names of a rule's parameters without `self`; a `*inputs` keeps its bare name."""
+    arguments = definition(function).args
+    names = [item.arg for item in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+    if arguments.vararg:
+        names.insert(len(arguments.args), arguments.vararg.arg)
+    return tuple(name for name in names if name != "self")
+
+
+@cache
+def returned_names(function: FunctionType) -> frozenset[str]:
+    """The names in the `return`s of a rule."""
+    returns = (node for node in ast.walk(definition(function)) if isinstance(node, ast.Return))
+    return frozenset(name for node in returns for name in names_in(node.value) if name)
+
+
+def names_in(value: ast.expr | None) -> tuple[str, ...]:
+    items = value.elts if isinstance(value, ast.Tuple) else [value]
+    return tuple(item.id if isinstance(item, ast.Name) else "" for item in items)
+
+
+def refuse_outside_fence(module: object) -> None:
+    """Raise `FenceError`, pointing at the line, for a rule in `module` that says what no rule may say."""
+    name_of_module = getattr(module, "__name__", "")
+    for item in vars(module).values():
+        if isinstance(item, type) and issubclass(item, Component) and item.__module__ == name_of_module:
+            for name in ("forward", "backward", "predict", "predict_backward", "update", "untouched"):
+                rule = vars(item).get(name)
+                if isinstance(rule, FunctionType):
+                    _check_statements(rule)
+
+
+def _check_statements(rule: FunctionType) -> None:
+    place = rule.__code__.co_filename
+    for node in (node for statement in definition(rule).body for node in ast.walk(statement)):
+        if isinstance(node, _REFUSED_STATEMENTS):
+            why = f"{rule.__qualname__}: a rule may not contain `{ast.unparse(node).splitlines()[0]}`"
+            raise FenceError(why, f"{place}:{node.lineno}")
+        match node:
+            case ast.Attribute(value=ast.Name(id="np"), attr=name) if name not in fence.ALLOWED:
+                why = f"{rule.__qualname__}: np.{name} is outside what a rule may use"
+                raise FenceError(why, f"{place}:{node.lineno}")
+
+
+_REFUSED_STATEMENTS = (
+    ast.While, ast.Try, ast.With, ast.AugAssign, ast.Delete, ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal,
+    ast.Lambda, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.JoinedStr, ast.ClassDef, ast.AsyncFunctionDef,
+)  # fmt: skip

@@ -1,0 +1,346 @@
+"""Pass: a place in memory for every variable: that of an operand, a buffer that is free again, or a new one.
+
+A variable's values are in one *segment*: a stretch of statements that work in place on one buffer.  A segment has one
+attribute of the generated `Buffers` class; the variables in it share that memory one after the other.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from gen.components.kernels import kernels
+from gen.passes import exact
+from gen.program.ir import NUMBER, ArrayType, Program, Statement, callee, reads
+from gen.program.lower import fence
+
+VIEWS = ("reshape", "transpose", "index", "broadcast")
+UNPLANNED = ("argmax",)
+
+
+@dataclass(eq=False)
+class Buffer:
+    """Memory of one shape and dtype, allocated once."""
+
+    type: ArrayType
+    segments: list[Segment] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Segment:
+    """Variables that hold the same memory in turn, each computed in place of the one before."""
+
+    buffer: Buffer | None
+    """None: memory from outside (`place` says which) or from a function that makes its own."""
+    place: str = ""
+    variables: list[str] = field(default_factory=list)
+    attribute: str = ""
+    """The attribute of the buffers that holds it."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where every variable is, and how it is called in the generated code."""
+
+    segments: dict[str, Segment]
+    """By variable; not for numbers, views and parameters."""
+    display: dict[str, str]
+    in_place: dict[str, str]
+    """Variables computed in place of an operand: result → operand."""
+    buffers: tuple[Buffer, ...]
+    bases: dict[str, str]
+    """Views, and results of kernels that overwrite their argument: the variable whose memory each one looks at."""
+    stored_numbers: tuple[str, ...] = ()
+    """Numbers that are computed in one section and read in another; they are attributes of the buffers too."""
+    hosts: dict[Buffer, Buffer] = field(default_factory=dict)
+    """Buffers that lie in the memory of another one, which holds nothing while they do: guest → host."""
+
+    def attributes(self) -> dict[str, object]:
+        """The attributes of the generated buffers, each with what it holds: a buffer, or a number by its variable."""
+        held = [(segment.attribute, buffer) for buffer in self.buffers for segment in buffer.segments]
+        return dict(held) | {self.display[name]: name for name in self.stored_numbers}
+
+    def guests(self, host: Buffer) -> list[Buffer]:
+        """What lies in a buffer's memory, in order."""
+        return [guest for guest, each in self.hosts.items() if each is host]
+
+
+def is_view(statement: Statement) -> bool:
+    return callee(statement.value) in VIEWS
+
+
+def overwrites(statement: Statement) -> bool:
+    """Whether a kernel works in the memory of its first argument, where its result may stay."""
+    name = callee(statement.value)
+    return name in kernels and kernels[name].overwrites
+
+
+@exact(
+    "reuse",
+    does="computes in place, and uses a buffer again once nobody reads it",
+    because="a variable is overwritten after its last reader",
+)
+def plan_memory(
+    program: Program,
+    results: Iterable[tuple[str, Iterable[str]]] = (),
+    reuse: bool = True,
+) -> Plan:
+    """Assign memory: `results` are variables read at the end of a section; with `reuse` off nothing is shared."""
+    return _Planner(program, results, reuse).run()
+
+
+class _Planner:
+    def __init__(self, program: Program, results: Iterable[tuple[str, Iterable[str]]], reuse: bool) -> None:
+        self.program, self.reuse = program, reuse
+        self.statements = program.statements
+        self.uses: dict[str, int] = {}
+        """The index of the last statement that reads a variable."""
+        ends = {statement.section: i for i, statement in enumerate(self.statements)}
+        for i, statement in enumerate(self.statements):
+            for name in reads(statement.value):
+                self.uses[name] = i
+        for section, names in [*program.kept.items(), *((s, tuple(n)) for s, n in results)]:
+            for name in names:
+                self.uses[name] = max(self.uses.get(name, -1), ends.get(section, len(self.statements)) + 1)
+        self.bases = {s.target: reads(s.value)[0] for s in self.statements if is_view(s) or overwrites(s)}
+        self.segments: dict[str, Segment] = {}
+        self.outside: dict[str, Segment] = {}
+        """The segments that are not in buffers, by their places."""
+        self.in_place: dict[str, str] = {}
+        self.buffers: list[Buffer] = []
+        self.free: dict[ArrayType, list[Buffer]] = defaultdict(list)
+        self.current: dict[Segment, set[str]] = {}
+        """The variables whose value a segment's memory holds now, views included."""
+        self.expiring: dict[int, list[Segment]] = defaultdict(list)
+        self.definitions = {name: i for i, s in enumerate(self.statements) for name in s.targets}
+        self.pinned = dict(program.pinned)
+
+    def run(self) -> Plan:
+        self.propagate_pins()
+        for i, statement in enumerate(self.statements):
+            for name in statement.targets:
+                self.place(i, statement, name)
+            for segment in self.expiring.pop(i, []):
+                self.expire(i, segment)
+        display = _Names(self.program, self.segments).run()
+        stored = self.crossing_numbers()
+        return Plan(self.segments, display, self.in_place, tuple(self.buffers), self.bases, stored)
+
+    # ------------------------------------------------------------------------------------------------------ pins
+
+    def propagate_pins(self) -> None:
+        """What ends up at a pinned place is computed there from the start, as far as it is computed in place."""
+        for name in list(self.pinned):
+            place = self.pinned[name]
+            current = name
+            while (operand := self.pinnable_operand(current, place)) is not None:
+                self.pinned[operand] = place
+                current = operand
+
+    def pinnable_operand(self, name: str, place: str) -> str | None:
+        statement = self.statements[self.definitions[name]]
+        if statement.guard is None and not _elementwise(statement):
+            return None
+        at = self.definitions[name]
+        for operand in reads(statement.value):
+            defined = self.definitions.get(operand)
+            free = defined is not None and operand not in self.pinned and operand not in self.bases
+            if not free or operand in self.bases.values() or not _can_overwrite(statement, operand):
+                continue
+            same = self.program.types.get(operand) == self.program.types[name]
+            if same and self.uses[operand] <= at and self.uses.get(place, -1) <= (defined or 0):
+                if self.statements[defined or 0].guard is not None and self.pinnable_operand(operand, place) is None:
+                    continue  # where the guard does not hold, nothing would be computed there
+                return operand
+        return None
+
+    # ----------------------------------------------------------------------------------------------------- places
+
+    def place(self, i: int, statement: Statement, name: str) -> None:
+        kind = self.program.types[name]
+        if is_view(statement) or overwrites(statement):
+            base = self.segments.get(self.root(name))
+            if base is not None:
+                self.current[base].add(name)
+                self.watch(base, self.uses.get(name, i))
+            return
+        if kind is NUMBER or kind.shape == ():
+            return
+        if name in self.pinned:
+            self.pin(i, statement, name)
+            return
+        operand = self.operand_to_overwrite(i, statement)
+        if operand is not None:
+            self.in_place[name] = operand
+            self.join(name, self.segments[self.root(operand)], i)
+        elif statement.guard is not None:
+            raise AssertionError(f"{name}: a guarded statement must be able to work in place")
+        else:
+            self.join(name, self.fresh(kind), i)
+
+    def pin(self, i: int, statement: Statement, name: str) -> None:
+        place = self.pinned[name]
+        for operand in reads(statement.value):
+            if (operand == place or self.pinned.get(operand) == place) and _can_overwrite(statement, operand):
+                self.in_place[name] = operand
+        segment = self.outside.setdefault(place, Segment(None, place))
+        self.join(name, segment, i)
+
+    def root(self, name: str) -> str:
+        while name in self.bases:
+            name = self.bases[name]
+        return name
+
+    def operand_to_overwrite(self, i: int, statement: Statement) -> str | None:
+        """The operand that dies here and whose memory the result fits into."""
+        kind = self.program.types[statement.target]
+        if not (_elementwise(statement) or statement.guard is not None):
+            return None
+        for operand in reads(statement.value):
+            segment = self.segments.get(self.root(operand))
+            if segment is None or segment.place or not _can_overwrite(statement, operand):
+                continue
+            if self.program.types[operand] != kind or not self.lies_plain(operand):
+                continue
+            others = {v for v in self.current[segment] if self.uses.get(v, -1) > i}
+            if not others and (self.reuse or statement.guard is not None):
+                return operand
+            if statement.guard is not None:
+                return None
+        return None
+
+    def lies_plain(self, name: str) -> bool:
+        """Whether a view of a buffer is the whole of it, in order."""
+        while name in self.bases:
+            if callee(self.statements[self.definitions[name]].value) != "reshape":
+                return False
+            name = self.bases[name]
+        return True
+
+    def fresh(self, kind: ArrayType) -> Segment:
+        free = self.free[kind]
+        if self.reuse and free:
+            buffer = free.pop()
+        else:
+            buffer = Buffer(kind)
+            self.buffers.append(buffer)
+        segment = Segment(buffer)
+        buffer.segments.append(segment)
+        return segment
+
+    def join(self, name: str, segment: Segment, i: int) -> None:
+        segment.variables.append(name)
+        self.segments[name] = segment
+        self.current[segment] = {name}
+        self.watch(segment, self.uses.get(name, i))
+
+    def watch(self, segment: Segment, last: int) -> None:
+        self.expiring[last].append(segment)
+
+    def expire(self, i: int, segment: Segment) -> None:
+        """Give the buffer back if nothing in it is read any more."""
+        if segment.buffer is None or any(self.uses.get(name, -1) > i for name in self.current[segment]):
+            return
+        if self.current[segment]:
+            self.current[segment] = set()
+            self.free[segment.buffer.type].append(segment.buffer)
+
+    def crossing_numbers(self) -> tuple[str, ...]:
+        home = {name: s.section for s in self.statements for name in s.targets}
+        found = {}
+        for statement in self.statements:
+            for name in reads(statement.value):
+                kind = self.program.types.get(name)
+                if kind is not None and kind.shape == () and home.get(name, statement.section) != statement.section:
+                    found[name] = True
+        return tuple(found)
+
+
+def _elementwise(statement: Statement) -> bool:
+    name = callee(statement.value).removeprefix("np.")
+    return name in fence.UFUNCS or name == "where"
+
+
+def _can_overwrite(statement: Statement, operand: str) -> bool:
+    """Whether the result may take the memory of `operand`; that of `np.where(c, a, b)` only that of `b`."""
+    names = reads(statement.value)
+    if callee(statement.value) == "np.where":
+        arguments = statement.value.args  # type: ignore[attr-defined]  # callee() says that it is a call
+        return len(arguments) == 3 and reads(arguments[2]) == [operand] and names.count(operand) == 1
+    return True
+
+
+class _Names:
+    """Names for segments: what the rules and the `.nn` file call their variables; `scratch` for the rest."""
+
+    def __init__(self, program: Program, segments: dict[str, Segment]) -> None:
+        self.program = program
+        self.segments = list(dict.fromkeys(segments.values()))
+        self.home = {name: s.section for s in program.statements for name in s.targets}
+        self.taken = set(program.taken)
+        self.given: dict[tuple[object, str], str] = {}
+
+    def run(self) -> dict[str, str]:
+        display: dict[str, str] = {}
+        in_segments = {name for segment in self.segments for name in segment.variables}
+        for segment in self.segments:
+            self.name_segment(segment, display)
+        for name in self.home:
+            if name in in_segments:
+                continue
+            if "#" not in name:
+                display[name] = name
+            elif name in self.program.names:
+                display[name] = self.unique(self.program.names[name], name, name)
+            elif self.program.types[name].shape == ():
+                display[name] = self.unique("value", name)
+        return display
+
+    def name_segment(self, segment: Segment, display: dict[str, str]) -> None:
+        if segment.place:
+            for name in segment.variables:
+                display[name] = segment.place
+            return
+        before = ""
+        for _, members in groupby(segment.variables, key=lambda name: self.home[name]):
+            run = list(members)
+            before = self.name_run(segment, run, before) or self.scratch(segment)
+            display.update(dict.fromkeys(run, before))
+        segment.attribute = display[segment.variables[0]]
+
+    def name_run(self, segment: Segment, run: list[str], before: str) -> str:
+        """One name for what is computed in one place in one section: that of the last variable which has one.
+
+        What ends as a value with a fallback name only, such as a prediction, keeps the name that its memory had.
+        """
+        program = self.program
+        if before and run[-1] in program.fallback and run[-1] not in program.names:
+            return before
+        for names in (program.names, program.soft):
+            found = [name for name in run if name in names]
+            if found:
+                return self.unique(names[found[-1]], segment, found[-1])
+        fallback = next((program.fallback[name] for name in run if name in program.fallback), "")
+        return before or (self.unique(fallback, segment) if fallback else "")
+
+    def scratch(self, segment: Segment) -> str:
+        """The scratch name of a buffer: the same each time the buffer is used as scratch."""
+        return self.unique("scratch", segment.buffer)
+
+    def unique(self, wanted: str, owner: object, variable: str = "") -> str:
+        """`wanted` for the variable that it was set aside for, or else for what asks first, `wanted_2`, … for others.
+
+        The same owner gets the same again.
+        """
+        if variable and self.program.claimed.get(wanted) == variable:
+            return wanted
+        if (owner, wanted) not in self.given:
+            name, count = wanted, 1
+            while name in self.taken:
+                count += 1
+                name = f"{wanted}_{count}"
+            self.taken.add(name)
+            self.given[owner, wanted] = name
+        return self.given[owner, wanted]

@@ -1,0 +1,61 @@
+"""Pass: what works in place by its nature is given memory of its own: what it would spoil for others is copied first.
+
+That is a statement that only runs under a condition, and the call of a kernel that overwrites its first argument.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+
+from gen.program.ir import ArrayType, Program, Statement, callee, operation, reads, substitute
+from gen.program.memory.planning import is_view, overwrites
+
+
+def protect_guarded(program: Program) -> Program:
+    """`program` in which the first operand of each such statement is memory that nobody reads afterwards."""
+    last: dict[str, int] = {}
+    bases: dict[str, str] = {}
+    plain: set[str] = set()
+    for i, statement in enumerate(program.statements):
+        last.update(dict.fromkeys(reads(statement.value), i))
+        if is_view(statement):
+            bases[statement.target] = reads(statement.value)[0]
+            if callee(statement.value) == "reshape":
+                plain.add(statement.target)
+    last.update({name: len(program.statements) for names in program.kept.values() for name in names})
+
+    def root(name: str) -> str:
+        while name in bases:
+            name = bases[name]
+        return name
+
+    ends: dict[str, int] = {}
+    for name, at in last.items():
+        ends[root(name)] = max(ends.get(root(name), -1), at)
+
+    outside = program.parameters | set(program.pinned)
+    types = dict(program.types)
+    statements: list[Statement] = []
+    for i, statement in enumerate(program.statements):
+        spoils = statement.guard is not None or overwrites(statement)
+        operand = reads(statement.value)[0] if spoils else None
+        if operand is not None:
+            whole = all(name in plain for name in _path(operand, bases))
+            if not whole or ends[root(operand)] > i or root(operand) in outside:
+                copy = f"{operand}'"
+                types[copy] = ArrayType(types[operand].shape, types[operand].dtype)
+                statements.append(replace(statement, target=copy, value=operation("np.positive", operand), guard=None))
+                value = substitute(statement.value, {operand: ast.Name(copy, ast.Load())})
+                statement = replace(statement, value=value)
+        statements.append(statement)
+    return replace(program, statements=tuple(statements), types=types)
+
+
+def _path(name: str, bases: dict[str, str]) -> list[str]:
+    """The views from `name` down to the memory that it looks at."""
+    found = []
+    while name in bases:
+        found.append(name)
+        name = bases[name]
+    return found

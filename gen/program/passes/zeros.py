@@ -1,0 +1,63 @@
+"""Pass: arrays are compared with an array of zeros instead of the number 0.
+
+Exact.  NumPy has vector instructions for the greater of two arrays, none for that of an array and a number: with them
+relu takes a fifth of the time.  A small array gets zeros of its own shape, a large one a row of them.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+
+from gen.dims import Shape, product
+from gen.passes import exact
+from gen.program.ir import ArrayType, Program, Statement, callee
+from gen.program.passes.sums import known_constants, name_of_constant
+
+COMPARED = ("np.maximum", "np.greater")
+
+
+@exact(
+    "zeros",
+    does="compares with arrays of zeros, for which NumPy has vector instructions",
+    because="an array of zeros holds the number that it stands for",
+)
+def zeros_as_arrays(program: Program) -> Program:
+    """`program` with the zeros as parameters of it, `b.zeros_batch_32`, `b.zeros_128`."""
+    types = dict(program.types)
+    names = known_constants("zeros", program)
+
+    def with_array(statement: Statement) -> Statement:
+        if callee(statement.value) not in COMPARED:
+            return statement
+        assert isinstance(statement.value, ast.Call)
+        operand, number = statement.value.args
+        if not isinstance(operand, ast.Name) or operand.id not in program.types:
+            return statement
+        kind = program.types[operand.id]
+        if kind.dtype != "float" or not (isinstance(number, ast.Constant) and number.value == 0):
+            return statement
+        shape = _zeros_for(kind)
+        if shape is None or (shape != kind.shape and callee(statement.value) == "np.greater"):
+            return statement
+        if shape not in names:
+            names[shape] = name_of_constant("zeros", shape, program, types, (statement.target, operand.id))
+            types[names[shape]] = ArrayType(shape)
+        return replace(
+            statement, value=ast.Call(statement.value.func, [operand, ast.Name(names[shape], ast.Load())], [])
+        )
+
+    statements = [with_array(statement) for statement in program.statements]
+    taken = program.taken | {name.removeprefix("b.") for name in names.values()}
+    parameters = program.parameters | set(names.values())
+    return replace(program, statements=tuple(statements), types=types, parameters=parameters, taken=taken)
+
+
+def _zeros_for(kind: ArrayType) -> Shape | None:
+    """The shape of the zeros to compare with: the whole one where a row is small; None where a number does as well."""
+    row = product(kind.shape[1:])
+    if len(kind.shape) > 1 and isinstance(row, int) and row <= 512:
+        return kind.shape
+    if len(kind.shape) > 1 and isinstance(kind.shape[-1], int) and kind.shape[-1] >= 32:
+        return kind.shape[-1:]
+    return None
