@@ -150,7 +150,7 @@ class HardShrink(Activation):
 
 @component
 class SoftShrink(Activation):
-    """y = x brought `threshold` nearer to 0; 0 where |x| is no more than that.
+    """y = x moved toward 0 by `threshold`; 0 where |x| is not more than that.
 
     Formula: y = sign(x) · max(|x| - threshold, 0)
     """
@@ -217,7 +217,7 @@ class SparsePlus(Activation):
 
 @component
 class Sigmoid(Activation):
-    """y = 1 / (1 + exp(-x)), computed as 1/2 + tanh(x / 2) / 2, which overflows nowhere.
+    """y = 1 / (1 + exp(-x)), computed as 1/2 + tanh(x / 2) / 2, which never overflows.
 
     Formula: y = 1 / (1 + exp(-x))
     """

@@ -35,7 +35,7 @@ WORDS = (
     Construct(
         "Input",
         "An input of the model: its dimensions without the batch, and its dtype.\n\n"
-        "`None` is a dimension that is known when data arrives; two inputs share one by naming it: "
+        "`None` is a dimension that the data decides; two inputs share a dimension if both name it: "
         '`Input("steps", 64)`.',
         'ids = Input("steps", dtype=int32)\ny = Dense(1)(LSTM(8)(Embedding(100, 4)(ids)))\n\nmodel = Model(ids, y)',
         {
@@ -51,7 +51,7 @@ WORDS = (
         "x = Input(8)\ny = Dense(1)(x)\n\nmodel = Model(x, y)",
         {
             "inputs": ("an Input, or a list of them", None),
-            "outputs": ("what a call has made, or a list of it", None),
+            "outputs": ("the result of a call, or a list of them", None),
             "name": _NAME,
             "trainable": ("True or False", "True"),
         },
@@ -65,7 +65,7 @@ WORDS = (
     Construct(
         "TimeDistributed",
         "Calls a layer or a model on each step of a sequence.\n\n"
-        "All steps share its weights. What keeps statistics of its batches is called step by step, anything else on "
+        "All steps share its weights. A layer that keeps statistics of its batches runs step by step, any other one on "
         "all steps at once.",
         "x = Input(5, 8)\ny = TimeDistributed(Dense(3))(x)\n\nmodel = Model(x, y)",
         {"layer": _LAYER, "name": _NAME},
@@ -74,7 +74,7 @@ WORDS = (
     Construct(
         "Bidirectional",
         "Runs a recurrent layer from both ends of a sequence, and joins the results as `merge_mode` says.\n\n"
-        "`backward_layer` runs from the end; by default it is like the first, with weights of its own.",
+        "`backward_layer` runs from the end; by default, it is like the first layer, with its own weights.",
         "x = Input(5, 8)\ny = Bidirectional(LSTM(3))(x)\n\nmodel = Model(x, y)",
         {
             "layer": ("a recurrent layer", None),
@@ -86,7 +86,7 @@ WORDS = (
     ),
     Construct(
         "compile",
-        "How the model is trained.\n\n"
+        "Sets how the model is trained.\n\n"
         "A loss is a name, a call, a list in the order of the outputs, or a dict by output; so are weights and "
         "metrics.",
         _TRAINED,
@@ -99,7 +99,7 @@ WORDS = (
     ),
     Construct(
         "fit",
-        "Defaults of the generated model's `fit`.\n\nData is given there, not in the file.",
+        "Defaults of the generated model's `fit`.\n\nGive the data to that method, not to the file.",
         f"{_TRAINED}\nmodel.fit(epochs=10, batch_size=32)",
         {
             "epochs": ("a whole number, 1 or more", "1"),

@@ -138,10 +138,10 @@ class Convolution(Windowed):
 
 @component
 class Conv1D(Convolution):
-    """A convolution over steps: each position is computed of the steps in its window.
+    """A convolution over steps: it computes each position from the steps in its window.
 
-    (steps, channels) to (positions, filters).  "valid" has the positions whose window lies inside, "same" as many as
-    there are strides in the steps, "causal" as many, whose windows look back only.  Source: `conv1d.py`.
+    (steps, channels) to (positions, filters).  "valid" keeps the positions whose window lies inside.  "same" keeps one
+    position for each stride; so does "causal", whose windows only look back.  Source: `conv1d.py`.
 
     Formula: y[t] = activation(Σ x[t · strides + k · dilation_rate] @ kernel[k] + bias), over k in the window
     Example: Conv1D(32, 5, activation=relu)(Input(100, 16))
@@ -267,7 +267,7 @@ class TransposedConvolution(Windowed):
 
 @component
 class Conv1DTranspose(TransposedConvolution):
-    """The gradient of Conv1D by its input, as a layer: each step adds its window to the output.
+    """The gradient of Conv1D with respect to its input, as a layer: each step adds its window to the output.
 
     (positions, channels) to (steps, filters).  Source: `conv1d_transpose.py`.
 

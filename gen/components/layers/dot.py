@@ -29,7 +29,7 @@ def before_normalizing(dunit: Array, unit: Array, norm: Array, axis: int) -> Arr
 
 @component
 class Dot(Layer):
-    """The product of two tensors, summed over one axis of each, row by row; of directions only, if `normalize`.
+    """The product of two tensors, summed over one axis of each, row by row; of unit vectors with `normalize`.
 
     (…, n) and (n, …) to (…, …); two vectors give (1,).  Source: `dot.py`.
 

@@ -42,10 +42,10 @@ class AsIds(Layer):
 
 @component
 class Embedding(Layer):
-    """For each id its row of a table, (…) to (…, output_dim); ids run from 0 below `input_dim`.
+    """The row of a table for each id: (…) to (…, output_dim); ids go from 0 to `input_dim` - 1.
 
-    Ids of a float Input are taken if they are whole.
-    With `mask_zero` the id 0 stands for padding: the layers after it leave these steps out.
+    The ids of a float Input must be whole.  With `mask_zero`, the id 0 is padding, and the layers after it leave out
+    these steps.
 
     Formula: y = embeddings[x]
     Example: Embedding(10000, 64)(Input("steps", int32))

@@ -103,7 +103,7 @@ class JoinedMasks(Mask):
 
 @component
 class Masking(Layer):
-    """Steps whose numbers are all `mask_value` become 0, and the layers after it leave them out.
+    """Steps whose numbers are all `mask_value` become 0, and the layers after it leave out these steps.
 
     (steps, features) to the same.  Source: `keras/src/layers/core/masking.py`.
 

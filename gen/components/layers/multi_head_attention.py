@@ -66,9 +66,9 @@ class MultiHeadAttention(Layer):
     """Each head projects query, key and value; scores = q @ kᵀ / √key_dim; the heads' results are projected together.
 
     query (n, features), value (m, …), key (m, …) to (n, output_shape), by default to (n, features); without a key, the
-    value is the key.  `attention_mask` (n, m) says what each step of the query may see.  Where a step may see none,
-    attention is even over all, and 0 with dropout, as in Keras.  As there, what depends on the output sees no masks of
-    query, value and key any more.  Vaswani et al., 2017.
+    value is the key.  `attention_mask` (n, m) says what each step of the query may see.  If a step may see none, its
+    attention is uniform over all, and 0 with dropout, as in Keras.  Also as in Keras, later layers do not see the masks
+    of query, value, and key.  Vaswani et al., 2017.
     Source: `multi_head_attention.py`; `dot_product_attention`, which it calls, in `backend/jax/nn.py`.
 
     Formula: y = attention_output_bias + Σ softmax(q @ kᵀ / √key_dim) @ v @ attention_output_kernel, over all heads

@@ -34,10 +34,10 @@ def along(weight: Array, axes: tuple[int, ...], x: Array) -> Array:
 
 @component
 class BatchNormalization(Layer):
-    """Takes the mean and the spread of the batch out of each feature: of all axes but `axis`.
+    """Normalizes each feature by the mean and the spread of the batch, over all axes but `axis`.
 
-    In prediction mean and variance are running means of those of the batches; the variance is that of the batch, not
-    corrected for its size.  Any shape; of a sequence with a mask only the steps that count.  Ioffe and Szegedy, 2015.
+    In prediction, mean and variance are running means over the batches.  The variance of a batch is not corrected for
+    its size.  Any shape.  Steps that the mask leaves out do not count.  Ioffe and Szegedy, 2015.
     Source: `batch_normalization.py`.
 
     Formula: y = gamma · (x - mean) / √(variance + epsilon) + beta
@@ -169,7 +169,7 @@ class BatchNormalization(Layer):
 
 @component
 class LayerNormalization(Layer):
-    """Takes the mean and the spread out of each row, along `axis`.
+    """Normalizes each row by its mean and its spread, along `axis`.
 
     Any shape.  Ba, Kiros and Hinton, 2016.  Source: `layer_normalization.py`.
 
@@ -249,7 +249,7 @@ class LayerNormalization(Layer):
 
 @component
 class UnitNormalization(Layer):
-    """Directions alone: scales to length 1 along `axis`; 0 where x is 0; any shape.  Source: `unit_normalization.py`.
+    """Scales to length 1 along `axis`; 0 where x is 0; any shape.  Source: `unit_normalization.py`.
 
     Formula: y = x / √(Σ x²)
     Example: UnitNormalization()(Input(64))

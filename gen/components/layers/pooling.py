@@ -238,8 +238,8 @@ class MaxPooling(Pooling):
 class MaxPooling1D(MaxPooling):
     """The greatest of every `pool_size` steps, channel by channel: (steps, channels) to (positions, channels).
 
-    Windows begin `strides` apart, by default `pool_size`.  "valid" has the positions whose window lies inside, "same"
-    as many as there are strides in the steps.  Source: `max_pooling1d.py`.
+    Windows begin `strides` apart, by default `pool_size`.  "valid" keeps the positions whose window lies inside.
+    "same" keeps one position for each stride.  Source: `max_pooling1d.py`.
 
     Formula: y[t] = max x[t · strides + k], k < pool_size
     Example: MaxPooling1D(2)(Input(100, 16))
@@ -258,8 +258,8 @@ class MaxPooling1D(MaxPooling):
 class MaxPooling2D(MaxPooling):
     """The greatest number of every window, channel by channel: (height, width, channels) to (rows, columns, channels).
 
-    Windows begin `strides` apart, by default `pool_size`.  "valid" has the positions whose window lies inside, "same"
-    as many as there are strides in the image.  Source: `max_pooling2d.py`.
+    Windows begin `strides` apart, by default `pool_size`.  "valid" keeps the positions whose window lies inside.
+    "same" keeps one position for each stride.  Source: `max_pooling2d.py`.
 
     Formula: y[r, c] = max x[r · strides[0] + i, c · strides[1] + j], (i, j) in the window
     Example: MaxPooling2D(2)(Input(28, 28, 16))
@@ -288,8 +288,8 @@ class AveragePooling(Pooling):
 class AveragePooling1D(AveragePooling):
     """The mean of every `pool_size` steps, channel by channel: (steps, channels) to (positions, channels).
 
-    Windows begin `strides` apart, by default `pool_size`.  "valid" has the positions whose window lies inside, "same"
-    as many as there are strides in the steps; what lies outside does not count.  Source: `average_pooling1d.py`.
+    Windows begin `strides` apart, by default `pool_size`.  "valid" keeps the positions whose window lies inside.
+    "same" keeps one position for each stride; what lies outside does not count.  Source: `average_pooling1d.py`.
 
     Formula: y[t] = mean x[t · strides + k], k < pool_size
     Example: AveragePooling1D(2)(Input(100, 16))
@@ -308,8 +308,8 @@ class AveragePooling1D(AveragePooling):
 class AveragePooling2D(AveragePooling):
     """The mean of every window, channel by channel: (height, width, channels) to (rows, columns, channels).
 
-    Windows begin `strides` apart, by default `pool_size`.  "valid" has the positions whose window lies inside, "same"
-    as many as there are strides in the image; what lies outside does not count.  Source: `average_pooling2d.py`.
+    Windows begin `strides` apart, by default `pool_size`.  "valid" keeps the positions whose window lies inside.
+    "same" keeps one position for each stride; what lies outside does not count.  Source: `average_pooling2d.py`.
 
     Formula: y[r, c] = mean x[r · strides[0] + i, c · strides[1] + j], (i, j) in the window
     Example: AveragePooling2D(2)(Input(28, 28, 16))

@@ -15,10 +15,10 @@ from gen.dims import Shape, show
 
 @component
 class Dropout(Layer):
-    """In training a share `rate` of the numbers becomes 0, and the others grow by 1 / (1 - rate); any shape.
+    """In training, a share `rate` of the numbers becomes 0, and the others grow by 1 / (1 - rate); any shape.
 
-    `noise_shape` is the shape of what is drawn, the batch first, None where it is x's: (None, 1, None) drops whole
-    rows of axis 1.  Srivastava et al., 2014.  Source: `dropout.py`.
+    `noise_shape` is the shape of the random numbers, batch first, with None for a size of x: (None, 1, None) drops
+    whole rows of axis 1.  Srivastava et al., 2014.  Source: `dropout.py`.
 
     Formula: y = x · keep / (1 - rate), keep 0 with probability rate, else 1
     Example: Dropout(0.5)(Input(64))
@@ -89,7 +89,7 @@ class SpatialDropout(Layer):
 
 @component
 class SpatialDropout1D(SpatialDropout):
-    """In training a share `rate` of the channels becomes 0 in all steps, and the others grow by 1 / (1 - rate).
+    """In training, a share `rate` of the channels becomes 0 in all steps, and the others grow by 1 / (1 - rate).
 
     (steps, channels) to the same.  Tompson et al., 2015.  Source: `spatial_dropout.py`.
 
@@ -104,7 +104,7 @@ class SpatialDropout1D(SpatialDropout):
 
 @component
 class SpatialDropout2D(SpatialDropout):
-    """In training a share `rate` of the channels becomes 0 in the whole image, and the others grow by 1 / (1 - rate).
+    """In training, a share `rate` of the channels becomes 0 in the whole image, and the others grow by 1 / (1 - rate).
 
     (height, width, channels) to the same.  Tompson et al., 2015.  Source: `spatial_dropout.py`.
 

@@ -18,7 +18,7 @@ from gen.dims import Shape, product, show
 
 @component
 class Flatten(Layer):
-    """All axes but the batch in one: (a, b, …) to (a · b · …,).  Source: `flatten.py`.
+    """Joins all axes except the batch into one: (a, b, …) to (a · b · …,).  Source: `flatten.py`.
 
     Formula: y[i · b + j] = x[i, j]
     Example: Flatten()(Input(7, 7, 32))
@@ -41,7 +41,7 @@ class Flatten(Layer):
 
 @component
 class Reshape(Layer):
-    """The same numbers in the shape `target_shape`, where one size may be -1: what is left.  Source: `reshape.py`.
+    """The same numbers in the shape `target_shape`; one size may be -1, and gen computes it.  Source: `reshape.py`.
 
     Formula: y = x in another shape
     Example: Reshape((8, 8, 1))(Input(64))
@@ -74,7 +74,7 @@ class Reshape(Layer):
 
 @component
 class Permute(Layer):
-    """The axes in the order `dims`, counted from 1, the batch left in front: dims (2, 1) transposes.
+    """Reorders the axes as `dims` says, counted from 1; the batch stays first; dims (2, 1) transposes.
 
     Source: `permute.py`.
 
@@ -115,7 +115,7 @@ class Permute(Layer):
 
 @component
 class RepeatVector(Layer):
-    """The vector n times: (features,) to (n, features).  Source: `repeat_vector.py`.
+    """Repeats the vector n times: (features,) to (n, features).  Source: `repeat_vector.py`.
 
     Formula: y[t] = x
     Example: RepeatVector(5)(Input(32))

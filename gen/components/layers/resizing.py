@@ -155,7 +155,7 @@ def inner(x: Shape, longer: Shape, margins: Margins) -> tuple[slice, ...]:
 
 @component
 class ZeroPadding1D(ZeroPadding):
-    """The steps between zeros, `padding` = (before, after) or as many at both ends: (steps, channels) to more steps.
+    """Adds zeros at both ends, `padding` = (before, after) or one number for both: (steps, channels) to more steps.
 
     Source: `zero_padding1d.py`.
 
@@ -171,7 +171,7 @@ class ZeroPadding1D(ZeroPadding):
 
 @component
 class ZeroPadding2D(ZeroPadding):
-    """The image between zeros: (height, width, channels) to a larger one.
+    """Adds zeros around the image: (height, width, channels) to a larger one.
 
     `padding` is ((top, bottom), (left, right)), or (top and bottom, left and right), or a number for all.  Source:
     `zero_padding2d.py`.
@@ -188,7 +188,7 @@ class ZeroPadding2D(ZeroPadding):
 
 @component
 class Cropping1D(Cropping):
-    """The steps without the first and last, `cropping` = (before, after) or as many at both ends.
+    """Removes the first and last steps; `cropping` is (before, after), or one number for both ends.
 
     (steps, channels) to fewer steps.  Source: `cropping1d.py`.
 
@@ -245,7 +245,7 @@ class UpSampling(Layer):
 
 @component
 class UpSampling1D(UpSampling):
-    """Each step `size` times: (steps, channels) to (steps · size, channels).  Source: `up_sampling1d.py`.
+    """Repeats each step `size` times: (steps, channels) to (steps · size, channels).  Source: `up_sampling1d.py`.
 
     Formula: y[t] = x[t // size]
     Example: UpSampling1D(2)(Input(50, 16))
@@ -258,9 +258,9 @@ class UpSampling1D(UpSampling):
 
 @component
 class UpSampling2D(UpSampling):
-    """Each row and column `size` times: (height, width, channels) to (height · size[0], width · size[1], channels).
+    """Repeats each row and column `size` times.
 
-    Source: `up_sampling2d.py`.
+    (height, width, channels) to (height · size[0], width · size[1], channels).  Source: `up_sampling2d.py`.
 
     Formula: y[r, c] = x[r // size[0], c // size[1]]
     Example: UpSampling2D(2)(Input(14, 14, 16))
