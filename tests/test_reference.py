@@ -110,7 +110,7 @@ def test_a_signature_can_be_read_from_the_entry() -> None:
 
 def test_an_argument_means_what_the_docstring_says_of_it() -> None:
     meanings = {item.name: item.meaning for item in entry("Embedding").arguments}
-    assert meanings["mask_zero"].startswith("With `mask_zero` the id 0 stands for padding")
+    assert meanings["mask_zero"].startswith("With `mask_zero`, the id 0 is padding")
     assert meanings["embeddings_initializer"] == ""
 
 
