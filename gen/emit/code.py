@@ -311,12 +311,14 @@ class _Writer:
             return []  # it was computed there
         if statement.more:
             return self.fill_several(statement, call)
-        texts = [*map(ast.unparse, call.args)], {str(item.arg): ast.unparse(item.value) for item in call.keywords}
         if op.lines:
-            target, bind = (name, [f"{assign}{place}"]) if assign else (place, [])
-            return [*bind, *(line.format(*texts[0], call=ast.unparse(call), out=target) for line in op.lines)]
+            texts, out = list(map(ast.unparse, call.args)), name if assign else place
+            lines = [line.format(*texts, call=ast.unparse(call), out=out) for line in op.lines]
+            return [f"{assign}{place}", *lines] if assign else lines
         if op.filled:
-            return [f"{assign}{op.filled.format(*texts[0], **texts[1], buffers=self.owner, out=place)}"]
+            texts = list(map(ast.unparse, call.args))
+            options = {str(item.arg): ast.unparse(item.value) for item in call.keywords}
+            return [f"{assign}{op.filled.format(*texts, **options, buffers=self.owner, out=place)}"]
         if op.method and not isinstance(ops.unturned(call.args[0]), ast.Call):
             call = ast.Call(ast.Attribute(call.args[0], op.method, ast.Load()), call.args[1:], [])
         if self.owner is not None or segment.place:
@@ -349,10 +351,11 @@ def _infix(value: ast.expr) -> ast.expr:
         def visit_Call(self, node: ast.Call) -> ast.expr:
             self.generic_visit(node)
             op = ops.of(node)
-            match op.operator() if op.infix and op.operator is not None else None, node.args:
-                case ast.operator() as sign, [left, right]:
+            sign = op.operator() if op.infix and op.operator is not None else None
+            match node.args:
+                case [left, right] if isinstance(sign, ast.operator):
                     return ast.BinOp(left, sign, right)
-                case ast.unaryop() as sign, [operand]:
+                case [operand] if isinstance(sign, ast.unaryop):
                     return ast.UnaryOp(sign, operand)
             return node
 
