@@ -137,7 +137,10 @@ def _contribute_weight(state: Lowering, weight: tuple[NamedLayer, str], gradient
             return
         gradient = state.kernel(as_dense, gradient, state.weights[weight])
     known = state.weight_gradients.get(weight)
-    state.weight_gradients[weight] = gradient if known is None else state.build.call(ops.ADD, known, gradient)
+    if known is not None:
+        state.build.soft.setdefault(gradient.name, f"d{state.names.weights[weight]}_part")
+        gradient = state.build.call(ops.ADD, known, gradient)
+    state.weight_gradients[weight] = gradient
 
 
 def _pin_rows(state: Lowering, weight: tuple[NamedLayer, str], gradients: list[Array]) -> None:

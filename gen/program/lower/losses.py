@@ -64,6 +64,7 @@ def _lower_loss(state: Lowering, output: Output) -> tuple[str, Callable[[], None
     column = state.build.views.get(values.name)
     if column is not None and column.shape == (*rows.shape[:1], 1):
         values = column
+        state.build.soft.setdefault(values.name, f"{ident}_losses")
     values = _weigh(state, values, weight)
     mask = None if output.mask is None else state.values[output.mask]
     count = literal(rows.shape[0])

@@ -219,6 +219,7 @@ class Lowering:
         """One summand of the gradient of `tensor`: the first takes its name, the others are added at once."""
         wanted = self.names.gradients[tensor]
         if tensor in self.gradients:
+            self.build.soft.setdefault(gradient.name, f"{wanted}_part")
             self.gradients[tensor] = self.build.call(ops.ADD, self.gradients[tensor], gradient)
             return
         self.gradients[tensor] = gradient
