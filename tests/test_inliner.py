@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from gen.components.base import registry
-from gen.program.lower.fence import FenceError
+from gen.program.fence import FenceError
 from tests.building import build
 
 HEAD = """
@@ -172,6 +172,7 @@ SAME = [
     "return np.stack([x, x * 2.0], axis=-1)[..., 0] + np.stack((x, x * 2.0))[1]",
     "return x * np.ones_like(x) + np.zeros_like(x) + np.broadcast_to(x[:, :1], x.shape)",
     "return np.matmul(x, x.swapaxes(1, 2)) + x.reshape(-1, 12).dot(x.reshape(-1, 12).T)[:, :1, None]",
+    "return x * np.count_nonzero(x > 1.0) + np.copy(x)",
     "return x + x.copy() + x.conj() + np.abs(-x) + np.true_divide(x, 2.0) + np.vdot(x, x)",
     "return np.maximum(x, 1.0) + np.minimum(x, 2.0) * np.exp(-x) + np.logaddexp(x, 1.0) + np.copysign(x, -1.0)",
     # indices

@@ -19,6 +19,7 @@ from gen.components.layers import (
     recurrent_kernels,
     recurrent_predict,
 )
+from gen.program import ops
 from gen.program.cost.flops import operations
 from tests.building import graph_of
 
@@ -177,3 +178,10 @@ def test_operations_grow_with_the_steps_of_a_sequence() -> None:
     text = 'x = Input("steps", 4)\ny = LSTM(6)(x)\nmodel = Model(x, y)\nmodel.compile(sgd, mse)\n'
     ten, twenty = (sections(text, steps=steps)["forward"] for steps in (10, 20))
     assert twenty == 2 * ten
+
+
+def test_a_product_of_all_numbers_takes_two_operations_for_each() -> None:
+    text = "x = Input(5, 3)\ny = Attention(use_scale=True)([x, x])\nmodel = Model(x, y)\nmodel.compile(sgd, mse)\n"
+    (step,) = [each for each in compiler.programs(graph_of(text)) if "backward" in each.program.sections()]
+    found = [n for each, n in operations(step.program, {"batch": 2}) if each.op is ops.VDOT and each.section != "loss"]
+    assert found == [2 * 2 * 5 * 3]

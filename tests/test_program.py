@@ -12,14 +12,15 @@ import pytest
 from gen import compiler
 from gen.compiler import Options
 from gen.components.base import Layer, registry
-from gen.program.ir import ArrayType, Block, literal, operation, reads, tidy
-from gen.program.lower.builder import Array, Builder, Number
-from gen.program.lower.fence import FenceError
+from gen.program.fence import FenceError
+from gen.program.ir import Block, formula, literal, reads, tidy
+from gen.program.lower.builder import Builder
 from gen.program.lower.inline import run
 from gen.program.lower.numbers import arithmetic
 from gen.program.lower.rules import refuse_outside_fence
 from gen.program.memory.planning import plan_memory
 from gen.program.planned import Planned
+from gen.program.types import Array, ArrayType, Number
 from gen.program.verify import VerificationError, verify_plan, verify_program
 from tests.building import graph_of
 
@@ -125,7 +126,7 @@ def test_every_component_has_the_rules_of_its_kind(kind: str) -> None:
 
 
 def test_known_factors_are_folded_into_numbers_of_the_running_file() -> None:
-    scale = Number(operation("float", "batch"))
+    scale = Number(formula("float", "batch"))
     quotient = arithmetic("/", 0.25, scale)
     assert isinstance(quotient, Number)
     folded = arithmetic("*", 2.0, quotient)

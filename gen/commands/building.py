@@ -450,7 +450,7 @@ def load_project(settings: Settings, given: Iterable[Path] = ()) -> None:
 
 def load_components(paths: Iterable[Path], own: bool = False) -> None:
     """Run files that define components of one's own, with `own` only the user's.  Raises `CommandError`."""
-    from gen.program.lower.fence import FenceError
+    from gen.program.fence import FenceError
     from gen.program.lower.rules import refuse_outside_fence
 
     for path in dict.fromkeys(Path(os.path.abspath(path)) for path in paths):
@@ -497,7 +497,7 @@ def explained(source: Path, components: Iterable[Path] = (), debug: bool = False
 
     What is not wrong with the model is wrong with a component of one's own, if it came from there, or else with gen.
     """
-    from gen.program.lower.fence import FenceError
+    from gen.program.fence import FenceError
 
     try:
         yield

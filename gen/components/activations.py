@@ -449,8 +449,10 @@ class Softmax(Activation):
         return x
 
     def forward(self, x: Array) -> Array:
-        exponentials = np.exp(x - np.maximum.reduce(x, axis=self.axis, keepdims=True))
-        return exponentials / np.add.reduce(exponentials, axis=self.axis, keepdims=True)
+        greatest = np.maximum.reduce(x, axis=self.axis, keepdims=True)
+        exponentials = np.exp(x - greatest)
+        total = np.add.reduce(exponentials, axis=self.axis, keepdims=True)
+        return exponentials / total
 
     def backward(self, dy: Array, y: Array) -> Array:
         return y * (dy - np.add.reduce(dy * y, axis=self.axis, keepdims=True))
@@ -470,8 +472,11 @@ class LogSoftmax(Activation):
         return x
 
     def forward(self, x: Array) -> Array:
-        shifted = x - np.maximum.reduce(x, axis=self.axis, keepdims=True)
-        return shifted - np.log(np.add.reduce(np.exp(shifted), axis=self.axis, keepdims=True))
+        greatest = np.maximum.reduce(x, axis=self.axis, keepdims=True)
+        shifted = x - greatest
+        exponentials = np.exp(shifted)
+        total = np.add.reduce(exponentials, axis=self.axis, keepdims=True)
+        return shifted - np.log(total)
 
     def backward(self, dy: Array, y: Array) -> Array:
         return dy - np.exp(y) * np.add.reduce(dy, axis=self.axis, keepdims=True)

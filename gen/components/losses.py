@@ -304,8 +304,10 @@ def smoothed(y_true: Array, smoothing: float, classes: int) -> Array:
 def from_logits(target: Array, logits: Array) -> tuple[Array, Array, Array]:
     """-Σ target · log(softmax(logits)), the softmax, and what the targets of each row sum to, (rows, 1)."""
     mass = np.add.reduce(target, axis=1, keepdims=True)
-    shifted = logits - np.maximum.reduce(logits, axis=1, keepdims=True)
-    right = np.add.reduce(target * shifted, axis=1, keepdims=True)
+    greatest = np.maximum.reduce(logits, axis=1, keepdims=True)
+    shifted = logits - greatest
+    products = target * shifted
+    right = np.add.reduce(products, axis=1, keepdims=True)
     exponentials = np.exp(shifted)
     total = np.add.reduce(exponentials, axis=1, keepdims=True)
     y_pred = exponentials / total
@@ -487,7 +489,8 @@ class SparseCategoricalCrossentropy(Loss):
 
     def forward(self, y_true: Array, y_pred: Array) -> Array:
         if self.from_logits:
-            shifted = y_pred - np.maximum.reduce(y_pred, axis=1, keepdims=True)
+            greatest = np.maximum.reduce(y_pred, axis=1, keepdims=True)
+            shifted = y_pred - greatest
             right = pick(shifted, y_true)
             exponentials = np.exp(shifted)
             total = np.add.reduce(exponentials, axis=1)
@@ -561,7 +564,8 @@ class SoftmaxSparseCategoricalCrossentropy(Loss):
     head: Activation
 
     def forward(self, y_true: Array, logits: Array) -> tuple[Array, Array]:
-        shifted = logits - np.maximum.reduce(logits, axis=1, keepdims=True)
+        greatest = np.maximum.reduce(logits, axis=1, keepdims=True)
+        shifted = logits - greatest
         right = pick(shifted, y_true)
         exponentials = np.exp(shifted)
         total = np.add.reduce(exponentials, axis=1)

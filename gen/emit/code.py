@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from types import MappingProxyType
 
-from gen.components.kernels import kernels
 from gen.dims import Shape
-from gen.program.ir import NUMBER, Block, Program, Statement, callee, literal, reads, runtime_shape, substitute
-from gen.program.lower import fence
-from gen.program.memory.planning import Buffer, Plan, Segment, is_view
+from gen.program import ops
+from gen.program.ir import Block, Program, Statement, literal, reads, runtime_shape, substitute
+from gen.program.lower.numbers import SYMBOLS
+from gen.program.memory.planning import Buffer, Plan, Segment
 from gen.program.passes.sums import constants
+from gen.program.types import NUMBER
 
-OPERATORS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}
 NUMPY_DTYPES = {
     "float": "dtype",
     "bool": "bool",
@@ -144,7 +144,7 @@ class _Writer:
         self.home = {name: s for s in program.statements for name in s.targets}
         self.count: dict[str, int] = {}
         for statement in reversed(program.statements):
-            idle = is_view(statement) and statement.target not in self.count
+            idle = statement.op.view and statement.target not in self.count
             if statement.section == section and not idle:
                 for name in reads(statement.value):
                     self.count[name] = self.count.get(name, 0) + 1
@@ -161,12 +161,10 @@ class _Writer:
             shape = self.program.types[name].shape
             if shape == self.held(segment):
                 return whole
-            return ast.Call(
-                ast.Attribute(whole, "reshape", ast.Load()), [literal(item) for item in runtime_shape(shape)], []
-            )
+            return ops.reshaped(whole, literal(runtime_shape(shape)))
         if statement is None:
             return ast.Name(name, ast.Load())
-        if is_view(statement) and name not in self.local_views:
+        if statement.op.view and name not in self.local_views:
             return self.view(statement)
         text = self.plan.display[name]
         stored = name in self.plan.stored_numbers and statement.section != self.section
@@ -187,37 +185,17 @@ class _Writer:
     def view(self, statement: Statement) -> ast.expr:
         """`x.T`, `x.reshape(…)`, `x[…]`: a view, written where it is used."""
         value = statement.value
-        assert isinstance(value, ast.Call)
-        base, options = self.reference(reads(value)[0]), value.args[1]
-        match callee(value):
-            case "index":
-                return ast.Subscript(base, options, ast.Load())
-            case "broadcast":
-                return ast.Call(_attribute("np", "broadcast_to"), [base, options], [])
-            case "transpose":
-                axes = ast.literal_eval(options)
-                if axes == tuple(range(len(axes)))[::-1]:
-                    return ast.Attribute(base, "T", ast.Load())
-            case "reshape":
-                base = self.unshaped(base)
-                if (whole := self.whole(statement.target, self.program.types[statement.target].shape)) is not None:
-                    return whole
-        assert isinstance(options, ast.Tuple)
-        return ast.Call(ast.Attribute(base, callee(value), ast.Load()), list(options.elts), [])
-
-    def unshaped(self, value: ast.expr) -> ast.expr:
-        """What a reshape, or several in a row, looks at."""
-        while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "reshape":
-            value = value.func.value
-        return value
-
-    def unturned(self, value: ast.expr) -> ast.expr:
-        """What `x.T` is the transpose of."""
-        return value.value if isinstance(value, ast.Attribute) and value.attr == "T" else value
+        assert isinstance(value, ast.Call) and statement.op.look is not None
+        base = self.reference(reads(value)[0])
+        if statement.op.plain:
+            base = ops.unshaped(base)
+            if (whole := self.whole(statement.target, self.program.types[statement.target].shape)) is not None:
+                return whole
+        return statement.op.look(base, value.args[1])
 
     def root(self, name: str) -> str:
         """The variable whose memory a view looks at, through reshapes only."""
-        while name in self.plan.bases and callee(self.home[name].value) == "reshape":
+        while name in self.plan.bases and self.home[name].op.plain:
             name = self.plan.bases[name]
         return name
 
@@ -225,7 +203,7 @@ class _Writer:
         """The memory that a view looks at, if it is held in this shape."""
         root = self.root(name)
         segment = self.plan.segments.get(root)
-        return self.unshaped(self.reference(root)) if segment is not None and self.held(segment) == shape else None
+        return ops.unshaped(self.reference(root)) if segment is not None and self.held(segment) == shape else None
 
     def held(self, segment: Segment) -> Shape:
         """The shape in which the generated code holds a segment."""
@@ -236,9 +214,9 @@ class _Writer:
     def statement(self, statement: Statement) -> list[str]:
         """The lines of one statement."""
         kind = self.program.types[statement.target]
-        if kind is NUMBER or (kind.shape == () and not is_view(statement)):
+        if kind is NUMBER or (kind.shape == () and not statement.op.view):
             return self.number(statement)
-        if is_view(statement):
+        if statement.op.view:
             return self.local_view(statement)
         operand = self.plan.in_place.get(statement.target)
         lines = self.overwrite(statement, operand) if operand is not None else self.fill(statement)
@@ -251,8 +229,8 @@ class _Writer:
             return [f"{self.program.pinned[statement.target]} = {ast.unparse(self.expression(statement.value))}"]
         if statement.target in self.program.pinned:
             value = _infix(self.expression(statement.value))
-            if callee(value) == "np.positive":
-                (value,) = value.args  # type: ignore[attr-defined]  # callee() says that it is a call
+            if isinstance(value, ast.Call) and statement.op is ops.COPY:
+                (value,) = value.args
             return [f"{self.program.pinned[statement.target]}[...] = {ast.unparse(value)}"]
         name = self.plan.display[statement.target]
         if statement.target in self.plan.stored_numbers:
@@ -292,19 +270,17 @@ class _Writer:
         before = self.rename(statement)
         place = self.reference(operand if operand in self.plan.bases else statement.target)
         target, whole = ast.unparse(place), not isinstance(place, ast.Call)
-        function = callee(value).removeprefix("np.")
-        if function == "positive":
-            return before  # a copy in place: the values are there already
-        arguments = [ast.unparse(self.expression(item)) for item in value.args]
-        if not whole and function in fence.UFUNCS and self.fits_held(statement):
-            target, whole = ast.unparse(self.unshaped(place)), True
+        op, arguments = statement.op, [ast.unparse(self.expression(item)) for item in value.args]
+        if op.in_place is not None:
+            return [*before, *(line.format(*arguments, out=target) for line in op.in_place)]
+        if not whole and self.fits_held(statement):
+            target, whole = ast.unparse(ops.unshaped(place)), True
             arguments = [ast.unparse(self.as_held(item, statement)) for item in value.args]
-        if function == "where":
-            return [*before, f"np.copyto({target}, {arguments[1]}, where={arguments[0]})"]
         at = next(i for i, item in enumerate(value.args) if reads(item) == [operand])
-        if function in OPERATORS and whole and (at == 0 or function in fence.COMMUTATIVE):
-            return [*before, f"{target} {OPERATORS[function]}= {arguments[1 - at]}"]
-        return [*before, f"np.{function}({', '.join(arguments)}, out={target})"]
+        symbol = SYMBOLS.get(op.operator) if op.infix and op.operator is not None else None
+        if symbol is not None and whole and (at == 0 or op.commutes):
+            return [*before, f"{target} {symbol}= {arguments[1 - at]}"]
+        return [*before, f"{op.name}({', '.join(arguments)}, out={target})"]
 
     def fits_held(self, statement: Statement) -> bool:
         """Whether an elementwise statement can be written for the shape in which its memory is held."""
@@ -317,11 +293,8 @@ class _Writer:
         if not isinstance(value, ast.Name):
             return self.expression(value)
         shape = self.held(self.plan.segments[statement.target])
-        return self.whole(value.id, shape) or ast.Call(
-            ast.Attribute(self.unshaped(self.reference(value.id)), "reshape", ast.Load()),
-            [literal(item) for item in runtime_shape(shape)],
-            [],
-        )
+        whole = self.whole(value.id, shape)
+        return whole or ops.reshaped(ops.unshaped(self.reference(value.id)), literal(runtime_shape(shape)))
 
     def fill(self, statement: Statement) -> list[str]:
         """A statement that writes to memory whose content is no longer needed."""
@@ -330,34 +303,24 @@ class _Writer:
         place = segment.place or self.buffer(segment)
         call = self.expression(value)
         assert isinstance(call, ast.Call) and isinstance(value, ast.Call)
-        function = callee(value)
+        op = statement.op
         assign = "" if segment.place or not self.is_read(statement.target) else f"{name} = "
         if assign:
             self.bound[segment] = name
-        if function in ("np.where", "fill"):
-            return self.choose(function, call, name, place, assign)
-        if function == "np.positive":
-            if ast.unparse(self.unshaped(call.args[0])) == place:
-                return []  # it was computed there
-            return [
-                *([f"{assign}{place}"] if assign else []),
-                f"np.copyto({name if assign else place}, {ast.unparse(call.args[0])})",
-            ]
-        if function == "rng.random":
-            return [f"{assign}rng.random(dtype={self.owner}.dtype, out={place})"]
-        if function == "argmax":
-            return [
-                f"{assign}{ast.unparse(call.args[0])}.argmax(axis={ast.unparse(call.keywords[0].value)}, out={place})"
-            ]
+        if op is ops.COPY and ast.unparse(ops.unshaped(call.args[0])) == place:
+            return []  # it was computed there
         if statement.more:
             return self.fill_several(statement, call)
-        if function in kernels and not kernels[function].fills:
-            return [
-                *([f"{assign}{place}"] if assign else []),
-                f"{name if assign else place}[...] = {ast.unparse(call)}",
-            ]
-        if function == "np.dot" and not isinstance(self.unturned(call.args[0]), ast.Call):  # quicker as a method
-            call = ast.Call(ast.Attribute(call.args[0], "dot", ast.Load()), call.args[1:], [])
+        if op.lines:
+            texts, out = list(map(ast.unparse, call.args)), name if assign else place
+            lines = [line.format(*texts, call=ast.unparse(call), out=out) for line in op.lines]
+            return [f"{assign}{place}", *lines] if assign else lines
+        if op.filled:
+            texts = list(map(ast.unparse, call.args))
+            options = {str(item.arg): ast.unparse(item.value) for item in call.keywords}
+            return [f"{assign}{op.filled.format(*texts, **options, buffers=self.owner, out=place)}"]
+        if op.method and not isinstance(ops.unturned(call.args[0]), ast.Call):
+            call = ast.Call(ast.Attribute(call.args[0], op.method, ast.Load()), call.args[1:], [])
         if self.owner is not None or segment.place:
             call.keywords.append(ast.keyword("out", ast.Name(place, ast.Load())))
         return [f"{assign}{ast.unparse(call)}"]
@@ -375,27 +338,10 @@ class _Writer:
         call.keywords.append(ast.keyword("out", ast.Tuple([ast.Name(each, ast.Load()) for each in places], ast.Load())))
         return [f"{', '.join(names)} = {ast.unparse(call)}" if set(names) != {"_"} else ast.unparse(call)]
 
-    def choose(self, function: str, call: ast.Call, name: str, place: str, assign: str) -> list[str]:
-        target = name if assign else place
-        lines = [f"{assign}{place}"] if assign else []
-        if function == "fill":
-            return [*lines, f"{target}.fill({ast.unparse(call.args[1])})"]
-        condition, yes, no = (ast.unparse(item) for item in call.args)
-        return [*lines, f"np.copyto({target}, {no})", f"np.copyto({target}, {yes}, where={condition})"]
-
     def is_read(self, variable: str) -> bool:
         """Whether what the variable's memory holds is read again in this section."""
         segment = self.plan.segments[variable]
         return any(self.count.get(name, 0) for name in segment.variables)
-
-
-def _attribute(owner: str, name: str) -> ast.expr:
-    return ast.Attribute(ast.Name(owner, ast.Load()), name, ast.Load())
-
-
-_INFIX: dict[str, ast.operator] = {
-    "add": ast.Add(), "subtract": ast.Sub(), "multiply": ast.Mult(), "divide": ast.Div(), "power": ast.Pow(),
-}  # fmt: skip
 
 
 def _infix(value: ast.expr) -> ast.expr:
@@ -404,11 +350,13 @@ def _infix(value: ast.expr) -> ast.expr:
     class Infix(ast.NodeTransformer):
         def visit_Call(self, node: ast.Call) -> ast.expr:
             self.generic_visit(node)
-            name = callee(node).removeprefix("np.")
-            if name in _INFIX and len(node.args) == 2 and not node.keywords:
-                return ast.BinOp(node.args[0], _INFIX[name], node.args[1])
-            if name == "negative":
-                return ast.UnaryOp(ast.USub(), node.args[0])
+            op = ops.of(node)
+            sign = op.operator() if op.infix and op.operator is not None else None
+            match node.args:
+                case [left, right] if isinstance(sign, ast.operator):
+                    return ast.BinOp(left, sign, right)
+                case [operand] if isinstance(sign, ast.unaryop):
+                    return ast.UnaryOp(sign, operand)
             return node
 
     return Infix().visit(value)  # type: ignore[no-any-return]  # it makes expressions of expressions

@@ -27,7 +27,7 @@ from gen.components.kernels import kernels
 from gen.emit.literals import literal
 from gen.emit.names import RESERVED, Names
 from gen.emit.specialize import specialize
-from gen.program.lower.fence import FenceError
+from gen.program.fence import FenceError
 from gen.program.lower.rules import definition, source_lines
 from gen.resources import resource
 

@@ -11,9 +11,9 @@ from gen.emit.view import is_large
 from gen.graph.graph import Graph
 from gen.graph.sizes import least_sizes, typical_sizes
 from gen.program.cost.bytes import array_bytes, buffer_bytes, room_bytes
-from gen.program.ir import ArrayType
 from gen.program.lower.state import Identifiers
 from gen.program.planned import Programs
+from gen.program.types import ArrayType
 
 BATCHES = (1, 32, 256)
 

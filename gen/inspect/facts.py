@@ -29,8 +29,8 @@ from gen.graph.graph import Box, Graph, NamedLayer, Node, Tensor
 from gen.graph.sizes import least_sizes, typical_sizes
 from gen.program.cost.bytes import array_bytes
 from gen.program.cost.flops import operations
-from gen.program.ir import ArrayType
 from gen.program.planned import Programs
+from gen.program.types import ArrayType
 
 PASSES = frozenset(compiler.PASSES) - {"recurrences"}
 """LSTMs that share a loop would share their operations too."""

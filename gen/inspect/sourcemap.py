@@ -21,8 +21,9 @@ from gen.dims import Shape
 from gen.emit import code
 from gen.graph.graph import Graph
 from gen.inspect.facts import named_calls
-from gen.program.ir import ArrayType, Statement
+from gen.program.ir import Statement
 from gen.program.planned import Planned, Programs
+from gen.program.types import ArrayType
 
 DEFAULTS = Options()
 

@@ -10,22 +10,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from gen.dims import Dim, Shape, Size
-
-
-@dataclass(frozen=True)
-class ArrayType:
-    """Shape and dtype of a variable; dtype `"float"` is the model's float type, `"number"` a Python number."""
-
-    shape: Shape
-    dtype: str = "float"
-    contiguous: bool = True
-
-
-NUMBER = ArrayType((), "number")
+from gen.program import ops
+from gen.program.ops import Op
+from gen.program.types import ArrayType
 
 
 @dataclass(frozen=True)
@@ -58,6 +49,11 @@ class Statement:
     @property
     def targets(self) -> tuple[str, ...]:
         return (self.target, *self.more)
+
+    @cached_property
+    def op(self) -> Op:
+        """The operation that `value` is a call of."""
+        return ops.of(self.value)
 
 
 @dataclass(frozen=True)
@@ -101,7 +97,7 @@ def _function(name: str) -> ast.expr:
 
 
 def literal(value: object) -> ast.expr:
-    """A Python literal, or the formula of a symbolic size."""
+    """A Python literal, the formula of a symbolic size, or what stands between the brackets of an index."""
     if isinstance(value, ast.expr):
         return value
     if isinstance(value, tuple):
@@ -114,6 +110,10 @@ def literal(value: object) -> ast.expr:
         return ast.Constant(value)
     if isinstance(value, Dim):
         return ast.parse(size_text(value), mode="eval").body
+    if isinstance(value, slice):
+        return ast.Slice(*(None if part is None else literal(part) for part in (value.start, value.stop, value.step)))
+    if value is Ellipsis:
+        return ast.Constant(...)
     raise TypeError(f"{type(value).__name__} has no literal")
 
 
@@ -143,23 +143,16 @@ def size_text(size: Size) -> str:
     return ast.unparse(tree)
 
 
-def operation(name: str, *operands: object, **options: object) -> ast.Call:
-    """The expression `name(operands…, options…)`; operands are variable names (`str`) or literals."""
+def operation(op: Op, *operands: object, **options: object) -> ast.Call:
+    """The call of an operation on `operands`, which are variable names (`str`) or literals."""
+    return formula(op.name, *operands, **options)
+
+
+def formula(name: str, *operands: object, **options: object) -> ast.Call:
+    """The expression `name(operands…, options…)`, as of Python's `float`; operands are as those of `operation`."""
     arguments = [ast.Name(item, ast.Load()) if isinstance(item, str) else literal(item) for item in operands]
     keywords = [ast.keyword(key, literal(value)) for key, value in options.items()]
     return ast.Call(_function(name), arguments, keywords)
-
-
-def callee(value: ast.expr) -> str:
-    """The dotted name of the function that a statement calls; `""` for any other expression."""
-    match value:
-        case ast.Call(func=ast.Name(id=name)):
-            return name
-        case ast.Call(func=ast.Attribute(value=ast.Name(id=owner), attr=name)):
-            return f"{owner}.{name}"
-        case ast.Call(func=function):
-            return ast.unparse(function)
-    return ""
 
 
 def reads(value: ast.expr) -> list[str]:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from gen.program.ir import NUMBER, Program, reads
-from gen.program.memory.planning import Buffer, Plan, Segment, overwrites
+from gen.program import ops
+from gen.program.ir import Program, reads
+from gen.program.memory.planning import Buffer, Plan, Segment
+from gen.program.types import NUMBER
 
 
 class VerificationError(AssertionError):
@@ -16,7 +18,7 @@ class VerificationError(AssertionError):
 
 
 def verify_program(program: Program) -> None:
-    """Every variable has a type, is written once, and is written before it is read."""
+    """Every variable has a type, is written once, and before it is read; arrays are made by operations."""
     written: set[str] = set(program.parameters)
     for statement in program.statements:
         place = f"{statement.section}: {statement.target} ({statement.place})"
@@ -30,6 +32,8 @@ def verify_program(program: Program) -> None:
                 raise VerificationError(f"{place} is written twice")
             if name not in program.types:
                 raise VerificationError(f"{place} has no type")
+            if statement.op is ops.FORMULA and program.types[name] is not NUMBER:
+                raise VerificationError(f"{place} is an array that no operation makes")
             written.add(name)
     for name in program.pinned:
         if name not in written:
@@ -51,7 +55,7 @@ def verify_plan(program: Program, plan: Plan, results: Iterable[tuple[str, Itera
             _check(plan, holds, name, f"{statement.section}: {statement.target} ({statement.place})")
         for name in statement.targets:
             _write(program, plan, holds, name)
-        if overwrites(statement):
+        if statement.op.overwrites:
             segment = plan.segments.get(_root(plan, statement.target))
             holds[_memory(segment) if segment else None] = statement.target
         last = i + 1 == len(statements) or statements[i + 1].section != statement.section

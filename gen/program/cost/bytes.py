@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
-from gen.components.kernels import kernels
 from gen.dims import product, value_of
-from gen.program.ir import NUMBER, ArrayType, Program, Statement, callee
+from gen.program.ir import Program, Statement
 from gen.program.passes.sums import constants
 from gen.program.planned import Planned
+from gen.program.types import NUMBER, ArrayType
 
 ITEMS = {"float": 4, "bool": 1, "int32": 4}
 """Bytes of a number; other integers have 8."""
@@ -47,35 +47,26 @@ def _room(statement: Statement, program: Program, sizes: Mapping[str, int], made
 
     `made` are the statements that make gradients by rows, which stay outside of buffers.
     """
-    value = statement.value
-    name = callee(value)
+    op, value = statement.op, statement.value
     if not isinstance(value, ast.Call) or program.types[statement.target] is NUMBER:
         return 0
-    if name == "np.take":
-        ids = program.types.get(value.args[1].id) if isinstance(value.args[1], ast.Name) else None
-        return 8 * value_of(product(ids.shape), sizes) if ids is not None else 0
-    if name not in kernels:
-        return 0
-    kernel = kernels[name]
-    arguments, options = kernel_arguments(value, program, sizes, made)
-    results = (
-        0
-        if kernel.fills or kernel.dtype == "rows"
-        else sum(array_bytes(program.types[target], sizes) for target in statement.targets)
-    )
-    return kernel.room(*arguments, **options) + results
+    results = sum(array_bytes(program.types[target], sizes) for target in statement.targets) if op.allocates else 0
+    if op.room is None:
+        return results
+    arguments, options = call_arguments(value, program, sizes, made)
+    return op.room(*arguments, **options) + results
 
 
-def kernel_arguments(
+def call_arguments(
     call: ast.Call, program: Program, sizes: Mapping[str, int], made: Mapping[str, Statement]
 ) -> tuple[list[Any], dict[str, Any]]:
-    """The arguments of a kernel: the shape of an array, of what is made of rows the arguments that it is made of."""
+    """The arguments of an operation: the shape of an array, and of rows the arguments that they are made of."""
 
     def known(value: ast.expr) -> Any:
         if isinstance(value, ast.Name) and value.id in made:
             maker = made[value.id].value
             assert isinstance(maker, ast.Call)
-            return kernel_arguments(maker, program, sizes, made)[0]
+            return call_arguments(maker, program, sizes, made)[0]
         if isinstance(value, ast.Name):
             kind = program.types.get(value.id)
             return tuple(value_of(size, sizes) for size in kind.shape) if kind is not None else None

@@ -2,8 +2,8 @@
 
 The convention: a multiplication and the addition of its product are two, so that a product of (m, k) and (k, n) takes
 2 · m · k · n; whatever else a function of NumPy does to a number is one, be it a sum, a comparison or an exponential.
-What only moves numbers takes none.  A kernel says itself what it takes (`Kernel.operations`), or else one for each
-number that it gives.  Where ids decide, every one counts as if it occurred once.
+What only moves numbers takes none.  Each operation says what it takes (`Op.operations`); a kernel that does not takes
+one for each number that it gives.  Where ids decide, every one counts as if it occurred once.
 
 What runs on request alone is left out: `input_gradients`, and what is done to the weights of rows where they are given.
 """
@@ -13,13 +13,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
-from gen.components.kernels import kernels
 from gen.dims import product, value_of
-from gen.program.cost.bytes import kernel_arguments
-from gen.program.ir import Program, Statement, callee
-from gen.program.lower import fence
-
-PRODUCTS = ("np.dot", "np.matmul", "np.vdot")
+from gen.program import ops
+from gen.program.cost.bytes import call_arguments
+from gen.program.ir import Program, Statement
 
 
 def operations(program: Program, sizes: Mapping[str, int]) -> Iterator[tuple[Statement, int]]:
@@ -36,24 +33,11 @@ def operations(program: Program, sizes: Mapping[str, int]) -> Iterator[tuple[Sta
 def _of_call(
     call: ast.Call, statement: Statement, program: Program, sizes: Mapping[str, int], made: Mapping[str, Statement]
 ) -> int:
-    def numbers(name: str) -> int:
-        return value_of(product(program.types[name].shape), sizes)
-
-    name = callee(call)
-    ufunc, _, method = name.removeprefix("np.").partition(".")
-    if name in kernels:
-        kernel = kernels[name]
-        if kernel.operations is None:
-            return sum(map(numbers, statement.targets))
-        arguments, options = kernel_arguments(call, program, sizes, made)
-        return kernel.operations(*arguments, **options)
-    operands = [item.id for item in call.args if isinstance(item, ast.Name) and item.id in program.types]
-    if name in PRODUCTS:
-        left = program.types[operands[0]].shape
-        return 2 * value_of(left[-1], sizes) * (numbers(statement.target) if name != "np.vdot" else 1)
-    if ufunc not in fence.UFUNCS or ufunc == "positive" or not name.startswith("np."):
-        return 0
-    return numbers(operands[0]) if method == "reduce" else numbers(statement.target)
+    each = ops.of(call).operations
+    if isinstance(each, int):
+        return each and each * sum(value_of(product(program.types[name].shape), sizes) for name in statement.targets)
+    arguments, options = call_arguments(call, program, sizes, made)
+    return each(*arguments, **options)
 
 
 def total(program: Program, sizes: Mapping[str, int]) -> int:

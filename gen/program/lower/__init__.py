@@ -14,15 +14,16 @@ from typing import Any
 from gen.components.base import Activation, Optimizer, describe
 from gen.dims import Dim, Shape, product
 from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
-from gen.program.ir import ArrayType, Block, Program
+from gen.program.fence import FenceError
+from gen.program.ir import Block, Program
 from gen.program.lower.backward import lower_backward, lower_input_gradients, lower_track
-from gen.program.lower.builder import Array, Builder, Number
-from gen.program.lower.fence import FenceError
+from gen.program.lower.builder import Builder
 from gen.program.lower.forward import lower_forward
 from gen.program.lower.inline import run
 from gen.program.lower.losses import lower_losses
 from gen.program.lower.rules import parameter_names
 from gen.program.lower.state import Identifiers, Lowered, Lowering
+from gen.program.types import Array, ArrayType, Number
 
 
 def training_step(

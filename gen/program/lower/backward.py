@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import ast
 from types import FunctionType
 from typing import Any
 
 from gen.components.kernels import as_dense, sum_all_by_id
 from gen.graph.graph import NamedLayer, Tensor
+from gen.program import ops
+from gen.program.fence import FenceError
 from gen.program.ir import Block
-from gen.program.lower.builder import Array
-from gen.program.lower.fence import FenceError
 from gen.program.lower.inline import run
 from gen.program.lower.rules import parameter_names
 from gen.program.lower.state import Application, Lowering
+from gen.program.types import Array
 
 
 def lower_backward(state: Lowering) -> None:
@@ -135,10 +135,12 @@ def _contribute_weight(state: Lowering, weight: tuple[NamedLayer, str], gradient
         if weight in state.tables:
             state.table_gradients.setdefault(weight, []).append(gradient)
             return
-        table = state.weights[weight]
-        gradient = state.kernel(as_dense, _read(gradient), _read(table), type=table.type)
+        gradient = state.kernel(as_dense, gradient, state.weights[weight])
     known = state.weight_gradients.get(weight)
-    state.weight_gradients[weight] = gradient if known is None else state.build.call("add", known, gradient)
+    if known is not None:
+        state.build.soft.setdefault(gradient.name, f"d{state.names.weights[weight]}_part")
+        gradient = state.build.call(ops.ADD, known, gradient)
+    state.weight_gradients[weight] = gradient
 
 
 def _pin_rows(state: Lowering, weight: tuple[NamedLayer, str], gradients: list[Array]) -> None:
@@ -149,11 +151,6 @@ def _pin_rows(state: Lowering, weight: tuple[NamedLayer, str], gradients: list[A
         for gradient in gradients:
             state.build.name(gradient, f"d{ident}")
         state.enter("backward", Block(f"{layer.name}/{name}, from every call", others=state.calls_of(layer)))
-        several = ast.Tuple(list(map(_read, gradients)), ast.Load())
-        gradients = [state.kernel(sum_all_by_id, several, type=gradients[0].type)]
+        gradients = [state.kernel(sum_all_by_id, tuple(gradients))]
     state.pinned[gradients[0].name] = f"g.{ident}"
     state.kept.setdefault("update", []).append(gradients[0].name)
-
-
-def _read(array: Array) -> ast.expr:
-    return ast.Name(array.name, ast.Load())

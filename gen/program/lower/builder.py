@@ -3,42 +3,15 @@
 from __future__ import annotations
 
 import ast
-import builtins
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from types import FunctionType
 from typing import Any
 
 from gen.dims import Shape
-from gen.program.ir import NUMBER, ArrayType, Block, Statement, operation, reads, runtime_shape
-from gen.program.lower import fence
-from gen.program.lower.fence import FenceError
-
-
-@dataclass(frozen=True)
-class Array:
-    """A variable of the program, as a rule sees an array."""
-
-    name: str
-    type: ArrayType
-
-    @property
-    def shape(self) -> Shape:
-        return self.type.shape
-
-
-@dataclass(frozen=True)
-class Number:
-    """A Python number that is known only when the generated file runs: `1.0 / b.batch`."""
-
-    value: ast.expr
-
-
-@dataclass(frozen=True)
-class Generator:
-    """The random generator of the model, as a rule sees it."""
-
-    name: str = "rng"
+from gen.program import ops
+from gen.program.ir import Block, Statement, literal, operation, reads, runtime_shape
+from gen.program.ops import Call, Op
+from gen.program.types import NUMBER, Array, ArrayType, Number
 
 
 @dataclass
@@ -58,7 +31,7 @@ class Builder:
     """The variables that look at another one's memory, and which."""
     read: set[str] = field(default_factory=set)
     """The variables that some statement reads."""
-    kernels: dict[str, FunctionType] = field(default_factory=dict)
+    kernels: dict[str, Callable[..., Any]] = field(default_factory=dict)
     section: str = ""
     block: Block = Block("")
     place: str = ""
@@ -95,20 +68,36 @@ class Builder:
         self.types[target] = type
         self.read.update(reads(value))
 
-    def call(self, name: str, *operands: Array | Number | float, guard: str | None = None) -> Array:
-        """A ufunc on arrays and numbers; what changes nothing (`x * 1`, `x + 0`) is left out."""
-        types = [item.type if isinstance(item, Array) else NUMBER for item in operands]
-        if not all(isinstance(item, Array | Number | int | float) for item in operands):
-            raise FenceError(f"np.{name} of {', '.join(builtins.type(item).__name__ for item in operands)}")
-        type = fence.elementwise(name, types)
-        if guard is None and (same := _unchanged(name, operands, type)) is not None:
-            return same
-        bases = self._bases(operands)
-        if guard is None and bases is not None:
-            return self.reshape(self.call(name, *bases), type.shape)
-        return self.emit(operation(f"np.{name}", *map(operand_of, operands)), type, guard=guard)
+    def call(self, op: Op, *operands: Any, guard: str | None = None) -> Array:
+        """The result of an operation on arrays and numbers."""
+        return self.apply(op.call(*operands), guard)  # type: ignore[no-any-return]  # an Array: it gives one result
 
-    def _bases(self, operands: Sequence[Array | Number | float]) -> list[Array | Number | float] | None:
+    def apply(self, call: Array | Call, guard: str | None = None) -> Any:
+        """The result of a call, or a tuple of several; what changes nothing (`x * 1`, `x + 0`) is left out."""
+        if isinstance(call, Array):
+            return call
+        op, operands, type = call.op, call.operands, call.types[0]
+        if op is ops.RESHAPE:
+            return self.reshape(operands[0], type.shape)
+        if op is ops.COPY:
+            return self.copy(operands[0])
+        if op.elementwise and guard is None:
+            if (same := _unchanged(call)) is not None:
+                return same
+            if (bases := self._bases(operands)) is not None:
+                return self.reshape(self.call(op, *bases), type.shape)
+        if op.function is not None:
+            self.kernels[op.name] = op.function
+        options = {name: expression(item) for name, item in call.options.items()}
+        value = operation(op, *map(expression, operands), **options)
+        if call.several:
+            return self.emit_several(value, call.types)
+        result = self.emit(value, type, guard=guard)
+        if op.view:
+            self.views[result.name] = operands[0]
+        return result
+
+    def _bases(self, operands: Sequence[Any]) -> list[Any] | None:
         """What the operands are reshaped from, if all are, and from one shape to one shape."""
         arrays = [item for item in operands if isinstance(item, Array)]
         bases = [self.reshaped_from(item) for item in arrays]
@@ -122,12 +111,6 @@ class Builder:
         base = self.views.get(array.name)
         return base if base is not None and array.type.contiguous else None
 
-    def view(self, function: str, array: Array, *options: object, shape: Shape, contiguous: bool = True) -> Array:
-        """Another look at the same memory."""
-        view = self.emit(operation(function, array.name, *options), ArrayType(shape, array.type.dtype, contiguous))
-        self.views[view.name] = array
-        return view
-
     def reshape(self, array: Array, shape: Shape) -> Array:
         """`array` in another shape: itself if it has that shape, a copy first if its memory is not in order."""
         base = self.reshaped_from(array)
@@ -137,11 +120,14 @@ class Builder:
             return array
         if not array.type.contiguous:
             array = self.copy(array)
-        return self.view("reshape", array, runtime_shape(shape), shape=shape)
+        value = operation(ops.RESHAPE, array.name, literal(runtime_shape(shape)))
+        view = self.emit(value, ArrayType(shape, array.type.dtype))
+        self.views[view.name] = array
+        return view
 
     def copy(self, array: Array) -> Array:
         """The same values in memory of their own."""
-        return self.emit(operation("np.positive", array.name), ArrayType(array.shape, array.type.dtype))
+        return self.emit(operation(ops.COPY, array.name), ArrayType(array.shape, array.type.dtype))
 
     def name(self, array: Array, wanted: str | None) -> None:
         """Give a variable its name in the generated code, unless it has one; None leaves it to its context."""
@@ -166,28 +152,22 @@ class Builder:
         return name
 
 
-def operand_of(item: Array | Number | float) -> object:
-    return item.name if isinstance(item, Array) else item.value if isinstance(item, Number) else item
+def expression(item: Any) -> ast.expr:
+    """What a rule sees of an operand, in the generated code."""
+    if isinstance(item, Array):
+        return ast.Name(item.name, ast.Load())
+    if isinstance(item, tuple | list):
+        return ast.Tuple(list(map(expression, item)), ast.Load())
+    return item.value if isinstance(item, Number) else literal(item)
 
 
-def _unchanged(name: str, operands: Sequence[Any], type: ArrayType) -> Array | None:
+def _unchanged(call: Call) -> Array | None:
     """The operand that the result would equal, if there is one."""
-    if name == "positive":
-        return operands[0] if isinstance(operands[0], Array) else None
-    if len(operands) != 2:
-        return None
-    left, right = operands
-    neutral = {"add": 0, "subtract": 0, "multiply": 1, "divide": 1, "power": 1}.get(name)
+    neutral = call.op.neutral
     if neutral is None:
         return None
-    if (
-        isinstance(right, int | float)
-        and right == neutral
-        and isinstance(left, Array)
-        and left.type.dtype == type.dtype
-    ):
-        return left
-    commutes = name in ("add", "multiply")
-    if commutes and isinstance(left, int | float) and left == neutral and isinstance(right, Array):
-        return right if right.type.dtype == type.dtype else None
+    left, right = call.operands
+    for array, other in ((left, right), (right, left)) if call.op.commutes else ((left, right),):
+        if isinstance(array, Array) and isinstance(other, int | float) and other == neutral:
+            return array if array.type.dtype == call.types[0].dtype else None
     return None

@@ -8,11 +8,11 @@ from typing import Any
 from gen.components.base import Activation
 from gen.dims import product, show
 from gen.graph.graph import Node, Tensor
-from gen.program.lower.builder import Array, Generator
-from gen.program.lower.fence import FenceError
+from gen.program.fence import FenceError
 from gen.program.lower.inline import run
 from gen.program.lower.rules import parameter_names
 from gen.program.lower.state import Application, Lowering
+from gen.program.types import Array, Generator
 
 
 def lower_forward(state: Lowering, section: str, nodes: tuple[Node, ...]) -> None:

@@ -23,13 +23,15 @@ import numpy as np
 
 from gen.components.base import Component
 from gen.components.kernels import kernels
-from gen.dims import Dim, Shape, product
-from gen.program.ir import ArrayType, literal, operation
-from gen.program.lower import fence, functions
-from gen.program.lower.builder import Array, Builder, Generator, Number
-from gen.program.lower.fence import FenceError
-from gen.program.lower.numbers import SYMBOLS, arithmetic, as_number, number_operand
+from gen.dims import Dim, product
+from gen.program import ops
+from gen.program.fence import FenceError
+from gen.program.ir import formula
+from gen.program.lower.builder import Builder
+from gen.program.lower.numbers import SYMBOLS, arithmetic, number_operand
 from gen.program.lower.rules import definition, names_in
+from gen.program.ops import holds_data
+from gen.program.types import Array, Generator, Number
 
 
 @dataclass(frozen=True)
@@ -77,32 +79,33 @@ def run(
 _NOTHING = object()
 _CHANGING = {"datetime", "os", "random", "secrets", "time", "uuid"}
 """Modules whose functions do not give the same each time."""
-_OPERATORS: dict[type[ast.AST], tuple[Callable[..., Any], str]] = {
-    ast.Add: (operator.add, "add"),
-    ast.Sub: (operator.sub, "subtract"),
-    ast.Mult: (operator.mul, "multiply"),
-    ast.Div: (operator.truediv, "divide"),
-    ast.FloorDiv: (operator.floordiv, "floor_divide"),
-    ast.Mod: (operator.mod, "mod"),
-    ast.Pow: (operator.pow, "power"),
-    ast.MatMult: (operator.matmul, "dot"),
-    ast.USub: (operator.neg, "negative"),
-    ast.UAdd: (operator.pos, "positive"),
-    ast.Not: (operator.not_, "logical_not"),
-    ast.BitAnd: (operator.and_, "logical_and"),
-    ast.BitOr: (operator.or_, "logical_or"),
-    ast.Invert: (operator.invert, "logical_not"),
-    ast.Eq: (operator.eq, "equal"),
-    ast.NotEq: (operator.ne, "not_equal"),
-    ast.Lt: (operator.lt, "less"),
-    ast.LtE: (operator.le, "less_equal"),
-    ast.Gt: (operator.gt, "greater"),
-    ast.GtE: (operator.ge, "greater_equal"),
-    ast.Is: (operator.is_, ""),
-    ast.IsNot: (operator.is_not, ""),
-    ast.In: (lambda a, b: a in b, ""),
-    ast.NotIn: (lambda a, b: a not in b, ""),
+_OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+    ast.MatMult: operator.matmul,
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+    ast.Not: operator.not_,
+    ast.BitAnd: operator.and_,
+    ast.BitOr: operator.or_,
+    ast.Invert: operator.invert,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Is: operator.is_,
+    ast.IsNot: operator.is_not,
+    ast.In: lambda a, b: a in b,
+    ast.NotIn: lambda a, b: a not in b,
 }
+"""The operators on what is known."""
 _BUILTINS = {
     name: getattr(builtins, name)
     for name in ("abs", "bool", "dict", "enumerate", "float", "int", "isinstance", "len", "list", "max", "min", "range",
@@ -340,34 +343,21 @@ class _Frame:
     def operate(self, node: ast.expr, op: ast.AST, *operands: Any) -> Any:
         if isinstance(op, ast.Is | ast.IsNot | ast.In | ast.NotIn | ast.Not):
             return self.ask(node, op, *operands)
-        function, name = _OPERATORS[type(op)]
+        function = _OPERATORS[type(op)]
         if not any(isinstance(item, Array | Number) for item in operands):
             return self.compute(node, op, function, *operands)
         if not any(isinstance(item, Array) for item in operands):
             return self.calculate(node, op, *operands)
-        operands = tuple(as_number(item) if isinstance(item, Dim) else item for item in operands)
-        if isinstance(op, ast.MatMult):
-            return functions.matmul(self.builder, *operands)
-        if isinstance(op, ast.Pow):
-            return functions.power(self.builder, *operands)
-        if isinstance(op, ast.BitAnd | ast.BitOr | ast.Invert):
-            for item in operands:
-                if not isinstance(item, Array) or item.type.dtype != "bool":
-                    raise self.refuse(node, f"`{ast.unparse(node)}` joins arrays of bool alone")
-        if isinstance(op, ast.Mult) and any(isinstance(item, int | float) and item == -1 for item in operands):
-            array = next(item for item in operands if isinstance(item, Array))
-            if array.type.dtype == "float":
-                return self.builder.call("negative", array)
-        return functions.ufunc(self.builder, name, *operands)
+        return self.builder.apply(ops.OPERATORS[type(op)](*operands))
 
     def ask(self, node: ast.expr, op: ast.AST, *operands: Any) -> bool:
         """`is`, `in` and `not`, which ask about what is known: whether an array is there, not for its numbers."""
-        function, _ = _OPERATORS[type(op)]
+        function = _OPERATORS[type(op)]
         if isinstance(op, ast.Not):
             if isinstance(operands[0], Array | Number):
                 raise self.refuse(node, "a rule decides by what is known when it is compiled, not by data")
             return not self.truth(node, operands[0])
-        data = [item for item in operands if _holds_data(item)]
+        data = [item for item in operands if holds_data(item)]
         if isinstance(op, ast.Is | ast.IsNot) and data and not any(item is None for item in operands):
             raise self.refuse(node, "a rule may ask whether an array is None, not whether it is another one")
         if isinstance(op, ast.In | ast.NotIn):
@@ -379,7 +369,7 @@ class _Frame:
     def compute(self, node: ast.expr, op: ast.AST, function: Callable[..., Any], *operands: Any) -> Any:
         """An operation on what is known, sizes among it."""
         if isinstance(node, ast.Compare):
-            if any(_holds_data(item) for item in operands):
+            if any(holds_data(item) for item in operands):
                 raise self.refuse(node, "a rule decides by what is known when it is compiled, not by data")
             self.check_sizes(node, *operands)
         if any(isinstance(item, Dim) for item in operands):
@@ -423,7 +413,7 @@ class _Frame:
             if name in known:
                 return known[name]
             if name == "T":
-                return functions.transpose(self.builder, owner)
+                return self.builder.apply(ops.TRANSPOSE.call(owner))
             if not callable(getattr(np.ndarray, name, None)):
                 raise self.refuse(node, f"a rule may not ask an array for its `{name}`")
             return _Method(owner, name)
@@ -435,16 +425,10 @@ class _Frame:
 
     def subscript(self, node: ast.expr, owner: Any, index: Any) -> Any:
         if not isinstance(owner, Array):
-            if isinstance(owner, Number | Generator) or _holds_data(index):
+            if isinstance(owner, Number | Generator) or holds_data(index):
                 raise self.refuse(node, "a rule takes items of tuples, lists and dicts by what is known")
             return owner[index]
-        items = index if isinstance(index, tuple) else (index,)
-        shape = fence.indexed(owner.shape, items)
-        if shape == owner.shape and all(item == slice(None) or item is Ellipsis for item in items):
-            return owner
-        if _drops_ones_only(owner.shape, items):
-            return self.builder.reshape(owner, shape)
-        return self.builder.view("index", owner, _index(items), shape=shape, contiguous=False)
+        return self.builder.apply(ops.INDEX.call(owner, *(index if isinstance(index, tuple) else (index,))))
 
     def call(self, node: ast.expr, function: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
         if isinstance(function, _Method):
@@ -453,11 +437,11 @@ class _Frame:
             return _is_instance(*arguments, **options)
         if function is len and len(arguments) == 1 and isinstance(arguments[0], Array) and arguments[0].shape:
             return arguments[0].shape[0]
-        dynamic = any(_holds_data(item) for item in (*arguments, *options.values()))
+        dynamic = any(holds_data(item) for item in (*arguments, *options.values()))
         if isinstance(function, MethodType) and isinstance(function.__self__, Component) and dynamic:
             return self.inline(function.__func__, [function.__self__, *arguments], options)
         if isinstance(function, FunctionType) and dynamic and _is_kernel(function):
-            return self.kernel(function, arguments, options)
+            return self.builder.apply(ops.of_kernel(function).call(*arguments, **options))
         name = getattr(function, "__name__", "")
         if dynamic and name and getattr(np, name, None) is function:
             return self.numpy(name, arguments, options)
@@ -466,11 +450,11 @@ class _Frame:
         if not dynamic or function in (len, zip, enumerate, tuple, list, reversed, range, slice):
             return self.known_call(node, function, arguments, options)
         if getattr(function, "__module__", "") == "math" and not options:
-            return Number(operation(f"math.{name}", *map(number_operand, arguments)))
+            return Number(formula(f"math.{name}", *map(number_operand, arguments)))
         several = len(arguments) > 1 if function in (max, min) else len(arguments) == 1
         numbers = all(isinstance(item, Number | int | float | Dim) for item in arguments)
         if function in (float, int, abs, max, min) and numbers and several and not options:
-            return Number(operation(name, *map(number_operand, arguments)))
+            return Number(formula(name, *map(number_operand, arguments)))
         raise self.refuse(node, f"`{ast.unparse(node)}` is outside what a rule may use")
 
     def known_call(self, node: ast.expr, function: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
@@ -487,42 +471,24 @@ class _Frame:
         bound.apply_defaults()
         return run(self.builder, function, bound.arguments, self.rename).result
 
-    def kernel(self, function: FunctionType, arguments: list[Any], options: dict[str, Any]) -> Any:
-        kernel = kernels[function.__name__]
-        if kernel.fills and "out" in options:
-            raise FenceError(f"where {function.__name__} puts its result is decided when a file is written")
-        self.builder.kernels[function.__name__] = function
-        shape = kernel.shape(*map(_shape_of, arguments), **{key: _shape_of(item) for key, item in options.items()})
-        value = _call_of(function, arguments, options)
-        if isinstance(shape, list):
-            return self.builder.emit_several(value, [ArrayType(tuple(each), kernel.dtype) for each in shape])
-        return self.builder.emit(value, ArrayType(tuple(shape), kernel.dtype))
-
     def method(self, node: ast.expr, method: _Method, arguments: list[Any], options: dict[str, Any]) -> Any:
         owner, name = method.owner, method.name
         if isinstance(owner, np.ufunc):
-            if name != "reduce":
-                raise self.refuse(node, f"np.{owner.__name__}.{name} is outside what a rule may use")
-            return functions.reduce(self.builder, owner.__name__, arguments, options)
+            return self.numpy(f"{owner.__name__}.{name}", arguments, options)
         if isinstance(owner, Generator):
-            if name != "random" or len(arguments) != 1 or options:
+            drawn = ops.TABLE.get(f"{owner.name}.{name}")
+            if drawn is None or len(arguments) != 1 or options:
                 raise self.refuse(node, f"a rule draws with rng.random(shape) alone, not `{ast.unparse(node)}`")
-            shape = functions.sizes_of(arguments[0])
-            return self.builder.emit(operation("rng.random", shape), ArrayType(shape))
+            return self.builder.apply(drawn.call(arguments[0]))
         if name in ("sum", "max", "min", "mean"):
             raise self.refuse(node, f"write np.add.reduce or np.maximum.reduce: `.{name}` is a slow wrapper")
-        if name in ("reshape", "transpose") and len(arguments) > 1:
-            arguments = [tuple(arguments)]
-        if name == "transpose" and len(arguments) == 1 and isinstance(arguments[0], int):
+        if name in ops.SPREAD and (len(arguments) > 1 or isinstance(next(iter(arguments), None), int)):
             arguments = [tuple(arguments)]
         return self.numpy(name, [owner, *arguments], options)
 
     def numpy(self, name: str, arguments: list[Any], options: dict[str, Any]) -> Any:
         """A call of a NumPy function that is inside the fence."""
-        arguments = [
-            as_number(item) if isinstance(item, Dim) and name in fence.ELEMENTWISE else item for item in arguments
-        ]
-        return functions.call_function(self.builder, name, arguments, options)
+        return self.builder.apply(ops.numpy_call(name, arguments, options))
 
 
 def _is_instance(value: Any, classes: Any) -> bool:
@@ -539,62 +505,5 @@ def _is_instance(value: Any, classes: Any) -> bool:
     return isinstance(value, classes)
 
 
-def _shape_of(item: Any) -> Any:
-    """What the shape of a kernel's result is computed from: the shapes of arrays, and other arguments as they are."""
-    if isinstance(item, tuple | list):
-        return tuple(map(_shape_of, item))
-    return item.shape if isinstance(item, Array) else item
-
-
-def _call_of(function: FunctionType, arguments: list[Any], options: dict[str, Any]) -> ast.Call:
-    """The call of a kernel: what is at its default is left out, and what follows is given by name."""
-    bound = inspect.signature(function).bind(*arguments, **options)
-    positional: list[ast.expr] = []
-    keywords: dict[str, ast.expr] = {}
-    left_out = False
-    for name, parameter in inspect.signature(function).parameters.items():
-        item = bound.arguments.get(name, parameter.default)
-        if item is parameter.default or (not _holds_data(item) and item == parameter.default):
-            left_out = True
-        elif left_out or parameter.kind is inspect.Parameter.KEYWORD_ONLY:
-            keywords[name] = _argument(item)
-        else:
-            positional.append(_argument(item))
-    return operation(function.__name__, *positional, **keywords)
-
-
-def _argument(item: Any) -> ast.expr:
-    """An argument of a kernel in the generated code."""
-    if isinstance(item, tuple | list):
-        return ast.Tuple(list(map(_argument, item)), ast.Load())
-    if isinstance(item, Array):
-        return ast.Name(item.name, ast.Load())
-    return number_operand(item)
-
-
-def _holds_data(value: Any) -> bool:
-    if isinstance(value, tuple | list):
-        return any(_holds_data(item) for item in value)
-    return isinstance(value, Array | Number | Generator)
-
-
 def _is_kernel(function: FunctionType) -> bool:
     return function.__name__ in kernels and kernels[function.__name__].function is function
-
-
-def _drops_ones_only(shape: Shape, items: Sequence[Any]) -> bool:
-    """Whether an index takes whole axes, and the first of axes with one element: the same elements in order."""
-    pairs = zip(items, shape, strict=False)
-    return all(item == slice(None) or (isinstance(item, int) and size == 1) for item, size in pairs)
-
-
-def _index(items: Sequence[Any]) -> ast.expr:
-    """The syntax of what stands between the brackets of `x[…]`."""
-    nodes: list[ast.expr] = []
-    for item in items:
-        if isinstance(item, slice):
-            parts = [None if part is None else literal(part) for part in (item.start, item.stop, item.step)]
-            nodes.append(ast.Slice(*parts))
-        else:
-            nodes.append(ast.Constant(...) if item is Ellipsis else literal(item))
-    return nodes[0] if len(nodes) == 1 else ast.Tuple(nodes, ast.Load())

@@ -9,12 +9,14 @@ from typing import Any
 from gen.components.base import Loss
 from gen.dims import show
 from gen.graph.graph import Output
-from gen.program.ir import ArrayType, Block, literal, operation
-from gen.program.lower.builder import Array, Number
-from gen.program.lower.fence import FenceError
+from gen.program import ops
+from gen.program.fence import FenceError
+from gen.program.ir import Block, formula, literal, operation
 from gen.program.lower.inline import run
 from gen.program.lower.rules import parameter_names
 from gen.program.lower.state import RELATED, Lowering
+from gen.program.ops import Call
+from gen.program.types import Array, ArrayType, Number
 
 
 def lower_losses(state: Lowering) -> None:
@@ -62,15 +64,16 @@ def _lower_loss(state: Lowering, output: Output) -> tuple[str, Callable[[], None
     column = state.build.views.get(values.name)
     if column is not None and column.shape == (*rows.shape[:1], 1):
         values = column
+        state.build.soft.setdefault(values.name, f"{ident}_losses")
     values = _weigh(state, values, weight)
     mask = None if output.mask is None else state.values[output.mask]
     count = literal(rows.shape[0])
     if mask is not None:
         steps = state.build.reshape(mask, (rows.shape[0], 1)[: len(values.shape)])
-        values = state.build.call("multiply", values, steps)
+        values = state.build.call(ops.MULTIPLY, values, steps)
         count = _count(state, related["count"], mask)
     axis: dict[str, object] = {"axis": None} if len(values.shape) > 1 else {}
-    total = operation("float", operation("np.add.reduce", values.name, **axis))
+    total = formula("float", operation(ops.SUM, values.name, **axis))
     value = state.build.number(related["loss"], ast.BinOp(total, ast.Div(), count))
     seen = state.build.reshape(prediction if fused else rows, logits.shape)
     if fused:
@@ -85,7 +88,7 @@ def _lower_loss(state: Lowering, output: Output) -> tuple[str, Callable[[], None
         gradient = _gradient(state, output, loss, {**names, **bindings, "y_pred": prediction, "scale": scale})
         gradient = _weigh(state, gradient, weight)
         if mask is not None:
-            gradient = state.build.call("multiply", gradient, state.build.reshape(mask, (rows.shape[0], 1)))
+            gradient = state.build.call(ops.MULTIPLY, gradient, state.build.reshape(mask, (rows.shape[0], 1)))
         assert output.loss_input is not None
         gradient = state.build.reshape(gradient, output.loss_input.shape)
         state.contribute(output.loss_input, gradient)
@@ -95,8 +98,8 @@ def _lower_loss(state: Lowering, output: Output) -> tuple[str, Callable[[], None
 
 def _count(state: Lowering, name: str, mask: Array) -> ast.expr:
     """How many steps count; a batch without any has the loss 0, as in Keras."""
-    counted = operation("int", operation("np.count_nonzero", mask.name))
-    return ast.Name(state.build.number(name, operation("max", counted, 1)), ast.Load())
+    counted = formula("int", operation(ops.COUNT_NONZERO, mask.name))
+    return ast.Name(state.build.number(name, formula("max", counted, 1)), ast.Load())
 
 
 def _gradient(state: Lowering, output: Output, loss: Loss, names: dict[str, Any]) -> Array:
@@ -114,11 +117,11 @@ def _weigh(state: Lowering, rows: Array, weight: Array) -> Array:
     if len(weight.shape) > 1:
         weight_rows = state.build.reshape(weight, (rows.shape[0], 1)[: len(rows.shape)])
     elif len(rows.shape) > 1:
-        column = ast.Tuple([ast.Slice(), ast.Constant(None)], ast.Load())
-        weight_rows = state.build.view("index", weight, column, shape=(*weight.shape, 1), contiguous=False)
+        kind = ArrayType((*weight.shape, 1), weight.type.dtype, contiguous=False)
+        weight_rows = state.build.apply(Call(ops.INDEX, (kind,), (weight, (slice(None), None))))
     else:
         weight_rows = weight
-    return state.build.call("multiply", rows, weight_rows, guard=f"{weight.name} is not None")
+    return state.build.call(ops.MULTIPLY, rows, weight_rows, guard=f"{weight.name} is not None")
 
 
 def _penalties(state: Lowering) -> list[str]:
@@ -132,9 +135,7 @@ def _penalties(state: Lowering) -> list[str]:
         state.enter("loss", state.penalty_block(layer, name))
         rule = type(weight.regularizer).forward  # type: ignore[attr-defined]  # every regularizer has one
         outcome = run(state.build, rule, {"self": weight.regularizer, "w": array}, state.local(ident, rule))
-        found.append(
-            state.build.number(state.build.unique(f"{ident}_penalty"), operation("float", outcome.result.name))
-        )
+        found.append(state.build.number(state.build.unique(f"{ident}_penalty"), formula("float", outcome.result.name)))
     return found
 
 

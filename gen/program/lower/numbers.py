@@ -7,9 +7,8 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from gen.dims import Dim
 from gen.program.ir import literal
-from gen.program.lower.builder import Number
+from gen.program.types import Number
 
 SYMBOLS: dict[type[ast.AST], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**",
@@ -28,10 +27,6 @@ _FUNCTIONS: dict[str, Callable[[float, float], Any]] = {
 
 def number_operand(item: Any) -> ast.expr:
     return item.value if isinstance(item, Number) else literal(item)
-
-
-def as_number(item: Any) -> Any:
-    return Number(literal(item)) if isinstance(item, Dim) else item
 
 
 def arithmetic(symbol: str, left: Any, right: Any) -> Number | float:

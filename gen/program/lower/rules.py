@@ -9,8 +9,8 @@ from functools import cache
 from types import FunctionType
 
 from gen.components.base import Component
-from gen.program.lower import fence
-from gen.program.lower.fence import FenceError
+from gen.program import ops
+from gen.program.fence import FenceError
 
 
 @cache
@@ -73,11 +73,13 @@ def _check_statements(rule: FunctionType) -> None:
             why = f"{rule.__qualname__}: a rule may not contain `{ast.unparse(node).splitlines()[0]}`"
             raise FenceError(why, f"{place}:{node.lineno}")
         match node:
-            case ast.Attribute(value=ast.Name(id="np"), attr=name) if name not in fence.ALLOWED:
+            case ast.Attribute(value=ast.Name(id="np"), attr=name) if not (ops.is_allowed(name) or name in _OTHERS):
                 why = f"{rule.__qualname__}: np.{name} is outside what a rule may use"
                 raise FenceError(why, f"{place}:{node.lineno}")
 
 
+_OTHERS = ("dtype", "ndarray", "newaxis")
+"""What a rule may say of NumPy besides functions."""
 _REFUSED_STATEMENTS = (
     ast.While, ast.Try, ast.With, ast.AugAssign, ast.Delete, ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal,
     ast.Lambda, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.JoinedStr, ast.ClassDef, ast.AsyncFunctionDef,

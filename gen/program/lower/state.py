@@ -12,9 +12,11 @@ from gen.components.base import Layer, describe
 from gen.components.layers.masking import Mask
 from gen.dims import Shape, product, renamed, show
 from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
-from gen.program.ir import NUMBER, ArrayType, Block, Program, callee, operation
-from gen.program.lower.builder import Array, Builder
+from gen.program import ops
+from gen.program.ir import Block, Program
+from gen.program.lower.builder import Builder
 from gen.program.lower.rules import returned_names
+from gen.program.types import NUMBER, Array, ArrayType
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Lowered:
     """A program and what the emitter has to know about it."""
 
     program: Program
-    kernels: dict[str, FunctionType]
+    kernels: dict[str, Callable[..., Any]]
     results: dict[str, tuple[ast.expr, ...]]
     """What the function of a section returns."""
     places: dict[str, str]
@@ -143,11 +145,9 @@ class Lowering:
         assert regularizer is not None
         return Block(f"penalty of {layer.name}/{weight}: {describe(regularizer)}", others=self.calls_of(layer))
 
-    def kernel(self, function: Callable[..., Any], *operands: ast.expr, type: ArrayType) -> Array:
+    def kernel(self, function: Callable[..., Any], *operands: Any) -> Array:
         """The result of a kernel that lowering itself puts in."""
-        assert isinstance(function, FunctionType)
-        self.build.kernels[function.__name__] = function
-        return self.build.emit(operation(function.__name__, *operands), type)
+        return self.build.call(ops.of_kernel(function), *operands)
 
     def finish(self) -> Lowered:
         """The program so far, and what belongs to it."""
@@ -165,7 +165,7 @@ class Lowering:
             build.claimed,
             frozenset(build.taken),
         )
-        random = any(callee(statement.value).startswith("rng.") for statement in build.statements)
+        random = any(statement.op is ops.RANDOM for statement in build.statements)
         return Lowered(program, build.kernels, self.results, self.places, random, self.memories)
 
     def is_linear(self, tensor: Tensor) -> bool:
@@ -219,7 +219,8 @@ class Lowering:
         """One summand of the gradient of `tensor`: the first takes its name, the others are added at once."""
         wanted = self.names.gradients[tensor]
         if tensor in self.gradients:
-            self.gradients[tensor] = self.build.call("add", self.gradients[tensor], gradient)
+            self.build.soft.setdefault(gradient.name, f"{wanted}_part")
+            self.gradients[tensor] = self.build.call(ops.ADD, self.gradients[tensor], gradient)
             return
         self.gradients[tensor] = gradient
         memory = self.build.reshaped_from(gradient)

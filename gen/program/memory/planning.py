@@ -6,18 +6,15 @@ attribute of the generated `Buffers` class; the variables in it share that memor
 
 from __future__ import annotations
 
+import ast
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from gen.components.kernels import kernels
 from gen.passes import exact
-from gen.program.ir import NUMBER, ArrayType, Program, Statement, callee, reads
-from gen.program.lower import fence
-
-VIEWS = ("reshape", "transpose", "index", "broadcast")
-UNPLANNED = ("argmax",)
+from gen.program.ir import Program, Statement, reads
+from gen.program.types import NUMBER, ArrayType
 
 
 @dataclass(eq=False)
@@ -67,16 +64,6 @@ class Plan:
         return [guest for guest, each in self.hosts.items() if each is host]
 
 
-def is_view(statement: Statement) -> bool:
-    return callee(statement.value) in VIEWS
-
-
-def overwrites(statement: Statement) -> bool:
-    """Whether a kernel works in the memory of its first argument, where its result may stay."""
-    name = callee(statement.value)
-    return name in kernels and kernels[name].overwrites
-
-
 @exact(
     "reuse",
     does="computes in place, and uses a buffer again once nobody reads it",
@@ -104,7 +91,7 @@ class _Planner:
         for section, names in [*program.kept.items(), *((s, tuple(n)) for s, n in results)]:
             for name in names:
                 self.uses[name] = max(self.uses.get(name, -1), ends.get(section, len(self.statements)) + 1)
-        self.bases = {s.target: reads(s.value)[0] for s in self.statements if is_view(s) or overwrites(s)}
+        self.bases = {s.target: reads(s.value)[0] for s in self.statements if s.op.view or s.op.overwrites}
         self.segments: dict[str, Segment] = {}
         self.outside: dict[str, Segment] = {}
         """The segments that are not in buffers, by their places."""
@@ -141,7 +128,7 @@ class _Planner:
 
     def pinnable_operand(self, name: str, place: str) -> str | None:
         statement = self.statements[self.definitions[name]]
-        if statement.guard is None and not _elementwise(statement):
+        if statement.guard is None and not statement.op.elementwise:
             return None
         at = self.definitions[name]
         for operand in reads(statement.value):
@@ -160,7 +147,7 @@ class _Planner:
 
     def place(self, i: int, statement: Statement, name: str) -> None:
         kind = self.program.types[name]
-        if is_view(statement) or overwrites(statement):
+        if statement.op.view or statement.op.overwrites:
             base = self.segments.get(self.root(name))
             if base is not None:
                 self.current[base].add(name)
@@ -196,7 +183,7 @@ class _Planner:
     def operand_to_overwrite(self, i: int, statement: Statement) -> str | None:
         """The operand that dies here and whose memory the result fits into."""
         kind = self.program.types[statement.target]
-        if not (_elementwise(statement) or statement.guard is not None):
+        if not (statement.op.elementwise or statement.guard is not None):
             return None
         for operand in reads(statement.value):
             segment = self.segments.get(self.root(operand))
@@ -214,7 +201,7 @@ class _Planner:
     def lies_plain(self, name: str) -> bool:
         """Whether a view of a buffer is the whole of it, in order."""
         while name in self.bases:
-            if callee(self.statements[self.definitions[name]].value) != "reshape":
+            if not self.statements[self.definitions[name]].op.plain:
                 return False
             name = self.bases[name]
         return True
@@ -258,18 +245,13 @@ class _Planner:
         return tuple(found)
 
 
-def _elementwise(statement: Statement) -> bool:
-    name = callee(statement.value).removeprefix("np.")
-    return name in fence.UFUNCS or name == "where"
-
-
 def _can_overwrite(statement: Statement, operand: str) -> bool:
     """Whether the result may take the memory of `operand`; that of `np.where(c, a, b)` only that of `b`."""
-    names = reads(statement.value)
-    if callee(statement.value) == "np.where":
-        arguments = statement.value.args  # type: ignore[attr-defined]  # callee() says that it is a call
-        return len(arguments) == 3 and reads(arguments[2]) == [operand] and names.count(operand) == 1
-    return True
+    at = statement.op.replaced
+    if at is None:
+        return True
+    assert isinstance(statement.value, ast.Call)
+    return reads(statement.value.args[at]) == [operand] and reads(statement.value).count(operand) == 1
 
 
 class _Names:

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from gen.dims import BATCH
 from gen.passes import exact
-from gen.program.ir import ArrayType, Program, Statement, callee, substitute
-from gen.program.lower.fence import UFUNCS
+from gen.program.ir import Program, Statement, substitute
+from gen.program.types import ArrayType
 
 
 @exact(
@@ -26,7 +26,7 @@ def weights_as_rows(program: Program) -> Program:
     types = dict(program.types)
 
     def with_row(statement: Statement) -> Statement:
-        if callee(statement.value).removeprefix("np.") not in UFUNCS or len(types[statement.target].shape) != 2:
+        if not statement.op.elementwise or len(types[statement.target].shape) != 2:
             return statement
         assert isinstance(statement.value, ast.Call)
         rows: dict[str, ast.expr] = {}

@@ -8,8 +8,9 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 
-from gen.program.ir import ArrayType, Program, Statement, callee, operation, reads, substitute
-from gen.program.memory.planning import is_view, overwrites
+from gen.program import ops
+from gen.program.ir import Program, Statement, operation, reads, substitute
+from gen.program.types import ArrayType
 
 
 def protect_guarded(program: Program) -> Program:
@@ -19,9 +20,9 @@ def protect_guarded(program: Program) -> Program:
     plain: set[str] = set()
     for i, statement in enumerate(program.statements):
         last.update(dict.fromkeys(reads(statement.value), i))
-        if is_view(statement):
+        if statement.op.view:
             bases[statement.target] = reads(statement.value)[0]
-            if callee(statement.value) == "reshape":
+            if statement.op.plain:
                 plain.add(statement.target)
     last.update({name: len(program.statements) for names in program.kept.values() for name in names})
 
@@ -38,14 +39,14 @@ def protect_guarded(program: Program) -> Program:
     types = dict(program.types)
     statements: list[Statement] = []
     for i, statement in enumerate(program.statements):
-        spoils = statement.guard is not None or overwrites(statement)
+        spoils = statement.guard is not None or statement.op.overwrites
         operand = reads(statement.value)[0] if spoils else None
         if operand is not None:
             whole = all(name in plain for name in _path(operand, bases))
             if not whole or ends[root(operand)] > i or root(operand) in outside:
                 copy = f"{operand}'"
                 types[copy] = ArrayType(types[operand].shape, types[operand].dtype)
-                statements.append(replace(statement, target=copy, value=operation("np.positive", operand), guard=None))
+                statements.append(replace(statement, target=copy, value=operation(ops.COPY, operand), guard=None))
                 value = substitute(statement.value, {operand: ast.Name(copy, ast.Load())})
                 statement = replace(statement, value=value)
         statements.append(statement)

@@ -12,7 +12,9 @@ from dataclasses import replace
 
 from gen.dims import BATCH
 from gen.passes import exact
-from gen.program.ir import ArrayType, Program, Statement, callee, operation
+from gen.program import ops
+from gen.program.ir import Program, Statement, operation
+from gen.program.types import ArrayType
 
 WIDEST = 32
 """From so many columns on, the rows are worth their beginning."""
@@ -28,7 +30,7 @@ def maxima_down_columns(program: Program) -> Program:
     types, soft = dict(program.types), dict(program.soft)
 
     def parts(statement: Statement) -> list[Statement]:
-        if callee(statement.value) != "np.maximum.reduce":
+        if statement.op is not ops.GREATEST:
             return [statement]
         assert isinstance(statement.value, ast.Call)
         (operand,) = statement.value.args
@@ -46,17 +48,17 @@ def maxima_down_columns(program: Program) -> Program:
         types[copy] = ArrayType((columns, rows))
         soft[copy], soft[greatest] = "columns", "greatest"
         found = [
-            replace(statement, target=turned, value=operation("transpose", operand.id, (1, 0))),
-            replace(statement, target=copy, value=operation("np.positive", turned)),
+            replace(statement, target=turned, value=operation(ops.TRANSPOSE, operand.id, (1, 0))),
+            replace(statement, target=copy, value=operation(ops.COPY, turned)),
         ]
         if not options.get("keepdims"):
-            return [*found, replace(statement, value=operation("np.maximum.reduce", copy, axis=0))]
+            return [*found, replace(statement, value=operation(ops.GREATEST, copy, axis=0))]
         types[greatest] = ArrayType((rows,))
         column = (rows if isinstance(rows, int) else -1, 1)
         return [
             *found,
-            replace(statement, target=greatest, value=operation("np.maximum.reduce", copy, axis=0)),
-            replace(statement, value=operation("reshape", greatest, column)),
+            replace(statement, target=greatest, value=operation(ops.GREATEST, copy, axis=0)),
+            replace(statement, value=operation(ops.RESHAPE, greatest, column)),
         ]
 
     statements = [part for statement in program.statements for part in parts(statement)]

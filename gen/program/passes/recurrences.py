@@ -11,12 +11,13 @@ import ast
 import inspect
 from collections.abc import Sequence
 from dataclasses import replace
-from types import FunctionType
 
-from gen.components.layers.recurrent_predict import lstm_predict_jointly
+from gen.components.layers.recurrent_predict import lstm_predict, lstm_predict_jointly
 from gen.passes import exact
-from gen.program.ir import ArrayType, Block, Program, Statement, callee, operation, reads
+from gen.program import ops
+from gen.program.ir import Block, Program, Statement, operation, reads
 from gen.program.lower.state import Lowered
+from gen.program.types import ArrayType
 
 LIMIT: int = inspect.signature(lstm_predict_jointly).parameters["limit"].default
 """`lstm_predict_jointly` takes one loop as long as the square of all units, times the batch, is no more."""
@@ -34,7 +35,6 @@ def join_recurrences(lowered: Lowered) -> Lowered:
         program = program.with_statements(_with_one(list(program.statements), groups[0]))
     if program is lowered.program:
         return lowered
-    assert isinstance(lstm_predict_jointly, FunctionType)
     kernels = {**lowered.kernels, lstm_predict_jointly.__name__: lstm_predict_jointly}
     return replace(lowered, program=program, kernels=kernels)
 
@@ -57,7 +57,7 @@ def _groups(program: Program) -> list[list[Statement]]:
 
 def _plain(statement: Statement) -> bool:
     """Whether it is an LSTM with a bias and without mask, first states or activations of its own."""
-    if callee(statement.value) != "lstm_predict":
+    if statement.op.function is not lstm_predict:
         return False
     assert isinstance(statement.value, ast.Call)
     return len(statement.value.args) == 3 and {item.arg for item in statement.value.keywords} <= {"sequences"}
@@ -110,7 +110,7 @@ def _together(group: list[Statement]) -> Statement:
         *names, final = [_name(statement.block) for statement in group]
         heading = f"{', '.join(names)} and {final} in one loop"
         block = Block(heading, others=tuple(statement.block.call for statement in group))
-    value = operation(lstm_predict_jointly.__name__, *arguments, **options)
+    value = operation(ops.of_kernel(lstm_predict_jointly), *arguments, **options)
     return replace(group[-1], target=target, more=tuple(more), value=value, block=block)
 
 

@@ -13,8 +13,9 @@ from dataclasses import replace
 
 from gen.dims import Shape, product
 from gen.passes import exact
-from gen.program.ir import NUMBER, ArrayType, Program, Statement, callee, operation, reads
-from gen.program.memory.planning import is_view
+from gen.program import ops
+from gen.program.ir import Program, Statement, operation, reads
+from gen.program.types import NUMBER, ArrayType
 
 
 @exact(
@@ -29,7 +30,7 @@ def sums_as_products(program: Program) -> Program:
     """
     types = dict(program.types)
     names = known_constants("ones", program)
-    bases = {statement.target: reads(statement.value)[0] for statement in program.statements if is_view(statement)}
+    bases = {statement.target: reads(statement.value)[0] for statement in program.statements if statement.op.view}
 
     def ones(shape: Shape, total: str, operand: str) -> str:
         if shape not in names:
@@ -46,7 +47,7 @@ def sums_as_products(program: Program) -> Program:
         def visit_Call(self, node: ast.Call) -> ast.expr:
             self.generic_visit(node)
             operand = node.args[0] if node.args else None
-            if callee(node) != "np.add.reduce" or not isinstance(operand, ast.Name):
+            if ops.of(node) is not ops.SUM or not isinstance(operand, ast.Name):
                 return node
             kind = program.types.get(operand.id)
             if kind is None or kind.dtype != "float" or not kind.contiguous:
@@ -54,12 +55,12 @@ def sums_as_products(program: Program) -> Program:
             whole = len(kind.shape) == 1 or [ast.unparse(item) for item in node.keywords] == ["axis=None"]
             if not whole or isinstance(size := product(kind.shape), int):
                 return node
-            return operation("np.vdot", ones((size,), self.total, operand.id), operand)
+            return operation(ops.VDOT, ones((size,), self.total, operand.id), operand)
 
     def as_product(statement: Statement) -> Statement:
         if program.types[statement.target] is NUMBER:
             return replace(statement, value=Totals(statement.target).visit(copy.deepcopy(statement.value)))
-        if callee(statement.value) != "np.add.reduce":
+        if statement.op is not ops.SUM:
             return statement
         assert isinstance(statement.value, ast.Call)
         (operand,) = statement.value.args
@@ -72,11 +73,11 @@ def sums_as_products(program: Program) -> Program:
         rows, columns = kind.shape
         of = statement.target, operand.id
         if options == {"axis": 0}:
-            value = operation("np.dot", ones((rows,), *of), operand)
+            value = operation(ops.DOT, ones((rows,), *of), operand)
         elif options in ({"axis": 1}, {"axis": -1}):
-            value = operation("np.dot", operand, ones((columns,), *of))
+            value = operation(ops.DOT, operand, ones((columns,), *of))
         elif options in ({"axis": 1, "keepdims": True}, {"axis": -1, "keepdims": True}):
-            value = operation("np.dot", operand, ones((columns, 1), *of))
+            value = operation(ops.DOT, operand, ones((columns, 1), *of))
         else:
             return statement
         return replace(statement, value=value)

@@ -11,10 +11,12 @@ from dataclasses import replace
 
 from gen.dims import Shape, product
 from gen.passes import exact
-from gen.program.ir import ArrayType, Program, Statement, callee
+from gen.program import ops
+from gen.program.ir import Program, Statement
 from gen.program.passes.sums import known_constants, name_of_constant
+from gen.program.types import ArrayType
 
-COMPARED = ("np.maximum", "np.greater")
+COMPARED = (ops.MAXIMUM, ops.GREATER)
 
 
 @exact(
@@ -28,7 +30,7 @@ def zeros_as_arrays(program: Program) -> Program:
     names = known_constants("zeros", program)
 
     def with_array(statement: Statement) -> Statement:
-        if callee(statement.value) not in COMPARED:
+        if statement.op not in COMPARED:
             return statement
         assert isinstance(statement.value, ast.Call)
         operand, number = statement.value.args
@@ -38,7 +40,7 @@ def zeros_as_arrays(program: Program) -> Program:
         if kind.dtype != "float" or not (isinstance(number, ast.Constant) and number.value == 0):
             return statement
         shape = _zeros_for(kind)
-        if shape is None or (shape != kind.shape and callee(statement.value) == "np.greater"):
+        if shape is None or (shape != kind.shape and statement.op is ops.GREATER):
             return statement
         if shape not in names:
             names[shape] = name_of_constant("zeros", shape, program, types, (statement.target, operand.id))

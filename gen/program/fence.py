@@ -1,15 +1,11 @@
-"""The fence: the NumPy that a rule may use, with the type of each result.
-
-What is not here is refused when a component is registered, pointing at its line.  Ufuncs take `out=` and are written in
-place where the storage allows; the others are named with what the renderer knows of them.
-"""
+"""The fence: what becomes of shapes and dtypes in what a rule says, and `FenceError` for what it may not say."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 from gen.dims import Dim, Shape, Size, product
-from gen.program.ir import ArrayType
+from gen.program.types import ArrayType
 
 
 class FenceError(TypeError):
@@ -23,48 +19,7 @@ class FenceError(TypeError):
         self.place = place
 
 
-FLOAT_UFUNCS = {
-    "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "cbrt", "cos", "cosh", "exp", "exp2", "expm1", "log",
-    "log10", "log1p", "log2", "logaddexp", "divide", "sin", "sinh", "sqrt", "tan", "tanh",
-}  # fmt: skip
-NUMBER_UFUNCS = {
-    "absolute", "add", "ceil", "floor", "floor_divide", "maximum", "minimum", "mod", "multiply", "negative", "positive",
-    "power", "reciprocal", "rint", "sign", "square", "subtract", "trunc", "copysign",
-}  # fmt: skip
-BOOLEAN_UFUNCS = {
-    "equal", "greater", "greater_equal", "isfinite", "isnan", "less", "less_equal", "logical_and", "logical_not",
-    "logical_or", "not_equal", "signbit",
-}  # fmt: skip
-UFUNCS = FLOAT_UFUNCS | NUMBER_UFUNCS | BOOLEAN_UFUNCS
-ELEMENTWISE = UFUNCS | {"abs", "true_divide", "where"}
-REDUCTIONS = {"add", "maximum", "minimum", "multiply", "logical_and", "logical_or"}
-FUNCTIONS = {
-    "broadcast_to", "concatenate", "dot", "matmul", "ones_like", "reshape", "stack", "transpose", "vdot", "where",
-    "zeros_like", "argmax", "take",
-}  # fmt: skip
-ALLOWED = UFUNCS | FUNCTIONS | {"abs", "dtype", "ndarray", "newaxis", "swapaxes", "true_divide"}
-"""What may follow `np.` in a rule."""
-BOOL_ARITHMETIC = {"absolute", "add", "divide", "multiply", "maximum", "minimum"}
-"""Arithmetic on arrays of bool alone whose result the compiler knows: bool, and float where they are divided."""
-WHOLE_ARITHMETIC = {
-    "absolute", "add", "floor_divide", "maximum", "minimum", "mod", "multiply", "negative", "positive", "power", "sign",
-    "square", "subtract",
-}  # fmt: skip
-"""Arithmetic that gives whole numbers for arrays of them."""
-WHOLE = {"int32", "int64", "intp"}
-COMMUTATIVE = {"add", "multiply", "maximum", "minimum", "logical_and", "logical_or", "equal", "not_equal", "logaddexp"}
-
-
-def elementwise(name: str, operands: Sequence[ArrayType]) -> ArrayType:
-    """The result of a ufunc; numbers stand as types without shape."""
-    shape: Shape = ()
-    for operand in operands:
-        shape = broadcast(shape, operand.shape)
-    if name in BOOLEAN_UFUNCS:
-        return ArrayType(shape, "bool")
-    if name in FLOAT_UFUNCS:
-        return ArrayType(shape, "float")
-    return ArrayType(shape, promote(operand.dtype for operand in operands))
+WHOLE = ("int32", "int64", "intp")
 
 
 def promote(dtypes: Iterable[str]) -> str:
@@ -110,9 +65,8 @@ def axis_of(axis: object, rank: int) -> int:
     return axis % rank
 
 
-def contracted(left: ArrayType, right: ArrayType) -> Shape:
-    """The shape of `left @ right`: a matrix product, batched where both have more than two axes."""
-    a, b = left.shape, right.shape
+def contracted(a: Shape, b: Shape) -> Shape:
+    """The shape of `a @ b`: a matrix product, batched where both have more than two axes."""
     if not a or not b:
         raise FenceError("a matrix product takes arrays, not numbers")
     inner = b[-2] if len(b) > 1 else b[0]
