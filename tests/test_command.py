@@ -17,7 +17,6 @@ import pytest
 from click.testing import CliRunner
 
 from gen import __version__, cli, compiler, files
-from gen.components.base import registry
 from tests.building import ROOT, load
 
 GOOD = """\
@@ -716,10 +715,8 @@ model.compile(sgd(0.01), quartic)
 
 
 @pytest.fixture
-def own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file with components of one's own and a model that uses them; the registry is as before afterwards."""
-    for kind, known in registry.items():
-        monkeypatch.setitem(registry, kind, dict(known))
+def own(folder: Path, components_apart: None) -> Path:
+    """A file with components of one's own and a model that uses them."""
     (folder / "mine.py").write_text(MINE)
     (folder / "model.nn").write_text(USES_MINE)
     return folder / "mine.py"

@@ -170,9 +170,8 @@ def test_a_summary_that_begins_with_a_formula_gives_it() -> None:
     assert docstring(Formulated).formula == "y[t] = f(x[t, 1])"
 
 
-def test_a_component_of_ones_own_has_an_entry_even_without_a_docstring(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(registry, "layer", dict(registry["layer"]))
-
+@pytest.mark.usefixtures("components_apart")
+def test_a_component_of_ones_own_has_an_entry_even_without_a_docstring() -> None:
     @component
     class Stretched(Layer):
         factor: float
@@ -234,9 +233,8 @@ def test_help_of_what_there_is_not_ends_with_2(word: str, says: str) -> None:
     assert result.stdout == "" and "\x1b" not in result.stderr
 
 
+@pytest.mark.usefixtures("components_apart")
 def test_help_knows_components_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for kind, known in registry.items():
-        monkeypatch.setitem(registry, kind, dict(known))
     text = (
         "from gen.components.base import Activation, component\n\n\n@component\nclass Bent(Activation):\n"
         '    """Bent at 0.\n\n    Formula: y = 2 · x\n    """\n\n'
