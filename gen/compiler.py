@@ -29,6 +29,7 @@ from gen.language import syntax
 from gen.passes import Pass
 from gen.program import lower
 from gen.program.ir import Program, reads
+from gen.program.lower import update
 from gen.program.lower.state import Identifiers, Lowered
 from gen.program.memory.planning import plan_memory
 from gen.program.memory.sharing import share_memory
@@ -38,7 +39,7 @@ from gen.program.passes.maxima import maxima_down_columns
 from gen.program.passes.prune import prune
 from gen.program.passes.recurrences import join_recurrences
 from gen.program.passes.rows import tables_by_row
-from gen.program.passes.sums import constants, sums_as_products
+from gen.program.passes.sums import sums_as_products
 from gen.program.passes.zeros import zeros_as_arrays
 from gen.program.planned import Planned, Programs
 from gen.program.verify import verify_plan, verify_program
@@ -151,27 +152,25 @@ def _programs(graph: Graph, names: Identifiers, options: Options) -> Programs:
     infer = _planned(inference, options, least=least)
     found = Programs(infer)
     if any(output.loss_input not in (None, output.tensor) for output in graph.outputs):
-        known = constants(infer.program)  # both programs work in one set of buffers
-        lowered = lower.activation(graph, names, reserved | infer.plan.attributes().keys() | known.keys(), known)
+        known = infer.program.constants  # both programs work in one set of buffers
+        lowered = lower.activation(graph, names, reserved | infer.plan.attributes().keys(), known)
         found = replace(found, activate=_planned(lowered, options))
     if graph.training is None:
         return found
     optimizer, tables = graph.training.optimizer, tables_by_row(graph) if options.has(tables_by_row) else ()
-    size = sum(weight.size for layer in graph.layers for weight in layer.trainable_weights())
-    size -= sum(layer.weights[name].size for layer, name in tables)
     occupied = reserved | UPDATE_LOCALS | SAVED | {names.weights[table] for table in tables}
     found = replace(
         found,
         step=_planned(lower.training_step(graph, names, reserved, tables), options, least=least),
-        update=_planned(lower.update(optimizer, (size,), occupied), options),
+        update=_planned(update.update(graph, names, tables, occupied), options),
         tables=tables,
     )
     if not tables:
         return found
-    untouched = lower.untouched(optimizer, occupied)
+    untouched = update.untouched(optimizer, occupied)
     return replace(
         found,
-        update_rows=_planned(lower.update(optimizer, lower.ROWS, occupied), options),
+        update_rows=_planned(update.update_rows(optimizer, occupied), options),
         untouched=None if untouched is None else _planned(untouched, options),
     )
 

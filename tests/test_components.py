@@ -589,6 +589,7 @@ def test_optimizer_twenty_steps(case: Case) -> None:
         if optimizer.global_clipnorm is not None:
             clip_by_global_norm(g, optimizer.global_clipnorm)
         values = {"w": w, "g": g, "learning_rate": optimizer.learning_rate, "step": step, **slots}
+        values["w"] = optimizer.decay(w, optimizer.learning_rate)
         named = [name for name in inspect.signature(optimizer.update).parameters if name not in values or name in slots]
         w, *updated = optimizer.update(*bind(optimizer.update, values))
         slots = {name: value for name, value in zip(named, updated, strict=True) if value is not None}
@@ -608,7 +609,8 @@ def test_an_optimizer_that_rests_can_be_caught_up_with(case: Case) -> None:
     slots = {name: (name == "velocity") + np.abs(normal(4, 3, seed=i)) / 9 for i, name in enumerate(optimizer.slots())}
     later, moved = dict(slots), w
     for step in range(7, 12):
-        values = {"w": moved, "g": np.zeros((4, 3)), "learning_rate": 0.1 * step, "step": step, **later}
+        decayed = optimizer.decay(moved, 0.1 * step)
+        values = {"w": decayed, "g": np.zeros((4, 3)), "learning_rate": 0.1 * step, "step": step, **later}
         named = [name for name in inspect.signature(optimizer.update).parameters if name in optimizer.slots()]
         moved, *updated = optimizer.update(*bind(optimizer.update, values))
         later = dict(zip(named, (value for value in updated if value is not None), strict=True))
@@ -629,6 +631,7 @@ def test_optimizers_keep_float32() -> None:
         optimizer: Any = build("optimizer", case)
         arrays = {name: np.ones(3, np.float32) for name in ("w", "g", *optimizer.slots())}
         result = optimizer.update(*bind(optimizer.update, {**arrays, "learning_rate": 0.1, "step": 1}))
+        result = [*result, optimizer.decay(arrays["w"], 0.1)]
         assert {array.dtype for array in result if array is not None} == {np.dtype(np.float32)}
 
 

@@ -13,7 +13,7 @@ from gen import compiler
 from gen.compiler import Options
 from gen.components.base import Layer, registry
 from gen.program.fence import FenceError
-from gen.program.ir import Block, formula, literal, reads, tidy
+from gen.program.ir import SIZE, Block, formula, literal, reads, tidy
 from gen.program.lower.builder import Builder
 from gen.program.lower.inline import run
 from gen.program.lower.numbers import arithmetic
@@ -179,3 +179,14 @@ def test_no_two_live_values_share_a_buffer_with_reuse_off() -> None:
 def test_unused_arrays_share_types_by_value() -> None:
     assert ArrayType((3, 4)) == ArrayType((3, 4))
     assert Array("x", ArrayType((3,))).shape == (3,)
+
+
+# ------------------------------------------------------------------------------------------------------------- losses
+
+
+def test_a_loss_and_its_gradient_are_divided_by_one_number_of_the_program() -> None:
+    program = planned("loss").program
+    (count,) = [each for each in program.statements if each.target == "y_count"]
+    assert (count.section, program.types["y_count"]) == ("loss", SIZE)
+    readers = [each.section for each in program.statements if "y_count" in reads(each.value)]
+    assert readers == ["loss", "backward"]

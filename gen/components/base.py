@@ -243,8 +243,11 @@ class Metric(Component):
 class Optimizer(Component):
     """`slots(self)` gives the first value of each slot by name; `update(self, w, g, learning_rate, step, …)` one step.
 
-    `update` works on the flat vector of all trainable weights; it names the slots that it needs and returns the new
-    `w` and slots under their names.  `learning_rate` and `step` (from 1) are Python numbers.
+    `update` works on the flat vector of all trainable weights, part by part: each number by itself.  It names the slots
+    that it needs and returns the new `w` and slots under their names.  `learning_rate` and `step` (from 1) are Python
+    numbers.
+
+    Where there is `decay(self, w, learning_rate)`, it gives the weights that `update` then starts from.
 
     Where `rests(self)`, the rows of a table that a batch does not hold are left for later.  If such steps change slots,
     `untouched(self, steps, …)` names these and returns them after `steps` steps without a gradient, (rows, 1).

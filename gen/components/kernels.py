@@ -14,6 +14,7 @@ import numpy as np
 
 from gen.components.scope import Scope
 from gen.dims import Shape
+from gen.dtypes import FLOAT
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 """An array of any shape and dtype; the generated file defines the same name."""
@@ -74,7 +75,7 @@ def kernel(
 
 def float32(*shapes: Any) -> int:
     """The bytes of float32 arrays of these shapes, for the `room` of a kernel."""
-    return sum(4 * math.prod(shape) for shape in shapes)
+    return sum(FLOAT * math.prod(shape) for shape in shapes)
 
 
 def no_operations(*_: Any, **__: Any) -> int:

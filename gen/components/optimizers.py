@@ -7,6 +7,7 @@ step.  `learning_rate` and `step`, which counts from 1, are Python numbers.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -38,6 +39,11 @@ def plain(optimizer: Optimizer) -> bool:
     )
 
 
+def decoupled(self: Any, w: Array, learning_rate: float) -> Array:
+    """The weights after decoupled weight decay, w - learning_rate · weight_decay · w."""
+    return w if self.weight_decay is None else w - w * (self.weight_decay * learning_rate)
+
+
 @component
 class SGD(Optimizer):
     """w - learning_rate · g; with momentum the step is a running sum, with nesterov it looks one step ahead.
@@ -56,6 +62,8 @@ class SGD(Optimizer):
     global_clipnorm: Positive | None = None
     name: str | None = None
 
+    decay = decoupled
+
     def __post_init__(self) -> None:
         at_most_one_clipping(self)
         if self.momentum > 1:
@@ -70,8 +78,6 @@ class SGD(Optimizer):
     def update(
         self, w: Array, g: Array, learning_rate: float, step: int, momentum: Array | None
     ) -> tuple[Array, Array | None]:
-        if self.weight_decay is not None:
-            w = w - w * (self.weight_decay * learning_rate)
         descent = learning_rate * g
         if momentum is None:
             w = w - descent
@@ -105,6 +111,8 @@ class RMSprop(Optimizer):
     global_clipnorm: Positive | None = None
     name: str | None = None
 
+    decay = decoupled
+
     def __post_init__(self) -> None:
         at_most_one_clipping(self)
 
@@ -129,8 +137,6 @@ class RMSprop(Optimizer):
         momentum: Array | None,
         average_gradient: Array | None,
     ) -> tuple[Array, Array, Array | None, Array | None]:
-        if self.weight_decay is not None:
-            w = w - w * (self.weight_decay * learning_rate)
         velocity = velocity + (g * g - velocity) * (1 - self.rho)
         variance = velocity
         if average_gradient is not None:
@@ -173,6 +179,8 @@ class Adam(Optimizer):
     global_clipnorm: Positive | None = None
     name: str | None = None
 
+    decay = decoupled
+
     def __post_init__(self) -> None:
         at_most_one_clipping(self)
 
@@ -192,8 +200,6 @@ class Adam(Optimizer):
         velocity: Array,
         velocity_hat: Array | None,
     ) -> tuple[Array, Array, Array, Array | None]:
-        if self.weight_decay is not None:
-            w = w - w * (self.weight_decay * learning_rate)
         alpha = learning_rate * math.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
         momentum = momentum + (g - momentum) * (1 - self.beta_1)
         velocity = velocity + (g * g - velocity) * (1 - self.beta_2)
@@ -226,6 +232,8 @@ class AdamW(Optimizer):
     global_clipnorm: Positive | None = None
     name: str | None = None
 
+    decay = decoupled
+
     def __post_init__(self) -> None:
         at_most_one_clipping(self)
 
@@ -245,7 +253,6 @@ class AdamW(Optimizer):
         velocity: Array,
         velocity_hat: Array | None,
     ) -> tuple[Array, Array, Array, Array | None]:
-        w = w - w * (self.weight_decay * learning_rate)
         alpha = learning_rate * math.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
         momentum = momentum + (g - momentum) * (1 - self.beta_1)
         velocity = velocity + (g * g - velocity) * (1 - self.beta_2)
@@ -275,6 +282,8 @@ class Adagrad(Optimizer):
     global_clipnorm: Positive | None = None
     name: str | None = None
 
+    decay = decoupled
+
     def __post_init__(self) -> None:
         at_most_one_clipping(self)
 
@@ -285,8 +294,6 @@ class Adagrad(Optimizer):
         return plain(self)
 
     def update(self, w: Array, g: Array, learning_rate: float, step: int, accumulator: Array) -> tuple[Array, Array]:
-        if self.weight_decay is not None:
-            w = w - w * (self.weight_decay * learning_rate)
         accumulator = accumulator + g * g
         w = w - learning_rate * g / np.sqrt(accumulator + self.epsilon)
         return w, accumulator

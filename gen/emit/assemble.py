@@ -12,7 +12,7 @@ from gen.dims import BATCH, Dim, Shape
 from gen.emit import code
 from gen.emit.copied import Copies, call_text, options
 from gen.emit.footprint import Footprint, footprint_table
-from gen.emit.functions import BLOCK, Functions
+from gen.emit.functions import Functions
 from gen.emit.literals import comment
 from gen.emit.names import Names
 from gen.emit.tables import interface_table, layer_table
@@ -21,10 +21,11 @@ from gen.graph.graph import Graph, Input, NamedLayer, Output
 from gen.graph.lookups import lookups, vocabulary
 from gen.graph.sizes import least_size
 from gen.program.ir import size_text
-from gen.program.lower import ROWS, masked_outputs
+from gen.program.lower import masked_outputs
 from gen.program.lower.state import Identifiers
+from gen.program.lower.update import ROWS, decaying
 from gen.program.passes.bias_rows import rows_of_weights
-from gen.program.planned import Programs
+from gen.program.planned import Planned, Programs
 
 DRAWN = 1 << 20
 """About how many numbers of a large weight `initialize` draws at a time."""
@@ -44,7 +45,8 @@ class Assembler:
         self.trainable_size = _total(trained)
         self.dense_size = self.trainable_size - _total(programs.tables)
         self.rows = frozenset(rows_of_weights(programs.infer.program, set(names.weights.values())))
-        self.functions = Functions(graph, names, programs, self.copies, trained, self.dense_size)
+        self.decaying = decaying(graph.training.optimizer) if programs.untouched and graph.training else ()
+        self.functions = Functions(graph, names, programs)
 
     def view(self) -> View:
         graph, training = self.graph, self.graph.training if self.step is not None else None
@@ -79,7 +81,7 @@ class Assembler:
             tables=self.tables(),
             dense_size=self.dense_size,
             gradients=self.functions.gradients(),
-            catches_up=bool(self.functions.decaying()),
+            catches_up=bool(self.decaying),
             size=_total(self.weights),
             trainable_size=self.trainable_size,
             dims=tuple(self.dim(symbol, ident) for symbol, ident in self.dims.items()),
@@ -90,6 +92,8 @@ class Assembler:
             initialize=initialize,
             buffers=self.buffers(),
             inference_buffers=self.inference_buffers(),
+            shared=self.step is not None and bool(self.step.plan.hosts),
+            inference_shared=any(planned.plan.hosts for planned in self.predicting()),
             memory=memory,
             slots=tuple(SlotView(name, i + 1, value) for i, (name, value) in enumerate(slots.items())),
             scratch=self.scratch(),
@@ -105,7 +109,7 @@ class Assembler:
 
     def footprint(self) -> Footprint:
         """What the model takes when it runs."""
-        return Footprint(self.graph, self.names, self.programs, BLOCK)
+        return Footprint(self.graph, self.names, self.programs)
 
     def kernel_calls(self) -> list[ast.Call]:
         """Every call of a kernel in the programs."""
@@ -217,7 +221,7 @@ class Assembler:
             vocabulary, features = layer.weights[name].shape
             ident = self.names.weights[layer, name]
             end, last = start + vocabulary * features, first + vocabulary
-            names = tuple(f"{layer.name}/{name}/{slot}" for slot in self.functions.decaying())
+            names = tuple(f"{layer.name}/{name}/{slot}" for slot in self.decaying)
             found.append(TableView(ident, vocabulary, features, f"{start}:{end}", f"{first}:{last}", names))
             start, first = end, last
         return tuple(found)
@@ -320,8 +324,12 @@ class Assembler:
         uses += [ast.unparse(value) for values in self.step.lowered.results.values() for value in values]
         return (*self.sizes_read(uses), *lines)
 
+    def predicting(self) -> list[Planned]:
+        """The programs of a prediction."""
+        return [planned for planned in (self.infer, self.programs.activate) if planned is not None]
+
     def inference_buffers(self) -> tuple[str, ...]:
-        programs = [planned for planned in (self.infer, self.programs.activate) if planned is not None]
+        programs = self.predicting()
         lines = [line for planned in programs for line in code.buffer_lines(planned.plan, self.dims.values())]
         lines += code.constant_lines(*(planned.program for planned in programs))
         uses = [self.functions.infer_function()]
@@ -335,8 +343,7 @@ class Assembler:
     def scratch(self) -> tuple[str, ...]:
         if self.programs.update is None:
             return ()
-        most = {str(self.dense_size): str(min(self.dense_size, BLOCK))}
-        return tuple(code.buffer_lines(self.programs.update.plan, sizes=most, dtype="state.dtype"))
+        return tuple(code.buffer_lines(self.programs.update.plan, dtype="state.dtype"))
 
     def row_scratch(self) -> tuple[str, ...]:
         if self.programs.update_rows is None:

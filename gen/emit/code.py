@@ -8,46 +8,51 @@ from itertools import groupby
 from types import MappingProxyType
 
 from gen.dims import Shape
+from gen.dtypes import DTYPES
 from gen.program import ops
-from gen.program.ir import Block, Program, Statement, literal, reads, runtime_shape, substitute
+from gen.program.ir import SIZE, Block, Loop, Program, Statement, literal, reads, runtime_shape, substitute
 from gen.program.lower.numbers import SYMBOLS
 from gen.program.memory.planning import Buffer, Plan, Segment
-from gen.program.passes.sums import constants
 from gen.program.types import NUMBER
 
-NUMPY_DTYPES = {
-    "float": "dtype",
-    "bool": "bool",
-    "intp": "np.intp",
-    "int": "np.intp",
-    "int32": "np.int32",
-    "int64": "np.int64",
-}
 COMMENT_COLUMN = 60
 
 
-def section_lines(program: Program, plan: Plan, section: str, owner: str | None = "b", part: str = "") -> list[str]:
+def section_lines(program: Program, plan: Plan, section: str, owner: str | None = "b") -> list[str]:
     """The body of one section's function, unindented: a comment for each block, then its statements.
 
-    `part` is what of each buffer is used: `[: len(w)]`.  Without an `owner` of buffers, what is not computed in place
-    becomes a new array.
+    Without an `owner` of buffers, what is not computed in place becomes a new array.
     """
     lines: list[str] = []
-    for _, members in groupby(section_parts(program, plan, section, owner, part), key=lambda item: id(item[0].block)):
+    for _, members in groupby(section_parts(program, plan, section, owner), key=lambda item: id(item[0].block)):
         parts = list(members)
         body = [line for _, written in parts for line in written]
         block = parts[0][0].block
-        if body and block.heading:
+        if not body:
+            continue
+        if block.heading:
             lines += ([""] if lines else []) + heading(block)
+        if block.loop is not None:
+            body = [loop_line(block.loop), *indented(body)]
         lines += body
     return lines
 
 
+def loop_line(loop: Loop) -> str:
+    """The line above what runs in a loop."""
+    return f"for {loop.variable} in {ast.unparse(loop.values)}:" + (f"  # {loop.note}" if loop.note else "")
+
+
+def indented(lines: Iterable[str]) -> list[str]:
+    """Lines as they stand in a compound statement."""
+    return [f"    {line}" if line else "" for line in lines]
+
+
 def section_parts(
-    program: Program, plan: Plan, section: str, owner: str | None = "b", part: str = ""
+    program: Program, plan: Plan, section: str, owner: str | None = "b"
 ) -> Iterator[tuple[Statement, list[str]]]:
     """The statements of a section in order, each with the lines that it is written as: none, one or several."""
-    writer = _Writer(program, plan, section, owner, part)
+    writer = _Writer(program, plan, section, owner)
     for statement in program.statements:
         if statement.section == section:
             yield statement, writer.statement(statement)
@@ -102,7 +107,7 @@ def buffer_lines(
         if host is not None:
             lines.append(f"self.{first} = {memory[host]}({', '.join(map(str, kind.shape))})")
         else:
-            of = dtype if kind.dtype == "float" else NUMPY_DTYPES[kind.dtype]
+            of = dtype if kind.dtype == "float" else DTYPES[kind.dtype].text
             lines.append(f"self.{first} = np.empty({shape_text(kind.shape, sizes)}, {of})")
         lines.extend(f"self.{other} = self.{first}" for other in others)
         if plan.guests(buffer):
@@ -121,10 +126,10 @@ def buffer_lines(
 
 def constant_lines(*programs: Program) -> list[str]:
     """The lines that make the arrays of ones and of zeros which these programs read."""
-    found = {name: shape for program in programs for name, shape in constants(program).items()}
+    found = {name: constant for program in programs for name, constant in program.constants.items()}
     return [
-        f"self.{name} = np.{name.partition('_')[0]}({shape_text(shape)}, dtype)"
-        for name, shape in sorted(found.items())
+        f"self.{name.removeprefix('b.')} = np.{found[name].kind}({shape_text(found[name].shape)}, dtype)"
+        for name in sorted(found)
     ]
 
 
@@ -137,8 +142,8 @@ def shape_text(shape: Shape, sizes: Mapping[str, str] = NOTHING) -> str:
 class _Writer:
     """Writes the statements of one function; knows which buffers have a local name there by now."""
 
-    def __init__(self, program: Program, plan: Plan, section: str, owner: str | None, part: str = "") -> None:
-        self.program, self.plan, self.section, self.owner, self.part = program, plan, section, owner, part
+    def __init__(self, program: Program, plan: Plan, section: str, owner: str | None) -> None:
+        self.program, self.plan, self.section, self.owner = program, plan, section, owner
         self.bound: dict[Segment, str] = {}
         self.local_views: set[str] = set()
         self.home = {name: s for s in program.statements for name in s.targets}
@@ -164,6 +169,8 @@ class _Writer:
             return ops.reshaped(whole, literal(runtime_shape(shape)))
         if statement is None:
             return ast.Name(name, ast.Load())
+        if self.program.types[name] is SIZE:
+            return self.expression(statement.value)
         if statement.op.view and name not in self.local_views:
             return self.view(statement)
         text = self.plan.display[name]
@@ -171,8 +178,10 @@ class _Writer:
         return ast.Name(f"{self.owner}.{text}" if stored else text, ast.Load())
 
     def buffer(self, segment: Segment) -> str:
-        """The memory of a segment, as an attribute."""
-        return f"{self.owner}.{segment.attribute}{self.part}"
+        """The memory of a segment, as an attribute; in a loop as much of it as a part needs."""
+        loop = self.home[segment.variables[0]].block.loop
+        part = "" if loop is None else f"[: {ast.unparse(loop.length)}]"
+        return f"{self.owner}.{segment.attribute}{part}"
 
     def outside(self, segment: Segment) -> str:
         """The place that a segment is held to, if it is: `g.h_kernel`, or one of the buffers."""
@@ -213,6 +222,12 @@ class _Writer:
 
     def statement(self, statement: Statement) -> list[str]:
         """The lines of one statement."""
+        if statement.binds:
+            return self.binding(statement)
+        if self.program.types[statement.target] is SIZE:
+            return []
+        if statement.changes:
+            return [self.change(self.expression(statement.value))]
         kind = self.program.types[statement.target]
         if kind is NUMBER or (kind.shape == () and not statement.op.view):
             return self.number(statement)
@@ -221,8 +236,21 @@ class _Writer:
         operand = self.plan.in_place.get(statement.target)
         lines = self.overwrite(statement, operand) if operand is not None else self.fill(statement)
         if statement.guard is not None and lines:
-            return [f"if {statement.guard}:", *(f"    {line}" for line in lines)]
+            return [f"if {statement.guard}:", *indented(lines)]
         return lines
+
+    def binding(self, statement: Statement) -> list[str]:
+        value = self.expression(statement.value)
+        values = value.elts if isinstance(value, ast.Tuple) else [value]
+        return [f"{', '.join(statement.targets)} = {', '.join(map(ast.unparse, values))}"]
+
+    def change(self, call: ast.expr) -> str:
+        """A call that is made for what it changes; putting numbers into an array is written as an assignment."""
+        assert isinstance(call, ast.Call)
+        if ops.of(call) is not ops.PUT:
+            return ast.unparse(call)
+        array, index, value = map(ast.unparse, call.args)
+        return f"{array}[{index}] = {value}"
 
     def number(self, statement: Statement) -> list[str]:
         if statement.target in self.program.pinned and self.program.types[statement.target].dtype == "rows":

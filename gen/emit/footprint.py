@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gen.dims import product, value_of
+from gen.dtypes import DTYPES, FLOAT
 from gen.emit.tables import table
 from gen.emit.view import is_large
 from gen.graph.graph import Graph
 from gen.graph.sizes import least_sizes, typical_sizes
 from gen.program.cost.bytes import array_bytes, buffer_bytes, room_bytes
 from gen.program.lower.state import Identifiers
+from gen.program.lower.update import BLOCK
 from gen.program.planned import Programs
 from gen.program.types import ArrayType
 
@@ -25,17 +27,15 @@ class Footprint:
     graph: Graph
     names: Identifiers
     programs: Programs
-    block: int
-    """How many weights `update` works on at a time."""
 
     @property
     def weights(self) -> int:
-        return 4 * sum(weight.size for layer in self.graph.layers for weight in layer.weights.values())
+        return FLOAT * sum(weight.size for layer in self.graph.layers for weight in layer.weights.values())
 
     @property
     def tables(self) -> int:
         """The weights that are updated row by row, whose gradient is made of rows."""
-        return 4 * sum(layer.weights[name].size for layer, name in self.programs.tables)
+        return FLOAT * sum(layer.weights[name].size for layer, name in self.programs.tables)
 
     @property
     def gradients(self) -> int:
@@ -47,11 +47,11 @@ class Footprint:
         """Its slots, as long as the weights, the room of `update`, and when each row of a table was last updated."""
         update, by_row = self.programs.update, self.programs.update_rows
         assert update is not None and self.graph.training is not None
-        room = 4 * min(self.gradients // 4, self.block) * len(update.plan.buffers)
+        room = buffer_bytes([update], {})
         if by_row is not None:
-            room += 4 * self.block * len(by_row.plan.buffers) * len(self.programs.tables)
+            room += FLOAT * BLOCK * len(by_row.plan.buffers) * len(self.programs.tables)
         if self.programs.untouched is not None:
-            room += 8 * sum(layer.weights[name].shape[0] for layer, name in self.programs.tables)
+            room += DTYPES["int64"].size * sum(layer.weights[name].shape[0] for layer, name in self.programs.tables)
         return len(self.graph.training.optimizer.slots()) * self.weights + room
 
     def step_buffers(self, sizes: Mapping[str, int]) -> int:
@@ -66,7 +66,7 @@ class Footprint:
         """The weights of the last finite loss, with the slots where they are few, and the rows of a batch."""
         assert self.graph.training is not None
         state = (1 + len(self.graph.training.optimizer.slots())) * self.weights
-        if is_large(state // 4):
+        if is_large(state // FLOAT):
             state = self.weights
         arrays = [ArrayType(item.tensor.shape, item.tensor.dtype) for item in self.graph.inputs]
         for output in self.graph.outputs:
@@ -78,7 +78,7 @@ class Footprint:
 
     def prediction_buffers(self, sizes: Mapping[str, int]) -> int:
         """All that `infer` works in, and the outputs."""
-        outputs = sum(4 * value_of(product(output.tensor.shape), sizes) for output in self.graph.outputs)
+        outputs = sum(FLOAT * value_of(product(output.tensor.shape), sizes) for output in self.graph.outputs)
         programs = [each for each in (self.programs.infer, self.programs.activate) if each is not None]
         return max(room_bytes(self.programs.infer.program, sizes), outputs) + buffer_bytes(programs, sizes)
 

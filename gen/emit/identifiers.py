@@ -64,7 +64,7 @@ def _named(graph: Graph) -> Identifiers:
 
 def _split(graph: Graph) -> dict[Tensor, Tensor]:
     """The tensors between a layer and the activation that was split from it, each with what the activation gives."""
-    makers = {tensor: node for node in graph.nodes for tensor in node.outputs}
+    makers = graph.makers()
     found = {}
     for node in graph.nodes:
         maker = makers.get(node.inputs[0])

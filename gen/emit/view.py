@@ -198,10 +198,6 @@ class FormulaView:
     """The same as Python, of the identifiers of the sizes."""
 
 
-def _shares(buffers: tuple[str, ...]) -> bool:
-    return any(" = _views(" in line for line in buffers)
-
-
 LARGE = 2_000_000
 
 
@@ -269,6 +265,10 @@ class View:
     buffers: tuple[str, ...]
     """Statements of `Buffers.__init__`: of `self`, `batch`, the identifiers of `dims`, and `dtype`."""
     inference_buffers: tuple[str, ...]
+    shared: bool = False
+    """Whether buffers of a training step lie in the memory of others."""
+    inference_shared: bool = False
+    """Whether buffers of a prediction do."""
     memory: tuple[str, ...] = ()
     """Statements of `Memory.__init__`: what predictions remember."""
 
@@ -348,16 +348,6 @@ class View:
     @property
     def state_rows(self) -> int:
         return 1 + len(self.slots)
-
-    @property
-    def shared(self) -> bool:
-        """Whether buffers of a training step lie in the memory of others."""
-        return _shares(self.buffers)
-
-    @property
-    def inference_shared(self) -> bool:
-        """Whether buffers of a prediction do."""
-        return _shares(self.inference_buffers)
 
     @property
     def large_state(self) -> bool:

@@ -6,6 +6,7 @@ models are already flat here: every node is the call of one layer.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -159,11 +160,13 @@ class Graph:
         """The call that makes `tensor`, which is not an input."""
         return next(node for node in self.nodes if tensor in node.outputs)
 
+    def makers(self) -> dict[Tensor, Node]:
+        """The call that makes each tensor; inputs have none."""
+        return {tensor: node for node in self.nodes for tensor in node.outputs}
 
-def head_activation(graph: Graph, tensor: Tensor) -> Activation | None:
-    """The activation that makes `tensor`, if one does: a layer's `activation`, or an activation layer."""
-    for node in graph.nodes:
-        if tensor in node.outputs:
-            activation = getattr(node.layer.component, "activation", None)
-            return activation if isinstance(activation, Activation) else None
-    return None
+    def read_counts(self) -> Counter[Tensor]:
+        """How often each tensor is read: by calls, as an input or a mask, as an output, by its loss and as its mask."""
+        counts = Counter(tensor for node in self.nodes for tensor in node.reads)
+        for output in self.outputs:  # a loss that is computed from the output itself reads no more than the output does
+            counts.update({each for each in (output.tensor, output.loss_input, output.mask) if each is not None})
+        return counts

@@ -107,7 +107,7 @@ def _pieces(text: str, programs: Programs, names: dict[object, str]) -> Iterator
     for function, planned, section in _sections(programs):
         texts = code.section_parts(planned.program, planned.plan, section)
         parts = [(statement, _count(lines)) for statement, lines in texts]
-        found = iter(_body(functions[function], section, sum(count for _, count in parts)))
+        found = iter(_body(functions[function], section))
         placed = [(statement, list(islice(found, count))) for statement, count in parts if count]
         for _, members in groupby(placed, key=lambda item: id(item[0].block)):
             statements = list(members)
@@ -133,14 +133,12 @@ def _count(lines: Sequence[str]) -> int:
     return len(ast.parse("\n".join(lines)).body)
 
 
-def _body(function: ast.FunctionDef, section: str, count: int) -> Sequence[ast.stmt]:
-    """The statements of a function that are a section's, `count` of them."""
+def _body(function: ast.FunctionDef, section: str) -> Sequence[ast.stmt]:
+    """The statements of a function that are a section's."""
     body = function.body[1:]  # without the docstring
     if section == "input_gradients":
         last = body[-1] if body else None
         return last.body if isinstance(last, ast.If) else []
-    if section == "activate":  # below the lines that take heads as matrices
-        return body[len(body) - count :]
     return body
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import cache, cached_property
 from typing import Any
 
@@ -18,10 +19,38 @@ from gen.program import ops
 from gen.program.ops import Op
 from gen.program.types import ArrayType
 
+SIZE = ArrayType((), "size")
+"""A number that is a formula of sizes: it has no variable in the generated code, and is written where it is read."""
+
+
+@dataclass(frozen=True)
+class Constant:
+    """An array of ones or of zeros, which is made with the buffers."""
+
+    kind: str
+    """`ones` or `zeros`: the function of NumPy that makes it."""
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class Loop:
+    """What runs for one part of its arrays after the other: `for variable in values`.
+
+    The types of variables are those of a whole part; the last may be shorter.
+    """
+
+    variable: str
+    values: ast.expr
+    length: ast.expr
+    """How long a part is, `len(w)`: so much of a buffer is used."""
+    parts: Fraction | None = None
+    """How many whole parts there are, the last counted as the piece of one that it is; None if data decide."""
+    note: str = ""
+
 
 @dataclass(frozen=True)
 class Block:
-    """Consecutive statements that come from one call; `heading` is the comment above them."""
+    """Consecutive statements that come from one call, or run in one loop; `heading` is the comment above them."""
 
     heading: str
     note: str = ""
@@ -29,6 +58,8 @@ class Block:
     """`Call.block` of the call; None for what belongs to no single one."""
     others: tuple[object, ...] = ()
     """The same of calls that it comes from too: those fused with `call`, the head of a loss, all in one loop."""
+    loop: Loop | None = None
+    """The loop that its statements, all of that loop, run in."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +75,11 @@ class Statement:
     place: str = ""
     """The rule that it comes from, `Dense.forward`, for messages about bugs in gen."""
     more: tuple[str, ...] = ()
-    """The variables after `target` that a kernel with several results fills."""
+    """The variables after `target` that a kernel with several results fills, or that are named at once."""
+    binds: bool = False
+    """Whether it only gives names to its value as it stands: memory from outside, or what Python makes of it."""
+    changes: tuple[str, ...] = ()
+    """The variables from outside that it changes where they are; each target is one of them as it is afterwards."""
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -79,6 +114,8 @@ class Program:
     """Those among `names` that were set aside, each with the one variable that has it."""
     taken: frozenset[str] = frozenset()
     """Names that no other variable may have; where several want one that is free, all but the first get a number."""
+    constants: dict[str, Constant] = field(default_factory=dict)
+    """Parameters that are the same number throughout: `b.ones_batch`."""
 
     def sections(self) -> list[str]:
         """The names of the sections in order."""
@@ -92,8 +129,8 @@ class Program:
 
 
 @cache
-def _function(name: str) -> ast.expr:
-    return ast.parse(name, mode="eval").body
+def _parsed(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
 
 
 def literal(value: object) -> ast.expr:
@@ -152,7 +189,12 @@ def formula(name: str, *operands: object, **options: object) -> ast.Call:
     """The expression `name(operands…, options…)`, as of Python's `float`; operands are as those of `operation`."""
     arguments = [ast.Name(item, ast.Load()) if isinstance(item, str) else literal(item) for item in operands]
     keywords = [ast.keyword(key, literal(value)) for key, value in options.items()]
-    return ast.Call(_function(name), arguments, keywords)
+    return ast.Call(_parsed(name), arguments, keywords)
+
+
+def expression(text: str, **names: str) -> ast.expr:
+    """The expression that is written so, with variables in place of `names`: `last="s.last"`."""
+    return substitute(_parsed(text), {name: ast.Name(variable, ast.Load()) for name, variable in names.items()})
 
 
 def reads(value: ast.expr) -> list[str]:

@@ -508,9 +508,11 @@ RANDOM = _op("rng.random", _random, filled="rng.random(dtype={buffers}.dtype, ou
 
 
 def _no_call(*_: Any) -> Call:
-    raise AssertionError("nothing calls a formula")
+    raise AssertionError("no rule calls this")
 
 
+PUT = _op("put", _no_call)
+"""`array[index] = value`, which lowering alone writes."""
 FORMULA = Op("", _no_call)
 """What is no operation on arrays: arithmetic of Python numbers, `float(np.add.reduce(losses)) / b.batch`."""
 

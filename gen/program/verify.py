@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gen.program import ops
-from gen.program.ir import Program, reads
+from gen.program.ir import SIZE, Program, reads
 from gen.program.memory.planning import Buffer, Plan, Segment
 from gen.program.types import NUMBER
 
@@ -32,7 +32,8 @@ def verify_program(program: Program) -> None:
                 raise VerificationError(f"{place} is written twice")
             if name not in program.types:
                 raise VerificationError(f"{place} has no type")
-            if statement.op is ops.FORMULA and program.types[name] is not NUMBER:
+            outside = statement.binds or statement.changes
+            if statement.op is ops.FORMULA and not outside and program.types[name] not in (NUMBER, SIZE):
                 raise VerificationError(f"{place} is an array that no operation makes")
             written.add(name)
     for name in program.pinned:
@@ -53,7 +54,7 @@ def verify_plan(program: Program, plan: Plan, results: Iterable[tuple[str, Itera
     for i, statement in enumerate(statements):
         for name in reads(statement.value):
             _check(plan, holds, name, f"{statement.section}: {statement.target} ({statement.place})")
-        for name in statement.targets:
+        for name in () if statement.binds else statement.targets:
             _write(program, plan, holds, name)
         if statement.op.overwrites:
             segment = plan.segments.get(_root(plan, statement.target))
@@ -124,5 +125,6 @@ def _root(plan: Plan, name: str) -> str:
 def _check(plan: Plan, holds: dict[object, str], name: str, reader: str) -> None:
     root = _root(plan, name)
     segment = plan.segments.get(root)
-    if segment is not None and holds.get(_memory(segment)) not in (root, name):
-        raise VerificationError(f"{reader} reads {name}, whose memory holds {holds.get(_memory(segment))} by then")
+    held = holds.get(root, root) if segment is None else holds.get(_memory(segment))
+    if held not in (root, name):
+        raise VerificationError(f"{reader} reads {name}, whose memory holds {held} by then")

@@ -43,7 +43,7 @@ def room_for_tiles(x: Any, kernel: Any, out: Any, widened: Any) -> int:
     window, strided = math.prod(kernel[:-2]), math.prod(x[1:-1]) != math.prod(out[1:-1])
     if window == 1 and not strided:
         return 0
-    line: int = 4 * math.prod(out[2:-1]) * window * x[-1]
+    line = float32((*out[2:-1], window, x[-1]))
     rows = max(1, TILE // max(1, out[1] * line))
     around = float32((min(rows, x[0]), *widened[1:])) if widened != x else 0
     whole: int = x[0] * out[1] * line

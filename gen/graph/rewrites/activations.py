@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gen.components.activations import Linear
-from gen.components.base import Activation, Layer
+from gen.components.base import Activation
+from gen.graph.checks import head_of
 from gen.graph.graph import Graph, NamedLayer, Node, Tensor
 
 
@@ -29,9 +30,7 @@ def _split(node: Node) -> list[Node]:
 
 
 def activation_of(node: Node) -> Activation | None:
-    """The activation that a node applies last; None for linear."""
+    """The activation that a node applies last, besides what it is itself; None for linear."""
     component = node.layer.component
-    if not isinstance(component, Layer) or component.applies_activation:
-        return None
-    activation = getattr(component, "activation", None)
-    return activation if isinstance(activation, Activation) and not isinstance(activation, Linear) else None
+    activation = head_of(component)
+    return None if activation is component or isinstance(activation, Linear) else activation

@@ -23,7 +23,7 @@ def fuse_heads(graph: Graph, fuse: bool = True) -> Graph:
 
     With `fuse` off it is always the tensor.
     """
-    makers = {output: node for node in graph.nodes if fuse for output in node.outputs}
+    makers = graph.makers() if fuse else {}
     return replace(graph, outputs=tuple(_fuse(output, makers.get(output.tensor)) for output in graph.outputs))
 
 

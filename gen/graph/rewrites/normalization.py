@@ -12,7 +12,7 @@ from dataclasses import replace
 from gen.components.layers.convolution import Windowed
 from gen.components.layers.core import Dense
 from gen.components.layers.normalization import BatchNormalization
-from gen.graph.graph import Graph, NamedLayer, Node, Tensor
+from gen.graph.graph import Graph, NamedLayer, Node
 from gen.passes import exact
 from gen.program.lower.state import Identifiers
 
@@ -24,18 +24,12 @@ from gen.program.lower.state import Identifiers
 )
 def fold_normalizations(graph: Graph, names: Identifiers) -> tuple[Graph, Identifiers]:
     """The graph for prediction, and where its weights are: a bias that was handed on has two owners."""
-    readers: dict[Tensor, int] = {}
-    for tensor in [
-        *(each for node in graph.nodes for each in node.reads),
-        *(tensor for output in graph.outputs for tensor in (output.tensor, output.loss_input) if tensor is not None),
-    ]:
-        readers[tensor] = readers.get(tensor, 0) + 1
-    makers = {tensor: node for node in graph.nodes for tensor in node.outputs}
+    makers, reads = graph.makers(), graph.read_counts()
     changed: dict[Node, Node] = {}
     weights = dict(names.weights)
     for node in graph.nodes:
         maker = makers.get(node.inputs[0])
-        if maker is None or not _folds(maker, node) or readers[node.inputs[0]] > 1:
+        if maker is None or not _folds(maker, node) or reads[node.inputs[0]] > 1:
             continue
         owners = dict.fromkeys(maker.layer.weights, maker.layer) | dict.fromkeys(node.layer.weights, node.layer)
         for each, layer in ((maker, _without_bias(maker.layer)), (node, _with_bias(node.layer, maker.layer))):

@@ -8,6 +8,7 @@ either.  It does not hold for a `negative_slope`, which may round two numbers to
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from gen.components.activations import Relu, Relu6
@@ -24,16 +25,11 @@ from gen.passes import exact
 )
 def pool_before_relu(graph: Graph) -> Graph:
     """The graph in which relu comes after max-pooling, where nothing else reads what it gives or takes."""
-    readers: dict[Tensor, int] = {}
-    for tensor in [
-        *(each for node in graph.nodes for each in node.reads),
-        *(output.tensor for output in graph.outputs),
-    ]:
-        readers[tensor] = readers.get(tensor, 0) + 1
+    reads = graph.read_counts()
     nodes: list[Node] = []
     for node in graph.nodes:
         at = (
-            _relu_before(nodes, node, readers)
+            _relu_before(nodes, node, reads)
             if isinstance(node.layer.component, MaxPooling | GlobalMaxPooling)
             else None
         )
@@ -45,7 +41,7 @@ def pool_before_relu(graph: Graph) -> Graph:
         nodes[maker] = replace(nodes[maker], outputs=relu.outputs)
         (output,) = node.outputs
         pooled = Tensor(f"{output.name}_linear", output.shape, output.dtype)
-        readers[pooled] = 1
+        reads[pooled] = 1
         then, fused = f"{describe(relu.layer.component)} after it", (*node.call.fused, relu.call.block)
         call = replace(node.call, then=then, fused=fused)
         nodes += [
@@ -55,15 +51,15 @@ def pool_before_relu(graph: Graph) -> Graph:
     return replace(graph, nodes=tuple(nodes))
 
 
-def _relu_before(nodes: list[Node], pooling: Node, readers: dict[Tensor, int]) -> int | None:
+def _relu_before(nodes: list[Node], pooling: Node, reads: Mapping[Tensor, int]) -> int | None:
     """Where among `nodes` the relu is whose result goes into `pooling` alone."""
     (x,) = pooling.inputs
     at = next((i for i, node in enumerate(nodes) if x in node.outputs), None)
-    if at is None or readers[x] > 1 or not _moves(nodes[at].layer.component):
+    if at is None or reads[x] > 1 or not _moves(nodes[at].layer.component):
         return None
     (linear,) = nodes[at].inputs
     made = any(node.outputs == (linear,) for node in nodes)
-    return at if made and readers[linear] == 1 else None
+    return at if made and reads[linear] == 1 else None
 
 
 def _moves(activation: object) -> bool:

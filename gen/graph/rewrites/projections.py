@@ -28,15 +28,13 @@ LEAST_FEATURES = 64
 )
 def fuse_projections(graph: Graph) -> Graph:
     """The graph in which an embedding and the layer that alone reads it are one node."""
-    makers = {tensor: node for node in graph.nodes for tensor in node.outputs}
-    read = [tensor for node in graph.nodes for tensor in node.reads]
-    read += [tensor for output in graph.outputs for tensor in (output.tensor, output.loss_input, output.mask) if tensor]
+    makers, reads = graph.makers(), graph.read_counts()
     fused: dict[Node, Node] = {}
     calls: dict[object, Call] = {}
     """What calls that were fused have become: the embedding's mask and the activation after it stand there too."""
     for node in graph.nodes:
         maker = makers.get(node.inputs[0])
-        if maker is not None and _fits(maker, node) and read.count(maker.outputs[0]) == 1:
+        if maker is not None and _fits(maker, node) and reads[maker.outputs[0]] == 1:
             fused[maker] = fused[node] = _fused(maker, node)
             calls[maker.call.block] = calls[node.call.block] = fused[node].call
     nodes = []

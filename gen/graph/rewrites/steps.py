@@ -15,19 +15,13 @@ from gen.graph.graph import Graph, Node, Tensor
 
 def split_before_activations(graph: Graph) -> Graph:
     """The graph in which steps are made of rows before the activation of the rows, where nothing else reads it."""
-    makers = {tensor: node for node in graph.nodes for tensor in node.outputs}
-    readers: dict[Tensor, int] = {}
-    for tensor in [
-        *(each for node in graph.nodes for each in node.reads),
-        *(output.tensor for output in graph.outputs),
-    ]:
-        readers[tensor] = readers.get(tensor, 0) + 1
+    makers, reads = graph.makers(), graph.read_counts()
     moved: set[Node] = set()
     nodes: list[Node] = []
     for node in graph.nodes:
         maker = makers.get(node.inputs[0])
         activated = maker is not None and isinstance(maker.layer.component, Activation)
-        if not isinstance(node.layer.component, SplitSteps) or not activated or readers[node.inputs[0]] > 1:
+        if not isinstance(node.layer.component, SplitSteps) or not activated or reads[node.inputs[0]] > 1:
             nodes.append(node)
             continue
         assert maker is not None

@@ -19,9 +19,9 @@ from gen.language.elaborate.values import (
     WRONG,
     Arguments,
     CallOptions,
-    Group,
     LayerCall,
     LayerValue,
+    Site,
     TensorValue,
     Value,
     Wrong,
@@ -33,9 +33,7 @@ LARGEST_WHOLE = 2**24
 # --------------------------------------------------------------------------------------------------------------- layers
 
 
-def call_layer(
-    context: Context, layer: LayerValue, arguments: Arguments, span: Span, heading: Span, group: Group | None
-) -> Value:
+def call_layer(context: Context, layer: LayerValue, arguments: Arguments, site: Site) -> Value:
     """The output of a layer for a call with these arguments."""
     said = call_options(context, layer, arguments)
     tensors = layer_inputs(context, layer, arguments) if not isinstance(said, Wrong) else WRONG
@@ -43,50 +41,46 @@ def call_layer(
         return WRONG
     if not mask_fits(context, said, tensors[0], arguments):
         return WRONG
-    return apply_layer(context, layer, tensors, span, heading, group, said)
+    return apply_layer(context, layer, tensors, site, said)
 
 
 def apply_layer(
-    context: Context,
-    layer: LayerValue,
-    inputs: Sequence[TensorValue],
-    span: Span,
-    heading: Span,
-    group: Group | None,
-    said: CallOptions = NO_OPTIONS,
+    context: Context, layer: LayerValue, inputs: Sequence[TensorValue], site: Site, said: CallOptions = NO_OPTIONS
 ) -> Value:
-    """The output of `layer` on `inputs`, for a call at `span` that `heading` heads in the generated file.
+    """The output of `layer` on `inputs`, for a call at `site`.
 
     It is a list for a layer with several outputs.
     """
     if len(context.calls) >= MAX_CALLS:
-        context.error("too-large", span, f"The file calls layers more than {MAX_CALLS:,} times")
+        context.error("too-large", site.span, f"The file calls layers more than {MAX_CALLS:,} times")
         raise Stop
     vocabulary = layer.component.vocabulary() if isinstance(layer.component, Layer) else None
     if vocabulary is not None and _gives_ids(inputs[0], vocabulary):
         with context.one_call():
-            maker = LayerValue(AsIds(), "ids", span, layer.group)
-            ids = apply_layer(context, maker, inputs[:1], span, heading, group)
+            maker = LayerValue(AsIds(), "ids", site.span, layer.group)
+            ids = apply_layer(context, maker, inputs[:1], site)
             assert isinstance(ids, TensorValue)
             ids.ids_of = inputs[0]
-            return apply_layer(context, layer, [ids, *inputs[1:]], span, heading, group, said)
+            return apply_layer(context, layer, [ids, *inputs[1:]], site, said)
     shapes = tuple(tensor.shape for tensor in inputs)
     try:
         made, dtype, weights = _infer(layer.component, shapes, tuple(tensor.dtype for tensor in inputs))
     except ShapeError as problem:
         hint = problem.hint or hint_from_trail(layer, inputs)
         message, notes = layer.in_words(problem.message), trail(inputs)
-        return context.error(problem.code, span, message, label=problem.label, notes=notes, hint=hint)
+        return context.error(problem.code, site.span, message, label=problem.label, notes=notes, hint=hint)
     except ArgumentError as problem:
         return context.error("bad-argument", layer.span, problem.message, hint=problem.hint)
     results = made if isinstance(made, list) else [made]
-    too_large = any(_too_large(context, layer.word, shape, weights, span) for shape in results)
-    if too_large or not _fits_weights(context, layer, weights, inputs, span):
+    too_large = any(_too_large(context, layer.word, shape, weights, site.span) for shape in results)
+    if too_large or not _fits_weights(context, layer, weights, inputs, site.span):
         return WRONG
     layer.weights = weights
-    call = LayerCall(context.next_order(), layer, tuple(inputs), (), heading, span, group, layer.group, said)
+    call = LayerCall(
+        context.next_order(), layer, tuple(inputs), (), site.heading, site.span, site.group, layer.group, said
+    )
     call.statement, call.box, call.unit = context.statement or call.statement, context.box, context.unit
-    call.outputs = tuple(TensorValue(shape, dtype, call, group) for shape in results)
+    call.outputs = tuple(TensorValue(shape, dtype, call, site.group) for shape in results)
     layer.calls.append(call)
     context.calls.append(call)
     carry_masks(context, call)
@@ -210,7 +204,7 @@ def carry_masks(context: Context, call: LayerCall) -> None:
             _mask_lost(context, call, f"{call.layer.word} makes its own mask, which replaces the one before")
         layer = LayerValue(carried, "mask", call.span, call.layer.group, written=call.layer.written)
         with context.one_call(call.statement):
-            mask = apply_layer(context, layer, inputs, call.span, call.heading, call.group)
+            mask = apply_layer(context, layer, inputs, Site(call.span, call.heading, call.group))
         assert isinstance(mask, TensorValue)
         mask.masked, call.outputs[0].mask = call.outputs[0], mask
     elif any(masks) and component.joins_masks and not any(taken):
@@ -231,7 +225,7 @@ def _moved_mask(context: Context, call: LayerCall, mask: TensorValue) -> TensorV
     layer = LayerValue(call.layer.component, "mask", call.span, call.layer.group, written=call.layer.written)
     said = CallOptions(carries=False)
     with context.one_call(call.statement):
-        moved = apply_layer(context, layer, [mask], call.span, call.heading, call.group, said)
+        moved = apply_layer(context, layer, [mask], Site(call.span, call.heading, call.group), said)
     assert isinstance(moved, TensorValue)
     moved.masked = call.outputs[0]
     return moved

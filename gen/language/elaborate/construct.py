@@ -103,7 +103,7 @@ def apply_activation(context: Context, activation: object, arguments: Arguments,
     name = snake_case(type(activation).__name__)
     layer = LayerValue(activation, name, arguments.span, group, written=name)
     tensor, said = arguments.positional[0].value, CallOptions(operator=f"{name}(…)")
-    return apply_layer(context, layer, [tensor], arguments.span, arguments.heading, group, said)
+    return apply_layer(context, layer, [tensor], arguments.site(group), said)
 
 
 def _call_function_form(context: Context, name: str, arguments: Arguments, group: Group | None) -> Value:
@@ -127,7 +127,7 @@ def _call_function_form(context: Context, name: str, arguments: Arguments, group
     layer = LayerValue(made.component, snake_case(cls.__name__), arguments.span, group, written=name)
     _set_options(context, layer, made, arguments)
     on = Arguments(arguments.positional[:1], {}, {}, arguments.span, arguments.function, arguments.heading)
-    return call_layer(context, layer, on, arguments.span, arguments.heading, group)
+    return call_layer(context, layer, on, arguments.site(group))
 
 
 def _range(context: Context, arguments: Arguments) -> Value:

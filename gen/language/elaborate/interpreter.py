@@ -41,6 +41,7 @@ from gen.language.elaborate.values import (
     Method,
     ModelValue,
     Namespace,
+    Site,
     TensorValue,
     Value,
     Wrapper,
@@ -263,7 +264,7 @@ class Interpreter:
         if isinstance(value, TensorValue):
             if unary.operator == "+":
                 return value
-            return tensors.negate_tensor(self.context, value, unary.span, self._heading(unary), frame.group)
+            return tensors.negate_tensor(self.context, value, Site(unary.span, self._heading(unary), frame.group))
         try:
             return negated(unary.operator, value)
         except OperandError as problem:
@@ -274,10 +275,8 @@ class Interpreter:
         if is_wrong(left) or is_wrong(right):
             return WRONG
         if isinstance(left, TensorValue) or isinstance(right, TensorValue):
-            heading = self._heading(binary)
-            return tensors.combine_tensors(
-                self.context, binary.operator, left, right, binary.span, heading, frame.group
-            )
+            site = Site(binary.span, self._heading(binary), frame.group)
+            return tensors.combine_tensors(self.context, binary.operator, left, right, site)
         try:
             return self._limited(combine(binary.operator, left, right), binary.span)
         except OperandError as problem:
@@ -290,8 +289,8 @@ class Interpreter:
             return WRONG
         if isinstance(owner, TensorValue):
             spans = tuple(item.span for item in index.items)
-            heading = self._heading(index)
-            return tensors.slice_tensor(self.context, owner, tuple(parts), spans, index.span, heading, frame.group)
+            site = Site(index.span, self._heading(index), frame.group)
+            return tensors.slice_tensor(self.context, owner, tuple(parts), spans, site)
         if not isinstance(owner, list | tuple | range) or len(parts) != 1:
             message = f"Brackets with {len(parts)} parts cannot follow {describe_value(owner)}"
             if len(parts) == 1:
@@ -345,7 +344,7 @@ class Interpreter:
             case Word():
                 return call_word(context, function, arguments, frame.group, target)
             case LayerValue():
-                return call_layer(context, function, arguments, call.span, heading, frame.group)
+                return call_layer(context, function, arguments, Site(call.span, heading, frame.group))
             case ModelValue():
                 given = model_inputs(context, function, arguments)
                 function.called = True
@@ -373,7 +372,7 @@ class Interpreter:
         given = one_tensor(context, kind, arguments) if held is None else layer_inputs(context, held, arguments, 2)
         if isinstance(given, Wrong) or isinstance(said, Wrong) or not mask_fits(context, said, given[0], arguments):
             return WRONG
-        return call_any(context, function, given, arguments.span, arguments.heading, frame.group, said)
+        return call_any(context, function, given, arguments.site(frame.group), said)
 
     def _arguments(self, call: syntax.Call, heading: Span, frame: Frame, data: Collection[str | int] = ()) -> Arguments:
         """The evaluated arguments of a call, but for those in `data`, by name or position: these are `WRONG`."""

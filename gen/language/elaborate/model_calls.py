@@ -10,7 +10,7 @@ from gen.dims import Shape, show
 from gen.language.elaborate.apply import apply_layer
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.shape_trail import trail
-from gen.language.elaborate.values import WRONG, BoxValue, Group, ModelValue, TensorValue, Value, Wrong
+from gen.language.elaborate.values import WRONG, BoxValue, Group, ModelValue, Site, TensorValue, Value, Wrong
 
 
 def replay(
@@ -34,7 +34,8 @@ def replay(
         )
         statement = statements.setdefault(call.statement, object())
         with context.one_call(statement), context.boxed(boxes.of(call.box)):
-            result = apply_layer(context, call.layer, inputs, span, call.heading, groups.of(call.group), said)
+            site = Site(span, call.heading, groups.of(call.group))
+            result = apply_layer(context, call.layer, inputs, site, said)
         if isinstance(result, Wrong):
             return WRONG
         for before, after in zip(call.outputs, result if isinstance(result, list) else [result], strict=True):

@@ -28,6 +28,7 @@ from gen.language.elaborate.values import (
     LayerCall,
     LayerValue,
     ModelValue,
+    Site,
     TensorValue,
     Value,
     Wrapped,
@@ -369,7 +370,7 @@ def _natural_dtype(layer: LayerValue) -> str:
 def _call(context: Context, model: ModelValue, item: Item) -> None:
     head = model.outputs[0]
     before = len(context.calls)
-    result = wrappers.call_any(context, item.value, [head], item.span, item.heading, model.parent)
+    result = wrappers.call_any(context, item.value, [head], Site(item.span, item.heading, model.parent))
     if isinstance(result, TensorValue):
         model.outputs = (result,)
         model.calls += _leading_to(result, context.calls[before:])

@@ -9,32 +9,22 @@ from gen.diagnostics import Span
 from gen.language.elaborate.apply import apply_layer
 from gen.language.elaborate.arithmetic import is_number
 from gen.language.elaborate.context import Context
-from gen.language.elaborate.values import CallOptions, Group, LayerValue, TensorValue, Value, describe_value
+from gen.language.elaborate.values import CallOptions, LayerValue, Site, TensorValue, Value, describe_value
 
 
-def combine_tensors(
-    context: Context, symbol: str, left: Value, right: Value, span: Span, heading: Span, group: Group | None
-) -> Value:
+def combine_tensors(context: Context, symbol: str, left: Value, right: Value, site: Site) -> Value:
     """`left symbol right`, where at least one of them is a tensor."""
     component = _operation(symbol, left, right)
     if component is None:
-        return _report(context, symbol, left, right, span)
+        return _report(context, symbol, left, right, site.span)
     tensors = [value for value in (left, right) if isinstance(value, TensorValue)]
-    return apply_operator(context, symbol, component, tensors, span, heading, group)
+    return apply_operator(context, symbol, component, tensors, site)
 
 
-def apply_operator(
-    context: Context,
-    symbol: str,
-    component: Layer,
-    tensors: list[TensorValue],
-    span: Span,
-    heading: Span,
-    group: Group | None,
-) -> Value:
+def apply_operator(context: Context, symbol: str, component: Layer, tensors: list[TensorValue], site: Site) -> Value:
     """The result of an operator, which is a layer of its own, on tensors."""
-    layer = LayerValue(component, snake_case(type(component).__name__), span, group, written=symbol)
-    return apply_layer(context, layer, tensors, span, heading, group, CallOptions(operator=symbol))
+    layer = LayerValue(component, snake_case(type(component).__name__), site.span, site.group, written=symbol)
+    return apply_layer(context, layer, tensors, site, CallOptions(operator=symbol))
 
 
 def _operation(symbol: str, left: Value, right: Value) -> Layer | None:
@@ -91,19 +81,13 @@ def _report(context: Context, symbol: str, left: Value, right: Value, span: Span
     return context.error("bad-operand", span, message, hint=hint)
 
 
-def negate_tensor(context: Context, tensor: TensorValue, span: Span, heading: Span, group: Group | None) -> Value:
+def negate_tensor(context: Context, tensor: TensorValue, site: Site) -> Value:
     """`-tensor`."""
-    return apply_operator(context, "-", operators.Negative(), [tensor], span, heading, group)
+    return apply_operator(context, "-", operators.Negative(), [tensor], site)
 
 
 def slice_tensor(
-    context: Context,
-    tensor: TensorValue,
-    parts: tuple[operators.Part, ...],
-    spans: tuple[Span, ...],
-    span: Span,
-    heading: Span,
-    group: Group | None,
+    context: Context, tensor: TensorValue, parts: tuple[operators.Part, ...], spans: tuple[Span, ...], site: Site
 ) -> Value:
     """`tensor[parts]`."""
     if parts[0] != (None, None, None):
@@ -113,4 +97,4 @@ def slice_tensor(
             "The first axis is the batch, and a slice must take all of it",
             hint="put `:` first: `x[:, 0]`",
         )
-    return apply_operator(context, "[…]", operators.Slice(parts), [tensor], span, heading, group)
+    return apply_operator(context, "[…]", operators.Slice(parts), [tensor], site)

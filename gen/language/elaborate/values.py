@@ -80,6 +80,10 @@ class Arguments:
     function: Span
     heading: Span
 
+    def site(self, group: Group | None) -> Site:
+        """Where the call stands, in this group."""
+        return Site(self.span, self.heading, group)
+
     def without_first(self) -> Arguments:
         """These arguments without the first positional one."""
         return replace(self, positional=self.positional[1:])
@@ -125,6 +129,15 @@ class Group:
     depth: int
     owner: ModelValue | Wrapper | None = None
     """The model or the wrapper whose name the group has; None for a block."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where a call stands: its place, the place of what heads it in the generated file, and the group that it is in."""
+
+    span: Span
+    heading: Span
+    group: Group | None
 
 
 @dataclass(eq=False)

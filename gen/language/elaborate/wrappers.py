@@ -14,7 +14,7 @@ from gen.components.base import Activation, Layer
 from gen.components.layers import operators
 from gen.components.layers.masking import ZeroSteps
 from gen.components.layers.merging import Add, Average, Concatenate, Multiply
-from gen.diagnostics import Note, Span
+from gen.diagnostics import Note
 from gen.dims import show
 from gen.language.elaborate import models
 from gen.language.elaborate.apply import apply_layer
@@ -32,6 +32,7 @@ from gen.language.elaborate.values import (
     Group,
     LayerValue,
     ModelValue,
+    Site,
     TensorValue,
     Value,
     Wrapped,
@@ -46,26 +47,20 @@ STEP_BY_STEP = 100
 
 
 def call_any(
-    context: Context,
-    called: Wrapped,
-    tensors: Sequence[TensorValue],
-    span: Span,
-    heading: Span,
-    group: Group | None,
-    said: CallOptions = NO_OPTIONS,
+    context: Context, called: Wrapped, tensors: Sequence[TensorValue], site: Site, said: CallOptions = NO_OPTIONS
 ) -> Value:
     """The outputs of a layer, a model or a wrapper on `tensors`."""
     match called:
         case LayerValue():
-            return apply_layer(context, called, tensors, span, heading, group, said)
+            return apply_layer(context, called, tensors, site, said)
         case ModelValue():
-            return models.call_model(context, called, tensors, span, group)
+            return models.call_model(context, called, tensors, site.span, site.group)
         case Distributed():
             with context.calling(called):
-                return _name(called, _distribute(context, called, tensors[0], span, heading, group))
+                return _name(called, _distribute(context, called, tensors[0], site))
         case BidirectionalValue():
             with context.calling(called), context.one_call():
-                return _name(called, _both_ways(context, called, tensors, span, heading, group, said))
+                return _name(called, _both_ways(context, called, tensors, site, said))
 
 
 def _name(wrapper: Wrapper, result: Value) -> Value:
@@ -93,14 +88,12 @@ def inner_calls(called: Wrapped) -> list[Layer]:
 # ------------------------------------------------------------------------------------------------------ TimeDistributed
 
 
-def _distribute(
-    context: Context, wrapper: Distributed, x: TensorValue, span: Span, heading: Span, group: Group | None
-) -> Value:
+def _distribute(context: Context, wrapper: Distributed, x: TensorValue, site: Site) -> Value:
     """The outputs of what a TimeDistributed holds, on every step of `x`."""
     if len(x.shape) < 3:
         message = f"TimeDistributed expects (steps, …), got {show(x.shape[1:])}"
         notes = (Note(wrapper.span, "the TimeDistributed"), *trail([x]))
-        return context.error("shape-mismatch", span, message, label="needs a sequence", notes=notes)
+        return context.error("shape-mismatch", site.span, message, label="needs a sequence", notes=notes)
     steps = x.shape[1]
     has_statistics = any(hasattr(component, "update") for component in inner_calls(wrapper.inner))
     by_step = has_statistics and isinstance(steps, int)
@@ -109,55 +102,49 @@ def _distribute(
             "TimeDistributed takes the statistics of its layer over all steps at once, because their number is unknown"
         )
         hint = "Keras takes them step by step: give the input its number of steps to get the same numbers"
-        context.warning("joint-statistics", span, message, hint=hint)
+        context.warning("joint-statistics", site.span, message, hint=hint)
     if by_step and isinstance(steps, int) and steps > STEP_BY_STEP:
         message = f"TimeDistributed would run a layer with statistics {steps} times, once for each step"
         hint = "put the BatchNormalization outside: on a sequence it takes its statistics over all steps"
-        return context.error("too-large", span, message, hint=hint)
+        return context.error("too-large", site.span, message, hint=hint)
     apply = _step_by_step if by_step else _all_at_once
     if isinstance(wrapper.inner, ModelValue):  # its layers keep their own headings
-        outputs = apply(context, wrapper, x, span, heading, group)
+        outputs = apply(context, wrapper, x, site)
     else:
         with context.one_call():
-            outputs = apply(context, wrapper, x, span, heading, group)
+            outputs = apply(context, wrapper, x, site)
     if isinstance(outputs, Wrong):
         return WRONG
     return outputs[0] if len(outputs) == 1 else outputs
 
 
-def _all_at_once(
-    context: Context, wrapper: Distributed, x: TensorValue, span: Span, heading: Span, group: Group | None
-) -> list[TensorValue] | Wrong:
+def _all_at_once(context: Context, wrapper: Distributed, x: TensorValue, site: Site) -> list[TensorValue] | Wrong:
     inside = len(x.shape) > 3  # each step may be a sequence with a mask of its own
-    rows = _operate(context, wrapper, operators.MergeSteps(), [x], span, heading, group, moves_mask=inside)
-    outputs = _on_rows(context, wrapper, rows, span, heading, group)
+    rows = _operate(context, wrapper, operators.MergeSteps(), [x], site, moves_mask=inside)
+    outputs = _on_rows(context, wrapper, rows, site)
     if isinstance(outputs, Wrong):
         return outputs
-    return [_operate(context, wrapper, operators.SplitSteps(), [y, x], span, heading, group, x) for y in outputs]
+    return [_operate(context, wrapper, operators.SplitSteps(), [y, x], site, x) for y in outputs]
 
 
-def _step_by_step(
-    context: Context, wrapper: Distributed, x: TensorValue, span: Span, heading: Span, group: Group | None
-) -> list[TensorValue] | Wrong:
+def _step_by_step(context: Context, wrapper: Distributed, x: TensorValue, site: Site) -> list[TensorValue] | Wrong:
     columns: list[list[TensorValue]] = []
     assert isinstance(x.shape[1], int)
     for step in range(x.shape[1]):
         at_step = operators.Slice((operators.WHOLE, step))
-        rows = _operate(context, wrapper, at_step, [x], span, heading, group, moves_mask=True)
-        outputs = _on_rows(context, wrapper, rows, span, heading, group)
+        rows = _operate(context, wrapper, at_step, [x], site, moves_mask=True)
+        outputs = _on_rows(context, wrapper, rows, site)
         if isinstance(outputs, Wrong):
             return outputs
         columns.append(outputs)
     stack = operators.StackSteps()
     by_output = [list(steps) for steps in zip(*columns, strict=True)]
-    return [_operate(context, wrapper, stack, steps, span, heading, group, x) for steps in by_output]
+    return [_operate(context, wrapper, stack, steps, site, x) for steps in by_output]
 
 
-def _on_rows(
-    context: Context, wrapper: Distributed, rows: TensorValue, span: Span, heading: Span, group: Group | None
-) -> list[TensorValue] | Wrong:
+def _on_rows(context: Context, wrapper: Distributed, rows: TensorValue, site: Site) -> list[TensorValue] | Wrong:
     """The outputs of what a TimeDistributed holds on rows, as a list."""
-    outputs = call_any(context, wrapper.inner, [rows], span, heading, group)
+    outputs = call_any(context, wrapper.inner, [rows], site)
     return [outputs] if isinstance(outputs, TensorValue) else outputs
 
 
@@ -166,16 +153,14 @@ def _operate(
     wrapper: Wrapper,
     component: Layer,
     tensors: list[TensorValue],
-    span: Span,
-    heading: Span,
-    group: Group | None,
+    site: Site,
     masked_like: TensorValue | None = None,
     moves_mask: bool = False,
 ) -> TensorValue:
     """What an operator of the wrapper's own makes of `tensors`, whose shapes fit, with the mask of `masked_like`."""
-    layer = LayerValue(component, "steps", span, wrapper.group, written=wrapper.word)
+    layer = LayerValue(component, "steps", site.span, wrapper.group, written=wrapper.word)
     said = CallOptions(carries=False, masked_like=masked_like, moves_mask=moves_mask)
-    result = apply_layer(context, layer, tensors, span, heading, group, said)
+    result = apply_layer(context, layer, tensors, site, said)
     assert isinstance(result, TensorValue)
     return result
 
@@ -187,35 +172,29 @@ MERGING: dict[str, Layer] = {"concat": Concatenate(), "sum": Add(), "ave": Avera
 
 
 def _both_ways(
-    context: Context,
-    wrapper: BidirectionalValue,
-    tensors: Sequence[TensorValue],
-    span: Span,
-    heading: Span,
-    group: Group | None,
-    said: CallOptions,
+    context: Context, wrapper: BidirectionalValue, tensors: Sequence[TensorValue], site: Site, said: CallOptions
 ) -> Value:
     """The outputs of both directions, joined; then their states, if they are asked for."""
     x, *states = tensors
     half = len(states) // 2
     results = []
     for layer, given in ((wrapper.forward, states[:half]), (wrapper.backward, states[half:])):
-        result = apply_layer(context, layer, [x, *given], span, heading, group, said)
+        result = apply_layer(context, layer, [x, *given], site, said)
         if isinstance(result, Wrong):
             return WRONG
         results.append(result if isinstance(result, list) else [result])
     (there, *last), (back, *first) = results
     if len(back.shape) == 3:
-        back = _operate(context, wrapper, operators.ReverseSteps(), [back], span, heading, group, there)
+        back = _operate(context, wrapper, operators.ReverseSteps(), [back], site, there)
         if said.mask is not None or not states:  # from states on, neither direction is handed a mask
-            zero = LayerValue(ZeroSteps(), "steps", span, wrapper.group, written=wrapper.word)
-            there, back = (apply_layer(context, zero, [each], span, heading, group) for each in (there, back))
+            zero = LayerValue(ZeroSteps(), "steps", site.span, wrapper.group, written=wrapper.word)
+            there, back = (apply_layer(context, zero, [each], site) for each in (there, back))
     if wrapper.merge_mode is None:
         joined = [there, back]
     else:
         join, mode = MERGING[wrapper.merge_mode], wrapper.merge_mode
-        layer = LayerValue(join, mode, span, wrapper.group, written=wrapper.word)
-        joined = [apply_layer(context, layer, [there, back], span, heading, group)]
+        layer = LayerValue(join, mode, site.span, wrapper.group, written=wrapper.word)
+        joined = [apply_layer(context, layer, [there, back], site)]
     outputs = [*joined, *last, *first]
     return outputs[0] if len(outputs) == 1 else outputs
 

@@ -11,13 +11,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from gen.dims import product, value_of
+from gen.dtypes import DTYPES
 from gen.program.ir import Program, Statement
-from gen.program.passes.sums import constants
 from gen.program.planned import Planned
 from gen.program.types import NUMBER, ArrayType
-
-ITEMS = {"float": 4, "bool": 1, "int32": 4}
-"""Bytes of a number; other integers have 8."""
 
 
 def buffer_bytes(programs: Iterable[Planned], sizes: Mapping[str, int]) -> int:
@@ -26,7 +23,7 @@ def buffer_bytes(programs: Iterable[Planned], sizes: Mapping[str, int]) -> int:
     filled: dict[str, ArrayType] = {}
     for each in programs:
         types += [buffer.type for buffer in each.plan.buffers if buffer not in each.plan.hosts]
-        filled |= {name: ArrayType(shape) for name, shape in constants(each.program).items()}
+        filled |= {name: ArrayType(constant.shape) for name, constant in each.program.constants.items()}
     return sum(array_bytes(kind, sizes) for kind in (*types, *filled.values()))
 
 
@@ -39,7 +36,7 @@ def room_bytes(program: Program, sizes: Mapping[str, int]) -> int:
 
 def array_bytes(kind: ArrayType, sizes: Mapping[str, int]) -> int:
     """The bytes of an array of this type."""
-    return ITEMS.get(kind.dtype, 8) * value_of(product(kind.shape), sizes)
+    return DTYPES[kind.dtype].size * value_of(product(kind.shape), sizes)
 
 
 def _room(statement: Statement, program: Program, sizes: Mapping[str, int], made: Mapping[str, Statement]) -> int:

@@ -26,6 +26,8 @@ def operations(program: Program, sizes: Mapping[str, int]) -> Iterator[tuple[Sta
     for statement in usual:
         calls = [node for node in ast.walk(statement.value) if isinstance(node, ast.Call)]
         count = sum(_of_call(call, statement, program, sizes, made) for call in calls)
+        if statement.block.loop is not None and statement.block.loop.parts is not None:
+            count = int(count * statement.block.loop.parts)
         if count:
             yield statement, count
 

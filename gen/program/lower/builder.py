@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,10 +56,18 @@ class Builder:
         self.types.update(zip(names, types, strict=True))
         return tuple(Array(name, type) for name, type in zip(names, types, strict=True))
 
-    def number(self, name: str, value: ast.expr) -> str:
+    def number(self, name: str, value: ast.expr, type: ArrayType = NUMBER) -> str:
         """A Python number under a name that was made `unique` or set aside for it; returns the name."""
-        self.record(name, value, NUMBER, None)
+        self.record(name, value, type, None)
         return name
+
+    def bind(self, types: Mapping[str, ArrayType], *values: ast.expr) -> dict[str, Array]:
+        """Give names to memory from outside, or to what Python makes: `w, dw = p.trainable, g.trainable`."""
+        arrays = {name: self.parameter(name, kind) for name, kind in types.items()}
+        value = values[0] if len(values) == 1 else ast.Tuple(list(values), ast.Load())
+        target, *more = types
+        self.statements.append(Statement(target, value, self.section, self.block, more=tuple(more), binds=True))
+        return arrays
 
     def record(
         self, target: str, value: ast.expr, type: ArrayType, guard: str | None, more: tuple[str, ...] = ()

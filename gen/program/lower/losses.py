@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from gen.components.base import Loss
-from gen.dims import show
+from gen.dims import Size, show
 from gen.graph.graph import Output
 from gen.program import ops
 from gen.program.fence import FenceError
-from gen.program.ir import Block, formula, literal, operation
+from gen.program.ir import SIZE, Block, formula, literal, operation
 from gen.program.lower.inline import run
 from gen.program.lower.rules import parameter_names
 from gen.program.lower.state import RELATED, Lowering
@@ -67,11 +67,10 @@ def _lower_loss(state: Lowering, output: Output) -> tuple[str, Callable[[], None
         state.build.soft.setdefault(values.name, f"{ident}_losses")
     values = _weigh(state, values, weight)
     mask = None if output.mask is None else state.values[output.mask]
-    count = literal(rows.shape[0])
     if mask is not None:
         steps = state.build.reshape(mask, (rows.shape[0], 1)[: len(values.shape)])
         values = state.build.call(ops.MULTIPLY, values, steps)
-        count = _count(state, related["count"], mask)
+    count = _count(state, related["count"], rows.shape[0], mask)
     axis: dict[str, object] = {"axis": None} if len(values.shape) > 1 else {}
     total = formula("float", operation(ops.SUM, values.name, **axis))
     value = state.build.number(related["loss"], ast.BinOp(total, ast.Div(), count))
@@ -84,7 +83,7 @@ def _lower_loss(state: Lowering, output: Output) -> tuple[str, Callable[[], None
 
     def gradient() -> None:
         state.enter("backward", block)
-        scale = _divided(output.loss_weight, rows.shape[0] if mask is None else count)
+        scale = Number(ast.BinOp(ast.Constant(float(output.loss_weight)), ast.Div(), count))
         gradient = _gradient(state, output, loss, {**names, **bindings, "y_pred": prediction, "scale": scale})
         gradient = _weigh(state, gradient, weight)
         if mask is not None:
@@ -96,8 +95,10 @@ def _lower_loss(state: Lowering, output: Output) -> tuple[str, Callable[[], None
     return value, gradient
 
 
-def _count(state: Lowering, name: str, mask: Array) -> ast.expr:
-    """How many steps count; a batch without any has the loss 0, as in Keras."""
+def _count(state: Lowering, name: str, rows: Size, mask: Array | None) -> ast.expr:
+    """The divisor of a loss and its gradient: how many rows count; a batch without any has the loss 0, as in Keras."""
+    if mask is None:
+        return ast.Name(state.build.number(name, literal(rows), SIZE), ast.Load())
     counted = formula("int", operation(ops.COUNT_NONZERO, mask.name))
     return ast.Name(state.build.number(name, formula("max", counted, 1)), ast.Load())
 
@@ -137,13 +138,6 @@ def _penalties(state: Lowering) -> list[str]:
         outcome = run(state.build, rule, {"self": weight.regularizer, "w": array}, state.local(ident, rule))
         found.append(state.build.number(state.build.unique(f"{ident}_penalty"), formula("float", outcome.result.name)))
     return found
-
-
-def _divided(weight: float, count: object) -> Number | float:
-    """`weight / count` as a number of the running file."""
-    if isinstance(count, int):
-        return weight / count
-    return Number(ast.BinOp(ast.Constant(float(weight)), ast.Div(), literal(count)))
 
 
 def _weighted_sum(terms: list[tuple[float, str]], penalties: list[str]) -> ast.expr:

@@ -13,7 +13,7 @@ from gen.components.layers.masking import Mask
 from gen.dims import Shape, product, renamed, show
 from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
 from gen.program import ops
-from gen.program.ir import Block, Program
+from gen.program.ir import SIZE, Block, Constant, Program
 from gen.program.lower.builder import Builder
 from gen.program.lower.rules import returned_names
 from gen.program.types import NUMBER, Array, ArrayType
@@ -101,6 +101,7 @@ class Lowering:
         self.linear: set[Tensor] = set()
         self.blocks: dict[tuple[str, object], Block] = {}
         self.memories: dict[str, type] = {}
+        self.constants: dict[str, Constant] = {}
         self.last = {node.call.block: node for node in graph.nodes if not isinstance(node.layer.component, Mask)}
         for item in graph.inputs:
             kind = ArrayType(item.tensor.shape, item.tensor.dtype)
@@ -152,18 +153,20 @@ class Lowering:
     def finish(self) -> Lowered:
         """The program so far, and what belongs to it."""
         build = self.build
-        parameters = {name for name, kind in build.types.items() if "#" not in name and kind is not NUMBER}
+        bound = {name for statement in build.statements if statement.binds for name in statement.targets}
+        named = {name for name, kind in build.types.items() if "#" not in name and kind not in (NUMBER, SIZE)}
         program = Program(
             tuple(build.statements),
             build.types,
             build.names,
-            frozenset(parameters),
+            frozenset(named - bound),
             self.pinned,
             {section: tuple(names) for section, names in self.kept.items()},
             build.soft,
             build.fallback,
             build.claimed,
             frozenset(build.taken),
+            self.constants,
         )
         random = any(statement.op is ops.RANDOM for statement in build.statements)
         return Lowered(program, build.kernels, self.results, self.places, random, self.memories)

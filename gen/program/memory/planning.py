@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from gen.passes import exact
-from gen.program.ir import Program, Statement, reads
+from gen.program.ir import SIZE, Loop, Program, Statement, reads
 from gen.program.types import NUMBER, ArrayType
 
 
@@ -82,12 +82,23 @@ class _Planner:
     def __init__(self, program: Program, results: Iterable[tuple[str, Iterable[str]]], reuse: bool) -> None:
         self.program, self.reuse = program, reuse
         self.statements = program.statements
+        self.definitions = {name: i for i, s in enumerate(self.statements) for name in s.targets}
+        self.changed: dict[str, str] = {}
+        """What a statement has changed, outside: where it is."""
+        for statement in self.statements:
+            if statement.changes:
+                places = [self.changed.get(name, program.pinned.get(name, name)) for name in statement.changes]
+                self.changed.update(zip(statement.targets, places, strict=True))
         self.uses: dict[str, int] = {}
-        """The index of the last statement that reads a variable."""
+        """The index of the last statement that reads a variable, or what is at a place outside."""
         ends = {statement.section: i for i, statement in enumerate(self.statements)}
+        loops = {statement.block.loop: i for i, statement in enumerate(self.statements)}
         for i, statement in enumerate(self.statements):
             for name in reads(statement.value):
-                self.uses[name] = i
+                loop = statement.block.loop
+                inside = loop is None or self.loop_of(name) is loop
+                last = i if inside else loops[loop] + 1  # what comes from outside a loop is read as often as it runs
+                self.uses[name] = self.uses[self.changed.get(name, name)] = last
         for section, names in [*program.kept.items(), *((s, tuple(n)) for s, n in results)]:
             for name in names:
                 self.uses[name] = max(self.uses.get(name, -1), ends.get(section, len(self.statements)) + 1)
@@ -101,8 +112,17 @@ class _Planner:
         self.current: dict[Segment, set[str]] = {}
         """The variables whose value a segment's memory holds now, views included."""
         self.expiring: dict[int, list[Segment]] = defaultdict(list)
-        self.definitions = {name: i for i, s in enumerate(self.statements) for name in s.targets}
         self.pinned = dict(program.pinned)
+
+    def is_outside(self, name: str) -> bool:
+        """Whether a statement only says what is outside: gives it a name, or changes it there."""
+        statement = self.statements[self.definitions[name]]
+        return statement.binds or name in self.changed
+
+    def loop_of(self, name: str) -> Loop | None:
+        """The loop that makes a variable, if one does."""
+        at = self.definitions.get(name)
+        return None if at is None else self.statements[at].block.loop
 
     def run(self) -> Plan:
         self.propagate_pins()
@@ -134,7 +154,9 @@ class _Planner:
         for operand in reads(statement.value):
             defined = self.definitions.get(operand)
             free = defined is not None and operand not in self.pinned and operand not in self.bases
-            if not free or operand in self.bases.values() or not _can_overwrite(statement, operand):
+            if not free or self.is_outside(operand):
+                continue
+            if operand in self.bases.values() or not _can_overwrite(statement, operand):
                 continue
             same = self.program.types.get(operand) == self.program.types[name]
             if same and self.uses[operand] <= at and self.uses.get(place, -1) <= (defined or 0):
@@ -147,6 +169,11 @@ class _Planner:
 
     def place(self, i: int, statement: Statement, name: str) -> None:
         kind = self.program.types[name]
+        if statement.binds:
+            return
+        if statement.changes:
+            self.join(name, self.outside.setdefault(self.changed[name], Segment(None, self.changed[name])), i)
+            return
         if statement.op.view or statement.op.overwrites:
             base = self.segments.get(self.root(name))
             if base is not None:
@@ -170,7 +197,8 @@ class _Planner:
     def pin(self, i: int, statement: Statement, name: str) -> None:
         place = self.pinned[name]
         for operand in reads(statement.value):
-            if (operand == place or self.pinned.get(operand) == place) and _can_overwrite(statement, operand):
+            at = self.changed.get(operand, self.pinned.get(operand, operand))
+            if at == place and _can_overwrite(statement, operand):
                 self.in_place[name] = operand
         segment = self.outside.setdefault(place, Segment(None, place))
         self.join(name, segment, i)
@@ -240,7 +268,11 @@ class _Planner:
         for statement in self.statements:
             for name in reads(statement.value):
                 kind = self.program.types.get(name)
-                if kind is not None and kind.shape == () and home.get(name, statement.section) != statement.section:
+                if (
+                    kind not in (None, SIZE)
+                    and kind.shape == ()
+                    and home.get(name, statement.section) != statement.section
+                ):
                     found[name] = True
         return tuple(found)
 

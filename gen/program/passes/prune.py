@@ -43,7 +43,7 @@ def _live(statements: tuple[Statement, ...], wanted: set[str]) -> set[int]:
     wanted = set(wanted)
     live = set()
     for statement in reversed(statements):
-        if not wanted.isdisjoint(statement.targets):
+        if statement.changes or not wanted.isdisjoint(statement.targets):
             live.add(id(statement))
             wanted.update(reads(statement.value))
     return live

@@ -14,7 +14,7 @@ from dataclasses import replace
 from gen.dims import Shape, product
 from gen.passes import exact
 from gen.program import ops
-from gen.program.ir import Program, Statement, operation, reads
+from gen.program.ir import Constant, Program, Statement, operation, reads
 from gen.program.types import NUMBER, ArrayType
 
 
@@ -28,14 +28,14 @@ def sums_as_products(program: Program) -> Program:
 
     Where their number is a longer formula, they are named after what is summed: `b.ones_x_bias`.
     """
-    types = dict(program.types)
     names = known_constants("ones", program)
     bases = {statement.target: reads(statement.value)[0] for statement in program.statements if statement.op.view}
 
     def ones(shape: Shape, total: str, operand: str) -> str:
         if shape not in names:
-            names[shape] = name_of_constant("ones", shape, program, types, (total, bases.get(operand, operand)))
-            types[names[shape]] = ArrayType(shape)
+            names[shape] = name_of_constant(
+                "ones", shape, program, names.values(), (total, bases.get(operand, operand))
+            )
         return names[shape]
 
     class Totals(ast.NodeTransformer):
@@ -83,9 +83,7 @@ def sums_as_products(program: Program) -> Program:
         return replace(statement, value=value)
 
     statements = [as_product(statement) for statement in program.statements]
-    taken = program.taken | {name.removeprefix("b.") for name in names.values()}
-    parameters = program.parameters | set(names.values())
-    return replace(program, statements=tuple(statements), types=types, parameters=parameters, taken=taken)
+    return with_constants(program.with_statements(statements), "ones", names)
 
 
 def name_of_constant(kind: str, shape: Shape, program: Program, known: Collection[str], of: tuple[str, str]) -> str:
@@ -95,7 +93,7 @@ def name_of_constant(kind: str, shape: Shape, program: Program, known: Collectio
     `of` holds: `b.ones_x_bias`.  `known` are the parameters so far.
     """
     name = f"{kind}_{_sizes(shape) or _purpose(program, *of)}"
-    while name in program.taken or f"b.{name}" in known:
+    while name in program.taken or f"b.{name}" in (*program.types, *known):
         name += "_"
     return f"b.{name}"
 
@@ -118,12 +116,17 @@ def _purpose(program: Program, total: str, summed: str) -> str:
     return weight or next(named, total if total.isidentifier() else "rows")
 
 
-def constants(program: Program) -> dict[str, Shape]:
-    """The arrays of ones and of zeros that a program reads, by name without owner, in order."""
-    found = sorted(name for name in program.parameters if re.match(r"b\.(ones|zeros)_\w+$", name))
-    return {name.removeprefix("b."): program.types[name].shape for name in found}
+def with_constants(program: Program, kind: str, names: dict[Shape, str]) -> Program:
+    """`program` with these arrays of ones or zeros among its parameters."""
+    return replace(
+        program,
+        types=program.types | {name: ArrayType(shape) for shape, name in names.items()},
+        parameters=program.parameters | set(names.values()),
+        constants=program.constants | {name: Constant(kind, shape) for shape, name in names.items()},
+        taken=program.taken | {name.removeprefix("b.") for name in names.values()},
+    )
 
 
 def known_constants(kind: str, program: Program) -> dict[Shape, str]:
     """The arrays of ones, or of zeros, that are parameters of a program already, by shape."""
-    return {shape: f"b.{name}" for name, shape in constants(program).items() if name.startswith(kind)}
+    return {constant.shape: name for name, constant in program.constants.items() if constant.kind == kind}

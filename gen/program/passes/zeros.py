@@ -13,7 +13,7 @@ from gen.dims import Shape, product
 from gen.passes import exact
 from gen.program import ops
 from gen.program.ir import Program, Statement
-from gen.program.passes.sums import known_constants, name_of_constant
+from gen.program.passes.sums import known_constants, name_of_constant, with_constants
 from gen.program.types import ArrayType
 
 COMPARED = (ops.MAXIMUM, ops.GREATER)
@@ -26,7 +26,6 @@ COMPARED = (ops.MAXIMUM, ops.GREATER)
 )
 def zeros_as_arrays(program: Program) -> Program:
     """`program` with the zeros as parameters of it, `b.zeros_batch_32`, `b.zeros_128`."""
-    types = dict(program.types)
     names = known_constants("zeros", program)
 
     def with_array(statement: Statement) -> Statement:
@@ -43,16 +42,13 @@ def zeros_as_arrays(program: Program) -> Program:
         if shape is None or (shape != kind.shape and statement.op is ops.GREATER):
             return statement
         if shape not in names:
-            names[shape] = name_of_constant("zeros", shape, program, types, (statement.target, operand.id))
-            types[names[shape]] = ArrayType(shape)
+            names[shape] = name_of_constant("zeros", shape, program, names.values(), (statement.target, operand.id))
         return replace(
             statement, value=ast.Call(statement.value.func, [operand, ast.Name(names[shape], ast.Load())], [])
         )
 
     statements = [with_array(statement) for statement in program.statements]
-    taken = program.taken | {name.removeprefix("b.") for name in names.values()}
-    parameters = program.parameters | set(names.values())
-    return replace(program, statements=tuple(statements), types=types, parameters=parameters, taken=taken)
+    return with_constants(program.with_statements(statements), "zeros", names)
 
 
 def _zeros_for(kind: ArrayType) -> Shape | None:

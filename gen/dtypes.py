@@ -1,0 +1,29 @@
+"""The number types of arrays: how many bytes a number takes, and how the generated file writes the type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class DType:
+    """One type.  Sizes are those of a model in float32 on a machine of 64 bits."""
+
+    size: int
+    """The bytes of a number."""
+    text: str
+    """The type in the generated file, where `dtype` is the model's float type."""
+
+
+DTYPES = {
+    "float": DType(4, "dtype"),
+    "bool": DType(1, "bool"),
+    "int32": DType(4, "np.int32"),
+    "int64": DType(8, "np.int64"),
+    "int": DType(8, "np.intp"),
+    "intp": DType(8, "np.intp"),
+}
+"""Every type that an array can have, by the name that the compiler has for it."""
+
+FLOAT = DTYPES["float"].size
+INDEX = DTYPES["intp"].size
