@@ -26,11 +26,12 @@ check: lint types drift test
 test: .venv/test
 	$(RUN) -m pytest -n auto --dist loadgroup
 
-# the proofs that take some hours: 20 steps of the largest system, every combination of arguments, every case under
-# hostile names, two thousand random models, a hundred thousand malformed files, two hundred kills while saving, building and training, an hour of training
-# and predicting, and the Pythons of PYTHONS
+# the proofs that take some hours: 20 steps of the largest system, every case without each pass, every combination of
+# arguments, every case under hostile names, two thousand random models, a hundred thousand malformed files, two hundred
+# kills while saving, building and training, an hour of training and predicting, and the Pythons of PYTHONS
 prove: .venv/test
 	GEN_PROVE=1 $(RUN) -m pytest tests/test_systems.py
+	GEN_PROVE=1 $(RUN) -m pytest -n auto --dist loadgroup tests/test_cases.py tests/test_names.py tests/test_sourcemap.py
 	$(RUN) -m tests.combinations
 	$(RUN) -m tests.hostile_names 20
 	GEN_PROVE=1 $(RUN) -m pytest -n auto tests/test_random_models.py

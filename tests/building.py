@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,9 +20,19 @@ from gen.dims import Shape
 from gen.graph.graph import Graph, Tensor
 from gen.graph.lookups import vocabulary
 
+Item = TypeVar("Item")
+
 ROOT = Path(__file__).resolve().parent.parent
 CASES = sorted((ROOT / "tests" / "cases").glob("*.nn"))
 EXAMPLES = sorted((ROOT / "examples").glob("*.nn"))
+
+PROVE = bool(os.environ.get("GEN_PROVE"))
+"""Whether everything is tried, as `make prove` does, rather than a sample."""
+
+
+def sample(items: Sequence[Item], step: int) -> Sequence[Item]:
+    """Every `step`-th of some items; all of them where everything is tried."""
+    return items if PROVE else items[::step]
 
 
 def graph_of(text: str, name: str = "model.nn") -> Graph:

@@ -6,7 +6,6 @@ A sample here; `make prove` has two thousand.  What fails is shrunk to a small f
 
 from __future__ import annotations
 
-import os
 import threading
 import warnings
 from collections.abc import Callable, Sequence
@@ -25,15 +24,14 @@ from keras.src.trainers.compile_utils import get_metric
 from gen import compiler
 from gen.compiler import Options
 from gen.diagnostics import Diagnostics, Source, render_text
-from tests.building import QUICK, load, rows_of
+from tests.building import PROVE, QUICK, load, rows_of
 from tests.draws import Draws
 from tests.keras_twin import computes_in, metric_class, slots
 from tests.pasted import paired
 from tests.proof import alone
 from tests.random_models import RandomModel, random_models
 
-PROVE = bool(os.environ.get("GEN_PROVE"))
-SEEDS, EACH = (20, 100) if PROVE else (4, 6)
+SEEDS, EACH = (20, 100) if PROVE else (3, 5)
 CLOSE: dict[str, float] = {"rtol": 1e-9, "atol": 1e-11}
 PLAIN = Options(passes=frozenset(), formatted=False)
 BATCHES = ((3, 9), (1, 9), (4, 12), (3, 9))

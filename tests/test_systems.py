@@ -6,7 +6,6 @@ run, so that it is 3 steps here, and 20 where GEN_PROVE is set (`make prove`).
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -20,7 +19,7 @@ import pytest
 
 from gen import compiler
 from tests import keras_twin
-from tests.building import QUICK, ROOT, build, graph_of, load, rows_of
+from tests.building import PROVE, QUICK, ROOT, build, graph_of, load, rows_of
 from tests.proof import alone
 
 SEQUENTIAL_TWO = """
@@ -145,7 +144,6 @@ PASTED = {
     "posts_by_name": (POSTS_BY_NAME, posts),
 }
 EXAMPLES = [name for name in PASTED if (ROOT / "examples" / f"{name}.nn").exists()]
-PROVE = bool(os.environ.get("GEN_PROVE"))
 LATER = {
     ("posts", "float32"),
     *((name, dtype) for name in PASTED if "_by_" in name for dtype in ("float64", "float32")),
