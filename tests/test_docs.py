@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from gen import compiler
 from tests.building import ROOT
 
 PAGES = [ROOT / "docs" / name for name in ("tutorial.md", "from-keras.md")]
@@ -133,3 +134,8 @@ def _anchors(text: str) -> set[str]:
         slug = re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
         found[slug] = found.get(slug, -1) + 1
     return {slug if number == 0 else f"{slug}-{number}" for slug, count in found.items() for number in range(count + 1)}
+
+
+def test_the_architecture_gives_every_pass_with_its_reason_in_order() -> None:
+    rows = [f"| `{each.name}` | {each.does} | {each.exact} |" for each in compiler.EVERY_PASS]
+    assert "\n".join(rows) in (ROOT / "ARCHITECTURE.md").read_text("utf-8")

@@ -16,7 +16,7 @@ from gen.passes import exact
 @exact(
     "heads",
     does="computes a crossentropy from the logits of its softmax or sigmoid",
-    because="the loss names its counterpart; it differs from Keras where Keras clips, at 1e-7",
+    because="the loss names its counterpart (`Loss.after`); it differs from Keras where Keras clips, at 1e-7",
 )
 def fuse_heads(graph: Graph, fuse: bool = True) -> Graph:
     """The graph whose outputs have a `loss_input`: their logits where the loss knows better, else their tensor.

@@ -19,8 +19,8 @@ from gen.program.lower.state import Identifiers
 
 @exact(
     "fold",
-    does="in prediction, leaves the bias of a layer to the batch normalization after it",
-    because="(x + bias - mean) · scale + beta is multiplied out; scale and shift are made of the weights in each call",
+    does="in prediction, moves the bias of a layer into the shift of the batch normalization after it",
+    because="(x + bias - mean) · scale + beta is multiplied out, with the weights of each call",
 )
 def fold_normalizations(graph: Graph, names: Identifiers) -> tuple[Graph, Identifiers]:
     """The graph for prediction, and where its weights are: a bias that was handed on has two owners."""

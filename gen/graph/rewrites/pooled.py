@@ -21,7 +21,7 @@ from gen.passes import exact
 @exact(
     "pooled",
     does="applies relu after max-pooling, to fewer numbers",
-    because="relu never falls, so the greatest number of a window stays the greatest, and gets the same gradient",
+    because="relu never decreases, so the maximum of a window stays the maximum, and gets the same gradient",
 )
 def pool_before_relu(graph: Graph) -> Graph:
     """The graph in which relu comes after max-pooling, where nothing else reads what it gives or takes."""

@@ -23,8 +23,8 @@ LEAST_FEATURES = 64
 
 @exact(
     "projections",
-    does="makes one layer of an embedding and the Dense or Conv1D that alone reads it",
-    because="both are linear in the rows of the table, so each is projected once; numbers add up in another order",
+    does="combines an embedding and the one Dense or Conv1D that reads it into one layer",
+    because="both are linear in the rows of the table; only the order of additions changes",
 )
 def fuse_projections(graph: Graph) -> Graph:
     """The graph in which an embedding and the layer that alone reads it are one node."""

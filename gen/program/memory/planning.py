@@ -66,8 +66,8 @@ class Plan:
 
 @exact(
     "reuse",
-    does="computes in place, and uses a buffer again once nobody reads it",
-    because="a variable is overwritten after its last reader",
+    does="computes in place, and reuses a buffer after its last reader",
+    because="no statement reads what another one has overwritten; `verify.py` checks that",
 )
 def plan_memory(
     program: Program,

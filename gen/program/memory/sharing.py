@@ -35,8 +35,8 @@ class Life:
 
 @exact(
     "share",
-    does="lays large buffers of different shapes in the same memory",
-    because="they are never needed at the same time, and fit for all sizes that data may have",
+    does="puts large buffers of different shapes in the same memory",
+    because="no two of them are needed at once, and each fits for every size that data may have",
 )
 def share_memory(
     program: Program, plan: Plan, results: Iterable[tuple[str, Iterable[str]]], least: Mapping[str, int]

@@ -22,8 +22,8 @@ WIDEST = 32
 
 @exact(
     "maxima",
-    does="takes the greatest number of each row of a narrow matrix down the columns of its transpose",
-    because="the greatest number is the same in any order",
+    does="takes the maximum of each row of a narrow matrix down the columns of its transpose",
+    because="a maximum does not depend on the order",
 )
 def maxima_down_columns(program: Program) -> Program:
     """`program` in which no reduction to a maximum runs along a short last axis of a matrix."""

@@ -12,8 +12,8 @@ from gen.program.ir import Program, Statement, reads
 
 @exact(
     "prune",
-    does="leaves out what nobody reads; what only the gradients of inputs need moves to `input_gradients`",
-    because="nobody reads it",
+    does="removes statements whose result nobody reads; `input_gradients` takes those that only `check` needs",
+    because="nobody reads the results",
 )
 def prune(program: Program, results: Iterable[ast.expr], places: Iterable[str] = ()) -> Program:
     """`program` without the statements that lead nowhere.

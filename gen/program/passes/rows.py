@@ -21,8 +21,8 @@ LEAST = 32768
 
 @exact(
     "rows",
-    does="updates a table row by row, by the ids that a batch held",
-    because="a step without a gradient leaves a row where it is; what its slots missed is made up for later",
+    does="updates a table only in the rows that a batch held",
+    because="a step without a gradient leaves a row where it is; its next step makes up for what its slots missed",
 )
 def tables_by_row(graph: Graph) -> tuple[tuple[NamedLayer, str], ...]:
     """The trained weights that are updated row by row, in the order of the layers."""

@@ -20,8 +20,8 @@ from gen.program.types import NUMBER, ArrayType
 
 @exact(
     "sums",
-    does="makes sums over a matrix products with a vector of ones, which BLAS does in half the time",
-    because="the same numbers are added, in another order",
+    does="turns sums over a matrix into products with a vector of ones, which BLAS computes in half the time",
+    because="the products add the same numbers, in another order",
 )
 def sums_as_products(program: Program) -> Program:
     """`program` with products in place of sums; the ones are parameters of it, `b.ones_batch`, `b.ones_10`.

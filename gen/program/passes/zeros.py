@@ -21,8 +21,8 @@ COMPARED = (ops.MAXIMUM, ops.GREATER)
 
 @exact(
     "zeros",
-    does="compares with arrays of zeros, for which NumPy has vector instructions",
-    because="an array of zeros holds the number that it stands for",
+    does="compares with arrays of zeros instead of the number 0, for which NumPy has no vector instructions",
+    because="the array holds the same number",
 )
 def zeros_as_arrays(program: Program) -> Program:
     """`program` with the zeros as parameters of it, `b.zeros_batch_32`, `b.zeros_128`."""
