@@ -31,6 +31,7 @@ from gen.program import lower
 from gen.program.ir import Program, reads
 from gen.program.lower import update
 from gen.program.lower.state import Identifiers, Lowered
+from gen.program.memory.loop_memory import plan_loops
 from gen.program.memory.planning import plan_memory
 from gen.program.memory.sharing import share_memory
 from gen.program.passes.bias_rows import weights_as_rows
@@ -198,7 +199,7 @@ def _planned(lowered: Lowered, options: Options, least: Mapping[str, int] | None
         program = maxima_down_columns(program)
     if options.has(zeros_as_arrays):
         program = zeros_as_arrays(program)
-    program = protect_guarded(program)
+    program = plan_loops(protect_guarded(program), options.has(plan_memory))
     options.between()
     _verify(program, options)
     ends = [

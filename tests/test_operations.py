@@ -13,7 +13,6 @@ from gen import compiler
 from gen.components.kernels import kernels
 from gen.components.layers import (
     convolution_kernels,
-    gru_kernels,
     pooling,
     projection_kernels,
     recurrent_kernels,
@@ -95,15 +94,9 @@ DEEP, DEEPENED = random(3, 3, 6, 2), random(4, 10, 10, 12)
 POOLED = ((2, 2), (2, 2), "valid")
 
 CALLS: dict[str, tuple[list[Any], dict[str, Any]]] = {
-    "simple_rnn": (recurrent(1), {}),
-    "simple_rnn_backward": ([MORE, random(UNITS, UNITS), random(BATCH, STEPS, UNITS)], {}),
-    "simple_rnn_predict": ([states(), random(UNITS, UNITS)], {}),
     "lstm": (recurrent(4), {}),
     "lstm_backward": ([MORE, MORE, states(), states(4), random(UNITS, 4 * UNITS), random(BATCH, STEPS, UNITS)], {}),
     "lstm_predict": ([states(4), random(UNITS, 4 * UNITS), random(4 * UNITS)], {}),
-    "gru": (recurrent(3, 2), {}),
-    "gru_backward": ([MORE, states(), states(3), random(UNITS, 3 * UNITS)], {}),
-    "gru_predict": ([states(3), random(UNITS, 3 * UNITS), random(2, 3 * UNITS)], {}),
     "kernel_gradient": ([random(STEPS, FEATURES, BATCH), states(4)], {}),
     "input_gradient": ([states(4), random(FEATURES, 4 * UNITS)], {}),
     "bias_gradient": ([states(4)], {}),
@@ -122,7 +115,7 @@ CALLS: dict[str, tuple[list[Any], dict[str, Any]]] = {
 def counting(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """Gives how many operations a call of a kernel takes."""
     modules = (
-        convolution_kernels, gru_kernels, pooling, projection_kernels, recurrent_kernels, recurrent_predict,
+        convolution_kernels, pooling, projection_kernels, recurrent_kernels, recurrent_predict,
     )  # fmt: skip
     for module in modules:
         monkeypatch.setattr(module, "np", CountingNumPy())

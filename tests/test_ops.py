@@ -17,7 +17,7 @@ from gen.components.kernels import Array, kernel, kernels
 from gen.program import ops
 from gen.program.cost.flops import operations
 from gen.program.fence import FenceError
-from gen.program.lower.rules import refuse_outside_fence
+from gen.program.rules import refuse_outside_fence
 from tests.building import ROOT, build, graph_of
 
 # --------------------------------------------------------------------------------------- names stand in the table alone

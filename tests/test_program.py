@@ -17,9 +17,9 @@ from gen.program.ir import SIZE, Block, formula, literal, reads, tidy
 from gen.program.lower.builder import Builder
 from gen.program.lower.inline import run
 from gen.program.lower.numbers import arithmetic
-from gen.program.lower.rules import refuse_outside_fence
 from gen.program.memory.planning import plan_memory
 from gen.program.planned import Planned
+from gen.program.rules import refuse_outside_fence
 from gen.program.types import Array, ArrayType, Number
 from gen.program.verify import VerificationError, verify_plan, verify_program
 from tests.building import graph_of

@@ -220,7 +220,7 @@ def test_float32_stays_float32(kind: str) -> None:
     assert {value.dtype for value in gradients(layer, names, y).values()} == {np.dtype(np.float32)}
 
 
-def test_an_activation_that_the_loop_does_not_know_is_refused() -> None:
+def test_an_activation_that_the_loop_of_an_lstm_does_not_know_is_refused() -> None:
     from gen.components.activations import Gelu, Relu
 
     for activation in (Gelu(), Relu(max_value=6.0)):

@@ -18,7 +18,7 @@ from gen.components.base import Optimizer
 from gen.components.kernels import Array, clip_by_global_norm, clip_by_norm, clip_by_value
 from gen.graph.graph import Graph
 from gen.program.fence import FenceError
-from gen.program.ir import ArrayType, Block, Loop, Program, Statement, expression, formula
+from gen.program.ir import ArrayType, Block, Parts, Program, Statement, expression, formula
 from gen.program.lower.update import BLOCK
 from gen.program.memory.planning import plan_memory
 from gen.program.verify import VerificationError, verify_plan
@@ -318,8 +318,8 @@ def test_what_a_loop_reads_from_outside_stays_as_it_is() -> None:
     """In a straight line the square root may be computed in place of `v#0`, whose last reader it is."""
     root = Statement("v#1", formula("np.sqrt", "v#0"), "update", Block(""))
     assert plan_memory(in_a_loop(root)).in_place == {"v#1": "v#0"}
-    loop = Loop("i", expression("range(3)"), expression("len(x)"))
-    again = replace(root, block=Block("", loop=loop))
+    parts = Parts("i", expression("range(3)"), expression("len(x)"))
+    again = replace(root, block=Block("", parts=parts))
     assert plan_memory(in_a_loop(again)).in_place == {}
 
 

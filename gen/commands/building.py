@@ -451,7 +451,7 @@ def load_project(settings: Settings, given: Iterable[Path] = ()) -> None:
 def load_components(paths: Iterable[Path], own: bool = False) -> None:
     """Run files that define components of one's own, with `own` only the user's.  Raises `CommandError`."""
     from gen.program.fence import FenceError
-    from gen.program.lower.rules import refuse_outside_fence
+    from gen.program.rules import refuse_outside_fence
 
     for path in dict.fromkeys(Path(os.path.abspath(path)) for path in paths):
         name = f"components.{re.sub(r'[^0-9A-Za-z_]', '_', str(path))}"

@@ -113,7 +113,7 @@ class Assembler:
 
     def kernel_calls(self) -> list[ast.Call]:
         """Every call of a kernel in the programs."""
-        values = [statement.value for each in self.programs.planned() for statement in each.program.statements]
+        values = [statement.value for each in self.programs.planned() for statement in each.program.every_statement()]
         return [value for value in values if isinstance(value, ast.Call) and isinstance(value.func, ast.Name)]
 
     # ------------------------------------------------------------------------------------------------------- sizes

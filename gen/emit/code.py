@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import groupby
 from types import MappingProxyType
 
 from gen.dims import Shape
 from gen.dtypes import DTYPES
 from gen.program import ops
-from gen.program.ir import SIZE, Block, Loop, Program, Statement, literal, reads, runtime_shape, substitute
+from gen.program.ir import (
+    SIZE,
+    STEP,
+    Block,
+    Loop,
+    Parts,
+    Program,
+    Role,
+    Statement,
+    literal,
+    reads,
+    runtime_shape,
+    size_text,
+    substitute,
+)
 from gen.program.lower.numbers import SYMBOLS
 from gen.program.memory.planning import Buffer, Plan, Segment
 from gen.program.types import NUMBER
@@ -32,15 +47,15 @@ def section_lines(program: Program, plan: Plan, section: str, owner: str | None 
             continue
         if block.heading:
             lines += ([""] if lines else []) + heading(block)
-        if block.loop is not None:
-            body = [loop_line(block.loop), *indented(body)]
+        if block.parts is not None:
+            body = [parts_line(block.parts), *indented(body)]
         lines += body
     return lines
 
 
-def loop_line(loop: Loop) -> str:
-    """The line above what runs in a loop."""
-    return f"for {loop.variable} in {ast.unparse(loop.values)}:" + (f"  # {loop.note}" if loop.note else "")
+def parts_line(parts: Parts) -> str:
+    """The line above what runs for one part of arrays after the other."""
+    return f"for {parts.variable} in {ast.unparse(parts.values)}:" + (f"  # {parts.note}" if parts.note else "")
 
 
 def indented(lines: Iterable[str]) -> list[str]:
@@ -178,9 +193,9 @@ class _Writer:
         return ast.Name(f"{self.owner}.{text}" if stored else text, ast.Load())
 
     def buffer(self, segment: Segment) -> str:
-        """The memory of a segment, as an attribute; in a loop as much of it as a part needs."""
-        loop = self.home[segment.variables[0]].block.loop
-        part = "" if loop is None else f"[: {ast.unparse(loop.length)}]"
+        """The memory of a segment, as an attribute; in a loop over parts as much of it as one needs."""
+        parts = self.home[segment.variables[0]].block.parts
+        part = "" if parts is None else f"[: {ast.unparse(parts.length)}]"
         return f"{self.owner}.{segment.attribute}{part}"
 
     def outside(self, segment: Segment) -> str:
@@ -228,6 +243,8 @@ class _Writer:
             return []
         if statement.changes:
             return [self.change(self.expression(statement.value))]
+        if statement.loop is not None:
+            return self.loop(statement, statement.loop)
         kind = self.program.types[statement.target]
         if kind is NUMBER or (kind.shape == () and not statement.op.view):
             return self.number(statement)
@@ -318,7 +335,7 @@ class _Writer:
 
     def as_held(self, value: ast.expr, statement: Statement) -> ast.expr:
         """An operand of such a statement, in that shape."""
-        if not isinstance(value, ast.Name):
+        if not isinstance(value, ast.Name) or value.id not in self.program.types:
             return self.expression(value)
         shape = self.held(self.plan.segments[statement.target])
         whole = self.whole(value.id, shape)
@@ -332,7 +349,7 @@ class _Writer:
         call = self.expression(value)
         assert isinstance(call, ast.Call) and isinstance(value, ast.Call)
         op = statement.op
-        assign = "" if segment.place or not self.is_read(statement.target) else f"{name} = "
+        assign = "" if segment.place or name == place or not self.is_read(statement.target) else f"{name} = "
         if assign:
             self.bound[segment] = name
         if op is ops.COPY and ast.unparse(ops.unshaped(call.args[0])) == place:
@@ -366,10 +383,110 @@ class _Writer:
         call.keywords.append(ast.keyword("out", ast.Tuple([ast.Name(each, ast.Load()) for each in places], ast.Load())))
         return [f"{', '.join(names)} = {ast.unparse(call)}" if set(names) != {"_"} else ast.unparse(call)]
 
+    def loop(self, statement: Statement, loop: Loop) -> list[str]:
+        """A `for` over steps: what it fills, what its states start from, and what it does at each step."""
+        assert isinstance(statement.value, ast.Call)
+        lines: list[str] = []
+        known: dict[str, ast.expr] = {}
+        steps: list[tuple[str, str]] = []
+        """Names of the loop, each with the array that it takes its values from."""
+        for role, argument in zip(loop.roles, statement.value.args, strict=True):
+            if role.kind == "constant":
+                known[role.name] = constant = self.expression(argument)
+                if not isinstance(constant, ast.Name) or "." in constant.id:
+                    lines.append(f"{role.after} = {ast.unparse(constant)}")
+                    known[role.name] = ast.Name(role.after, ast.Load())
+            elif role.kind == "sequence":
+                steps.append((role.name, ast.unparse(self.expression(argument))))
+        first = {
+            role.name: ast.unparse(self.expression(argument))
+            for role, argument in zip(loop.roles, statement.value.args, strict=True)
+            if role.kind == "first"
+        }
+        scratch: dict[str, str] = {}
+        for role, target in zip(loop.gives, statement.targets, strict=True):
+            memory = self.memory(target, role, lines)
+            if role.kind == "state":
+                lines += [f"{role.name} = {memory}", f"{role.name}[...] = {first[role.name]}"]
+            elif role.kind == "states":
+                lines.append(f"{memory}[0] = {first[role.name]}")
+                steps += [(role.name, memory), (role.after, f"{memory}[1:]")]
+            elif role.kind == "stacked":
+                steps.append((role.name, memory))
+            elif role.kind == "scratch":
+                scratch[role.name] = memory
+        floats = next(
+            target for role, target in zip(loop.gives, statement.targets, strict=True) if role.kind != "scratch"
+        )
+        dtype = f"{ast.unparse(self.reference(floats))}.dtype"
+        lines += [f"{name} = np.array({value}, {dtype})" for name, value in loop.numbers]
+        body = _LoopWriter(self, loop, known, list(scratch.values()))
+        within = [line for each in loop.body.statements for line in body.statement(each)]
+        order = "[::-1]" if loop.backwards else ""
+        names, arrays = ", ".join(name for name, _ in steps), ", ".join(f"{array}{order}" for _, array in steps)
+        over = arrays if len(steps) == 1 else f"zip({arrays})"
+        head = f"for {names} in {over}:" if steps else f"for _ in range({size_text(loop.steps)}):"
+        return [*lines, *body.before, head, *indented(within)]
+
+    def memory(self, target: str, role: Role, lines: list[str]) -> str:
+        """What a loop fills, under its local name where there is one; the line for that joins `lines`."""
+        segment, name = self.plan.segments[target], self.plan.display[target]
+        place = self.outside(segment) if segment.place else self.buffer(segment)
+        if segment.place or (
+            role.kind not in ("states", "scratch") and not (role.kind == "stacked" and self.is_read(target))
+        ):
+            return place
+        lines.append(f"{name} = {place}")
+        self.bound[segment] = name
+        return name
+
     def is_read(self, variable: str) -> bool:
         """Whether what the variable's memory holds is read again in this section."""
         segment = self.plan.segments[variable]
         return any(self.count.get(name, 0) for name in segment.variables)
+
+
+class _LoopWriter(_Writer):
+    """Writes what a loop does at each step."""
+
+    def __init__(self, outer: _Writer, loop: Loop, known: dict[str, ast.expr], scratch: list[str]) -> None:
+        names: dict[Buffer, str] = dict(zip(loop.plan.buffers, scratch, strict=True))
+        display = {
+            variable: name
+            for buffer, name in names.items()
+            for segment in buffer.segments
+            for variable in segment.variables
+        }
+        plan = replace(loop.plan, display={**loop.plan.display, **display})
+        super().__init__(loop.body, plan, STEP, outer.owner)
+        self.known, self.scratch = known, names
+        self.bound = {segment: name for buffer, name in names.items() for segment in buffer.segments}
+        self.fixed = {role.name for role in loop.gives if role.kind == "state"}
+        self.before: list[str] = []
+        """Lines that stand before the loop: looks at memory that is the same at each step."""
+
+    def reference(self, name: str) -> ast.expr:
+        return self.known[name] if name in self.known else super().reference(name)
+
+    def local_view(self, statement: Statement) -> list[str]:
+        """A look at memory that is the same at each step is taken before the loop, if it has a name."""
+        name = self.plan.display.get(statement.target)
+        if name is None or not self.stays(statement.target) or not self.count.get(statement.target):
+            return super().local_view(statement)
+        self.before.append(f"{name} = {ast.unparse(self.view(statement))}")
+        self.local_views.add(statement.target)
+        return []
+
+    def stays(self, name: str) -> bool:
+        """Whether the memory of a variable is the same at each step."""
+        while name in self.plan.bases:
+            name = self.plan.bases[name]
+        segment = self.plan.segments.get(name)
+        return name in self.known or name in self.fixed or (segment is not None and segment.buffer is not None)
+
+    def buffer(self, segment: Segment) -> str:
+        assert segment.buffer is not None
+        return self.scratch[segment.buffer]
 
 
 def _infix(value: ast.expr) -> ast.expr:

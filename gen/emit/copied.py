@@ -28,7 +28,7 @@ from gen.emit.literals import literal
 from gen.emit.names import RESERVED, Names
 from gen.emit.specialize import specialize
 from gen.program.fence import FenceError
-from gen.program.lower.rules import definition, source_lines
+from gen.program.rules import definition, source_lines
 from gen.resources import resource
 
 

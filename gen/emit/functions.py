@@ -94,7 +94,7 @@ class Functions:
         assert self.update is not None and self.graph.training is not None
         program, over = self.update.program, []
         if "w" in program.types:
-            blocks = any(statement.block.loop is not None for statement in program.statements)
+            blocks = any(statement.block.parts is not None for statement in program.statements)
             over.append("over all weights, block by block" if blocks else "over all weights at once")
         if self.programs.tables:
             over.append("and rows of tables" if over else "over rows of tables")

@@ -12,6 +12,7 @@ from gen.components.base import describe
 from gen.diagnostics import Diagnostics, Source, Span
 from gen.dims import show
 from gen.graph.graph import Graph
+from gen.program.ir import Program
 from gen.program.planned import Planned
 
 
@@ -32,7 +33,7 @@ def dump(source: Source, stage: str, options: Options, diagnostics: Diagnostics)
         return functions(graph, source.path.rpartition("/")[2], options)
     bare = Options(options.inference, options.passes - {"prune"}, options.verify) if stage == "lowered" else options
     programs = compiler.programs(graph, bare)
-    printer = _memory if stage == "memory" else _statements
+    printer = _memory if stage == "memory" else lambda planned: _statements(planned.program)
     return "\n\n".join("\n".join(printer(planned)) for planned in programs)
 
 
@@ -82,8 +83,7 @@ def _graph(graph: Graph) -> Iterator[str]:
         yield f"train   {describe(graph.training.optimizer)} {graph.training.fit or ''}".rstrip()
 
 
-def _statements(planned: Planned) -> Iterator[str]:
-    program = planned.program
+def _statements(program: Program) -> Iterator[str]:
     section = ""
     for statement in program.statements:
         if statement.section != section:
@@ -93,6 +93,8 @@ def _statements(planned: Planned) -> Iterator[str]:
         guard = f"  if {statement.guard}" if statement.guard else ""
         targets, value = ", ".join(statement.targets), ast.unparse(statement.value)
         yield f"  {targets}: {show(kind.shape)} {kind.dtype} = {value}{guard}"
+        if statement.loop is not None:
+            yield from (f"    {line}" for line in _statements(statement.loop.body))
     for name, place in program.pinned.items():
         yield f"  {name} → {place}"
 

@@ -21,6 +21,8 @@ from gen.program.types import ArrayType
 
 SIZE = ArrayType((), "size")
 """A number that is a formula of sizes: it has no variable in the generated code, and is written where it is read."""
+STEP = "step"
+"""The section of what a loop does at each step."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Constant:
 
 
 @dataclass(frozen=True)
-class Loop:
+class Parts:
     """What runs for one part of its arrays after the other: `for variable in values`.
 
     The types of variables are those of a whole part; the last may be shorter.
@@ -43,14 +45,14 @@ class Loop:
     values: ast.expr
     length: ast.expr
     """How long a part is, `len(w)`: so much of a buffer is used."""
-    parts: Fraction | None = None
+    count: Fraction | None = None
     """How many whole parts there are, the last counted as the piece of one that it is; None if data decide."""
     note: str = ""
 
 
 @dataclass(frozen=True)
 class Block:
-    """Consecutive statements that come from one call, or run in one loop; `heading` is the comment above them."""
+    """Consecutive statements of one call, or that run for the same parts; `heading` is the comment above them."""
 
     heading: str
     note: str = ""
@@ -58,8 +60,8 @@ class Block:
     """`Call.block` of the call; None for what belongs to no single one."""
     others: tuple[object, ...] = ()
     """The same of calls that it comes from too: those fused with `call`, the head of a loss, all in one loop."""
-    loop: Loop | None = None
-    """The loop that its statements, all of that loop, run in."""
+    parts: Parts | None = None
+    """The parts of arrays that its statements, all that do so, run for."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +77,13 @@ class Statement:
     place: str = ""
     """The rule that it comes from, `Dense.forward`, for messages about bugs in gen."""
     more: tuple[str, ...] = ()
-    """The variables after `target` that a kernel with several results fills, or that are named at once."""
+    """The variables after `target` that a kernel with several results fills, or a loop, or that are named at once."""
     binds: bool = False
     """Whether it only gives names to its value as it stands: memory from outside, or what Python makes of it."""
     changes: tuple[str, ...] = ()
     """The variables from outside that it changes where they are; each target is one of them as it is afterwards."""
+    loop: Loop | None = None
+    """What is done at each step, where the statement is a loop over steps; `value` then only says what it reads."""
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -89,6 +93,45 @@ class Statement:
     def op(self) -> Op:
         """The operation that `value` is a call of."""
         return ops.of(self.value)
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A `for` over the first axis of some arrays.
+
+    `roles` says what each argument of the statement's value is to the body, `gives` what each of its targets is.
+    """
+
+    body: Program
+    steps: Size
+    roles: tuple[Role, ...]
+    gives: tuple[Role, ...]
+    backwards: bool = False
+    numbers: tuple[tuple[str, float], ...] = ()
+    """What the body reads as arrays of one number, by name."""
+    plan: Any = None
+    """The `Plan` of the body's memory; its buffers are targets of the statement, like all else that the loop fills."""
+
+
+@dataclass(frozen=True)
+class Role:
+    """What an array outside of a loop is to its body.
+
+    | kind | is |
+    | --- | --- |
+    | `constant` | an argument that is the same at each step |
+    | `sequence` | an argument, (steps, …), of which a step has its part, called `name` |
+    | `first` | an argument that the state `name` starts from; it may be the number 0 |
+    | `state` | a result: the state `name`, which each step overwrites |
+    | `states` | a result, (steps + 1, …): the state before the step is `name`, that after it `after` |
+    | `stacked` | a result, (steps, …), of which a step fills its part, called `name` |
+    | `over` | the same in the memory of the `sequence` of that name |
+    | `scratch` | a result that nobody reads: memory for the buffer of the body's plan that is called `name` there |
+    """
+
+    kind: str
+    name: str = ""
+    after: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,6 +163,13 @@ class Program:
     def sections(self) -> list[str]:
         """The names of the sections in order."""
         return list(dict.fromkeys(statement.section for statement in self.statements))
+
+    def every_statement(self) -> Iterator[Statement]:
+        """The statements, and those in the bodies of loops."""
+        for statement in self.statements:
+            yield statement
+            if statement.loop is not None:
+                yield from statement.loop.body.every_statement()
 
     def with_statements(self, statements: Iterator[Statement] | list[Statement]) -> Program:
         return replace(self, statements=tuple(statements))

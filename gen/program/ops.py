@@ -39,6 +39,8 @@ class Op:
     """Whether each number of the result is made of one of each operand, so that it may take the place of one."""
     replaced: int | None = None
     """The only operand of an elementwise operation whose place the result may take; None if it may that of any."""
+    reduces: bool = False
+    """Whether it goes from one number to the next along axes, and gives one for all of them."""
     commutes: bool = False
     neutral: int | None = None
     """The second operand, and the first of one that commutes, that changes nothing: the 0 of `x + 0`."""
@@ -76,6 +78,11 @@ class Op:
     def view(self) -> bool:
         """Whether its result is its first operand's memory."""
         return self.look is not None
+
+    @property
+    def replaces_any(self) -> bool:
+        """Whether the result may take the place of any operand."""
+        return self.elementwise and self.replaced is None
 
 
 @dataclass(frozen=True)
@@ -329,7 +336,7 @@ def _reduction(of: Op, gives: str = "", whole: str = "") -> Op:
         said = {"axis": axis, "keepdims": True} if keepdims else {"axis": axis}
         return Call(op, (result,), (array,), said)
 
-    op = _op(f"{of.name}.reduce", call, operations=lambda array, **_: math.prod(array))
+    op = _op(f"{of.name}.reduce", call, reduces=True, operations=lambda array, **_: math.prod(array))
     return op
 
 
@@ -513,6 +520,8 @@ def _no_call(*_: Any) -> Call:
 
 PUT = _op("put", _no_call)
 """`array[index] = value`, which lowering alone writes."""
+LOOP = _op("loop", _no_call)
+"""What a loop over steps reads, which lowering alone writes; what it does stands on the statement."""
 FORMULA = Op("", _no_call)
 """What is no operation on arrays: arithmetic of Python numbers, `float(np.add.reduce(losses)) / b.batch`."""
 
@@ -662,6 +671,8 @@ def _given(
 
 def holds_data(value: Any) -> bool:
     """Whether a value is known only when the generated file runs, or something in it is."""
+    if isinstance(value, Mapping):
+        return any(map(holds_data, value.values()))
     if isinstance(value, tuple | list):
         return any(map(holds_data, value))
     return isinstance(value, Array | Number | Generator)

@@ -36,6 +36,8 @@ def verify_program(program: Program) -> None:
             if statement.op is ops.FORMULA and not outside and program.types[name] not in (NUMBER, SIZE):
                 raise VerificationError(f"{place} is an array that no operation makes")
             written.add(name)
+        if statement.loop is not None:
+            verify_program(statement.loop.body)
     for name in program.pinned:
         if name not in written:
             raise VerificationError(f"{name}, to be kept in {program.pinned[name]}, is never written")
@@ -52,6 +54,8 @@ def verify_plan(program: Program, plan: Plan, results: Iterable[tuple[str, Itera
         ends.setdefault(section, []).extend(names)
     statements = program.statements
     for i, statement in enumerate(statements):
+        if statement.loop is not None:
+            verify_plan(statement.loop.body, statement.loop.plan, [])
         for name in reads(statement.value):
             _check(plan, holds, name, f"{statement.section}: {statement.target} ({statement.place})")
         for name in () if statement.binds else statement.targets:

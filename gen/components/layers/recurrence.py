@@ -210,6 +210,22 @@ def dropped(x: Array, kernel: Array, share: Array | None, first: int = 0) -> tup
     return inputs, np.concatenate(rows, axis=0)
 
 
+def undropped(dinputs: Array, dkernel: Array, share: Array | None, first: int = 0) -> tuple[Array, Array]:
+    """The gradients of what `dropped` was given, for those of what it gave."""
+    if share is None:
+        return dinputs, dkernel
+    if share.ndim == 2:
+        return dinputs * share[:, np.newaxis], dkernel
+    gates, _, features = share.shape
+    units = dkernel.shape[1] // gates
+    dx = dinputs[:, :, :features] * share[-first % gates][:, np.newaxis]
+    for gate in range(1, gates):
+        part = dinputs[:, :, gate * features : (gate + 1) * features]
+        dx = dx + part * share[(gate - first) % gates][:, np.newaxis]
+    rows = tuple(dkernel[gate * features : (gate + 1) * features] for gate in range(gates))
+    return dx, np.concatenate(tuple(block(part, gate, units) for gate, part in enumerate(rows)), axis=1)
+
+
 # ------------------------------------------------------------------------------------------------------------ gradients
 
 

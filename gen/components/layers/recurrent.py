@@ -15,7 +15,7 @@ from gen.components.arguments import Count, Rate
 from gen.components.base import Activation, ArgumentError, Initializer, Layer, Regularizer, Weight, component
 from gen.components.initializers import Constant, GlorotUniform, Ones, Orthogonal, Zeros
 from gen.components.kernels import Array
-from gen.components.layers.gru_kernels import gru, gru_backward
+from gen.components.layers.cells import Cell, activate, differentiated, gate_gradients, gate_products
 from gen.components.layers.recurrence import (
     IGNORED,
     NAMES,
@@ -39,25 +39,18 @@ from gen.components.layers.recurrence import (
 )
 from gen.components.layers.recurrent_kernels import (
     bias_gradient,
-    kernel_gradient,
     lstm,
     lstm_backward,
     lstm_projection,
-    project_steps,
-    simple_rnn,
-    simple_rnn_backward,
 )
 from gen.components.layers.recurrent_predict import (
-    gru_predict,
-    gru_projection,
     lstm_predict,
-    simple_rnn_predict,
 )
 from gen.dims import Shape
 
 
 @component
-class SimpleRNN(Layer):
+class SimpleRNN(Cell):
     """A recurrent layer whose state is what it gives, step by step; y is the last h, or all of them.
 
     (batch, steps, features) to (batch, units), with `return_sequences` (batch, steps, units); with `return_state` the
@@ -66,11 +59,6 @@ class SimpleRNN(Layer):
     Formula: h = activation(x @ kernel + h @ recurrent_kernel + bias)
     Example: SimpleRNN(32)(Input("steps", 16))
     """
-
-    applies_activation = True
-    supports_masking = True
-    unsupported = UNSUPPORTED
-    ignored = IGNORED
 
     units: Count
     activation: Activation = Tanh()
@@ -87,93 +75,40 @@ class SimpleRNN(Layer):
     return_state: bool = False
     go_backwards: bool = False
 
-    def __post_init__(self) -> None:
-        check_activation("activation", self.activation)
-
-    def output(self, x: Shape, h: Shape | None = None) -> Shape | list[Shape]:
-        return output_of(self, x, h)
-
-    def weights(self, x: Shape, h: Shape | None = None) -> dict[str, Weight]:
-        return weights_of(self, x, 1, Weight((self.units,), self.bias_initializer, self.bias_regularizer))
-
-    masking = masking_of
-
-    def forward(
+    def step(
         self,
         x: Array,
-        h: Array | None,
+        h: Array,
         kernel: Array,
         recurrent_kernel: Array,
         bias: Array | None,
-        mask: Array | None,
-        rng: np.random.Generator,
-    ) -> Array | tuple[Array, ...]:
-        share = input_share(self, 1, x, rng)
-        drop = state_share(self, 1, x, rng)
-        inputs, _ = dropped(x, kernel, share)
-        hidden = simple_rnn(
-            in_order(self, inputs),
-            kernel,
-            recurrent_kernel,
-            bias=bias,
-            h=h,
-            drop=drop,
-            mask=mask_in_order(self, mask),
-            activation=NAMES[self.activation],
-        )
-        return results_of(self, hidden)
-
-    def backward(
-        self,
-        dy: Gradient,
-        x: Array,
-        h: Array | None,
-        kernel: Array,
-        recurrent_kernel: Array,
-        bias: Array | None,
-        mask: Array | None,
-        share: Array | None,
         drop: Array | None,
-        hidden: Array,
-    ) -> tuple[Array | None, ...]:
-        dsequence, dlast, _ = split_gradient(self, dy)
-        dsums, dfirst = simple_rnn_backward(
-            hidden,
-            recurrent_kernel,
-            dy=dsequence,
-            dlast=dlast,
-            drop=drop,
-            mask=mask_in_order(self, mask),
-            activation=NAMES[self.activation],
-        )
-        dx, dkernel = projection_gradients(in_order(self, x), kernel, share, dsums)
-        dx = in_order(self, dx)
-        drecurrent_kernel = recurrent_gradient(hidden, drop, dsums)
-        dbias = None if bias is None else bias_gradient(dsums)
-        dh = None if h is None else dfirst.T
-        return dx, dh, dkernel, drecurrent_kernel, dbias
+    ) -> Array:
+        sums = kernel.T @ x if bias is None else kernel.T @ x + bias[:, np.newaxis]
+        shown = h if drop is None else h * drop[0]
+        product = recurrent_kernel.T @ shown
+        after, kept = activate(self.activation, sums + product)
+        return after
 
-    def predict(
+    def step_backward(
         self,
+        dh: Array,
         x: Array,
-        h: Array | None,
+        shown: Array,
         kernel: Array,
         recurrent_kernel: Array,
         bias: Array | None,
-        mask: Array | None,
-    ) -> Array | tuple[Array, ...]:
-        projected = project_steps(in_order(self, x), kernel, bias=bias)
-        return with_states(
-            self,
-            simple_rnn_predict(
-                projected,
-                recurrent_kernel,
-                h=h,
-                mask=mask_in_order(self, mask),
-                sequences=self.return_sequences,
-                activation=NAMES[self.activation],
-            ),
-        )
+        drop: Array | None,
+        kept: dict[str, Array],
+    ) -> tuple[Array | None, ...]:
+        dsums = differentiated(self.activation, dh, kept)
+        dx = kernel @ dsums
+        dshown = recurrent_kernel @ dsums
+        dh = dshown if drop is None else dshown * drop[0]
+        dkernel = x @ dsums.T
+        drecurrent_kernel = shown @ dsums.T
+        dbias = None if bias is None else np.add.reduce(dsums, axis=1)
+        return dx, dh, dkernel, drecurrent_kernel, dbias
 
 
 @component
@@ -332,7 +267,7 @@ class LSTM(Layer):
 
 
 @component
-class GRU(Layer):
+class GRU(Cell):
     """A recurrent layer with two gates, step by step; y is the last h, or all of them.
 
     z, r = recurrent_activation(x @ kernel + h @ recurrent_kernel + bias); the weights hold z, r, h̃ side by side.
@@ -345,10 +280,8 @@ class GRU(Layer):
     Example: GRU(32)(Input("steps", 16))
     """
 
-    applies_activation = True
-    supports_masking = True
-    unsupported = UNSUPPORTED
-    ignored = IGNORED
+    gates = 3
+    first_share = 2
 
     units: Count
     activation: Activation = Tanh()
@@ -367,120 +300,90 @@ class GRU(Layer):
     go_backwards: bool = False
     reset_after: bool = True
 
-    def __post_init__(self) -> None:
-        check_activation("activation", self.activation)
-        check_activation("recurrent_activation", self.recurrent_activation)
-
-    def output(self, x: Shape, h: Shape | None = None) -> Shape | list[Shape]:
-        return output_of(self, x, h)
-
     def weights(self, x: Shape, h: Shape | None = None) -> dict[str, Weight]:
         shape = (2, 3 * self.units) if self.reset_after else (3 * self.units,)
         return weights_of(self, x, 3, Weight(shape, self.bias_initializer, self.bias_regularizer))
 
-    masking = masking_of
-
-    def forward(
+    def step(
         self,
         x: Array,
-        h: Array | None,
+        h: Array,
         kernel: Array,
         recurrent_kernel: Array,
         bias: Array | None,
-        mask: Array | None,
-        rng: np.random.Generator,
-    ) -> Array | tuple[Array, ...]:
-        share = input_share(self, 3, x, rng)
-        drop = state_share(self, 3, x, rng)
-        inputs, wide = dropped(x, kernel, share, first=2)
-        hidden, inner, gates = gru(
-            in_order(self, inputs),
-            wide,
-            recurrent_kernel,
-            bias=bias,
-            h=h,
-            drop=drop,
-            mask=mask_in_order(self, mask),
-            reset_after=self.reset_after,
-            activation=NAMES[self.activation],
-            recurrent_activation=NAMES[self.recurrent_activation],
-        )
-        return results_of(self, hidden)
-
-    def backward(
-        self,
-        dy: Gradient,
-        x: Array,
-        h: Array | None,
-        kernel: Array,
-        recurrent_kernel: Array,
-        bias: Array | None,
-        mask: Array | None,
-        share: Array | None,
         drop: Array | None,
-        hidden: Array,
-        inner: Array,
-        gates: Array,
-    ) -> tuple[Array | None, ...]:
-        units = self.units
-        dsequence, dlast, _ = split_gradient(self, dy)
-        dgates, dfirst = gru_backward(
-            hidden,
-            inner,
-            gates,
-            recurrent_kernel,
-            dy=dsequence,
-            dlast=dlast,
-            drop=drop,
-            mask=mask_in_order(self, mask),
-            reset_after=self.reset_after,
-            activation=NAMES[self.activation],
-            recurrent_activation=NAMES[self.recurrent_activation],
+    ) -> Array:
+        units, both = self.units, 2 * self.units
+        inputs = kernel.T @ x
+        if bias is not None and self.reset_after:  # of the second bias only what belongs to h̃ has to wait for r
+            columns = bias.T
+            shift = np.concatenate((columns[:both, :1] + columns[:both, 1:], columns[both:, :1]), axis=0)
+            inputs = inputs + shift
+        elif bias is not None:
+            inputs = inputs + bias[:, np.newaxis]
+        if self.reset_after:
+            product = gate_products(recurrent_kernel, h, drop, 3)
+        else:
+            product = gate_products(recurrent_kernel[:, :both], h, drop, 2)
+        gate_inputs, inputs = inputs[:both], inputs[both:]
+        gate_product = product[:both]
+        gates, kept_gates = activate(
+            self.recurrent_activation, (gate_inputs + gate_product).reshape(2, units, h.shape[1])
         )
-        candidate_first = np.concatenate((kernel[:, 2 * units :], kernel[:, : 2 * units]), axis=1)
-        dx, dprojection = projection_gradients(in_order(self, x), candidate_first, share, dgates[:, : 3 * units])
-        dx = in_order(self, dx)
+        z, r = gates[0], gates[1]
+        if self.reset_after:
+            inner = product[both:]
+            if bias is not None:
+                inner = inner + bias.T[both:, 1:]
+            candidate, kept = activate(self.activation, inputs + r * inner)
+        else:
+            inner = r * h if drop is None else r * h * drop[2]
+            candidate, kept = activate(self.activation, inputs + recurrent_kernel[:, both:].T @ inner)
+        return (h - candidate) * z + candidate
+
+    def step_backward(
+        self,
+        dh: Array,
+        x: Array,
+        h: Array,
+        kernel: Array,
+        recurrent_kernel: Array,
+        bias: Array | None,
+        drop: Array | None,
+        gates: Array,
+        kept_gates: dict[str, Array],
+        inner: Array,
+        candidate: Array,
+        kept: dict[str, Array],
+    ) -> tuple[Array | None, ...]:
+        units, both, batch = self.units, 2 * self.units, h.shape[1]
+        z, r = gates[0], gates[1]
+        dcandidate = differentiated(self.activation, dh * (1.0 - z), kept)
+        dz = dh * (h - candidate)
+        if self.reset_after:
+            dgates = differentiated(self.recurrent_activation, np.stack((dz, dcandidate * inner)), kept_gates)
+            each = (dcandidate.reshape(1, units, batch), dgates, (dcandidate * r).reshape(1, units, batch))
+            dsums = np.concatenate(each, axis=0).reshape(4 * units, batch)
+            dbefore, dproducts = gate_gradients(recurrent_kernel, h, drop, dsums[units:], 3)
+            drecurrent_kernel = dproducts
+            dh = dbefore + dh * z
+        else:
+            dinner = recurrent_kernel[:, both:] @ dcandidate
+            if drop is not None:
+                dinner = dinner * drop[2]
+            dgates = differentiated(self.recurrent_activation, np.stack((dz, dinner * h)), kept_gates)
+            dsums = np.concatenate((dcandidate.reshape(1, units, batch), dgates), axis=0).reshape(3 * units, batch)
+            dbefore, dproducts = gate_gradients(recurrent_kernel[:, :both], h, drop, dsums[units:], 2)
+            drecurrent_kernel = np.concatenate((dproducts, inner @ dcandidate.T), axis=1)
+            dh = dbefore + dinner * r + dh * z
+        candidate_first = np.concatenate((kernel[:, both:], kernel[:, :both]), axis=1)
+        dx = candidate_first @ dsums[: 3 * units]
+        dprojection = x @ dsums[: 3 * units].T
         dkernel = np.concatenate((dprojection[:, units:], dprojection[:, :units]), axis=1)
-        drecurrent_kernel = recurrent_gradient(hidden, drop, dgates[:, units:])
-        if not self.reset_after:
-            dcandidate = kernel_gradient(inner, dgates[:, :units])
-            drecurrent_kernel = np.concatenate((drecurrent_kernel, dcandidate), axis=1)
         dbias = None
         if bias is not None:
-            sums = bias_gradient(dgates)
-            dbias = np.concatenate((sums[units : 3 * units], sums[:units]), axis=0)
+            total = np.add.reduce(dsums, axis=1)
+            dbias = np.concatenate((total[units : 3 * units], total[:units]), axis=0)
             if self.reset_after:
-                dbias = np.stack((dbias, sums[units:]), axis=0)
-        dh = None if h is None else dfirst.T
+                dbias = np.stack((dbias, total[units:]), axis=0)
         return dx, dh, dkernel, drecurrent_kernel, dbias
-
-    def predict(
-        self,
-        x: Array,
-        h: Array | None,
-        kernel: Array,
-        recurrent_kernel: Array,
-        bias: Array | None,
-        mask: Array | None,
-    ) -> Array | tuple[Array, ...]:
-        projected = gru_projection(
-            in_order(self, x),
-            kernel,
-            bias=bias,
-            reset_after=self.reset_after,
-            recurrent_activation=NAMES[self.recurrent_activation],
-        )
-        return with_states(
-            self,
-            gru_predict(
-                projected,
-                recurrent_kernel,
-                bias=bias,
-                h=h,
-                mask=mask_in_order(self, mask),
-                reset_after=self.reset_after,
-                sequences=self.return_sequences,
-                activation=NAMES[self.activation],
-                recurrent_activation=NAMES[self.recurrent_activation],
-            ),
-        )

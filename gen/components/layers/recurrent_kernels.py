@@ -1,4 +1,4 @@
-"""The loops over steps of the recurrent layers, forward and backward.
+"""The loop over steps of the LSTM, forward and backward, and the products for all steps of all recurrent layers.
 
 Arrays lie as (steps, gates · units, batch): each gate of a step is one block of memory, and each product of a step
 writes where it is wanted.  State t + 1 is that after step t; state 0 is the first.  A step that the mask leaves out,
@@ -137,93 +137,6 @@ def bias_gradient(dgates: Array, out: Array | None = None) -> Array:
     steps, gates, batch = dgates.shape
     sums = np.dot(dgates.reshape(steps * gates, batch), np.ones(batch, dgates.dtype))
     return np.add.reduce(sums.reshape(steps, gates), axis=0, out=out)
-
-
-# ------------------------------------------------------------------------------------------------------------ SimpleRNN
-
-
-@kernel(
-    lambda x, kernel, *_, **__: (x[1] + 1, kernel[1], x[0]),
-    room=lambda x, kernel, recurrent, *_, **__: float32(recurrent, (recurrent[0], x[0])),
-    operations=lambda x, kernel, recurrent, bias=None, *_, **__: (
-        operations_of_projection(x, kernel, bias) + x[0] * x[1] * recurrent[0] * (2 * recurrent[0] + 2)
-    ),
-)
-def simple_rnn(
-    x: Array,
-    kernel: Array,
-    recurrent_kernel: Array,
-    bias: Array | None = None,
-    h: Array | None = None,
-    drop: Array | None = None,
-    mask: Array | None = None,
-    activation: str = "tanh",
-    out: Array | None = None,
-) -> Array:
-    """The states of a SimpleRNN: h = activation(x @ kernel + h @ recurrent_kernel + bias).
-
-    `x` is (batch, steps, features), `h` the first state or None for zeros, `drop` what the states are multiplied with
-    in the product, (1, units, batch).
-    """
-    batch, steps, _ = x.shape
-    units = len(recurrent_kernel)
-    hidden = np.empty((steps + 1, units, batch), x.dtype) if out is None else out
-    hidden[0] = 0.0 if h is None else h.T
-    project_steps(x, kernel, bias, out=hidden[1:])
-
-    recurrent = np.ascontiguousarray(recurrent_kernel.T)
-    product = np.empty((units, batch), x.dtype)
-    for step in range(steps):
-        before, after = hidden[step], hidden[step + 1]  # (units, batch)
-        np.dot(recurrent, before if drop is None else before * drop[0], out=product)
-        after += product
-        squash(after, activation)
-        if mask is not None:
-            np.copyto(after, before, where=~mask[:, step])
-    return hidden
-
-
-@kernel(
-    lambda hidden, *_, **__: [(hidden[0] - 1, *hidden[1:]), hidden[1:]],
-    operations=lambda hidden, recurrent, dy=None, *_, **__: (
-        (hidden[0] - 1) * math.prod(hidden[1:]) * (2 * recurrent[0] + 3 + (dy is not None))
-    ),
-)
-def simple_rnn_backward(
-    hidden: Array,
-    recurrent_kernel: Array,
-    dy: Array | None = None,
-    dlast: Array | None = None,
-    drop: Array | None = None,
-    mask: Array | None = None,
-    activation: str = "tanh",
-    out: tuple[Array, ...] | None = None,
-) -> tuple[Array, ...]:
-    """The gradients of what `activation` is applied to, (steps, units, batch), and of the first state, (units, batch).
-
-    `dy` is that of the sequence of states, (batch, steps, units), `dlast` of the last one, (batch, units).
-    """
-    steps, units, batch = len(hidden) - 1, hidden.shape[1], hidden.shape[2]
-    if out is None:
-        out = np.empty((steps, units, batch), hidden.dtype), np.empty((units, batch), hidden.dtype)
-    dsums, dh = out
-    slope(hidden[1:], activation, dsums)
-    dh[...] = 0.0 if dlast is None else dlast.T
-
-    before = np.empty_like(dh)
-    for step in reversed(range(steps)):
-        kept = True if mask is None else mask[:, step]
-        dsum = dsums[step]
-        if dy is not None:
-            dh += dy[:, step].T
-        dsum *= dh
-        if mask is not None:
-            dsum *= kept
-        np.dot(recurrent_kernel, dsum, out=before)
-        if drop is not None:
-            before *= drop[0]
-        np.copyto(dh, before, where=kept)
-    return out
 
 
 # ----------------------------------------------------------------------------------------------------------------- LSTM

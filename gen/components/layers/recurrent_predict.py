@@ -1,4 +1,4 @@
-"""The loops over steps of the recurrent layers in prediction: nothing is kept but the states and one step's gates.
+"""The loop over steps of the LSTM in prediction: nothing is kept but the states and one step's gates.
 
 Arrays lie as `recurrent_kernels.py` says.  The inputs come projected, for all steps at once.  A step is bound by the
 number of calls where the batch is small: results go where the next call wants them, and a half is an array, because
@@ -7,65 +7,18 @@ NumPy takes longer to make one of a Python number than to multiply with it.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from gen.components.kernels import Array, float32, kernel
-from gen.components.layers.recurrent_kernels import candidate_first, operations_of_projection, project_steps, squash
+from gen.components.layers.recurrent_kernels import candidate_first, squash
 from gen.dims import Shape
-
-# ------------------------------------------------------------------------------------------------------------ SimpleRNN
 
 
 def output_shape(projected: Shape, recurrent: Shape, *_: object, sequences: bool = False, **__: object) -> Shape:
     steps, batch, units = projected[0], projected[2], recurrent[0]
     return (batch, steps, units) if sequences else (batch, units)
-
-
-@kernel(
-    output_shape,
-    room=lambda projected, recurrent, *_, **__: float32(recurrent, (2 * recurrent[0], projected[2])),
-    operations=lambda projected, recurrent, *_, **__: math.prod(projected) * (2 * recurrent[0] + 2),
-)
-def simple_rnn_predict(
-    projected: Array,
-    recurrent_kernel: Array,
-    h: Array | None = None,
-    mask: Array | None = None,
-    sequences: bool = False,
-    activation: str = "tanh",
-    out: Array | None = None,
-) -> Array:
-    """The last state of a SimpleRNN, (batch, units); no other is kept.
-
-    `projected` is x @ kernel + bias, (steps, units, batch).  `h` is the first state, (batch, units), or None for zeros.
-    With `sequences` it gives all states, (batch, steps, units).
-    """
-    steps, units, batch = projected.shape
-    if out is None:
-        out = np.empty((batch, steps, units) if sequences else (batch, units), projected.dtype)
-    state = np.empty((units, batch), projected.dtype)
-    sums = np.empty_like(state)
-    state[...] = 0.0 if h is None else h.T
-
-    for step in range(steps):
-        np.dot(recurrent_kernel.T, state, sums)
-        np.add(sums, projected[step], sums)
-        squash(sums, activation)
-        if mask is None:
-            state, sums = sums, state
-        else:
-            np.copyto(state, sums, where=mask[:, step])
-        if sequences:
-            out[:, step] = state.T
-    if not sequences:
-        out[...] = state.T
-    return out
-
-
-# ----------------------------------------------------------------------------------------------------------------- LSTM
 
 
 def lstm_predict_shapes(projected: Shape, recurrent: Shape, *_: object, **options: bool) -> list[Shape]:
@@ -210,115 +163,4 @@ def lstm_predict_jointly(
     for place, part in enumerate(parts):
         out[2 * place][...] = y[..., part]
         out[2 * place + 1][...] = cell[..., part]
-    return out
-
-
-# ------------------------------------------------------------------------------------------------------------------ GRU
-
-
-@kernel(lambda weights, units: weights)
-def sigmoids_halved(weights: Array, units: int) -> Array:
-    """Columns of the gates z, r and h̃, those of z and r halved."""
-    columns = weights.copy()
-    columns[..., : 2 * units] *= 0.5
-    return columns
-
-
-@kernel(
-    lambda x, kernel, *_, **__: (x[1], kernel[1], x[0]),
-    room=lambda x, kernel, *_, **__: float32(kernel),
-    operations=operations_of_projection,
-)
-def gru_projection(
-    x: Array,
-    kernel: Array,
-    bias: Array | None = None,
-    reset_after: bool = True,
-    recurrent_activation: str = "sigmoid",
-    out: Array | None = None,
-) -> Array:
-    """What the inputs of a GRU add to its gates z, r, h̃, (batch, steps, features) to (steps, 3 · units, batch).
-
-    sigmoid(x) = 1/2 + tanh(x / 2) / 2: the weights of z and r are halved.
-    """
-    units = kernel.shape[1] // 3
-    shift = bias[0] if reset_after and bias is not None else bias
-    if recurrent_activation == "sigmoid":
-        kernel = sigmoids_halved(kernel, units)
-        shift = None if shift is None else sigmoids_halved(shift, units)
-    return project_steps(x, kernel, shift, out=out)
-
-
-@kernel(
-    output_shape,
-    room=lambda projected, recurrent, *_, **__: float32(recurrent, recurrent, (6 * recurrent[0], projected[2])),
-    operations=lambda projected, recurrent, *_, **__: (
-        projected[0] * projected[2] * recurrent[0] * (6 * (recurrent[0] + 1) + 14)
-    ),
-)
-def gru_predict(
-    projected: Array,
-    recurrent_kernel: Array,
-    bias: Array | None = None,
-    h: Array | None = None,
-    mask: Array | None = None,
-    reset_after: bool = True,
-    sequences: bool = False,
-    activation: str = "tanh",
-    recurrent_activation: str = "sigmoid",
-    out: Array | None = None,
-) -> Array:
-    """The last state of a GRU, (batch, units); no other is kept.
-
-    `projected` is `gru_projection` of the inputs, (steps, 3 · units, batch).  `h` is the first state, (batch, units),
-    or None for zeros.  Of `bias` only the row for the product of the state is added here.  With `sequences` it gives
-    all states, (batch, steps, units).
-    """
-    steps, _, batch = projected.shape
-    units, dtype = len(recurrent_kernel), projected.dtype
-    if out is None:
-        out = np.empty((batch, steps, units) if sequences else (batch, units), dtype)
-
-    # Below h is a row of ones, for the bias.
-    halved = recurrent_activation == "sigmoid"
-    last_row = bias[1] if reset_after and bias is not None else np.zeros(3 * units, dtype)
-    weights = np.vstack((recurrent_kernel, last_row))
-    weights = sigmoids_halved(weights, units).T if halved else weights.T
-    state = np.ones((units + 1, batch), dtype)
-    hidden = state[:units]
-    hidden[...] = 0.0 if h is None else h.T
-
-    room = np.empty((3 * units, batch), dtype)
-    gates, candidate = room[: 2 * units], room[2 * units :]
-    z, r = room[:units], room[units : 2 * units]
-    half, change = np.array(0.5, dtype), np.empty((units, batch), dtype)
-    dot, add, subtract, multiply, tanh = np.dot, np.add, np.subtract, np.multiply, np.tanh
-    for step in range(steps):
-        kept = True if mask is None else mask[:, step]
-        inputs = projected[step]
-        if reset_after:
-            dot(weights, state, room)
-        else:
-            dot(weights[: 2 * units], state, gates)
-        add(gates, inputs[: 2 * units], gates)
-        if halved:
-            tanh(gates, gates)
-            multiply(gates, half, gates)
-            add(gates, half, gates)
-        else:
-            squash(gates, recurrent_activation)
-        if reset_after:
-            multiply(candidate, r, candidate)
-        else:
-            multiply(hidden, r, change)
-            dot(recurrent_kernel[:, 2 * units :].T, change, candidate)
-        add(candidate, inputs[2 * units :], candidate)
-        squash(candidate, activation)
-        subtract(hidden, candidate, change)
-        multiply(change, z, change)
-        add(change, candidate, hidden, where=kept)
-        if sequences:
-            out[:, step] = hidden.T
-    if not sequences:
-        out[...] = hidden.T
     return out

@@ -44,6 +44,8 @@ def _room(statement: Statement, program: Program, sizes: Mapping[str, int], made
 
     `made` are the statements that make gradients by rows, which stay outside of buffers.
     """
+    if statement.loop is not None:
+        return room_bytes(statement.loop.body, sizes)
     op, value = statement.op, statement.value
     if not isinstance(value, ast.Call) or program.types[statement.target] is NUMBER:
         return 0

@@ -24,10 +24,13 @@ def operations(program: Program, sizes: Mapping[str, int]) -> Iterator[tuple[Sta
     usual = [each for each in program.statements if each.section != "input_gradients" and each.guard is None]
     made = {each.target: each for each in usual if program.types[each.target].dtype == "rows"}
     for statement in usual:
+        if statement.loop is not None:
+            yield statement, value_of(statement.loop.steps, sizes) * total(statement.loop.body, sizes)
+            continue
         calls = [node for node in ast.walk(statement.value) if isinstance(node, ast.Call)]
         count = sum(_of_call(call, statement, program, sizes, made) for call in calls)
-        if statement.block.loop is not None and statement.block.loop.parts is not None:
-            count = int(count * statement.block.loop.parts)
+        if statement.block.parts is not None and statement.block.parts.count is not None:
+            count = int(count * statement.block.parts.count)
         if count:
             yield statement, count
 

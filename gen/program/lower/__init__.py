@@ -17,8 +17,8 @@ from gen.program.lower.backward import lower_backward, lower_input_gradients, lo
 from gen.program.lower.forward import lower_forward
 from gen.program.lower.inline import run
 from gen.program.lower.losses import lower_losses
-from gen.program.lower.rules import parameter_names
 from gen.program.lower.state import Identifiers, Lowered, Lowering
+from gen.program.rules import parameter_names
 from gen.program.types import Array, ArrayType
 
 

@@ -11,8 +11,8 @@ from gen.program import ops
 from gen.program.fence import FenceError
 from gen.program.ir import Block
 from gen.program.lower.inline import run
-from gen.program.lower.rules import parameter_names
 from gen.program.lower.state import Application, Lowering
+from gen.program.rules import parameter_names
 from gen.program.types import Array
 
 

@@ -29,12 +29,22 @@ class Builder:
     """Names that were set aside, each with the one variable that has it."""
     views: dict[str, Array] = field(default_factory=dict)
     """The variables that look at another one's memory, and which."""
+    turned: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """The order of axes in which a transpose looks at it."""
+    lifted: set[str] = field(default_factory=set)
+    """The transposes that a loop gives: who turns one back has what it looks at."""
     read: set[str] = field(default_factory=set)
     """The variables that some statement reads."""
     kernels: dict[str, Callable[..., Any]] = field(default_factory=dict)
     section: str = ""
     block: Block = Block("")
     place: str = ""
+    prefix: str = "v"
+    """How the variables begin that have no name yet."""
+    renames: bool = False
+    """Whether the last name that a rule gives counts, not the first: that of the function of a step, not of a part."""
+    local: set[str] = field(default_factory=set)
+    """Names of variables of loops, which the next loop may use again."""
 
     def parameter(self, name: str, type: ArrayType) -> Array:
         """An array from outside: an input, a weight, a target; nothing else has its name."""
@@ -44,14 +54,14 @@ class Builder:
 
     def emit(self, value: ast.expr, type: ArrayType, *, guard: str | None = None) -> Array:
         """A new variable that holds `value`."""
-        target = f"v#{len(self.statements)}"
+        target = f"{self.prefix}#{len(self.statements)}"
         self.record(target, value, type, guard)
         return Array(target, type)
 
     def emit_several(self, value: ast.expr, types: Sequence[ArrayType]) -> tuple[Array, ...]:
         """New variables for the results of a kernel that has several."""
-        count = len(self.statements)
-        names = [f"v#{count}", *(f"v#{count}.{i}" for i in range(1, len(types)))]
+        variable = f"{self.prefix}#{len(self.statements)}"
+        names = [variable, *(f"{variable}.{i}" for i in range(1, len(types)))]
         self.record(names[0], value, types[0], None, tuple(names[1:]))
         self.types.update(zip(names, types, strict=True))
         return tuple(Array(name, type) for name, type in zip(names, types, strict=True))
@@ -89,6 +99,8 @@ class Builder:
             return self.reshape(operands[0], type.shape)
         if op is ops.COPY:
             return self.copy(operands[0])
+        if op is ops.TRANSPOSE and operands[0].name in self.lifted and self.turns_back(*operands):
+            return self.views[operands[0].name]
         if op.elementwise and guard is None:
             if (same := _unchanged(call)) is not None:
                 return same
@@ -103,7 +115,13 @@ class Builder:
         result = self.emit(value, type, guard=guard)
         if op.view:
             self.views[result.name] = operands[0]
+        if op is ops.TRANSPOSE:
+            self.turned[result.name] = operands[1]
         return result
+
+    def turns_back(self, array: Array, axes: tuple[int, ...]) -> bool:
+        """Whether `axes` brings a transpose back into the order of what it looks at."""
+        return self.turned.get(array.name) == tuple(axes.index(axis) for axis in range(len(axes)))
 
     def _bases(self, operands: Sequence[Any]) -> list[Any] | None:
         """What the operands are reshaped from, if all are, and from one shape to one shape."""
@@ -139,8 +157,10 @@ class Builder:
 
     def name(self, array: Array, wanted: str | None) -> None:
         """Give a variable its name in the generated code, unless it has one; None leaves it to its context."""
-        if wanted is not None and array.name not in self.names and "#" in array.name:
+        if wanted is not None and (self.renames or array.name not in self.names) and "#" in array.name:
             self.names[array.name] = wanted
+            if self.renames and (base := self.reshaped_from(array)) is not None:
+                self.name(base, wanted)
 
     def claim(self, array: Array, name: str) -> None:
         """Give a variable the name that was set aside for it; the second to ask keeps that of the memory it is in."""

@@ -23,14 +23,16 @@ import numpy as np
 
 from gen.components.base import Component
 from gen.components.kernels import kernels
+from gen.components.loops import applied, called, kept_names, scan
 from gen.dims import Dim, product
 from gen.program import ops
 from gen.program.fence import FenceError
 from gen.program.ir import formula
 from gen.program.lower.builder import Builder
+from gen.program.lower.loops import lower_scan
 from gen.program.lower.numbers import SYMBOLS, arithmetic, number_operand
-from gen.program.lower.rules import definition, names_in
 from gen.program.ops import holds_data
+from gen.program.rules import definition, names_in, parameter_names
 from gen.program.types import Array, Generator, Number
 
 
@@ -261,11 +263,12 @@ class _Frame:
                 return self.subscript(node, self.value(owner), self.value(index))
             case ast.Slice(lower=lower, upper=upper, step=step):
                 return slice(*(None if part is None else self.value(part) for part in (lower, upper, step)))
-            case ast.ListComp() | ast.GeneratorExp():
-                outer = dict(self.names)
-                result = self.comprehension(node.elt, node.generators)
-                self.names = outer
-                return result
+            case ast.ListComp(elt=element, generators=generators) | ast.GeneratorExp(
+                elt=element, generators=generators
+            ):
+                return self.comprehended(element, generators)
+            case ast.DictComp(key=key, value=value, generators=generators):
+                return dict(self.comprehended(ast.Tuple([key, value], ast.Load()), generators))
             case ast.Call(func=function, args=arguments, keywords=keywords):
                 called, given = self.operand(function), list(self.items(arguments))
                 return self.call(node, called, given, self.options(node, keywords))
@@ -326,6 +329,13 @@ class _Frame:
             if self.truth(node, value) != isinstance(op, ast.And):
                 return value
         return value
+
+    def comprehended(self, element: ast.expr, generators: Sequence[ast.comprehension]) -> list[Any]:
+        """The items of a comprehension, whose names are its own."""
+        outer = dict(self.names)
+        result = self.comprehension(element, generators)
+        self.names = outer
+        return result
 
     def comprehension(self, element: ast.expr, generators: Sequence[ast.comprehension]) -> list[Any]:
         if not generators:
@@ -437,6 +447,8 @@ class _Frame:
             return _is_instance(*arguments, **options)
         if function is len and len(arguments) == 1 and isinstance(arguments[0], Array) and arguments[0].shape:
             return arguments[0].shape[0]
+        if function in (scan, applied, called):
+            return self.of_loops(function, arguments, options)
         dynamic = any(holds_data(item) for item in (*arguments, *options.values()))
         if isinstance(function, MethodType) and isinstance(function.__self__, Component) and dynamic:
             return self.inline(function.__func__, [function.__self__, *arguments], options)
@@ -447,7 +459,7 @@ class _Frame:
             return self.numpy(name, arguments, options)
         if isinstance(function, FunctionType) and dynamic and function.__module__.partition(".")[0] != "numpy":
             return self.inline(function, arguments, options)
-        if not dynamic or function in (len, zip, enumerate, tuple, list, reversed, range, slice):
+        if not dynamic or function in (len, zip, enumerate, dict, tuple, list, reversed, range, slice):
             return self.known_call(node, function, arguments, options)
         if getattr(function, "__module__", "") == "math" and not options:
             return Number(formula(f"math.{name}", *map(number_operand, arguments)))
@@ -470,6 +482,21 @@ class _Frame:
         bound = inspect.signature(function, follow_wrapped=False).bind(*arguments, **options)
         bound.apply_defaults()
         return run(self.builder, function, bound.arguments, self.rename).result
+
+    def of_loops(self, function: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
+        """A call of a function in `gen/components/loops.py`."""
+        if function is scan:
+            return lower_scan(self.builder, self.rename, run, *arguments, **options)
+        rule = arguments[0].__func__
+        given = {"self": arguments[0].__self__}
+        for item in reversed(arguments if function is called else arguments[2:]):
+            given |= item if isinstance(item, Mapping) else {}
+        bindings = {name: given[name] for name in ("self", *parameter_names(rule))}
+        outcome = run(self.builder, rule, bindings, self.rename)
+        if function is called:
+            return outcome.by_name()
+        names = {**arguments[2], **outcome.names, "y": outcome.result}
+        return outcome.result, kept_names(arguments[1], names, arguments[3] if len(arguments) > 3 else {})
 
     def method(self, node: ast.expr, method: _Method, arguments: list[Any], options: dict[str, Any]) -> Any:
         owner, name = method.owner, method.name

@@ -13,9 +13,9 @@ from gen.program import ops
 from gen.program.fence import FenceError
 from gen.program.ir import SIZE, Block, formula, literal, operation
 from gen.program.lower.inline import run
-from gen.program.lower.rules import parameter_names
 from gen.program.lower.state import RELATED, Lowering
 from gen.program.ops import Call
+from gen.program.rules import parameter_names
 from gen.program.types import Array, ArrayType, Number
 
 

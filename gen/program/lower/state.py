@@ -15,7 +15,7 @@ from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
 from gen.program import ops
 from gen.program.ir import SIZE, Block, Constant, Program
 from gen.program.lower.builder import Builder
-from gen.program.lower.rules import returned_names
+from gen.program.rules import returned_names
 from gen.program.types import NUMBER, Array, ArrayType
 
 

@@ -18,11 +18,11 @@ from gen.dims import Dim, Shape
 from gen.graph.graph import Graph, NamedLayer
 from gen.program import ops
 from gen.program.fence import FenceError
-from gen.program.ir import Block, Loop, Program, Statement, expression, formula, operation
+from gen.program.ir import Block, Parts, Program, Statement, expression, formula, operation
 from gen.program.lower.builder import Builder
 from gen.program.lower.inline import run
-from gen.program.lower.rules import parameter_names
 from gen.program.lower.state import Identifiers, Lowered
+from gen.program.rules import parameter_names
 from gen.program.types import NUMBER, Array, ArrayType, Number
 
 BLOCK = 32768
@@ -112,7 +112,9 @@ class _Step:
             kind = ArrayType((BLOCK,))
             gradient = self.clip(gradient, views)
             values = expression(f"range(0, {size}, {BLOCK})")
-            build.block = Block("", loop=Loop("start", values, expression("len(w)"), Fraction(size, BLOCK), _IN_CACHE))
+            build.block = Block(
+                "", parts=Parts("start", values, expression("len(w)"), Fraction(size, BLOCK), _IN_CACHE)
+            )
             stop = f"min(start + {BLOCK}, {size})" if whole > size else f"start + {BLOCK}"
             build.bind({"part": NUMBER}, expression(f"slice(start, {stop})"))
             of, of_gradient = "place[part]", "place[part]"
@@ -153,7 +155,7 @@ class _Step:
             build.bind({"missed": ArrayType((ROWS[0], 1))}, missed)
             self.put(last, "ids", "step")
         values, length = expression("range(0, len(ids), size)", size="s.size"), expression("len(w)")
-        build.block = Block("", loop=Loop("start", values, length, note=_IN_CACHE))
+        build.block = Block("", parts=Parts("start", values, length, note=_IN_CACHE))
         build.bind({"part": ids}, expression("ids[start : start + size]", size="s.size"))
         arrays = build.bind(
             dict.fromkeys(["w", "dw", *self.slots], ArrayType(ROWS)),

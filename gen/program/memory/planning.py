@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from gen.passes import exact
-from gen.program.ir import SIZE, Loop, Program, Statement, reads
+from gen.program.ir import SIZE, Parts, Program, Statement, reads
 from gen.program.types import NUMBER, ArrayType
 
 
@@ -64,6 +64,20 @@ class Plan:
         return [guest for guest, each in self.hosts.items() if each is host]
 
 
+def overwritten(statement: Statement) -> dict[str, str]:
+    """The results of a loop that take the place of an operand, each with that operand."""
+    if statement.loop is None:
+        return {}
+    assert isinstance(statement.value, ast.Call)
+    parts = {
+        role.name: item.id
+        for role, item in zip(statement.loop.roles, statement.value.args, strict=True)
+        if isinstance(item, ast.Name)
+    }
+    given = zip(statement.loop.gives, statement.targets, strict=True)
+    return {target: parts[role.name] for role, target in given if role.kind == "over"}
+
+
 @exact(
     "reuse",
     does="computes in place, and reuses a buffer after its last reader",
@@ -92,17 +106,22 @@ class _Planner:
         self.uses: dict[str, int] = {}
         """The index of the last statement that reads a variable, or what is at a place outside."""
         ends = {statement.section: i for i, statement in enumerate(self.statements)}
-        loops = {statement.block.loop: i for i, statement in enumerate(self.statements)}
+        stops = {statement.block.parts: i for i, statement in enumerate(self.statements)}
         for i, statement in enumerate(self.statements):
             for name in reads(statement.value):
-                loop = statement.block.loop
-                inside = loop is None or self.loop_of(name) is loop
-                last = i if inside else loops[loop] + 1  # what comes from outside a loop is read as often as it runs
+                parts = statement.block.parts
+                inside = parts is None or self.parts_of(name) is parts
+                last = i if inside else stops[parts] + 1  # what comes from outside is read for each part
                 self.uses[name] = self.uses[self.changed.get(name, name)] = last
         for section, names in [*program.kept.items(), *((s, tuple(n)) for s, n in results)]:
             for name in names:
                 self.uses[name] = max(self.uses.get(name, -1), ends.get(section, len(self.statements)) + 1)
         self.bases = {s.target: reads(s.value)[0] for s in self.statements if s.op.view or s.op.overwrites}
+        self.last_reads: dict[str, int] = {}
+        """The same of what is outside, its views included."""
+        for name, at in self.uses.items():
+            place = self.place_of(name)
+            self.last_reads[place] = max(self.last_reads.get(place, -1), at)
         self.segments: dict[str, Segment] = {}
         self.outside: dict[str, Segment] = {}
         """The segments that are not in buffers, by their places."""
@@ -114,15 +133,20 @@ class _Planner:
         self.expiring: dict[int, list[Segment]] = defaultdict(list)
         self.pinned = dict(program.pinned)
 
+    def place_of(self, name: str) -> str:
+        """Where what a variable looks at is outside, if it is; the variable that it looks at otherwise."""
+        root = self.root(name)
+        return self.changed.get(root, root)
+
     def is_outside(self, name: str) -> bool:
         """Whether a statement only says what is outside: gives it a name, or changes it there."""
         statement = self.statements[self.definitions[name]]
         return statement.binds or name in self.changed
 
-    def loop_of(self, name: str) -> Loop | None:
-        """The loop that makes a variable, if one does."""
+    def parts_of(self, name: str) -> Parts | None:
+        """The parts for which a variable is made, if it is made in parts."""
         at = self.definitions.get(name)
-        return None if at is None else self.statements[at].block.loop
+        return None if at is None else self.statements[at].block.parts
 
     def run(self) -> Plan:
         self.propagate_pins()
@@ -159,11 +183,19 @@ class _Planner:
             if operand in self.bases.values() or not _can_overwrite(statement, operand):
                 continue
             same = self.program.types.get(operand) == self.program.types[name]
-            if same and self.uses[operand] <= at and self.uses.get(place, -1) <= (defined or 0):
+            if same and self.uses[operand] <= at and self.is_free(place, defined or 0):
                 if self.statements[defined or 0].guard is not None and self.pinnable_operand(operand, place) is None:
                     continue  # where the guard does not hold, nothing would be computed there
                 return operand
         return None
+
+    def is_free(self, place: str, at: int) -> bool:
+        """Whether a statement may write to a place that is read too: it is the last to read it, number by number."""
+        last = self.last_reads.get(place, -1)
+        statement = self.statements[at]
+        read = {name for name in reads(statement.value) if self.place_of(name) == place}
+        whole = all(name not in self.bases and _can_overwrite(statement, name) for name in read)
+        return last < at or (last == at and statement.op.elementwise and whole)
 
     # ----------------------------------------------------------------------------------------------------- places
 
@@ -185,7 +217,7 @@ class _Planner:
         if name in self.pinned:
             self.pin(i, statement, name)
             return
-        operand = self.operand_to_overwrite(i, statement)
+        operand = overwritten(statement).get(name) or self.operand_to_overwrite(i, statement)
         if operand is not None:
             self.in_place[name] = operand
             self.join(name, self.segments[self.root(operand)], i)

@@ -55,12 +55,15 @@ def names_in(value: ast.expr | None) -> tuple[str, ...]:
     return tuple(item.id if isinstance(item, ast.Name) else "" for item in items)
 
 
+RULES = ("forward", "backward", "predict", "predict_backward", "decay", "update", "untouched", "step", "step_backward")
+
+
 def refuse_outside_fence(module: object) -> None:
     """Raise `FenceError`, pointing at the line, for a rule in `module` that says what no rule may say."""
     name_of_module = getattr(module, "__name__", "")
     for item in vars(module).values():
         if isinstance(item, type) and issubclass(item, Component) and item.__module__ == name_of_module:
-            for name in ("forward", "backward", "predict", "predict_backward", "decay", "update", "untouched"):
+            for name in RULES:
                 rule = vars(item).get(name)
                 if isinstance(rule, FunctionType):
                     _check_statements(rule)

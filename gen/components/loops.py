@@ -1,0 +1,136 @@
+"""Loops over the steps of a sequence, as rules write them.
+
+A rule says with `scan` what happens at one step, in ordinary NumPy.  It runs as it is; the compiler reads the function
+of a step as it reads a rule, does before and after the loop, for all steps at once, what does not depend on the states,
+and writes a `for` around the rest (`gen/program/lower/loops.py`).
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import FunctionType
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from gen.components.kernels import Array
+from gen.dims import Shape
+from gen.program import rules
+
+Tree: TypeAlias = "Array | dict[str, Any] | None"
+"""An array, None, or a dict of such."""
+
+
+@dataclass(frozen=True)
+class Zeros:
+    """A first state of zeros."""
+
+    shape: Shape
+
+
+def scan(
+    step: Callable[..., Any],
+    states: Mapping[str, Any],
+    sequences: Mapping[str, Any],
+    constants: Mapping[str, Any],
+    every: bool = False,
+    backwards: bool = False,
+) -> tuple[dict[str, Array], dict[str, Any], dict[str, Any]]:
+    """Run `step(states, at, constants)` for each step: its new states, what is stacked, and what is summed over them.
+
+    `step` is a plain function; `at` holds of each array in `sequences`, (steps, …), what belongs to the step.  It gives
+    three dicts.  The first is handed on as `states`, the second comes back with steps as the first axis of each array,
+    the third added up.  The states come back as they are in the end, or with `every` all of them, (steps + 1, …), the
+    first included.  `backwards` begins with the last step.
+
+    What is stacked at a step where `np.where` keeps a state as it was is not to be used.
+    """
+    steps, dtype = next((len(leaf), leaf.dtype) for leaf in _leaves(sequences) if leaf.dtype.kind == "f")
+    now = {name: _zeros(first.shape, dtype) if isinstance(first, Zeros) else first for name, first in states.items()}
+    history, stacked, summed = [now], [], []
+    for place in reversed(range(steps)) if backwards else range(steps):
+        now, each, parts = step(now, _map(operator.itemgetter(place), sequences), constants)
+        history.append(now)
+        stacked.append(each)
+        summed.append(parts)
+    if backwards:
+        stacked.reverse()
+    states = {name: np.stack([state[name] for state in history]) for name in now} if every else now
+    return states, _join(np.stack, stacked), _join(sum, summed)
+
+
+def applied(
+    forward: Callable[..., Any],
+    backward: Callable[..., Any],
+    given: Mapping[str, Any],
+    constants: Mapping[str, Any] = {},  # it is only read
+) -> tuple[Any, dict[str, Any]]:
+    """What `forward` gives for those of `given` and `constants` that it names, and by name what `backward` asks for.
+
+    That is whatever `backward` has as a parameter and `forward` as a local name, and the result as `y`; not what it is
+    given as `constants`.
+    """
+    function = forward.__func__ if hasattr(forward, "__func__") else forward
+    everything = {**given, **constants}
+    taken = {name: everything[name] for name in rules.parameter_names(function)}
+    owner = (forward.__self__,) if hasattr(forward, "__self__") else ()
+    result, names = _showing_its_names(function)(*owner, **taken)
+    return result, kept_names(backward, {**given, **names, "y": result}, constants)
+
+
+def kept_names(backward: Any, names: Mapping[str, Any], constants: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `names` that are parameters of `backward`, and no constants."""
+    asked = rules.parameter_names(getattr(backward, "__func__", backward))
+    return {name: names[name] for name in asked if name in names and name not in constants}
+
+
+def called(rule: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What `rule` gives for those of `given` that it names, by the names in its `return`."""
+    function = getattr(rule, "__func__", rule)
+    result = rule(**{name: given[name] for name in rules.parameter_names(function)})
+    names = rules.names_in(rules.definition(function).body[-1].value)  # type: ignore[attr-defined]  # a rule ends with its `return`
+    return dict(zip(names, result if len(names) > 1 else (result,), strict=True))
+
+
+@cache
+def _showing_its_names(function: FunctionType) -> Callable[..., tuple[Any, dict[str, Any]]]:
+    """`function`, giving its local names beside its result."""
+    node = copy.deepcopy(rules.definition(function))
+    for part in ast.walk(node):
+        if isinstance(part, ast.Return) and part.value is not None:
+            names = ast.Call(ast.Name("locals", ast.Load()), [], [])
+            part.value = ast.Tuple([part.value, names], ast.Load())
+    node.decorator_list, node.returns = [], None
+    for argument in (*node.args.args, *node.args.kwonlyargs):
+        argument.annotation = None
+    found: dict[str, Any] = {}
+    module = ast.fix_missing_locations(ast.Module([node], []))
+    exec(compile(module, function.__code__.co_filename, "exec"), function.__globals__, found)
+    return found[node.name]  # type: ignore[no-any-return]  # the function that was defined
+
+
+def _zeros(shape: Any, dtype: Any) -> Array:
+    return np.zeros(shape, dtype)
+
+
+def _leaves(tree: Any) -> list[Array]:
+    if isinstance(tree, Mapping):
+        return [leaf for part in tree.values() for leaf in _leaves(part)]
+    return [] if tree is None else [tree]
+
+
+def _map(change: Callable[[Any], Any], tree: Any) -> Any:
+    if isinstance(tree, Mapping):
+        return {name: _map(change, part) for name, part in tree.items()}
+    return None if tree is None else change(tree)
+
+
+def _join(how: Callable[..., Any], trees: list[Any]) -> Any:
+    if isinstance(trees[0], Mapping):
+        return {name: _join(how, [tree[name] for tree in trees]) for name in trees[0]}
+    return None if trees[0] is None else how(trees)

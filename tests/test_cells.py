@@ -1,0 +1,167 @@
+"""Cells: a class that says what happens at one step is a recurrent layer, with all that such a layer can do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import takewhile
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gen import compiler
+from gen.compiler import Options, generate
+from gen.components.activations import Exponential, Sigmoid, Softmax, Tanh, Threshold
+from gen.components.base import Activation, Initializer, Regularizer, ShapeError, component, registry
+from gen.components.initializers import GlorotUniform, Orthogonal, Zeros
+from gen.components.kernels import Array
+from gen.components.layers.cells import Cell, activate, differentiated
+from gen.components.layers.recurrent import SimpleRNN
+from gen.program.cost.flops import total
+from tests.building import QUICK, build, graph_of
+from tests.proof import check_gradients, compare_with_keras
+
+
+@component
+class MinimalGatedUnit(Cell):
+    """A gate f, and a candidate of what it lets through (Zhou et al., 2016), f first in the kernels.
+
+    Formula: h = (1 - f) · h + f · tanh(x @ kernel + (f · h) @ recurrent_kernel)
+    Example: MinimalGatedUnit(3)(Input("steps", 2))
+    """
+
+    gates = 2
+
+    units: int
+    activation: Activation = Tanh()
+    recurrent_activation: Activation = Sigmoid()
+    use_bias: bool = True
+    kernel_initializer: Initializer = GlorotUniform()
+    recurrent_initializer: Initializer = Orthogonal()
+    bias_initializer: Initializer = Zeros()
+    kernel_regularizer: Regularizer | None = None
+    recurrent_regularizer: Regularizer | None = None
+    bias_regularizer: Regularizer | None = None
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+    return_sequences: bool = False
+    return_state: bool = False
+    go_backwards: bool = False
+
+    def step(self, x: Array, h: Array, kernel: Array, recurrent_kernel: Array, bias: Array) -> Array:
+        units = self.units
+        inputs = kernel.T @ x + bias[:, np.newaxis]
+        sums = inputs[:units] + recurrent_kernel[:, :units].T @ h
+        f, kept_f = activate(self.recurrent_activation, sums)  # noqa: RUF059  # `step_backward` asks for it
+        passed = f * h
+        sums = inputs[units:] + recurrent_kernel[:, units:].T @ passed
+        candidate, kept = activate(self.activation, sums)  # noqa: RUF059  # the same
+        return h + f * (candidate - h)
+
+    def step_backward(
+        self, dh: Array, x: Array, h: Array, kernel: Array, recurrent_kernel: Array, f: Array, passed: Array,
+        candidate: Array, kept_f: Any, kept: Any,
+    ) -> tuple[Array, ...]:  # fmt: skip
+        units = self.units
+        dcandidate = differentiated(self.activation, dh * f, kept)
+        dpassed = recurrent_kernel[:, units:] @ dcandidate
+        df = differentiated(self.recurrent_activation, dh * (candidate - h) + dpassed * h, kept_f)
+        dsums = np.concatenate((df, dcandidate), axis=0)
+        dx, dh = kernel @ dsums, dh * (1.0 - f) + dpassed * f + recurrent_kernel[:, :units] @ df
+        dkernel, dbias = x @ dsums.T, np.add.reduce(dsums, axis=1)
+        drecurrent_kernel = np.concatenate((h @ df.T, passed @ dcandidate.T), axis=1)
+        return dx, dh, dkernel, drecurrent_kernel, dbias
+
+
+registry["layer"].pop("MinimalGatedUnit")  # it is known in the tests below, and nowhere else
+
+
+@pytest.fixture(autouse=True)
+def known() -> Iterator[None]:
+    registry["layer"]["MinimalGatedUnit"] = MinimalGatedUnit
+    yield
+    registry["layer"].pop("MinimalGatedUnit")
+
+
+PLAIN = """
+x = Input(None, 2)
+y = Dense(1)(MinimalGatedUnit(3{more})(x))
+model = Model(x, y)
+model.compile(sgd(0.1), loss=mse)
+"""
+STACKED = """
+ids = Input(None, dtype=int32)
+words = Embedding(9, 2, mask_zero=True)(ids)
+h, last = MinimalGatedUnit(3, return_sequences=True, return_state=True)(words)
+y = MinimalGatedUnit(3, go_backwards=True, dropout=0.2, activation=softsign)(h, initial_state=last)
+model = Model(ids, y)
+model.compile(sgd(0.1), loss=mse)
+"""
+BOTH_WAYS = """
+x = Input(None, 2)
+y = Bidirectional(MinimalGatedUnit(3, recurrent_activation=hard_sigmoid))(x)
+model = Model(x, y)
+model.compile(sgd(0.1), loss=mse)
+"""
+TEXTS = {"plain": PLAIN.format(more=""), "softmax": PLAIN.format(more=", activation=softmax"), "stacked": STACKED}
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_the_gradients_of_a_new_cell_are_central_differences(text: str) -> None:
+    check_gradients(build(text))
+
+
+def test_a_new_cell_runs_both_ways() -> None:
+    with_hint = graph_of(BOTH_WAYS)
+    check_gradients(build(BOTH_WAYS))
+    assert [node.layer.component for node in with_hint.nodes if isinstance(node.layer.component, MinimalGatedUnit)]
+
+
+def test_a_generated_loop_gives_what_the_rules_give_as_they_run() -> None:
+    model = build(PLAIN.format(more="")).Model(3, np.float64)
+    x = np.random.default_rng(0).standard_normal((4, 6, 2))
+    kernel, recurrent, bias, dense, shift = model.weights.values()
+    h = MinimalGatedUnit(3).predict(x, None, kernel, recurrent, bias, None)
+    np.testing.assert_allclose(model.predict(x), h @ dense + shift, rtol=1e-12)
+
+
+# Each activation that needs no argument; of exponentials the next exponential overflows.
+LEFT_OUT = (Exponential, Threshold)
+WORDS = sorted({cls: word for word, cls in registry["activation"].items() if cls not in LEFT_OUT}.values())
+MODEL = """
+x = Input(2, 2)
+h = SimpleRNN(3, activation={word}, return_sequences=True)(x)
+y = GRU(4, activation=tanh, recurrent_activation={word}{more})(h)
+model = Model(x, y)
+model.compile(sgd(0.001), loss=mse)
+"""
+
+
+@pytest.mark.parametrize("more", ["", ", reset_after=False"])
+@pytest.mark.parametrize("word", WORDS)
+def test_every_activation_works_in_a_cell_as_in_keras(word: str, more: str) -> None:
+    text = MODEL.format(word=word, more=more)
+    compare_with_keras(graph_of(text), build(text))
+
+
+def test_an_activation_along_an_axis_that_a_state_does_not_have_is_refused() -> None:
+    with pytest.raises(ShapeError, match="cannot work along axis 2"):
+        SimpleRNN(3, activation=Softmax(axis=2)).output((2, 5, 2))
+
+
+def test_what_does_not_depend_on_the_states_is_done_before_the_loop_or_after_it() -> None:
+    text = generate(graph_of(PLAIN.format(more="")), "model.nn", QUICK)
+    lines = text.partition("\ndef backward(")[2].partition("\ndef ")[0].splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("    for "))
+    inside = list(takewhile(lambda line: line.startswith("        "), lines[first + 1 :]))
+    last = first + len(inside)
+    assert not any("gradient" in line for line in inside)
+    assert sum("kernel_gradient" in line for line in lines[last:]) == 3
+    assert "np.subtract(1.0" in "".join(lines[:first])
+
+
+def test_a_loop_counts_its_operations_for_each_step() -> None:
+    text = "x = Input('steps', 4)\ny = SimpleRNN(6, use_bias=False)(x)\nmodel = Model(x, y)\n"
+    (planned,) = compiler.programs(graph_of(text), Options(inference=True))
+    found = total(planned.program, {"batch": 5, "steps": 10})
+    assert found == 10 * 5 * 6 * (2 * 4 + 2 * 6 + 1 + 1)  # two products, their sum, tanh
