@@ -137,12 +137,15 @@ class RMSprop(Optimizer):
         momentum: Array | None,
         average_gradient: Array | None,
     ) -> tuple[Array, Array, Array | None, Array | None]:
-        velocity = velocity + (g * g - velocity) * (1 - self.rho)
+        change = (g * g - velocity) * (1 - self.rho)
+        velocity = velocity + change
         variance = velocity
         if average_gradient is not None:
-            average_gradient = average_gradient + (g - average_gradient) * (1 - self.rho)
+            shift = (g - average_gradient) * (1 - self.rho)
+            average_gradient = average_gradient + shift
             variance = velocity - average_gradient * average_gradient
-        increment = learning_rate * g / np.sqrt(variance + self.epsilon)
+        deviation = np.sqrt(variance + self.epsilon)
+        increment = learning_rate * g / deviation
         if momentum is not None:
             momentum = self.momentum * momentum + increment
             increment = momentum
@@ -201,13 +204,17 @@ class Adam(Optimizer):
         velocity_hat: Array | None,
     ) -> tuple[Array, Array, Array, Array | None]:
         alpha = learning_rate * math.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
-        momentum = momentum + (g - momentum) * (1 - self.beta_1)
-        velocity = velocity + (g * g - velocity) * (1 - self.beta_2)
+        momentum_change = (g - momentum) * (1 - self.beta_1)
+        momentum = momentum + momentum_change
+        velocity_change = (g * g - velocity) * (1 - self.beta_2)
+        velocity = velocity + velocity_change
         scale = velocity
         if velocity_hat is not None:
             velocity_hat = np.maximum(velocity_hat, velocity)
             scale = velocity_hat
-        w = w - alpha * momentum / (np.sqrt(scale) + self.epsilon)
+        deviation = np.sqrt(scale) + self.epsilon
+        increment = alpha * momentum / deviation
+        w = w - increment
         return w, momentum, velocity, velocity_hat
 
 
@@ -254,13 +261,17 @@ class AdamW(Optimizer):
         velocity_hat: Array | None,
     ) -> tuple[Array, Array, Array, Array | None]:
         alpha = learning_rate * math.sqrt(1 - self.beta_2**step) / (1 - self.beta_1**step)
-        momentum = momentum + (g - momentum) * (1 - self.beta_1)
-        velocity = velocity + (g * g - velocity) * (1 - self.beta_2)
+        momentum_change = (g - momentum) * (1 - self.beta_1)
+        momentum = momentum + momentum_change
+        velocity_change = (g * g - velocity) * (1 - self.beta_2)
+        velocity = velocity + velocity_change
         scale = velocity
         if velocity_hat is not None:
             velocity_hat = np.maximum(velocity_hat, velocity)
             scale = velocity_hat
-        w = w - alpha * momentum / (np.sqrt(scale) + self.epsilon)
+        deviation = np.sqrt(scale) + self.epsilon
+        increment = alpha * momentum / deviation
+        w = w - increment
         return w, momentum, velocity, velocity_hat
 
 
@@ -294,6 +305,9 @@ class Adagrad(Optimizer):
         return plain(self)
 
     def update(self, w: Array, g: Array, learning_rate: float, step: int, accumulator: Array) -> tuple[Array, Array]:
-        accumulator = accumulator + g * g
-        w = w - learning_rate * g / np.sqrt(accumulator + self.epsilon)
+        square = g * g
+        accumulator = accumulator + square
+        deviation = np.sqrt(accumulator + self.epsilon)
+        increment = learning_rate * g / deviation
+        w = w - increment
         return w, accumulator

@@ -72,6 +72,8 @@ class Assembler:
             footprint=footprint_table(self.footprint()),
             training=training is not None,
             random=bool(self.step and self.step.lowered.random),
+            penalties=bool(self.step) and self.functions.loss_takes_weights(),
+            input_gradients=bool(self.step) and self.functions.has_input_gradients(),
             tracks=bool(self.step and "track" in self.step.program.sections()),
             fused=self.programs.activate is not None,
             evaluates_by_forward=not any(_differs_in_training(layer) for layer in graph.layers),

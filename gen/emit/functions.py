@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from gen.components.base import describe
 from gen.emit import code
 from gen.graph.graph import Graph, Output
+from gen.program.ir import reads
 from gen.program.lower.state import Identifiers
 from gen.program.lower.update import decaying
 from gen.program.planned import Programs
@@ -61,25 +62,34 @@ class Functions:
 
     def loss(self) -> str:
         assert self.step is not None
-        signature = ["p: Params", "b: Buffers", *self.parameters("trues", "weights")]
+        weights = ["p: Params"] if self.loss_takes_weights() else []
+        signature = [*weights, "b: Buffers", *self.parameters("trues", "weights")]
         results = self.step.lowered.results["loss"]
         texts = code.result_text(self.step.program, self.step.plan, "loss", results)
         body = [*self.lines("loss"), f"return {', '.join(texts)}"]
         document = "The total loss, and that of each output, after `forward`."
         return function("loss", signature, "tuple[float, ...]", document, body)
 
+    def loss_takes_weights(self) -> bool:
+        """Whether `loss` reads weights, as the penalty of a regularizer does."""
+        assert self.step is not None
+        statements = (each for each in self.step.program.statements if each.section == "loss")
+        values = [*(each.value for each in statements), *self.step.lowered.results["loss"]]
+        return any(name.startswith("p.") for value in values for name in reads(value))
+
+    def has_input_gradients(self) -> bool:
+        """Whether `backward` computes gradients of inputs on request."""
+        return bool(self.lines("input_gradients"))
+
     def backward(self) -> str:
         assert self.step is not None
-        signature = [
-            "p: Params", f"g: {self.gradients()}", "b: Buffers", *self.parameters("inputs", "trues", "weights"),
-            "*", "wanted: bool = False",
-        ]  # fmt: skip
-        body, extra = self.lines("backward"), self.lines("input_gradients")
-        document = "Every weight's gradient into `g`, after `loss`"
-        if any(item.tensor.dtype == "float" for item in self.graph.inputs):
+        signature = ["p: Params", f"g: {self.gradients()}", "b: Buffers"]
+        signature += self.parameters("inputs", "trues", "weights")
+        body, document = self.lines("backward"), "Every weight's gradient into `g`, after `loss`"
+        if self.has_input_gradients():
+            signature += ["*", "wanted: bool = False"]
             document += "; if `wanted`, those of the inputs into `b`"
-        if extra:
-            body += ["", "if wanted:", *code.indented(extra)]
+            body += ["", "if wanted:", *code.indented(self.lines("input_gradients"))]
         return function("backward", signature, "None", f"{document}.", body)
 
     def track(self) -> str:

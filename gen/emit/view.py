@@ -226,6 +226,10 @@ class View:
     training: bool
     random: bool
     """Whether `forward` takes `rng` after `b`."""
+    penalties: bool
+    """Whether `loss` takes `p` before `b`."""
+    input_gradients: bool
+    """Whether `backward` takes `wanted`."""
     tracks: bool
     """Whether there is `track(p, b)`."""
     fused: bool
@@ -381,6 +385,11 @@ class View:
     @property
     def several_outputs(self) -> bool:
         return len(self.outputs) > 1
+
+    @property
+    def loss_weights(self) -> str:
+        """The argument for `p` in a call of `loss` by the model, with its comma."""
+        return "self.p, " if self.penalties else ""
 
     @property
     def rng(self) -> str:
