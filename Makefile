@@ -31,7 +31,7 @@ test: .venv/test
 # kills while saving, building and training, an hour of training and predicting, and the Pythons of PYTHONS
 prove: .venv/test
 	GEN_PROVE=1 $(RUN) -m pytest tests/test_systems.py
-	GEN_PROVE=1 $(RUN) -m pytest -n auto --dist loadgroup tests/test_cases.py tests/test_names.py tests/test_sourcemap.py
+	GEN_PROVE=1 $(RUN) -m pytest -n auto --dist loadgroup tests/test_cases.py tests/test_cells.py tests/test_names.py tests/test_sourcemap.py
 	$(RUN) -m tests.combinations
 	$(RUN) -m tests.hostile_names 20
 	GEN_PROVE=1 $(RUN) -m pytest -n auto tests/test_random_models.py

@@ -387,11 +387,6 @@ class View:
         return len(self.outputs) > 1
 
     @property
-    def loss_weights(self) -> str:
-        """The argument for `p` in a call of `loss` by the model, with its comma."""
-        return "self.p, " if self.penalties else ""
-
-    @property
     def rng(self) -> str:
         """The argument for `rng` in a call of `forward` by the model, with its comma."""
         return "self.rng, " if self.random else ""
