@@ -184,7 +184,7 @@ class Resting(Own):
     def slots(self) -> dict[str, float]:
         return {"mean": 0.0, "last": 1.0, "sum": 0.0}
 
-    def rests(self) -> bool:
+    def ignores_zero_gradients(self) -> bool:
         return True
 
     def update(

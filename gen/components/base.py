@@ -249,8 +249,8 @@ class Optimizer(Component):
 
     Where there is `decay(self, w, learning_rate)`, it gives the weights that `update` then starts from.
 
-    Where `rests(self)`, the rows of a table that a batch does not hold are left for later.  If such steps change slots,
-    `untouched(self, steps, …)` names these and returns them after `steps` steps without a gradient, (rows, 1).
+    Where `ignores_zero_gradients(self)`, the rows of a table that a batch does not hold are left for later.  If such
+    steps change slots, `untouched(self, steps, …)` names these and returns them after `steps` of them, (rows, 1).
     """
 
     kind = "optimizer"
@@ -258,7 +258,7 @@ class Optimizer(Component):
     def slots(self) -> dict[str, float]:
         return {}
 
-    def rests(self) -> bool:
+    def ignores_zero_gradients(self) -> bool:
         """Whether a step without a gradient leaves a weight exactly where it is."""
         return False
 

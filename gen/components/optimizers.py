@@ -72,7 +72,7 @@ class SGD(Optimizer):
     def slots(self) -> dict[str, float]:
         return {"momentum": 0.0} if self.momentum != 0 else {}
 
-    def rests(self) -> bool:
+    def ignores_zero_gradients(self) -> bool:
         return plain(self)
 
     def update(
@@ -124,7 +124,7 @@ class RMSprop(Optimizer):
             slots["average_gradient"] = 0.0
         return slots
 
-    def rests(self) -> bool:
+    def ignores_zero_gradients(self) -> bool:
         return plain(self)
 
     def update(
@@ -301,7 +301,7 @@ class Adagrad(Optimizer):
     def slots(self) -> dict[str, float]:
         return {"accumulator": self.initial_accumulator_value}
 
-    def rests(self) -> bool:
+    def ignores_zero_gradients(self) -> bool:
         return plain(self)
 
     def update(self, w: Array, g: Array, learning_rate: float, step: int, accumulator: Array) -> tuple[Array, Array]:

@@ -26,7 +26,7 @@ LEAST = 32768
 )
 def tables_by_row(graph: Graph) -> tuple[tuple[NamedLayer, str], ...]:
     """The trained weights that are updated row by row, in the order of the layers."""
-    if graph.training is None or not graph.training.optimizer.rests():
+    if graph.training is None or not graph.training.optimizer.ignores_zero_gradients():
         return ()
     return tuple(
         (layer, name)
