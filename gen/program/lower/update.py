@@ -34,7 +34,7 @@ ROWS: Shape = (Dim.symbol("rows"), Dim.symbol("features"))
 GRADIENT = ArrayType((), "rows")
 """The gradient of a table: ids, and a row for each."""
 
-_IN_CACHE = "so much stays in the cache"
+_IN_CACHE = "each part fits into the cache"
 
 
 def update(
