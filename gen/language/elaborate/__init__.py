@@ -26,14 +26,16 @@ is wrong too, and silent.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import gen.components  # noqa: F401  (registers the components)
 from gen.diagnostics import Diagnostics, Source
 from gen.graph.graph import Graph
 from gen.language import syntax
-from gen.language.elaborate.context import Context, Stop
-from gen.language.elaborate.interpreter import Interpreter
+from gen.language.elaborate.context import MAX_RUNNING, Context, Stop
+from gen.language.elaborate.interpreter import Interpreter, Raised
 from gen.language.elaborate.observed import Observed, Observer
 from gen.language.elaborate.to_graph import finish
 from gen.language.elaborate.unused import warn_of_unused
@@ -64,14 +66,30 @@ def _context(file: syntax.File, source: Source, diagnostics: Diagnostics) -> Con
     return Context(source, diagnostics, unread=file.unread, readable=not diagnostics.failed)
 
 
+@contextmanager
+def _room_to_run() -> Iterator[None]:
+    """Let Python's own recursion go as deep as `MAX_RUNNING` expressions inside each other need."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, FRAMES_EACH * MAX_RUNNING + before))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+FRAMES_EACH = 12
+"""The most frames of Python's between an expression and one inside it."""
+
+
 def _run(interpreter: Interpreter, file: syntax.File) -> tuple[ModelValue, Graph] | None:
     """The file's model and its graph; None, and diagnostics, if anything is wrong."""
     context = interpreter.context
-    try:
-        interpreter.run(file.statements, Frame())
-        made = finish(context, file)
-    except Stop:
-        return None
+    with _room_to_run():
+        try:
+            interpreter.run(file.statements, Frame(kind="file"))
+            made = finish(context, file)
+        except (Stop, Raised):
+            return None
     if made is None or context.diagnostics.failed:
         return None
     warn_of_unused(context, interpreter.names, made[0])

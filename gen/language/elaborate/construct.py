@@ -21,7 +21,7 @@ from gen.language.elaborate.values import (
     Value,
     is_wrong,
 )
-from gen.language.elaborate.wrappers import make_bidirectional, make_time_distributed
+from gen.language.elaborate.wrappers import make_bidirectional, make_lambda, make_time_distributed
 
 
 def call_word(context: Context, word: Word, arguments: Arguments, group: Group | None, target: str | None) -> Value:
@@ -37,8 +37,8 @@ def call_word(context: Context, word: Word, arguments: Arguments, group: Group |
             return make_time_distributed(context, arguments, group)
         case "Bidirectional":
             return make_bidirectional(context, arguments, group)
-        case "range":
-            return _range(context, arguments)
+        case "Lambda":
+            return make_lambda(context, arguments, group)
     kinds = kinds_of(word)
     if not kinds and word.name in function_forms():
         return _call_function_form(context, word.name, arguments, group)
@@ -66,6 +66,7 @@ def _make_layer(context: Context, name: str, arguments: Arguments, group: Group 
         return WRONG
     assert isinstance(made.component, Layer)
     layer = LayerValue(made.component, snake_case(cls.__name__), arguments.span, group, written=name)
+    layer.auto_name = context.auto_name(layer.kind)
     _set_options(context, layer, made, arguments)
     context.layers.append(layer)
     return layer
@@ -128,16 +129,3 @@ def _call_function_form(context: Context, name: str, arguments: Arguments, group
     _set_options(context, layer, made, arguments)
     on = Arguments(arguments.positional[:1], {}, {}, arguments.span, arguments.function, arguments.heading)
     return call_layer(context, layer, on, arguments.site(group))
-
-
-def _range(context: Context, arguments: Arguments) -> Value:
-    values = [argument.value for argument in arguments.positional]
-    if is_wrong(values):
-        return WRONG
-    numbers = [value for value in values if isinstance(value, int) and not isinstance(value, bool)]
-    if len(numbers) < len(values) or not 1 <= len(values) <= 3 or arguments.keywords:
-        message = "`range` takes one to three integers: the end, or the start, the end and the step"
-        return context.error("bad-argument", arguments.span, message)
-    if len(numbers) == 3 and numbers[2] == 0:
-        return context.error("bad-argument", arguments.positional[2].span, "The step of a range cannot be 0")
-    return range(*numbers)

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from gen.diagnostics import Diagnostics, Note, Source, Span
 from gen.dims import Dim, Size
 from gen.language.elaborate.values import (
     WRONG,
-    BlockValue,
+    Arguments,
     BoxValue,
+    FunctionValue,
+    Group,
     InputValue,
     LayerCall,
     LayerValue,
+    Method,
     ModelValue,
-    Wrapper,
+    Site,
+    Unit,
+    Unknown,
+    Value,
     Wrong,
 )
 
@@ -29,16 +36,36 @@ MAX_ROUNDS = 10_000
 """How often a loop may repeat its body."""
 MAX_ITEMS = 10_000
 """How many items a list may have."""
+MAX_TEXT = 10_000
+"""How many characters a string may have that is computed."""
 MAX_DIVISIONS = 50
 """How many floor divisions may be inside each other in the formula of a size."""
 MAX_NESTED = 100
 """How many models and wrappers may hold each other."""
-MAX_BLOCKS = 20
-"""How many blocks may be inside each other's calls."""
+MAX_BLOCKS = 50
+"""How many functions may be inside each other's calls."""
+MAX_RUNNING = 1_000
+"""How many expressions may be inside each other's evaluation, through all functions that run."""
 
 
 class Stop(Exception):
     """Ends elaboration: the file does too much.  The diagnostic is already made."""
+
+
+class Caller(Protocol):
+    """The interpreter, as the other modules see it: it runs functions of the file."""
+
+    def call(self, function: Value, arguments: Arguments, site: Site) -> Value:
+        """Call anything that can be called."""
+
+    def call_with(self, function: Value, values: Sequence[Value], site: Site) -> Value:
+        """Call a function on values that no expression stands for."""
+
+    def call_function_of(self, method: Method, arguments: Arguments, group: Group | None) -> Value:
+        """Call a method of a class of the file, with what it makes in `group`."""
+
+    def call_method(self, method: Method, span: Span) -> Value:
+        """Call a method without arguments."""
 
 
 class Numbering:
@@ -88,8 +115,12 @@ class Context:
     layers: list[LayerValue] = field(default_factory=list)
     models: list[ModelValue] = field(default_factory=list)
     symbols: Symbols = field(default_factory=Symbols)
-    active: list[tuple[BlockValue, Span]] = field(default_factory=list)
-    """The blocks that are running, the innermost last, with the call of each."""
+    active: list[tuple[FunctionValue, Span]] = field(default_factory=list)
+    """The functions that are running, the innermost last, with the call of each."""
+    ignored: list[Span] = field(default_factory=list)
+    """The statements that no model depends on, and that gen passes over."""
+    given: Mapping[str, Value] = field(default_factory=dict)
+    """Values for variables of the file that come from outside."""
     unread: frozenset[str] = frozenset()
     """Names whose value is not known, because a statement that binds them could not be read."""
     readable: bool = True
@@ -97,9 +128,11 @@ class Context:
     statement: object = None
     """The same for all calls that one call in the file becomes; None if it becomes one."""
     box: BoxValue | None = None
-    """The innermost call of a block or a model that calls are made in now."""
-    unit: ModelValue | Wrapper | None = None
-    """The outermost model or wrapper that is being called now."""
+    """The innermost call of a function or a model that calls are made in now."""
+    unit: Unit | None = None
+    """The outermost model, wrapper or object that is being called now."""
+    _caller: Caller | None = None
+    _automatic: dict[str, int] = field(default_factory=dict)
     _steps: int = 0
     _order: int = 0
     _reported: set[tuple[str, Span]] = field(default_factory=set)
@@ -135,8 +168,27 @@ class Context:
 
     def _calls_of_blocks(self) -> tuple[Note, ...]:
         return tuple(
-            Note(span, f"in this call of `{block.definition.name}`") for block, span in reversed(self.active[-3:])
+            Note(span, f"in this call of `{function.name}`") for function, span in reversed(self.active[-3:])
         )
+
+    def unknown(self, value: Unknown, span: Span) -> Wrong:
+        """Report that what is at `span` depends on what gen cannot know."""
+        name = value.name
+        comes = Note(value.span, f"it comes from `{value.text}`") if name else None
+        what = f"`{name}`" if name else f"`{value.text}`"
+        hint = f"write the value, `{name} = …`, or give it: `gen build --define {name}=…`" if name else None
+        return self.error(
+            "unknown-value",
+            value.needed or span,
+            f"The model depends on {what}, which is not known when gen reads the file",
+            notes=() if comes is None else (comes,),
+            hint=hint or "write the value that it has",
+        )
+
+    def ignore(self, span: Span) -> None:
+        """Note that a statement is passed over."""
+        if span not in self.ignored:
+            self.ignored.append(span)
 
     # Limits
 
@@ -151,6 +203,22 @@ class Context:
                 hint="a model of this size is usually a mistake; check the loops around this line",
             )
             raise Stop
+
+    @property
+    def caller(self) -> Caller:
+        """What runs functions of the file."""
+        assert self._caller is not None
+        return self._caller
+
+    def auto_name(self, kind: str) -> str:
+        """The name that Keras gives the next layer of a kind: `dense`, `dense_1`, …"""
+        count = self._automatic.get(kind, 0)
+        self._automatic[kind] = count + 1
+        return f"{kind}_{count}" if count else kind
+
+    def forget_names(self) -> None:
+        """What `clear_session` does: Keras numbers layers from the beginning."""
+        self._automatic.clear()
 
     def next_order(self) -> int:
         """A number larger than all before."""
@@ -177,7 +245,7 @@ class Context:
             self.box = before
 
     @contextmanager
-    def calling(self, unit: ModelValue | Wrapper) -> Iterator[None]:
+    def calling(self, unit: Unit) -> Iterator[None]:
         """While calls are made that are a call of `unit`."""
         before, self.unit = self.unit, self.unit or unit
         try:
@@ -186,9 +254,9 @@ class Context:
             self.unit = before
 
     @contextmanager
-    def inside(self, block: BlockValue, span: Span) -> Iterator[None]:
-        """While the body of `block` runs for the call at `span`."""
-        self.active.append((block, span))
+    def inside(self, function: FunctionValue, span: Span) -> Iterator[None]:
+        """While the body of `function` runs for the call at `span`."""
+        self.active.append((function, span))
         try:
             yield
         finally:

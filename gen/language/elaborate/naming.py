@@ -17,7 +17,7 @@ from gen.language.elaborate.values import (
     LayerValue,
     ModelValue,
     TensorValue,
-    Wrapper,
+    Unit,
 )
 
 
@@ -26,7 +26,7 @@ def name_of_model(model: ModelValue) -> str:
     return model.given_name or model.variable or snake_case(model.kind)
 
 
-def _name_of(owner: ModelValue | Wrapper) -> str:
+def _name_of(owner: Unit) -> str:
     """The name of what heads the names of its layers."""
     if isinstance(owner, ModelValue):
         return name_of_model(owner)
@@ -35,9 +35,13 @@ def _name_of(owner: ModelValue | Wrapper) -> str:
 
 
 class Namer:
-    """Names everything in a model, from its calls in order."""
+    """Names everything in a model, from its calls in order; a function that makes the whole model heads no names."""
 
-    def __init__(self, calls: Sequence[LayerCall]) -> None:
+    def __init__(self, calls: Sequence[LayerCall], around: Group | None = None) -> None:
+        self._around: set[Group | None] = {None}
+        while around is not None:
+            self._around.add(around)
+            around = around.parent
         self._names: dict[Group | None, Numbering] = {}
         self._groups: dict[Group, str] = {}
         self._layers: dict[LayerValue, str] = {}
@@ -55,12 +59,13 @@ class Namer:
 
     def _claim(self, group: Group | None, name: str) -> str:
         """A full name for what is called `name` in `group`."""
+        group = None if group in self._around else group
         if group not in self._names:
             self._names[group] = Numbering()
         return self._prefix(group) + self._names[group].claim(name)
 
     def _prefix(self, group: Group | None) -> str:
-        if group is None:
+        if group in self._around or group is None:
             return ""
         if group not in self._groups:
             name = _name_of(group.owner) if group.owner is not None else group.name

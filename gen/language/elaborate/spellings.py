@@ -26,7 +26,10 @@ MODULES: dict[str, tuple[str, ...]] = {
 ROOTS = {"keras": ("keras",), "tensorflow": ("tensorflow",), "tf": ("tensorflow",)}
 
 SPECIAL = {"Input": ("", "layers"), "InputLayer": ("layers",), "Model": ("", "models"), "Sequential": ("", "models")}
-SPECIAL |= {"TimeDistributed": ("layers",), "Bidirectional": ("layers",)}
+SPECIAL |= {"TimeDistributed": ("layers",), "Bidirectional": ("layers",), "Lambda": ("layers",)}
+BASES = {"Layer": ("", "layers"), "Loss": ("", "losses"), "Metric": ("", "metrics"), "Callback": ("callbacks",)}
+BASES |= {"Regularizer": ("", "regularizers"), "Initializer": ("", "initializers"), "Constraint": ("", "constraints")}
+SPECIAL |= BASES
 """What is called like a component and is none, with the modules of Keras that it is in."""
 
 DTYPES = {
@@ -117,7 +120,7 @@ def known_words() -> set[str]:
 
 def named_words() -> set[str]:
     """The names of components, of dtypes and of what else is called."""
-    return {*SPECIAL, *DTYPES, *OTHER_FLOATS, *function_forms(), "range"}.union(*registry.values())
+    return {*SPECIAL, *DTYPES, *OTHER_FLOATS, *function_forms()}.union(*registry.values())
 
 
 def option_words() -> frozenset[str]:

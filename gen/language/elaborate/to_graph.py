@@ -30,7 +30,7 @@ def finish(context: Context, file: syntax.File) -> tuple[ModelValue, Graph] | No
     if model is None:
         return None
     usable = _is_usable(context, model)
-    namer = Namer(model.calls) if usable else None
+    namer = Namer(model.calls, model.parent) if usable else None
     plans = _plans(context, model, namer) if namer is not None else []
     compilation = _train(context, model, plans)
     defaults = _fit(context, model)
@@ -70,6 +70,8 @@ def _model_of_file(context: Context, file: syntax.File) -> ModelValue | None:
 
 def _is_usable(context: Context, model: ModelValue) -> bool:
     """Whether the model can become a graph; says what it lacks."""
+    if model.unknown is not None:
+        context.unknown(model.unknown, model.span)
     if model.broken:
         return False
     if not model.inputs:
@@ -90,7 +92,7 @@ def _plans(context: Context, model: ModelValue, namer: Namer) -> list[Plan]:
     """The outputs with their names, which must be different; none is an input's, which is read from the same file."""
     inputs = {tensor.maker.given_name for tensor in model.inputs if isinstance(tensor.maker, InputValue)}
     taken = [name for name in inputs if name is not None]
-    names = [namer.output(tensor) for tensor in model.outputs]
+    names = [model.output_names.get(tensor) or namer.output(tensor) for tensor in model.outputs]
     names = [Numbering(*taken).claim(name) if name in taken else name for name in names]
     plans = [Plan(name, tensor) for name, tensor in zip(names, model.outputs, strict=True)]
     seen: dict[str, Plan] = {}

@@ -26,7 +26,9 @@ from gen.language.elaborate.values import (
     TensorValue,
     Wrong,
     describe_value,
+    entries_of,
     is_wrong,
+    unknown_in,
 )
 
 COMPILE = ("optimizer", "loss", "loss_weights", "metrics")
@@ -90,6 +92,10 @@ class Compilation:
 def compiled(context: Context, arguments: Arguments, plans: Sequence[Plan]) -> Compilation:
     """One `compile` applied to the outputs in `plans`; without plans (the model is wrong), what can be checked."""
     given = _bound(context, arguments)
+    for name, argument in list(given.items()):
+        unknown = unknown_in(argument.value)
+        if unknown is not None:
+            given[name] = replace(argument, value=context.unknown(unknown, argument.span))
     optimizer = given.get("optimizer")
     result = Compilation(
         (
@@ -152,7 +158,7 @@ def _all_leaves(argument: Argument | None) -> list[Argument]:
     if argument is None or argument.value is None:
         return []
     value = argument.value
-    entries = [item for _, item in value.items] if isinstance(value, DictValue) else [argument]
+    entries = [item for _, item in entries_of(argument)] if isinstance(value, DictValue) else [argument]
     return [leaf for entry in entries for leaf in _leaves(entry)]
 
 
@@ -170,7 +176,7 @@ def _leaves(argument: Argument) -> list[Argument]:
 def _by_output(context: Context, name: str, argument: Argument, plans: Sequence[Plan]) -> dict[int, Argument]:
     """The entries of a dict by the index of the output that the key means; keys that mean none are reported."""
     found: dict[int, Argument] = {}
-    for key, item in argument.value.items:
+    for key, item in entries_of(argument):
         index = next((i for i, plan in enumerate(plans) if plan.tensor is key.value), None)
         if index is None:
             index = next((i for i, plan in enumerate(plans) if plan.name == key.text), None)
@@ -189,7 +195,7 @@ def _by_output(context: Context, name: str, argument: Argument, plans: Sequence[
 
 def _known_keys(argument: Argument) -> bool:
     """Whether every key of a dict is right, as far as one can tell: no output is missed because of a wrong key."""
-    return not any(isinstance(key.value, Wrong) for key, _ in argument.value.items)
+    return not any(isinstance(key.value, Wrong) for key, _ in entries_of(argument))
 
 
 def _set_losses(context: Context, arguments: Arguments, argument: Argument | None, plans: list[Plan]) -> None:
@@ -494,7 +500,7 @@ def fitted(context: Context, calls: Sequence[Arguments]) -> dict[str, int | floa
 def _report_data(context: Context, argument: Argument, name: str) -> None:
     if argument.value is None:
         return
-    context.error(
+    context.warning(
         "data-in-file",
         argument.span,
         f"A `.nn` file contains no data, but `fit` gets `{name}`",

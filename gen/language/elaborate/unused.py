@@ -9,13 +9,17 @@ from gen.language.elaborate.names import Assignment, Names
 from gen.language.elaborate.naming import name_of_model
 from gen.language.elaborate.values import (
     BidirectionalValue,
+    ClassValue,
     Distributed,
+    FunctionValue,
     InputValue,
+    LambdaValue,
     LayerCall,
     LayerValue,
     ModelValue,
-    Nothing,
+    ObjectValue,
     TensorValue,
+    Unknown,
     Wrong,
 )
 
@@ -42,6 +46,30 @@ def warn_of_unused(context: Context, names: Names, model: ModelValue) -> None:
             context.warning("unused-layer", layer.span, message, hint="call it on a tensor, or remove it")
     for span, assignment in names.assignments.items():
         _warn_of_variable(context, span, assignment, model)
+    _warn_of_ignored(context)
+
+
+def _warn_of_ignored(context: Context) -> None:
+    """One warning of all statements that gen passed over."""
+    spans = sorted(context.ignored, key=lambda span: span.start)
+    if not spans:
+        return
+    lines = dict.fromkeys(context.source.position(span.start)[0] for span in spans)
+    listed = _ranges(list(lines))
+    message = f"gen passed over what the model does not depend on: line{'s' * (len(lines) > 1)} {listed}"
+    context.warning("ignored-lines", spans[0], message)
+
+
+def _ranges(lines: list[int]) -> str:
+    """`1, 3 to 7, 20`."""
+    ranges: list[list[int]] = []
+    for line in lines:
+        if ranges and line == ranges[-1][1] + 1:
+            ranges[-1][1] = line
+        else:
+            ranges.append([line, line])
+    shown = [str(first) if first == last else f"{first} to {last}" for first, last in ranges]
+    return ", ".join(shown[:20]) + (", …" if len(shown) > 20 else "")
 
 
 def _wrapper(tensor: TensorValue) -> str | None:
@@ -51,6 +79,8 @@ def _wrapper(tensor: TensorValue) -> str | None:
             return "TimeDistributed"
         case BidirectionalValue():
             return "Bidirectional"
+        case LambdaValue() | ObjectValue():
+            return tensor.wrapper.word
     return None
 
 
@@ -74,8 +104,11 @@ def _warn_of_variable(context: Context, span: Span, assignment: Assignment, mode
     value = assignment.value
     if assignment.read or value is model or assignment.name.startswith("_"):
         return
-    if isinstance(value, LayerValue | TensorValue | Nothing | Wrong):
+    if isinstance(value, LayerValue | TensorValue | Wrong | Unknown) or value is None:
         return  # said already of what it holds
+    if isinstance(value, FunctionValue | ClassValue):
+        context.ignore(span)
+        return
     if isinstance(value, ModelValue):
         message = f"The model `{name_of_model(value)}` is never used"
     else:

@@ -1,19 +1,22 @@
-"""What an expression of a `.nn` file can be, besides a number, a string, a list or a tuple."""
+"""What an expression of a `.nn` file can be, besides what Python's own values stand for.
+
+Numbers, strings, `None`, lists, tuples, sets, ranges and sizes (`gen.dims.Dim`) stand for themselves.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from gen.components.arguments import Word
-from gen.components.base import Activation, Component, Layer, Weight
+from gen.components.base import Activation, Component, Layer, Weight, snake_case
 from gen.diagnostics import Span
-from gen.dims import Shape, show
+from gen.dims import Dim, Shape, show
 from gen.language import syntax
 
 Value: TypeAlias = Any
-"""Numbers, strings, `None`, lists, tuples and ranges stand for themselves; the rest is defined here."""
 
 
 class Wrong:
@@ -26,14 +29,52 @@ class Wrong:
 WRONG = Wrong()
 
 
-class Nothing:
-    """What `compile`, `fit` and the like give."""
+@dataclass(frozen=True)
+class Unknown:
+    """What gen cannot know when it reads a file: data, and whatever is made of data or of other libraries.
+
+    It is no error in itself.  It becomes one where the model depends on it.
+    """
+
+    text: str
+    """What it comes from, as the file writes it: `np.load("words.npy")`."""
+    span: Span
+    """Where that is."""
+    name: str | None = None
+    """The variable that it was last bound to."""
+    needed: Span | None = None
+    """Where something of a model was first made of it."""
 
     def __repr__(self) -> str:
-        return "nothing"
+        return f"`{self.name or self.text}`, which is not known when gen reads the file"
 
 
-NOTHING = Nothing()
+class Phase:
+    """The argument `training` of a `call`: true in `fit`, false in `predict`, and so not known to the file."""
+
+    def __repr__(self) -> str:
+        return "`training`, which is not known when gen reads the file"
+
+
+PHASE = Phase()
+
+
+@dataclass(frozen=True)
+class Builtin(Word):
+    """A function or a type of Python's own: `len`, `int`; as the word for a dtype it means that."""
+
+    def __repr__(self) -> str:
+        return f"Python's `{self.name}`"
+
+
+@dataclass(frozen=True)
+class PlainFunction:
+    """A function of plain values out of a module: `math.sqrt`, `np.prod`."""
+
+    path: str
+
+    def __repr__(self) -> str:
+        return f"the function `{self.path}`"
 
 
 @dataclass(frozen=True)
@@ -103,32 +144,43 @@ class Undecided:
 
 @dataclass(frozen=True)
 class Key:
-    """A key of a dict: its text, and what the file binds to that name, if anything."""
+    """A key of a dict: its text, the value that it is, and where it stands."""
 
     text: str
     value: Value
     span: Span
 
 
-@dataclass(frozen=True)
-class DictValue:
-    """`{"age": mse}`, in the order of the file."""
+class DictValue(dict[Any, Value]):
+    """`{"age": mse}`; `written` has the key and the value as the file writes them, for those of a display."""
 
-    items: tuple[tuple[Key, Argument], ...]
+    def __init__(self, entries: dict[Any, Value] | None = None) -> None:
+        super().__init__(entries or {})
+        self.written: dict[Any, tuple[syntax.Expr, syntax.Expr]] = {}
 
     def __repr__(self) -> str:
         return "a dict"
 
 
+def entries_of(argument: Argument) -> list[tuple[Key, Argument]]:
+    """The keys and the values of a dict that is an argument, each with its own place where the file writes it."""
+    found = []
+    for key, value in argument.value.items():
+        at, node = argument.value.written.get(key, (argument.node, argument.node))
+        text = key if isinstance(key, str) else at.id if isinstance(at, syntax.Name) else str(key)
+        found.append((Key(text, key, at.span), Argument(value, node)))
+    return found
+
+
 @dataclass(eq=False)
 class Group:
-    """One call of a block, or a model that is called: its name heads the names of what is made inside."""
+    """One call of a function, or a model that is called: its name heads the names of what is made inside."""
 
     name: str
     parent: Group | None
     depth: int
-    owner: ModelValue | Wrapper | None = None
-    """The model or the wrapper whose name the group has; None for a block."""
+    owner: Unit | None = None
+    """The model, the wrapper or the object whose name the group has; None for a function."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +194,7 @@ class Site:
 
 @dataclass(eq=False)
 class BoxValue:
-    """One call of a block or of a model; `group` has its name, and is the same for all calls of a model."""
+    """One call of a function or of a model; `group` has its name, and is the same for all calls of a model."""
 
     group: Group
     parent: BoxValue | None
@@ -166,6 +218,8 @@ class LayerValue:
     calls: list[LayerCall] = field(default_factory=list)
     written: str = ""
     """What the file writes for it, if not the name of its class: `MaxPool1D`, `add`, `TimeDistributed`, `-`."""
+    auto_name: str = ""
+    """The name that Keras gives it: `dense_1`."""
 
     @property
     def word(self) -> str:
@@ -202,8 +256,8 @@ class TensorValue:
     """For a mask: the tensor that it was made for."""
     ids_of: TensorValue | None = None
     """For ids that an Input gives as floats: the tensor that has them."""
-    wrapper: Wrapper | None = None
-    """The wrapper that gives it, and whose name it has."""
+    wrapper: Wrapper | LambdaValue | ObjectValue | None = None
+    """The wrapper or the object that gives it, and whose name it has."""
 
     @property
     def last_mask(self) -> TensorValue | None:
@@ -255,8 +309,8 @@ class LayerCall:
     """Whether it is a call of a model's layer in a call of the model."""
     box: BoxValue | None = None
     """The innermost call of a block or a model that it was made in."""
-    unit: ModelValue | Wrapper | None = None
-    """The outermost model or wrapper whose call it is a part of; None where the file calls the layer itself."""
+    unit: Unit | None = None
+    """The outermost model, wrapper or object whose call it is a part of; None where the file calls the layer itself."""
 
     @property
     def reads(self) -> tuple[TensorValue, ...]:
@@ -304,10 +358,15 @@ class ModelValue:
     """What the file itself gives a name, of what it consists of: a model or a wrapper inside is one thing."""
     moved_groups: dict[Group, Group] = field(default_factory=dict)
     compilations: list[Arguments] = field(default_factory=list)
+    unknown: Unknown | None = None
+    """What it depends on and gen cannot know."""
+    output_names: dict[TensorValue, str] = field(default_factory=dict)
+    """The names of outputs that are given as a dict."""
     fits: list[Arguments] = field(default_factory=list)
     summary: bool = False
     depth: int = 1
     """How deep models and wrappers hold each other in it, itself counted."""
+    auto_name: str = ""
 
     @property
     def sequential(self) -> bool:
@@ -321,7 +380,7 @@ class ModelValue:
 class Distributed:
     """`TimeDistributed(…)` of a layer or a model."""
 
-    inner: LayerValue | ModelValue | Distributed | BidirectionalValue
+    inner: Wrapped
     span: Span
     group: Group
     given_name: str | None = None
@@ -359,29 +418,6 @@ class BidirectionalValue:
 
 
 Wrapper: TypeAlias = Distributed | BidirectionalValue
-Wrapped: TypeAlias = LayerValue | ModelValue | Wrapper
-"""What a wrapper can hold, and a Sequential: all that can be called on tensors."""
-
-
-@dataclass(frozen=True)
-class Item:
-    """A layer or a model in a Sequential, with its place and what heads its call."""
-
-    value: Wrapped
-    span: Span
-    heading: Span
-
-
-@dataclass(frozen=True)
-class Method:
-    """`model.compile`: a method that is about to be called."""
-
-    owner: ModelValue
-    name: str
-    span: Span
-
-    def __repr__(self) -> str:
-        return f"the method `{self.name}`"
 
 
 @dataclass(eq=False)
@@ -395,11 +431,17 @@ class Binding:
 
 @dataclass(eq=False)
 class Frame:
-    """The names of a file, or of one call of a block; a block also sees those of the place where it is defined."""
+    """The names of a file, of one call of a function, or of the body of a class.
+
+    A function also sees those of the place where it is defined.
+    """
 
     enclosing: Frame | None = None
     group: Group | None = None
     bindings: dict[str, Binding] = field(default_factory=dict)
+    kind: Literal["file", "function", "class", "comprehension"] = "function"
+    method: tuple[ClassValue, ObjectValue] | None = None
+    """The class in which the function that runs is defined, and the object that it runs for: what `super()` means."""
 
     def find(self, name: str) -> Binding | None:
         frame: Frame | None = self
@@ -418,32 +460,209 @@ class Frame:
             frame = frame.enclosing
         return names
 
+    def running(self) -> tuple[ClassValue, ObjectValue] | None:
+        """The class and the object of the innermost method around this place."""
+        frame: Frame | None = self
+        while frame is not None and frame.method is None:
+            frame = frame.enclosing
+        return None if frame is None else frame.method
+
 
 @dataclass(eq=False)
-class BlockValue:
-    """A `def`, with the frame that it is defined in and the defaults of its parameters."""
+class FunctionValue:
+    """A `def` or a `lambda`, with the frame that it is defined in and the defaults of its parameters."""
 
-    definition: syntax.Def
+    definition: syntax.Def | syntax.Lambda
     frame: Frame
     defaults: dict[str, Argument]
+    owner: ClassValue | None = None
+    """The class in whose body it is defined."""
+    kind: Literal["function", "property", "static", "class"] = "function"
+    called: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.definition.name if isinstance(self.definition, syntax.Def) else "lambda"
+
+    @property
+    def header(self) -> Span:
+        """Where it is defined."""
+        return self.definition.header if isinstance(self.definition, syntax.Def) else self.definition.span
 
     def __repr__(self) -> str:
-        return f"the block `{self.definition.name}`"
+        return f"the function `{self.name}`"
+
+
+@dataclass(eq=False)
+class ClassValue:
+    """A `class` of the file; `kind` is what Keras' base class makes of it, empty for a plain one."""
+
+    definition: syntax.Class
+    bases: tuple[ClassValue, ...]
+    kind: str
+    namespace: dict[str, Value] = field(default_factory=dict)
+    fields: tuple[str, ...] | None = None
+    """The fields of a dataclass, in order."""
+    used: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.definition.name
+
+    def order(self) -> Iterator[ClassValue]:
+        """The class and its bases, in the order in which attributes are looked for."""
+        seen: dict[ClassValue, None] = {}
+        for each in (self, *(base for parent in self.bases for base in parent.order())):
+            seen.pop(each, None)  # what several share comes after all of them
+            seen[each] = None
+        return iter(seen)
+
+    def find(self, name: str, after: ClassValue | None = None) -> Value:
+        """What the class has under a name, after the class `after` in its order; `MISSING` if nothing."""
+        order = list(self.order())
+        for each in order[order.index(after) + 1 :] if after in order else order:
+            if name in each.namespace:
+                return each.namespace[name]
+        return MISSING
+
+    def __repr__(self) -> str:
+        return f"the class `{self.name}`"
+
+
+MISSING = object()
+
+
+@dataclass(eq=False)
+class ObjectValue:
+    """An object of a class of the file.  For a layer, `group` has its name and `built` says whether it has its weights."""
+
+    cls: ClassValue
+    span: Span
+    attributes: dict[str, Value] = field(default_factory=dict)
+    group: Group | None = None
+    given_name: str | None = None
+    variable: str | None = None
+    output: TensorValue | None = None
+    """The first that it gave."""
+    trainable: bool = True
+    built: bool = False
+    prepared: bool = False
+    """Whether `super().__init__()` has run."""
+    input_shape: tuple[Any, ...] | None = None
+    model: ModelValue | None = None
+    """For a model: what `call` has made of its inputs."""
+    depth: int = 1
+    losses: list[tuple[Value, Site]] = field(default_factory=list)
+    """What `add_loss` was given."""
+    auto_name: str = ""
+
+    @property
+    def kind(self) -> str:
+        """The word for it where it has no other name."""
+        return snake_case(self.cls.name)
+
+    @property
+    def word(self) -> str:
+        return self.cls.name
+
+    def __repr__(self) -> str:
+        return f"an object of `{self.cls.name}`"
+
+
+@dataclass(eq=False)
+class LambdaValue:
+    """`Lambda(function)`: a layer that applies a function of the file; `group` has its name."""
+
+    function: Value
+    arguments: dict[str, Argument]
+    """What the function gets besides the tensor."""
+    span: Span
+    group: Group
+    given_name: str | None = None
+    variable: str | None = None
+    output: TensorValue | None = None
+    """The first that it gave."""
+    auto_name: str = ""
+    depth: ClassVar[int] = 1
+    kind: ClassVar[str] = "lambda"
+    word: ClassVar[str] = "Lambda"
+
+    def __repr__(self) -> str:
+        return f"the layer `{self.word}`"
+
+
+Unit: TypeAlias = ModelValue | Distributed | BidirectionalValue | LambdaValue | ObjectValue
+"""What calls layers when it is called."""
+Wrapped: TypeAlias = LayerValue | ModelValue | Distributed | BidirectionalValue | LambdaValue | ObjectValue
+"""What a wrapper can hold, and a Sequential: all that can be called on tensors."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """A layer or a model in a Sequential, with its place and what heads its call."""
+
+    value: Wrapped
+    span: Span
+    heading: Span
+
+
+@dataclass(frozen=True)
+class Method:
+    """`model.compile`: a method that is about to be called; `owner` is a model, a layer, a list, a string, an object."""
+
+    owner: Value
+    name: str
+    span: Span
+    function: FunctionValue | None = None
+    """What runs, for a method of a class of the file."""
+
+    def __repr__(self) -> str:
+        return f"the method `{self.name}`"
+
+
+@dataclass(frozen=True)
+class Super:
+    """`super()`: an object, and the class after which its attributes are looked for."""
+
+    after: ClassValue
+    owner: ObjectValue
+
+    def __repr__(self) -> str:
+        return "`super()`"
 
 
 def is_wrong(value: Value) -> bool:
     """Whether `value` is, or holds, something that is already reported."""
-    match value:
-        case Wrong():
-            return True
-        case list() | tuple():
-            return any(is_wrong(item) for item in value)
-        case DictValue(items):
-            return any(is_wrong(argument.value) for _, argument in items)
-        case Undecided(_, _, arguments):
-            return any(is_wrong(argument.value) for argument in (*arguments.positional, *arguments.keywords.values()))
-        case _:
-            return False
+    return any(isinstance(each, Wrong) for each in everything_in(value))
+
+
+def unknown_in(value: Value) -> Unknown | None:
+    """What gen cannot know in `value`, if anything."""
+    return next((each for each in everything_in(value) if isinstance(each, Unknown)), None)
+
+
+def everything_in(value: Value) -> Iterator[Value]:
+    """`value` and all that lists, dicts and calls in it hold, each container once."""
+    if not isinstance(value, list | tuple | dict | set | frozenset | Undecided):
+        yield value
+        return
+    pending, seen = [value], set[int]()
+    while pending:
+        each = pending.pop()
+        match each:
+            case list() | tuple() | set() | frozenset():
+                inside = list(each)
+            case dict():
+                inside = [*each, *each.values()]
+            case Undecided(_, _, arguments):
+                inside = [item.value for item in (*arguments.positional, *arguments.keywords.values())]
+            case _:
+                yield each
+                continue
+        yield each
+        if id(each) not in seen:
+            seen.add(id(each))
+            pending += inside
 
 
 def count_items(value: Value, most: int) -> int:
@@ -454,9 +673,11 @@ def count_items(value: Value, most: int) -> int:
             case list() | tuple() as items:
                 count += len(items)
                 pending += items[: most + 1]
-            case DictValue(items):
+            case dict() as items:
                 count += len(items)
-                pending += [argument.value for _, argument in items]
+                pending += list(items.values())[: most + 1]
+            case set() | frozenset() as items:
+                count += len(items)
     return count
 
 
@@ -464,16 +685,16 @@ def nests_deeper(value: Value, most: int) -> bool:
     """Whether lists, tuples and dicts are inside each other in `value` more than `most` deep."""
     level = [value]
     for _ in range(most + 1):
-        inside: list[Value] = []
+        inside: dict[int, Value] = {}
         for each in level:
             match each:
                 case list() | tuple() as items:
-                    inside += items
-                case DictValue(items):
-                    inside += [argument.value for _, argument in items]
+                    inside |= {id(item): item for item in items if isinstance(item, list | tuple | dict)}
+                case dict() as items:
+                    inside |= {id(item): item for item in items.values() if isinstance(item, list | tuple | dict)}
         if not inside:
             return False
-        level = inside
+        level = list(inside.values())
     return True
 
 
@@ -486,6 +707,8 @@ def describe_value(value: Value) -> str:
             return str(value)
         case int() | float():
             return f"the number {value!r}"
+        case Dim():
+            return f"the size `{value}`"
         case str():
             return "a string"
         case list():
@@ -494,6 +717,10 @@ def describe_value(value: Value) -> str:
             return "a tuple"
         case range():
             return "a range"
+        case set() | frozenset():
+            return "a set"
+        case Builtin(name):
+            return f"Python's `{name}`"
         case Word(name):
             return f"`{name}`"
         case Component():
