@@ -176,12 +176,49 @@ def _joined(name: str) -> Callable[..., Value]:
     return run
 
 
-_OF_NUMBERS = (
-    "abs absolute add arccos arcsin arctan arctan2 ceil cos cosh divide exp expm1 fabs floor floor_divide fmod log log10 "
-    "log1p log2 maximum minimum mod multiply negative power reciprocal remainder rint sign sin sinh sqrt square subtract "
-    "tan tanh true_divide trunc"
-).split()
-_OVER_AXES = "all any max mean median min prod std sum var amax amin".split()
+_OF_NUMBERS = [
+    "abs",
+    "absolute",
+    "add",
+    "arccos",
+    "arcsin",
+    "arctan",
+    "arctan2",
+    "ceil",
+    "cos",
+    "cosh",
+    "divide",
+    "exp",
+    "expm1",
+    "fabs",
+    "floor",
+    "floor_divide",
+    "fmod",
+    "log",
+    "log10",
+    "log1p",
+    "log2",
+    "maximum",
+    "minimum",
+    "mod",
+    "multiply",
+    "negative",
+    "power",
+    "reciprocal",
+    "remainder",
+    "rint",
+    "sign",
+    "sin",
+    "sinh",
+    "sqrt",
+    "square",
+    "subtract",
+    "tan",
+    "tanh",
+    "true_divide",
+    "trunc",
+]
+_OVER_AXES = ["all", "any", "max", "mean", "median", "min", "prod", "std", "sum", "var", "amax", "amin"]
 
 FUNCTIONS: Mapping[str, Any] = {
     **{name: _elementwise(name) for name in _OF_NUMBERS},

@@ -48,7 +48,16 @@ from gen.language.elaborate.values import (
 )
 
 MODEL_METHODS = ("compile", "fit", "add", "summary", "pop", "get_layer", "build", "call")
-LAYER_METHODS = ("build", "call", "get_config", "get_weights", "set_weights", "count_params", "adapt", "compute_output_shape")
+LAYER_METHODS = (
+    "build",
+    "call",
+    "get_config",
+    "get_weights",
+    "set_weights",
+    "count_params",
+    "adapt",
+    "compute_output_shape",
+)
 AFTERWARDS = (
     "compute_output_shape",
     "count_params",
@@ -168,7 +177,7 @@ def _names(owner: Value) -> Sequence[str]:
     return tuple(methods_of(owner))
 
 
-# --------------------------------------------------------------------------------------------------------------- modules
+# -------------------------------------------------------------------------------------------------------------- modules
 
 
 def plain_member(owner: Namespace, name: str) -> Value:
@@ -196,7 +205,7 @@ def _report_no_member(context: Context, owner: Namespace, attribute: syntax.Attr
     return context.error(code, attribute.name_span, message, hint=suggestion(attribute.name, names))
 
 
-# ------------------------------------------------------------------------------------------------- tensors, layers, models
+# ---------------------------------------------------------------------------------------------- tensors, layers, models
 
 
 def static(shape: Shape) -> tuple[int | None, ...]:
@@ -289,7 +298,7 @@ def _of_called(
     return MISSING
 
 
-# --------------------------------------------------------------------------------------------------------------- objects
+# -------------------------------------------------------------------------------------------------------------- objects
 
 
 def _of_object(context: Context, owner: ObjectValue | Super, attribute: syntax.Attribute) -> Value:
@@ -350,7 +359,7 @@ def _of_class(context: Context, owner: ClassValue, attribute: syntax.Attribute) 
     return context.error("unknown-attribute", attribute.name_span, message, hint=suggestion(attribute.name, names))
 
 
-# --------------------------------------------------------------------------------------------------------------- setting
+# -------------------------------------------------------------------------------------------------------------- setting
 
 WITHOUT_EFFECT = ("supports_masking", "input_spec", "_name", "optimizer", "stop_training", "stateful", "built")
 

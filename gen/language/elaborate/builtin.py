@@ -177,7 +177,7 @@ def _divmod(call: Call, left: Value, right: Value) -> Value:
     return combine("//", left, right), combine("%", left, right)
 
 
-# ----------------------------------------------------------------------------------------------------------------- types
+# ---------------------------------------------------------------------------------------------------------------- types
 
 
 def _len(call: Call, value: Value) -> int:
@@ -295,10 +295,47 @@ def is_a(value: Value, name: str) -> bool:
 
 # ----------------------------------------------------------------------------------------------------------------- math
 
-_OF_NUMBERS = (
-    "acos acosh asin asinh atan atan2 atanh ceil copysign cos cosh degrees erf exp expm1 fabs floor fmod gamma gcd hypot "
-    "isclose isfinite isinf isnan isqrt lgamma log log10 log1p log2 pow radians sin sinh sqrt tan tanh trunc"
-).split()
+_OF_NUMBERS = [
+    "acos",
+    "acosh",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "ceil",
+    "copysign",
+    "cos",
+    "cosh",
+    "degrees",
+    "erf",
+    "exp",
+    "expm1",
+    "fabs",
+    "floor",
+    "fmod",
+    "gamma",
+    "gcd",
+    "hypot",
+    "isclose",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "isqrt",
+    "lgamma",
+    "log",
+    "log10",
+    "log1p",
+    "log2",
+    "pow",
+    "radians",
+    "sin",
+    "sinh",
+    "sqrt",
+    "tan",
+    "tanh",
+    "trunc",
+]
 
 
 def _of_math(name: str) -> Callable[..., Value]:

@@ -118,7 +118,16 @@ def _set_fields(context: Context, made: ObjectValue, fields: Sequence[str], argu
 
 # ------------------------------------------------------------------------------------------- what Keras' classes have
 
-_OPTIONS = ("name", "trainable", "dtype", "activity_regularizer", "dynamic", "autocast", "input_shape", "batch_input_shape")
+_OPTIONS = (
+    "name",
+    "trainable",
+    "dtype",
+    "activity_regularizer",
+    "dynamic",
+    "autocast",
+    "input_shape",
+    "batch_input_shape",
+)
 _OPTIONS_OF_OTHERS = ("name", "dtype", "reduction")
 
 
@@ -256,7 +265,7 @@ def _accepted(context: Context, given: dict[str, Argument], name: str, annotatio
     return accepted_value(context, name, annotation, given[name])
 
 
-# ----------------------------------------------------------------------------------------------------------------- calls
+# ---------------------------------------------------------------------------------------------------------------- calls
 
 
 def tensors_in(value: Value) -> Iterator[TensorValue]:
@@ -309,9 +318,7 @@ def call_object(context: Context, made: ObjectValue, arguments: Arguments, site:
     return _call_layer(context, made, method, arguments, site)
 
 
-def _call_layer(
-    context: Context, made: ObjectValue, method: FunctionValue, arguments: Arguments, site: Site
-) -> Value:
+def _call_layer(context: Context, made: ObjectValue, method: FunctionValue, arguments: Arguments, site: Site) -> Value:
     if not _build(context, made, arguments):
         return WRONG
     arguments = _with_options(arguments, method)
@@ -340,9 +347,7 @@ def _with_options(arguments: Arguments, method: FunctionValue) -> Arguments:
             keywords[name], spans[name] = Argument(value, node), arguments.span
         elif name in keywords and not takes(method, name):
             del keywords[name]
-    return Arguments(
-        arguments.positional, keywords, spans, arguments.span, arguments.function, arguments.heading
-    )
+    return Arguments(arguments.positional, keywords, spans, arguments.span, arguments.function, arguments.heading)
 
 
 def _build(context: Context, made: ObjectValue, arguments: Arguments) -> bool:
@@ -365,12 +370,10 @@ def _any(arguments: Arguments) -> bool:
     return bool(arguments.positional or arguments.keywords)
 
 
-# ---------------------------------------------------------------------------------------------------------------- models
+# --------------------------------------------------------------------------------------------------------------- models
 
 
-def _call_model(
-    context: Context, made: ObjectValue, method: FunctionValue, arguments: Arguments, site: Site
-) -> Value:
+def _call_model(context: Context, made: ObjectValue, method: FunctionValue, arguments: Arguments, site: Site) -> Value:
     """A call of a model of the file, which the first call makes a model with inputs and outputs."""
     assert made.model is not None
     given = arguments.positional[0].value if arguments.positional else None

@@ -167,22 +167,22 @@ class Context:
             self.diagnostics.warning(code, span, message, notes=notes, hint=hint)
 
     def _calls_of_blocks(self) -> tuple[Note, ...]:
-        return tuple(
-            Note(span, f"in this call of `{function.name}`") for function, span in reversed(self.active[-3:])
-        )
+        return tuple(Note(span, f"in this call of `{function.name}`") for function, span in reversed(self.active[-3:]))
 
     def unknown(self, value: Unknown, span: Span) -> Wrong:
         """Report that what is at `span` depends on what gen cannot know."""
-        name = value.name
-        comes = Note(value.span, f"it comes from `{value.text}`") if name else None
-        what = f"`{name}`" if name else f"`{value.text}`"
-        hint = f"write the value, `{name} = …`, or give it: `gen build --define {name}=…`" if name else None
+        at, name = value.needed or span, value.name
+        if value.missing:
+            return self.error("unsupported-call", value.span, f"gen does not have `{value.text}` yet")
+        if name is None:
+            message = f"The model depends on `{value.text}`, which is not known when gen reads the file"
+            return self.error("unknown-value", at, message, hint="write the value that it has")
         return self.error(
             "unknown-value",
-            value.needed or span,
-            f"The model depends on {what}, which is not known when gen reads the file",
-            notes=() if comes is None else (comes,),
-            hint=hint or "write the value that it has",
+            at,
+            f"The model depends on `{name}`, which is not known when gen reads the file",
+            notes=(Note(value.span, f"it comes from `{value.text}`"),),
+            hint=f"write the value, `{name} = …`, or give it: `gen build --define {name}=…`",
         )
 
     def ignore(self, span: Span) -> None:

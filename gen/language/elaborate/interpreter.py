@@ -32,7 +32,7 @@ from gen.language.elaborate.names import Names
 from gen.language.elaborate.objects import call_builtin, call_method, data_of, without_effect
 from gen.language.elaborate.operators import combine, compare, delete_item, hashable, item, negated, set_item, truth
 from gen.language.elaborate.problems import Problem
-from gen.language.elaborate.spellings import members, namespace, suggestion
+from gen.language.elaborate.spellings import is_calculating, members, namespace, suggestion
 from gen.language.elaborate.values import (
     NO_OPTIONS,
     WRONG,
@@ -196,9 +196,8 @@ class Interpreter:
             elif isinstance(target, syntax.Attribute):
                 self._statement.targets.setdefault(id(value), target.name)
             elif isinstance(target, syntax.Tuple | syntax.List) and isinstance(value, syntax.Tuple | syntax.List):
-                if len(target.items) == len(value.items):
-                    for each, item in zip(target.items, value.items, strict=True):
-                        self._expect([each], item)  # type: ignore[list-item]  # the items of a target are targets
+                for each, part in zip(target.items, value.items, strict=False):
+                    self._expect([each], part)  # type: ignore[list-item]  # the items of a target are targets
 
     def _bind(self, target: syntax.Expr, value: Value, span: Span, frame: Frame) -> None:
         """Bind what `target` names to `value`, which stands at `span`."""
@@ -309,7 +308,9 @@ class Interpreter:
         held = self._truth(statement.test, frame)
         if held is False:
             said = None if statement.message is None else self.evaluate(statement.message, frame)
-            message = f"This assertion does not hold: {said}" if isinstance(said, str) else "This assertion does not hold"
+            message = (
+                f"This assertion does not hold: {said}" if isinstance(said, str) else "This assertion does not hold"
+            )
             self.context.error("assertion", statement.span, message)
 
     def _raise(self, statement: syntax.Raise, frame: Frame) -> None:
@@ -354,7 +355,9 @@ class Interpreter:
             for each in syntax.walk(inside)
             for target in (each.targets if isinstance(each, syntax.Assign) else ())
         )
-        if isinstance(why, Unknown) and (returns or sets) and frame.kind != "file" or (isinstance(why, Unknown) and sets):
+        if (isinstance(why, Unknown) and (returns or sets) and frame.kind != "file") or (
+            isinstance(why, Unknown) and sets
+        ):
             self.context.unknown(why, statement.span)
 
     def _for(self, loop: syntax.For, frame: Frame) -> _Signal:
@@ -629,12 +632,12 @@ class Interpreter:
 
     def _dict(self, display: syntax.Dict, frame: Frame) -> Value:
         made = DictValue()
-        for key, item in display.items:
-            value = self.evaluate(item, frame)
+        for key, node in display.items:
+            value = self.evaluate(node, frame)
             if key is None:
                 if not isinstance(value, dict):
                     if lost(value) is None:
-                        self.context.error("bad-operand", item.span, f"`**` takes a dict, got {describe_value(value)}")
+                        self.context.error("bad-operand", node.span, f"`**` takes a dict, got {describe_value(value)}")
                     return lost(value) or WRONG
                 made.update(value)
                 made.written.update(getattr(value, "written", {}))
@@ -643,7 +646,7 @@ class Interpreter:
             if not isinstance(name, Wrong):
                 name = self._plain(key.span, hashable, name)
             made[name] = value
-            made.written[name] = (key, item)
+            made.written[name] = (key, node)
         return self._limited(made, display.span)
 
     def _key(self, key: syntax.Expr, frame: Frame) -> Value:
@@ -700,7 +703,8 @@ class Interpreter:
     def _combined(self, operator: str, left: Value, right: Value, site: Site) -> Value:
         """`left operator right`."""
         if (gone := lost(left, right)) is not None:
-            return gone
+            of_model = isinstance(left, TensorValue) or isinstance(right, TensorValue)
+            return gone.of_model(site.span) if isinstance(gone, Unknown) and of_model else gone
         if isinstance(left, TensorValue) or isinstance(right, TensorValue):
             return tensors.combine_tensors(self.context, operator, left, right, site)
         result = self._plain(site.span, combine, operator, left, right)
@@ -882,8 +886,10 @@ class Interpreter:
         context = self.context
         values = [each.value for each in (*arguments.positional, *arguments.keywords.values())]
         match function:
-            case Wrong() | Unknown():
-                return function
+            case Wrong():
+                return WRONG
+            case Unknown():
+                return function.of_model(arguments.span) if any(map(_is_of_model, values)) else function
             case FunctionValue():
                 return self._call_function(function, arguments, group)
             case Method():
@@ -893,8 +899,8 @@ class Interpreter:
             case Builtin() | PlainFunction():
                 return call_builtin(context, function, arguments, group)
         unknown = next((found for each in values if (found := unknown_in(each)) is not None), None)
-        if unknown is not None:
-            return unknown if unknown.needed else Unknown(unknown.text, unknown.span, unknown.name, arguments.span)
+        if unknown is not None and function not in (Word("Model"), Word("Sequential")):
+            return unknown.of_model(arguments.span)
         site = arguments.site(group)
         match function:
             case Word():
@@ -916,8 +922,9 @@ class Interpreter:
                 return call_object(context, function, arguments, site)
             case Activation() if arguments.positional and isinstance(arguments.positional[0].value, TensorValue):
                 return apply_activation(context, function, arguments, group)
-            case Namespace(path, known) if not known:
-                return Unknown(context.text(arguments.function), arguments.span)
+            case Namespace(path, False):
+                made = Unknown(context.text(arguments.function), arguments.span, missing=is_calculating(path))
+                return made.of_model(arguments.span) if any(map(_is_of_model, values)) else made
             case Component():
                 return Unknown(context.text(arguments.function), arguments.span)
         message = f"{sentence(describe_value(function))} cannot be called"
@@ -982,14 +989,14 @@ class Interpreter:
             return Argument(WRONG if is_data else self.evaluate(item, frame), item)
 
         positional: list[Argument] = []
-        for index, item in enumerate(call.positional):
-            if not isinstance(item, syntax.Starred):
-                positional.append(argument(index, item))
+        for index, node in enumerate(call.positional):
+            if not isinstance(node, syntax.Starred):
+                positional.append(argument(index, node))
                 continue
-            values = self._items(self.evaluate(item.value, frame), item.span)
+            values = self._items(self.evaluate(node.value, frame), node.span)
             if not isinstance(values, list):
                 return values
-            positional += [Argument(value, item) for value in values]
+            positional += [Argument(value, node) for value in values]
         keywords: dict[str, Argument] = {}
         spans: dict[str, Span] = {}
         for keyword in call.keywords:
@@ -1005,8 +1012,10 @@ class Interpreter:
                 return lost(value) or WRONG
             for name, each in value.items():
                 if not isinstance(name, str) or name in keywords:
-                    message = f"The call gets its argument `{name}` twice" if isinstance(name, str) else (
-                        f"The name of an argument is a string, got {describe_value(name)}"
+                    message = (
+                        f"The call gets its argument `{name}` twice"
+                        if isinstance(name, str)
+                        else (f"The name of an argument is a string, got {describe_value(name)}")
                     )
                     return self.context.error("duplicate-argument", keyword.span, message)
                 keywords[name] = Argument(each, keyword.value)
@@ -1022,9 +1031,7 @@ class Interpreter:
         inside = Group(function.name, group, depth) if isinstance(function.definition, syntax.Def) else group
         return self._run_function(function, arguments, inside, None)
 
-    def _run_function(
-        self, function: FunctionValue, arguments: Arguments, group: Group | None, owner: Value
-    ) -> Value:
+    def _run_function(self, function: FunctionValue, arguments: Arguments, group: Group | None, owner: Value) -> Value:
         context = self.context
         function.called = True
         context.step(arguments.span)
@@ -1057,6 +1064,13 @@ class Interpreter:
                 result = signal.value if isinstance(signal, _Returned) else None
         self._statement = statement
         return result
+
+
+def _is_of_model(value: Value) -> bool:
+    """Whether something made of `value` is something of a model."""
+    return isinstance(value, TensorValue | LayerValue) or (
+        isinstance(value, list | tuple) and any(isinstance(each, TensorValue | LayerValue) for each in value)
+    )
 
 
 class Raised(Exception):

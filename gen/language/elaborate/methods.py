@@ -16,16 +16,50 @@ from gen.language.elaborate.values import DictValue, Value, describe_value
 
 Method = Callable[..., Value]
 
-# --------------------------------------------------------------------------------------------------------------- strings
+# -------------------------------------------------------------------------------------------------------------- strings
 
-_STRING_TO_STRING = (
-    "capitalize casefold lower lstrip replace rstrip strip swapcase title upper removeprefix removesuffix zfill ljust "
-    "rjust center expandtabs"
-).split()
-_STRING_TO_VALUE = (
-    "count endswith find index isalnum isalpha isdigit isidentifier islower isnumeric isspace isupper partition rfind "
-    "rpartition rsplit split splitlines startswith isdecimal istitle"
-).split()
+_STRING_TO_STRING = [
+    "capitalize",
+    "casefold",
+    "lower",
+    "lstrip",
+    "replace",
+    "rstrip",
+    "strip",
+    "swapcase",
+    "title",
+    "upper",
+    "removeprefix",
+    "removesuffix",
+    "zfill",
+    "ljust",
+    "rjust",
+    "center",
+    "expandtabs",
+]
+_STRING_TO_VALUE = [
+    "count",
+    "endswith",
+    "find",
+    "index",
+    "isalnum",
+    "isalpha",
+    "isdigit",
+    "isidentifier",
+    "islower",
+    "isnumeric",
+    "isspace",
+    "isupper",
+    "partition",
+    "rfind",
+    "rpartition",
+    "rsplit",
+    "split",
+    "splitlines",
+    "startswith",
+    "isdecimal",
+    "istitle",
+]
 
 
 def _of_strings(name: str) -> Method:
@@ -59,7 +93,7 @@ def _format(text: str, *positional: Value, **keywords: Value) -> str:
     return format_method(text, list(positional), keywords)
 
 
-# ----------------------------------------------------------------------------------------------------------------- lists
+# ---------------------------------------------------------------------------------------------------------------- lists
 
 
 def _append(owner: list[Value], value: Value) -> None:
@@ -111,7 +145,7 @@ def _items(values: Value, name: str) -> list[Value]:
     return limited(len(values), lambda: list(values))  # type: ignore[no-any-return]  # a list
 
 
-# ----------------------------------------------------------------------------------------------------------------- dicts
+# ---------------------------------------------------------------------------------------------------------------- dicts
 
 
 def _get(owner: DictValue, key: Value, default: Value = None) -> Value:
@@ -152,7 +186,7 @@ def dict_of(value: Value) -> DictValue:
     return DictValue({hashable(key): each for key, each in pairs})
 
 
-# ------------------------------------------------------------------------------------------------------------------ sets
+# ----------------------------------------------------------------------------------------------------------------- sets
 
 
 def _add(owner: set[Value], value: Value) -> None:

@@ -77,9 +77,11 @@ class Names:
 
     def bind(self, name: str, value: Value, span: Span, frame: Frame) -> None:
         """Bind `name`, written at `span`, and let the value know."""
-        if isinstance(value, Unknown):
+        if isinstance(value, Unknown) and value.needed is None:
             value = replace(value, name=name)
         frame.bindings[name] = Binding(value, span)
+        if frame.kind == "class":
+            return
         assignment = self.assignments.setdefault(span, Assignment(name, value))
         assignment.value = value
         match value:

@@ -23,10 +23,13 @@ from gen.language.elaborate.training import DATA, FIT_ORDER, WHEN_CALLED
 from gen.language.elaborate.values import (
     WRONG,
     Arguments,
+    BidirectionalValue,
     Builtin,
     ClassValue,
+    Distributed,
     FunctionValue,
     Group,
+    LambdaValue,
     LayerValue,
     Method,
     ModelValue,
@@ -41,7 +44,19 @@ from gen.language.elaborate.values import (
 )
 
 SUMMARY = ("line_length", "positions", "print_fn", "expand_nested", "show_trainable", "layer_range")
-ASKING = ("isinstance", "issubclass", "getattr", "hasattr", "setattr", "type", "callable", "super", "object", "next", "id")
+ASKING = (
+    "isinstance",
+    "issubclass",
+    "getattr",
+    "hasattr",
+    "setattr",
+    "type",
+    "callable",
+    "super",
+    "object",
+    "next",
+    "id",
+)
 """Python's own functions about objects, which need more than values."""
 PYTHON = frozenset({*FUNCTIONS, *ASKING})
 """Every function and type of Python's own that the language has."""
@@ -49,7 +64,9 @@ PYTHON = frozenset({*FUNCTIONS, *ASKING})
 # --------------------------------------------------------------------------------------------------- Python's functions
 
 
-def call_builtin(context: Context, function: Builtin | PlainFunction, arguments: Arguments, group: Group | None) -> Value:
+def call_builtin(
+    context: Context, function: Builtin | PlainFunction, arguments: Arguments, group: Group | None
+) -> Value:
     """`len(x)`, `math.sqrt(64)`, `isinstance(x, int)`."""
     values = [each.value for each in arguments.positional]
     keywords = {name: each.value for name, each in arguments.keywords.items()}
@@ -141,7 +158,7 @@ def is_instance(value: Value, kind: Value) -> bool:
     if name in TYPES:
         return is_a(value, name)
     if name == "Layer":
-        return isinstance(value, Wrapped) and not isinstance(value, ObjectValue) or (
+        return (isinstance(value, Wrapped) and not isinstance(value, ObjectValue)) or (
             isinstance(value, ObjectValue) and value.cls.kind in ("layer", "model")
         )
     if name in ("Model", "Functional", "Sequential"):
@@ -162,7 +179,7 @@ def _type_of(value: Value) -> Value:
     return Builtin(next((name for name in ("bool", *TYPES) if is_a(value, name)), type(value).__name__))
 
 
-# --------------------------------------------------------------------------------------------------------------- methods
+# -------------------------------------------------------------------------------------------------------------- methods
 
 NO_EFFECT = ("seed", "set_random_seed", "set_seed", "enable_unsafe_deserialization", "clear_session", "plot_model")
 
@@ -192,7 +209,7 @@ def call_method(context: Context, method: Method, arguments: Arguments, group: G
             return call_base_method(context, method, arguments, group)
         case TensorValue():
             return static(owner.shape)
-        case Wrapped():
+        case LayerValue() | Distributed() | BidirectionalValue() | LambdaValue():
             return _of_layer(context, owner, method, arguments, group)
     positional = [each.value for each in arguments.positional]
     keywords = {name: each.value for name, each in arguments.keywords.items()}
@@ -204,7 +221,9 @@ def call_method(context: Context, method: Method, arguments: Arguments, group: G
             return arrays.method(owner, method.name, positional, keywords)
         if isinstance(owner, list) and method.name == "sort":
             site = arguments.site(group)
-            owner[:] = sort(lambda called, given: context.caller.call_with(called, list(given), site), owner, **keywords)
+            owner[:] = sort(
+                lambda called, given: context.caller.call_with(called, list(given), site), owner, **keywords
+            )
             return None
         if isinstance(owner, tuple) and method.name == "as_list":
             return list(owner)
@@ -213,9 +232,7 @@ def call_method(context: Context, method: Method, arguments: Arguments, group: G
         return context.error(problem.code, arguments.span, problem.message, hint=problem.hint)
 
 
-def _of_model(
-    context: Context, model: ModelValue, method: Method, arguments: Arguments, group: Group | None
-) -> Value:
+def _of_model(context: Context, model: ModelValue, method: Method, arguments: Arguments, group: Group | None) -> Value:
     """`compile` and `fit` are kept for the end, when everything has its name; `add` works at once."""
     match method.name:
         case "compile":
@@ -314,4 +331,3 @@ def _of_layer(context: Context, layer: Wrapped, method: Method, arguments: Argum
         case "build":
             return None
     return Unknown(context.text(arguments.function), arguments.span)
-

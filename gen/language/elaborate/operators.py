@@ -62,7 +62,7 @@ def is_number(value: Value) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-# ------------------------------------------------------------------------------------------------------------ arithmetic
+# ----------------------------------------------------------------------------------------------------------- arithmetic
 
 
 def negated(sign: str, value: Value) -> Value:
@@ -107,13 +107,15 @@ def combine(symbol: str, left: Value, right: Value) -> Value:
             return merged
         case _, set() | frozenset(), set() | frozenset() if symbol in _SETS:
             return _SETS[symbol](left, right)
-    raise Problem(f"`{symbol}` cannot combine {describe_value(left)} and {describe_value(right)}", _hint(symbol, left, right))
+    raise Problem(
+        f"`{symbol}` cannot combine {describe_value(left)} and {describe_value(right)}", _hint(symbol, left, right)
+    )
 
 
 def _hint(symbol: str, left: Value, right: Value) -> str | None:
     if symbol != "+" or {type(left), type(right)} not in ({str, int}, {str, float}):
         return None
-    return "join them in a formatted string, `f\"conv_{i}\"`, or with `str(…)`"
+    return 'join them in a formatted string, `f"conv_{i}"`, or with `str(…)`'
 
 
 def _number(symbol: str, left: int | float, right: int | float) -> int | float:
@@ -191,7 +193,7 @@ def _size(symbol: str, left: Value, right: Value) -> Value:
     )
 
 
-# ----------------------------------------------------------------------------------------------------------- comparisons
+# ---------------------------------------------------------------------------------------------------------- comparisons
 
 
 def compare(symbol: str, left: Value, right: Value) -> bool:
@@ -263,7 +265,11 @@ def _ordered(symbol: str, left: Value, right: Value) -> bool:
     left, right = plain(left), plain(right)
     both = (left, right)
     numbers = all(isinstance(each, int | float) for each in both)
-    if numbers or all(isinstance(each, str) for each in both) or all(isinstance(each, set | frozenset) for each in both):
+    if (
+        numbers
+        or all(isinstance(each, str) for each in both)
+        or all(isinstance(each, set | frozenset) for each in both)
+    ):
         return bool(_ORDER[symbol](left, right))
     if all(isinstance(each, list) for each in both) or all(isinstance(each, tuple) for each in both):
         for a, b in zip(left, right, strict=False):
@@ -312,7 +318,7 @@ def hashable(value: Value) -> Value:
     return plain(value)
 
 
-# -------------------------------------------------------------------------------------------------------------- brackets
+# ------------------------------------------------------------------------------------------------------------- brackets
 
 
 def item(owner: Value, key: Value) -> Value:

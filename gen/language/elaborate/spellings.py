@@ -52,6 +52,11 @@ CALCULATING = ("ops", "backend", "math", "nn", "linalg")
 """Modules of Keras and TensorFlow with functions of tensors."""
 
 
+def is_calculating(path: Sequence[str]) -> bool:
+    """Whether what is in a module of Keras computes something of a model: `keras.ops.fft`, `tf.signal.stft`."""
+    return len(path) > 1 and path[1] in (*CALCULATING, *MODULES, "random", "signal", "image", "applications")
+
+
 def namespace(name: str) -> Namespace | None:
     """The module that an unbound name means: `keras`, `tf`, `layers`, …"""
     if name in ROOTS:

@@ -7,8 +7,8 @@ from gen.components.layers import operators
 from gen.components.layers.merging import Add, Multiply, Subtract
 from gen.diagnostics import Span
 from gen.language.elaborate.apply import apply_layer
-from gen.language.elaborate.operators import is_number
 from gen.language.elaborate.context import Context
+from gen.language.elaborate.operators import is_number
 from gen.language.elaborate.values import CallOptions, LayerValue, Site, TensorValue, Value, describe_value
 
 

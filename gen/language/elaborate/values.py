@@ -44,6 +44,12 @@ class Unknown:
     """The variable that it was last bound to."""
     needed: Span | None = None
     """Where something of a model was first made of it."""
+    missing: bool = False
+    """Whether it is something of Keras that gen does not have."""
+
+    def of_model(self, span: Span) -> Unknown:
+        """The same for something of a model that is made of it at `span`."""
+        return self if self.needed else replace(self, needed=span)
 
     def __repr__(self) -> str:
         return f"`{self.name or self.text}`, which is not known when gen reads the file"
