@@ -18,6 +18,7 @@ from gen.diagnostics import Diagnostic, Diagnostics, Source, Span, visible
 from gen.language import grammar, refusals, syntax
 from gen.language.grammar import Stack, Unexpected
 from gen.language.lines import CLOSING, HEADERS, MAX_DEPTH, NEWLINE, Line, logical_lines, span_of, too_deep
+from gen.language.rules import broken_rules
 from gen.language.strings import Refused
 
 MAX_CHARACTERS = 200_000
@@ -69,7 +70,7 @@ def parse(source: Source, diagnostics: Diagnostics) -> syntax.File:
         if diagnostics.enough(span_of(line.tokens[0])):
             break
         reader.read(line)
-    return replace(reader.finish(), span=Span(0, len(text)))
+    return replace(reader.finish(":=" in text), span=Span(0, len(text)))
 
 
 def without_controls(text: str, diagnostics: Diagnostics) -> str:
@@ -166,17 +167,15 @@ class _Reader:
             self._unread.update(_bound_names(line))
         self._statement(replace(line, tokens=self._marked(line.tokens)))
 
-    def finish(self) -> syntax.File:
-        """Ends the file."""
+    def finish(self, walrus: bool) -> syntax.File:
+        """Ends the file; `walrus` says that there may be a `:=` in it."""
         if self._decorator is not None:
             self._diagnostics.items.append(refusals.lonely_decorator(self._decorator))
         self._require_block()
         while len(self._blocks) > 1:
             self._close_block()
         file: syntax.File = self._stack.finish()
-        for statement in syntax.walk(file.statements):
-            if isinstance(statement, syntax.Try) and (error := refusals.incomplete_try(statement)):
-                self._diagnostics.items.append(error)
+        self._diagnostics.items.extend(broken_rules(file.statements, walrus))
         return replace(file, unread=frozenset(self._unread))
 
     # Indentation

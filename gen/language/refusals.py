@@ -12,8 +12,7 @@ from typing import TypeAlias
 
 from lark import Token
 
-from gen.diagnostics import Diagnostic, Note, Span, visible
-from gen.language import syntax
+from gen.diagnostics import Diagnostic, Span, visible
 from gen.language.lines import CLOSING, HEADERS, NEWLINE, OPERAND_ENDS, Line, span_of
 
 FOREIGN_TERMINALS = (
@@ -96,22 +95,6 @@ def lonely_decorator(line: Line) -> Diagnostic:
     span = span_of(line.tokens[0]).to(span_of(line.tokens[-1]))
     message = "No `def` or `class` follows this decorator"
     return Diagnostic("syntax-error", message, span, hint="write the `def` directly below it, or remove it")
-
-
-def incomplete_try(statement: syntax.Try) -> Diagnostic | None:
-    """What is wrong with the clauses of a `try`, if anything."""
-    span = Span(statement.span.start, statement.span.start + len("try"))
-    if not statement.handlers and not statement.finish:
-        hint = "write `except …:` below its block, or remove the `try` and keep its body"
-        return Diagnostic("syntax-error", "This `try` has neither `except` nor `finally`", span, hint=hint)
-    if not statement.handlers and statement.otherwise:
-        return Diagnostic("syntax-error", "This `try` has an `else`, but no `except`", span, hint="add an `except`")
-    for handler, later in zip(statement.handlers, statement.handlers[1:], strict=False):
-        if handler.kind is None:
-            span = Span(handler.span.start, handler.span.start + len("except"))
-            notes = (Note(Span(later.span.start, later.span.start + len("except")), "this one is never reached"),)
-            return Diagnostic("syntax-error", "An `except` of everything has to be the last one", span, notes=notes)
-    return None
 
 
 def lonely_star(span: Span) -> Diagnostic:
