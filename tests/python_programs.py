@@ -7,7 +7,23 @@ import re
 from collections.abc import Callable, Sequence
 
 _NAMES = ("x", "y", "_", "Dense", "match", "case", "print", "type", "None_", "self")
-_ATOMS = ("0", "00", "1_000", "0xFf", "0o17", "0b1", "1.", ".5", "1.5e3", "1e-5", "007.5", "True", "False", "None", "...")
+_ATOMS = (
+    "0",
+    "00",
+    "1_000",
+    "0xFf",
+    "0o17",
+    "0b1",
+    "1.",
+    ".5",
+    "1.5e3",
+    "1e-5",
+    "007.5",
+    "True",
+    "False",
+    "None",
+    "...",
+)
 _STRINGS = ("'a'", '"b c"', "'''d\ne'''", 'r"\\d"', "u'f'", "''", '"""g"h"""', r"'\n\x41\N{BULLET}\101'", "R'\\''")
 _BINARY = ("+", "-", "*", "/", "//", "%", "**", "@", "<<", ">>", "&", "|", "^")
 _COMPARE = ("==", "!=", "<", ">", "<=", ">=", "in", "not in", "is", "is not")
@@ -21,7 +37,7 @@ class Programs:
         self._room = 0  # how much more an expression may hold
 
     def program(self) -> str:
-        self._room = 60
+        self._room = 10
         return "".join(self._statements("", function=False, loop=False, several=self._rng.randint(1, 5)))
 
     # Details
@@ -66,19 +82,28 @@ class Programs:
         return self._rng.choice((*_ATOMS, *_STRINGS, *_NAMES))
 
     def _strings(self) -> str:
-        row = [self._rng.choice((lambda: self._rng.choice(_STRINGS), self._formatted))() for _ in range(self._rng.randint(1, 3))]
+        row = [
+            self._rng.choice((lambda: self._rng.choice(_STRINGS), self._formatted))()
+            for _ in range(self._rng.randint(1, 3))
+        ]
         return " ".join(row) if "\n" not in "".join(row) else f"({' '.join(row)})"
 
     def _formatted(self) -> str:
         quote = self._rng.choice(('"', "'", '"""', "'''"))
-        parts = [self._rng.choice(("a", "{{", "}}", " ", "\\n", self._field(quote))) for _ in range(self._rng.randint(0, 4))]
+        parts = [
+            self._rng.choice(("a", "{{", "}}", " ", "\\n", self._field(quote))) for _ in range(self._rng.randint(0, 4))
+        ]
         return f"{self._rng.choice('fF')}{self._maybe('r', 0.1)}{quote}{''.join(parts)}{quote}"
 
     def _field(self, quote: str, depth: int = 0) -> str:
         room, self._room = self._room, 3
         value = self._rng.choice((self._items, self.expr, self._name))()
         self._room = room
-        if quote[0] in value or any(sign in value for sign in ("\\", "\n", "#", "'", '"', "lambda", ":=")) or value[0] == "{":
+        if (
+            quote[0] in value
+            or any(sign in value for sign in ("\\", "\n", "#", "'", '"', "lambda", ":="))
+            or value[0] == "{"
+        ):
             value = self._name()
         spec = ""
         if depth == 0 and self._rng.random() < 0.4:
@@ -110,7 +135,10 @@ class Programs:
     def _call(self) -> str:
         if self._rng.random() < 0.1:
             return f"{self._name()}({self._named()}{self._clauses()})"
-        row = [self._rng.choice((self._named, self._named, lambda: f"*{self.expr()}"))() for _ in range(self._rng.randint(0, 2))]
+        row = [
+            self._rng.choice((self._named, self._named, lambda: f"*{self.expr()}"))()
+            for _ in range(self._rng.randint(0, 2))
+        ]
         names = self._rng.sample(("a", "b", "c"), self._rng.randint(0, 2))
         row += [f"{name}={self.expr()}" for name in names]
         row += [f"**{self.expr()}"] if self._rng.random() < 0.1 else []
@@ -212,7 +240,7 @@ class Programs:
         return f"{indent}{'; '.join(row)}{self._maybe(';', 0.1)}{self._maybe('  # so', 0.1)}\n"
 
     def _simple(self, function: bool, loop: bool) -> str:
-        self._room = self._rng.choice((2, 6, 20))
+        self._room = self._rng.choice((0, 1, 3, 8))
         name, value = self._name(), self.expr()
         forms = [
             f"{self._some(self._target, 1, 2)} = {self._items()}",
@@ -232,7 +260,12 @@ class Programs:
             f"x = {value} \\\n  + {name}",
         ]
         if function:
-            forms += [f"return{self._maybe(f' {self._items()}')}", f"return {value}", f"{name} = yield {value}", "yield"]
+            forms += [
+                f"return{self._maybe(f' {self._items()}')}",
+                f"return {value}",
+                f"{name} = yield {value}",
+                "yield",
+            ]
         if loop:
             forms += ["break", "continue"]
         return self._rng.choice(forms)
@@ -244,7 +277,7 @@ class Programs:
         return "\n" + "".join(self._statements(deeper, function, loop, self._rng.randint(1, 3)))
 
     def _block(self, indent: str, function: bool, loop: bool) -> str:
-        self._room = self._rng.choice((2, 10))
+        self._room = self._rng.choice((0, 3))
         head: str
         tail = ""
         match self._rng.randrange(9):
@@ -293,9 +326,62 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _OTHERS = (
-    *("(", ")", "[", "]", "{", "}", ",", ":", ";", "=", "==", ":=", "->", ".", "...", "*", "**", "@", "-", "not", "~", "|"),
-    *("if", "else", "elif", "for", "in", "is", "while", "def", "class", "return", "yield", "lambda", "with", "as", "try"),
-    *("except", "finally", "pass", "break", "continue", "del", "assert", "raise", "import", "from", "await", "async", "global"),
+    *(
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        ",",
+        ":",
+        ";",
+        "=",
+        "==",
+        ":=",
+        "->",
+        ".",
+        "...",
+        "*",
+        "**",
+        "@",
+        "-",
+        "not",
+        "~",
+        "|",
+    ),
+    *(
+        "if",
+        "else",
+        "elif",
+        "for",
+        "in",
+        "is",
+        "while",
+        "def",
+        "class",
+        "return",
+        "yield",
+        "lambda",
+        "with",
+        "as",
+        "try",
+    ),
+    *(
+        "except",
+        "finally",
+        "pass",
+        "break",
+        "continue",
+        "del",
+        "assert",
+        "raise",
+        "import",
+        "from",
+        "await",
+        "async",
+        "global",
+    ),
     *("nonlocal", "and", "or", "x", "1", "'a'", "f'{x}'", "\n", "\n    ", "None", "match", "case", "+=", "{x", "}'"),
 )
 

@@ -250,7 +250,8 @@ class PythonTree:
     def _is_bare(self, node: ast.Tuple) -> bool:
         """Whether a tuple has no brackets of its own: then it begins with its first item."""
         return bool(node.elts) and (
-            self._span(node).start == self._span(node.elts[0]).start or self._text(node)[0] != "("
+            self._span(node).start == self._span(node.elts[0]).start
+            or self._text(node)[0] != "("
             or not self._closes(node)
         )
 

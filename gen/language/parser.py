@@ -97,14 +97,14 @@ def read_field(text: str, offset: int) -> syntax.Expr:
     end = offset + len(text)
     tokens.append(Token(NEWLINE, "", end, end_pos=end))
     stack = Stack("field")
-    index = 0
-    try:
-        for index, token in enumerate(tokens[:-1]):
-            stack.feed(token)
-        index = len(tokens) - 1
-        value: syntax.Expr = stack.finish()
-    except Unexpected as error:
-        raise Refused(refusals.explain(tokens, index, error.expected)) from None
+    for index, token in enumerate(tokens):
+        try:
+            if index < len(tokens) - 1:
+                stack.feed(token)
+            else:
+                value: syntax.Expr = stack.finish()
+        except Unexpected as error:
+            raise Refused(refusals.explain(tokens, index, error.expected)) from None
     if isinstance(value, syntax.Starred):
         raise Refused(refusals.lonely_star(value.span))
     return value
@@ -231,7 +231,8 @@ class _Reader:
             block.branches = 0
         error = line.error or self._feed_line(tokens) or self._misplaced_word(tokens)
         opens = error is None and self._stack.takes("_INDENT")
-        if error is None and block.height + block.branches + 1 >= MAX_DEPTH and (opens or block.branches):
+        deep = block.height + block.branches + 1 >= MAX_DEPTH and (opens or block.branches)
+        if error is None and deep and all(each.kind != "UNREAD" for each in self._blocks):
             error = too_deep(span_of(tokens[0]))
         if error is not None:
             said = self._misplaced_at == span_of(tokens[0]).start >= error.span.start
@@ -244,6 +245,7 @@ class _Reader:
             self._opening = _Opening(line, header.type)
         elif tokens[0].type == "AT":
             self._decorator = line
+
     def _feed_line(self, tokens: Sequence[Token]) -> Diagnostic | None:
         """Feeds a line to the parser; returns what is wrong with it."""
         index = 0
@@ -289,9 +291,10 @@ class _Reader:
         if "WITH" in {token.type for token in tokens[:2]} and (end := _scopes_end(tokens, start)):
             opening, closing = _retyped(tokens[start], "WITH_LPAR"), _retyped(tokens[end], "WITH_RPAR")
             return (*tokens[:start], opening, *tokens[start + 1 : end], closing, *tokens[end + 1 :])
-        if any(token.type == "GLOBAL" for token in tokens) and first.type not in {"DEF", "CLASS", "ASYNC"}:
-            if not any(block.kind in {"DEF", "CLASS", "UNREAD"} for block in self._blocks):
-                return tuple(_retyped(each, "GLOBAL_IN_FILE") if each.type == "GLOBAL" else each for each in tokens)
+        scopes = {"DEF", "CLASS", "ASYNC", "UNREAD"}
+        inside = first.type in scopes or any(block.kind in scopes for block in self._blocks)
+        if not inside and any(token.type == "GLOBAL" for token in tokens):
+            return tuple(_retyped(each, "GLOBAL_IN_FILE") if each.type == "GLOBAL" else each for each in tokens)
         return tokens
 
     def _misplaced_word(self, tokens: Sequence[Token]) -> Diagnostic | None:

@@ -41,7 +41,7 @@ def explain(tokens: _Tokens, at: int, expected: Set[str]) -> Diagnostic:
     return _unexpected(tokens, at, expected)
 
 
-# ----------------------------------------------------------------------------------- what is wrong with lines in a block
+# ---------------------------------------------------------------------------------- what is wrong with lines in a block
 
 
 def bad_indentation(line: Line, deeper: bool) -> Diagnostic:
@@ -103,7 +103,7 @@ def lonely_star(span: Span) -> Diagnostic:
     return Diagnostic("syntax-error", "`*` can unpack only inside brackets or in a tuple", span, hint=hint)
 
 
-# ------------------------------------------------------------------------------------------------------ what was written
+# ----------------------------------------------------------------------------------------------------- what was written
 
 _CHARACTERS = {
     "“": 'write strings with straight quotes: "…"',
