@@ -27,7 +27,6 @@ from gen.language.refusals import FOREIGN_TERMINALS
 from gen.language.tree import TreeBuilder
 from gen.resources import resource
 
-
 _FORMAT = 1
 """Of what is kept: another one for each change of `_Tables` and `_Rule`, and of how they are made."""
 
@@ -95,9 +94,7 @@ def _tables(grammar: str) -> bytes:
     }
     rules = tuple(map(_rule, made.rules))
     lexer = front.lexer_conf
-    return pickle.dumps(
-        _Tables(actions, rules, table.start_states, table.end_states, lexer.terminals, lexer.ignore)
-    )
+    return pickle.dumps(_Tables(actions, rules, table.start_states, table.end_states, lexer.terminals, lexer.ignore))
 
 
 def _rule(rule: Rule) -> _Rule:
@@ -152,11 +149,12 @@ def tokenize(text: str, offset: int = 0) -> list[Token]:
 
     The text begins at `offset` of a larger one: there the places of the tokens count.
     """
-    tokens = list(LexerThread.from_text(_automaton().lexer, text).lex(None))
-    if offset:
-        for token in tokens:
-            token.start_pos += offset  # type: ignore[operator]  # the lexer gives each a place
-            token.end_pos += offset  # type: ignore[operator]
+    thread: Any = LexerThread.from_text(_automaton().lexer, text)
+    tokens: list[Token] = list(thread.lex(None))
+    for token in tokens if offset else ():
+        assert token.start_pos is not None and token.end_pos is not None
+        token.start_pos += offset
+        token.end_pos += offset
     return tokens
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from lark import Token
 
@@ -162,7 +163,9 @@ class _Statement:
             return False
         end = next(place for place in range(index, len(self._tokens)) if self._tokens[place].type == NEWLINE)
         line = [token.type for token in self._tokens[index:end]]
-        return line[-1] == "COLON" and (token.type == "ELSE") == (len(line) == 2) and "ELSE" not in line[1:]
+        depths = accumulate((kind in CLOSING) - (kind in CLOSING.values()) for kind in line)
+        whole = line[-1] == "COLON" and min(depths) == 0
+        return whole and (token.type == "ELSE") == (len(line) == 2) and "ELSE" not in line[1:]
 
     def _before(self, index: int) -> Token:
         while self._tokens[index - 1].type == NEWLINE:

@@ -18,6 +18,7 @@ from gen.diagnostics import Diagnostic, Diagnostics, Source, Span, visible
 from gen.language import grammar, refusals, syntax
 from gen.language.grammar import Stack, Unexpected
 from gen.language.lines import CLOSING, HEADERS, MAX_DEPTH, NEWLINE, Line, logical_lines, span_of, too_deep
+from gen.language.rules import broken_rules
 from gen.language.strings import Refused
 
 MAX_CHARACTERS = 200_000
@@ -69,7 +70,7 @@ def parse(source: Source, diagnostics: Diagnostics) -> syntax.File:
         if diagnostics.enough(span_of(line.tokens[0])):
             break
         reader.read(line)
-    return replace(reader.finish(), span=Span(0, len(text)))
+    return replace(reader.finish(":=" in text), span=Span(0, len(text)))
 
 
 def without_controls(text: str, diagnostics: Diagnostics) -> str:
@@ -96,14 +97,14 @@ def read_field(text: str, offset: int) -> syntax.Expr:
     end = offset + len(text)
     tokens.append(Token(NEWLINE, "", end, end_pos=end))
     stack = Stack("field")
-    index = 0
-    try:
-        for index, token in enumerate(tokens[:-1]):
-            stack.feed(token)
-        index = len(tokens) - 1
-        value: syntax.Expr = stack.finish()
-    except Unexpected as error:
-        raise Refused(refusals.explain(tokens, index, error.expected)) from None
+    for index, token in enumerate(tokens):
+        try:
+            if index < len(tokens) - 1:
+                stack.feed(token)
+            else:
+                value: syntax.Expr = stack.finish()
+        except Unexpected as error:
+            raise Refused(refusals.explain(tokens, index, error.expected)) from None
     if isinstance(value, syntax.Starred):
         raise Refused(refusals.lonely_star(value.span))
     return value
@@ -166,17 +167,15 @@ class _Reader:
             self._unread.update(_bound_names(line))
         self._statement(replace(line, tokens=self._marked(line.tokens)))
 
-    def finish(self) -> syntax.File:
-        """Ends the file."""
+    def finish(self, walrus: bool) -> syntax.File:
+        """Ends the file; `walrus` says that there may be a `:=` in it."""
         if self._decorator is not None:
             self._diagnostics.items.append(refusals.lonely_decorator(self._decorator))
         self._require_block()
         while len(self._blocks) > 1:
             self._close_block()
         file: syntax.File = self._stack.finish()
-        for statement in syntax.walk(file.statements):
-            if isinstance(statement, syntax.Try) and (error := refusals.incomplete_try(statement)):
-                self._diagnostics.items.append(error)
+        self._diagnostics.items.extend(broken_rules(file.statements, walrus))
         return replace(file, unread=frozenset(self._unread))
 
     # Indentation
@@ -232,7 +231,8 @@ class _Reader:
             block.branches = 0
         error = line.error or self._feed_line(tokens) or self._misplaced_word(tokens)
         opens = error is None and self._stack.takes("_INDENT")
-        if error is None and block.height + block.branches + 1 >= MAX_DEPTH and (opens or block.branches):
+        deep = block.height + block.branches + 1 >= MAX_DEPTH and (opens or block.branches)
+        if error is None and deep and all(each.kind != "UNREAD" for each in self._blocks):
             error = too_deep(span_of(tokens[0]))
         if error is not None:
             said = self._misplaced_at == span_of(tokens[0]).start >= error.span.start
@@ -245,6 +245,7 @@ class _Reader:
             self._opening = _Opening(line, header.type)
         elif tokens[0].type == "AT":
             self._decorator = line
+
     def _feed_line(self, tokens: Sequence[Token]) -> Diagnostic | None:
         """Feeds a line to the parser; returns what is wrong with it."""
         index = 0
@@ -290,9 +291,10 @@ class _Reader:
         if "WITH" in {token.type for token in tokens[:2]} and (end := _scopes_end(tokens, start)):
             opening, closing = _retyped(tokens[start], "WITH_LPAR"), _retyped(tokens[end], "WITH_RPAR")
             return (*tokens[:start], opening, *tokens[start + 1 : end], closing, *tokens[end + 1 :])
-        if any(token.type == "GLOBAL" for token in tokens) and first.type not in {"DEF", "CLASS", "ASYNC"}:
-            if not any(block.kind in {"DEF", "CLASS", "UNREAD"} for block in self._blocks):
-                return tuple(_retyped(each, "GLOBAL_IN_FILE") if each.type == "GLOBAL" else each for each in tokens)
+        scopes = {"DEF", "CLASS", "ASYNC", "UNREAD"}
+        inside = first.type in scopes or any(block.kind in scopes for block in self._blocks)
+        if not inside and any(token.type == "GLOBAL" for token in tokens):
+            return tuple(_retyped(each, "GLOBAL_IN_FILE") if each.type == "GLOBAL" else each for each in tokens)
         return tokens
 
     def _misplaced_word(self, tokens: Sequence[Token]) -> Diagnostic | None:

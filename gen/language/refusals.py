@@ -12,8 +12,7 @@ from typing import TypeAlias
 
 from lark import Token
 
-from gen.diagnostics import Diagnostic, Note, Span, visible
-from gen.language import syntax
+from gen.diagnostics import Diagnostic, Span, visible
 from gen.language.lines import CLOSING, HEADERS, NEWLINE, OPERAND_ENDS, Line, span_of
 
 FOREIGN_TERMINALS = (
@@ -42,7 +41,7 @@ def explain(tokens: _Tokens, at: int, expected: Set[str]) -> Diagnostic:
     return _unexpected(tokens, at, expected)
 
 
-# ----------------------------------------------------------------------------------- what is wrong with lines in a block
+# ---------------------------------------------------------------------------------- what is wrong with lines in a block
 
 
 def bad_indentation(line: Line, deeper: bool) -> Diagnostic:
@@ -98,29 +97,13 @@ def lonely_decorator(line: Line) -> Diagnostic:
     return Diagnostic("syntax-error", message, span, hint="write the `def` directly below it, or remove it")
 
 
-def incomplete_try(statement: syntax.Try) -> Diagnostic | None:
-    """What is wrong with the clauses of a `try`, if anything."""
-    span = Span(statement.span.start, statement.span.start + len("try"))
-    if not statement.handlers and not statement.finish:
-        hint = "write `except …:` below its block, or remove the `try` and keep its body"
-        return Diagnostic("syntax-error", "This `try` has neither `except` nor `finally`", span, hint=hint)
-    if not statement.handlers and statement.otherwise:
-        return Diagnostic("syntax-error", "This `try` has an `else`, but no `except`", span, hint="add an `except`")
-    for handler, later in zip(statement.handlers, statement.handlers[1:], strict=False):
-        if handler.kind is None:
-            span = Span(handler.span.start, handler.span.start + len("except"))
-            notes = (Note(Span(later.span.start, later.span.start + len("except")), "this one is never reached"),)
-            return Diagnostic("syntax-error", "An `except` of everything has to be the last one", span, notes=notes)
-    return None
-
-
 def lonely_star(span: Span) -> Diagnostic:
     """`*items` where there is nothing to unpack it into."""
     hint = "write `[*…]` for a list, or a comma after it for a tuple"
     return Diagnostic("syntax-error", "`*` can unpack only inside brackets or in a tuple", span, hint=hint)
 
 
-# ------------------------------------------------------------------------------------------------------ what was written
+# ----------------------------------------------------------------------------------------------------- what was written
 
 _CHARACTERS = {
     "“": 'write strings with straight quotes: "…"',

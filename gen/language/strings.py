@@ -170,14 +170,15 @@ class _Pieces:
                 self._at += 1
             elif not brackets and character in "!:}=":
                 return
-            elif character in ")]}":
-                if not brackets or brackets.pop() != character:
-                    self._refuse(self._at, 1, f"This `{character}` closes nothing", "remove it", "unmatched-bracket")
+            elif character in ")]}" and (not brackets or brackets.pop() != character):
+                self._refuse(self._at, 1, f"This `{character}` closes nothing", "remove it", "unmatched-bracket")
             self._at += 1
         if quote:
             message = "A string in the braces of this formatted string does not end"
             self._refuse(opening, 1, message, "use the other kind of quotes in it")
-        hint = f"write the missing `{brackets[-1]}`" if brackets else "write `}` after it, or `{{` for a brace in the text"
+        hint = (
+            f"write the missing `{brackets[-1]}`" if brackets else "write `}` after it, or `{{` for a brace in the text"
+        )
         self._refuse(opening, 1, "This field is not closed", hint)
 
     def _decoded(self, start: int, end: int) -> str:
@@ -209,14 +210,10 @@ class _Pieces:
             case "other":
                 return found[0]
         # Line ends of two characters are one in what was searched: the place is that of the same escape in the token.
-        at = self._text.find(found[0], start)
-        self._refuse(
-            at,
-            len(found[0]),
-            f"`{found[0]}` is not the start of an escape sequence",
-            'write `\\\\` for a backslash, or put `r` before the string: r"…"',
-            "invalid-escape",
-        )
+        at = self._start + self._text.find(found[0], start)
+        message = f"`{found[0]}` is not the start of an escape sequence"
+        hint = 'write `\\\\` for a backslash, or put `r` before the string: r"…"'
+        raise Refused(Diagnostic("invalid-escape", message, Span(at, at + len(found[0])), hint=hint))
 
     def _refuse(self, at: int, length: int, message: str, hint: str, code: str = "syntax-error") -> NoReturn:
         raise Refused(Diagnostic(code, message, Span(self._start + at, self._start + at + length), hint=hint))

@@ -143,7 +143,9 @@ class TreeBuilder:
     ) -> syntax.Assign | syntax.Pass:
         _check_depth(annotation)
         if isinstance(left, syntax.Tuple | syntax.List):
-            _refuse("syntax-error", left.span, "Only a single name can have an annotation", hint="write a line for each")
+            _refuse(
+                "syntax-error", left.span, "Only a single name can have an annotation", hint="write a line for each"
+            )
         target = _target(left, alone=True)
         if value is None:
             _check_depth(left)
@@ -152,7 +154,7 @@ class TreeBuilder:
 
     def augment(self, left: syntax.Expr, operator: Token, value: syntax.Expr) -> syntax.AugAssign:
         if not isinstance(left, syntax.Name | syntax.Attribute | syntax.Index):
-            _refuse_target(left, str(operator))
+            raise _wrong_target(left, str(operator))
         return _checked(syntax.AugAssign(left, operator.value[:-1], _whole(value), left.span.to(value.span)))
 
     def evaluate(self, value: syntax.Expr) -> syntax.Evaluate | _Documentation:
@@ -189,9 +191,7 @@ class TreeBuilder:
             _check_depth(cause)
         return _checked(syntax.Raise(exception, span_of(keyword).to((cause or exception).span)))
 
-    def assert_statement(
-        self, keyword: Token, test: syntax.Expr, message: syntax.Expr | None = None
-    ) -> syntax.Assert:
+    def assert_statement(self, keyword: Token, test: syntax.Expr, message: syntax.Expr | None = None) -> syntax.Assert:
         return _checked(syntax.Assert(test, message, span_of(keyword).to((message or test).span)))
 
     def scope_statement(self, keyword: Token, *names: Token) -> syntax.Foreign | syntax.Pass:
@@ -706,7 +706,7 @@ def _target(target: syntax.Expr, what: str = "=", alone: bool = False) -> syntax
                 hint = "put a comma after it: `*a, = …`"
                 _refuse("syntax-error", target.span, "A `*` target needs others beside it", hint=hint)
             if isinstance(value, syntax.Starred):
-                _refuse_target(value, what)
+                raise _wrong_target(value, what)
             return replace(target, value=_target(value, what))
         case syntax.Tuple(items) | syntax.List(items):
             starred = [item for item in items if isinstance(item, syntax.Starred)]
@@ -716,12 +716,13 @@ def _target(target: syntax.Expr, what: str = "=", alone: bool = False) -> syntax
             for item in items:
                 _target(item, what)
             return target
-    _refuse_target(target, what)
+    raise _wrong_target(target, what)
 
 
-def _refuse_target(target: syntax.Expr, what: str) -> NoReturn:
+def _wrong_target(target: syntax.Expr, what: str) -> Refused:
     if isinstance(target, syntax.Constant) and (target.value is None or isinstance(target.value, bool)):
-        _refuse("keyword-name", target.span, f"`{target.value}` is a word of the language and cannot be a name")
+        message = f"`{target.value}` is a word of the language and cannot be a name"
+        return Refused(Diagnostic("keyword-name", message, target.span))
     where = {"for": "after `for`", "with": "after `as`", "del": "after `del`"}.get(what, f"on the left of `{what}`")
     if what == "=":
         hint = "to compare, write `==`; for an argument, put it in the brackets of the call"
@@ -730,7 +731,7 @@ def _refuse_target(target: syntax.Expr, what: str) -> NoReturn:
     else:
         hint = f"for several, write {_SEVERAL[what]}" if what in _SEVERAL else f"write `name {what} …`"
     message = f"Only a name, an attribute or an item can be {where}"
-    _refuse("syntax-error", target.span, message, hint=hint)
+    return Refused(Diagnostic("syntax-error", message, target.span, hint=hint))
 
 
 def _arguments(
