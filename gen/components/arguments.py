@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from gen.components.base import Activation, ArgumentError, Component, parameters, registry
 from gen.diagnostics import did_you_mean
+from gen.dims import Dim
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,8 @@ def _try(argument: str, option: Any, value: Any) -> Any:
         return value if isinstance(value, bool) else _REFUSED
     if option is int:
         return value if isinstance(value, int) and not isinstance(value, bool) else _REFUSED
+    if option is Dim:
+        return value if isinstance(value, Dim) else _REFUSED
     if option is float:
         return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else _REFUSED
     if option is str:
@@ -138,7 +141,7 @@ def _try_component(base: type[Component], value: Any) -> Any:
     return found()
 
 
-_NAMES = {int: "an integer", float: "a number", str: "a string", bool: "True or False"}
+_NAMES = {int: "an integer", float: "a number", str: "a string", bool: "True or False", Dim: "a size"}
 
 
 def _describe(option: Any) -> str:

@@ -27,10 +27,10 @@ class Kernel:
     """A function to copy, and the shape of its result for the shapes of its arrays and the values of the others.
 
     A list of shapes stands for several results, which the function gives as a tuple.  The dtype `"rows"`, with the
-    shape (), stands for the gradient of a table: a tuple of ids, each once, and of a row for each.  `room`
-    gives the bytes that the function allocates for itself while it runs, results apart, in float32 and for shapes that
-    are known; `operations` gives its floating-point operations, counted as `gen/program/cost/flops.py` says, None for
-    one for each number of the results.
+    shape (), stands for the gradient of a table: a tuple of ids, each once, and of a row for each; the dtype
+    `"first"` is that of its first array.  `room` gives the bytes that the function allocates for itself while it runs,
+    results apart, in float32 and for shapes that are known; `operations` gives its floating-point operations, counted
+    as `gen/program/cost/flops.py` says, None for one for each number of the results.
     """
 
     function: Callable[..., Any]

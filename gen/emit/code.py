@@ -15,6 +15,7 @@ from gen.program.ir import (
     SIZE,
     STEP,
     Block,
+    Constant,
     Loop,
     Parts,
     Program,
@@ -142,10 +143,14 @@ def buffer_lines(
 def constant_lines(*programs: Program) -> list[str]:
     """The lines that make the arrays of ones and of zeros which these programs read."""
     found = {name: constant for program in programs for name, constant in program.constants.items()}
-    return [
-        f"self.{name.removeprefix('b.')} = np.{found[name].kind}({shape_text(found[name].shape)}, dtype)"
-        for name in sorted(found)
-    ]
+    return [f"self.{name.removeprefix('b.')} = {constant_text(found[name])}" for name in sorted(found)]
+
+
+def constant_text(constant: Constant) -> str:
+    """The call that makes a constant, where the symbols of sizes are names in scope."""
+    if constant.text:
+        return f"{constant.text[:-1]}, dtype={DTYPES[constant.dtype].text})"
+    return f"np.{constant.kind}({shape_text(constant.shape)}, dtype)"
 
 
 def shape_text(shape: Shape, sizes: Mapping[str, str] = NOTHING) -> str:
@@ -277,11 +282,14 @@ class _Writer:
             if isinstance(value, ast.Call) and statement.op is ops.COPY:
                 (value,) = value.args
             return [f"{self.program.pinned[statement.target]}[...] = {ast.unparse(value)}"]
-        name = self.plan.display[statement.target]
+        name, text = self.plan.display[statement.target], ast.unparse(_infix(self.expression(statement.value)))
+        if statement.op.single:
+            assert isinstance(statement.value, ast.Call)
+            operands = map(ast.unparse, self.expression(statement.value).args)  # type: ignore[attr-defined]  # a Call
+            text = statement.op.single.format(*operands, buffers=self.owner)
         if statement.target in self.plan.stored_numbers:
-            name_elsewhere = f"{self.owner}.{name}"
-            return [f"{name} = {ast.unparse(_infix(self.expression(statement.value)))}", f"{name_elsewhere} = {name}"]
-        return [f"{name} = {ast.unparse(_infix(self.expression(statement.value)))}"]
+            return [f"{name} = {text}", f"{self.owner}.{name} = {name}"]
+        return [f"{name} = {text}"]
 
     def local_view(self, statement: Statement) -> list[str]:
         """A view gets a line of its own if it has a name and is read more than once."""

@@ -67,7 +67,7 @@ def _split(graph: Graph) -> dict[Tensor, Tensor]:
     makers = graph.makers()
     found = {}
     for node in graph.nodes:
-        maker = makers.get(node.inputs[0])
+        maker = makers.get(node.first)
         if isinstance(node.layer.component, Activation) and maker is not None and maker.call is node.call:
             found[node.inputs[0]] = node.outputs[0]
     return found

@@ -98,6 +98,11 @@ class Node:
     """Tensors that there are no more since the call was fused of several; their names stay theirs."""
 
     @property
+    def first(self) -> Tensor | None:
+        """Its first input; None where it has none, as a constant."""
+        return self.inputs[0] if self.inputs else None
+
+    @property
     def reads(self) -> tuple[Tensor, ...]:
         """What the call needs: its inputs and their masks."""
         return (*self.inputs, *(mask for mask in self.masks if mask is not None))
@@ -160,7 +165,7 @@ class Graph:
         """The call that makes `tensor`, which is not an input."""
         return next(node for node in self.nodes if tensor in node.outputs)
 
-    def makers(self) -> dict[Tensor, Node]:
+    def makers(self) -> dict[Tensor | None, Node]:
         """The call that makes each tensor; inputs have none."""
         return {tensor: node for node in self.nodes for tensor in node.outputs}
 

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from gen.components.base import Activation, Layer, ShapeError
 from gen.components.layers.embedding import AsIds
 from gen.components.layers.operators import MergeSteps, Slice
+from gen.components.operations.base import Operation
 from gen.graph.graph import Graph, Node, Tensor
 
 
@@ -65,6 +66,8 @@ def keeps_numbers(component: Layer | Activation, inputs: int) -> bool:
     """Whether a layer passes numbers on as they are, whole ones too: in another shape, or fewer of them."""
     if not isinstance(component, Layer):
         return False
+    if isinstance(component, Operation):
+        return component.moves
     try:
         return component.dtype(*["int32"] * inputs) == "int32"
     except ShapeError:

@@ -22,6 +22,7 @@ import numpy as np
 
 from gen.components.kernels import Kernel, kernels
 from gen.dims import Dim, Shape, Size, product, value_of
+from gen.dtypes import DTYPES
 from gen.program import fence
 from gen.program.fence import FenceError
 from gen.program.types import Array, ArrayType, Generator, Number
@@ -67,6 +68,8 @@ class Op:
     """
     lines: tuple[str, ...] = ()
     """The same, for what is no expression."""
+    single: str = ""
+    """How it is written where its result is a single number, if not as its call."""
     in_place: tuple[str, ...] | None = None
     """The lines that compute it in place of an operand, `{out}`, unless these are `infix` or the call with `out=`."""
     look: Callable[[ast.expr, ast.expr], ast.expr] | None = None
@@ -83,6 +86,10 @@ class Op:
     def replaces_any(self) -> bool:
         """Whether the result may take the place of any operand."""
         return self.elementwise and self.replaced is None
+
+
+def _no_call(*_: Any) -> Any:
+    raise AssertionError("no rule calls this")
 
 
 @dataclass(frozen=True)
@@ -508,14 +515,29 @@ def _random(shape: Any) -> Call:
     return Call(RANDOM, (ArrayType(sizes),), (sizes,))
 
 
+def _astype(a: Array, dtype: str) -> Array | Call:
+    """`a.astype(dtype)`; itself where it has that dtype already."""
+    if dtype not in DTYPES:
+        raise FenceError(f"{dtype!r} is no dtype of arrays")
+    if _array("astype", a).type.dtype == dtype:
+        return a
+    return Call(CAST[dtype], (ArrayType(a.shape, dtype),), (a,))
+
+
+def _cast(dtype: str) -> Op:
+    """An entry for making numbers of another dtype of an array."""
+    text = "{buffers}.dtype" if dtype == "float" else DTYPES[dtype].text
+    lines = ("np.copyto({out}, {0}, casting='unsafe')",)
+    if dtype == "bool":
+        lines = ("np.not_equal({0}, 0, out={out})",)
+    return _op(f"as_{dtype}", _no_call, lines=lines, single=f"{{0}}.astype({text})")
+
+
 TAKE = _op("np.take", _take, room=lambda a, indices, **_: 8 * math.prod(indices))  # it makes indices of ids
 CONCATENATE, STACK = _op("np.concatenate", _concatenate), _op("np.stack", _stack)
 FILL = _op("fill", _fill, lines=("{out}.fill({1})",))
+CAST = {dtype: _cast(dtype) for dtype in DTYPES}
 RANDOM = _op("rng.random", _random, filled="rng.random(dtype={buffers}.dtype, out={out})")
-
-
-def _no_call(*_: Any) -> Call:
-    raise AssertionError("no rule calls this")
 
 
 PUT = _op("put", _no_call)
@@ -588,6 +610,7 @@ def _joining(op: Op) -> Callable[..., Array | Call]:
 SPELLINGS: dict[str, Callable[..., Array | Call]] = {
     "abs": ABSOLUTE.call,
     "argmax": _argmax,
+    "astype": _astype,
     "broadcast_to": _broadcast_to,
     "conj": _copy,
     "copy": _copy,
@@ -625,7 +648,8 @@ def _of_kernel(kernel: Kernel) -> Op:
             raise FenceError(f"where {op.name} puts its result is decided when a file is written")
         shape = kernel.shape(*map(_shape_of, arguments), **{key: _shape_of(item) for key, item in options.items()})
         shapes = shape if isinstance(shape, list) else [shape]
-        types = tuple(ArrayType(tuple(each), kernel.dtype) for each in shapes)
+        dtype = arguments[0].type.dtype if kernel.dtype == "first" else kernel.dtype
+        types = tuple(ArrayType(tuple(each), dtype) for each in shapes)
         return Call(op, types, *_given(kernel.function, arguments, options), several=shapes is shape)
 
     allocates = not kernel.fills and kernel.dtype != "rows"

@@ -33,7 +33,7 @@ def fuse_projections(graph: Graph) -> Graph:
     calls: dict[object, Call] = {}
     """What calls that were fused have become: the embedding's mask and the activation after it stand there too."""
     for node in graph.nodes:
-        maker = makers.get(node.inputs[0])
+        maker = makers.get(node.first)
         if maker is not None and _fits(maker, node) and reads[maker.outputs[0]] == 1:
             fused[maker] = fused[node] = _fused(maker, node)
             calls[maker.call.block] = calls[node.call.block] = fused[node].call

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
-from gen.dims import renamed
-from gen.graph.graph import Graph, Node, Output, Tensor
+from gen.components.operations.base import Operation
+from gen.dims import Dim, renamed
+from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
 
 
 def rename_symbols(graph: Graph, names: Mapping[str, str]) -> Graph:
@@ -14,6 +16,7 @@ def rename_symbols(graph: Graph, names: Mapping[str, str]) -> Graph:
     if all(old == new for old, new in names.items()):
         return graph
     done: dict[Tensor, Tensor] = {}
+    layers: dict[NamedLayer, NamedLayer] = {}
 
     def tensor(item: Tensor) -> Tensor:
         if item not in done:
@@ -26,11 +29,20 @@ def rename_symbols(graph: Graph, names: Mapping[str, str]) -> Graph:
     def node(item: Node) -> Node:
         return replace(
             item,
+            layer=layer(item.layer),
+            options={name: _renamed(value, names) for name, value in item.options.items()},
             inputs=tuple(map(tensor, item.inputs)),
             outputs=tuple(map(tensor, item.outputs)),
             masks=tuple(map(maybe, item.masks)),
             inner=tuple(map(tensor, item.inner)),
         )
+
+    def layer(item: NamedLayer) -> NamedLayer:
+        if item not in layers:
+            fields = vars(item.component) if isinstance(item.component, Operation) else {}
+            changed = {name: new for name, old in fields.items() if (new := _renamed(old, names)) != old}
+            layers[item] = replace(item, component=replace(item.component, **changed)) if changed else item
+        return layers[item]
 
     def output(item: Output) -> Output:
         inside, mask = maybe(item.loss_input), maybe(item.mask)
@@ -41,4 +53,12 @@ def rename_symbols(graph: Graph, names: Mapping[str, str]) -> Graph:
         inputs=tuple(replace(item, tensor=tensor(item.tensor)) for item in graph.inputs),
         nodes=tuple(map(node, graph.nodes)),
         outputs=tuple(map(output, graph.outputs)),
+        layers=tuple(map(layer, graph.layers)),
     )
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    """The sizes among the arguments of an operation under their new names."""
+    if isinstance(value, tuple):
+        return tuple(_renamed(item, names) for item in value)
+    return value.renamed(names) if isinstance(value, Dim) else value

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from gen.components.base import Activation, ArgumentError, Layer, ShapeError, Weight
 from gen.components.layers.embedding import AsIds
 from gen.components.layers.masking import Mask
+from gen.components.operations.base import Operation
 from gen.diagnostics import Note, Span
 from gen.dims import Shape, divisions, product, show
 from gen.graph.checks import MAX_ELEMENTS, MAX_PARAMETERS, parameters
@@ -64,7 +66,7 @@ def apply_layer(
             return apply_layer(context, layer, [ids, *inputs[1:]], site, said)
     shapes = tuple(tensor.shape for tensor in inputs)
     try:
-        made, dtype, weights = _infer(layer.component, shapes, tuple(tensor.dtype for tensor in inputs))
+        made, dtype, weights = _infer(layer.component, shapes, tuple(tensor.dtype for tensor in inputs), said.options)
     except ShapeError as problem:
         hint = problem.hint or hint_from_trail(layer, inputs)
         message, notes = layer.in_words(problem.message), trail(inputs)
@@ -103,8 +105,10 @@ def _gives_ids(tensor: TensorValue, vocabulary: int) -> bool:
 
 
 def _infer(
-    component: Layer | Activation, shapes: tuple[Shape, ...], dtypes: tuple[str, ...]
+    component: Layer | Activation, shapes: tuple[Shape, ...], dtypes: tuple[str, ...], options: Mapping[str, Any]
 ) -> tuple[Shape | list[Shape], str, dict[str, Weight]]:
+    if isinstance(component, Operation):
+        return *component.inferred(shapes, dtypes, options), component.weights(*shapes)
     if isinstance(component, Layer):
         dtype = component.dtype(*dtypes)
         return component.output(*shapes), dtype, component.weights(*shapes)
@@ -157,6 +161,8 @@ def _too_large(context: Context, name: str, shape: Shape, weights: dict[str, Wei
 def carry_masks(context: Context, call: LayerCall) -> None:
     """Give a call the masks of its inputs, and its outputs theirs; warns where a mask ends unused."""
     component, said = call.layer.component, call.said
+    if not call.inputs:
+        return
     if not said.carries:
         mask = None if said.masked_like is None else said.masked_like.mask
         if said.moves_mask and call.inputs[0].mask is not None:

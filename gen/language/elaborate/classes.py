@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from gen.components.base import Initializer, Regularizer, Weight, registry, snake_case
-from gen.components.operations import Parameter
+from gen.components.base import Initializer, Regularizer, registry
+from gen.components.operations.making import Parameter
 from gen.diagnostics import Span
 from gen.language import syntax
 from gen.language.elaborate import models
@@ -20,7 +20,7 @@ from gen.language.elaborate.apply import apply_layer
 from gen.language.elaborate.attributes import static
 from gen.language.elaborate.binding import accepted_value, option_name
 from gen.language.elaborate.context import Context
-from gen.language.elaborate.functions import takes
+from gen.language.elaborate.parameters import takes
 from gen.language.elaborate.inputs import new_input
 from gen.language.elaborate.values import (
     MISSING,
@@ -216,7 +216,7 @@ _WEIGHT_BEFORE = ("name", "shape", "dtype", "initializer", "regularizer", "train
 def add_weight(context: Context, made: ObjectValue, arguments: Arguments, group: Group | None) -> Value:
     """`self.add_weight(shape=…, initializer=…)`: a tensor without a batch, which is trained."""
     first = arguments.positional[0].value if arguments.positional else None
-    given = models.bind(context, "add_weight", _WEIGHT_BEFORE if isinstance(first, str) else _WEIGHT, _known(arguments))
+    given = models.bind(context, "add_weight", _WEIGHT_BEFORE if isinstance(first, str) else _WEIGHT, arguments)
     if given is None:
         return WRONG
     unknown = next((found for each in given.values() if (found := unknown_in(each.value)) is not None), None)
@@ -239,14 +239,10 @@ def add_weight(context: Context, made: ObjectValue, arguments: Arguments, group:
         message = "gen does not support `constraint` of `add_weight` yet"
         return context.error("unsupported-argument", given["constraint"].span, message)
     trainable = given["trainable"].value is not False if "trainable" in given else True
-    weight = Weight(tuple(shape), initializer, regularizer, trainable)
-    layer = LayerValue(Parameter(weight), "variable", arguments.span, made.group or group, name, written="add_weight")
+    component = Parameter(name or "variable", tuple(shape), initializer, regularizer, trainable)
+    layer = LayerValue(component, "variable", arguments.span, made.group or group, name, written="add_weight")
     layer.trainable = made.trainable
     return apply_layer(context, layer, [], Site(arguments.span, arguments.heading, made.group or group))
-
-
-def _known(arguments: Arguments) -> Arguments:
-    return arguments
 
 
 def _shown(shape: Value) -> str:
@@ -471,5 +467,3 @@ def kind_in_words(kind: str) -> str:
     """The name of Keras' base class of a kind."""
     return next((name for name, each in BASES.items() if each == kind), "object")
 
-
-__all__ = ["BASES", "NOT_READ", "Weight", "call_base_method", "call_object", "instantiate", "snake_case"]

@@ -9,11 +9,13 @@ from gen.language.elaborate.binding import Made, make
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.inputs import make_input
 from gen.language.elaborate.models import make_model, make_sequential
+from gen.language.elaborate.operations import call_function
 from gen.language.elaborate.spellings import function_forms, kinds_of
 from gen.language.elaborate.values import (
     WRONG,
     Arguments,
     CallOptions,
+    Function,
     Group,
     LayerValue,
     TensorValue,
@@ -26,6 +28,8 @@ from gen.language.elaborate.wrappers import make_bidirectional, make_lambda, mak
 
 def call_word(context: Context, word: Word, arguments: Arguments, group: Group | None, target: str | None) -> Value:
     """What the call of `word` makes; `target` is the variable that it is bound to, if it is."""
+    if isinstance(word, Function):
+        return call_function(context, word.path, arguments, group)
     match word.name:
         case "Input" | "InputLayer":
             return make_input(context, arguments, group, target)

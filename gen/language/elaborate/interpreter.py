@@ -25,7 +25,8 @@ from gen.language.elaborate.classes import call_object, class_kind, instantiate
 from gen.language.elaborate.construct import apply_activation, call_word
 from gen.language.elaborate.context import MAX_BLOCKS, MAX_ITEMS, MAX_NESTED, MAX_ROUNDS, MAX_RUNNING, Context, Stop
 from gen.language.elaborate.formatting import formatted
-from gen.language.elaborate.functions import bind_parameters, bound_names, changed_names
+from gen.language.elaborate.changes import bound_names, changed_names
+from gen.language.elaborate.parameters import bind_parameters
 from gen.language.elaborate.imports import imported
 from gen.language.elaborate.models import call_model
 from gen.language.elaborate.names import Names
@@ -46,6 +47,7 @@ from gen.language.elaborate.values import (
     DictValue,
     Distributed,
     Frame,
+    Function,
     FunctionValue,
     Group,
     LambdaValue,
@@ -95,7 +97,17 @@ class _Returned(_Signal):
     value: Value
 
 
-Lost: TypeAlias = "Wrong | Unknown"
+COMPARISONS = {
+    "==": "equal",
+    "!=": "not_equal",
+    "<": "less",
+    "<=": "less_equal",
+    ">": "greater",
+    ">=": "greater_equal",
+}
+"""The operation that a comparison with a tensor is."""
+
+Lost: TypeAlias = Wrong | Unknown
 
 
 def lost(*values: Value) -> Lost | None:
@@ -740,9 +752,13 @@ class Interpreter:
         if (gone := lost(left, right)) is not None:
             return gone
         either = isinstance(left, TensorValue) or isinstance(right, TensorValue)
-        if either and operator not in ("is", "is not", "in", "not in") and None not in (left, right):
-            return tensors.compare_tensors(self.context, operator, left, right, site)
+        if either and operator in COMPARISONS and left is not None and right is not None:
+            return self._call_operation(COMPARISONS[operator], [left, right], site)
         return self._plain(site.span, compare, operator, left, right)
+
+    def _call_operation(self, name: str, values: Sequence[Value], site: Site) -> Value:
+        """What `keras.ops.name` makes of `values`."""
+        return self.call_with(Function(name, ("keras", "ops", name)), values, site)
 
     def _comprehension(self, comprehension: syntax.Comprehension, frame: Frame) -> Value:
         inner = Frame(frame, frame.group, kind="comprehension")

@@ -19,6 +19,7 @@ from gen.language.elaborate.problems import Problem
 from gen.language.elaborate.values import (
     Builtin,
     DictValue,
+    Function,
     LayerValue,
     Member,
     ModelValue,
@@ -234,7 +235,7 @@ def equal(left: Value, right: Value) -> bool:
 
 def plain(value: Value) -> Value:
     """A word that the file does not bind is its own string: `activation == "relu"`."""
-    is_own_string = isinstance(value, Word) and not isinstance(value, Member | Builtin)
+    is_own_string = isinstance(value, Word) and not isinstance(value, Member | Builtin | Function)
     return value.name if is_own_string else value
 
 

@@ -9,7 +9,8 @@ from typing import Any, Literal, get_args, get_origin
 from gen.components.arguments import Word
 from gen.components.base import Component, Layer, parameters, registry, snake_case
 from gen.diagnostics import did_you_mean
-from gen.language.elaborate.values import Member, Namespace
+from gen.language.elaborate import functions
+from gen.language.elaborate.values import Function, Member, Namespace
 
 MODULES: dict[str, tuple[str, ...]] = {
     "layers": ("layer",),
@@ -58,9 +59,11 @@ def is_calculating(path: Sequence[str]) -> bool:
 
 
 def namespace(name: str) -> Namespace | None:
-    """The module that an unbound name means: `keras`, `tf`, `layers`, …"""
+    """The module that an unbound name means: `keras`, `tf`, `layers`, `ops`, …"""
     if name in ROOTS:
         return Namespace(ROOTS[name])
+    if name in functions.ROOTS:
+        return Namespace(functions.ROOTS[name])
     return Namespace(("keras", name)) if name in MODULES else None
 
 
@@ -80,6 +83,10 @@ def module(dotted: str) -> Namespace | None:
 def member(owner: Namespace, name: str) -> Namespace | Word | None:
     """What `owner.name` is; None if `owner` is a module whose names are all known, and has no such name."""
     path = owner.path
+    if (*path, name) in functions.MODULES:
+        return Namespace((*path, name))
+    if path in functions.MODULES or (path == ("tensorflow",) and functions.spelling((*path, name)) is not None):
+        return Function(name, (*path, name))
     if owner.known and path == ("tensorflow",):
         if name in DTYPES or name in OTHER_FLOATS:
             return Word(name)

@@ -91,6 +91,16 @@ class Member(Word):
 
 
 @dataclass(frozen=True)
+class Function(Word):
+    """A function on tensors, by its path: `keras.ops.sum`.  As an argument it is the word for an activation."""
+
+    path: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"the function `{'.'.join(self.path)}`"
+
+
+@dataclass(frozen=True)
 class Namespace:
     """A module of Keras: `keras.layers`.  `known` is false for those that have no part in a model."""
 

@@ -63,7 +63,7 @@ def activation(graph: Graph, names: Identifiers, reserved: set[str], constants: 
     lowering = Lowering(graph, names, reserved)
     build = lowering.build
     for name, constant in constants.items():
-        build.parameter(name, ArrayType(constant.shape))
+        build.parameter(name, ArrayType(constant.shape, constant.dtype))
     lowering.constants = dict(constants)
     fused = [output for output in graph.outputs if output.loss_input not in (None, output.tensor)]
     heads = {output: build.parameter(names.outputs[output], ArrayType(output.tensor.shape)) for output in fused}

@@ -10,12 +10,13 @@ from typing import Any
 
 from gen.components.base import Layer, describe
 from gen.components.layers.masking import Mask
+from gen.components.operations.making import Parameter
 from gen.dims import Shape, product, renamed, show
 from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
 from gen.program import ops
 from gen.program.ir import SIZE, Block, Constant, Program
 from gen.program.lower.builder import Builder
-from gen.program.rules import returned_names
+from gen.program.rules import called_with_fields, returned_names
 from gen.program.types import NUMBER, Array, ArrayType
 
 
@@ -185,6 +186,8 @@ class Lowering:
 
     def weight_name(self, layer: NamedLayer, parameter: str) -> str | None:
         """The weight that a parameter of a rule stands for: `query/kernel` for `query_kernel`."""
+        if isinstance(layer.component, Parameter):  # it has one weight, which has any name
+            return next(iter(layer.weights)) if parameter == "value" else None
         return next((name for name in layer.weights if name.replace("/", "_") == parameter), None)
 
     def weight(self, layer: NamedLayer, parameter: str) -> Array | None:
@@ -198,6 +201,13 @@ class Lowering:
         assert isinstance(node.layer.component, Layer) and node.layer.component.memory is not None
         self.memories[ident] = node.layer.component.memory
         return self.build.parameter(f"memory.{ident}", ArrayType((), "memory"))
+
+    def constant(self, node: Node) -> Array:
+        """What a node without operands gives: an array that is made with the buffers."""
+        (output,) = node.outputs
+        place, kind = f"b.{self.names.tensors[output]}", ArrayType(output.shape, output.dtype)
+        self.constants[place] = Constant("", output.shape, output.dtype, called_with_fields(node.layer.component))
+        return self.build.parameter(place, kind)
 
     def as_rows(self, array: Array) -> Array:
         """A view of `array` as a matrix of its last axis."""
