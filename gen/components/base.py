@@ -142,6 +142,8 @@ class Layer(Component, ABC):
 
     internal: ClassVar[bool] = False
     """Whether it is part of what another call stands for, and is not listed by itself."""
+    only_trains: ClassVar[bool] = False
+    """Whether it does nothing in prediction, as Dropout."""
     supports_masking: ClassVar[bool] = False
     """Whether steps that the mask leaves out stay apart, so that the mask goes on to the output."""
     memory: ClassVar[type | None] = None

@@ -27,6 +27,8 @@ class Dropout(Layer):
     supports_masking = True
     ignored = {"seed": "Model(seed=…) seeds every draw"}
 
+    only_trains = True
+
     rate: Rate
     noise_shape: tuple[Count | None, ...] | None = None
 
@@ -63,6 +65,7 @@ class SpatialDropout(Layer):
     """SpatialDropout1D and SpatialDropout2D."""
 
     supports_masking = True
+    only_trains = True
     ignored = {"seed": "Model(seed=…) seeds every draw"}
     rank: ClassVar[int]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from gen.language import syntax
 from gen.language.elaborate import arrays
 from gen.language.elaborate.builtin import MATH
 from gen.language.elaborate.context import Context
+from gen.language.elaborate.keras_names import KERAS
 from gen.language.elaborate.listed import layers_of
 from gen.language.elaborate.methods import methods_of
 from gen.language.elaborate.problems import Problem
@@ -111,8 +113,10 @@ def attribute_of(context: Context, owner: Value, attribute: syntax.Attribute) ->
     """`owner.name`; what has no such attribute is reported."""
     name, span = attribute.name, attribute.name_span
     match owner:
-        case Wrong() | Unknown():
-            return owner
+        case Wrong():
+            return WRONG
+        case Unknown(missing=missing):
+            return replace(owner, text=context.text(attribute.span)) if missing else owner
         case Namespace():
             return _member(context, owner, attribute)
         case ObjectValue() | Super():
@@ -198,12 +202,20 @@ def _member(context: Context, owner: Namespace, attribute: syntax.Attribute) -> 
     return _report_no_member(context, owner, attribute) if found is None else found
 
 
-def _report_no_member(context: Context, owner: Namespace, attribute: syntax.Attribute) -> Wrong:
-    names = [word for kind in MODULES.get(owner.path[-1], ()) for word in members(kind)]
-    code = "unknown-layer" if owner.path[-1] == "layers" else "unknown-name"
-    message = f"There is no `{attribute.name}` in {'.'.join(owner.path)}"
-    return context.error(code, attribute.name_span, message, hint=suggestion(attribute.name, names))
+def _report_no_member(context: Context, owner: Namespace, attribute: syntax.Attribute) -> Wrong | Unknown:
+    module, name, span = owner.path[-1], attribute.name, attribute.name_span
+    if name in KERAS.get(module, ()):
+        return Unknown(context.text(attribute.span), attribute.span, missing=True)
+    if name in SUBMODULES:
+        return Unknown(context.text(attribute.span), attribute.span, missing=True)
+    names = [word for kind in MODULES.get(module, ()) for word in members(kind)]
+    code = "unknown-layer" if module == "layers" else "unknown-name"
+    message = f"There is no `{name}` in {'.'.join(owner.path)}"
+    return context.error(code, span, message, hint=suggestion(name, names))
 
+
+SUBMODULES = ("schedules", "experimental", "legacy", "preprocessing", "layers", "v1", "wrappers", "core")
+"""Modules inside those of Keras that have components."""
 
 # ---------------------------------------------------------------------------------------------- tensors, layers, models
 
@@ -367,6 +379,7 @@ WITHOUT_EFFECT = ("supports_masking", "input_spec", "_name", "optimizer", "stop_
 def set_attribute(context: Context, owner: Value, attribute: syntax.Attribute, value: Value) -> None:
     """`owner.name = value`; what cannot be set is reported."""
     name = attribute.name
+    context.changes += 1
     match owner:
         case Wrong() | Unknown():
             return

@@ -12,6 +12,7 @@ from gen.dims import show
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.shape_trail import trail
 from gen.language.elaborate.values import (
+    PHASE,
     WRONG,
     Argument,
     Arguments,
@@ -34,6 +35,11 @@ def rule_parameters(component: Layer | Activation) -> Collection[str]:
 @cache
 def _parameters(rule: Callable[..., Any]) -> Collection[str]:
     return frozenset(inspect.signature(rule).parameters)
+
+
+def only_trains(component: Layer | Activation) -> bool:
+    """Whether a layer does nothing in prediction, as Dropout."""
+    return isinstance(component, Layer) and component.only_trains
 
 
 def mask_fits(context: Context, said: CallOptions, x: TensorValue, arguments: Arguments) -> bool:
@@ -155,12 +161,11 @@ def _check_keywords(context: Context, name: str, arguments: Arguments, names: tu
     """Reports the keywords of a call on a tensor that gen does not have; whether all are known."""
     known = True
     reasons = {
-        "training": "`fit` and `predict` set it themselves",
         "return_attention_scores": "a layer returns only its result",
         "initial_state": "this layer has no state",
     }
-    for keyword in arguments.keywords:
-        if keyword in names:
+    for keyword, argument in arguments.keywords.items():
+        if keyword in names or (keyword == "training" and (argument.value is PHASE or argument.value is None)):
             continue
         if keyword in reasons:
             message = f"gen does not support `{keyword}` in the call of a layer: {reasons[keyword]}"

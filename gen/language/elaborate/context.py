@@ -131,6 +131,8 @@ class Context:
     """The innermost call of a function or a model that calls are made in now."""
     unit: Unit | None = None
     """The outermost model, wrapper or object that is being called now."""
+    changes: int = 0
+    """How often an attribute or an item of something was set."""
     _caller: Caller | None = None
     _automatic: dict[str, int] = field(default_factory=dict)
     _steps: int = 0
@@ -203,6 +205,11 @@ class Context:
                 hint="a model of this size is usually a mistake; check the loops around this line",
             )
             raise Stop
+
+    @property
+    def effects(self) -> int:
+        """A number that grows whenever something of a model is made or changed."""
+        return self.changes + len(self.calls) + len(self.inputs) + len(self.layers) + len(self.models)
 
     @property
     def caller(self) -> Caller:

@@ -34,6 +34,9 @@ MODULES = (
 )
 """The modules that have only functions of tensors."""
 
+SETTINGS = {"image_data_format": "channels_last", "floatx": "float32", "epsilon": 1e-7, "backend": "numpy"}
+"""What functions of Keras say that ask how it is set."""
+
 IGNORED = ("name",)
 """What functions of TensorFlow take and does nothing here."""
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from gen.diagnostics import Span
 from gen.language import syntax
+from gen.language.elaborate.attributes import SUBMODULES, plain_member
 from gen.language.elaborate.context import Context
+from gen.language.elaborate.keras_names import KERAS
 from gen.language.elaborate.spellings import member, module
 from gen.language.elaborate.values import Member, Namespace, Unknown, Value
 
@@ -23,7 +26,7 @@ def imported(context: Context, statement: syntax.Import) -> list[tuple[str, Valu
     if statement.names is None:
         return [_module_name(statement, found)]
     names = [(name, alias) for name, alias in statement.names if name != "*"]
-    return [(alias, _member(found, name)) for name, alias in names]
+    return [(alias, _member(found, name, statement.span)) for name, alias in names]
 
 
 def _names(statement: syntax.Import) -> list[str]:
@@ -32,12 +35,13 @@ def _names(statement: syntax.Import) -> list[str]:
     return [alias for _, alias in statement.names if alias != "*"]
 
 
-def _member(owner: Namespace, name: str) -> Value:
-    from gen.language.elaborate.attributes import plain_member  # which knows what is in a module of plain values
-
+def _member(owner: Namespace, name: str, span: Span) -> Value:
     if owner.path[0] in PLAIN:
         return plain_member(owner, name)
-    return member(owner, name) or Member(name, ())
+    found = member(owner, name)
+    if found is None and (name in KERAS.get(owner.path[-1], ()) or name in SUBMODULES):
+        return Unknown(name, span, missing=True)
+    return found or Member(name, ())
 
 
 def _module_name(statement: syntax.Import, found: Namespace) -> tuple[str, Value]:

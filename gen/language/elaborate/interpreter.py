@@ -20,13 +20,15 @@ from gen.language.elaborate import tensors
 from gen.language.elaborate.apply import call_layer
 from gen.language.elaborate.attributes import attribute_of, set_attribute
 from gen.language.elaborate.builtin import iterated
-from gen.language.elaborate.called import call_options, layer_inputs, mask_fits, model_inputs, one_tensor
-from gen.language.elaborate.classes import call_object, class_kind, instantiate
+from gen.language.elaborate.called import (
+    call_options, layer_inputs, mask_fits, model_inputs, one_tensor, only_trains)
+from gen.language.elaborate.classes import call_object, class_kind, instantiate, tensors_in
 from gen.language.elaborate.construct import apply_activation, call_word
 from gen.language.elaborate.context import MAX_BLOCKS, MAX_ITEMS, MAX_NESTED, MAX_ROUNDS, MAX_RUNNING, Context, Stop
 from gen.language.elaborate.formatting import formatted
 from gen.language.elaborate.changes import bound_names, changed_names
 from gen.language.elaborate.parameters import bind_parameters
+from gen.language.elaborate.functions import SETTINGS, spelling
 from gen.language.elaborate.imports import imported
 from gen.language.elaborate.models import call_model
 from gen.language.elaborate.names import Names
@@ -35,7 +37,9 @@ from gen.language.elaborate.operators import combine, compare, delete_item, hash
 from gen.language.elaborate.problems import Problem
 from gen.language.elaborate.spellings import is_calculating, members, namespace, suggestion
 from gen.language.elaborate.values import (
+    MISSING,
     NO_OPTIONS,
+    PHASE,
     WRONG,
     Argument,
     Arguments,
@@ -67,6 +71,7 @@ from gen.language.elaborate.values import (
     Wrong,
     count_items,
     describe_value,
+    everything_in,
     is_wrong,
     nests_deeper,
     sentence,
@@ -347,11 +352,26 @@ class Interpreter:
 
     def _if(self, statement: syntax.If, frame: Frame) -> _Signal:
         self._statement = _Statement(statement.test.span)
+        if not statement.otherwise and self._is_phase(statement.test, frame):
+            return self._if_training(statement, frame)
         held = True if _is_main(statement.test) else self._truth(statement.test, frame)
         if isinstance(held, bool):
             return self.run(statement.body if held else statement.otherwise, frame)
         self._pass_over(statement, held, frame)
         return _GOES_ON
+
+    def _is_phase(self, test: syntax.Expr, frame: Frame) -> bool:
+        """Whether a condition is `training` alone."""
+        found = frame.find(test.id) if isinstance(test, syntax.Name) else None
+        return found is not None and found.value is PHASE
+
+    def _if_training(self, statement: syntax.If, frame: Frame) -> _Signal:
+        """`if training:` around layers that do nothing in prediction, so that it makes no difference there."""
+        before = len(self.context.calls)
+        signal = self.run(statement.body, frame)
+        if not all(only_trains(call.layer.component) for call in self.context.calls[before:]):
+            self._plain(statement.test.span, truth, PHASE)
+        return signal
 
     def _pass_over(self, statement: syntax.Statement, why: Lost, frame: Frame) -> None:
         """Leave out a statement whose condition cannot be known; so is what it would have bound or changed."""
@@ -374,12 +394,15 @@ class Interpreter:
 
     def _for(self, loop: syntax.For, frame: Frame) -> _Signal:
         self._statement = _Statement(loop.iterable.span)
-        values = self._items(self.evaluate(loop.iterable, frame), loop.iterable.span)
+        iterable = self.evaluate(loop.iterable, frame)
+        too_long = isinstance(iterable, range) and len(iterable) > MAX_ROUNDS
+        values = list(iterable[:3]) if too_long else self._items(iterable, loop.iterable.span)
         if not isinstance(values, list):
             if isinstance(values, Wrong):
                 self._try_once(loop, frame)
             self._pass_over(loop, values, frame)
             return _GOES_ON
+        before = self._state(loop, frame)
         for value in values:
             self.context.step(loop.span)
             self._bind_quietly(loop.target, value, loop.iterable.span, frame)
@@ -388,7 +411,22 @@ class Interpreter:
                 return _GOES_ON
             if isinstance(signal, _Returned):
                 return signal
+            after = self._state(loop, frame)
+            if after is not None and after == before:
+                return _GOES_ON  # another round would do the same again: it works on data
+            before = after
+        if too_long:
+            message = f"This loop would run {len(iterable):,} times; at most {MAX_ROUNDS:,} are allowed"
+            self.context.error("loop-limit", loop.iterable.span, message)
         return self.run(loop.otherwise, frame)
+
+    def _state(self, loop: syntax.For | syntax.While, frame: Frame) -> object:
+        """What a round of a loop can change; None where that is more than names of what gen cannot know."""
+        bound = {name: frame.bindings.get(name) for name in bound_names(loop.body)}
+        values = {name: None if held is None else held.value for name, held in bound.items()}
+        if not all(isinstance(value, Unknown | None) for value in values.values()):
+            return None
+        return self.context.effects, {name for name, value in values.items() if value is not None}
 
     def _try_once(self, loop: syntax.For, frame: Frame) -> None:
         """Run the body of a loop over what is wrong already, for the errors in it."""
@@ -405,10 +443,6 @@ class Interpreter:
             message = "A loop cannot run over a tensor: its numbers are not known when the model is built"
             hint = "loop over numbers, `for i in range(x.shape[1]):`, and take `x[:, i]`"
             return self.context.error("not-iterable", span, message, hint=hint)
-        count = len(values) if isinstance(values, list | tuple | range | str) else 0
-        if count > MAX_ROUNDS:
-            message = f"This loop would run {count:,} times; at most {MAX_ROUNDS:,} are allowed"
-            return self.context.error("loop-limit", span, message)
         return self._plain(span, iterated, values)  # type: ignore[no-any-return]  # a list
 
     def _bind_quietly(self, target: syntax.Target, value: Value, span: Span, frame: Frame) -> None:
@@ -905,7 +939,7 @@ class Interpreter:
             case Wrong():
                 return WRONG
             case Unknown():
-                return function.of_model(arguments.span) if any(map(_is_of_model, values)) else function
+                return self._made_of(function, values, arguments.span)
             case FunctionValue():
                 return self._call_function(function, arguments, group)
             case Method():
@@ -919,6 +953,11 @@ class Interpreter:
             return unknown.of_model(arguments.span)
         site = arguments.site(group)
         match function:
+            case Function(_, path) if spelling(path) is None:
+                if path[-1] in SETTINGS:
+                    return SETTINGS[path[-1]]
+                made = Unknown(context.text(arguments.function), arguments.span, missing=True)
+                return self._made_of(made, values, arguments.span)
             case Word():
                 return call_word(context, function, arguments, group, target)
             case LayerValue():
@@ -932,19 +971,26 @@ class Interpreter:
             case Distributed() | BidirectionalValue():
                 return self._call_wrapper(function, arguments, group)
             case LambdaValue():
-                given = one_tensor(context, "Lambda", arguments)
-                return WRONG if isinstance(given, Wrong) else call_any(context, function, given, site)
+                given = [each for argument in arguments.positional for each in tensors_in(argument.value)]
+                return call_any(context, function, given, site) if given else WRONG
             case ObjectValue():
                 return call_object(context, function, arguments, site)
             case Activation() if arguments.positional and isinstance(arguments.positional[0].value, TensorValue):
                 return apply_activation(context, function, arguments, group)
             case Namespace(path, False):
+                if path[-1] == "clear_session":
+                    context.forget_names()
                 made = Unknown(context.text(arguments.function), arguments.span, missing=is_calculating(path))
-                return made.of_model(arguments.span) if any(map(_is_of_model, values)) else made
+                return self._made_of(made, values, arguments.span)
             case Component():
                 return Unknown(context.text(arguments.function), arguments.span)
         message = f"{sentence(describe_value(function))} cannot be called"
         return context.error("not-callable", arguments.function, message)
+
+    def _made_of(self, unknown: Unknown, values: Sequence[Value], span: Span) -> Unknown:
+        """What an unknown function makes of `values`."""
+        of_model = any(isinstance(each, TensorValue | LayerValue) for value in values for each in everything_in(value))
+        return unknown.of_model(span) if of_model else unknown
 
     def call(self, function: Value, arguments: Arguments, site: Site) -> Value:
         """The result of a call of anything, as part of a call at `site`."""
@@ -1080,13 +1126,6 @@ class Interpreter:
                 result = signal.value if isinstance(signal, _Returned) else None
         self._statement = statement
         return result
-
-
-def _is_of_model(value: Value) -> bool:
-    """Whether something made of `value` is something of a model."""
-    return isinstance(value, TensorValue | LayerValue) or (
-        isinstance(value, list | tuple) and any(isinstance(each, TensorValue | LayerValue) for each in value)
-    )
 
 
 class Raised(Exception):

@@ -13,6 +13,7 @@ from gen.language import syntax
 from gen.language.elaborate import arrays, methods
 from gen.language.elaborate.attributes import attribute_of, has_attribute, set_attribute, static
 from gen.language.elaborate.builtin import FUNCTIONS, MATH, TYPES, is_a, sort
+from gen.language.elaborate.changes import CHANGING
 from gen.language.elaborate.classes import call_base_method
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.listed import find_layer, layers_of
@@ -211,6 +212,7 @@ def call_method(context: Context, method: Method, arguments: Arguments, group: G
             return static(owner.shape)
         case LayerValue() | Distributed() | BidirectionalValue() | LambdaValue():
             return _of_layer(context, owner, method, arguments, group)
+    context.changes += method.name in CHANGING
     positional = [each.value for each in arguments.positional]
     keywords = {name: each.value for name, each in arguments.keywords.items()}
     for each in (*positional, *keywords.values()):
