@@ -19,7 +19,7 @@ from gen.diagnostics import Span
 class Constant:
     """A number, a string, `True`, `False`, `None` or `...`."""
 
-    value: int | float | str | bool | None | EllipsisType
+    value: int | float | str | bool | EllipsisType | None
     span: Span
 
 

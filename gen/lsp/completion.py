@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gen.components.base import registry
 from gen.diagnostics import Span
-from gen.language.elaborate.attributes import METHODS
+from gen.language.elaborate.attributes import MODEL_METHODS
 from gen.language.elaborate.spellings import DTYPES, MODULES, ROOTS, SPECIAL
 from gen.language.elaborate.training import COMPILE
 from gen.language.elaborate.values import ModelValue
@@ -147,7 +147,7 @@ def _members(analysis: Analysis, owner: str, offset: int) -> Iterator[Suggestion
     values = analysis.values(bound) if bound is not None else ()
     if bound is not None and last not in MODULES and last not in ROOTS:
         if not values or isinstance(values[-1], ModelValue):
-            yield from (Suggestion(name, "method") for name in METHODS)
+            yield from (Suggestion(name, "method") for name in MODEL_METHODS)
     elif last in MODULES:
         for kind in MODULES[last]:
             yield from (Suggestion(name, kind, kind) for name in words.spelled(kind))

@@ -16,14 +16,13 @@ from gen.inspect.facts import Facts
 from gen.language import syntax
 from gen.language.elaborate.values import (
     BidirectionalValue,
-    BlockValue,
     Distributed,
+    FunctionValue,
     LayerCall,
     LayerValue,
     ModelValue,
     TensorValue,
     Value,
-    Wrapper,
     describe_value,
 )
 from gen.lsp.analysis import Analysis
@@ -84,7 +83,7 @@ def _about(analysis: Analysis, name: str, values: Sequence[Value], offset: int) 
             held = wrapper.inner if isinstance(wrapper, Distributed) else wrapper.forward
             yield _code(f"{name} = {_name_of(wrapper)}({summary([held])})")
             yield f"---\n\n{documentation(_name_of(wrapper))}"
-        case [*_, BlockValue()]:
+        case [*_, FunctionValue()]:
             found = signature(analysis, name, offset)
             yield _code(f"def {found or name}")
             yield "A block: each call builds new layers."
@@ -93,7 +92,7 @@ def _about(analysis: Analysis, name: str, values: Sequence[Value], offset: int) 
         case [*_, Component() as value]:
             yield _code(f"{name} = {describe(value)}")
             yield from _documented(value)
-        case [*_, value] if describe_value(value) != "nothing":
+        case [*_, value] if value is not None:
             shown = dict.fromkeys(repr(each)[:60] for each in values)
             yield _code(f"{name} = {' | '.join(shown)}")
 
@@ -124,8 +123,8 @@ def _about_tensor(analysis: Analysis, tensor: TensorValue) -> Iterator[str]:
         yield f"---\n\n{documentation(_name_of(tensor.wrapper))}"
 
 
-def _name_of(wrapper: Wrapper) -> str:
-    return "TimeDistributed" if isinstance(wrapper, Distributed) else "Bidirectional"
+def _name_of(wrapper: Unit) -> str:
+    return "Model" if isinstance(wrapper, ModelValue) else wrapper.word
 
 
 def _about_weights(layer: LayerValue) -> Iterator[str]:

@@ -8,7 +8,7 @@ tree; their names are taken from the tokens.
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from lark import Token
@@ -126,24 +126,40 @@ class Variables:
 
     def _visit(self, statement: syntax.Statement, scope: _Scope) -> None:
         match statement:
-            case syntax.Assign(targets, value, span):
-                self._covered.append(span)
-                self._read(value, scope)
-                for target in targets:
-                    scope.bind(target.id, target.span, value.span.end)
-            case syntax.Evaluate(value, span) | syntax.Return(value, span):
-                self._covered.append(span)
-                self._read(value, scope)
-            case syntax.For(target, iterable, body, span):
-                self._covered.append(Span(span.start, iterable.span.end))
-                self._read(iterable, scope)
-                scope.bind(target.id, target.span, iterable.span.end)
-                self._visit_all(body, scope)
             case syntax.Def():
                 self._visit_def(statement, scope)
+            case syntax.Class():
+                self._visit_class(statement, scope)
             case syntax.Import(span=span):
                 self._covered.append(span)
                 self._visit_import(statement, scope)
+            case _:
+                self._visit_expressions(statement, scope)
+                for body in syntax.bodies(statement):
+                    self._visit_all(body, scope)
+
+    def _visit_expressions(self, statement: syntax.Statement, scope: _Scope) -> None:
+        """The names that a statement reads and binds, but for those in statements inside it."""
+        found = list(syntax.expressions(statement))
+        inner = any(True for _ in syntax.bodies(statement))
+        end = max((each.span.end for each in found), default=statement.span.start) if inner else statement.span.end
+        self._covered.append(Span(statement.span.start, end))
+        bound = {name.span for target in _targets(statement) for name in syntax.names_bound(target)}
+        for each in found:
+            self._read(each, scope, bound)
+        for target in _targets(statement):
+            for name in syntax.names_bound(target):
+                scope.bind(name.id, name.span, end)
+
+    def _visit_class(self, definition: syntax.Class, scope: _Scope) -> None:
+        self._covered.append(definition.header)
+        start = self._text.index(definition.name, definition.header.start + len("class"))
+        scope.bind(definition.name, Span(start, start + len(definition.name)), definition.header.start)
+        for each in syntax.expressions(definition):
+            self._read(each, scope)
+        inner = _Scope(scope, definition.header.start, definition.span.end)
+        self._scopes.append(inner)
+        self._visit_all(definition.body, inner)
 
     def _visit_def(self, definition: syntax.Def, scope: _Scope) -> None:
         self._covered.append(definition.header)
@@ -171,16 +187,16 @@ class Variables:
                 bound.remove(token.value)
                 scope.bind(token.value, span_of(token), statement.span.end).imported = True
 
-    def _read(self, expression: syntax.Expr, scope: _Scope) -> None:
+    def _read(self, expression: syntax.Expr, scope: _Scope, bound: Collection[Span] = ()) -> None:
         match expression:
-            case syntax.Name(id, span):
+            case syntax.Name(id, span) if span not in bound:
                 self._pending.append((id, span, scope))
             case syntax.Call(syntax.Name(span=span), _, keywords):
                 self._keywords += [(span, keyword) for keyword in keywords]
             case syntax.Call(syntax.Attribute(name="compile"), positional, keywords):
                 self._read_outputs([*positional, *(keyword.value for keyword in keywords)], scope)
         for child in syntax.children(expression):
-            self._read(child, scope)
+            self._read(child, scope, bound)
 
     def _read_outputs(self, arguments: Iterable[syntax.Expr], scope: _Scope) -> None:
         """The keys of `loss={"age": mse}` that are strings: an output has the name of its variable."""
@@ -239,6 +255,17 @@ class Variables:
             variable = block[1].variables[keyword.name]
             variable.reads.append(keyword.name_span)
             self.occurrences[keyword.name_span] = Occurrence(keyword.name_span, variable, variable.bindings[0])
+
+
+def _targets(statement: syntax.Statement) -> Iterator[syntax.Target]:
+    """What a statement binds."""
+    match statement:
+        case syntax.Assign(targets):
+            yield from targets
+        case syntax.AugAssign(target) | syntax.For(target):
+            yield target
+        case syntax.With(items):
+            yield from (target for _, target in items if target is not None)
 
 
 def _start(part: _Scope | Span) -> int:

@@ -14,7 +14,7 @@ from gen.language import syntax
 from gen.language.elaborate.binding import LAYER_OPTIONS
 from gen.language.elaborate.spellings import MODULES, members
 from gen.language.elaborate.training import FIT
-from gen.language.elaborate.values import BlockValue, LayerValue, ModelValue
+from gen.language.elaborate.values import FunctionValue, LayerValue, ModelValue
 from gen.language.words import WORDS
 from gen.lsp.analysis import Analysis
 
@@ -82,7 +82,7 @@ def signature(analysis: Analysis, called: str, offset: int) -> Signature | None:
     match analysis.values(bound):
         case [*_, LayerValue() | ModelValue()]:
             return Signature(name, (Argument("inputs"),))
-        case [*_, BlockValue(definition)]:
+        case [*_, FunctionValue(syntax.Def() as definition)]:
             return Signature(name, tuple(_parameters(analysis, definition)))
     return None
 

@@ -110,8 +110,7 @@ def _reduction(name: str) -> Callable[..., Value]:
                 total = total * each
             return total
         axis = tuple(axis) if isinstance(axis, list | tuple) else axis
-        made = _run(f"`np.{name}`", python, array(value, f"np.{name}"), axis=axis, keepdims=bool(keepdims))
-        return made
+        return _run(f"`np.{name}`", python, array(value, f"np.{name}"), axis=axis, keepdims=bool(keepdims))
 
     return run
 

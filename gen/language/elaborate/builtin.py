@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,7 @@ def sort(call: Call, values: Value, key: Value = None, reverse: Value = False) -
     """A new list in order, as Python's `sorted` makes it."""
     items = iterated(values, "`sorted`")
     keys = items if key is None else [call(key, [each]) for each in items]
-    for first, second in zip(keys, keys[1:], strict=False):
+    for first, second in pairwise(keys):
         compare("<", first, second)
     order = sorted(range(len(items)), key=lambda index: _Ordered(keys[index]), reverse=truth(reverse))
     return [items[index] for index in order]

@@ -2,8 +2,8 @@
 
 A class is what its `class` statement says.  Of Keras' base classes it has what a model is made with: `add_weight`,
 `build`, `call`, a name, `trainable`.  A layer of the file is called as a model is: the calls in its `call` become calls
-of the graph, in a group that has its name.  A model of the file is run once, on Inputs of its own, and is from then on a
-model like any other.
+of the graph, in a group that has its name.  A model of the file is run once, on Inputs of its own, and is a model like
+any other from then on.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from gen.language.elaborate.apply import apply_layer
 from gen.language.elaborate.attributes import static
 from gen.language.elaborate.binding import accepted_value, option_name
 from gen.language.elaborate.context import Context
-from gen.language.elaborate.parameters import takes
 from gen.language.elaborate.inputs import new_input
+from gen.language.elaborate.parameters import takes
 from gen.language.elaborate.values import (
     MISSING,
     PHASE,
@@ -63,7 +63,7 @@ BASES = {
 }
 """What a class can extend, besides classes of the file, and the kind of what it then is."""
 NOT_READ = {
-    "train_step": "the generated model's own step is spelled out in the file; write the loss with `add_loss` or `compile`",
+    "train_step": "the generated file spells out its own step; write the loss with `compile` or `add_loss`",
     "test_step": "the generated model has its own `evaluate`",
     "predict_step": "the generated model has its own `predict`",
     "fit": "the generated model has its own `fit`",
@@ -147,12 +147,12 @@ def base_init(context: Context, made: ObjectValue, arguments: Arguments) -> bool
             context.error("unknown-argument", arguments.name_spans.get(name, argument.span), message)
             return False
     given = arguments.keywords
-    name = option_name(context, given.get("name"))
-    if isinstance(name, Wrong):
+    own_name = option_name(context, given.get("name"))
+    if isinstance(own_name, Wrong):
         return False
-    made.given_name = name
+    made.given_name = own_name
     if made.model is not None:
-        made.model.given_name = name
+        made.model.given_name = own_name
     if "trainable" in given and isinstance(given["trainable"].value, bool):
         made.trainable = given["trainable"].value
     shape = given.get("input_shape")
@@ -233,7 +233,7 @@ def add_weight(context: Context, made: ObjectValue, arguments: Arguments, group:
     initializer = _accepted(context, given, "initializer", Initializer, registry["initializer"]["GlorotUniform"]())
     regularizer = _accepted(context, given, "regularizer", Regularizer | None, None)
     name = option_name(context, given.get("name"))
-    if any(isinstance(each, Wrong) for each in (initializer, regularizer, name)):
+    if isinstance(name, Wrong) or isinstance(initializer, Wrong) or isinstance(regularizer, Wrong):
         return WRONG
     if given.get("constraint") is not None and given["constraint"].value is not None:
         message = "gen does not support `constraint` of `add_weight` yet"
@@ -466,4 +466,3 @@ def class_kind(context: Context, value: Value, span: Span) -> str | None:
 def kind_in_words(kind: str) -> str:
     """The name of Keras' base class of a kind."""
     return next((name for name, each in BASES.items() if each == kind), "object")
-

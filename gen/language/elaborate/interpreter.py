@@ -20,24 +20,22 @@ from gen.language.elaborate import tensors
 from gen.language.elaborate.apply import call_layer
 from gen.language.elaborate.attributes import attribute_of, set_attribute
 from gen.language.elaborate.builtin import iterated
-from gen.language.elaborate.called import (
-    call_options, layer_inputs, mask_fits, model_inputs, one_tensor, only_trains)
+from gen.language.elaborate.called import call_options, layer_inputs, mask_fits, model_inputs, one_tensor, only_trains
+from gen.language.elaborate.changes import bound_names, changed_names
 from gen.language.elaborate.classes import call_object, class_kind, instantiate, tensors_in
 from gen.language.elaborate.construct import apply_activation, call_word
 from gen.language.elaborate.context import MAX_BLOCKS, MAX_ITEMS, MAX_NESTED, MAX_ROUNDS, MAX_RUNNING, Context, Stop
 from gen.language.elaborate.formatting import formatted
-from gen.language.elaborate.changes import bound_names, changed_names
-from gen.language.elaborate.parameters import bind_parameters
 from gen.language.elaborate.functions import SETTINGS, spelling
 from gen.language.elaborate.imports import imported
 from gen.language.elaborate.models import call_model
 from gen.language.elaborate.names import Names
 from gen.language.elaborate.objects import call_builtin, call_method, data_of, without_effect
 from gen.language.elaborate.operators import combine, compare, delete_item, hashable, item, negated, set_item, truth
+from gen.language.elaborate.parameters import bind_parameters
 from gen.language.elaborate.problems import Problem
 from gen.language.elaborate.spellings import is_calculating, members, namespace, suggestion
 from gen.language.elaborate.values import (
-    MISSING,
     NO_OPTIONS,
     PHASE,
     WRONG,

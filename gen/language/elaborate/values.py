@@ -405,6 +405,7 @@ class Distributed:
     """The first that it gave."""
     depth: int = 1
     """How deep models and wrappers hold each other in it, itself counted."""
+    auto_name: str = ""
     kind: ClassVar[str] = "time_distributed"
     word: ClassVar[str] = "TimeDistributed"
 
@@ -425,6 +426,7 @@ class BidirectionalValue:
     variable: str | None = None
     output: TensorValue | None = None
     """The first that it gave."""
+    auto_name: str = ""
     depth: ClassVar[int] = 1
     kind: ClassVar[str] = "bidirectional"
     word: ClassVar[str] = "Bidirectional"
@@ -550,7 +552,10 @@ MISSING = object()
 
 @dataclass(eq=False)
 class ObjectValue:
-    """An object of a class of the file.  For a layer, `group` has its name and `built` says whether it has its weights."""
+    """An object of a class of the file.
+
+    For a layer, `group` has its name, and `built` says whether it has its weights.
+    """
 
     cls: ClassValue
     span: Span
@@ -624,7 +629,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Method:
-    """`model.compile`: a method that is about to be called; `owner` is a model, a layer, a list, a string, an object."""
+    """`model.compile`: a method that is about to be called; `owner` is whatever has methods."""
 
     owner: Value
     name: str

@@ -240,7 +240,7 @@ def make_time_distributed(context: Context, arguments: Arguments, group: Group |
     if models.is_too_deep(context, depth, arguments.span):
         return WRONG
     wrapper = Distributed(inner, arguments.span, _inside("time_distributed", group), name, depth=depth)
-    wrapper.group.owner = wrapper
+    wrapper.group.owner, wrapper.auto_name = wrapper, context.auto_name("time_distributed")
     if isinstance(inner, ModelValue):
         inner.called = True
     elif inner.variable is None and not isinstance(inner, ObjectValue | LambdaValue):
@@ -302,7 +302,7 @@ def make_bidirectional(context: Context, arguments: Arguments, group: Group | No
             return WRONG
         ways = ways[0], direction(second.given_name or f"backward_{second.kind}", second.component, second)
     wrapper = BidirectionalValue(*ways, mode, arguments.span, group, name)
-    group.owner = wrapper
+    group.owner, wrapper.auto_name = wrapper, context.auto_name("bidirectional")
     return wrapper
 
 
