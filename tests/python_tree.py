@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
@@ -304,7 +305,9 @@ class PythonTree:
 
 def python_tree(text: str) -> syntax.File:
     """What Python reads in a text, whose lines end with a line feed.  Raises `SyntaxError`."""
-    return PythonTree(text).file(ast.parse(text))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of escapes and numbers that a later Python may refuse
+        return PythonTree(text).file(ast.parse(text))
 
 
 # ---------------------------------------------------------------------------------------------------------- comparison
