@@ -360,7 +360,7 @@ def _same_place(ours: Any, theirs: Any, text: str) -> bool:
         return True
     (one, end), (other, last) = (ours.span.start, ours.span.end), (theirs.span.start, theirs.span.end)
     if isinstance(ours, syntax.Parameter):
-        return other - 2 <= one <= other
+        return not text[one:other].strip("* \n")
     if isinstance(ours, syntax.Import | syntax.Raise | syntax.Return | syntax.Slice | syntax.Keyword):
         return one == other
     outside = text[min(one, other) : max(one, other)], text[min(end, last) : max(end, last)]
