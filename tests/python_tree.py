@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
@@ -304,7 +305,9 @@ class PythonTree:
 
 def python_tree(text: str) -> syntax.File:
     """What Python reads in a text, whose lines end with a line feed.  Raises `SyntaxError`."""
-    return PythonTree(text).file(ast.parse(text))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of escapes and numbers that a later Python may refuse
+        return PythonTree(text).file(ast.parse(text))
 
 
 # ---------------------------------------------------------------------------------------------------------- comparison
@@ -357,7 +360,7 @@ def _same_place(ours: Any, theirs: Any, text: str) -> bool:
         return True
     (one, end), (other, last) = (ours.span.start, ours.span.end), (theirs.span.start, theirs.span.end)
     if isinstance(ours, syntax.Parameter):
-        return other - 2 <= one <= other
+        return not text[one:other].strip("* \n")
     if isinstance(ours, syntax.Import | syntax.Raise | syntax.Return | syntax.Slice | syntax.Keyword):
         return one == other
     outside = text[min(one, other) : max(one, other)], text[min(end, last) : max(end, last)]

@@ -29,7 +29,9 @@ OPERAND_ENDS = {
     *("NAME", "NUMBER", "STRING", "FORMATTED", "TRUE", "FALSE", "NONE", "ELLIPSIS", "UNTERMINATED_STRING"),
     *CLOSING.values(),
 }
-HEADERS = {"DEF", "CLASS", "IF", "ELIF", "ELSE", "FOR", "WHILE", "WITH", "TRY", "EXCEPT", "FINALLY", "ASYNC"}
+CLAUSES = {"ELIF", "ELSE", "EXCEPT", "FINALLY"}
+"""The words that begin a block of a statement that has begun before."""
+HEADERS = {"DEF", "CLASS", "IF", "FOR", "WHILE", "WITH", "TRY", "ASYNC", *CLAUSES}
 """The words that begin the header of a block."""
 
 

@@ -17,7 +17,7 @@ from lark import Token
 from gen.diagnostics import Diagnostic, Diagnostics, Source, Span, visible
 from gen.language import grammar, refusals, syntax
 from gen.language.grammar import Stack, Unexpected
-from gen.language.lines import CLOSING, HEADERS, MAX_DEPTH, NEWLINE, Line, logical_lines, span_of, too_deep
+from gen.language.lines import CLAUSES, CLOSING, HEADERS, MAX_DEPTH, NEWLINE, Line, logical_lines, span_of, too_deep
 from gen.language.rules import broken_rules
 from gen.language.strings import Refused
 
@@ -227,7 +227,7 @@ class _Reader:
         block = self._blocks[-1]
         if tokens[0].type == "ELIF":
             block.branches += 1
-        elif tokens[0].type not in {"ELSE", "EXCEPT", "FINALLY"}:
+        elif tokens[0].type not in CLAUSES:
             block.branches = 0
         error = line.error or self._feed_line(tokens) or self._misplaced_word(tokens)
         opens = error is None and self._stack.takes("_INDENT")
@@ -267,7 +267,11 @@ class _Reader:
         self._unread.update(_bound_names(line))
         self._unread.update(block.name for block in self._blocks if block.name)
         self._stack.cut(self._mark)
-        self._feed("BROKEN_HEADER" if line.tokens[0].type in HEADERS else "BROKEN")
+        word = line.tokens[0].type
+        if word in CLAUSES and self._stack.takes("BROKEN_CLAUSE"):
+            self._feed("BROKEN_CLAUSE")
+        else:
+            self._feed("BROKEN_HEADER" if word in HEADERS else "BROKEN")
 
     def _feed(self, kind: str) -> None:
         self._stack.feed(Token(kind, ""))

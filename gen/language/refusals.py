@@ -13,7 +13,7 @@ from typing import TypeAlias
 from lark import Token
 
 from gen.diagnostics import Diagnostic, Span, visible
-from gen.language.lines import CLOSING, HEADERS, NEWLINE, OPERAND_ENDS, Line, span_of
+from gen.language.lines import CLAUSES, CLOSING, HEADERS, NEWLINE, OPERAND_ENDS, Line, span_of
 
 FOREIGN_TERMINALS = (
     "FOREIGN_OPERATOR",
@@ -182,13 +182,13 @@ def _number_hint(text: str) -> str | None:
 
 def _stray_clause(tokens: _Tokens, at: int, expected: Set[str]) -> Diagnostic | None:
     """`else:` without an `if`."""
-    if at > 0 or tokens[0].type not in _CLAUSES:
+    if at > 0 or tokens[0].type not in CLAUSES:
         return None
-    message = f"This `{tokens[0]}` belongs to no {_CLAUSES[tokens[0].type]}"
+    message = f"This `{tokens[0]}` belongs to no {_WITH_CLAUSES[tokens[0].type]}"
     return _syntax_error(span_of(tokens[0]), message, "indent it like the line that it belongs to")
 
 
-_CLAUSES = {"ELIF": "`if`", "ELSE": "`if`, loop or `try`", "EXCEPT": "`try`", "FINALLY": "`try`"}
+_WITH_CLAUSES = {"ELIF": "`if`", "ELSE": "`if`, loop or `try`", "EXCEPT": "`try`", "FINALLY": "`try`"}
 
 
 def _outside_of_cases(tokens: _Tokens, at: int, expected: Set[str]) -> Diagnostic | None:
@@ -217,8 +217,10 @@ def _equal_sign(tokens: _Tokens, at: int, expected: Set[str]) -> Diagnostic | No
         return None
     span = span_of(tokens[at])
     bracket = _innermost_bracket(tokens, at)
-    if bracket is None:
+    if bracket is None and tokens[0].type in HEADERS | {"ASSERT", "RETURN"}:
         return _syntax_error(span, "`=` cannot stand here: it does not compare", "to compare, write `==`")
+    if bracket is None:
+        return None
     if bracket.type == "LPAR":
         hint = "write `name=value`, with a plain name; to compare, write `==`"
         return _syntax_error(span, "The text before this `=` is not the name of an argument", hint)

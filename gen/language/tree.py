@@ -242,8 +242,9 @@ class TreeBuilder:
         return value
 
     def if_statement(
-        self, keyword: Token, test: syntax.Expr, colon: Token, suite: _Suite, *clauses: _Clause
+        self, keyword: Token, test: syntax.Expr, colon: Token, suite: _Suite, *all_clauses: _Clause | Token
     ) -> syntax.If:
+        clauses = [clause for clause in all_clauses if isinstance(clause, _Clause)]
         otherwise: _Body = ()
         end = _end(colon, suite, *clauses)
         for clause in reversed(clauses):
@@ -296,8 +297,11 @@ class TreeBuilder:
         return _foreign("async with", statement) if keywords[0].type == "ASYNC" else statement
 
     def try_statement(
-        self, keyword: Token, colon: Token, suite: _Suite, *clauses: _Clause
-    ) -> syntax.Try | syntax.Foreign:
+        self, keyword: Token, colon: Token, suite: _Suite, *all_clauses: _Clause | Token
+    ) -> syntax.Try | syntax.Foreign | _Lines:
+        clauses = [clause for clause in all_clauses if isinstance(clause, _Clause)]
+        if all_clauses and not clauses:  # none of them could be read
+            return suite.body
         handlers = tuple(
             syntax.Handler(clause.test, clause.name, clause.suite.body, clause.span)
             for clause in clauses
@@ -384,6 +388,8 @@ class TreeBuilder:
 
     def broken(self, token: Token, *_: object) -> Token:
         return token
+
+    broken_clause = broken
 
     # `match`
 

@@ -122,8 +122,11 @@ WORDS = (
 )
 """Each word of the language that is called and is no component."""
 
-KEYWORDS = ("def", "return", "for", "in", "import", "from", "as", "True", "False", "None")
-"""The keywords of Python that the language has; the others are marked as wrong."""
+FOREIGN_KEYWORDS = ("async", "await", "global", "nonlocal", "yield")
+"""The keywords of Python that are read, but mean nothing to a model; they are marked."""
+
+KEYWORDS = tuple(word for word in keyword.kwlist if word not in FOREIGN_KEYWORDS)
+"""The keywords of Python that the language has."""
 
 
 def words() -> dict[str, list[str]]:
@@ -138,5 +141,5 @@ def words() -> dict[str, list[str]]:
     for kind, components in registry.items():
         lists[kind] = sorted(set(components) - taken)
         taken.update(components)
-    lists["reserved"] = sorted(set(keyword.kwlist) - set(KEYWORDS))
+    lists["reserved"] = list(FOREIGN_KEYWORDS)
     return lists
