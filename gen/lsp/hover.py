@@ -22,6 +22,7 @@ from gen.language.elaborate.values import (
     LayerValue,
     ModelValue,
     TensorValue,
+    Unit,
     Value,
     describe_value,
 )

@@ -100,16 +100,6 @@ class _Returned(_Signal):
     value: Value
 
 
-COMPARISONS = {
-    "==": "equal",
-    "!=": "not_equal",
-    "<": "less",
-    "<=": "less_equal",
-    ">": "greater",
-    ">=": "greater_equal",
-}
-"""The operation that a comparison with a tensor is."""
-
 Lost: TypeAlias = Wrong | Unknown
 
 
@@ -784,13 +774,9 @@ class Interpreter:
         if (gone := lost(left, right)) is not None:
             return gone
         either = isinstance(left, TensorValue) or isinstance(right, TensorValue)
-        if either and operator in COMPARISONS and left is not None and right is not None:
-            return self._call_operation(COMPARISONS[operator], [left, right], site)
+        if either and operator in tensors.OPERATIONS and left is not None and right is not None:
+            return tensors.combine_tensors(self.context, operator, left, right, site)
         return self._plain(site.span, compare, operator, left, right)
-
-    def _call_operation(self, name: str, values: Sequence[Value], site: Site) -> Value:
-        """What `keras.ops.name` makes of `values`."""
-        return self.call_with(Function(name, ("keras", "ops", name)), values, site)
 
     def _comprehension(self, comprehension: syntax.Comprehension, frame: Frame) -> Value:
         inner = Frame(frame, frame.group, kind="comprehension")
