@@ -16,7 +16,7 @@ from gen.inspect.facts import CallFacts, Facts, SizeError, describe_model
 from gen.inspect.summary import count_text, write_summary
 from tests import keras_twin
 from tests.building import CASES, EXAMPLES, case_graph, graph_of
-from tests.test_memory import footprint_of
+from tests.program.test_memory import footprint_of
 
 SHARED = """\
 x = Input(4)
