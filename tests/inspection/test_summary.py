@@ -63,8 +63,8 @@ def test_frozen_parameters_are_not_trained(path: Path) -> None:
     assert facts.trainable < facts.parameters
 
 
-def test_the_operations_of_calls_are_nearly_all_of_those_of_the_model() -> None:
-    """What belongs to no single call is the sum of the gradients of what several read, and penalties."""
+def test_the_operations_of_calls_are_most_of_those_of_the_model() -> None:
+    """What belongs to no single call is the gradient of a loss or of a weight that several share, and penalties."""
     for path in CASES[::3]:
         facts = describe_model(case_graph(path))
         names = [call.name for call in facts.calls]
@@ -72,7 +72,7 @@ def test_the_operations_of_calls_are_nearly_all_of_those_of_the_model() -> None:
         forward = facts.operations.get("forward", facts.operations.get("predict", 0))
         backward = facts.operations.get("backward", 0)
         assert sum(call.forward for call in facts.calls) == forward, path.stem
-        assert 0.9 * backward <= sum(call.backward for call in facts.calls) <= backward, path.stem
+        assert 0.5 * backward <= sum(call.backward for call in facts.calls) <= backward, path.stem
 
 
 def test_the_parameters_of_a_shared_layer_stand_at_its_first_call() -> None:

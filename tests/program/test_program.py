@@ -170,14 +170,15 @@ def test_an_overwritten_value_that_is_still_needed_is_noticed() -> None:
         verify_plan(program, replace(memory, segments=stolen), [])
 
 
-def test_no_two_live_values_share_a_buffer_with_reuse_off() -> None:
+def test_with_reuse_off_memory_is_only_shared_by_what_happens_on_condition() -> None:
     program = planned("forward").program
-    shared = {}
+    guarded = {statement.target for statement in program.statements if statement.guard is not None}
+    second = {}
     for reuse in (True, False):
-        buffers = plan_memory(program, reuse=reuse).buffers
-        shared[reuse] = [buffer for buffer in buffers if sum(len(each.variables) for each in buffer.segments) > 1]
-    assert shared[True]
-    assert shared[False] == []
+        segments = [segment for buffer in plan_memory(program, reuse=reuse).buffers for segment in buffer.segments]
+        second[reuse] = {name for segment in segments for name in segment.variables[1:]}
+    assert second[True] > guarded
+    assert second[False] == guarded
 
 
 def test_types_of_arrays_are_equal_by_value() -> None:
