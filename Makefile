@@ -30,11 +30,11 @@ test: .venv/test
 # arguments, every case under hostile names, two thousand random models, a hundred thousand malformed files, two hundred
 # kills while saving, building and training, an hour of training and predicting, and the Pythons of PYTHONS
 prove: .venv/test
-	GEN_PROVE=1 $(RUN) -m pytest tests/test_systems.py
-	GEN_PROVE=1 $(RUN) -m pytest -n auto --dist loadgroup tests/test_cases.py tests/test_cells.py tests/test_names.py tests/test_sourcemap.py
+	GEN_PROVE=1 $(RUN) -m pytest tests/models/test_systems.py
+	GEN_PROVE=1 $(RUN) -m pytest -n auto --dist loadgroup tests/components/test_cases.py tests/components/test_cells.py tests/emit/test_names.py tests/inspection/test_sourcemap.py
 	$(RUN) -m tests.combinations
 	$(RUN) -m tests.hostile_names 20
-	GEN_PROVE=1 $(RUN) -m pytest -n auto tests/test_random_models.py
+	GEN_PROVE=1 $(RUN) -m pytest -n auto tests/models/test_random_models.py
 	$(RUN) -m tests.malformed 100000
 	$(RUN) -m tests.kills 200
 	$(RUN) -m tests.soak 3600

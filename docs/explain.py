@@ -10,7 +10,7 @@ from playwright.sync_api import sync_playwright
 from gen import compiler
 from gen.diagnostics import Diagnostics, Source
 from gen.inspect.explain.page import page
-from tests.test_explain import FLAGS, HALF, chromium_path
+from tests.inspection.test_explain import FLAGS, HALF, chromium_path
 
 graph = compiler.understand(source := Source("half.nn", HALF.read_text("utf-8")), Diagnostics())
 assert graph is not None

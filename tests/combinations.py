@@ -6,7 +6,7 @@ which code is written.  `pairs` crosses every argument with every other, and wit
 of their values occur together, and where two arguments are numbers, each is below the other, and above it.
 
 `python -m tests.combinations` proves all of them, `… LSTM GRU` those of some layers, `… --pairs` the second kind alone;
-`test_combinations.py` proves a sample.
+`tests/components/test_combinations.py` proves a sample.
 """
 
 from __future__ import annotations

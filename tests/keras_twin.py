@@ -73,7 +73,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "AsIds": lambda layer, x: x,  # an Embedding of Keras takes floats
     "SplitSteps": lambda layer, x, like: SplitSteps()([x, like]),
     "StackSteps": lambda layer, *steps: keras.ops.stack(steps, axis=1),
-    "ZeroSteps": lambda layer, x: x,  # only masks make a difference; test_wrappers.py has those
+    "ZeroSteps": lambda layer, x: x,  # only masks make a difference, in components/test_wrappers.py
     "ReverseSteps": lambda layer, x: keras.ops.flip(x, axis=1),
 }
 

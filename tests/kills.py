@@ -1,6 +1,6 @@
 """Nothing is lost when the power goes: processes are killed at random moments while they save, build and train.
 
-`python -m tests.kills 200` kills each so often; `test_kills.py` does it a few times.
+`python -m tests.kills 200` kills each so often; `tests/generated/test_kills.py` does it a few times.
 """
 
 from __future__ import annotations

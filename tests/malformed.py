@@ -1,6 +1,7 @@
 """Any text gets an answer: malformed files by the hundred thousand, each read in time and answered by diagnostics.
 
-`python -m tests.malformed 100000` reads so many; `test_malformed.py` reads some.  The same number gives the same texts.
+`python -m tests.malformed 100000` reads so many; `tests/language/test_malformed.py` reads some.  The same number gives
+the same texts.
 """
 
 from __future__ import annotations

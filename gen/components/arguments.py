@@ -57,11 +57,11 @@ def accept(argument: str, annotation: Any, value: Any) -> Any:
         accepted = _try(argument, option, value)
         if accepted is not _REFUSED:
             return accepted
-    message = f"`{argument}` takes {wanted(annotation)}, got {_show(value)}"
+    message = f"`{argument}` takes {accepted_values(annotation)}, got {_show(value)}"
     raise ArgumentError(argument, message, _guess(annotation, value))
 
 
-def wanted(annotation: Any) -> str:
+def accepted_values(annotation: Any) -> str:
     """What an argument takes, in words: `an integer (at least 1) or None`."""
     return " or ".join(dict.fromkeys(_describe(option) for option in _options(annotation)))
 

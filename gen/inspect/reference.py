@@ -22,7 +22,7 @@ from typing import Any
 import gen.components  # noqa: F401  (registers the components)
 from gen import compiler
 from gen.commands.building import CommandError
-from gen.components.arguments import wanted
+from gen.components.arguments import accepted_values
 from gen.components.base import (
     Component,
     Initializer,
@@ -258,7 +258,7 @@ def _arguments(cls: type[Component], documentation: str) -> tuple[Argument, ...]
     return tuple(
         Argument(
             item.name,
-            wanted(item.annotation),
+            accepted_values(item.annotation),
             "" if item.required else _shown(item.default),
             _meaning(item.name, documentation),
         )

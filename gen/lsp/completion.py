@@ -44,7 +44,7 @@ def completions(analysis: Analysis, offset: int) -> list[Suggestion]:
             [*_variables(analysis, offset), *(Suggestion(word, "keyword") for word in KEYWORDS if word.islower())]
         )
     elif at.quoted:
-        found = (Suggestion(each.label.strip("'"), each.kind, each.detail) for each in _wanted(analysis, at, offset))
+        found = (Suggestion(each.label.strip("'"), each.kind, each.detail) for each in _choices(analysis, at, offset))
     else:
         found = _expressions(analysis, at, offset)
     unique: dict[str, Suggestion] = {}
@@ -59,7 +59,7 @@ def word(analysis: Analysis, offset: int) -> Span:
 
 
 def _expressions(analysis: Analysis, at: Cursor, offset: int) -> Iterator[Suggestion]:
-    yield from _wanted(analysis, at, offset)
+    yield from _choices(analysis, at, offset)
     inner = at.brackets[-1] if at.brackets else None
     if inner is not None and inner.kind == "call" and inner.keyword is None:
         yield from _arguments(analysis, inner, offset)
@@ -73,7 +73,7 @@ def _expressions(analysis: Analysis, at: Cursor, offset: int) -> Iterator[Sugges
     yield from (Suggestion(word, "keyword") for word in KEYWORDS if not word.islower())
 
 
-def _wanted(analysis: Analysis, at: Cursor, offset: int) -> Iterator[Suggestion]:
+def _choices(analysis: Analysis, at: Cursor, offset: int) -> Iterator[Suggestion]:
     """What the argument that is being written can be."""
     call = at.call
     if call is None:

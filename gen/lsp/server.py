@@ -253,11 +253,11 @@ def _hover(analysis: Analysis, params: types.HoverParams) -> types.Hover | None:
 
 
 def _inlay_hints(analysis: Analysis, params: types.InlayHintParams) -> list[types.InlayHint]:
-    wanted = analysis.text.span(params.range)
+    visible = analysis.text.span(params.range)
     return [
         types.InlayHint(analysis.text.position(offset), label, types.InlayHintKind.Type, padding_left=True)
         for offset, label in hints.shapes(analysis).items()
-        if wanted.start <= offset <= wanted.end
+        if visible.start <= offset <= visible.end
     ]
 
 
@@ -352,10 +352,10 @@ async def _code_actions(ls: Server, params: types.CodeActionParams) -> list[type
 def _actions(
     params: types.CodeActionParams, edition: int, resolved: bool, analysis: Analysis
 ) -> list[types.CodeAction | types.Command]:
-    uri, wanted, only = params.text_document.uri, analysis.text.span(params.range), params.context.only
+    uri, selected, only = params.text_document.uri, analysis.text.span(params.range), params.context.only
     found: Sequence[fixes.Fix] = ()
     if only is None or {types.CodeActionKind.QuickFix, types.CodeActionKind.Empty} & {*only}:
-        found = fixes.fixes(analysis, wanted.start, wanted.end)
+        found = fixes.fixes(analysis, selected.start, selected.end)
     quick = [
         types.CodeAction(fix.title, diagnostics=[_diagnostic(analysis, fix.diagnostic, uri)], is_preferred=True)
         for fix in fixes.nearest(found)
@@ -365,11 +365,11 @@ def _actions(
     for index, action in enumerate(quick):
         action.kind = types.CodeActionKind.QuickFix
         if resolved:
-            action.data = [uri, edition, wanted.start, wanted.end, index]
+            action.data = [uri, edition, selected.start, selected.end, index]
         else:
-            action.edit = _edit(analysis, uri, wanted.start, wanted.end, index)
+            action.edit = _edit(analysis, uri, selected.start, selected.end, index)
     if not analysis.failed and only is None:
-        return [*quick, types.Command("Open the generated code", OPEN_GENERATED, arguments=[uri, wanted.start])]
+        return [*quick, types.Command("Open the generated code", OPEN_GENERATED, arguments=[uri, selected.start])]
     return [*quick]
 
 

@@ -314,9 +314,9 @@ class _Scope:
             down = sweep % 2 == 0
             for layer in self.layers if down else reversed(self.layers):
                 weights = [8.0 if node.passes else 1.0 for node in layer]
-                _separate(layer, weights, [self.wanted(node, down) for node in layer])
+                _separate(layer, weights, [self.straight(node, down) for node in layer])
 
-    def wanted(self, node: _Node, down: bool) -> float:
+    def straight(self, node: _Node, down: bool) -> float:
         """Where the middle of a node would be for its arrows to run straight: from the layer above, or to the next."""
         links = self.above[node] if down else self.below[node]
         ends = [

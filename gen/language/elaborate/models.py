@@ -434,12 +434,12 @@ def _leading_to(result: TensorValue, made: Sequence[LayerCall]) -> list[LayerCal
 
     A Sequential without an Input is built on one of its own when it is first called, and then called like any model.
     """
-    wanted = {result, result.mask}
+    needed = {result, result.mask}
     found = []
     for call in reversed(made):
-        if not wanted.isdisjoint(call.outputs):
+        if not needed.isdisjoint(call.outputs):
             found.append(call)
-            wanted.update(call.reads)
+            needed.update(call.reads)
     return found[::-1]
 
 

@@ -98,10 +98,10 @@ def masked_outputs(graph: Graph) -> list[Output]:
 
 def _needed(graph: Graph, tensors: list[Tensor | None]) -> tuple[Node, ...]:
     """The nodes that `tensors` depend on, in order."""
-    wanted = {tensor for tensor in tensors if tensor is not None}
+    needed = {tensor for tensor in tensors if tensor is not None}
     found = []
     for node in reversed(graph.nodes):
-        if any(output in wanted for output in node.outputs):
-            wanted.update(node.reads)
+        if any(output in needed for output in node.outputs):
+            needed.update(node.reads)
             found.append(node)
     return tuple(reversed(found))

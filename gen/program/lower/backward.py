@@ -97,7 +97,7 @@ def _regularize(state: Lowering) -> None:
 
 def lower_input_gradients(state: Lowering) -> None:
     """The gradients of float inputs, for `check`; what only they need moves into a section of its own."""
-    wanted = []
+    results = []
     state.enter("input_gradients", Block(""))
     for item in state.graph.inputs:
         if item.tensor.dtype != "float":
@@ -105,10 +105,10 @@ def lower_input_gradients(state: Lowering) -> None:
         name = state.names.gradients[item.tensor]
         if item.tensor in state.gradients:
             place = f"b.{name}"
-            wanted.append(state.pin(state.gradients[item.tensor], place))
+            results.append(state.pin(state.gradients[item.tensor], place))
             state.places[f"gradient:{item.name}"] = place
             state.build.claimed.pop(name, None)  # a summand that is somewhere else is called otherwise
-    state.kept["input_gradients"] = wanted
+    state.kept["input_gradients"] = results
 
 
 def lower_track(state: Lowering) -> None:

@@ -230,19 +230,19 @@ class Lowering:
 
     def contribute(self, tensor: Tensor, gradient: Array) -> None:
         """One summand of the gradient of `tensor`: the first takes its name, the others are added at once."""
-        wanted = self.names.gradients[tensor]
+        name = self.names.gradients[tensor]
         if tensor in self.gradients:
-            self.build.soft.setdefault(gradient.name, f"{wanted}_part")
+            self.build.soft.setdefault(gradient.name, f"{name}_part")
             self.gradients[tensor] = self.build.call(ops.ADD, self.gradients[tensor], gradient)
             return
         self.gradients[tensor] = gradient
         memory = self.build.reshaped_from(gradient)
         if self.is_linear(tensor):
-            self.build.soft.setdefault((memory or gradient).name, f"{wanted}_linear")
+            self.build.soft.setdefault((memory or gradient).name, f"{name}_linear")
         else:
-            self.build.claim(gradient, wanted)
+            self.build.claim(gradient, name)
             if memory is not None:
-                self.build.name(memory, f"{wanted}_rows")
+                self.build.name(memory, f"{name}_rows")
 
     def own_head(self, section: str, output: Output) -> None:
         """Copy what a loss is computed from, where it is an input or a view of one: it is worked on in place."""

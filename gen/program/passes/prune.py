@@ -38,12 +38,12 @@ def prune(program: Program, results: Iterable[ast.expr], places: Iterable[str] =
     return program.with_statements([*ordered, *moved, *tail])
 
 
-def _live(statements: tuple[Statement, ...], wanted: set[str]) -> set[int]:
-    """The statements, by identity, that the variables in `wanted` depend on."""
-    wanted = set(wanted)
+def _live(statements: tuple[Statement, ...], needed: set[str]) -> set[int]:
+    """The statements, by identity, that the variables in `needed` depend on."""
+    needed = set(needed)
     live = set()
     for statement in reversed(statements):
-        if statement.changes or not wanted.isdisjoint(statement.targets):
+        if statement.changes or not needed.isdisjoint(statement.targets):
             live.add(id(statement))
-            wanted.update(reads(statement.value))
+            needed.update(reads(statement.value))
     return live

@@ -15,7 +15,7 @@ from gen.components.kernels import as_dense, sum_all_by_id, sum_by_id
 from gen.program.passes.rows import LEAST
 from tests import proof
 from tests.building import QUICK, build
-from tests.test_systems import POSTS_WEIGHTED, in_keras, in_our_order, one_hot
+from tests.models.test_systems import POSTS_WEIGHTED, in_keras, in_our_order, one_hot
 
 DENSE = replace(QUICK, passes=frozenset(PASSES) - {"rows"})
 WORDS, FEATURES = 700, 48

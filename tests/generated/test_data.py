@@ -16,8 +16,8 @@ import pytest
 from gen.components import registry
 from gen.components.base import Loss
 from tests.building import CASES, build, case_graph, case_module, random_inputs, random_targets
+from tests.generated.test_checkpoint import data_of
 from tests.samples import sample
-from tests.test_checkpoint import data_of
 
 pytestmark = pytest.mark.filterwarnings("error")
 RNG = np.random.default_rng(3)

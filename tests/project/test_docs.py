@@ -89,6 +89,9 @@ def test_an_output_that_differs_is_noticed() -> None:
         assert not re.fullmatch(_pattern(expected), text), text
 
 
+PATH = re.compile(r"(?<![\w./-])((?:bench|docs|editors|examples|gen|grammar|templates|tests)/[\w./-]*)")
+TO_BE_WRITTEN = {"tests/cases/activation_bent.nn"}
+"""What a page tells the reader to write."""
 FOLDERS = (".", "docs", "bench", "editors", "editors/vscode")
 DOCUMENTS = sorted(page for folder in FOLDERS for page in (ROOT / folder).glob("*.md"))
 
@@ -104,8 +107,21 @@ def test_every_link_of_a_document_leads_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_path_that_a_document_names_is_there(page: Path) -> None:
-    named = set(re.findall(r"`((?:gen|bench|editors|templates|grammar)/[\w./-]*)`", page.read_text("utf-8")))
+    spans = re.findall(r"`([^`\n]+)`", BLOCK.sub("", page.read_text("utf-8")))
+    named = {path for span in spans for path in PATH.findall(span)} - TO_BE_WRITTEN
     assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
+
+
+def test_paths_are_found_in_documents_and_in_commands() -> None:
+    assert PATH.findall("GEN_PROVE=1 pytest tests/models/test_systems.py") == ["tests/models/test_systems.py"]
+    assert PATH.findall("tests/cases/*.nn") == ["tests/cases/"]
+    assert PATH.findall("my/tests/a.py attests/b.py") == []
+
+
+def test_every_test_that_the_makefile_runs_is_there() -> None:
+    named = re.findall(r"\btests/\S+", (ROOT / "Makefile").read_text("utf-8"))
+    assert named
+    assert [path for path in named if not (ROOT / path).is_file()] == []
 
 
 def test_every_page_is_in_the_index() -> None:

@@ -21,9 +21,9 @@ from gen.diagnostics import Diagnostics, Source
 from gen.language.parser import parse, tokenize
 from gen.language.words import words
 from gen.pygments import NnLexer
+from tests.building import ROOT
 from tests.textmate import Grammar, Scoped
 
-ROOT = Path(__file__).parent.parent
 EDITORS = ROOT / "editors"
 EXAMPLES = sorted((ROOT / "examples").rglob("*.nn"))
 

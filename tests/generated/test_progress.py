@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.generated.common import X, Y
 from tests.samples import sample, sample_text
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -203,3 +204,49 @@ def test_training_goes_on_where_nobody_reads(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_verbosity_that_there_is_not_is_refused(verbose: Any) -> None:
     with pytest.raises(ValueError, match="verbose: expected 0, 1, 2 or 'auto', got"):
         sample("people").Model().fit(POSTS, PEOPLE, verbose=verbose)
+
+
+def test_progress_is_a_line_for_each_epoch(credit: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    model = credit.Model()
+    model.fit(X, Y, epochs=2, validation_split=0.5, verbose=0)
+    assert capsys.readouterr().out == ""
+    model.fit(X, Y, epochs=2, validation_split=0.5)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines] == ["1/2", "2/2"]
+    for word in ("rows/s", " loss ", "amount_loss", "default_accuracy", "val_loss"):
+        assert word in lines[0]
+
+
+def test_on_a_terminal_the_line_is_rewritten(credit: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    ticks = iter(range(10_000))
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setattr(credit.time, "perf_counter", lambda: float(next(ticks)))
+    credit.Model().fit(X, Y, epochs=1)
+    monkeypatch.undo()
+    text = terminal.getvalue()
+    assert text.count("\r") == 4
+    assert text.endswith("\n")
+    assert "s left" in text
+    assert "loss" in text.split("\r")[1]
+
+
+def test_a_line_on_a_terminal_is_no_wider_than_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    module, terminal, ticks = sample("people"), Terminal(), iter(range(10_000))
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setattr(module.time, "perf_counter", lambda: float(next(ticks)))
+    monkeypatch.setenv("COLUMNS", "50")
+    module.Model().fit(POSTS, PEOPLE, epochs=1)
+    monkeypatch.undo()
+    lines = terminal.getvalue().split("\r")
+    assert len(lines) > 3
+    assert max(map(len, lines[:-1])) == 49
+    assert len(lines[-1]) > 50

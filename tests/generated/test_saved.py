@@ -22,8 +22,8 @@ import numpy as np
 import pytest
 
 from tests.building import build
+from tests.generated.test_checkpoint import data_of
 from tests.samples import sample, sample_text
-from tests.test_checkpoint import data_of
 
 pytestmark = pytest.mark.filterwarnings("error")
 

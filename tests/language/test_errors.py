@@ -17,9 +17,10 @@ import pytest
 
 from gen.diagnostics import Diagnostic, Diagnostics, Source
 from gen.language.parser import decode, parse
+from tests.building import ROOT
 
-ERRORS = Path(__file__).parent / "errors"
-PACKAGE = Path(__file__).parent.parent / "gen"
+ERRORS = ROOT / "tests" / "errors"
+PACKAGE = ROOT / "gen"
 
 _EXPECTATION = re.compile(r'### (?:line (?P<line>\d+): )?(?P<code>[a-z0-9-]+): "(?P<pattern>.*?)"(?=\s|$)')
 _CODE = re.compile(r"[a-z][a-z0-9]*(-[a-z][a-z0-9]*)+")

@@ -1,0 +1,1 @@
+"""The command `gen`: building, formatting, watching, plotting, settings, and the files that it reads and writes."""

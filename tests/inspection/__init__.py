@@ -1,0 +1,1 @@
+"""What gen says about a model: summary, diagram, explanation, reference, source map."""

@@ -1,0 +1,1 @@
+"""The language of `.nn` files: parsing, checks, diagnostics, dimensions, and what hostile texts do."""

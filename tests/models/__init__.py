@@ -1,0 +1,1 @@
+"""Whole models: the systems, the examples, random and unusual models, against Keras and real data."""

@@ -1,0 +1,1 @@
+"""The repository itself: documentation, package, hooks, bench."""
