@@ -129,8 +129,9 @@ class Layer(Component, ABC):
     `last_axis` layers are written for a matrix (rows, features); the compiler flattens the leading axes.
     A layer with statistics has `update(self, …)`: like `backward` it names what it needs of `forward`, and the
     weights that it changes; it returns their new values under their own names.
-    A layer that does something else in prediction has `predict` beside `forward`, with inputs and weights alone.  One
-    with statistics predicts in training too while it is frozen, and has `predict_backward` for that.
+    A layer that does something else in prediction has `predict` beside `forward`, with inputs and weights alone.  Where
+    that is another result, it has `predict_backward`: a layer with statistics predicts in training too while it is
+    frozen, and so does each call with `training=False`.
     """
 
     kind = "layer"

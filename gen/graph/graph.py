@@ -94,6 +94,8 @@ class Node:
     call: Call
     masks: tuple[Tensor | None, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
+    predicts: bool = False
+    """Whether it does in training what it does in prediction: a call with `training=False`."""
     inner: tuple[Tensor, ...] = ()
     """Tensors that there are no more since the call was fused of several; their names stay theirs."""
 

@@ -60,6 +60,9 @@ class Dropout(Layer):
     def predict(self, x: Array) -> Array:
         return x
 
+    def predict_backward(self, dy: Array) -> Array:
+        return dy
+
 
 class SpatialDropout(Layer):
     """SpatialDropout1D and SpatialDropout2D."""
@@ -88,6 +91,9 @@ class SpatialDropout(Layer):
 
     def predict(self, x: Array) -> Array:
         return x
+
+    def predict_backward(self, dy: Array) -> Array:
+        return dy
 
 
 @component

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gen.components.base import Activation, ArgumentError, Layer, ShapeError, Weight
@@ -13,7 +14,7 @@ from gen.diagnostics import Note, Span
 from gen.dims import Shape, divisions, product, show
 from gen.graph.checks import MAX_ELEMENTS, MAX_PARAMETERS, parameters
 from gen.graph.lookups import keeps_numbers
-from gen.language.elaborate.called import call_options, layer_inputs, mask_fits, rule_parameters
+from gen.language.elaborate.called import call_options, layer_inputs, mask_fits, rule_parameters, varies
 from gen.language.elaborate.context import MAX_CALLS, MAX_DIVISIONS, Context, Stop
 from gen.language.elaborate.shape_trail import hint_from_trail, trail
 from gen.language.elaborate.values import (
@@ -56,6 +57,10 @@ def apply_layer(
     if len(context.calls) >= MAX_CALLS:
         context.error("too-large", site.span, f"The file calls layers more than {MAX_CALLS:,} times")
         raise Stop
+    said = replace(said, predicts=True) if context.predicts else said
+    if said.predicts and varies(layer.component) and not hasattr(layer.component, "predict_backward"):
+        message = f"gen does not support `training=False` in the call of {layer.word} with a dropout of its own yet"
+        return context.error("unsupported-argument", site.span, message)
     vocabulary = layer.component.vocabulary() if isinstance(layer.component, Layer) else None
     if vocabulary is not None and _gives_ids(inputs[0], vocabulary):
         with context.one_call():

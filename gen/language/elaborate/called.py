@@ -86,7 +86,35 @@ def call_options(context: Context, layer: LayerValue, arguments: Arguments) -> C
                 message = f"`{name}` takes True or False, got {describe_value(given.value)}"
                 return context.error("bad-argument", given.span, message)
             options[name] = given.value
-    return CallOptions(None if mask is None else mask.value, options)
+    training = said_training(context, arguments)
+    if isinstance(training, Wrong):
+        return WRONG
+    if training is True and varies(component):
+        return context.error(
+            "unsupported-argument",
+            arguments.name_spans["training"],
+            f"gen does not support `training=True` in the call of {layer.word}: `predict` would draw numbers",
+            hint="leave it out: `fit` trains, and `predict` predicts",
+        )
+    predicts = context.predicts if training is None else not training
+    return CallOptions(None if mask is None else mask.value, options, predicts=predicts)
+
+
+def said_training(context: Context, arguments: Arguments) -> bool | Wrong | None:
+    """What a call says of `training`; None where it leaves that to the model."""
+    given = arguments.keywords.get("training")
+    if given is None or given.value is None or given.value is PHASE:
+        return None
+    if isinstance(given.value, bool | Wrong):
+        return given.value
+    message = f"`training` takes True or False, got {describe_value(given.value)}"
+    return context.error("bad-argument", given.span, message)
+
+
+def varies(component: Layer | Activation) -> bool:
+    """Whether a layer does something else in training than in prediction."""
+    rates = [getattr(component, name, 0.0) for name in ("rate", "dropout", "recurrent_dropout")]
+    return hasattr(component, "update") or ("rng" in rule_parameters(component) and any(rates))
 
 
 def layer_inputs(
@@ -164,8 +192,8 @@ def _check_keywords(context: Context, name: str, arguments: Arguments, names: tu
         "return_attention_scores": "a layer returns only its result",
         "initial_state": "this layer has no state",
     }
-    for keyword, argument in arguments.keywords.items():
-        if keyword in names or (keyword == "training" and (argument.value is PHASE or argument.value is None)):
+    for keyword in arguments.keywords:
+        if keyword in names or keyword == "training":
             continue
         if keyword in reasons:
             message = f"gen does not support `{keyword}` in the call of a layer: {reasons[keyword]}"

@@ -133,6 +133,8 @@ class Context:
     """The outermost model, wrapper or object that is being called now."""
     changes: int = 0
     """How often an attribute or an item of something was set."""
+    predicts: bool = False
+    """Whether calls are made inside a call with `training=False`."""
     _caller: Caller | None = None
     _automatic: dict[str, int] = field(default_factory=dict)
     _steps: int = 0
@@ -259,6 +261,16 @@ class Context:
             yield
         finally:
             self.unit = before
+
+    @contextmanager
+    def predicting(self, predicts: bool | None) -> Iterator[None]:
+        """While calls are made inside a call that says `training=False`, or True; None says nothing."""
+        before = self.predicts
+        self.predicts = before if predicts is None else predicts
+        try:
+            yield
+        finally:
+            self.predicts = before
 
     @contextmanager
     def inside(self, function: FunctionValue, span: Span) -> Iterator[None]:

@@ -20,7 +20,15 @@ from gen.language.elaborate import tensors
 from gen.language.elaborate.apply import call_layer
 from gen.language.elaborate.attributes import attribute_of, set_attribute
 from gen.language.elaborate.builtin import iterated
-from gen.language.elaborate.called import call_options, layer_inputs, mask_fits, model_inputs, one_tensor, only_trains
+from gen.language.elaborate.called import (
+    call_options,
+    layer_inputs,
+    mask_fits,
+    model_inputs,
+    one_tensor,
+    only_trains,
+    said_training,
+)
 from gen.language.elaborate.changes import bound_names, changed_names
 from gen.language.elaborate.classes import call_object, class_kind, instantiate, tensors_in
 from gen.language.elaborate.construct import apply_activation, call_word
@@ -63,6 +71,7 @@ from gen.language.elaborate.values import (
     Site,
     Super,
     TensorValue,
+    Unit,
     Unknown,
     Value,
     Wrapper,
@@ -936,6 +945,12 @@ class Interpreter:
         if unknown is not None and function not in (Word("Model"), Word("Sequential")):
             return unknown.of_model(arguments.span)
         site = arguments.site(group)
+        if isinstance(function, ModelValue | Distributed | BidirectionalValue | LambdaValue | ObjectValue):
+            training = said_training(context, arguments)
+            if isinstance(training, Wrong):
+                return WRONG
+            with context.predicting(None if training is None else not training):
+                return self._call_unit(function, arguments, site)
         match function:
             case Function(_, path) if spelling(path) is None:
                 if path[-1] in SETTINGS:
@@ -946,19 +961,6 @@ class Interpreter:
                 return call_word(context, function, arguments, group, target)
             case LayerValue():
                 return call_layer(context, function, arguments, site)
-            case ModelValue():
-                given = model_inputs(context, function, arguments)
-                function.called = True
-                return (
-                    WRONG if isinstance(given, Wrong) else call_model(context, function, given, arguments.span, group)
-                )
-            case Distributed() | BidirectionalValue():
-                return self._call_wrapper(function, arguments, group)
-            case LambdaValue():
-                given = [each for argument in arguments.positional for each in tensors_in(argument.value)]
-                return call_any(context, function, given, site) if given else WRONG
-            case ObjectValue():
-                return call_object(context, function, arguments, site)
             case Activation() if arguments.positional and isinstance(arguments.positional[0].value, TensorValue):
                 return apply_activation(context, function, arguments, group)
             case Namespace(path, False):
@@ -970,6 +972,24 @@ class Interpreter:
                 return Unknown(context.text(arguments.function), arguments.span)
         message = f"{sentence(describe_value(function))} cannot be called"
         return context.error("not-callable", arguments.function, message)
+
+    def _call_unit(self, function: Unit, arguments: Arguments, site: Site) -> Value:
+        """The result of a call of what calls layers itself."""
+        context = self.context
+        match function:
+            case ModelValue():
+                given = model_inputs(context, function, arguments)
+                function.called = True
+                if isinstance(given, Wrong):
+                    return WRONG
+                return call_model(context, function, given, arguments.span, site.group)
+            case Distributed() | BidirectionalValue():
+                return self._call_wrapper(function, arguments, site.group)
+            case LambdaValue():
+                given = [each for argument in arguments.positional for each in tensors_in(argument.value)]
+                return call_any(context, function, given, site) if given else WRONG
+            case ObjectValue():
+                return call_object(context, function, arguments, site)
 
     def _made_of(self, unknown: Unknown, values: Sequence[Value], span: Span) -> Unknown:
         """What an unknown function makes of `values`."""

@@ -163,6 +163,7 @@ class _Assembly:
                 ),
                 tuple(None if mask is None else self._tensors[mask] for mask in call.masks),
                 call.said.options,
+                call.said.predicts,
             )
             for call in model.calls
         )

@@ -295,6 +295,8 @@ class CallOptions:
     masked_like: TensorValue | None = None
     moves_mask: bool = False
     """Whether such an operator does to the mask of its input what it does to the input."""
+    predicts: bool = False
+    """Whether it says `training=False`."""
     operator: str = ""
     """How the call is written, where it is no call: `+`, `[…]`.  What is written so has no masks in Keras."""
 

@@ -36,7 +36,7 @@ def _differentiate(state: Lowering, application: Application, gradients: tuple[A
     node, layer = application.node, application.node.layer
     component = layer.component
     flat = component.last_axis and len(node.outputs[0].shape) > 2
-    forward = state.rule(layer, predicting=False)
+    forward = state.rule(node, predicting=False)
     predicts = forward.__name__ == "predict"
     rule = getattr(type(component), "predict_backward" if predicts else "backward")
     names: dict[str, Any] = {**application.names, "y": application.results, "dy": gradients}
@@ -116,7 +116,7 @@ def lower_track(state: Lowering) -> None:
     for application in state.applications:
         layer = application.node.layer
         rule = getattr(type(layer.component), "update", None)
-        if rule is None or not layer.trainable:
+        if rule is None or not layer.trainable or application.node.predicts:
             continue
         state.enter("track", state.block_of("track", application.node))
         bindings: dict[str, Any] = {"self": layer.component}

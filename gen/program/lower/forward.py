@@ -34,7 +34,7 @@ def _apply(state: Lowering, node: Node, predicting: bool) -> None:
     inputs = tuple(state.values[tensor] for tensor in node.inputs)
     flat = component.last_axis and len(node.outputs[0].shape) > 2
     rows = tuple(state.as_rows(item) for item in inputs) if flat else inputs
-    rule = state.rule(node.layer, predicting)
+    rule = state.rule(node, predicting)
     bindings = _bind(state, node, rule, rows)
     outcome = run(state.build, rule, bindings, state.local(state.names.tensors[node.outputs[0]], rule))
     results = outcome.result if len(node.outputs) > 1 else (outcome.result,)

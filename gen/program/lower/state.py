@@ -176,11 +176,12 @@ class Lowering:
         """Whether `tensor` is what a layer gives before its activation, which this program applies next."""
         return tensor in self.linear
 
-    def rule(self, layer: NamedLayer, predicting: bool) -> FunctionType:
+    def rule(self, node: Node, predicting: bool) -> FunctionType:
         """The rule to run forward; a frozen layer with statistics predicts in training too, as in Keras."""
-        component = type(layer.component)
-        frozen = not layer.trainable and hasattr(component, "update")
-        name = "predict" if (predicting or frozen) and hasattr(component, "predict") else "forward"
+        component = type(node.layer.component)
+        frozen = not node.layer.trainable and hasattr(component, "update")
+        always = frozen or (node.predicts and hasattr(component, "predict_backward"))
+        name = "predict" if (predicting or always) and hasattr(component, "predict") else "forward"
         rule: FunctionType = getattr(component, name)
         return rule
 
