@@ -320,7 +320,7 @@ def _call_layer(context: Context, made: ObjectValue, method: FunctionValue, argu
     arguments = _with_options(arguments, method)
     assert made.group is not None
     before = set(context.calls)
-    with context.calling(made), context.boxed(BoxValue(made.group, context.box)):
+    with context.calling(made), context.boxed(BoxValue(made.group, context.box)), context.running_call():
         bound = Method(made, "call", arguments.function, method)
         result = context.caller.call_function_of(bound, arguments, made.group)
     for tensor in tensors_in(result):
@@ -416,7 +416,8 @@ def _define(
         model.broken = True
         return
     bound = Method(made, "call", arguments.function, method)
-    result = context.caller.call_function_of(bound, _with_options(on, method), model.parent)
+    with context.running_call():
+        result = context.caller.call_function_of(bound, _with_options(on, method), model.parent)
     outputs = list(tensors_in(result))
     if is_wrong(result) or not outputs:
         model.broken = True

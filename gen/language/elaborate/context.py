@@ -133,6 +133,8 @@ class Context:
     """The outermost model, wrapper or object that is being called now."""
     changes: int = 0
     """How often an attribute or an item of something was set."""
+    in_call: bool = False
+    """Whether the `call` of a class of the file runs."""
     predicts: bool = False
     """Whether calls are made inside a call with `training=False`."""
     _caller: Caller | None = None
@@ -261,6 +263,15 @@ class Context:
             yield
         finally:
             self.unit = before
+
+    @contextmanager
+    def running_call(self) -> Iterator[None]:
+        """While the `call` of a class of the file, or the function of a Lambda, runs."""
+        before, self.in_call = self.in_call, True
+        try:
+            yield
+        finally:
+            self.in_call = before
 
     @contextmanager
     def predicting(self, predicts: bool | None) -> Iterator[None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from gen.diagnostics import Note, Span
@@ -13,13 +13,27 @@ from gen.language.elaborate.shape_trail import trail
 from gen.language.elaborate.values import WRONG, BoxValue, Group, ModelValue, Site, TensorValue, Value, Wrong
 
 
-def replay(
-    context: Context, model: ModelValue, tensors: Sequence[TensorValue], span: Span, group: Group | None
-) -> Value:
+def replay(context: Context, model: ModelValue, tensors: Sequence[TensorValue], span: Span) -> Value:
     """Calls the model's layers once more, on `tensors`."""
     if not _accepts(context, model, tensors, span):
         return WRONG
     groups, boxes = _Groups(model), _Boxes(model, BoxValue(model_group(model), context.box))
+    return _repeated(context, model, tensors, span, groups.of, boxes.of)
+
+
+def repeat(context: Context, model: ModelValue, tensors: Sequence[TensorValue], span: Span) -> Value:
+    """The same for a model that is only a part of what is around it: nothing has its name."""
+    return _repeated(context, model, tensors, span, lambda group: group, lambda box: box)
+
+
+def _repeated(
+    context: Context,
+    model: ModelValue,
+    tensors: Sequence[TensorValue],
+    span: Span,
+    group_of: Callable[[Group | None], Group | None],
+    box_of: Callable[[BoxValue | None], BoxValue | None],
+) -> Value:
     values = dict(zip(model.inputs, tensors, strict=True))
     statements: dict[object, object] = {}
     for call in model.calls:
@@ -33,15 +47,15 @@ def replay(
             masked_like=call.said.masked_like and values.get(call.said.masked_like, call.said.masked_like),
         )
         statement = statements.setdefault(call.statement, object())
-        with context.one_call(statement), context.boxed(boxes.of(call.box)):
-            site = Site(span, call.heading, groups.of(call.group))
+        with context.one_call(statement), context.boxed(box_of(call.box)):
+            site = Site(span, call.heading, group_of(call.group))
             result = apply_layer(context, call.layer, inputs, site, said)
         if isinstance(result, Wrong):
             return WRONG
         for before, after in zip(call.outputs, result if isinstance(result, list) else [result], strict=True):
             after.variable = before.variable
             made = after.maker
-            made.span, made.owner, made.repeated = call.span, groups.of(call.owner), True
+            made.span, made.owner, made.repeated = call.span, group_of(call.owner), True
             values[before] = after
             if before.mask is not None and after.mask is not None:
                 values[before.mask] = after.mask
