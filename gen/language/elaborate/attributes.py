@@ -198,6 +198,8 @@ def _member(context: Context, owner: Namespace, attribute: syntax.Attribute) -> 
     if owner.path[0] in ("math", "numpy"):
         found = plain_member(owner, attribute.name)
         return Unknown(context.text(attribute.span), attribute.span) if isinstance(found, Unknown) else found
+    if attribute.name in GETTERS and owner.path[-1] in MODULES:
+        return PlainFunction(f"{owner.path[-1]}.{attribute.name}")
     found = member(owner, attribute.name)
     return _report_no_member(context, owner, attribute) if found is None else found
 
@@ -214,6 +216,8 @@ def _report_no_member(context: Context, owner: Namespace, attribute: syntax.Attr
     return context.error(code, span, message, hint=suggestion(name, names))
 
 
+GETTERS = ("get", "deserialize")
+"""Functions of Keras' modules that give what a name or a configuration means."""
 SUBMODULES = ("schedules", "experimental", "legacy", "preprocessing", "layers", "v1", "wrappers", "core")
 """Modules inside those of Keras that have components."""
 

@@ -37,6 +37,7 @@ from gen.language.elaborate.values import (
     LayerValue,
     Method,
     ModelValue,
+    Namespace,
     ObjectValue,
     Site,
     Super,
@@ -456,7 +457,7 @@ def build_model(context: Context, made: ObjectValue, arguments: Arguments) -> Va
 
 def class_kind(context: Context, value: Value, span: Span) -> str | None:
     """What a class becomes that extends `value`, which is no class of the file; None, and a diagnostic, if nothing."""
-    name = getattr(value, "name", None)
+    name = value.path[-1] if isinstance(value, Namespace) else getattr(value, "name", None)
     if name in BASES:
         return BASES[name]
     hint = "extend `keras.layers.Layer` or `keras.Model`, and hold the layer in an attribute"
