@@ -220,7 +220,7 @@ class Stack:
 
 
 def _taken(values: list[Any], taken: Sequence[tuple[int, bool]]) -> list[Any]:
-    """The values that a method gets.  The first list is made longer, not copied: rows of any length take linear time."""
+    """The values that a method gets.  The first list is made longer, not copied: so rows take linear time."""
     if not taken:
         return []
     index, several = taken[0]

@@ -119,8 +119,8 @@ def tokenize(text: str) -> list[Token]:
 class _Block:
     """An indented block that is being read, or the file itself.
 
-    `kind` is the type of the token that heads it, `FILE`, or `UNREAD` where the header could not be read.  `name` is that
-    of a `def` or a `class`; `stray` marks indentation that belongs to no header.  `height` is how many blocks are
+    `kind` is the type of the token that heads it, `FILE`, or `UNREAD` where the header could not be read.  `name` is
+    that of a `def` or a `class`; `stray` marks indentation that belongs to no header.  `height` is how many blocks are
     around what it holds, and `branches` how many `elif` the statement has that is being read in it: each is a block
     inside the one before.
     """
