@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from gen.components.arguments import Word
 from gen.components.base import Activation, Layer, ShapeError, snake_case
 from gen.diagnostics import Note, Span
-from gen.dims import Size
+from gen.dims import BATCH, Size, show
 from gen.language.elaborate import wrappers
 from gen.language.elaborate.binding import option_name
 from gen.language.elaborate.called import items_of
 from gen.language.elaborate.context import MAX_NESTED, Context
 from gen.language.elaborate.inputs import new_input
 from gen.language.elaborate.model_calls import repeat, replay
+from gen.language.elaborate.shape_trail import trail
 from gen.language.elaborate.spellings import kinds_of, suggestion
 from gen.language.elaborate.values import (
     WRONG,
@@ -211,7 +212,7 @@ def _warn_of_middle(context: Context, argument: Argument) -> None:
     notes = [Note(tensor.maker.span, "made here")]
     hint = None
     root = tensor
-    while isinstance(root.maker, LayerCall):
+    while isinstance(root.maker, LayerCall) and root.maker.inputs:
         root = root.maker.inputs[0]
     if root.variable is not None and root.variable == tensor.variable:
         notes.append(Note(root.maker.span, f"the Input that `{root.variable}` was at first"))
@@ -240,6 +241,11 @@ def _calls(context: Context, model: ModelValue, outputs: Sequence[Argument]) -> 
             message = "This output is an Input itself: no layer makes it"
             hint = "write `Activation(linear)(…)` around it"
             context.error("disconnected-output", argument.span, message, hint=hint)
+            model.broken = True
+        elif argument.value.shape[:1] != (BATCH,):
+            message = f"An output of a model has a row for each row of data, this is {show(argument.value.shape)}"
+            hint = "an output begins with the batch axis; a loss may be a number"
+            context.error("not-a-batch", argument.span, message, notes=trail([argument.value]), hint=hint)
             model.broken = True
         pending = [argument.value, *([argument.value.mask] if argument.value.mask is not None else [])]
         while pending:
