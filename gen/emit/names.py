@@ -182,6 +182,12 @@ BUILTINS = frozenset(
 
 RESERVED = MODULE | LOCALS | MEMBERS | BUILTINS
 
+RUNTIME = "gen_runtime"
+"""The module that models of a folder may share.
+
+The name says who wrote it and what it is, is nobody's package, and is given to no model.
+"""
+
 
 class Names:
     """Makes identifiers, each only once.

@@ -298,6 +298,17 @@ class View:
     kept_buffers: int = 4
     """For how many sets of sizes buffers are kept."""
 
+    own: bool = True
+    """Whether what is the model's own is written, which is left out of the module that models share."""
+    common: bool = True
+    """Whether what all files have in common is written too; if not, the file takes it from the module beside it."""
+    imports: str = ""
+    """Then: statements that import the modules which the file still needs."""
+    borrowed: str = ""
+    """Then: statements that give it the names which it takes from the module beside it."""
+    identity: str = ""
+    """Then: that of the module which the file was built with."""
+
     def holes(self) -> dict[str, Any]:
         """All that the templates may ask for, by name."""
         names = [field.name for field in fields(self)]
