@@ -118,7 +118,7 @@ CHECK_LOCALS = frozenset(
 )
 """What `check`, where sizes that data decide are variables, calls its own besides."""
 
-MEMBERS = frozenset(["flat", "named", "named_trainable", "size", "trainable"])
+MEMBERS = frozenset(["flat", "named", "named_trainable", "size", "trainable", "trainable_size"])
 """What `Params` has besides the weights."""
 
 BUILTINS = frozenset(
