@@ -54,6 +54,9 @@ def gen() -> None:
     "--force", is_flag=True, help="Overwrite files that gen did not write, or that somebody has edited since."
 )
 @click.option("--watch", is_flag=True, help="Build again whenever a file changes, until Ctrl-C.")
+@click.option(
+    "--runtime/--no-runtime", default=None, help="Put what all files share into one module beside them, gen_runtime.py."
+)
 @inference_option
 @components_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report.")
@@ -66,6 +69,7 @@ def build(
     diff: bool,
     force: bool,
     watch: bool,
+    runtime: bool | None,
     inference: bool | None,
     components: tuple[Path, ...],
     form: str,
@@ -74,8 +78,8 @@ def build(
 ) -> None:
     """Build .nn files; of a folder, all that are in it.
 
-    What is not given is taken from [tool.gen] of the pyproject.toml nearest to each file: out, components, inference;
-    without a file or folder, sources from that nearest to the current folder.
+    What is not given is taken from [tool.gen] of the pyproject.toml nearest to each file: out, components, inference,
+    runtime; without a file or folder, sources from that nearest to the current folder.
     """
     from gen.commands import building
 
@@ -88,6 +92,7 @@ def build(
             check=check,
             diff=diff,
             force=force,
+            runtime=runtime,
             inference=inference,
             components=components,
             debug=debug,

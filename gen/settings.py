@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gen.files import ForeignError, is_ours, read, reason
 
-_KEYS = ("components", "inference", "out", "sources")
+_KEYS = ("components", "inference", "out", "runtime", "sources")
 
 
 class SettingsError(Exception):
@@ -33,6 +33,8 @@ class Settings:
     """Files with components of one's own."""
     inference: bool = False
     """Whether to leave out all that is for training."""
+    runtime: bool = False
+    """Whether what all files share is in a module beside them."""
     folder: Path = Path()
     """The project: the folder of the `pyproject.toml`."""
     ignored: tuple[Path, ...] = ()
@@ -100,6 +102,7 @@ def _settings(table: dict[str, object], path: Path, ignored: tuple[Path, ...]) -
         says_out=out is not None,
         components=_paths(path, table, "components"),
         inference=_flag(path, table, "inference"),
+        runtime=_flag(path, table, "runtime"),
         folder=path.parent,
         ignored=ignored,
     )

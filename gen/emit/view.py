@@ -143,7 +143,7 @@ class TableView(_View):
     vocabulary: int
     features: int
     part: str
-    """Where it is in the flat vector, as a slice: `122:36122`."""
+    """Where it is in the flat vector: `122, 36122`."""
     rows: str
     """Where its rows are in the vector of the steps at which each row was brought up to date, as a slice."""
     decaying: tuple[str, ...]
@@ -281,8 +281,10 @@ class View:
     """Statements of `Slots.__init__` that give `update` room to work in: of `self` and `state`."""
     row_scratch: tuple[str, ...] = ()
     """Statements of `TableSlots.__init__` that give `update_rows` room, `self.size` rows: of `state` and `features`."""
-    block: int = 32768
-    """How many weights `update_rows` works on at a time."""
+    blocks: bool = False
+    """Whether `update` works on some weights at a time."""
+    block: int = 0
+    """On how many, and on how many numbers of a table."""
     metrics: tuple[MetricView, ...] = ()
     counted: tuple[str, ...] = ()
     """Statements of `measure` that leave out the steps that masks leave out."""
@@ -297,6 +299,17 @@ class View:
     """The size of the batch that `check` uses."""
     kept_buffers: int = 4
     """For how many sets of sizes buffers are kept."""
+
+    own: bool = True
+    """Whether what is the model's own is written, which is left out of the module that models share."""
+    common: bool = True
+    """Whether what all files have in common is written too; if not, the file takes it from the module beside it."""
+    imports: str = ""
+    """Then: statements that import the modules which the file still needs."""
+    borrowed: str = ""
+    """Then: statements that give it the names which it takes from the module beside it."""
+    identity: str = ""
+    """Then: that of the module which the file was built with."""
 
     def holes(self) -> dict[str, Any]:
         """All that the templates may ask for, by name."""

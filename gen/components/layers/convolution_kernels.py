@@ -99,7 +99,8 @@ def column_tiles(
 
     A matrix is (groups, windows, window · channels / groups).
     """
-    channels, limit = x.shape[-1], 1 << 21
+    limit = 1 << 21  # bytes of a matrix: so much stays in the cache
+    channels = x.shape[-1]
     padded = any(before > 0 or after > 0 for before, after in zeros)
     whole = math.prod(window) == math.prod(strides) == 1 and not padded
     line = math.prod(positions[1:]) * math.prod(window) * channels * x.itemsize
@@ -219,7 +220,8 @@ def correlate_input_gradient(
     if max(strides) == 1 and min(map(min, around)) >= 0 and (count == 1 or filters < channels):
         turned = by_group[:, ::-1].transpose(1, 3, 0, 2).reshape(*window, filters, groups * channels)
         return correlate(dy, turned, around, strides, dilation, groups, out)
-    limit, line = 1 << 20, math.prod(dy.shape[1:-1]) * groups * channels
+    limit = 1 << 20  # numbers of the products that are there at once
+    line = math.prod(dy.shape[1:-1]) * groups * channels
     for rows in cuts(len(dy), count * line, limit):
         given, taken = dy[rows], out[rows]
         taken.fill(0.0)

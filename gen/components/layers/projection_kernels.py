@@ -99,7 +99,8 @@ def repeats_pay(distinct: int, tokens: int, features: int) -> bool:
     What a product costs grows with the features, what is moved for it instead does not.  Measured in float32 on two
     cores: with 256 features three of four ids may be distinct, with 128 two of three, with 64 two of five.
     """
-    return distinct <= tokens * (0.9 - 32.0 / features)
+    share = 0.9 - 32.0 / features  # of the tokens
+    return distinct <= tokens * share
 
 
 @kernel(dtype="intp")
@@ -201,7 +202,8 @@ def add_products(
     if around != ((0, 0),):
         places = np.pad(places, ((0, 0), *around))
     positions = out.shape[1]
-    for rows in cuts(len(out), positions * filters, 1 << 16):
+    limit = 1 << 16  # numbers of the result: so many stay in the cache, with as many products
+    for rows in cuts(len(out), positions * filters, limit):
         part, sums = places[rows], out[rows]
         np.take(products[0], part[:, :positions], axis=0, mode="clip", out=sums)
         more = np.empty_like(sums)
@@ -224,7 +226,8 @@ def correlate_tokens(
     """`correlate_embedded` in the plain way, some batch rows at a time, which stay in the cache."""
     if out is None:
         out = empty_positions(table, ids, len(kernel), kernel.shape[-1], padding, dilation)
-    for part in cuts(len(ids), ids.shape[1] * table.shape[1], 1 << 20):
+    limit = 1 << 20  # numbers out of the table
+    for part in cuts(len(ids), ids.shape[1] * table.shape[1], limit):
         correlate(np.take(table, ids[part], axis=0, mode="clip"), kernel, padding, None, dilation, out=out[part])
     return out
 
@@ -237,8 +240,10 @@ class ProjectedRows:
 
     Weights may be changed at any time, so what a product was made of is kept beside it and compared at each use: what
     is not the same any more is made anew.  What is remembered takes memory as ids occur, twice that of the table at
-    most (or that of 8 million numbers, if that is more); when it is full, all is forgotten.  Threads may share it.
+    most (or that of `LEAST` numbers, if that is more); when it is full, all is forgotten.  Threads may share it.
     """
+
+    LEAST = 1 << 23  # numbers that there is room for beside a small table
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -274,7 +279,7 @@ class ProjectedRows:
     def forget(self, table: Array, kernel: Array) -> None:
         """Begin anew, in memory of its own: another thread may still read the products so far."""
         width, filters = kernel.size // math.prod(kernel.shape[-2:]), kernel.shape[-1]
-        room = max(2 * table.size, 1 << 23) // (table.shape[1] + width * filters)
+        room = max(2 * table.size, self.LEAST) // (table.shape[1] + width * filters)
         room = 1 + min(len(table), room)  # the first row stays 0
         self.kernel = np.empty(0)
         self.rows = np.empty((room, table.shape[1]), table.dtype)
@@ -292,7 +297,8 @@ def project_remembered(
 
     For a few ids it is quicker to multiply than to see whether the kernel has changed.
     """
-    if ids.size < 64:
+    few = 64  # with so many, comparing the kernel begins to pay
+    if ids.size < few:
         return np.matmul(np.take(table, ids, axis=0, mode="clip"), kernel, out=out)
     distinct = distinct_ids(ids, len(table))
     products, rows = memory.find(distinct, table, kernel)
@@ -318,7 +324,8 @@ def correlate_remembered(
 
     For a few ids it is quicker to multiply than to see whether the kernel has changed.
     """
-    if ids.size < 64:
+    few = 64  # with so many, comparing the kernel begins to pay
+    if ids.size < few:
         return correlate_tokens(ids, table, kernel, padding, dilation, out=out)
     distinct = distinct_ids(ids, len(table))
     products, rows = memory.find(distinct, table, kernel)
@@ -374,13 +381,17 @@ def projected_by_id(dy: Array, ids: Array, table: Array) -> tuple[Array, Array]:
     shape = dy.shape[ids.ndim :]
     sums = np.empty((len(distinct), *shape), dy.dtype)
     # Of an id that occurs often, some at a time; of all others the first of each, the second, …
-    often = np.flatnonzero(counts > 16)
+    many = 16  # times that an id occurs, above which what it has is added apart
+    some = 256  # of these at a time, which stay in the cache
+    often = np.flatnonzero(counts > many)
     for place, start, count in np.stack([often, starts[often], counts[often]], axis=1).tolist():
-        parts = [slice(i, min(i + 256, start + count)) for i in range(start, start + count, 256)]
+        stop = start + count
+        parts = [slice(i, min(i + some, stop)) for i in range(start, stop, some)]
         sums[place] = sum(np.add.reduce(dy[tuple(axis[part] for axis in tokens)], axis=0) for part in parts)
-    others = np.flatnonzero(counts <= 16)
+    others = np.flatnonzero(counts <= many)
     others = others[np.argsort(-counts[others], kind="stable")]
-    for part in cuts(len(others), math.prod(shape), 1 << 17):
+    limit = 1 << 17  # numbers of their sums: so many stay in the cache
+    for part in cuts(len(others), math.prod(shape), limit):
         several = others[part]
         total = np.zeros((len(several), *shape), dy.dtype)
         for nth in range(int(counts[several[0]])):
@@ -398,7 +409,8 @@ def embedded_table_gradient(gradient: tuple[Array, Array], kernel: Array) -> tup
     by_place = kernel.reshape(-1, features, filters)[::-1].swapaxes(1, 2)
     matrix = by_place.reshape(-1, features)
     rows = np.empty((*ids.shape, features), products.dtype)
-    for part in cuts(len(ids), products[:1].size, 1 << 19):
+    limit = 1 << 19  # numbers of the products that are there at once
+    for part in cuts(len(ids), products[:1].size, limit):
         np.matmul(products[part].reshape(-1, len(matrix)), matrix, out=rows[part].reshape(-1, features))
     return sum_by_id(rows, ids)
 
@@ -414,7 +426,8 @@ def embedded_kernel_gradient(
     features, filters = kernel.shape[-2:]
     places = kernel.reshape(-1, features, filters).shape[0]
     total = np.zeros((features, places * filters), kernel.dtype)
-    for part in cuts(len(ids), products[:1].size, 1 << 19):
+    limit = 1 << 19  # numbers of the products that are there at once
+    for part in cuts(len(ids), products[:1].size, limit):
         rows = np.take(table, ids[part].reshape(-1), axis=0, mode="clip")
         total += np.dot(rows.T, products[part].reshape(-1, places * filters))
     by_place = total.reshape(features, places, filters).swapaxes(0, 1)[::-1]
