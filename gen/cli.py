@@ -36,6 +36,9 @@ components_option = click.option(
 inference_option = click.option(
     "--inference/--training", default=None, help="Leave out everything that only training needs."
 )
+model_option = click.option(
+    "--model", metavar="NAME", help="Which model to take, of a file that has several: its variable, or its `name=`."
+)
 debug_option = click.option("--debug", is_flag=True, help="Check the result of each pass; show where gen itself fails.")
 
 
@@ -57,6 +60,7 @@ def gen() -> None:
 @click.option(
     "--runtime/--no-runtime", default=None, help="Put what all files share into one module beside them, gen_runtime.py."
 )
+@model_option
 @inference_option
 @components_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report.")
@@ -70,6 +74,7 @@ def build(
     force: bool,
     watch: bool,
     runtime: bool | None,
+    model: str | None,
     inference: bool | None,
     components: tuple[Path, ...],
     form: str,
@@ -79,7 +84,7 @@ def build(
     """Build .nn files; of a folder, all that are in it.
 
     What is not given is taken from [tool.gen] of the pyproject.toml nearest to each file: out, components, inference,
-    runtime; without a file or folder, sources from that nearest to the current folder.
+    models, runtime; without a file or folder, sources from that nearest to the current folder.
     """
     from gen.commands import building
 
@@ -93,6 +98,7 @@ def build(
             diff=diff,
             force=force,
             runtime=runtime,
+            model=model,
             inference=inference,
             components=components,
             debug=debug,
@@ -157,6 +163,7 @@ def fmt(sources: tuple[Path, ...], check: bool, diff: bool, quiet: bool) -> None
 @gen.command()
 @click.argument("source", metavar="FILE", type=click.Path(path_type=Path))
 @click.option("--stage", type=click.Choice(STAGES), default="graph", show_default=True, help="Which stage to print.")
+@model_option
 @inference_option
 @click.option("--without", multiple=True, metavar="PASS", help="Switch a pass off; may be repeated.")
 @components_option
@@ -164,6 +171,7 @@ def fmt(sources: tuple[Path, ...], check: bool, diff: bool, quiet: bool) -> None
 def dump(
     source: Path,
     stage: str,
+    model: str | None,
     inference: bool | None,
     without: tuple[str, ...],
     components: tuple[Path, ...],
@@ -181,11 +189,12 @@ def dump(
     try:
         settings = _settings(source.parent)
         inference = settings.inference if inference is None else inference
+        asked = settings.model(source) if model is None else model
         options = compiler.Options(inference, frozenset(compiler.PASSES) - set(without), verify=debug)
         building.load_project(settings, components)
         with building.explained(source, (*settings.components, *components), debug):
             text, diagnostics = building.read(source)
-            shown = None if diagnostics.failed else dump(text, stage, options, diagnostics)
+            shown = None if diagnostics.failed else dump(text, stage, options, diagnostics, asked)
     except building.CommandError as error:
         _fail(str(error))
     if diagnostics.items:
@@ -277,6 +286,7 @@ steps_option = click.option(
 @click.argument("source", metavar="FILE", type=click.Path(path_type=Path))
 @batch_option
 @steps_option
+@model_option
 @inference_option
 @components_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print.")
@@ -285,6 +295,7 @@ def summary(
     source: Path,
     batch_size: int,
     steps: int | None,
+    model: str | None,
     inference: bool | None,
     components: tuple[Path, ...],
     form: str,
@@ -294,7 +305,7 @@ def summary(
 
     Operations and memory are for one batch; a multiplication with its addition is two operations.
     """
-    text, facts = _facts(source, batch_size, steps, inference, components, debug)
+    text, facts = _facts(source, batch_size, steps, model, inference, components, debug)
     from gen.inspect.summary import to_json, write_summary
 
     if form == "json":
@@ -312,6 +323,7 @@ def summary(
 @click.option(
     "--format", "form", type=click.Choice(["mermaid", "svg", "png"]), help="[default: as the file's name ends]"
 )
+@model_option
 @inference_option
 @components_option
 @debug_option
@@ -319,6 +331,7 @@ def graph(
     source: Path,
     out: Path | None,
     form: str | None,
+    model: str | None,
     inference: bool | None,
     components: tuple[Path, ...],
     debug: bool,
@@ -338,7 +351,7 @@ def graph(
             raise CommandError("a PNG is not text: name a file with `-o`")
         if out is not None and os.path.realpath(out) == os.path.realpath(source):
             raise CommandError(f"{shown(out)} is the model itself")
-        _, facts = _facts(source, 32, None, inference, components, debug)
+        _, facts = _facts(source, 32, None, model, inference, components, debug)
         data = draw(facts, form)
         if out is None:
             click.echo(data if form == "png" else visible_lines(data.decode()).encode(), nl=False)
@@ -365,6 +378,7 @@ def graph(
 @click.option("--force", is_flag=True, help="Overwrite a file that is not such a page.")
 @batch_option
 @steps_option
+@model_option
 @inference_option
 @components_option
 @debug_option
@@ -376,6 +390,7 @@ def explain(
     force: bool,
     batch_size: int,
     steps: int | None,
+    model: str | None,
     inference: bool | None,
     components: tuple[Path, ...],
     debug: bool,
@@ -394,10 +409,10 @@ def explain(
         if watch:
             if out is not None or force:
                 raise building.CommandError("--watch writes nothing: leave out -o and --force")
-            request = building.Request((source,), inference=inference, components=components, debug=debug)
+            request = building.Request((source,), model=model, inference=inference, components=components, debug=debug)
             _serve(serving.pages(request, serving.wakes(request), batch_size, steps), port)
         text = _with_graph(
-            source, components, debug, lambda read, graph: page(read, graph, batch_size, steps, inference)
+            source, model, components, debug, lambda read, graph: page(read, graph, batch_size, steps, inference)
         )
         out = Path(f"{source.stem}.html") if out is None else out
         serving.write_page(out, text, force)
@@ -420,7 +435,13 @@ def _serve(pages: Iterator[str], port: int) -> NoReturn:
 
 
 def _facts(
-    path: Path, batch_size: int, steps: int | None, inference: bool | None, components: tuple[Path, ...], debug: bool
+    path: Path,
+    batch_size: int,
+    steps: int | None,
+    model: str | None,
+    inference: bool | None,
+    components: tuple[Path, ...],
+    debug: bool,
 ) -> tuple[Source, Facts]:
     """The text of a model and its facts.  Ends the command where the model is wrong or the command is."""
     from gen.inspect.facts import describe_model
@@ -429,10 +450,12 @@ def _facts(
         without_training = _settings(path.parent).inference if inference is None else inference
         return source, describe_model(graph, batch_size, steps, without_training)
 
-    return _with_graph(path, components, debug, facts)
+    return _with_graph(path, model, components, debug, facts)
 
 
-def _with_graph(path: Path, components: tuple[Path, ...], debug: bool, use: Callable[[Source, Graph], T]) -> T:
+def _with_graph(
+    path: Path, model: str | None, components: tuple[Path, ...], debug: bool, use: Callable[[Source, Graph], T]
+) -> T:
     """What comes of a model.  Ends the command where the model is wrong or the command is."""
     from gen import compiler
     from gen.commands import building
@@ -444,7 +467,8 @@ def _with_graph(path: Path, components: tuple[Path, ...], debug: bool, use: Call
         building.load_project(settings, components)
         with building.explained(path, (*settings.components, *components), debug):
             source, diagnostics = building.read(path)
-            graph = None if diagnostics.failed else compiler.understand(source, diagnostics)
+            asked = settings.model(path) if model is None else model
+            graph = None if diagnostics.failed else compiler.understand(source, diagnostics, asked)
             found = diagnostics.in_source_order()
             if found:
                 click.echo(render_text(source, found, colour=_colours()), err=True)

@@ -90,10 +90,13 @@ def check(source: Source) -> Diagnostics:
     return diagnostics
 
 
-def understand(source: Source, diagnostics: Diagnostics) -> Graph | None:
-    """Text → syntax → graph; None if there are errors, which are then in `diagnostics`."""
+def understand(source: Source, diagnostics: Diagnostics, asked: str = "") -> Graph | None:
+    """Text → syntax → graph; None if there are errors, which are then in `diagnostics`.
+
+    `asked` is the name of the model that is wanted, where the file is not to decide.
+    """
     file = parse(source, diagnostics)
-    graph = elaborate(file, source, diagnostics)
+    graph = elaborate(file, source, diagnostics, asked)
     return None if diagnostics.failed else graph
 
 
@@ -104,11 +107,11 @@ def parse(source: Source, diagnostics: Diagnostics) -> syntax.File:
     return parse(source, diagnostics)
 
 
-def elaborate(file: syntax.File, source: Source, diagnostics: Diagnostics) -> Graph | None:
+def elaborate(file: syntax.File, source: Source, diagnostics: Diagnostics, asked: str = "") -> Graph | None:
     """Syntax → graph, checked."""
     from gen.language.elaborate import elaborate
 
-    return elaborate(file, source, diagnostics)
+    return elaborate(file, source, diagnostics, asked)
 
 
 def generate(graph: Graph, source: str, options: Options = Options()) -> str:

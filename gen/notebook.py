@@ -6,6 +6,8 @@
     model = Model(pixels, digit)
     model.compile(adam(), loss=sparse_categorical_crossentropy)
 
+`%%nn digits --model classifier` takes the model `classifier`, of a cell that has several.
+
 `digits` is then a fresh `Model(seed=0)` of the generated module; without a name it is called `model`.  If something is
 wrong with the cell it fails with the same report as `gen build`, and the name keeps what it had.
 """
@@ -42,12 +44,15 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     """Give a shell the cell magic `%%nn`; called by `%load_ext gen.notebook`."""
 
     def nn(line: str, cell: str) -> None:
-        """%%nn [NAME]: build the model that the cell describes, and call a fresh one NAME (`model`)."""
-        name = line.strip() or "model"
+        """%%nn [NAME] [--model WHICH]: build the model that the cell describes, and call a fresh one NAME (`model`)."""
+        name, option, asked = (part.strip() for part in f"{line} ".partition("--model "))
+        if option and not asked:
+            raise UsageError("%%nn: `--model` needs the name of a model of the cell")
+        name = name or "model"
         if not name.isidentifier() or keyword.iskeyword(name):
             raise UsageError(f"%%nn: `{name}` is not a name for a model; write `%%nn NAME`")
         try:
-            model = build(cell, name, f"Cell In[{shell.execution_count}]", shell.colors != "nocolor")
+            model = build(cell, name, f"Cell In[{shell.execution_count}]", shell.colors != "nocolor", asked)
         except CommandError as error:
             raise UsageError(visible(str(error))) from error
         shell.user_ns[name] = model
@@ -55,14 +60,14 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     shell.magics_manager.register_function(nn, "cell")
 
 
-def build(cell: str, name: str, place: str, colour: bool = False) -> Any:
-    """A fresh `Model` of the cell `%%nn name`; `place` is what messages call it.
+def build(cell: str, name: str, place: str, colour: bool = False, asked: str = "") -> Any:
+    """A fresh `Model` of the cell `%%nn name`; `place` is what messages call it, `asked` names one of its models.
 
     Prints warnings, and the summary that a cell may ask for.  Raises `ModelError` if there are errors.
     """
     source, diagnostics = Source(place, f"\n{cell}"), Diagnostics()  # the magic stands on the first line of the cell
     with explained(Path(f"%%nn {name}")):
-        graph = compiler.understand(source, diagnostics)
+        graph = compiler.understand(source, diagnostics, asked)
         view = None if graph is None else compiler.view(graph, f"%%nn {name}")
         text = "" if view is None else compiler.render(view)
     report = render_text(source, diagnostics.in_source_order(), colour=colour)

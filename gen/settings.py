@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gen.files import ForeignError, is_ours, read, reason
 
-_KEYS = ("components", "inference", "out", "runtime", "sources")
+_KEYS = ("components", "inference", "models", "out", "runtime", "sources")
 
 
 class SettingsError(Exception):
@@ -31,6 +31,8 @@ class Settings:
     """Whether that is said, so that they go into the project."""
     components: tuple[Path, ...] = ()
     """Files with components of one's own."""
+    models: tuple[tuple[Path, str], ...] = ()
+    """The model that is built of a file which has several, by the names of both."""
     inference: bool = False
     """Whether to leave out all that is for training."""
     runtime: bool = False
@@ -39,6 +41,11 @@ class Settings:
     """The project: the folder of the `pyproject.toml`."""
     ignored: tuple[Path, ...] = ()
     """Settings that are nearer, and not used because they belong to another user."""
+
+    def model(self, source: Path) -> str:
+        """The name of the model that is built of a file; empty where the file decides."""
+        path = os.path.abspath(source)
+        return next((name for each, name in self.models if os.path.abspath(each) == path), "")
 
 
 def load(folder: Path, base: Path | None = None) -> Settings:
@@ -101,6 +108,7 @@ def _settings(table: dict[str, object], path: Path, ignored: tuple[Path, ...]) -
         out=Path("out") if out is None else path.parent / str(out),
         says_out=out is not None,
         components=_paths(path, table, "components"),
+        models=_models(path, table),
         inference=_flag(path, table, "inference"),
         runtime=_flag(path, table, "runtime"),
         folder=path.parent,
@@ -140,6 +148,13 @@ def _paths(path: Path, table: dict[str, object], key: str) -> tuple[Path, ...]:
     if not isinstance(value, list) or not all(map(_is_path, value)):
         raise SettingsError(f"{path}: `{key}` in [tool.gen] is not a list of paths")
     return tuple(path.parent / item for item in value)
+
+
+def _models(path: Path, table: dict[str, object]) -> tuple[tuple[Path, str], ...]:
+    value = table.get("models", {})
+    if not isinstance(value, dict) or not all(_is_path(file) and isinstance(name, str) for file, name in value.items()):
+        raise SettingsError(f"{path}: `models` in [tool.gen] is not a table from a .nn file to the name of its model")
+    return tuple((path.parent / file, name) for file, name in value.items())
 
 
 def _flag(path: Path, table: dict[str, object], key: str) -> bool:

@@ -20,7 +20,7 @@ from gen import compiler, files
 from gen.diagnostics import Diagnostic, Diagnostics, Source, visible, visible_lines
 from gen.emit.literals import docstring
 from gen.emit.names import RUNTIME
-from gen.emit.seal import is_sealed, source_of
+from gen.emit.seal import asked_of, is_sealed, source_of
 from gen.emit.write import present, write
 from gen.files import Bounds, WriteError, reason
 from gen.settings import Settings, SettingsError
@@ -54,6 +54,8 @@ class Request:
     diff: bool = False
     force: bool = False
     runtime: bool | None = None
+    model: str | None = None
+    """The name of the model to build, of a file that has several; if None, that of the file built before is kept."""
     inference: bool | None = None
     components: tuple[Path, ...] = ()
     debug: bool = False
@@ -100,6 +102,12 @@ class Output:
         beside = self.settings.runtime if request.runtime is None else request.runtime
         return self.path.with_name(f"{RUNTIME}.py") if beside else None
 
+    def model(self, request: Request) -> str:
+        """The name of the model to build of the source; empty where that decides."""
+        said = self.settings.model(self.source) if request.model is None else request.model
+        before = _sealed_text(self.path) if request.model is None and not said else None
+        return said if before is None else asked_of(before)
+
 
 def build(request: Request, only: Collection[Path] | None = None) -> Report:
     """Build every source, or `only` some of them; one that fails does not keep the others from being built.
@@ -116,6 +124,8 @@ def build(request: Request, only: Collection[Path] | None = None) -> Report:
         report.errors.append(str(error))
         report.fail(2)
         outputs = []
+    if request.model is not None and len(outputs) > 1:
+        raise CommandError(f"`--model {shown(Path(request.model))}` is about one file: name that file alone")
     wanted = [output for output in outputs if only is None or output.source in only]
     for settings, group in groupby(wanted, key=lambda output: output.settings):
         copy_context().run(_build_project, settings, group, request, report)
@@ -149,7 +159,7 @@ def _build_explained(output: Output, request: Request, report: Report) -> None:
 def _build_one(output: Output, request: Request, report: Report) -> None:
     path, runtime = output.source, output.runtime(request)
     source, diagnostics = read(path)
-    graph = None if diagnostics.failed else compiler.understand(source, diagnostics)
+    graph = None if diagnostics.failed else compiler.understand(source, diagnostics, output.model(request))
     report.diagnostics.append((source, diagnostics.in_source_order()))
     if graph is None:
         report.fail(1)

@@ -67,6 +67,7 @@ class Assembler:
             title=title,
             doc=doc,
             source=self.source,
+            asked=graph.asked,
             interface=interface_table(graph, self.names, training is not None),
             layers=layer_table(self.written),
             footprint=footprint_table(self.footprint()),

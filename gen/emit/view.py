@@ -216,6 +216,8 @@ class View:
     """The rest of it, or empty."""
     source: str
     """The name of the `.nn` file."""
+    asked: str
+    """The name by which the model was picked among those of its file; empty where the file decided."""
     interface: str
     """The table of inputs and outputs; no empty lines."""
     layers: str

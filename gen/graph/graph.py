@@ -162,6 +162,8 @@ class Graph:
     layers: tuple[NamedLayer, ...]
     summary: bool = False
     """Whether the file asks for the summary to be printed when it is built."""
+    asked: str = ""
+    """The name by which it was picked among the models of its file; empty where the file decides."""
 
     def maker(self, tensor: Tensor) -> Node:
         """The call that makes `tensor`, which is not an input."""

@@ -16,11 +16,11 @@ from gen.program.ir import Program
 from gen.program.planned import Planned
 
 
-def dump(source: Source, stage: str, options: Options, diagnostics: Diagnostics) -> str | None:
+def dump(source: Source, stage: str, options: Options, diagnostics: Diagnostics, asked: str = "") -> str | None:
     """The text of a stage; None if the file has errors, which are then in `diagnostics`."""
     if stage == "syntax":
         return "\n".join(_tree(compiler.parse(source, diagnostics)))
-    graph = compiler.understand(source, diagnostics)
+    graph = compiler.understand(source, diagnostics, asked)
     if graph is None:
         return None
     if stage == "graph":

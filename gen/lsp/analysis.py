@@ -99,14 +99,18 @@ def analyse(
     text: str,
     encoding: types.PositionEncodingKind = types.PositionEncodingKind.Utf16,
     before: Analysis | None = None,
+    asked: str = "",
 ) -> Analysis:
-    """The analysis of a text; `before` is that of the text before it.  Raises nothing, whatever the text is."""
+    """The analysis of a text; `before` is that of the text before it, `asked` the name of the model that is wanted.
+
+    Raises nothing, whatever the text is.
+    """
     source, diagnostics, bug = Source(path, text), Diagnostics(), None
     file, observed = syntax.File(None, (), Span(0, len(text))), Observed(None, None, {}, ())
     try:
         with explained(Path(path)):
             file = compiler.parse(source, diagnostics)
-            observed = observe(file, source, diagnostics, go_on)
+            observed = observe(file, source, diagnostics, go_on, asked)
     except CommandError as error:
         bug = str(error)
     good = before if before is None or not before.failed else before.good

@@ -133,9 +133,10 @@ def _page(request: Request, batch: int, steps: int | None) -> str:
         settings = load(path.parent)
         building.load_project(settings, request.components)
         inference = settings.inference if request.inference is None else request.inference
+        asked = settings.model(path) if request.model is None else request.model
         with building.explained(path, (*settings.components, *request.components), request.debug):
             source, diagnostics = building.read(path)
-            graph = None if diagnostics.failed else compiler.understand(source, diagnostics)
+            graph = None if diagnostics.failed else compiler.understand(source, diagnostics, asked)
             if graph is None:
                 return problem(path.name, render_text(source, diagnostics.in_source_order()))
             return page(source, graph, batch, steps, inference, live=True)

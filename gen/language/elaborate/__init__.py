@@ -42,28 +42,32 @@ from gen.language.elaborate.unused import warn_of_unused
 from gen.language.elaborate.values import Frame, ModelValue
 
 
-def elaborate(file: syntax.File, source: Source, diagnostics: Diagnostics) -> Graph | None:
-    """The checked graph of the file's model.  What is wrong goes to `diagnostics`; None if there is an error.
+def elaborate(file: syntax.File, source: Source, diagnostics: Diagnostics, asked: str = "") -> Graph | None:
+    """The checked graph of the file's model, or of the one that is asked for by its name.
 
-    Raises nothing, whatever the file says.
+    What is wrong goes to `diagnostics`; None if there is an error.  Raises nothing, whatever the file says.
     """
-    made = _run(Interpreter(_context(file, source, diagnostics)), file)
+    made = _run(Interpreter(_context(file, source, diagnostics, asked)), file)
     return None if made is None else made[1]
 
 
 def observe(
-    file: syntax.File, source: Source, diagnostics: Diagnostics, between: Callable[[], None] = lambda: None
+    file: syntax.File,
+    source: Source,
+    diagnostics: Diagnostics,
+    between: Callable[[], None] = lambda: None,
+    asked: str = "",
 ) -> Observed:
     """The same, and what every expression was; it is there for a file with errors too, as far as it could be run.
 
     `between` is called before each statement: what it raises ends the run.
     """
-    observer = Observer(_context(file, source, diagnostics), between)
+    observer = Observer(_context(file, source, diagnostics, asked), between)
     return observer.observed(_run(observer, file))
 
 
-def _context(file: syntax.File, source: Source, diagnostics: Diagnostics) -> Context:
-    return Context(source, diagnostics, unread=file.unread, readable=not diagnostics.failed)
+def _context(file: syntax.File, source: Source, diagnostics: Diagnostics, asked: str) -> Context:
+    return Context(source, diagnostics, asked=asked, unread=file.unread, readable=not diagnostics.failed)
 
 
 @contextmanager

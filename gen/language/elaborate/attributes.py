@@ -14,7 +14,7 @@ from gen.dims import Dim, Shape
 from gen.language import syntax
 from gen.language.elaborate import arrays
 from gen.language.elaborate.builtin import MATH
-from gen.language.elaborate.context import Context
+from gen.language.elaborate.context import Context, note_binding
 from gen.language.elaborate.keras_names import KERAS
 from gen.language.elaborate.listed import layers_of
 from gen.language.elaborate.methods import methods_of
@@ -424,6 +424,7 @@ def _set_on_object(context: Context, owner: ObjectValue, name: str, value: Value
     if name in ("_name", "name") and owner.cls.kind and isinstance(value, str):
         owner.given_name = value
     owner.attributes[name] = value
+    note_binding(context, value, name)
     if isinstance(value, Wrapped) and owner.cls.kind:
         value.variable = value.variable or name
     elif isinstance(value, TensorValue) and isinstance(value.maker, LayerCall) and not value.maker.inputs:

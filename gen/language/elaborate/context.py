@@ -21,6 +21,7 @@ from gen.language.elaborate.values import (
     LayerValue,
     Method,
     ModelValue,
+    ObjectValue,
     Site,
     Unit,
     Unknown,
@@ -121,6 +122,8 @@ class Context:
     """The statements that no model depends on, and that gen passes over."""
     given: Mapping[str, Value] = field(default_factory=dict)
     """Values for variables of the file that come from outside."""
+    asked: str = ""
+    """The name of the model that is wanted; empty where the file decides."""
     unread: frozenset[str] = frozenset()
     """Names whose value is not known, because a statement that binds them could not be read."""
     readable: bool = True
@@ -299,6 +302,13 @@ class Context:
         if span not in self._texts:
             self._texts[span] = one_line(self.source.slice(span))
         return self._texts[span]
+
+
+def note_binding(context: Context, value: Value, name: str) -> None:
+    """Let a model know a variable or an attribute that it is bound to."""
+    model = value.model if isinstance(value, ObjectValue) else value
+    if isinstance(model, ModelValue) and (len(context.active), name) not in model.bound:
+        model.bound.append((len(context.active), name))
 
 
 _PIECE = re.compile(

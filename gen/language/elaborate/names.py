@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from gen.diagnostics import Span
-from gen.language.elaborate.context import Context
+from gen.language.elaborate.context import Context, note_binding
 from gen.language.elaborate.objects import PYTHON
 from gen.language.elaborate.spellings import named_words, option_words
 from gen.language.elaborate.values import (
@@ -89,6 +89,7 @@ class Names:
                 value.variable = value.variable or name
                 if isinstance(value, ObjectValue) and value.model is not None:
                     value.model.variable = value.model.variable or name
+                note_binding(self._context, value, name)
             case TensorValue():
                 _name_tensor(value, name, frame.group)
 

@@ -11,6 +11,7 @@ from gen.graph.graph import Box, Call, Graph, Input, NamedLayer, Node, Output, T
 from gen.language import syntax
 from gen.language.elaborate.context import Context, Numbering
 from gen.language.elaborate.naming import Namer, name_of_model, names_of_inputs
+from gen.language.elaborate.spellings import suggestion
 from gen.language.elaborate.training import Compilation, Plan, compiled, fitted
 from gen.language.elaborate.values import (
     BidirectionalValue,
@@ -50,7 +51,7 @@ def finish(context: Context, file: syntax.File) -> tuple[ModelValue, Graph] | No
 
 
 def _model_of_file(context: Context, file: syntax.File) -> ModelValue | None:
-    """The model that is compiled; else the last one defined."""
+    """The model that is asked for; else the one that is compiled; else the last one defined."""
     if not context.models:
         if not context.diagnostics.failed:
             context.error(
@@ -60,13 +61,42 @@ def _model_of_file(context: Context, file: syntax.File) -> ModelValue | None:
                 hint="end it with `model = Model(inputs, outputs)`",
             )
         return None
+    if context.asked:
+        return _asked(context)
     trained = [model for model in context.models if model.compilations]
     for other in trained[1:]:
         first = trained[0].compilations[0].span
         message = "A file can compile only one model, and this is the second"
-        hint = "put it into a separate file"
+        hint = "put it into a separate file, or say which one to build"
+        if first_name := next((name for model in trained if (name := model.public)), None):
+            hint += f": `gen build --model {first_name}`"
         context.error("two-models", other.compilations[0].span, message, notes=(Note(first, "the first"),), hint=hint)
     return trained[0] if trained else max(context.models, key=lambda model: model.order)
+
+
+def _asked(context: Context) -> ModelValue | None:
+    """The model with the name that is asked for: a compiled one if several have it, else the last of them."""
+    name, models = context.asked, sorted(context.models, key=lambda model: model.order)
+    found = [model for model in models if model.public == name]
+    found = found or [model for model in models if name in (each for _, each in model.bound)]
+    if not found:
+        if not context.diagnostics.failed:  # else the model may be what could not be made
+            names = list(dict.fromkeys(model.public for model in models if model.public is not None))
+            there = f"; there {'is' if len(names) == 1 else 'are'} {_listed(names)}" if names else ""
+            hint = suggestion(name, names)
+            context.error("no-model", models[-1].span, f"The file has no model called `{name}`{there}", hint=hint)
+        return None
+    trained = [model for model in found if model.compilations]
+    for other in trained[1:]:
+        message = f"Two compiled models are called `{name}`, and gen is to build the one of this name"
+        notes = (Note(trained[0].span, "the first"),)
+        context.error("two-models", other.span, message, notes=notes, hint='give it a name: `name="…"`')
+    return trained[0] if trained else found[-1]
+
+
+def _listed(names: Sequence[str]) -> str:
+    quoted = [f"`{name}`" for name in names]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
 
 
 def _is_usable(context: Context, model: ModelValue) -> bool:
@@ -182,7 +212,8 @@ class _Assembly:
             for plan in plans
         )
         layers = tuple(self._layers.values())
-        return Graph(name_of_model(model), docstring, inputs, nodes, outputs, training, layers, model.summary)
+        asked = self._context.asked
+        return Graph(name_of_model(model), docstring, inputs, nodes, outputs, training, layers, model.summary, asked)
 
     def _inputs(self, outputs: Sequence[str]) -> tuple[Input, ...]:
         entries = [tensor.maker for tensor in self._model.inputs if isinstance(tensor.maker, InputValue)]

@@ -110,6 +110,8 @@ def _warn_of_variable(context: Context, span: Span, assignment: Assignment, mode
         context.ignore(span)
         return
     if isinstance(value, ModelValue):
+        if context.asked:
+            return  # it may be asked for another time
         message = f"The model `{name_of_model(value)}` is never used"
     else:
         message = f"`{assignment.name}` is never used"

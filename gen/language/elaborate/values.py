@@ -362,6 +362,8 @@ class ModelValue:
     parent: Group | None
     given_name: str | None = None
     variable: str | None = None
+    bound: list[tuple[int, str]] = field(default_factory=list)
+    """The variables and attributes that it has been bound to, each with how many functions ran there."""
     inputs: tuple[TensorValue, ...] = ()
     outputs: tuple[TensorValue, ...] = ()
     calls: list[LayerCall] = field(default_factory=list)
@@ -389,6 +391,11 @@ class ModelValue:
     @property
     def sequential(self) -> bool:
         return self.layers is not None
+
+    @property
+    def public(self) -> str | None:
+        """The name by which the file tells it from others: `name=`, else what it is bound to farthest outside."""
+        return self.given_name or min(self.bound, key=lambda each: each[0], default=(0, None))[1]
 
     def __repr__(self) -> str:
         return f"the {self.kind}"
