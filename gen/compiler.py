@@ -8,12 +8,13 @@ Everything that can be wrong with a `.nn` file is found by `check`; what fails a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gen.diagnostics import Diagnostics, Source
 from gen.emit.assemble import Assembler
+from gen.emit.copied import Copies
 from gen.emit.identifiers import name_everything, reserved_names
 from gen.emit.names import SAVED, UPDATE_LOCALS
 from gen.emit.view import View
@@ -61,6 +62,8 @@ EVERY_PASS: tuple[Pass[..., Any], ...] = (
     share_memory,
 )
 """What can be left out without changing a result, in the order in which it is done."""
+ALONE: tuple[Pass[..., Any], ...] = (fuse_projections, tables_by_row)
+"""What is not done where several models work on one set of weights: it is about where weights are."""
 PASSES = tuple(each.name for each in EVERY_PASS)
 
 
@@ -100,6 +103,14 @@ def understand(source: Source, diagnostics: Diagnostics, asked: str = "") -> Gra
     return None if diagnostics.failed else graph
 
 
+def understand_all(source: Source, diagnostics: Diagnostics, asked: str = "") -> list[Graph]:
+    """The same for a file that may compile several models, which are built together; none if there are errors."""
+    from gen.language.elaborate import elaborate_all
+
+    graphs = elaborate_all(parse(source, diagnostics), source, diagnostics, asked)
+    return [] if diagnostics.failed else graphs
+
+
 def parse(source: Source, diagnostics: Diagnostics) -> syntax.File:
     """Text → syntax."""
     from gen.language.parser import parse
@@ -119,6 +130,21 @@ def generate(graph: Graph, source: str, options: Options = Options()) -> str:
     return render(view(graph, source, options), options.formatted, options.runtime)
 
 
+def build(graphs: Sequence[Graph], source: str, options: Options = Options()) -> tuple[list[View], str]:
+    """The graphs of one file → the view of each, and the text of its generated file."""
+    from gen.emit.render import render_together
+
+    if len(graphs) == 1:
+        alone = view(graphs[0], source, options)
+        return [alone], render(alone, options.formatted, options.runtime)
+    each = replace(options, passes=options.passes - {item.name for item in ALONE})
+    copies = Copies()
+    made = [assembler(graph, source, each, copies) for graph in graphs]
+    views = [one.view() for one in made]
+    helpers = copies.texts([call for one in made for call in one.kernel_calls()])
+    return views, render_together(views, helpers, options.formatted, options.runtime)
+
+
 def rewrite(graph: Graph, options: Options = Options()) -> Graph:
     """Graph → graph: activations as nodes, behind the making of steps, relu behind pooling; losses fused with heads,
     embeddings with the projection after them."""
@@ -136,10 +162,12 @@ def view(graph: Graph, source: str, options: Options = Options()) -> View:
     return assembler(graph, source, options).view()
 
 
-def assembler(graph: Graph, source: str, options: Options = Options()) -> Assembler:
-    """Graph → what makes its view: lowered and planned."""
+def assembler(
+    graph: Graph, source: str, options: Options = Options(), copies: Copies | None = None
+) -> Assembler:
+    """Graph → what makes its view: lowered and planned; it copies functions into `copies`."""
     named, names = name_everything(rewrite(graph, options))
-    return Assembler(named, names, source, graph, _programs(named, names, options))
+    return Assembler(named, names, source, graph, _programs(named, names, options), copies)
 
 
 def programs(graph: Graph, options: Options = Options()) -> list[Planned]:

@@ -61,23 +61,24 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 
 
 def build(cell: str, name: str, place: str, colour: bool = False, asked: str = "") -> Any:
-    """A fresh `Model` of the cell `%%nn name`; `place` is what messages call it, `asked` names one of its models.
+    """A fresh `Model` of the cell `%%nn name`, or `Models` of one that compiles several; `place` is what messages call it, `asked` names one of its models.
 
     Prints warnings, and the summary that a cell may ask for.  Raises `ModelError` if there are errors.
     """
     source, diagnostics = Source(place, f"\n{cell}"), Diagnostics()  # the magic stands on the first line of the cell
     with explained(Path(f"%%nn {name}")):
-        graph = compiler.understand(source, diagnostics, asked)
-        view = None if graph is None else compiler.view(graph, f"%%nn {name}")
-        text = "" if view is None else compiler.render(view)
+        graphs = compiler.understand_all(source, diagnostics, asked)
+        views, text = compiler.build(graphs, f"%%nn {name}") if graphs else ([], "")
     report = render_text(source, diagnostics.in_source_order(), colour=colour)
-    if graph is None or view is None:
+    if not graphs:
         raise ModelError(f"there are errors in the model of {place}", report)
     if report:
         print(report, file=sys.stderr)
-    if graph.summary:
-        print(visible_lines(f"{view.layers}\n\n{view.footprint}"))
-    return _module(text, name).Model()
+    for graph, view in zip(graphs, views, strict=True):
+        if graph.summary:
+            print(visible_lines(f"{view.layers}\n\n{view.footprint}"))
+    module = _module(text, name)
+    return module.Models() if len(graphs) > 1 else module.Model()
 
 
 def _module(text: str, name: str) -> ModuleType:

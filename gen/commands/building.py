@@ -159,17 +159,17 @@ def _build_explained(output: Output, request: Request, report: Report) -> None:
 def _build_one(output: Output, request: Request, report: Report) -> None:
     path, runtime = output.source, output.runtime(request)
     source, diagnostics = read(path)
-    graph = None if diagnostics.failed else compiler.understand(source, diagnostics, output.model(request))
+    graphs = [] if diagnostics.failed else compiler.understand_all(source, diagnostics, output.model(request))
     report.diagnostics.append((source, diagnostics.in_source_order()))
-    if graph is None:
+    if not graphs:
         report.fail(1)
         return
     inference = output.settings.inference if request.inference is None else request.inference
-    options = compiler.Options(inference=inference, verify=request.debug)
-    view = compiler.view(graph, path.name, options)
-    text = compiler.render(view, runtime=runtime is not None)
-    if graph.summary:
-        report.summaries.append(f"{view.layers}\n\n{view.footprint}")
+    options = compiler.Options(inference=inference, verify=request.debug, runtime=runtime is not None)
+    views, text = compiler.build(graphs, path.name, options)
+    report.summaries += [
+        f"{view.layers}\n\n{view.footprint}" for graph, view in zip(graphs, views, strict=True) if graph.summary
+    ]
     if runtime is not None and all(line.path != runtime for line in report.lines):
         _bring(runtime, compiler.runtime(), output.bounds, request, report)
     _bring(output.path, text, output.bounds, request, report)

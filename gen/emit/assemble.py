@@ -34,17 +34,29 @@ DRAWN = 1 << 20
 class Assembler:
     """Makes the view of one model."""
 
-    def __init__(self, graph: Graph, names: Identifiers, source: str, layers: Graph, programs: Programs) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        names: Identifiers,
+        source: str,
+        layers: Graph,
+        programs: Programs,
+        copies: Copies | None = None,
+    ) -> None:
         self.graph, self.names, self.source, self.written = graph, names, source, layers
         self.programs, self.infer, self.step = programs, programs.infer, programs.step
-        self.copies = Copies()
+        self.copies = Copies() if copies is None else copies
         self.dims = names.symbols
         order = [(layer, name) for layer in graph.layers for name in layer.weights]
         self.weights = sorted(order, key=lambda item: not _trained(*item))
+        if graph.shared is not None:
+            ranks = {name: rank for rank, name in enumerate(graph.shared.order)}
+            self.weights = sorted(order, key=lambda item: ranks[f"{item[0].name}/{item[1]}"])
         trained = [item for item in self.weights if _trained(*item)]
         self.trainable_size = _total(trained)
         self.dense_size = self.trainable_size - _total(programs.tables)
         self.rows = frozenset(rows_of_weights(programs.infer.program, set(names.weights.values())))
+        self.own = {node.layer.name for node in layers.nodes}
         self.decaying = decaying(graph.training.optimizer) if programs.untouched and graph.training else ()
         self.functions = Functions(graph, names, programs)
 
@@ -98,7 +110,11 @@ class Assembler:
             shared=self.step is not None and bool(self.step.plan.hosts),
             inference_shared=any(planned.plan.hosts for planned in self.predicting()),
             memory=memory,
-            slots=tuple(SlotView(name, i + 1, value) for i, (name, value) in enumerate(slots.items())),
+            member=graph.shared.member if graph.shared is not None else "",
+            trained_part=self.trained_part(),
+            slots=tuple(
+                SlotView(name, i + (graph.shared is None), value) for i, (name, value) in enumerate(slots.items())
+            ),
             blocks=self.in_blocks(),
             block=BLOCK,
             scratch=self.scratch(),
@@ -111,6 +127,14 @@ class Assembler:
             validation_split=float(given.get("validation_split", 0.0)),
             shuffle=bool(given.get("shuffle", True)),
         )
+
+    def trained_part(self) -> str:
+        """Where the trainable weights are in the flat vector."""
+        if self.graph.shared is None:
+            return ": Params.trainable_size"
+        before = next((i for i, item in enumerate(self.weights) if _trained(*item)), 0)
+        start = _total(self.weights[:before])
+        return f"{start}:{start + self.trainable_size}"
 
     def footprint(self) -> Footprint:
         """What the model takes when it runs."""
@@ -217,7 +241,8 @@ class Assembler:
         ident = self.names.weights[layer, name]
         by_row = (layer, name) in self.programs.tables
         row = ident in self.rows
-        return WeightView(f"{layer.name}/{name}", ident, sizes, _trained(layer, name), by_row, row)
+        own = layer.name in self.own
+        return WeightView(f"{layer.name}/{name}", ident, sizes, _trained(layer, name), by_row, own, row)
 
     def tables(self) -> tuple[TableView, ...]:
         """The weights that are updated row by row, which follow the others of the trainable ones."""

@@ -9,7 +9,7 @@ from gen.components.base import Activation, registry
 from gen.components.kernels import kernels
 from gen.dims import Dim
 from gen.emit.copied import is_copied, rule_name
-from gen.emit.names import CHECK_LOCALS, RESERVED, Names
+from gen.emit.names import CHECK_LOCALS, RESERVED, Names, names_of_members
 from gen.graph.graph import Graph, Output, Tensor
 from gen.graph.rewrites.symbols import rename_symbols
 from gen.program.lower.state import RELATED, Identifiers
@@ -30,7 +30,7 @@ def name_everything(graph: Graph) -> tuple[Graph, Identifiers]:
 
 def _named(graph: Graph) -> Identifiers:
     """Identifiers for outputs, what belongs to them, tensors, gradients and weights, in this order."""
-    names = Names(copied_names(graph))
+    names = Names(copied_names(graph) | _of_members(graph))
     outputs: dict[Output, str] = {}
     related: dict[tuple[Output, str], str] = {}
     tensors: dict[Tensor, str] = {}
@@ -91,7 +91,12 @@ def _symbols(graph: Graph, things: Identifiers) -> dict[str, str]:
 
 def reserved_names(graph: Graph) -> set[str]:
     """What the variables of a program may not be called."""
-    return {*RESERVED, *copied_names(graph)}
+    return {*RESERVED, *copied_names(graph), *_of_members(graph)}
+
+
+def _of_members(graph: Graph) -> set[str]:
+    """What the module defines for each model, where it has several."""
+    return names_of_members(graph.shared.members) if graph.shared is not None else set()
 
 
 def copied_names(graph: Graph | None = None) -> set[str]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from gen.emit.literals import literal
+from gen.emit.names import of_member
 
 
 class _View:
@@ -131,6 +132,8 @@ class WeightView(_View):
     trainable: bool = True
     by_row: bool = False
     """Whether it is one of the `tables`."""
+    own: bool = True
+    """Whether the model has it, rather than another one that works on the same set of weights."""
     row: bool = False
     """Whether prediction reads it as a matrix of one row, `p.{ident}_row`."""
 
@@ -302,6 +305,13 @@ class View:
     kept_buffers: int = 4
     """For how many sets of sizes buffers are kept."""
 
+    member: str = ""
+    """Where several models of a file work on one set of weights: the identifier of this one."""
+    members: tuple[View, ...] = ()
+    """In the view of a file that has several models: theirs."""
+    trained_part: str = ": Params.trainable_size"
+    """Where the trainable weights are in the flat vector, as a slice."""
+
     own: bool = True
     """Whether what is the model's own is written, which is left out of the module that models share."""
     common: bool = True
@@ -318,6 +328,11 @@ class View:
         names = [field.name for field in fields(self)]
         names += [name for name, value in vars(type(self)).items() if isinstance(value, property)]
         return {name: getattr(self, name) for name in names}
+
+    @property
+    def member_class(self) -> str:
+        """The class of the model, where its file has several."""
+        return of_member("Model", self.member)
 
     @property
     def description(self) -> str:
@@ -352,7 +367,7 @@ class View:
     @property
     def frozen(self) -> bool:
         """Whether there are weights that are not trained."""
-        return not all(weight.trainable for weight in self.weights)
+        return bool(self.member) or not all(weight.trainable for weight in self.weights)
 
     @property
     def limits(self) -> bool:
@@ -366,12 +381,12 @@ class View:
 
     @property
     def state_rows(self) -> int:
-        return 1 + len(self.slots)
+        return (not self.member) + len(self.slots)
 
     @property
     def large_state(self) -> bool:
         """Whether `fit` keeps a copy of the weights alone, and not at each step."""
-        return is_large(self.size * self.state_rows)
+        return is_large(self.size * (1 + len(self.slots)))
 
     @property
     def snapshot_steps(self) -> int:

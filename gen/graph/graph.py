@@ -150,6 +150,18 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Shared:
+    """What a model has in common with the other models of its file: all of them work on one set of weights."""
+
+    member: str
+    """The identifier of the model."""
+    members: tuple[str, ...]
+    """Those of all."""
+    order: tuple[str, ...]
+    """The weights in the order of the flat vector, `layer/weight`; those that a model trains lie side by side."""
+
+
+@dataclass(frozen=True)
 class Graph:
     """A checked model.  `nodes` are in the order of the calls; `layers` in the order of first use, for the weights."""
 
@@ -162,6 +174,8 @@ class Graph:
     layers: tuple[NamedLayer, ...]
     summary: bool = False
     """Whether the file asks for the summary to be printed when it is built."""
+    shared: Shared | None = None
+    """Where several models of a file are built; `layers` are then those of all, frozen where they are another's."""
     asked: str = ""
     """The name by which it was picked among the models of its file; empty where the file decides."""
 

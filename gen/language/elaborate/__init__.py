@@ -47,8 +47,13 @@ def elaborate(file: syntax.File, source: Source, diagnostics: Diagnostics, asked
 
     What is wrong goes to `diagnostics`; None if there is an error.  Raises nothing, whatever the file says.
     """
-    made = _run(Interpreter(_context(file, source, diagnostics, asked)), file)
-    return None if made is None else made[1]
+    made = _run(Interpreter(_context(file, source, diagnostics, asked, single=True)), file)
+    return made[0][1] if made else None
+
+
+def elaborate_all(file: syntax.File, source: Source, diagnostics: Diagnostics, asked: str = "") -> list[Graph]:
+    """The same, of each model that is built of a file which compiles several; none if there is an error."""
+    return [graph for _, graph in _run(Interpreter(_context(file, source, diagnostics, asked)), file)]
 
 
 def observe(
@@ -63,11 +68,12 @@ def observe(
     `between` is called before each statement: what it raises ends the run.
     """
     observer = Observer(_context(file, source, diagnostics, asked), between)
-    return observer.observed(_run(observer, file))
+    made = _run(observer, file)
+    return observer.observed(made[0] if made else None)
 
 
-def _context(file: syntax.File, source: Source, diagnostics: Diagnostics, asked: str) -> Context:
-    return Context(source, diagnostics, asked=asked, unread=file.unread, readable=not diagnostics.failed)
+def _context(file: syntax.File, source: Source, diagnostics: Diagnostics, asked: str, single: bool = False) -> Context:
+    return Context(source, diagnostics, single=single, asked=asked, unread=file.unread, readable=not diagnostics.failed)
 
 
 @contextmanager
@@ -85,16 +91,16 @@ FRAMES_EACH = 12
 """The most frames of Python's between an expression and one inside it."""
 
 
-def _run(interpreter: Interpreter, file: syntax.File) -> tuple[ModelValue, Graph] | None:
-    """The file's model and its graph; None, and diagnostics, if anything is wrong."""
+def _run(interpreter: Interpreter, file: syntax.File) -> list[tuple[ModelValue, Graph]]:
+    """The file's models and their graphs; none, and diagnostics, if anything is wrong."""
     context = interpreter.context
     with _room_to_run():
         try:
             interpreter.run(file.statements, Frame(kind="file"))
             made = finish(context, file)
         except (Stop, Raised):
-            return None
-    if made is None or context.diagnostics.failed:
-        return None
-    warn_of_unused(context, interpreter.names, made[0])
+            return []
+    if not made or context.diagnostics.failed:
+        return []
+    warn_of_unused(context, interpreter.names, [model for model, _ in made])
     return made

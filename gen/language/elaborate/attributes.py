@@ -14,7 +14,7 @@ from gen.dims import Dim, Shape
 from gen.language import syntax
 from gen.language.elaborate import arrays
 from gen.language.elaborate.builtin import MATH
-from gen.language.elaborate.context import Context, note_binding
+from gen.language.elaborate.context import Context, note_binding, note_training
 from gen.language.elaborate.keras_names import KERAS
 from gen.language.elaborate.listed import layers_of
 from gen.language.elaborate.methods import methods_of
@@ -250,6 +250,8 @@ def _of_model(context: Context, model: ModelValue, name: str, span: Span) -> Val
     if name == "layers":
         return layers_of(model)
     if name in AFTERWARDS:
+        if name == "train_on_batch":
+            note_training(context, model)
         return Unknown(f"{model.variable or 'model'}.{name}", span)
     if name in ("optimizer", "loss", "metrics"):
         return Unknown(f"{model.variable or 'model'}.{name}", span)

@@ -122,6 +122,8 @@ class Context:
     """The statements that no model depends on, and that gen passes over."""
     given: Mapping[str, Value] = field(default_factory=dict)
     """Values for variables of the file that come from outside."""
+    single: bool = False
+    """Whether one model is wanted of a file that compiles several."""
     asked: str = ""
     """The name of the model that is wanted; empty where the file decides."""
     unread: frozenset[str] = frozenset()
@@ -302,6 +304,21 @@ class Context:
         if span not in self._texts:
             self._texts[span] = one_line(self.source.slice(span))
         return self._texts[span]
+
+
+def frozen(context: Context) -> set[LayerValue]:
+    """The layers that are not trained now: those that say so, and those of models that do."""
+    found = {layer for layer in context.layers if not layer.trainable}
+    found |= {call.layer for call in context.calls if not call.layer.trainable}
+    for model in context.models:
+        found |= {call.layer for call in model.calls if not (model.trainable and call.layer.trainable)}
+    return found
+
+
+def note_training(context: Context, model: ModelValue) -> None:
+    """Note which layers are frozen when a model is trained for the first time since it was compiled."""
+    if model.frozen is None and model.compilations:
+        model.frozen = frozen(context)
 
 
 def note_binding(context: Context, value: Value, name: str) -> None:

@@ -15,7 +15,7 @@ from gen.language.elaborate.attributes import GETTERS, attribute_of, has_attribu
 from gen.language.elaborate.builtin import FUNCTIONS, MATH, TYPES, is_a, sort
 from gen.language.elaborate.changes import CHANGING
 from gen.language.elaborate.classes import call_base_method
-from gen.language.elaborate.context import Context
+from gen.language.elaborate.context import Context, note_training
 from gen.language.elaborate.listed import find_layer, layers_of
 from gen.language.elaborate.models import add
 from gen.language.elaborate.problems import Problem
@@ -246,8 +246,10 @@ def _of_model(context: Context, model: ModelValue, method: Method, arguments: Ar
     match method.name:
         case "compile":
             model.compilations.append(arguments)
+            model.frozen = None
         case "fit":
             model.fits.append(arguments)
+            note_training(context, model)
             return Unknown(context.text(arguments.span), arguments.span)
         case "summary":
             _summarise(context, model, arguments)

@@ -8,8 +8,9 @@ from gen.components.operations.making import Parameter
 from gen.diagnostics import Note, Span
 from gen.graph.checks import MAX_PARAMETERS, parameters
 from gen.graph.graph import Box, Call, Graph, Input, NamedLayer, Node, Output, Tensor, Training
+from gen.graph.several import share
 from gen.language import syntax
-from gen.language.elaborate.context import Context, Numbering
+from gen.language.elaborate.context import Context, Numbering, frozen
 from gen.language.elaborate.naming import Namer, name_of_model, names_of_inputs
 from gen.language.elaborate.spellings import suggestion
 from gen.language.elaborate.training import Compilation, Plan, compiled, fitted
@@ -17,22 +18,43 @@ from gen.language.elaborate.values import (
     BidirectionalValue,
     BoxValue,
     Distributed,
+    Group,
     InputValue,
     LayerCall,
     LayerValue,
     ModelValue,
+    ObjectValue,
     TensorValue,
     Wrong,
 )
 
 
-def finish(context: Context, file: syntax.File) -> tuple[ModelValue, Graph] | None:
-    """The file's model and its graph; None, and diagnostics, if anything is wrong."""
-    model = _model_of_file(context, file)
-    if model is None:
-        return None
-    usable = _is_usable(context, model)
-    namer = Namer(model.calls, model.parent) if usable else None
+def finish(context: Context, file: syntax.File) -> list[tuple[ModelValue, Graph]]:
+    """The models that are built of the file, and their graphs; none, and diagnostics, if anything is wrong."""
+    models = _models_of_file(context, file)
+    several = len(models) > 1
+    if several:
+        for each in context.models:
+            each.variable = each.outside
+    layers = _names_of_layers(models) if several else None
+    found = [_finished(context, file, model, layers) for model in models]
+    _check_others(context, models)
+    made = [(model, graph) for model, graph in zip(models, found, strict=True) if graph is not None]
+    if context.diagnostics.failed or len(made) < len(found):
+        return []
+    if several:
+        made = _together(context, made)
+    total = sum(parameters(layer.weights.values()) for layer in made[0][1].layers) if made else 0
+    if total > MAX_PARAMETERS:
+        message = f"The model has {total:,} weights; gen builds models of up to {MAX_PARAMETERS:,}"
+        context.error("too-large", models[0].span, message)
+        return []
+    return made
+
+
+def _finished(context: Context, file: syntax.File, model: ModelValue, layers: Namer | None) -> Graph | None:
+    """The graph of one model; `layers` has the names of layers, where other models use them too."""
+    namer = Namer(model.calls, model.parent) if _is_usable(context, model) else None
     plans = _plans(context, model, namer) if namer is not None else []
     compilation = _train(context, model, plans)
     defaults = _fit(context, model)
@@ -41,13 +63,65 @@ def finish(context: Context, file: syntax.File) -> tuple[ModelValue, Graph] | No
     training = None
     if compilation is not None and not isinstance(compilation.optimizer, Wrong):
         training, plans = Training(compilation.optimizer, defaults), compilation.plans
-    graph = _Assembly(context, model, namer).graph(plans, training, file.docstring)
-    total = sum(parameters(layer.weights.values()) for layer in graph.layers)
-    if total > MAX_PARAMETERS:
-        message = f"The model has {total:,} weights; gen builds models of up to {MAX_PARAMETERS:,}"
-        context.error("too-large", model.span, message)
-        return None
-    return model, graph
+    return _Assembly(context, model, namer, layers or namer).graph(plans, training, file.docstring)
+
+
+def _models_of_file(context: Context, file: syntax.File) -> list[ModelValue]:
+    """The models to build, in the order of the file: one, unless the file compiles several and none is asked for."""
+    model = _model_of_file(context, file)
+    trained = [each for each in context.models if each.compilations]
+    if model is None or context.asked or len(trained) < 2:
+        return [] if model is None else [model]
+    weighty = {call.layer for each in trained for call in each.calls if call.layer.weights}
+    depth = max(_depth(each) for each in trained)
+    return [
+        each
+        for each in sorted(context.models, key=lambda each: each.order)
+        if each.compilations
+        or (
+            each.public is not None
+            and _depth(each) <= depth
+            and each.inputs
+            and not each.broken
+            and each.unknown is None
+            and any(call.layer in weighty for call in each.calls)
+        )
+    ]
+
+
+def _depth(model: ModelValue) -> int:
+    """How many functions ran where the model got its name."""
+    return min((depth for depth, _ in model.bound), default=0)
+
+
+def _names_of_layers(models: Sequence[ModelValue]) -> Namer:
+    """One name for each layer of several models: that which it has as part of a model that is called, if it is one."""
+    calls = [call for model in models for call in model.calls]
+    parents = {model.parent for model in models}
+    return Namer(
+        sorted(calls, key=lambda call: not _is_inside(call.owner)), parents.pop() if len(parents) == 1 else None
+    )
+
+
+def _is_inside(group: Group | None) -> bool:
+    """Whether what is made in a group is part of a model that is called."""
+    while group is not None and not isinstance(group.owner, ModelValue | ObjectValue):
+        group = group.parent
+    return group is not None
+
+
+def _together(context: Context, made: list[tuple[ModelValue, Graph]]) -> list[tuple[ModelValue, Graph]]:
+    """The graphs of models that work on one set of weights, which all of them know."""
+    graphs = share([(model.outside or model.public or "model", graph) for model, graph in made])
+    if graphs is None:
+        context.error(
+            "two-models",
+            made[0][0].span,
+            "Each of these models trains other weights than the others, in ways that gen cannot lay out in one vector",
+            hint="build them one by one: `gen build --model NAME`",
+        )
+        return []
+    return [(model, graph) for (model, _), graph in zip(made, graphs, strict=True)]
 
 
 def _model_of_file(context: Context, file: syntax.File) -> ModelValue | None:
@@ -64,12 +138,10 @@ def _model_of_file(context: Context, file: syntax.File) -> ModelValue | None:
     if context.asked:
         return _asked(context)
     trained = [model for model in context.models if model.compilations]
-    for other in trained[1:]:
+    for other in trained[1:] if context.single else ():
         first = trained[0].compilations[0].span
-        message = "A file can compile only one model, and this is the second"
-        hint = "put it into a separate file, or say which one to build"
-        if first_name := next((name for model in trained if (name := model.public)), None):
-            hint += f": `gen build --model {first_name}`"
+        message = "The file compiles several models, and one is wanted"
+        hint = f"say which one: `--model {trained[0].public or 'NAME'}`"
         context.error("two-models", other.compilations[0].span, message, notes=(Note(first, "the first"),), hint=hint)
     return trained[0] if trained else max(context.models, key=lambda model: model.order)
 
@@ -156,10 +228,13 @@ def _train(context: Context, model: ModelValue, plans: Sequence[Plan]) -> Compil
     return compilation
 
 
-def _fit(context: Context, model: ModelValue) -> dict[str, int | float | bool]:
+def _check_others(context: Context, models: Sequence[ModelValue]) -> None:
     for other in context.models:
-        if other is not model:
+        if other not in models:
             fitted(context, other.fits)
+
+
+def _fit(context: Context, model: ModelValue) -> dict[str, int | float | bool]:
     if model.fits and not model.compilations and not model.broken and context.readable:
         hint = "write `model.compile(optimizer, loss)` before it"
         context.error("not-compiled", model.fits[0].span, "This model is trained, but not compiled", hint=hint)
@@ -169,12 +244,12 @@ def _fit(context: Context, model: ModelValue) -> dict[str, int | float | bool]:
 class _Assembly:
     """Makes the frozen objects of a graph, one for each thing of the file."""
 
-    def __init__(self, context: Context, model: ModelValue, namer: Namer) -> None:
-        self._context, self._model, self._namer = context, model, namer
+    def __init__(self, context: Context, model: ModelValue, namer: Namer, layers: Namer) -> None:
+        self._context, self._model, self._namer, self._layer_names = context, model, namer, layers
         self._tensors: dict[TensorValue, Tensor] = {}
         self._layers: dict[LayerValue, NamedLayer] = {}
         self._boxes: dict[BoxValue, Box] = {}
-        self._frozen = {call.layer for each in context.models if not each.trainable for call in each.calls}
+        self._frozen = frozen(context) if model.frozen is None else model.frozen
 
     def graph(self, plans: Sequence[Plan], training: Training | None, docstring: str | None) -> Graph:
         model = self._model
@@ -213,7 +288,9 @@ class _Assembly:
         )
         layers = tuple(self._layers.values())
         asked = self._context.asked
-        return Graph(name_of_model(model), docstring, inputs, nodes, outputs, training, layers, model.summary, asked)
+        return Graph(
+            name_of_model(model), docstring, inputs, nodes, outputs, training, layers, model.summary, asked=asked
+        )
 
     def _inputs(self, outputs: Sequence[str]) -> tuple[Input, ...]:
         entries = [tensor.maker for tensor in self._model.inputs if isinstance(tensor.maker, InputValue)]
@@ -228,8 +305,8 @@ class _Assembly:
 
     def _layer(self, layer: LayerValue) -> NamedLayer:
         if layer not in self._layers:
-            trainable = layer.trainable and layer not in self._frozen
-            name, weights = self._namer.layer(layer), layer.weights or {}
+            trainable = layer not in self._frozen
+            name, weights = (self._layer_names if layer.weights else self._namer).layer(layer), layer.weights or {}
             if isinstance(layer.component, Parameter) and "/" in name:  # its own name is that of the weight
                 name, _, weight = name.rpartition("/")
                 weights = {weight: weights["value"]}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gen.components.base import registry
 from gen.diagnostics import Span
 from gen.language.elaborate.context import Context
@@ -24,12 +26,12 @@ from gen.language.elaborate.values import (
 )
 
 
-def warn_of_unused(context: Context, names: Names, model: ModelValue) -> None:
-    """Report what no model of the file needs; `model` is the one that is built."""
+def warn_of_unused(context: Context, names: Names, built: Sequence[ModelValue]) -> None:
+    """Report what no model of the file needs; `built` are those that are built."""
     used = _used(context)
     for entry in context.inputs:
         if entry.written and entry not in used:
-            _warn_of_input(context, entry, model)
+            _warn_of_input(context, entry, built)
     dead = [call for call in context.calls if call not in used]
     read = {tensor for call in dead for tensor in call.reads}
     for call in dead:
@@ -45,7 +47,7 @@ def warn_of_unused(context: Context, names: Names, model: ModelValue) -> None:
             message = f"This {layer.word} is never called"
             context.warning("unused-layer", layer.span, message, hint="call it on a tensor, or remove it")
     for span, assignment in names.assignments.items():
-        _warn_of_variable(context, span, assignment, model)
+        _warn_of_variable(context, span, assignment, built)
     _warn_of_ignored(context)
 
 
@@ -93,16 +95,16 @@ def _used(context: Context) -> set[InputValue | LayerCall]:
     return used
 
 
-def _warn_of_input(context: Context, entry: InputValue, model: ModelValue) -> None:
-    listed = "is an input of the model, but " if entry.tensor in model.inputs else ""
+def _warn_of_input(context: Context, entry: InputValue, built: Sequence[ModelValue]) -> None:
+    listed = "is an input of the model, but " if any(entry.tensor in model.inputs for model in built) else ""
     name = entry.given_name or entry.tensor.public
     which = f"`{name}`" if name else "This Input"
     context.warning("unused-input", entry.span, f"{which} {listed}reaches no output", hint="remove it")
 
 
-def _warn_of_variable(context: Context, span: Span, assignment: Assignment, model: ModelValue) -> None:
+def _warn_of_variable(context: Context, span: Span, assignment: Assignment, built: Sequence[ModelValue]) -> None:
     value = assignment.value
-    if assignment.read or value is model or assignment.name.startswith("_"):
+    if assignment.read or value in built or assignment.name.startswith("_"):
         return
     if isinstance(value, LayerValue | TensorValue | Wrong | Unknown) or value is None:
         return  # said already of what it holds
@@ -110,7 +112,7 @@ def _warn_of_variable(context: Context, span: Span, assignment: Assignment, mode
         context.ignore(span)
         return
     if isinstance(value, ModelValue):
-        if context.asked:
+        if context.asked or len(built) > 1:
             return  # it may be asked for another time
         message = f"The model `{name_of_model(value)}` is never used"
     else:

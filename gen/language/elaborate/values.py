@@ -383,6 +383,8 @@ class ModelValue:
     output_names: dict[TensorValue, str] = field(default_factory=dict)
     """The names of outputs that are given as a dict."""
     fits: list[Arguments] = field(default_factory=list)
+    frozen: set[LayerValue] | None = None
+    """The layers that were frozen when it was trained first, after its last `compile`; None if it was not trained."""
     summary: bool = False
     depth: int = 1
     """How deep models and wrappers hold each other in it, itself counted."""
@@ -395,7 +397,12 @@ class ModelValue:
     @property
     def public(self) -> str | None:
         """The name by which the file tells it from others: `name=`, else what it is bound to farthest outside."""
-        return self.given_name or min(self.bound, key=lambda each: each[0], default=(0, None))[1]
+        return self.given_name or self.outside
+
+    @property
+    def outside(self) -> str | None:
+        """What it is bound to farthest outside of functions."""
+        return min(self.bound, key=lambda each: each[0], default=(0, None))[1]
 
     def __repr__(self) -> str:
         return f"the {self.kind}"
