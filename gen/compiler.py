@@ -89,7 +89,7 @@ class Options:
 def check(source: Source) -> Diagnostics:
     """All that is wrong with a `.nn` file."""
     diagnostics = Diagnostics()
-    understand(source, diagnostics)
+    understand_all(source, diagnostics)
     return diagnostics
 
 

@@ -138,7 +138,7 @@ def _places(module: ast.Module, names: Mapping[str, str]) -> set[tuple[int, int,
                 visit(each, hidden, in_class=False)
             return
         for child in ast.iter_child_nodes(node):
-            visit(child, hidden, isinstance(node, ast.ClassDef))
+            visit(child, hidden, in_class or isinstance(node, ast.ClassDef))
 
     def _bound(function: ast.FunctionDef | ast.Lambda) -> set[str]:
         inside = [each for each in ast.walk(function) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)]

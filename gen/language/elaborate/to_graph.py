@@ -121,6 +121,15 @@ def _together(context: Context, made: list[tuple[ModelValue, Graph]]) -> list[tu
             hint="build them one by one: `gen build --model NAME`",
         )
         return []
+    for model, graph in made:
+        if graph.training is not None and not any(layer.trainable_weights() for layer in graph.layers):
+            context.warning(
+                "trains-nothing",
+                model.compilations[-1].span,
+                f"`{model.public or 'model'}` trains nothing: all its layers are frozen, as in Keras 3,"
+                " where `trainable` counts when a model is first trained, not when it is compiled",
+                hint="where it is to learn, train it before its layers are frozen: write its `fit(…)` above that line",
+            )
     return [(model, graph) for (model, _), graph in zip(made, graphs, strict=True)]
 
 
