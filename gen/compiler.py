@@ -162,9 +162,7 @@ def view(graph: Graph, source: str, options: Options = Options()) -> View:
     return assembler(graph, source, options).view()
 
 
-def assembler(
-    graph: Graph, source: str, options: Options = Options(), copies: Copies | None = None
-) -> Assembler:
+def assembler(graph: Graph, source: str, options: Options = Options(), copies: Copies | None = None) -> Assembler:
     """Graph → what makes its view: lowered and planned; it copies functions into `copies`."""
     named, names = name_everything(rewrite(graph, options))
     return Assembler(named, names, source, graph, _programs(named, names, options), copies)

@@ -182,6 +182,7 @@ BUILTINS = frozenset(
 
 RESERVED = MODULE | LOCALS | MEMBERS | BUILTINS
 
+
 def of_member(name: str, member: str) -> str:
     """What a definition of the module is called where it belongs to one model of several: `encoder_forward`."""
     lead, bare = "_" * name.startswith("_"), name.lstrip("_")

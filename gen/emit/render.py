@@ -11,8 +11,8 @@ from gen.components.kernels import kernels
 from gen.emit.bindings import verify_bindings
 from gen.emit.black_layout import format_python
 from gen.emit.runtime import filled, without_shared
-from gen.emit.several import filled_together
 from gen.emit.seal import UNTOUCHED, seal
+from gen.emit.several import filled_together
 from gen.emit.templates import environment
 from gen.emit.view import View
 from gen.resources import resource
@@ -29,7 +29,9 @@ def render(view: View, formatted: bool = True, runtime: bool = False) -> str:
     return _finished(environment().get_template("module.py.jinja").render(view.holes()), formatted)
 
 
-def render_together(views: Sequence[View], helpers: Sequence[str], formatted: bool = True, runtime: bool = False) -> str:
+def render_together(
+    views: Sequence[View], helpers: Sequence[str], formatted: bool = True, runtime: bool = False
+) -> str:
     """The text of the module that has several models, each with its view; `helpers` are the functions that they copy."""
     return _finished(filled_together(views, helpers, runtime), formatted)
 

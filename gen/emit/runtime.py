@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 from gen.emit.bindings import defined
 from gen.emit.templates import environment
@@ -57,7 +58,7 @@ def without_shared(view: View) -> View:
     return replace(own, **borrowing(template.render(own.holes()), template.render(view.holes())))
 
 
-def borrowing(own: str, whole: str) -> dict[str, str]:
+def borrowing(own: str, whole: str) -> dict[str, Any]:
     """What the header asks for of a file whose own part is given, and what it imports where it has all itself."""
     used = _names(ast.parse(own))
     borrowed = [f"{name} = _runtime.{name}" for name in _given() if name in used]

@@ -26,7 +26,15 @@ _ANY = ("training", "dims", "limits", "parts", "per_step", "several_inputs")
 def filled_together(views: Sequence[View], helpers: Sequence[str], runtime: bool = False) -> str:
     """The text of the module before it is laid out and sealed; with `runtime`, of one that takes what it shares."""
     needs = {name: any(getattr(view, name) for view in views) for name in _ANY}
-    common = {**needs, "own": False, "common": True, "metrics": True, "member": "", "members": (), "kept_buffers": View.kept_buffers}
+    common = {
+        **needs,
+        "own": False,
+        "common": True,
+        "metrics": True,
+        "member": "",
+        "members": (),
+        "kept_buffers": View.kept_buffers,
+    }
     whole = {**replace(views[0], members=tuple(views)).holes(), "training": needs["training"]}
     networks, members = _apart(views)
     parts = [

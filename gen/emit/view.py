@@ -329,8 +329,7 @@ class View:
         names += [name for name, value in vars(type(self)).items() if isinstance(value, property)]
         return {name: getattr(self, name) for name in names}
 
-    @property
-    def member_class(self) -> str:
+    def class_of_member(self) -> str:
         """The class of the model, where its file has several."""
         return of_member("Model", self.member)
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import keras
 import numpy as np
 import pytest
 
@@ -161,7 +160,11 @@ FILES = {
         ["encoder", "decoder"],
     ),
     "teacher and student": File(
-        STUDENT, named("teacher", "student", "both"), ["teacher", "student", "both", "student", "teacher"], (), ["teacher"]
+        STUDENT,
+        named("teacher", "student", "both"),
+        ["teacher", "student", "both", "student", "teacher"],
+        (),
+        ["teacher"],
     ),
 }
 
@@ -322,7 +325,11 @@ def test_a_checkpoint_of_one_model_goes_on(tmp_path: Path) -> None:
 
 def run(path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-W", "error", path.name, *arguments], cwd=path.parent, capture_output=True, text=True, check=False
+        [sys.executable, "-W", "error", path.name, *arguments],
+        cwd=path.parent,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -343,7 +350,9 @@ def test_the_command_trains_one_model_after_the_other(tmp_path: Path, runtime: b
     assert run(path, "discriminator", "train", "discriminator.npz").stdout.endswith("saved model.npz\n")
     again = ["--weights", "model.npz", "--save", "model.npz"]
     assert run(path, "combined", "train", "combined.npz", *again).stdout.endswith("saved model.npz\n")
-    assert run(path, "discriminator", "evaluate", "discriminator.npz", "--weights", "model.npz").stdout.startswith("loss ")
+    assert run(path, "discriminator", "evaluate", "discriminator.npz", "--weights", "model.npz").stdout.startswith(
+        "loss "
+    )
     said = run(path, "generator", "predict", "generator.npz", "--weights", "model.npz")
     saved = module("gan").Models.load(tmp_path / "model.npz")
     assert saved.discriminator.step == saved.combined.step == 1
@@ -354,7 +363,9 @@ def test_the_command_trains_one_model_after_the_other(tmp_path: Path, runtime: b
     assert run(path, "check").returncode == 0
     assert run(path, "generator", "train", "x.npz").returncode == 2
     wrong = run(path, "train", "x.npz")
-    assert wrong.returncode == 2 and wrong.stderr.count("\n") == 1 and "{discriminator,generator,combined}" in wrong.stderr
+    assert (
+        wrong.returncode == 2 and wrong.stderr.count("\n") == 1 and "{discriminator,generator,combined}" in wrong.stderr
+    )
 
 
 def test_a_file_built_for_inference_predicts_with_what_another_saved(tmp_path: Path) -> None:
@@ -370,13 +381,18 @@ def test_a_file_built_for_inference_predicts_with_what_another_saved(tmp_path: P
 def test_a_file_of_several_models_is_formatted_typed_and_the_same_each_time(tmp_path: Path) -> None:
     for name in ("gan", "autoencoder"):
         text = text_of(name, replace(QUICK, formatted=True))
-        assert text == compiler.build(
-            compiler.understand_all(Source("model.nn", HEAD + FILES[name].text), Diagnostics()), "model.nn"
-        )[1]
+        assert (
+            text
+            == compiler.build(
+                compiler.understand_all(Source("model.nn", HEAD + FILES[name].text), Diagnostics()), "model.nn"
+            )[1]
+        )
         (tmp_path / f"{name}.py").write_text(text, "utf-8")
     checks = [["ruff", "check", "--isolated"], ["mypy", "--strict"]]
     for check in checks:
-        done = subprocess.run([sys.executable, "-m", *check, "gan.py", "autoencoder.py"], cwd=tmp_path, capture_output=True)
+        done = subprocess.run(
+            [sys.executable, "-m", *check, "gan.py", "autoencoder.py"], cwd=tmp_path, capture_output=True
+        )
         assert done.returncode == 0, done.stdout.decode()
 
 
@@ -394,5 +410,3 @@ def test_a_tensor_may_be_called_as_a_function_of_a_model() -> None:
     text += "a.compile(adam(), mse)\nb.compile(adam(), mse)\n"
     graphs = compiler.understand_all(Source("model.nn", text), Diagnostics())
     assert load(compiler.build(graphs, "model.nn", QUICK)[1], "hostile").check() < 1e-6
-
-
