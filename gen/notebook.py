@@ -61,7 +61,9 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 
 
 def build(cell: str, name: str, place: str, colour: bool = False, asked: str = "") -> Any:
-    """A fresh `Model` of the cell `%%nn name`, or `Models` of one that compiles several; `place` is what messages call it, `asked` names one of its models.
+    """A fresh `Model` of the cell `%%nn name`, or `Models` of one that compiles several.
+
+    `place` is what messages call it, `asked` names one of its models.
 
     Prints warnings, and the summary that a cell may ask for.  Raises `ModelError` if there are errors.
     """

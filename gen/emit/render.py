@@ -32,7 +32,7 @@ def render(view: View, formatted: bool = True, runtime: bool = False) -> str:
 def render_together(
     views: Sequence[View], helpers: Sequence[str], formatted: bool = True, runtime: bool = False
 ) -> str:
-    """The text of the module that has several models, each with its view; `helpers` are the functions that they copy."""
+    """The text of the module that has several models, with the functions that they copy; `runtime` as above."""
     return _finished(filled_together(views, helpers, runtime), formatted)
 
 

@@ -78,6 +78,10 @@ class Namer:
         named = self._groups.get(group)
         return named.rstrip("/") if named else _name_of(group.owner) if group.owner is not None else group.name
 
+    def has(self, layer: LayerValue) -> bool:
+        """Whether it has a name for a layer, of its own calls and no mask's."""
+        return layer in self._layers
+
     def layer(self, layer: LayerValue) -> str:
         """The full name of a layer: `stage_2/conv`; what computes a mask has the name of the mask."""
         return self._layers[layer] if layer in self._layers else self.tensor(layer.calls[0].outputs[0])

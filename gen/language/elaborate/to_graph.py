@@ -95,19 +95,20 @@ def _depth(model: ModelValue) -> int:
 
 
 def _names_of_layers(models: Sequence[ModelValue]) -> Namer:
-    """One name for each layer of several models: that which it has as part of a model that is called, if it is one."""
+    """One name for each layer of several models: that which it has farthest inside of models that are called."""
     calls = [call for model in models for call in model.calls]
     parents = {model.parent for model in models}
-    return Namer(
-        sorted(calls, key=lambda call: not _is_inside(call.owner)), parents.pop() if len(parents) == 1 else None
-    )
+    around = parents.pop() if len(parents) == 1 else None
+    return Namer(sorted(calls, key=lambda call: -_models_around(call.owner)), around)
 
 
-def _is_inside(group: Group | None) -> bool:
-    """Whether what is made in a group is part of a model that is called."""
-    while group is not None and not isinstance(group.owner, ModelValue | ObjectValue):
+def _models_around(group: Group | None) -> int:
+    """How many models that are called, one in the other, what is made in a group is part of."""
+    count = 0
+    while group is not None:
+        count += isinstance(group.owner, ModelValue | ObjectValue)
         group = group.parent
-    return group is not None
+    return count
 
 
 def _together(context: Context, made: list[tuple[ModelValue, Graph]]) -> list[tuple[ModelValue, Graph]]:
@@ -315,7 +316,8 @@ class _Assembly:
     def _layer(self, layer: LayerValue) -> NamedLayer:
         if layer not in self._layers:
             trainable = layer not in self._frozen
-            name, weights = (self._layer_names if layer.weights else self._namer).layer(layer), layer.weights or {}
+            namer = self._layer_names if self._layer_names.has(layer) else self._namer
+            name, weights = namer.layer(layer), layer.weights or {}
             if isinstance(layer.component, Parameter) and "/" in name:  # its own name is that of the weight
                 name, _, weight = name.rpartition("/")
                 weights = {weight: weights["value"]}
