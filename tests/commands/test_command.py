@@ -490,8 +490,8 @@ def test_a_bug_in_gen_is_one_sentence_and_the_other_files_are_built(
 ) -> None:
     (folder / "a.nn").write_text(GOOD)
     (folder / "b.nn").write_text(GOOD)
-    render = compiler.render
-    monkeypatch.setattr(compiler, "render", lambda view: broken() if view.source == "a.nn" else render(view))
+    build = compiler.build
+    monkeypatch.setattr(compiler, "build", lambda *given: broken() if given[1] == "a.nn" else build(*given))
     outcome = gen("build", ".")
     assert outcome.status == 2
     assert outcome.lines == ["out/b.py  written"]
@@ -512,7 +512,7 @@ def bug_line(outcome: Outcome) -> str:
 
 def test_debug_shows_where_gen_failed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "a.nn").write_text(GOOD)
-    monkeypatch.setattr(compiler, "render", broken)
+    monkeypatch.setattr(compiler, "build", broken)
     result = CliRunner().invoke(cli.gen, ["build", "a.nn", "--debug"])
     assert result.exit_code == 2
     assert "Traceback" in result.stderr

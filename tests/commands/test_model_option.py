@@ -155,3 +155,12 @@ def test_a_notebook_takes_the_name() -> None:
     from gen.notebook import build
 
     assert build(TEXT, "m", "Cell In[1]", asked="enc").OUTPUTS == {"code": ("float32", (None, 4))}
+    assert build(TEXT, "m", "Cell In[2]").classifier.OUTPUTS
+
+
+def test_several_compiled_models_are_built_together_and_looked_at_one_by_one(here: Path) -> None:
+    assert gen("build", "ae.nn").exit_code == 0
+    assert all(f"class {name}:" in built(here) for name in ("Models", "Encoder", "Autoencoder", "Classifier"))
+    assert gen("build", "ae.nn", "--check").exit_code == 0
+    result = gen("summary", "ae.nn")
+    assert result.exit_code == 1 and "say which one: `--model autoencoder`" in result.output
