@@ -42,6 +42,14 @@ def share(models: Sequence[tuple[str, Graph]]) -> list[Graph] | None:
     ]
 
 
+def alone(graph: Graph) -> Graph:
+    """One of the graphs of `share` as it is without the other models."""
+    if graph.shared is None:
+        return graph
+    own = {node.layer for node in graph.nodes}
+    return replace(graph, shared=None, layers=tuple(layer for layer in graph.layers if layer in own))
+
+
 def _members(names: Sequence[str]) -> tuple[str, ...]:
     """An identifier for each model, whose class has a name of its own too."""
     made, found, classes = Names(MEMBERS_OF_SET), [], (RESERVED | {"Models", "SharedParams"}) - {"Model"}

@@ -164,3 +164,14 @@ def test_several_compiled_models_are_built_together_and_looked_at_one_by_one(her
     assert gen("build", "ae.nn", "--check").exit_code == 0
     result = gen("summary", "ae.nn")
     assert result.exit_code == 1 and "say which one: `--model autoencoder`" in result.output
+
+
+def test_an_editor_shows_the_first_of_several_models_as_it_is_alone() -> None:
+    pytest.importorskip("pygls")
+    from gen.lsp.analysis import analyse
+
+    analysis = analyse("ae.nn", TEXT)
+    graph, first = analysis.observed.graph, picked(TEXT, "enc")
+    assert not analysis.failed and graph is not None and graph.shared is None
+    assert compiler.generate(graph, "ae.nn", QUICK).count("class Params:") == 1
+    assert [layer.name for layer in graph.layers] == [layer.name for layer in first.layers]

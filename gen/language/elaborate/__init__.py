@@ -33,6 +33,7 @@ from contextlib import contextmanager
 import gen.components  # noqa: F401  (registers the components)
 from gen.diagnostics import Diagnostics, Source
 from gen.graph.graph import Graph
+from gen.graph.several import alone
 from gen.language import syntax
 from gen.language.elaborate.context import MAX_RUNNING, Context, Stop
 from gen.language.elaborate.interpreter import Interpreter, Raised
@@ -63,13 +64,13 @@ def observe(
     between: Callable[[], None] = lambda: None,
     asked: str = "",
 ) -> Observed:
-    """The same, and what every expression was; it is there for a file with errors too, as far as it could be run.
+    """The same of the first model, and what every expression was.
 
-    `between` is called before each statement: what it raises ends the run.
+    That is there for a file with errors too, as far as it could be run.  `between` is called before each statement: what it raises ends the run.
     """
     observer = Observer(_context(file, source, diagnostics, asked), between)
     made = _run(observer, file)
-    return observer.observed(made[0] if made else None)
+    return observer.observed((made[0][0], alone(made[0][1])) if made else None)
 
 
 def _context(file: syntax.File, source: Source, diagnostics: Diagnostics, asked: str, single: bool = False) -> Context:
