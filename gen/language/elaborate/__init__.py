@@ -66,7 +66,8 @@ def observe(
 ) -> Observed:
     """The same of the first model, and what every expression was.
 
-    That is there for a file with errors too, as far as it could be run.  `between` is called before each statement: what it raises ends the run.
+    That is there for a file with errors too, as far as it could be run.  `between` is called before each statement:
+    what it raises ends the run.
     """
     observer = Observer(_context(file, source, diagnostics, asked), between)
     made = _run(observer, file)
