@@ -397,7 +397,8 @@ def test_a_file_of_several_models_is_formatted_typed_and_the_same_each_time(tmp_
 
 
 def test_names_of_models_that_the_module_needs_itself_get_others() -> None:
-    text = "x = Input(3)\nh = Dense(2)\nmodels = Model(x, h(x))\nmodel = Model(x, Dense(1)(h(x)))\nsave = Model(x, Dense(1)(h(x)))\n"
+    text = "x = Input(3)\nh = Dense(2)\nmodels = Model(x, h(x))\n"
+    text += "model = Model(x, Dense(1)(h(x)))\nsave = Model(x, Dense(1)(h(x)))\n"
     text += "models.compile(sgd(), mse)\nmodel.compile(sgd(), mse)\nsave.compile(sgd(), mse)\n"
     graphs = compiler.understand_all(Source("model.nn", text), Diagnostics())
     made = load(compiler.build(graphs, "model.nn", QUICK)[1], "odd_names")
@@ -406,7 +407,8 @@ def test_names_of_models_that_the_module_needs_itself_get_others() -> None:
 
 
 def test_a_tensor_may_be_called_as_a_function_of_a_model() -> None:
-    text = "a_forward = Input(3)\na_loss = Dense(2)(a_forward)\na = Model(a_forward, a_loss)\nb = Model(a_forward, Dense(1)(a_loss))\n"
+    text = "a_forward = Input(3)\na_loss = Dense(2)(a_forward)\n"
+    text += "a = Model(a_forward, a_loss)\nb = Model(a_forward, Dense(1)(a_loss))\n"
     text += "a.compile(adam(), mse)\nb.compile(adam(), mse)\n"
     graphs = compiler.understand_all(Source("model.nn", text), Diagnostics())
     assert load(compiler.build(graphs, "model.nn", QUICK)[1], "hostile").check() < 1e-6
