@@ -138,7 +138,7 @@ class TruncatedNormal(Initializer):
 
 @component
 class Orthogonal(Initializer):
-    """An orthogonal matrix times `gain` (Saxe et al., 2014); only for weights with two axes or more.
+    """An orthogonal matrix times `gain` (Saxe et al., 2014); only for two axes or more.
 
     All axes but the last count as one, the rows of the matrix.
 
@@ -169,7 +169,7 @@ class Orthogonal(Initializer):
 
 @component
 class VarianceScaling(Initializer):
-    """Mean 0 and variance scale / n, where n is the number of inputs, of outputs, or the mean of both.
+    """Mean 0 and variance scale / n, n the number of inputs, of outputs, or the mean of both.
 
     `mode` says which n: fan_in is the inputs, fan_out the outputs, and fan_avg the mean.
 
@@ -213,7 +213,7 @@ class GlorotUniform(Initializer):
 
 @component
 class GlorotNormal(Initializer):
-    """A truncated normal distribution with variance 2 / (inputs + outputs) (Glorot and Bengio, 2010).
+    """A truncated normal distribution, variance 2 / (inputs + outputs) (Glorot and Bengio, 2010).
 
     Formula: w ~ N(0, s²) where |w| <= 2 · s, so that var(w) = 2 / (inputs + outputs)
     """

@@ -102,8 +102,9 @@ def polynomial(x: Array, coefficients: tuple[float, ...]) -> Array:
 def erf(x: Array) -> Array:
     """The error function, to the last digits of float64.
 
-    W. J. Cody, Rational Chebyshev approximations for the error function, Math. Comp. 23 (1969). His second
-    approximation also serves beyond 4: 1 - erf is so small there that its relative error does not show.
+    W. J. Cody, Rational Chebyshev approximations for the error function, Math. Comp. 23 (1969). His
+    second approximation also serves beyond 4: 1 - erf is so small there that its relative error
+    does not show.
     """
     p = (1.85777706184603153e-1, 3.16112374387056560e0, 1.13864154151050156e2, 3.77485237685302021e2)
     q = (1.0, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3, 2.84423683343917062e3)
@@ -122,7 +123,7 @@ def erf(x: Array) -> Array:
 
 @kernel(lambda x, axis: x, room=lambda x, axis: 7 * float32(x))
 def sparsemax_share(x: Array, axis: int) -> Array:
-    """The share of each value in the threshold of sparsemax: (k - rank) / k for the k values in the support."""
+    """The share of each value in sparsemax's threshold: (k - rank) / k for the k in the support."""
     x = np.moveaxis(x, axis, -1)
     order = np.argsort(-x, axis=-1, kind="stable")
     descending = np.take_along_axis(x, order, axis=-1)
@@ -162,10 +163,11 @@ def room_for_all_sums(gradients: Any) -> int:
     operations=lambda rows, ids: math.prod(rows),
 )
 def sum_by_id(rows: Array, ids: Array) -> tuple[Array, Array]:
-    """The gradient of a table: the distinct ids in the order of their first places, and the sum of the rows of each.
+    """The gradient of a table: the distinct ids, by first place, and the sum of each id's rows.
 
-    `rows` is (…, features) and `ids` (…), to (distinct,) and (distinct, features).  It works in the memory of `rows`:
-    it adds up each sum at the first place of its id, and then moves the sums together.
+    `rows` is (…, features) and `ids` (…), to (distinct,) and (distinct, features).  It works in the
+    memory of `rows`: it adds up each sum at the first place of its id, and then moves the sums
+    together.
     """
     rows, ids = rows.reshape(-1, rows.shape[-1]), ids.reshape(-1).astype(np.intp)
     order = np.argsort(ids.astype(np.uint16), kind="stable")  # a radix sort, by 16 bits at a time
@@ -208,7 +210,7 @@ def sum_all_by_id(gradients: tuple[tuple[Array, Array], ...]) -> tuple[Array, Ar
 
 @kernel(lambda gradient, table: table, operations=no_operations)
 def as_dense(gradient: tuple[Array, Array], table: Array, out: Array | None = None) -> Array:
-    """The gradient of `table`, (vocabulary, features), from its ids and rows; all other rows are 0."""
+    """The gradient of `table`, (vocabulary, features), from its ids and rows; other rows are 0."""
     if out is None:
         out = np.empty_like(table)
     ids, rows = gradient
@@ -253,7 +255,7 @@ def one_hot(ids: Array, like: Array, out: Array | None = None) -> Array:
 
 @kernel()
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """The numbers of inputs and outputs that a weight of this shape connects; a convolution's window counts too."""
+    """How many inputs and outputs a weight of this shape connects, with a convolution's window."""
     if len(shape) < 2:
         size = shape[0] if shape else 1
         return size, size
@@ -321,7 +323,7 @@ def interpolated_precision(right: Array, wrong: Array) -> float:
 
 @kernel()
 def counts_above(values: Array, thresholds: int) -> Array:
-    """How many values from 0 to 1 lie above each of the evenly spaced thresholds; all lie above the first."""
+    """How many values from 0 to 1 exceed each of the evenly spaced thresholds; all count at 0."""
     bucket = np.maximum(np.ceil(np.clip(values, 0.0, 1.0) * (thresholds - 1)) - 1.0, 0.0).astype(np.intp)
     counts: Array = np.bincount(bucket, minlength=thresholds)[::-1].cumsum()[::-1].astype(np.float64)
     return counts

@@ -21,6 +21,7 @@ UNSUPPORTED = {"dtype": "metrics are computed in the model's float type"}
 PROBABILITIES = {
     **UNSUPPORTED,
     "from_logits": "gen computes metrics from the output of the model; give the output its activation",
+    "label_smoothing": "only the loss smooths targets; a metric of smoothed targets is hard to read",
 }
 
 
@@ -487,7 +488,7 @@ class Precision(Metric):
         return self
 
     def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
-        """The number of positive predictions that are correct, and the number of all positive predictions."""
+        """The number of positive predictions that are correct, and of all positive predictions."""
         positive = y_pred > (0.5 if self.thresholds is None else self.thresholds)
         return float(np.count_nonzero(np.logical_and(positive, y_true))), float(np.count_nonzero(positive))
 
@@ -542,6 +543,7 @@ class AUC(Metric):
         "multi_label": "gen counts all labels together; give each label its own output",
         "num_labels": "it belongs to multi_label",
         "label_weights": "it belongs to multi_label",
+        "from_logits": "gen computes metrics from the output of the model; give the output its activation",
     }
 
     num_thresholds: Annotated[int, Range(2)] = 200

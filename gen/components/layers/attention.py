@@ -38,7 +38,7 @@ def later(scores: Array, out: Array | None = None) -> Array:
 
 @kernel(lambda scores, window: scores[-2:], dtype="bool")
 def outside(scores: Array, window: int, out: Array | None = None) -> Array:
-    """Whether steps i of the query and j of the value are at least `window` steps apart, (query steps, value steps)."""
+    """Whether steps i of the query and j of the value are at least `window` steps apart."""
     steps, others = scores.shape[-2:]
     distance = np.abs(np.arange(steps)[:, None] - np.arange(others))
     far: Array = np.greater_equal(distance, window, out=out)

@@ -96,7 +96,7 @@ def column_tiles(
     zeros: tuple[tuple[int, int], ...],
     groups: int,
 ) -> Iterator[tuple[tuple[slice, slice], Array]]:
-    """The windows of `x` as the rows of matrices, about 2 MB at a time, each with its batch rows and positions.
+    """The windows of `x` as rows of matrices, about 2 MB at a time, with their rows and positions.
 
     A matrix is (groups, windows, window · channels / groups).
     """
@@ -142,9 +142,10 @@ def correlate(
     groups: int = 1,
     out: Array | None = None,
 ) -> Array:
-    """A convolution: y[p] = Σ x[p · strides + k · dilation] @ kernel[k], over the places k of the window.
+    """A convolution: y[p] = Σ x[p · strides + k · dilation] @ kernel[k], over k in the window.
 
-    `x` is (batch, *sizes, channels), `kernel` (*window, channels / groups, filters), y (batch, *positions, filters).
+    `x` is (batch, *sizes, channels), `kernel` (*window, channels / groups, filters), y (batch,
+    *positions, filters).
     """
     window, filters = kernel.shape[:-2], kernel.shape[-1]
     strides, dilation = strides or unit_steps(window), dilation or unit_steps(window)
@@ -174,7 +175,7 @@ def correlate_kernel_gradient(
     groups: int = 1,
     out: Array | None = None,
 ) -> Array:
-    """The gradient of `correlate` with respect to its kernel: the windows of `x`, copied again, times `dy`."""
+    """The gradient of `correlate` with respect to its kernel: the windows of `x` times `dy`."""
     if out is None:
         out = np.empty(kernel.shape, kernel.dtype)
     out.fill(0.0)
@@ -205,9 +206,9 @@ def correlate_input_gradient(
 ) -> Array:
     """The gradient of `correlate` with respect to its input, an array of the shape `shape`.
 
-    It multiplies each number of `dy` by the kernel and adds the product where the window was.  With strides of 1, this
-    is also a correlation of `dy` with the turned kernel, which moves fewer numbers if there are fewer filters than
-    channels.
+    It multiplies each number of `dy` by the kernel and adds the product where the window was.  With
+    strides of 1, this is also a correlation of `dy` with the turned kernel, which moves fewer
+    numbers if there are fewer filters than channels.
     """
     if out is None:
         out = np.empty(shape, dy.dtype)

@@ -32,7 +32,7 @@ def pooled(x: Shape, window: tuple[int, ...], strides: tuple[int, ...], padding:
 
 @kernel(pooled)
 def empty_pools(x: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: str) -> Array:
-    """An empty array for one number per window: (batch, *sizes, channels) to (batch, *positions, channels)."""
+    """An empty array, (batch, *positions, channels), for the result of a pooling of `x`."""
     zeros = zeros_around(x.shape[1:-1], window, strides, unit_steps(window), padding)
     sizes = [size + sum(around) for size, around in zip(x.shape[1:-1], zeros, strict=True)]
     counts = [(size - width) // stride + 1 for size, width, stride in zip(sizes, window, strides, strict=True)]
@@ -43,7 +43,7 @@ def empty_pools(x: Array, window: tuple[int, ...], strides: tuple[int, ...], pad
 def clear_between(
     dx: Array, dy: Array, window: tuple[int, ...], strides: tuple[int, ...], zeros: tuple[tuple[int, int], ...]
 ) -> None:
-    """Fill with 0 the parts of `dx` that no window writes; if windows touch, only the part after the last window."""
+    """Fill with 0 the parts of `dx` that no window writes; if windows touch, only the end."""
     if window != strides:
         dx.fill(0.0)
         return
@@ -59,7 +59,7 @@ def clear_between(
 def max_pool(
     x: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: str, out: Array | None = None
 ) -> Array:
-    """The largest number of each window: (batch, *sizes, channels) to (batch, *positions, channels)."""
+    """The maximum of each window: (batch, *sizes, channels) to (batch, *positions, channels)."""
     if out is None:
         out = empty_pools(x, window, strides, padding)
     zeros = zeros_around(x.shape[1:-1], window, strides, unit_steps(window), padding)
@@ -89,10 +89,10 @@ def max_pool_gradient(
     padding: str,
     out: Array | None = None,
 ) -> Array:
-    """The gradient of `y = max_pool(x, …)`: each number of `dy` goes to the first maximum of its window.
+    """The gradient of `max_pool(x, …)`, which is `y`: it goes to the first maximum of each window.
 
-    `dy` and `y` are (batch, *positions, channels), `x` and the result (batch, *sizes, channels).  The kernel works on a
-    few rows at a time, so that their arrays stay in the cache.
+    `dy` and `y` are (batch, *positions, channels), `x` and the result (batch, *sizes, channels).
+    The kernel works on a few rows at a time, so that their arrays stay in the cache.
     """
     if out is None:
         out = np.empty_like(x)
@@ -130,7 +130,10 @@ def real_elements(x: Array, y: Array, window: tuple[int, ...], strides: tuple[in
 def average_pool(
     x: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: str, out: Array | None = None
 ) -> Array:
-    """The mean of each window, without padding: (batch, *sizes, channels) to (batch, *positions, channels)."""
+    """The mean of each window, without padding, channel by channel.
+
+    `x` is (batch, *sizes, channels), the result (batch, *positions, channels).
+    """
     if out is None:
         out = empty_pools(x, window, strides, padding)
     zeros = zeros_around(x.shape[1:-1], window, strides, unit_steps(window), padding)
@@ -149,7 +152,7 @@ def average_pool(
 def average_pool_gradient(
     dy: Array, x: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: str, out: Array | None = None
 ) -> Array:
-    """The gradient of `average_pool(x, …)`: the numbers of a window share its number of `dy` evenly.
+    """The gradient of `average_pool(x, …)`: each number of `dy` is shared evenly by its window.
 
     `dy` is (batch, *positions, channels), `x` and the result (batch, *sizes, channels).
     """
@@ -174,9 +177,10 @@ def average_pool_gradient(
 
 @kernel(lambda dy, x, y: x, room=lambda dy, x, y: 2 * math.prod(x) + 8 * len(x) * math.prod(dy))
 def at_first_greatest(dy: Array, x: Array, y: Array, out: Array | None = None) -> Array:
-    """The gradient of the maximum `y` of each channel: all of it goes to the first place where `x` equals `y`.
+    """The gradient of the maximum `y` of each channel: it goes to the first place where `x` is `y`.
 
-    `x` and the result are (batch, *sizes, channels), `dy` and `y` are (batch, channels) or (batch, 1, …, channels).
+    `x` and the result are (batch, *sizes, channels), `dy` and `y` are (batch, channels) or (batch,
+    1, …, channels).
     """
     if out is None:
         out = np.empty_like(x)
@@ -191,7 +195,7 @@ def at_first_greatest(dy: Array, x: Array, y: Array, out: Array | None = None) -
 
 @kernel(lambda mask, x: mask)
 def shares_of_steps(mask: Array, x: Array, out: Array | None = None) -> Array:
-    """The weight of each step in a mean over the steps that the mask leaves in: (batch, steps), with sums of 1."""
+    """The weight of each step in a mean over those that count: (batch, steps), with sums of 1."""
     if out is None:
         out = np.empty(mask.shape, x.dtype)
     np.copyto(out, mask)

@@ -95,10 +95,11 @@ def room_for_kernel(gradient: Any, table: Any, kernel: Any, *_: Any, **__: Any) 
 
 @kernel()
 def repeats_pay(distinct: int, tokens: int, features: int) -> bool:
-    """Whether it is faster to project each distinct id, and gather the products, than to project every token.
+    """Whether it is faster to project each distinct id and gather the products than every token.
 
-    The cost of a product grows with the number of features; the cost of moving it does not.  Measured in float32 on two
-    cores: with 256 features, three of four ids may be distinct; with 128, two of three; with 64, two of five.
+    The cost of a product grows with the number of features; the cost of moving it does not.
+    Measured in float32 on two cores: with 256 features, three of four ids may be distinct; with
+    128, two of three; with 64, two of five.
     """
     return distinct <= tokens * (0.9 - 32.0 / features)
 
@@ -167,7 +168,7 @@ def correlate_embedded(
 
 @kernel(lambda rows, kernel: (kernel[0] if len(kernel) == 3 else 1, rows[0] + 1, kernel[-1]))
 def products_of(rows: Array, kernel: Array) -> Array:
-    """The products of rows, (rows, features), with each place of the kernel, after a row of zeros."""
+    """The products of rows, (rows, features), with each place of the kernel, after a row of 0."""
     matrices = kernel.reshape(-1, *kernel.shape[-2:])
     products = np.empty((len(matrices), len(rows) + 1, kernel.shape[-1]), rows.dtype)
     products[:, 0] = 0.0
@@ -179,7 +180,7 @@ def products_of(rows: Array, kernel: Array) -> Array:
 def empty_positions(
     like: Array, ids: Array, width: int, filters: int, padding: str, dilation: tuple[int, ...] | None
 ) -> Array:
-    """An empty array for the result of a convolution over `ids`, (batch, steps): (batch, positions, filters)."""
+    """An empty array, (batch, positions, filters), for a convolution over `ids`, (batch, steps)."""
     rates = dilation or (1,)
     ((before, after),) = zeros_around(ids.shape[1:], (width,), (1,), rates, padding)
     positions = ids.shape[1] + before + after - (width - 1) * rates[0]
@@ -192,8 +193,8 @@ def add_products(
 ) -> Array:
     """Add the `products` of each window; `places` says which row of them each token has.
 
-    `places` is (batch, steps), the result (batch, positions, filters).  The kernel works on a few batch rows at a time,
-    which stay in the cache.
+    `places` is (batch, steps), the result (batch, positions, filters).  The kernel works on a few
+    batch rows at a time, which stay in the cache.
     """
     width, _, filters = products.shape
     if out is None:
@@ -223,7 +224,7 @@ def correlate_tokens(
     dilation: tuple[int, ...] | None,
     out: Array | None = None,
 ) -> Array:
-    """`correlate_embedded` in the plain way, a few batch rows at a time, which stay in the cache."""
+    """`correlate_embedded` in the plain way, a few rows of the batch at a time."""
     if out is None:
         out = empty_positions(table, ids, len(kernel), kernel.shape[-1], padding, dilation)
     for part in cuts(len(ids), ids.shape[1] * table.shape[1], 1 << 20):
@@ -237,10 +238,10 @@ def correlate_tokens(
 class ProjectedRows:
     """Rows of a table times a kernel, remembered from one prediction to the next.
 
-    Weights may change at any time.  So each product stands beside the row and the kernel that it was computed from;
-    each use compares them, and computes outdated products again.  The memory grows as ids occur, up to twice the size
-    of the table, or 8 million numbers if that is more.  When it is full, all products are forgotten.  Threads may share
-    it.
+    Weights may change at any time.  So each product stands beside the row and the kernel that it
+    was computed from; each use compares them, and computes outdated products again.  The memory
+    grows as ids occur, up to twice the size of the table, or 8 million numbers if that is more.
+    When it is full, all products are forgotten.  Threads may share it.
     """
 
     def __init__(self) -> None:
@@ -249,7 +250,7 @@ class ProjectedRows:
         self.count = 0
 
     def find(self, ids: Array, table: Array, kernel: Array) -> tuple[Array, Array]:
-        """The products, as `products_of` makes them, and the row of them that each of `ids` has; ids are distinct."""
+        """The products, as from `products_of`, and the row of each of the distinct `ids` in them."""
         rows = np.take(table, ids, axis=0, mode="clip")
         with self.lock:
             if not np.array_equal(kernel, self.kernel):
@@ -291,7 +292,7 @@ class ProjectedRows:
 def project_remembered(
     ids: Array, table: Array, kernel: Array, memory: ProjectedRows, out: Array | None = None
 ) -> Array:
-    """`project_embedded`, with the products that `memory` keeps from earlier predictions and that still hold.
+    """`project_embedded`, with products that `memory` keeps from earlier predictions.
 
     For a few ids, it is faster to multiply than to check whether the kernel has changed.
     """
@@ -317,7 +318,7 @@ def correlate_remembered(
     dilation: tuple[int, ...] | None = None,
     out: Array | None = None,
 ) -> Array:
-    """`correlate_embedded`, with the products that `memory` keeps from earlier predictions and that still hold.
+    """`correlate_embedded`, with products that `memory` keeps from earlier predictions.
 
     For a few ids, it is faster to multiply than to check whether the kernel has changed.
     """
@@ -334,9 +335,10 @@ def correlate_remembered(
 
 @kernel()
 def windows_of_tokens(dy: Array, steps: int, width: int, rate: int, before: int) -> Array:
-    """The numbers of `dy` to which each token contributes, (batch, steps, width, filters), last place first.
+    """The numbers of `dy` to which each token contributes, last place first.
 
-    `dy` is (batch, positions, filters).  The result is a view of a copy that has zeros between the rows of the batch.
+    `dy` is (batch, positions, filters), the result (batch, steps, width, filters): a view of a copy
+    that has zeros between the rows of the batch.
     """
     batch, positions, filters = dy.shape
     reach = (width - 1) * rate
@@ -353,7 +355,7 @@ def windows_of_tokens(dy: Array, steps: int, width: int, rate: int, before: int)
 def correlated_by_id(
     dy: Array, ids: Array, table: Array, width: int, padding: str = "valid", dilation: tuple[int, ...] | None = None
 ) -> tuple[Array, Array]:
-    """`projected_by_id` for a convolution: for the products with all places of its kernel, last place first."""
+    """`projected_by_id` for a convolution, with all places of its kernel, last place first."""
     rates = dilation or (1,)
     ((before, _),) = zeros_around(ids.shape[1:], (width,), (1,), rates, padding)
     return projected_by_id(windows_of_tokens(dy, ids.shape[1], width, rates[0], before), ids, table)
@@ -361,10 +363,10 @@ def correlated_by_id(
 
 @kernel(lambda *_: (), dtype="rows", room=room_by_id, operations=no_operations)
 def projected_by_id(dy: Array, ids: Array, table: Array) -> tuple[Array, Array]:
-    """The gradient of the products: the distinct ids, and for each id the sum of `dy` over its places.
+    """The gradient of the products: the distinct ids, and for each the sum of `dy` over its places.
 
-    `ids` is (…), `dy` is (…, filters) or (…, width, filters).  The results have one axis in place of the axes of `ids`.
-    If ids hardly repeat, the results are `ids` and `dy` themselves.
+    `ids` is (…), `dy` is (…, filters) or (…, width, filters).  The results have one axis in place
+    of the axes of `ids`. If ids hardly repeat, the results are `ids` and `dy` themselves.
     """
     distinct = distinct_ids(ids, len(table))
     if not repeats_pay(len(distinct), ids.size, table.shape[1]):

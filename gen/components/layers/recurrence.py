@@ -78,7 +78,7 @@ class Recurrent(Protocol):
 
 @dataclass(frozen=True)
 class UnitForgetBias(Initializer):
-    """The bias of an LSTM: 1 for the forget gate, `value` for the others (Jozefowicz et al., 2015)."""
+    """The bias of an LSTM: 1 for the forget gate, else `value` (Jozefowicz et al., 2015)."""
 
     value: float = 0.0
 

@@ -150,6 +150,7 @@ class LSTM(Layer):
             raise ArgumentError(
                 "bias_initializer",
                 "`bias_initializer` must be zeros, ones or constant if `unit_forget_bias` is True",
+                "set unit_forget_bias=False to draw the bias of all four gates",
             )
 
     def output(self, x: Shape, h: Shape | None = None, c: Shape | None = None) -> Shape | list[Shape]:

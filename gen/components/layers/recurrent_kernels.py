@@ -105,7 +105,7 @@ def project_steps(x: Array, kernel: Array, bias: Array | None = None, out: Array
     operations=lambda x, dgates: (2 * x[2] + 1) * math.prod(x[:2]) * dgates[1],
 )
 def kernel_gradient(x: Array, dgates: Array, out: Array | None = None) -> Array:
-    """Σ x[step] @ dgates[step].T, (steps, features, batch) and (steps, gates, batch) to (features, gates)."""
+    """Σ x[step] @ dgates[step].T: (steps, features, batch), (steps, gates, …) to (features, …)."""
     if out is None:
         out = np.empty((x.shape[1], dgates.shape[1]), x.dtype)
     out.fill(0.0)
@@ -120,7 +120,7 @@ def kernel_gradient(x: Array, dgates: Array, out: Array | None = None) -> Array:
     operations=lambda dgates, kernel: 2 * math.prod(dgates) * kernel[0],
 )
 def input_gradient(dgates: Array, kernel: Array, out: Array | None = None) -> Array:
-    """The gradient of the input of a projection by `kernel`: (steps, gates, batch) to (batch, steps, features)."""
+    """The gradient of a projection's input: (steps, gates, batch) to (batch, steps, features)."""
     if out is None:
         out = np.empty((dgates.shape[2], dgates.shape[0], len(kernel)), dgates.dtype)
     np.matmul(dgates.transpose(0, 2, 1), kernel.T, out=out.transpose(1, 0, 2))
@@ -133,7 +133,7 @@ def input_gradient(dgates: Array, kernel: Array, out: Array | None = None) -> Ar
     operations=lambda dgates: (2 * dgates[2] + 1) * math.prod(dgates[:2]),
 )
 def bias_gradient(dgates: Array, out: Array | None = None) -> Array:
-    """The sum of `dgates`, (steps, gates, batch), over the steps and the batch; BLAS computes it faster than NumPy."""
+    """The sum of `dgates`, (steps, gates, batch), over steps and batch; BLAS is fast at that."""
     steps, gates, batch = dgates.shape
     sums = np.dot(dgates.reshape(steps * gates, batch), np.ones(batch, dgates.dtype))
     return np.add.reduce(sums.reshape(steps, gates), axis=0, out=out)
@@ -144,7 +144,7 @@ def bias_gradient(dgates: Array, out: Array | None = None) -> Array:
 
 @kernel(lambda weights, factor: weights)
 def candidate_first(weights: Array, factor: float) -> Array:
-    """The columns of the gates i, f, c̃, o in the order c̃, f, i, o, with f, i, and o multiplied by `factor`."""
+    """The columns of the gates i, f, c̃, o as c̃, f, i, o, with f, i, and o times `factor`."""
     gates = weights.reshape(len(weights), 4, -1)[:, [2, 1, 0, 3]]
     gates[:, 1:] *= factor
     return gates.reshape(weights.shape)
@@ -163,9 +163,10 @@ def lstm_projection(
     recurrent_activation: str = "sigmoid",
     out: Array | None = None,
 ) -> Array:
-    """What the inputs add to an LSTM's gates c̃, f, i, o: (batch, steps, features) to (steps, 4 · units, batch).
+    """The inputs' part of the gates c̃, f, i, o: (batch, steps, …) to (steps, 4 · units, batch).
 
-    sigmoid(x) = 1/2 + tanh(x / 2) / 2: if the weights of f, i, and o are halved, one tanh serves all gates.
+    sigmoid(x) = 1/2 + tanh(x / 2) / 2: if the weights of f, i, and o are halved, one tanh serves
+    all gates.
     """
     factor = 0.5 if activation == "tanh" and recurrent_activation == "sigmoid" else 1.0
     shift = None if bias is None else candidate_first(bias[np.newaxis], factor)[0]
@@ -198,11 +199,12 @@ def lstm(
     recurrent_activation: str = "sigmoid",
     out: tuple[Array, ...] | None = None,
 ) -> tuple[Array, ...]:
-    """The states h and c of an LSTM, activation(c) after each step, and the gates in the order c̃, f, i, o.
+    """The states h and c of an LSTM, activation(c) after each step, and the gates c̃, f, i, o.
 
-    c = f · c + i · c̃ and h = o · activation(c); the gates f, i, o and c̃ are activations of x @ kernel + h @
-    recurrent_kernel + bias.  `x` is (batch, steps, features); `h` and `c` are the first states, (batch, units), or None
-    for zeros; `drop` contains the factors of h for each gate, (4, units, batch).
+    c = f · c + i · c̃ and h = o · activation(c); the gates f, i, o and c̃ are activations of x @
+    kernel + h @ recurrent_kernel + bias.  `x` is (batch, steps, features); `h` and `c` are the
+    first states, (batch, units), or None for zeros; `drop` contains the factors of h for each gate,
+    (4, units, batch).
     """
     batch, steps, _ = x.shape
     units, dtype = len(recurrent_kernel), x.dtype
@@ -275,9 +277,10 @@ def lstm_backward(
     recurrent_activation: str = "sigmoid",
     out: tuple[Array, ...] | None = None,
 ) -> tuple[Array, ...]:
-    """The gradients of the arguments of the gates i, f, c, o, and of the first h and c, (batch, units).
+    """The gradients of the arguments of the gates i, f, c, o, and of the first h and c.
 
-    `dy` is the gradient of all states h, (batch, steps, units); `dlast` and `dcell` are those of the last h and c.
+    `dy` is the gradient of all states h, (batch, steps, units); `dlast` and `dcell` are those of
+    the last h and c, (batch, units), as are those of the first.
     """
     steps, units, batch = squashed.shape
     if out is None:

@@ -65,8 +65,9 @@ def lstm_predict(
 ) -> tuple[Array, ...]:
     """The last h and c of an LSTM, (batch, units) each; the loop keeps no others.
 
-    `projected` is the `lstm_projection` of the inputs, (steps, 4 · units, batch).  `h` and `c` are the first states,
-    (batch, units), or None for zeros.  With `sequences`, the first result is h at all steps, (batch, steps, units).
+    `projected` is the `lstm_projection` of the inputs, (steps, 4 · units, batch).  `h` and `c` are
+    the first states, (batch, units), or None for zeros.  With `sequences`, the first result is h at
+    all steps, (batch, steps, units).
     """
     steps, _, batch = projected.shape
     units, dtype = len(recurrent_kernel), projected.dtype
@@ -131,10 +132,10 @@ def lstm_predict_jointly(
     *,
     out: tuple[Array, ...],
 ) -> tuple[Array, ...]:
-    """The results of `lstm_predict` for several LSTMs, one after another: the last h and c, the last h and c, …
+    """The results of `lstm_predict` for several LSTMs: the last h and c, the last h and c, …
 
-    One loop runs them side by side if they have equally many steps and a step is cheap: the square of all units, times
-    the batch, is at most `limit`.
+    One loop runs them side by side if they have equally many steps and a step is cheap: the square
+    of all units, times the batch, is at most `limit`.
     """
     steps, _, batch = projections[0].shape
     units = sum(len(each) for each in recurrent_kernels)

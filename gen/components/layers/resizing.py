@@ -35,7 +35,7 @@ def lengthened(x: Shape, margins: Margins) -> Shape:
 
 @kernel(lengthened, operations=no_operations)
 def pad(x: Array, margins: tuple[tuple[int, int], ...], out: Array | None = None) -> Array:
-    """`x` with `margins` zeros before and after each axis: (batch, *sizes, channels) to (batch, *more, channels)."""
+    """`x` with `margins` zeros around it: (batch, *sizes, channels) to (batch, *more, channels)."""
     if out is None:
         sizes = [size + before + after for size, (before, after) in zip(x.shape[1:-1], margins, strict=True)]
         out = np.empty((len(x), *sizes, x.shape[-1]), x.dtype)
@@ -53,7 +53,7 @@ def pad(x: Array, margins: tuple[tuple[int, int], ...], out: Array | None = None
     operations=no_operations,
 )
 def repeat(x: Array, size: tuple[int, ...], out: Array | None = None) -> Array:
-    """Each step, or row and column, `size` times: (batch, *sizes, channels) to (batch, *sizes · size, channels)."""
+    """Each element `size` times: (batch, *sizes, channels) to (batch, *sizes · size, channels)."""
     if out is None:
         sizes = [length * times for length, times in zip(x.shape[1:-1], size, strict=True)]
         out = np.empty((len(x), *sizes, x.shape[-1]), x.dtype)
@@ -65,7 +65,7 @@ def repeat(x: Array, size: tuple[int, ...], out: Array | None = None) -> Array:
 
 @kernel(lambda dy, x, size: x, operations=lambda dy, *_: math.prod(dy))
 def repeat_gradient(dy: Array, x: Array, size: tuple[int, ...], out: Array | None = None) -> Array:
-    """The gradient of `repeat(x, size)`: the sum over the copies of each number; shapes as there."""
+    """The gradient of `repeat(x, size)`: the sum over the copies of each number."""
     if out is None:
         out = np.empty_like(x)
     out.fill(0.0)

@@ -97,7 +97,8 @@ def zeros_around(
 ) -> tuple[tuple[int, int], ...]:
     """The number of zeros before and after each axis; `padding` may contain these numbers itself.
 
-    With "same", there is one position for each stride that starts in the axis; with "causal", no window looks ahead.
+    With "same", there is one position for each stride that starts in the axis; with "causal", no
+    window looks ahead.
     """
     if not isinstance(padding, str):
         return padding
@@ -121,9 +122,10 @@ def shifts(
     dilation: tuple[int, ...],
     zeros: tuple[tuple[int, int], ...],
 ) -> Iterator[tuple[tuple[int, ...], tuple[slice, ...], tuple[slice, ...]]]:
-    """For each place in the window: the place, the part of `x` that all windows have there, and these windows in `y`.
+    """For each place in the window: the place, the part of `x` there, and its windows in `y`.
 
-    `x` is (batch, *sizes, channels), `y` is (batch, *positions, …).  Windows with a zero at that place are left out.
+    `x` is (batch, *sizes, channels), `y` is (batch, *positions, …).  Windows with a zero at that
+    place are left out.
     """
     for place in np.ndindex(*window):
         inside, outside = [slice(None)], [slice(None)]
@@ -138,7 +140,7 @@ def shifts(
 
 @kernel()
 def cuts(count: int, size: int, limit: int) -> Iterator[slice]:
-    """`count` rows of `size` bytes each, in parts of at most `limit` bytes, but of at least one row."""
+    """`count` rows of `size` bytes each, in parts of at most `limit` bytes, or of a single row."""
     rows = max(1, limit // max(1, size))
     for start in range(0, count, rows):
         yield slice(start, min(count, start + rows))
