@@ -388,7 +388,7 @@ def test_a_file_that_is_no_checkpoint_is_never_overwritten(tmp_path: Path) -> No
     module.Model(4).save(path)
     for contents in (path.read_bytes(), path.read_bytes()[:500], b"text", b""):
         path.write_bytes(contents)
-        with pytest.raises(ValueError, match=r"model\.npz is no (checkpoint of fit|\.npz file)"):
+        with pytest.raises(ValueError, match=r"model\.npz is not (a checkpoint of fit|an \.npz file)"):
             module.Model(5).fit(*data, **OPTIONS, checkpoint=path)
         assert path.read_bytes() == contents
 

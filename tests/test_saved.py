@@ -242,7 +242,7 @@ RAW: dict[str, dict[str, bytes]] = {
 def test_a_file_with_a_broken_member_is_refused(credit: ModuleType, tmp_path: Path, what: str) -> None:
     path = tmp_path / "model.npz"
     archive(path, {**members(credit), **RAW[what]})
-    with pytest.raises(ValueError, match=r"model\.npz (was not saved by this model|is no \.npz file of arrays): "):
+    with pytest.raises(ValueError, match=r"model\.npz (was not saved by this model|is not an \.npz file of arrays): "):
         credit.Model.load(path)
 
 
@@ -272,7 +272,7 @@ def test_an_encrypted_member_is_refused(credit: ModuleType, tmp_path: Path) -> N
             content[start + place] |= 1
             start = content.find(mark, start + 4)
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"model\.npz is no \.npz file of arrays: .*encrypted"):
+    with pytest.raises(ValueError, match=r"model\.npz is not an \.npz file of arrays: .*encrypted"):
         credit.Model.load(path)
 
 
