@@ -255,7 +255,7 @@ def one_hot(ids: Array, like: Array, out: Array | None = None) -> Array:
 
 @kernel()
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """How many inputs and outputs a weight of this shape connects, with a convolution's window."""
+    """How many inputs and outputs a weight of this shape connects; a window counts too."""
     if len(shape) < 2:
         size = shape[0] if shape else 1
         return size, size

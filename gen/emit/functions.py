@@ -85,10 +85,10 @@ class Functions:
         assert self.step is not None
         signature = ["p: Params", f"g: {self.gradients()}", "b: Buffers"]
         signature += self.parameters("inputs", "trues", "weights")
-        body, document = self.lines("backward"), "Compute the gradient of every weight into `g`, after `loss`"
+        body, document = self.lines("backward"), "Put the gradients of the weights into `g`, after `loss`"
         if self.has_input_gradients():
             signature += ["*", "wanted: bool = False"]
-            document += "; if `wanted`, also those of the inputs, into `b`"
+            document += "; if `wanted`, those of inputs into `b`"
             body += ["", "if wanted:", *code.indented(self.lines("input_gradients"))]
         return function("backward", signature, "None", f"{document}.", body)
 
