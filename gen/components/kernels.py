@@ -178,7 +178,7 @@ def sum_by_id(rows: Array, ids: Array) -> tuple[Array, Array]:
     if len(starts) == len(ids):
         return ids, rows
     counts, first = np.diff(starts, append=len(ids)), order[starts]
-    # An id that occurs often: a block of its rows at a time.  All others: their second rows, their third rows, …
+    # ids that occur often: a block of rows at a time; all others: their second rows, their third, …
     often = counts > 32
     for start, count, place in np.stack([starts, counts, first], axis=1)[often].tolist():
         parts = (order[i : min(i + 256, start + count)] for i in range(start, start + count, 256))

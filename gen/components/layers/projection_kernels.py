@@ -378,7 +378,7 @@ def projected_by_id(dy: Array, ids: Array, table: Array) -> tuple[Array, Array]:
     tokens = np.unravel_index(order, ids.shape)
     shape = dy.shape[ids.ndim :]
     sums = np.empty((len(distinct), *shape), dy.dtype)
-    # An id that occurs often: a block of its places at a time.  All others: their first places, their second, …
+    # ids that occur often: a block of places at a time; all others: their first places, second, …
     often = np.flatnonzero(counts > 16)
     for place, start, count in np.stack([often, starts[often], counts[often]], axis=1).tolist():
         parts = [slice(i, min(i + 256, start + count)) for i in range(start, start + count, 256)]
