@@ -85,7 +85,7 @@ class Functions:
         assert self.step is not None
         signature = ["p: Params", f"g: {self.gradients()}", "b: Buffers"]
         signature += self.parameters("inputs", "trues", "weights")
-        body, document = self.lines("backward"), "Put the gradients of the weights into `g`, after `loss`"
+        body, document = self.lines("backward"), "Put all gradients into `g`, after `loss`"
         if self.has_input_gradients():
             signature += ["*", "wanted: bool = False"]
             document += "; if `wanted`, those of inputs into `b`"
