@@ -205,6 +205,7 @@ def test_numbers_too_large_for_the_model_are_refused(credit: ModuleType) -> None
     x = X.astype(float)
     x[69, 99] = 1e300
     for call in (credit.Model().predict, lambda x: credit.Model().fit(x, Y, verbose=0)):
-        with pytest.raises(ValueError, match=r"input applicant: expected float32 .*got float64 numbers out of its range"):
+        message = r"input applicant: expected float32 .*got float64 numbers out of its range"
+        with pytest.raises(ValueError, match=message):
             call(x)
     credit.Model(dtype=np.float64).predict(x)
