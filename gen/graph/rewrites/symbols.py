@@ -1,4 +1,4 @@
-"""Rewrite: the sizes that only data decide under other names, such as identifiers that nothing else has."""
+"""Rewrite: new names for the sizes that only data decides, such as unique identifiers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
 
 
 def rename_symbols(graph: Graph, names: Mapping[str, str]) -> Graph:
-    """`graph` with each symbol of a size under the name that `names` has for it; itself where none changes."""
+    """`graph`, with the names that `names` has for the symbols of its sizes; the same object if none changes."""
     if all(old == new for old, new in names.items()):
         return graph
     sizes = {old: Dim.symbol(new) for old, new in names.items()}
