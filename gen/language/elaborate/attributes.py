@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gen.components.base import Activation, Component, Layer, parameters
+from gen.components.operations.making import Parameter
 from gen.diagnostics import Span
 from gen.dims import Dim, Shape
 from gen.language import syntax
@@ -377,6 +378,8 @@ def _of_class(context: Context, owner: ClassValue, attribute: syntax.Attribute) 
 
 # -------------------------------------------------------------------------------------------------------------- setting
 
+UNNAMED = "variable"
+"""What Keras calls a weight that has no name; here the attribute that holds it gives it one."""
 WITHOUT_EFFECT = ("supports_masking", "input_spec", "_name", "optimizer", "stop_training", "stateful", "built")
 
 
@@ -427,8 +430,9 @@ def _set_on_object(context: Context, owner: ObjectValue, name: str, value: Value
     if isinstance(value, Wrapped) and owner.cls.kind:
         value.variable = value.variable or name
     elif isinstance(value, TensorValue) and isinstance(value.maker, LayerCall) and not value.maker.inputs:
-        layer = value.maker.layer  # a weight of the object
-        layer.variable = layer.variable or name
+        layer = value.maker.layer
+        if isinstance(layer.component, Parameter) and layer.kind == UNNAMED:  # a weight of the object
+            layer.component = replace(layer.component, weight=name)
 
 
 def set_trainable(owner: Wrapped | InputValue | Any, trainable: bool) -> None:

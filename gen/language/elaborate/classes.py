@@ -17,7 +17,7 @@ from gen.diagnostics import Span
 from gen.language import syntax
 from gen.language.elaborate import models
 from gen.language.elaborate.apply import apply_layer
-from gen.language.elaborate.attributes import static
+from gen.language.elaborate.attributes import UNNAMED, static
 from gen.language.elaborate.binding import accepted_value, option_name
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.inputs import new_input
@@ -240,8 +240,9 @@ def add_weight(context: Context, made: ObjectValue, arguments: Arguments, group:
         message = "gen does not support `constraint` of `add_weight` yet"
         return context.error("unsupported-argument", given["constraint"].span, message)
     trainable = given["trainable"].value is not False if "trainable" in given else True
-    component = Parameter(name or "variable", tuple(shape), initializer, regularizer, trainable)
-    layer = LayerValue(component, "variable", arguments.span, made.group or group, name, written="add_weight")
+    component = Parameter(name or UNNAMED, tuple(shape), initializer, regularizer, trainable)
+    kind = "weight" if name else UNNAMED
+    layer = LayerValue(component, kind, arguments.span, made.group or group, written="add_weight")
     layer.trainable = made.trainable
     return apply_layer(context, layer, [], Site(arguments.span, arguments.heading, made.group or group))
 

@@ -1,5 +1,5 @@
 import keras
-from keras import backend as K
+from keras import ops
 from keras.layers import Layer, Input, LSTM, Dense, Bidirectional, Embedding
 class AttentionLayer(Layer):
     def __init__(self, step_dim=20, W_regularizer=None, bias=True, **kwargs):
@@ -14,10 +14,10 @@ class AttentionLayer(Layer):
         self.b = self.add_weight(shape=(input_shape[1], 1), initializer='zeros', name='att_b')
         super(AttentionLayer, self).build(input_shape)
     def call(self, x, mask=None):
-        e = K.tanh(K.dot(x, self.W) + self.b)
-        a = K.softmax(e, axis=1)
+        e = ops.tanh(ops.matmul(x, self.W) + self.b)
+        a = ops.softmax(e, axis=1)
         output = x * a
-        return K.sum(output, axis=1)
+        return ops.sum(output, axis=1)
     def compute_output_shape(self, input_shape):
         return (input_shape[0], input_shape[-1])
 inp = Input(shape=(7,))

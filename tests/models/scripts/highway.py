@@ -6,8 +6,8 @@ class Linear(layers.Layer):
         self.units = units
         self.activation = keras.activations.get(activation)
     def build(self, input_shape):
-        self.w = self.add_weight(shape=(input_shape[-1], self.units), initializer="random_normal", trainable=True, regularizer=regularizers.L2(1e-3))
-        self.b = self.add_weight(shape=(self.units,), initializer=initializers.Zeros(), trainable=True)
+        self.w = self.add_weight(shape=(input_shape[-1], self.units), initializer="random_normal", trainable=True, regularizer=regularizers.L2(1e-3), name="w")
+        self.b = self.add_weight(shape=(self.units,), initializer=initializers.Zeros(), trainable=True, name="b")
     def call(self, inputs):
         out = ops.matmul(inputs, self.w) + self.b
         if self.activation is not None:
