@@ -81,6 +81,9 @@ class Options:
         return item.name in self.passes
 
 
+DEFAULT = Options()
+
+
 def check(source: Source) -> Diagnostics:
     """All that is wrong with a `.nn` file."""
     diagnostics = Diagnostics()

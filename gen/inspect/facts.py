@@ -14,8 +14,8 @@ the activation of a head that is fused with its loss counts with the loss.  All 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from gen import compiler
 from gen.components.base import Component
@@ -32,7 +32,7 @@ from gen.program.cost.flops import operations
 from gen.program.planned import Programs
 from gen.program.types import ArrayType
 
-PASSES = frozenset(compiler.PASSES) - {"recurrences"}
+APART = frozenset({"recurrences"})
 """LSTMs that share a loop would share their operations too."""
 
 
@@ -136,12 +136,9 @@ def describe_model(
     graph: Graph,
     batch: int = 32,
     steps: int | None = None,
-    inference: bool = False,
-    between: Callable[[], None] = lambda: None,
+    options: compiler.Options = compiler.DEFAULT,
 ) -> Facts:
-    """The facts of a checked model, for a batch of so many rows; with `inference` as if it were not compiled.
-
-    `between` is called now and then: what it raises ends the work.
+    """The facts of a checked model as it is built with these options, for a batch of so many rows.
 
     Other sizes that only data decide are `steps`, all of them, or else 100, or as much as the model needs.  Raises
     `SizeError` if `steps` is less than that.
@@ -155,11 +152,11 @@ def describe_model(
     sizes = typical_sizes(least, batch)
     if steps is not None:
         sizes |= dict.fromkeys(least, steps)
-    assembler = compiler.assembler(graph, graph.name, compiler.Options(inference, PASSES, between=between))
-    between()
+    assembler = compiler.assembler(graph, graph.name, replace(options, passes=options.passes - APART))
+    options.between()
     measured = {assembler.names.symbols.get(symbol, symbol): size for symbol, size in sizes.items()}
     by_part, by_call = _operations(assembler.programs, measured)
-    between()
+    options.between()
     named = named_calls(graph)
     names, groups = list(named), list(named.values())
     sources = {each: Edge(name, each.shape) for name, nodes in zip(names, groups, strict=True) for each in _made(nodes)}
@@ -170,7 +167,7 @@ def describe_model(
         counts = by_call[nodes[0].call.block]
         calls.append(_call(name, nodes, sources, seen, counts, sizes))
         seen |= {node.layer for node in nodes}
-    trained = graph.training is not None and not inference
+    trained = graph.training is not None and not options.inference
     outputs = [OutputFacts(item.name, sources[item.tensor], item.loss_text * trained) for item in graph.outputs]
     inputs = [InputFacts(item.name, item.tensor.shape, dtype_of(item.tensor), item.span) for item in graph.inputs]
     memory = assembler.footprint().rows(measured)
