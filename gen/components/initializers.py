@@ -31,6 +31,7 @@ class Zeros(Initializer):
     """
 
     aliases = ("zero",)
+    zeros = True
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         return np.zeros(shape)

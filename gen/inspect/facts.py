@@ -18,9 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gen import compiler
-from gen.components.base import Component
-from gen.components.layers.masking import Mask
-from gen.components.layers.operators import SplitSteps
+from gen.components.base import Component, Role
 from gen.diagnostics import Span
 from gen.dims import Shape
 from gen.emit.tables import kind_of
@@ -208,7 +206,7 @@ def _groups(graph: Graph) -> list[list[Node]]:
     """The nodes of each call in the file, in order; those that compute masks are left out."""
     groups: dict[object, list[Node]] = {}
     for node in graph.nodes:
-        if not isinstance(node.layer.component, Mask) and node.outputs[0].dtype != "bool":
+        if node.layer.component.role is not Role.MASK and node.outputs[0].dtype != "bool":
             groups.setdefault(node.call.block, []).append(node)
     return list(groups.values())
 
@@ -232,7 +230,7 @@ def _made(nodes: Sequence[Node]) -> list[Tensor]:
 
 def _values_read(node: Node) -> tuple[Tensor, ...]:
     """The inputs of a node but those that it reads the shape of only."""
-    return node.inputs[:1] if isinstance(node.layer.component, SplitSteps) else node.inputs
+    return node.inputs[:1] if node.layer.component.role is Role.SPLIT else node.inputs
 
 
 def _kind(nodes: Sequence[Node]) -> str:

@@ -55,6 +55,7 @@ UNSUPPORTED = {
 class Windowed(Layer):
     """What the convolutions have in common: their arguments with a number for each axis, as kernels take them."""
 
+    adds_bias_last = True
     rank: ClassVar[int]
     kernel_size: Any
     strides: Any

@@ -36,6 +36,7 @@ class Dense(Layer):
 
     supports_masking = True
     last_axis = True
+    adds_bias_last = True
     unsupported = {
         "activity_regularizer": "gen regularizes weights, not outputs",
         "kernel_constraint": CONSTRAINTS,

@@ -36,6 +36,9 @@ class AsIds(Layer):
     def dtype(self, *inputs: str) -> str:
         return "int32"
 
+    def part_of_ids(self, part: str, axes: int | None) -> tuple[str, int | None]:
+        return part, axes
+
     def forward(self, x: Array) -> Array:
         return as_ids(x)
 

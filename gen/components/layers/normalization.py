@@ -81,6 +81,9 @@ class BatchNormalization(Layer):
         weights["moving_variance"] = Weight(shape, self.moving_variance_initializer, trainable=False)
         return weights
 
+    def takes_bias(self, x: Shape) -> bool:
+        return self.axis % len(x) == len(x) - 1
+
     def others(self, ndim: int) -> tuple[int, ...]:
         """The axes over which mean and variance are taken."""
         return tuple(axis for axis in range(ndim) if axis != self.axis % ndim)

@@ -227,6 +227,8 @@ class Pooling(Layer):
 class MaxPooling(Pooling):
     """MaxPooling1D and MaxPooling2D."""
 
+    pools = "greatest"
+
     def forward(self, x: Array) -> Array:
         return max_pool(x, self.window, self.steps, self.padding)
 
@@ -276,6 +278,8 @@ class MaxPooling2D(MaxPooling):
 
 class AveragePooling(Pooling):
     """AveragePooling1D and AveragePooling2D."""
+
+    pools = "mean"
 
     def forward(self, x: Array) -> Array:
         return average_pool(x, self.window, self.steps, self.padding)
@@ -352,6 +356,8 @@ def total(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
 
 class GlobalMaxPooling(GlobalPooling):
     """GlobalMaxPooling1D and GlobalMaxPooling2D."""
+
+    pools = "greatest"
 
     def forward(self, x: Array) -> Array:
         if self.keepdims:
