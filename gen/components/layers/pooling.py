@@ -1,6 +1,6 @@
 """Layers that make one number of each window, or of each channel.  Source: `keras/src/layers/pooling`.
 
-Each is written for any number of axes; the classes for one and for two axes differ in their arguments alone.
+Each is written once, for any number of axes; a class for one, two or three is its rank, its docstring and an example.
 """
 
 # NumPy declares its reductions and comparisons as Any:
@@ -9,14 +9,27 @@ Each is written for any number of axes; the classes for one and for two axes dif
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
 from gen.components.arguments import Count
 from gen.components.base import Layer, component
 from gen.components.kernels import Array, float32, kernel
-from gen.components.layers.windows import check_rank, cuts, each, positions, shifts, slid, unit_steps, zeros_around
+from gen.components.layers.windows import (
+    Numbers,
+    OfRank,
+    Ranked,
+    check_rank,
+    cuts,
+    each,
+    positions,
+    shifts,
+    slid,
+    unit_steps,
+    zeros_around,
+)
 from gen.dims import Shape
 
 Padding = Literal["valid", "same"]
@@ -202,12 +215,17 @@ def shares_of_steps(mask: Array, x: Array, out: Array | None = None) -> Array:
 # ----------------------------------------------------------------------------------------------------- a sliding window
 
 
-class Pooling(Layer):
+Strides = Annotated[
+    int | tuple[int, ...] | None,
+    OfRank(lambda rank: Count | tuple[(Count,) * rank] | None),  # type: ignore[misc]  # known when it runs
+]
+
+
+class Pooling(Ranked):
     """What MaxPooling and AveragePooling have in common: their arguments with a number for each axis."""
 
-    rank: ClassVar[int]
-    pool_size: Any
-    strides: Any
+    pool_size: Numbers
+    strides: Strides
     padding: Padding
 
     @property
@@ -224,10 +242,16 @@ class Pooling(Layer):
         return (x[0], *slid(self, x, self.window, self.steps, (1,) * self.rank, self.padding), x[-1])
 
 
+@dataclass(frozen=True)
 class MaxPooling(Pooling):
-    """MaxPooling1D and MaxPooling2D."""
+    """MaxPooling1D, MaxPooling2D and MaxPooling3D."""
 
     pools = "greatest"
+
+    pool_size: Numbers = 2
+    strides: Strides = None
+    padding: Padding = "valid"
+    data_format: Format = None
 
     def forward(self, x: Array) -> Array:
         return max_pool(x, self.window, self.steps, self.padding)
@@ -250,11 +274,6 @@ class MaxPooling1D(MaxPooling):
     aliases = ("MaxPool1D",)
     rank = 1
 
-    pool_size: Count | tuple[Count] = 2
-    strides: Count | tuple[Count] | None = None
-    padding: Padding = "valid"
-    data_format: Format = None
-
 
 @component
 class MaxPooling2D(MaxPooling):
@@ -270,16 +289,32 @@ class MaxPooling2D(MaxPooling):
     aliases = ("MaxPool2D",)
     rank = 2
 
-    pool_size: Count | tuple[Count, Count] = (2, 2)
-    strides: Count | tuple[Count, Count] | None = None
-    padding: Padding = "valid"
-    data_format: Format = None
+
+@component
+class MaxPooling3D(MaxPooling):
+    """The greatest number of every window, channel by channel: (depth, height, width, channels) to fewer positions.
+
+    Windows begin `strides` apart, by default `pool_size`.  "valid" keeps the positions whose window lies inside.
+    "same" keeps one position for each stride.  In the formula s is `strides`.  Source: `max_pooling3d.py`.
+
+    Formula: y[p, r, c] = max x[p · s[0] + h, r · s[1] + i, c · s[2] + j], (h, i, j) in the window
+    Example: MaxPooling3D(2)(Input(16, 28, 28, 8))
+    """
+
+    aliases = ("MaxPool3D",)
+    rank = 3
 
 
+@dataclass(frozen=True)
 class AveragePooling(Pooling):
-    """AveragePooling1D and AveragePooling2D."""
+    """AveragePooling1D, AveragePooling2D and AveragePooling3D."""
 
     pools = "mean"
+
+    pool_size: Numbers
+    strides: Strides = None
+    padding: Padding = "valid"
+    data_format: Format = None
 
     def forward(self, x: Array) -> Array:
         return average_pool(x, self.window, self.steps, self.padding)
@@ -302,11 +337,6 @@ class AveragePooling1D(AveragePooling):
     aliases = ("AvgPool1D",)
     rank = 1
 
-    pool_size: Count | tuple[Count]
-    strides: Count | tuple[Count] | None = None
-    padding: Padding = "valid"
-    data_format: Format = None
-
 
 @component
 class AveragePooling2D(AveragePooling):
@@ -322,20 +352,32 @@ class AveragePooling2D(AveragePooling):
     aliases = ("AvgPool2D",)
     rank = 2
 
-    pool_size: Count | tuple[Count, Count]
-    strides: Count | tuple[Count, Count] | None = None
-    padding: Padding = "valid"
-    data_format: Format = None
+
+@component
+class AveragePooling3D(AveragePooling):
+    """The mean of every window, channel by channel: (depth, height, width, channels) to fewer positions.
+
+    Windows begin `strides` apart, by default `pool_size`.  "valid" keeps the positions whose window lies inside.
+    "same" keeps one position for each stride; what lies outside does not count.  In the formula s is `strides`.
+    Source: `average_pooling3d.py`.
+
+    Formula: y[p, r, c] = mean x[p · s[0] + h, r · s[1] + i, c · s[2] + j], (h, i, j) in the window
+    Example: AveragePooling3D(2)(Input(16, 28, 28, 8))
+    """
+
+    aliases = ("AvgPool3D",)
+    rank = 3
 
 
 # ---------------------------------------------------------------------------------------------------- the whole channel
 
 
-class GlobalPooling(Layer):
+@dataclass(frozen=True)
+class GlobalPooling(Ranked):
     """What pooling of whole channels has in common."""
 
-    rank: ClassVar[int]
-    keepdims: bool
+    data_format: Format = None
+    keepdims: bool = False
 
     @property
     def between(self) -> tuple[int, ...]:
@@ -354,8 +396,9 @@ def total(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
     return np.add.reduce(x, axis=axis)
 
 
+@dataclass(frozen=True)
 class GlobalMaxPooling(GlobalPooling):
-    """GlobalMaxPooling1D and GlobalMaxPooling2D."""
+    """GlobalMaxPooling1D, GlobalMaxPooling2D and GlobalMaxPooling3D."""
 
     pools = "greatest"
 
@@ -381,9 +424,6 @@ class GlobalMaxPooling1D(GlobalMaxPooling):
     aliases = ("GlobalMaxPool1D",)
     rank = 1
 
-    data_format: Format = None
-    keepdims: bool = False
-
 
 @component
 class GlobalMaxPooling2D(GlobalMaxPooling):
@@ -398,8 +438,38 @@ class GlobalMaxPooling2D(GlobalMaxPooling):
     aliases = ("GlobalMaxPool2D",)
     rank = 2
 
-    data_format: Format = None
-    keepdims: bool = False
+
+@component
+class GlobalMaxPooling3D(GlobalMaxPooling):
+    """The greatest number of each channel: (depth, height, width, channels) to (channels,), or (1, 1, 1, channels).
+
+    Source: `global_max_pooling3d.py`.
+
+    Formula: y = max x[p, r, c] over all p, r, c
+    Example: GlobalMaxPooling3D()(Input(16, 28, 28, 8))
+    """
+
+    aliases = ("GlobalMaxPool3D",)
+    rank = 3
+
+
+@dataclass(frozen=True)
+class GlobalAveragePooling(GlobalPooling):
+    """GlobalAveragePooling2D and GlobalAveragePooling3D; that over steps follows a mask."""
+
+    pools = "mean"
+
+    @property
+    def stretched(self) -> tuple[slice | None, ...]:
+        """The index that gives a number for each channel the axes that were pooled, one long."""
+        return (slice(None), *(None,) * self.rank, slice(None))
+
+    def forward(self, x: Array) -> Array:
+        return total(x, self.between, self.keepdims) * (1 / math.prod(x.shape[1:-1]))
+
+    def backward(self, dy: Array, x: Array) -> Array:
+        gradient = dy if self.keepdims else dy[self.stretched]
+        return np.broadcast_to(gradient * (1 / math.prod(x.shape[1:-1])), x.shape)
 
 
 @component
@@ -414,10 +484,8 @@ class GlobalAveragePooling1D(GlobalPooling):
 
     aliases = ("GlobalAvgPool1D",)
     rank = 1
+    pools = "mean"
     supports_masking = True
-
-    data_format: Format = None
-    keepdims: bool = False
 
     def masking(self, masks: tuple[int, ...]) -> Layer | int | None:
         return None
@@ -437,7 +505,7 @@ class GlobalAveragePooling1D(GlobalPooling):
 
 
 @component
-class GlobalAveragePooling2D(GlobalPooling):
+class GlobalAveragePooling2D(GlobalAveragePooling):
     """The mean of each channel: (height, width, channels) to (channels,), or (1, 1, channels) with `keepdims`.
 
     Source: `global_average_pooling2d.py`.
@@ -449,12 +517,16 @@ class GlobalAveragePooling2D(GlobalPooling):
     aliases = ("GlobalAvgPool2D",)
     rank = 2
 
-    data_format: Format = None
-    keepdims: bool = False
 
-    def forward(self, x: Array) -> Array:
-        return total(x, self.between, self.keepdims) * (1 / (x.shape[1] * x.shape[2]))
+@component
+class GlobalAveragePooling3D(GlobalAveragePooling):
+    """The mean of each channel: (depth, height, width, channels) to (channels,), or (1, 1, 1, channels).
 
-    def backward(self, dy: Array, x: Array) -> Array:
-        gradient = dy if self.keepdims else dy[:, None, None, :]
-        return np.broadcast_to(gradient * (1 / (x.shape[1] * x.shape[2])), x.shape)
+    Source: `global_average_pooling3d.py`.
+
+    Formula: y = mean x[p, r, c] over all p, r, c
+    Example: GlobalAveragePooling3D()(Input(16, 28, 28, 8))
+    """
+
+    aliases = ("GlobalAvgPool3D",)
+    rank = 3
