@@ -32,33 +32,40 @@ from gen.components.layers.convolution_kernels import (
     correlate_input_gradient,
     correlate_kernel_gradient,
 )
-from gen.components.layers.core import CONSTRAINTS, size_of
-from gen.components.layers.windows import Numbers, OfRank, Ranked, check_rank, check_strides, each, slid
+from gen.components.layers.core import size_of
+from gen.components.layers.windows import (
+    Format,
+    Numbers,
+    OfRank,
+    Padding,
+    Ranked,
+    check_rank,
+    check_strides,
+    each,
+    per_axis,
+    slid,
+)
+from gen.components.refused import refused
 from gen.dims import Shape, show
 
-Padding = Literal["valid", "same"]
 CausalPadding = Annotated[
     Literal["valid", "same", "causal"],
     OfRank(lambda rank: Literal["valid", "same", "causal"] if rank == 1 else Padding),
 ]
 """Only a sequence has a past."""
-Format = Literal["channels_last"] | None
 Extra = Annotated[int, Range(0)]
-Surplus = Annotated[
-    int | tuple[int, ...] | None,
-    OfRank(lambda rank: Extra | tuple[(Extra,) * rank] | None),  # type: ignore[misc]  # known when it runs
-]
+Surplus = Annotated[int | tuple[int, ...] | None, per_axis(Extra, None)]
 """How much longer than it has to be the output is along each axis."""
-UNSUPPORTED = {
-    "activity_regularizer": "gen regularizes weights, not outputs",
-    "kernel_constraint": CONSTRAINTS,
-    "depthwise_constraint": CONSTRAINTS,
-    "pointwise_constraint": CONSTRAINTS,
-    "bias_constraint": CONSTRAINTS,
-    "lora_rank": "gen has no low-rank adaptation",
-    "lora_alpha": "gen has no low-rank adaptation",
-    "quantization_config": "gen computes in float32 or float64",
-}
+UNSUPPORTED = refused(
+    "activity_regularizer",
+    "kernel_constraint",
+    "depthwise_constraint",
+    "pointwise_constraint",
+    "bias_constraint",
+    "lora_rank",
+    "lora_alpha",
+    "quantization_config",
+)
 
 
 class Windowed(Ranked):

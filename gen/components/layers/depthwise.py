@@ -13,9 +13,9 @@ from gen.components.arguments import Count
 from gen.components.base import Activation, Initializer, Regularizer, Weight, component
 from gen.components.initializers import GlorotUniform, Zeros
 from gen.components.kernels import Array
-from gen.components.layers.convolution import Format, Padding, Windowed, over_rows
+from gen.components.layers.convolution import Windowed, over_rows
 from gen.components.layers.convolution_kernels import depthwise, depthwise_input_gradient, depthwise_kernel_gradient
-from gen.components.layers.windows import Numbers
+from gen.components.layers.windows import Format, Numbers, Padding
 from gen.dims import Shape
 
 

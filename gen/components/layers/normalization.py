@@ -13,7 +13,8 @@ from gen.components.arguments import Positive, Rate
 from gen.components.base import Initializer, Layer, Regularizer, ShapeError, Weight, component
 from gen.components.initializers import Ones, Zeros
 from gen.components.kernels import Array
-from gen.components.layers.core import CONSTRAINTS, size_of
+from gen.components.layers.core import size_of
+from gen.components.refused import refused
 from gen.dims import Shape, show
 
 
@@ -46,8 +47,7 @@ class BatchNormalization(Layer):
 
     supports_masking = True
     unsupported = {
-        "beta_constraint": CONSTRAINTS,
-        "gamma_constraint": CONSTRAINTS,
+        **refused("beta_constraint", "gamma_constraint"),
         "renorm": "gen has no batch renormalization",
         "renorm_clipping": "gen has no batch renormalization",
         "synchronized": "gen trains in one process",
@@ -182,8 +182,7 @@ class LayerNormalization(Layer):
 
     supports_masking = True
     unsupported = {
-        "beta_constraint": CONSTRAINTS,
-        "gamma_constraint": CONSTRAINTS,
+        **refused("beta_constraint", "gamma_constraint"),
         "rms_scaling": "Keras itself advises against it",
     }
 

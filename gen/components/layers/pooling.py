@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -18,12 +18,14 @@ from gen.components.arguments import Count
 from gen.components.base import Layer, component
 from gen.components.kernels import Array, float32, kernel
 from gen.components.layers.windows import (
+    Format,
     Numbers,
-    OfRank,
+    Padding,
     Ranked,
     check_rank,
     cuts,
     each,
+    per_axis,
     positions,
     shifts,
     slid,
@@ -31,9 +33,6 @@ from gen.components.layers.windows import (
     zeros_around,
 )
 from gen.dims import Shape
-
-Padding = Literal["valid", "same"]
-Format = Literal["channels_last"] | None
 
 # -------------------------------------------------------------------------------------------- kernels: a sliding window
 
@@ -215,10 +214,7 @@ def shares_of_steps(mask: Array, x: Array, out: Array | None = None) -> Array:
 # ----------------------------------------------------------------------------------------------------- a sliding window
 
 
-Strides = Annotated[
-    int | tuple[int, ...] | None,
-    OfRank(lambda rank: Count | tuple[(Count,) * rank] | None),  # type: ignore[misc]  # known when it runs
-]
+Strides = Annotated[int | tuple[int, ...] | None, per_axis(Count, None)]
 
 
 class Pooling(Ranked):

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from gen.components.arguments import Count, Rate
 from gen.components.base import Layer, ShapeError, component
 from gen.components.kernels import Array
-from gen.components.layers.windows import Ranked, check_rank
+from gen.components.layers.windows import Format, Ranked, check_rank
+from gen.components.refused import SEED
 from gen.dims import Shape, show
-
-Format = Literal["channels_last"] | None
 
 
 @component
@@ -28,7 +26,7 @@ class Dropout(Layer):
     """
 
     supports_masking = True
-    ignored = {"seed": "Model(seed=…) seeds every draw"}
+    ignored = SEED
 
     rate: Rate
     noise_shape: tuple[Count | None, ...] | None = None
@@ -67,7 +65,7 @@ class SpatialDropout(Ranked):
     """SpatialDropout1D, SpatialDropout2D and SpatialDropout3D."""
 
     supports_masking = True
-    ignored = {"seed": "Model(seed=…) seeds every draw"}
+    ignored = SEED
 
     rate: Rate
 

@@ -19,6 +19,7 @@ from gen.components.base import ArgumentError, ShapeError, component
 from gen.components.kernels import Array, kernel, no_operations
 from gen.components.layers.windows import (
     SPACES,
+    Format,
     Numbers,
     OfRank,
     Ranked,
@@ -30,7 +31,6 @@ from gen.components.layers.windows import (
 )
 from gen.dims import Shape, Size, show
 
-Format = Literal["channels_last"] | None
 Margin = Annotated[int, Range(0)]
 """How much is added or taken at an end of an axis."""
 Margins = tuple[tuple[int, int], ...]

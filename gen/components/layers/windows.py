@@ -8,8 +8,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, dataclass, fields
-from functools import cache
-from typing import Annotated, Any, ClassVar, get_type_hints
+from functools import cache, reduce
+from operator import or_
+from typing import Annotated, Any, ClassVar, Literal, get_type_hints
 
 import numpy as np
 
@@ -45,13 +46,21 @@ class OfRank:
     made: Callable[[int], Any]
 
 
-def per_axis(item: Any) -> OfRank:
-    """A number for all axes, or one for each."""
-    return OfRank(lambda rank: item | tuple[(item,) * rank])  # type: ignore[misc]  # known when it runs
+def per_axis(item: Any, *others: Any) -> OfRank:
+    """One of `item` for all axes, or one for each; or one of the others."""
+
+    def made(rank: int) -> Any:
+        several: Any = tuple[(item,) * rank]  # type: ignore[misc]  # known when it runs
+        return reduce(or_, (item, several, *others))
+
+    return OfRank(made)
 
 
 Numbers = Annotated[int | tuple[int, ...], per_axis(Count)]
 """How large or how far along each axis, from 1."""
+Padding = Literal["valid", "same"]
+Format = Literal["channels_last"] | None
+"""Where the channels are; None says the same."""
 
 
 class Ranked(Layer):
