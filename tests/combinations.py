@@ -85,7 +85,6 @@ OWN: dict[tuple[str, str], tuple[Any, ...]] = {
     ("Dot", "axes"): (1, (2, 1)),
     ("Conv1DTranspose", "output_padding"): (None, 1),
     ("Conv2DTranspose", "output_padding"): (None, 1),
-    ("Conv3DTranspose", "output_padding"): (None, 1),
 }
 
 
@@ -152,8 +151,6 @@ WIDE_OWN: dict[tuple[str, str], tuple[Any, ...]] = {
     ("Conv2DTranspose", "strides"): (1, 2, 3, (1, 2)),
     ("Conv3D", "kernel_size"): (1, 2, 3, (1, 3, 2)),
     ("Conv3D", "strides"): (1, 2, 3, (1, 2, 3)),
-    ("Conv3DTranspose", "kernel_size"): (1, 2, 3, (1, 3, 2)),
-    ("Conv3DTranspose", "strides"): (1, 2, 3, (1, 2, 3)),
     ("UpSampling2D", "size"): (1, 2, 3, (2, 3)),
     ("UpSampling3D", "size"): (1, 2, (2, 3, 1)),
     **{

@@ -204,7 +204,7 @@ class Conv3D(Convolution):
 
 @dataclass(frozen=True)
 class TransposedConvolution(Windowed):
-    """Conv1DTranspose, Conv2DTranspose and Conv3DTranspose: what the gradient of a convolution does, as a layer."""
+    """Conv1DTranspose and Conv2DTranspose: what the gradient of a convolution does, as a layer."""
 
     filters: Count
     kernel_size: Numbers
@@ -301,16 +301,3 @@ class Conv2DTranspose(TransposedConvolution):
     """
 
     rank = 2
-
-
-@component
-class Conv3DTranspose(TransposedConvolution):
-    """Conv1DTranspose over three axes: (planes, rows, columns, channels) to (depth, height, width, filters).
-
-    In the formula s is `strides`, d is `dilation_rate`.  Source: `conv3d_transpose.py`.
-
-    Formula: y[n, p, q] = activation(Σ x[l, r, c] @ kernel[h, i, j]ᵀ + bias), l · s + h · d = n, and so for p and q
-    Example: Conv3DTranspose(8, 4, strides=2)(Input(4, 7, 7, 16))
-    """
-
-    rank = 3

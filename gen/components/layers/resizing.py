@@ -213,6 +213,8 @@ class ZeroPadding3D(ZeroPadding):
 
     rank = 3
 
+    padding = ((1, 1), (1, 1), (1, 1))
+
 
 @component
 class Cropping1D(Cropping):
