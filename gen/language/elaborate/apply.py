@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gen.components.base import Activation, ArgumentError, Layer, ShapeError, Weight
+from gen.components.base import Activation, ArgumentError, Layer, Role, ShapeError, Weight
 from gen.components.layers.embedding import AsIds
-from gen.components.layers.masking import Mask
 from gen.diagnostics import Note, Span
 from gen.dims import Shape, divisions, product, show
 from gen.graph.checks import MAX_ELEMENTS, MAX_PARAMETERS, parameters
@@ -168,7 +167,7 @@ def carry_masks(context: Context, call: LayerCall) -> None:
         return
     taken = [tensor.mask is not None and _is_taken(tensor, call.inputs) for tensor in call.inputs]
     masks = [None if gone else tensor.mask for tensor, gone in zip(call.inputs, taken, strict=True)]
-    if isinstance(component, Mask):
+    if component.role is Role.MASK:
         return
     if any(taken):
         mask = call.inputs[taken.index(True)].mask
