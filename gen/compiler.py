@@ -81,6 +81,9 @@ class Options:
         return item.name in self.passes
 
 
+DEFAULT = Options()
+
+
 def check(source: Source) -> Diagnostics:
     """All errors and warnings of a `.nn` file."""
     diagnostics = Diagnostics()

@@ -1,18 +1,25 @@
-"""Defaults from `[tool.gen]` of the nearest `pyproject.toml`.
+"""What a project or a command decides for a build: the settings, and `[tool.gen]` of the nearest `pyproject.toml`.
 
-gen looks for it in a folder and the folders above, up to the root of a repository, the user's home, or a folder of
-another user.  It ignores files of other users, because settings name code to run: `components`.
+A setting is one field of `Settings` with one `Setting`.  The options of the commands and of `%%nn` are made of it, its
+key in `[tool.gen]` and what checks that.  `building.options` hands what changes generated files to the compiler.
+
+The `pyproject.toml` is looked for in a folder and those above it, up to the root of a repository, the user's home or a
+folder of somebody else's.  What belongs to another user is not used, because settings name code that is run:
+`components`.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 from gen.files import ForeignError, is_ours, read, reason
 
-_KEYS = ("components", "inference", "out", "sources")
+COMPILING = ("build", "dump", "summary", "graph", "explain", "%%nn")
+"""The commands that take a model as far as its generated file."""
 
 
 class SettingsError(Exception):
@@ -20,23 +27,108 @@ class SettingsError(Exception):
 
 
 @dataclass(frozen=True)
-class Settings:
-    """The contents of `[tool.gen]`; paths in it are relative to the folder of its `pyproject.toml`."""
+class Kind:
+    """What a setting may be.  `read` takes a value and the folder of its `pyproject.toml`; None is a wrong value."""
 
-    sources: tuple[Path, ...] = ()
-    """What `gen build` builds if its command line names nothing."""
-    out: Path = Path("out")
-    """Where generated files go; by default below the current folder."""
-    says_out: bool = False
-    """Whether the settings say so; files then go into the project."""
-    components: tuple[Path, ...] = ()
-    """Files with the user's components."""
-    inference: bool = False
-    """Whether to leave out everything that is only for training."""
+    must_be: str
+    """What the message about a wrong value says that it is not."""
+    read: Callable[[object, Path], object]
+
+
+def _path(value: object, folder: Path) -> Path | None:
+    return folder / value if isinstance(value, str) and "\0" not in value else None
+
+
+def _paths(value: object, folder: Path) -> tuple[Path, ...] | None:
+    paths = [_path(item, folder) for item in value] if isinstance(value, list) else [None]
+    return None if None in paths else tuple(path for path in paths if path is not None)
+
+
+FLAG = Kind("neither true nor false", lambda value, _: value if isinstance(value, bool) else None)
+PATH = Kind("not a path", _path)
+PATHS = Kind("not a list of paths", _paths)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is to be known of a setting besides its name and its default, which are those of its field."""
+
+    kind: Kind
+    spellings: tuple[str, ...] = ()
+    """How commands spell the option, as `click.option` takes it."""
+    help: str = ""
+    metavar: str | None = None
+    commands: tuple[str, ...] = ()
+    """The commands that have the option."""
+
+
+def _setting(default: Any, kind: Kind, *spellings: str, **about: Any) -> Any:
+    return field(default=default, metadata={"setting": Setting(kind, spellings, **about)})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is decided.  Paths are relative to the current folder, or to the one that `load` was given."""
+
+    sources: tuple[Path, ...] = _setting((), PATHS)
+    """What `gen build` builds when it is told nothing."""
+    out: Path = _setting(
+        Path("out"),
+        PATH,
+        "-o",
+        "--out",
+        metavar="DIR",
+        help="Where to write [default: out].",
+        commands=("build",),
+    )
+    """Where generated files go; by default below the current folder, and where a project says it, into the project."""
+    inference: bool = _setting(
+        False,
+        FLAG,
+        "--inference/--training",
+        help="Leave out everything that only training needs.",
+        commands=COMPILING,
+    )
+    """Whether to leave out all that is for training."""
+    components: tuple[Path, ...] = _setting(
+        (),
+        PATHS,
+        "--components",
+        metavar="FILE",
+        help="Components of your own.",
+        commands=(*COMPILING, "lsp", "help"),
+    )
+    """Files with components of one's own."""
+
+    said: frozenset[str] = frozenset()
+    """The settings that are not just at their default."""
+    besides: tuple[Path, ...] = ()
+    """Files of components that the command names besides those of the project; they may belong to anybody."""
     folder: Path = Path()
     """The project: the folder of the `pyproject.toml`."""
     ignored: tuple[Path, ...] = ()
     """Nearer settings that gen ignores, because they belong to another user."""
+
+    @property
+    def every_component(self) -> tuple[Path, ...]:
+        """The files of components of the project and of the command."""
+        return (*self.components, *self.besides)
+
+    def under(self, told: Settings) -> Settings:
+        """These settings of a project, where a command is `told` others: those hold, and its components as well."""
+        over = {name: getattr(told, name) for name in told.said - {"components"}}
+        return replace(self, **over, besides=told.components)
+
+
+SETTINGS: dict[str, Setting] = {
+    item.name: item.metadata["setting"] for item in fields(Settings) if "setting" in item.metadata
+}
+
+
+def told(**values: Any) -> Settings:
+    """The settings that a command is told; None and an empty tuple stand for what it does not say."""
+    said = {name: value for name, value in values.items() if value not in (None, ())}
+    return Settings(**said, said=frozenset(said))
 
 
 def load(folder: Path, base: Path | None = None) -> Settings:
@@ -91,18 +183,13 @@ def _may_have_settings(path: Path) -> bool:
 
 
 def _settings(table: dict[str, object], path: Path, ignored: tuple[Path, ...]) -> Settings:
-    out = table.get("out")
-    if out is not None and not _is_path(out):
-        raise SettingsError(f"{path}: `out` in [tool.gen] is not a path")
-    return Settings(
-        sources=_paths(path, table, "sources"),
-        out=Path("out") if out is None else path.parent / str(out),
-        says_out=out is not None,
-        components=_paths(path, table, "components"),
-        inference=_flag(path, table, "inference"),
-        folder=path.parent,
-        ignored=ignored,
-    )
+    values: dict[str, Any] = {}
+    for name, setting in SETTINGS.items():
+        if name in table:
+            values[name] = setting.kind.read(table[name], path.parent)
+            if values[name] is None:
+                raise SettingsError(f"{path}: `{name}` in [tool.gen] is {setting.kind.must_be}")
+    return Settings(**values, said=frozenset(values), folder=path.parent, ignored=ignored)
 
 
 def _table(data: bytes, path: Path) -> dict[str, object] | None:
@@ -121,26 +208,8 @@ def _table(data: bytes, path: Path) -> dict[str, object] | None:
     if not isinstance(table, dict):
         raise SettingsError(f"{path}: [tool.gen] is not a table")
     for key in table:
-        if key not in _KEYS:
-            near = did_you_mean(key, _KEYS)
-            hint = f"did you mean `{near}`?" if near else f"it may have {', '.join(_KEYS)}"
+        if key not in SETTINGS:
+            near = did_you_mean(key, sorted(SETTINGS))
+            hint = f"did you mean `{near}`?" if near else f"it may have {', '.join(sorted(SETTINGS))}"
             raise SettingsError(f"{path}: [tool.gen] has no `{key}`; {hint}")
     return table
-
-
-def _is_path(value: object) -> bool:
-    return isinstance(value, str) and "\0" not in value
-
-
-def _paths(path: Path, table: dict[str, object], key: str) -> tuple[Path, ...]:
-    value = table.get(key, [])
-    if not isinstance(value, list) or not all(map(_is_path, value)):
-        raise SettingsError(f"{path}: `{key}` in [tool.gen] is not a list of paths")
-    return tuple(path.parent / item for item in value)
-
-
-def _flag(path: Path, table: dict[str, object], key: str) -> bool:
-    value = table.get(key, False)
-    if not isinstance(value, bool):
-        raise SettingsError(f"{path}: `{key}` in [tool.gen] is neither true nor false")
-    return value

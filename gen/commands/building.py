@@ -42,18 +42,17 @@ def missing(what: str, package: str, extra: str) -> CommandError:
 class Request:
     """What `gen build` is asked for; with `check` or `diff` nothing is written.
 
-    What is None is as the settings of each source's project say; their components come besides these.
+    What is not `given` is as the settings of each source's project say.
     """
 
     sources: tuple[Path, ...]
-    out: Path | None = None
+    given: Settings = Settings()
+    """What the command is told of settings."""
     project: Path | None = None
     """The project whose settings name the sources, so that nothing is written out of it; None if somebody does."""
     check: bool = False
     diff: bool = False
     force: bool = False
-    inference: bool | None = None
-    components: tuple[Path, ...] = ()
     debug: bool = False
 
 
@@ -120,7 +119,7 @@ def build(request: Request, only: Collection[Path] | None = None) -> Report:
 def _build_project(settings: Settings, outputs: Iterable[Output], request: Request, report: Report) -> None:
     know_apart()
     try:
-        load_project(settings, request.components)
+        load_project(settings)
     except CommandError as error:
         report.errors.append(str(error))
         report.fail(2)
@@ -131,7 +130,7 @@ def _build_project(settings: Settings, outputs: Iterable[Output], request: Reque
 
 def _build_explained(output: Output, request: Request, report: Report) -> None:
     try:
-        with explained(output.source, (*output.settings.components, *request.components), request.debug):
+        with explained(output.source, output.settings.every_component, request.debug):
             _build_one(output, request, report)
     except (CommandError, WriteError) as error:
         report.errors.append(str(error))
@@ -146,9 +145,7 @@ def _build_one(output: Output, request: Request, report: Report) -> None:
     if graph is None:
         report.fail(1)
         return
-    inference = output.settings.inference if request.inference is None else request.inference
-    options = compiler.Options(inference=inference, verify=request.debug)
-    view = compiler.view(graph, path.name, options)
+    view = compiler.view(graph, path.name, options(output.settings, request.debug))
     text = compiler.render(view)
     if graph.summary:
         report.summaries.append(f"{view.layers}\n\n{view.footprint}")
@@ -165,6 +162,11 @@ def _build_one(output: Output, request: Request, report: Report) -> None:
         report.differences.append(difference(before, text, target))
     if request.check:
         report.fail(1)
+
+
+def options(settings: Settings, debug: bool = False) -> compiler.Options:
+    """What the settings say to the compiler."""
+    return compiler.Options(inference=settings.inference, verify=debug)
 
 
 # ---------------------------------------------------------------------------------------------------- reading files
@@ -212,19 +214,20 @@ def _outputs(request: Request, report: Report) -> list[Output]:
     outputs: dict[str, Output] = {}
     for given, source, name in _named_sources(request.sources):
         if source.parent not in known:
-            known[source.parent] = _settings_of(source.parent, report)
+            known[source.parent] = _settings_of(source.parent, request.given, report)
         settings = known[source.parent]
         if settings is None:
             continue
-        output = Output(source, *_target(request, settings, given, source, name))
+        path, bounds = _target(request, settings, given, source, name)
+        output = Output(source, path, settings, bounds)
         other = outputs.setdefault(_on_any_system(output.path), output)
         if other is not output:
             raise CommandError(_twins(other, output))
     return list(outputs.values())
 
 
-def _settings_of(folder: Path, report: Report) -> Settings | None:
-    """The settings that hold in a folder; None, with a sentence in the report, for those that cannot be used."""
+def _settings_of(folder: Path, given: Settings, report: Report) -> Settings | None:
+    """The settings that hold in a folder, the `given` ones first; None, as the report says, where they are wrong."""
     try:
         settings = load_settings(folder)
     except SettingsError as error:
@@ -235,7 +238,7 @@ def _settings_of(folder: Path, report: Report) -> Settings | None:
     except OSError as error:
         raise CommandError(f"cannot read the current folder: {reason(error)}") from error
     report.notes += [note for note in ignored(settings) if note not in report.notes]
-    return settings
+    return settings.under(given)
 
 
 def ignored(settings: Settings) -> list[str]:
@@ -243,23 +246,21 @@ def ignored(settings: Settings) -> list[str]:
     return [f"{shown(path)} belongs to another user, so its settings are not used" for path in settings.ignored]
 
 
-def _target(
-    request: Request, settings: Settings, given: Path, source: Path, name: Path
-) -> tuple[Path, Settings, Bounds]:
-    """Where the output of a source goes, in its project and the folder that it may not leave.
+def _target(request: Request, settings: Settings, given: Path, source: Path, name: Path) -> tuple[Path, Bounds]:
+    """Where the output of a source goes, and the folder that it may not leave.
 
     `name` is the path of the source below `given`.  A project that says where its outputs go also says where in there.
     """
-    if request.out is not None:
-        return request.out / _module(name), settings, Bounds(request.out)
-    if not settings.says_out:
-        return settings.out / _module(name), settings, Bounds(settings.out, Path())
+    if "out" in request.given.said:
+        return settings.out / _module(name), Bounds(settings.out)
+    if "out" not in settings.said:
+        return settings.out / _module(name), Bounds(settings.out, Path())
     bases = settings.sources if _below(given, settings.folder) is not None else (*settings.sources, settings.folder)
     project = settings.folder
     if request.project is not None and not files.is_in(project, request.project):
         project = request.project
     inside = next((found for base in bases if (found := _below(source, base)) not in (None, Path())), name)
-    return settings.out / _module(inside), settings, Bounds(settings.out, project)
+    return settings.out / _module(inside), Bounds(settings.out, project)
 
 
 def _below(path: Path, folder: Path) -> Path | None:
@@ -284,8 +285,8 @@ def _twins(one: Output, other: Output) -> str:
 
 
 def components_of(request: Request) -> tuple[Path, ...]:
-    """The components files that a build runs, of all projects."""
-    every = [*request.components]
+    """The files of components that a build runs, of all projects."""
+    every = [*request.given.components]
     for folder in {source.parent for source, _ in found(request.sources)}:
         with suppress(SettingsError, OSError):
             every += load_settings(folder).components
@@ -383,7 +384,7 @@ def _list_left_over(request: Request, outputs: Sequence[Output], report: Report)
 
     It is there where a file of its name is built into another output by this build, or not built by it at all.
     """
-    folders = [output.bounds.folder for output in outputs] or [request.out or _default_out()]
+    folders = [output.bounds.folder for output in outputs] or [_default_out(request.given)]
     built = {os.path.abspath(output.path) for output in outputs}
     others_left = [
         (path, name)
@@ -410,11 +411,11 @@ def _list_left_over(request: Request, outputs: Sequence[Output], report: Report)
             report.fail(1)
 
 
-def _default_out() -> Path:
+def _default_out(given: Settings) -> Path:
     """Where outputs go in the current folder."""
     with suppress(SettingsError, OSError):
-        return load_settings(Path()).out
-    return Settings().out
+        return load_settings(Path()).under(given).out
+    return given.out
 
 
 def _source_name(path: Path) -> str | None:
@@ -439,13 +440,13 @@ def know_apart() -> None:
     kernels.apart()
 
 
-def load_project(settings: Settings, given: Iterable[Path] = ()) -> None:
-    """Run the files of components that the settings name, and those that are given besides.
+def load_project(settings: Settings) -> None:
+    """Run the files of components that the settings name.
 
-    Raises `CommandError` where that fails, or one that only settings name belongs to another user.
+    Raises `CommandError` where that fails, or one that only a project names belongs to another user.
     """
     load_components(settings.components, own=True)
-    load_components(given)
+    load_components(settings.besides)
 
 
 def load_components(paths: Iterable[Path], own: bool = False) -> None:

@@ -26,6 +26,8 @@ from gen.dims import Shape, show
 class Linear(Activation):
     """y = x."""
 
+    identity = True
+
     def forward(self, x: Array) -> Array:
         return x
 
@@ -43,6 +45,9 @@ class Relu(Activation):
     negative_slope: NonNegative = 0.0
     max_value: NonNegative | None = None
     threshold: NonNegative = 0.0
+
+    def keeps_greatest(self) -> bool:
+        return self.negative_slope == 0  # a slope may round two numbers to one
 
     def forward(self, x: Array) -> Array:
         if self.threshold == 0 and self.negative_slope == 0:
@@ -69,6 +74,9 @@ class Relu(Activation):
 @component
 class Relu6(Activation):
     """y = min(max(x, 0), 6)."""
+
+    def keeps_greatest(self) -> bool:
+        return True
 
     def forward(self, x: Array) -> Array:
         return np.minimum(np.maximum(x, 0.0), 6.0)

@@ -29,8 +29,9 @@ import math
 import re
 from abc import ABC, abstractmethod
 from dataclasses import MISSING, dataclass, fields
+from enum import Enum, auto
 from functools import cache
-from typing import Any, ClassVar, TypeVar, dataclass_transform, get_type_hints
+from typing import Any, ClassVar, Literal, TypeVar, dataclass_transform, get_type_hints
 
 from gen.components.scope import Scope
 from gen.dims import Shape, Size
@@ -55,6 +56,19 @@ class ShapeError(ValueError):
     def __init__(self, message: str, label: str = "", hint: str | None = None, code: str = "shape-mismatch") -> None:
         super().__init__(message)
         self.message, self.label, self.hint, self.code = message, label, hint, code
+
+
+class Role(Enum):
+    """What a node does for the call in the file that it belongs to."""
+
+    MAIN = auto()
+    """It computes what the call gives, or a part of that."""
+    MASK = auto()
+    """It computes the mask of what the call gives."""
+    MERGE = auto()
+    """It makes rows of the steps of all rows."""
+    SPLIT = auto()
+    """It makes steps of such rows again; of its second input, which the steps were of, it reads the shape alone."""
 
 
 class Component:
@@ -92,6 +106,8 @@ class Initializer(Component):
     """Draws the first value of a weight: `draw(self, rng, shape)` gives float64; copied into the generated file."""
 
     kind = "initializer"
+    zeros: ClassVar[bool] = False
+    """Whether it draws zeros, which a new weight is full of anyway."""
     by_row: ClassVar[bool] = False
     """Whether drawing the rows of a weight one after another gives the same result as drawing all at once."""
 
@@ -112,13 +128,23 @@ class Activation(Component):
     """
 
     kind = "activation"
+    role: ClassVar[Role] = Role.MAIN
     last_axis: ClassVar[bool] = False
+    identity: ClassVar[bool] = False
+    """Whether the result is the input."""
     probability: ClassVar[bool] = False
     """Whether results lie between 0 and 1, so that a crossentropy can use them."""
 
     def output(self, x: Shape) -> Shape:
         """The shape of the output, the same as the input's; raises `ShapeError` if the input lacks an axis."""
         return x
+
+    def keeps_greatest(self) -> bool:
+        """Whether it may as well be applied to the greatest of some numbers as to all of them, backward too.
+
+        It never falls, and passes nothing back to numbers that it makes equal.
+        """
+        return False
 
 
 class Layer(Component, ABC):
@@ -137,6 +163,7 @@ class Layer(Component, ABC):
     """
 
     kind = "layer"
+    role: ClassVar[Role] = Role.MAIN
     last_axis: ClassVar[bool] = False
     merges: ClassVar[bool] = False
     """Whether the layer is called on a list of tensors."""
@@ -148,7 +175,11 @@ class Layer(Component, ABC):
     only_trains: ClassVar[bool] = False
     """Whether the layer does nothing in prediction, as Dropout."""
     supports_masking: ClassVar[bool] = False
-    """Whether the layer keeps steps apart, so that the mask of the input holds for the output too."""
+    """Whether steps that the mask leaves out stay apart, so that the mask goes on to the output."""
+    pools: ClassVar[Literal["greatest", "mean"] | None] = None
+    """Which number it makes of each window of its input, or of all of it; None if it does not pool."""
+    adds_bias_last: ClassVar[bool] = False
+    """Whether the last that its rules do is to add its weight `bias`, if it has one, along the last axis."""
     memory: ClassVar[type | None] = None
     """The class of `memory`, for a rule that has it in its signature; made without arguments, once per model."""
     joins_masks: ClassVar[bool] = False
@@ -175,6 +206,18 @@ class Layer(Component, ABC):
     def vocabulary(self) -> int | None:
         """The number of ids, which count from 0; None if the input is not ids."""
         return None
+
+    def part_of_ids(self, part: str, axes: int | None) -> tuple[str, int | None]:
+        """Of a layer that passes ids on: which part of the first ones it gives, if it is given `part` of them.
+
+        A part is written as NumPy's brackets, for rows with `axes` axes of which all is taken; None for numbers that
+        have been moved.
+        """
+        return part, None
+
+    def takes_bias(self, x: Shape) -> bool:
+        """Whether `predict` can add a weight `bias` along the last axis of `x` before all that it does itself."""
+        return False
 
     def masking(self, masks: tuple[int, ...]) -> Layer | int | None:
         """The mask of the output; `masks` says how many axes the mask of each input has, 0 if there is none.

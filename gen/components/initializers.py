@@ -13,8 +13,8 @@ import numpy as np
 from gen.components.arguments import NonNegative, Positive
 from gen.components.base import Initializer, ShapeError, component
 from gen.components.kernels import Array, draw_truncated_normal, fans
+from gen.components.refused import SEED
 
-SEED = {"seed": "Model(seed=…) seeds every draw"}
 AXES = {
     "input_axes": "gen counts inputs and outputs from the shape of the weight",
     "output_axes": "gen counts inputs and outputs from the shape of the weight",
@@ -31,6 +31,7 @@ class Zeros(Initializer):
     """
 
     aliases = ("zero",)
+    zeros = True
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         return np.zeros(shape)

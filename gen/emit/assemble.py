@@ -6,7 +6,6 @@ import ast
 from collections.abc import Iterable
 from dataclasses import replace
 
-from gen.components.initializers import Zeros
 from gen.components.kernels import as_dense
 from gen.dims import BATCH, Dim, Shape
 from gen.emit import code
@@ -232,7 +231,7 @@ class Assembler:
         lines = []
         for layer, name in self.weights:
             weight = layer.weights[name]
-            if isinstance(weight.initializer, Zeros):
+            if weight.initializer.zeros:
                 continue
             function, given = self.copies.rule(weight.initializer, "draw"), options(weight.initializer, "draw")
             place = f"p.{self.names.weights[layer, name]}"

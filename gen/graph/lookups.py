@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 from typing import TypeAlias
 
 from gen.components.base import Activation, Layer, ShapeError
-from gen.components.layers.embedding import AsIds
-from gen.components.layers.operators import MergeSteps, Slice
 from gen.components.operations.base import Operation
 from gen.graph.graph import Graph, Node, Tensor
 
@@ -52,14 +49,8 @@ _Ids: TypeAlias = "tuple[Tensor, str, int | None]"
 def _passed_on(node: Node, part: str, axes: int | None) -> Iterator[_Ids]:
     """The result of a node that passes ids on without looking them up; None if they are no longer ids."""
     component, result = node.layer.component, node.outputs[0]
-    if isinstance(component, Slice) and axes is not None:
-        yield result, part + brackets(component, axes), axes
-    elif isinstance(component, MergeSteps) and axes is not None:
-        yield result, part, axes + 1
-    elif isinstance(component, AsIds):
-        yield result, part, axes
-    elif result.dtype != "bool" and keeps_numbers(component, len(node.inputs)):
-        yield result, part, axes if isinstance(component, Slice) else None
+    if isinstance(component, Layer) and result.dtype != "bool" and keeps_numbers(component, len(node.inputs)):
+        yield result, *component.part_of_ids(part, axes)
 
 
 def keeps_numbers(component: Layer | Activation, inputs: int) -> bool:
@@ -72,15 +63,3 @@ def keeps_numbers(component: Layer | Activation, inputs: int) -> bool:
         return component.dtype(*["int32"] * inputs) == "int32"
     except ShapeError:
         return False
-
-
-def brackets(component: Slice, axes: int) -> str:
-    """The slice as text, with `axes` axes in the place of the batch."""
-    index = ast.Tuple([ast.Slice()] * (axes - 1) + [_part(item) for item in component.parts], ast.Load())
-    return ast.unparse(ast.Subscript(ast.Name("", ast.Load()), index, ast.Load()))
-
-
-def _part(part: int | tuple[int | None, int | None, int | None]) -> ast.expr:
-    if isinstance(part, int):
-        return ast.Constant(part)
-    return ast.Slice(*(None if bound is None else ast.Constant(bound) for bound in part))

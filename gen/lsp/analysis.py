@@ -65,7 +65,7 @@ class Analysis:
             return self.good.facts if self.good is not None else None
         try:
             with explained(Path(self.source.path)):
-                return describe_model(self.observed.graph, between=go_on)
+                return describe_model(self.observed.graph, options=compiler.Options(between=go_on))
         except CommandError:
             return None  # what fails after the checks is a bug in gen: `gen build` reports it
 

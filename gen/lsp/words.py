@@ -11,10 +11,12 @@ from gen.components.base import Component, describe, parameters, registry, snake
 from gen.components.docstrings import docstring
 from gen.inspect.reference import UnknownComponent, entry, markdown
 from gen.language import syntax
+from gen.language.elaborate.attributes import MODEL_METHODS
 from gen.language.elaborate.binding import LAYER_OPTIONS
 from gen.language.elaborate.spellings import MODULES, members
 from gen.language.elaborate.training import FIT
 from gen.language.elaborate.values import FunctionValue, LayerValue, ModelValue
+from gen.language.elaborate.wrappers import MERGE_MODE
 from gen.language.words import WORDS
 from gen.lsp.analysis import Analysis
 
@@ -48,10 +50,9 @@ class Signature:
         return next((each for each in (*self.arguments, *self.options) if each.name == name), None)
 
 
-_METHODS = ("compile", "fit", "add", "summary")
 _ANNOTATIONS: dict[str, dict[str, Any]] = {
     "fit": FIT,
-    "Bidirectional": {"merge_mode": Literal["concat", "sum", "mul", "ave", None]},
+    "Bidirectional": {"merge_mode": MERGE_MODE},
     "Model": {"trainable": bool},
     "Sequential": {"trainable": bool},
 }
@@ -71,7 +72,7 @@ _WORDS["range"] = (Argument("start"), Argument("stop", "None"), Argument("step",
 def signature(analysis: Analysis, called: str, offset: int) -> Signature | None:
     """What `called`, a dotted name at `offset`, takes; None where that is not known."""
     owner, _, name = called.rpartition(".")
-    if owner and owner.rpartition(".")[2] not in MODULES and name in _METHODS:
+    if owner and owner.rpartition(".")[2] not in MODULES and name in MODEL_METHODS:
         return Signature(name, _WORDS[name])
     bound = analysis.variables.visible(offset).get(name) if not owner else None
     if bound is None:
@@ -89,7 +90,7 @@ def signature(analysis: Analysis, called: str, offset: int) -> Signature | None:
 
 def word_signature(name: str) -> Signature | None:
     """What a word of the language takes when it is called."""
-    if name in _WORDS and name not in _METHODS:
+    if name in _WORDS and name not in MODEL_METHODS:
         return Signature(name, _WORDS[name], name)
     cls = component(name)
     if cls is None:

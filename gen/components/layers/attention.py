@@ -23,6 +23,7 @@ from gen.components.initializers import GlorotUniform, Ones
 from gen.components.kernels import Array, kernel
 from gen.components.layers.core import size_of
 from gen.components.layers.masking import Masks
+from gen.components.refused import SEED
 from gen.dims import Shape, Size, show
 
 # --------------------------------------------------------------------------------------------------------------- scores
@@ -131,7 +132,7 @@ class Attention(Layer):
     merges = True
     supports_masking = True
     call_options: ClassVar[dict[str, Any]] = {"use_causal_mask": False}
-    ignored = {"seed": "Model(seed=…) seeds every draw"}
+    ignored = SEED
 
     use_scale: bool = False
     score_mode: Literal["dot", "concat"] = "dot"
@@ -252,7 +253,7 @@ class AdditiveAttention(Layer):
     merges = True
     supports_masking = True
     call_options: ClassVar[dict[str, Any]] = {"use_causal_mask": False}
-    ignored = {"seed": "Model(seed=…) seeds every draw"}
+    ignored = SEED
 
     use_scale: bool = True
     dropout: Rate = 0.0

@@ -1,6 +1,6 @@
 """Convolutions over sequences and images.  Source: `keras/src/layers/convolutional`.
 
-The base classes work for any number of axes; the classes for one and two axes add only their arguments.
+Each is written once, for any number of axes; a class for one, two or three is its rank, its docstring and an example.
 """
 
 # NumPy declares its reductions and comparisons as Any:
@@ -9,7 +9,8 @@ The base classes work for any number of axes; the classes for one and two axes a
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
@@ -19,7 +20,6 @@ from gen.components.base import (
     Activation,
     ArgumentError,
     Initializer,
-    Layer,
     Regularizer,
     ShapeError,
     Weight,
@@ -32,34 +32,51 @@ from gen.components.layers.convolution_kernels import (
     correlate_input_gradient,
     correlate_kernel_gradient,
 )
-from gen.components.layers.core import CONSTRAINTS, size_of
-from gen.components.layers.windows import check_rank, check_strides, each, slid
+from gen.components.layers.core import size_of
+from gen.components.layers.windows import (
+    Format,
+    Numbers,
+    OfRank,
+    Padding,
+    Ranked,
+    check_rank,
+    check_strides,
+    each,
+    per_axis,
+    slid,
+)
+from gen.components.refused import refused
 from gen.dims import Shape, show
 
-Padding = Literal["valid", "same"]
-CausalPadding = Literal["valid", "same", "causal"]
-Format = Literal["channels_last"] | None
-Surplus = Annotated[int, Range(0)]
-UNSUPPORTED = {
-    "activity_regularizer": "gen regularizes weights, not outputs",
-    "kernel_constraint": CONSTRAINTS,
-    "depthwise_constraint": CONSTRAINTS,
-    "pointwise_constraint": CONSTRAINTS,
-    "bias_constraint": CONSTRAINTS,
-    "lora_rank": "gen has no low-rank adaptation",
-    "lora_alpha": "gen has no low-rank adaptation",
-    "quantization_config": "gen computes in float32 or float64",
-}
+CausalPadding = Annotated[
+    Literal["valid", "same", "causal"],
+    OfRank(lambda rank: Literal["valid", "same", "causal"] if rank == 1 else Padding),
+]
+"""Only a sequence has a past."""
+Extra = Annotated[int, Range(0)]
+Surplus = Annotated[int | tuple[int, ...] | None, per_axis(Extra, None)]
+"""How much longer than it has to be the output is along each axis."""
+UNSUPPORTED = refused(
+    "activity_regularizer",
+    "kernel_constraint",
+    "depthwise_constraint",
+    "pointwise_constraint",
+    "bias_constraint",
+    "lora_rank",
+    "lora_alpha",
+    "quantization_config",
+)
 
 
-class Windowed(Layer):
-    """The base of the convolutions: their arguments, with a number for each axis, as kernels take them."""
+class Windowed(Ranked):
+    """What the convolutions have in common: their arguments with a number for each axis, as kernels take them."""
 
-    rank: ClassVar[int]
-    kernel_size: Any
-    strides: Any
-    dilation_rate: Any
-    padding: str
+    adds_bias_last = True
+    unsupported = UNSUPPORTED
+    kernel_size: Numbers
+    strides: Numbers
+    dilation_rate: Numbers
+    padding: CausalPadding
 
     @property
     def window(self) -> tuple[int, ...]:
@@ -94,17 +111,23 @@ def over_rows(dy: Array) -> Array:
 # -------------------------------------------------------------------------------------------------------- convolution
 
 
+@dataclass(frozen=True)
 class Convolution(Windowed):
-    """Conv1D and Conv2D."""
+    """Conv1D, Conv2D and Conv3D."""
 
-    filters: int
-    groups: int
-    activation: Activation
-    use_bias: bool
-    kernel_initializer: Initializer
-    bias_initializer: Initializer
-    kernel_regularizer: Regularizer | None
-    bias_regularizer: Regularizer | None
+    filters: Count
+    kernel_size: Numbers
+    strides: Numbers = 1
+    padding: CausalPadding = "valid"
+    data_format: Format = None
+    dilation_rate: Numbers = 1
+    groups: Count = 1
+    activation: Activation = Linear()
+    use_bias: bool = True
+    kernel_initializer: Initializer = GlorotUniform()
+    bias_initializer: Initializer = Zeros()
+    kernel_regularizer: Regularizer | None = None
+    bias_regularizer: Regularizer | None = None
 
     def __post_init__(self) -> None:
         check_strides(each(self.strides, self.rank), each(self.dilation_rate, self.rank))
@@ -148,21 +171,6 @@ class Conv1D(Convolution):
     """
 
     rank = 1
-    unsupported = UNSUPPORTED
-
-    filters: Count
-    kernel_size: Count | tuple[Count]
-    strides: Count | tuple[Count] = 1
-    padding: CausalPadding = "valid"
-    data_format: Format = None
-    dilation_rate: Count | tuple[Count] = 1
-    groups: Count = 1
-    activation: Activation = Linear()
-    use_bias: bool = True
-    kernel_initializer: Initializer = GlorotUniform()
-    bias_initializer: Initializer = Zeros()
-    kernel_regularizer: Regularizer | None = None
-    bias_regularizer: Regularizer | None = None
 
 
 @component
@@ -176,37 +184,41 @@ class Conv2D(Convolution):
     """
 
     rank = 2
-    unsupported = UNSUPPORTED
+
+
+@component
+class Conv3D(Convolution):
+    """Conv1D over three axes: (depth, height, width, channels) to (planes, rows, columns, filters).
+
+    In the formula s is `strides`, d is `dilation_rate`.  Source: `conv3d.py`.
+
+    Formula: y[p, r, c] = activation(Σ x[p · s + h · d, r · s + i · d, c · s + j · d] @ kernel[h, i, j] + bias)
+    Example: Conv3D(16, 3, activation=relu)(Input(16, 28, 28, 1))
+    """
+
+    rank = 3
+
+
+# ---------------------------------------------------------------------------------------- transposed convolution
+
+
+@dataclass(frozen=True)
+class TransposedConvolution(Windowed):
+    """Conv1DTranspose and Conv2DTranspose: what the gradient of a convolution does, as a layer."""
 
     filters: Count
-    kernel_size: Count | tuple[Count, Count]
-    strides: Count | tuple[Count, Count] = (1, 1)
+    kernel_size: Numbers
+    strides: Numbers = 1
     padding: Padding = "valid"
+    output_padding: Surplus = None
     data_format: Format = None
-    dilation_rate: Count | tuple[Count, Count] = (1, 1)
-    groups: Count = 1
+    dilation_rate: Numbers = 1
     activation: Activation = Linear()
     use_bias: bool = True
     kernel_initializer: Initializer = GlorotUniform()
     bias_initializer: Initializer = Zeros()
     kernel_regularizer: Regularizer | None = None
     bias_regularizer: Regularizer | None = None
-
-
-# ---------------------------------------------------------------------------------------- transposed convolution
-
-
-class TransposedConvolution(Windowed):
-    """Conv1DTranspose and Conv2DTranspose: the gradient of a convolution, as a layer."""
-
-    filters: int
-    output_padding: Any
-    activation: Activation
-    use_bias: bool
-    kernel_initializer: Initializer
-    bias_initializer: Initializer
-    kernel_regularizer: Regularizer | None
-    bias_regularizer: Regularizer | None
 
     def __post_init__(self) -> None:
         strides = each(self.strides, self.rank)
@@ -276,21 +288,6 @@ class Conv1DTranspose(TransposedConvolution):
     """
 
     rank = 1
-    unsupported = UNSUPPORTED
-
-    filters: Count
-    kernel_size: Count | tuple[Count]
-    strides: Count | tuple[Count] = 1
-    padding: Padding = "valid"
-    output_padding: Surplus | tuple[Surplus] | None = None
-    data_format: Format = None
-    dilation_rate: Count | tuple[Count] = 1
-    activation: Activation = Linear()
-    use_bias: bool = True
-    kernel_initializer: Initializer = GlorotUniform()
-    bias_initializer: Initializer = Zeros()
-    kernel_regularizer: Regularizer | None = None
-    bias_regularizer: Regularizer | None = None
 
 
 @component
@@ -304,18 +301,3 @@ class Conv2DTranspose(TransposedConvolution):
     """
 
     rank = 2
-    unsupported = UNSUPPORTED
-
-    filters: Count
-    kernel_size: Count | tuple[Count, Count]
-    strides: Count | tuple[Count, Count] = (1, 1)
-    padding: Padding = "valid"
-    output_padding: Surplus | tuple[Surplus, Surplus] | None = None
-    data_format: Format = None
-    dilation_rate: Count | tuple[Count, Count] = (1, 1)
-    activation: Activation = Linear()
-    use_bias: bool = True
-    kernel_initializer: Initializer = GlorotUniform()
-    bias_initializer: Initializer = Zeros()
-    kernel_regularizer: Regularizer | None = None
-    bias_regularizer: Regularizer | None = None

@@ -14,9 +14,8 @@ from gen.components.arguments import Count, NonNegative
 from gen.components.base import Layer, ShapeError, Weight, component
 from gen.components.initializers import GlorotUniform, Zeros
 from gen.components.kernels import Array
+from gen.components.refused import refused
 from gen.dims import Shape, Size, show
-
-CONSTRAINTS = "gen has no constraints on weights; a regularizer comes closest"
 
 
 def size_of(layer: str, size: Size, what: str) -> int:
@@ -36,14 +35,10 @@ class Dense(Layer):
 
     supports_masking = True
     last_axis = True
-    unsupported = {
-        "activity_regularizer": "gen regularizes weights, not outputs",
-        "kernel_constraint": CONSTRAINTS,
-        "bias_constraint": CONSTRAINTS,
-        "lora_rank": "gen has no low-rank adaptation",
-        "lora_alpha": "gen has no low-rank adaptation",
-        "quantization_config": "gen computes in float32 or float64",
-    }
+    adds_bias_last = True
+    unsupported = refused(
+        "activity_regularizer", "kernel_constraint", "bias_constraint", "lora_rank", "lora_alpha", "quantization_config"
+    )
 
     units: Count
     activation: base.Activation = Linear()
@@ -225,7 +220,7 @@ class PReLU(Layer):
     """
 
     supports_masking = True
-    unsupported = {"alpha_constraint": CONSTRAINTS}
+    unsupported = refused("alpha_constraint")
 
     alpha_initializer: base.Initializer = Zeros()
     alpha_regularizer: base.Regularizer | None = None

@@ -6,27 +6,35 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from gen.components.activations import Linear
 from gen.components.arguments import Count
 from gen.components.base import Activation, Initializer, Regularizer, Weight, component
 from gen.components.initializers import GlorotUniform, Zeros
 from gen.components.kernels import Array
-from gen.components.layers.convolution import UNSUPPORTED, Format, Padding, Windowed, over_rows
+from gen.components.layers.convolution import Windowed, over_rows
 from gen.components.layers.convolution_kernels import depthwise, depthwise_input_gradient, depthwise_kernel_gradient
+from gen.components.layers.windows import Format, Numbers, Padding
 from gen.dims import Shape
 
 
+@dataclass(frozen=True)
 class DepthwiseConvolution(Windowed):
     """DepthwiseConv1D and DepthwiseConv2D."""
 
-    depth_multiplier: int
-    activation: Activation
-    use_bias: bool
-    depthwise_initializer: Initializer
-    bias_initializer: Initializer
-    depthwise_regularizer: Regularizer | None
-    bias_regularizer: Regularizer | None
+    kernel_size: Numbers
+    strides: Numbers = 1
+    padding: Padding = "valid"
+    depth_multiplier: Count = 1
+    data_format: Format = None
+    dilation_rate: Numbers = 1
+    activation: Activation = Linear()
+    use_bias: bool = True
+    depthwise_initializer: Initializer = GlorotUniform()
+    bias_initializer: Initializer = Zeros()
+    depthwise_regularizer: Regularizer | None = None
+    bias_regularizer: Regularizer | None = None
 
     def output(self, x: Shape) -> Shape:
         positions = self.positions(x)
@@ -62,20 +70,6 @@ class DepthwiseConv1D(DepthwiseConvolution):
     """
 
     rank = 1
-    unsupported = UNSUPPORTED
-
-    kernel_size: Count | tuple[Count]
-    strides: Count | tuple[Count] = 1
-    padding: Padding = "valid"
-    depth_multiplier: Count = 1
-    data_format: Format = None
-    dilation_rate: Count | tuple[Count] = 1
-    activation: Activation = Linear()
-    use_bias: bool = True
-    depthwise_initializer: Initializer = GlorotUniform()
-    bias_initializer: Initializer = Zeros()
-    depthwise_regularizer: Regularizer | None = None
-    bias_regularizer: Regularizer | None = None
 
 
 @component
@@ -89,35 +83,27 @@ class DepthwiseConv2D(DepthwiseConvolution):
     """
 
     rank = 2
-    unsupported = UNSUPPORTED
-
-    kernel_size: Count | tuple[Count, Count]
-    strides: Count | tuple[Count, Count] = (1, 1)
-    padding: Padding = "valid"
-    depth_multiplier: Count = 1
-    data_format: Format = None
-    dilation_rate: Count | tuple[Count, Count] = (1, 1)
-    activation: Activation = Linear()
-    use_bias: bool = True
-    depthwise_initializer: Initializer = GlorotUniform()
-    bias_initializer: Initializer = Zeros()
-    depthwise_regularizer: Regularizer | None = None
-    bias_regularizer: Regularizer | None = None
 
 
+@dataclass(frozen=True)
 class SeparableConvolution(Windowed):
     """SeparableConv1D and SeparableConv2D."""
 
-    filters: int
-    depth_multiplier: int
-    activation: Activation
-    use_bias: bool
-    depthwise_initializer: Initializer
-    pointwise_initializer: Initializer
-    bias_initializer: Initializer
-    depthwise_regularizer: Regularizer | None
-    pointwise_regularizer: Regularizer | None
-    bias_regularizer: Regularizer | None
+    filters: Count
+    kernel_size: Numbers
+    strides: Numbers = 1
+    padding: Padding = "valid"
+    data_format: Format = None
+    dilation_rate: Numbers = 1
+    depth_multiplier: Count = 1
+    activation: Activation = Linear()
+    use_bias: bool = True
+    depthwise_initializer: Initializer = GlorotUniform()
+    pointwise_initializer: Initializer = GlorotUniform()
+    bias_initializer: Initializer = Zeros()
+    depthwise_regularizer: Regularizer | None = None
+    pointwise_regularizer: Regularizer | None = None
+    bias_regularizer: Regularizer | None = None
 
     def output(self, x: Shape) -> Shape:
         positions = self.positions(x)
@@ -174,23 +160,6 @@ class SeparableConv1D(SeparableConvolution):
     """
 
     rank = 1
-    unsupported = UNSUPPORTED
-
-    filters: Count
-    kernel_size: Count | tuple[Count]
-    strides: Count | tuple[Count] = 1
-    padding: Padding = "valid"
-    data_format: Format = None
-    dilation_rate: Count | tuple[Count] = 1
-    depth_multiplier: Count = 1
-    activation: Activation = Linear()
-    use_bias: bool = True
-    depthwise_initializer: Initializer = GlorotUniform()
-    pointwise_initializer: Initializer = GlorotUniform()
-    bias_initializer: Initializer = Zeros()
-    depthwise_regularizer: Regularizer | None = None
-    pointwise_regularizer: Regularizer | None = None
-    bias_regularizer: Regularizer | None = None
 
 
 @component
@@ -204,20 +173,3 @@ class SeparableConv2D(SeparableConvolution):
     """
 
     rank = 2
-    unsupported = UNSUPPORTED
-
-    filters: Count
-    kernel_size: Count | tuple[Count, Count]
-    strides: Count | tuple[Count, Count] = (1, 1)
-    padding: Padding = "valid"
-    data_format: Format = None
-    dilation_rate: Count | tuple[Count, Count] = (1, 1)
-    depth_multiplier: Count = 1
-    activation: Activation = Linear()
-    use_bias: bool = True
-    depthwise_initializer: Initializer = GlorotUniform()
-    pointwise_initializer: Initializer = GlorotUniform()
-    bias_initializer: Initializer = Zeros()
-    depthwise_regularizer: Regularizer | None = None
-    pointwise_regularizer: Regularizer | None = None
-    bias_regularizer: Regularizer | None = None

@@ -10,8 +10,8 @@ from gen.components.arguments import Count
 from gen.components.base import Initializer, Layer, Regularizer, ShapeError, Weight, component
 from gen.components.initializers import RandomUniform
 from gen.components.kernels import Array, kernel, sum_by_id
-from gen.components.layers.core import CONSTRAINTS
 from gen.components.layers.masking import NotZero
+from gen.components.refused import refused
 from gen.dims import Shape
 
 
@@ -36,6 +36,9 @@ class AsIds(Layer):
     def dtype(self, *inputs: str) -> str:
         return "int32"
 
+    def part_of_ids(self, part: str, axes: int | None) -> tuple[str, int | None]:
+        return part, axes
+
     def forward(self, x: Array) -> Array:
         return as_ids(x)
 
@@ -52,11 +55,9 @@ class Embedding(Layer):
     """
 
     unsupported = {
-        "embeddings_constraint": CONSTRAINTS,
+        **refused("embeddings_constraint"),
         "weights": "weights belong to the generated file: `model.weights`",
-        "lora_rank": "gen has no low-rank adaptation",
-        "lora_alpha": "gen has no low-rank adaptation",
-        "quantization_config": "gen computes in float32 or float64",
+        **refused("lora_rank", "lora_alpha", "quantization_config"),
     }
 
     input_dim: Count

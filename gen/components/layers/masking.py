@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from gen.components.base import Layer, ShapeError, component
+from gen.components.base import Layer, Role, ShapeError, component
 from gen.components.kernels import Array, kernel
 from gen.dims import Shape, show
 
@@ -30,6 +30,7 @@ def all_steps(x: Array, out: Array | None = None) -> Array:
 class Mask(Layer):
     """Computes the mask of a layer's output.  It belongs to that layer; a `.nn` file has no name for it."""
 
+    role = Role.MASK
     internal = True
     supports_masking = True
 

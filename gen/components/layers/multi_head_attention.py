@@ -22,8 +22,9 @@ from gen.components.layers.attention import (
     outside,
     softmax,
 )
-from gen.components.layers.core import CONSTRAINTS, size_of
+from gen.components.layers.core import size_of
 from gen.components.layers.masking import Masks
+from gen.components.refused import SEED, refused
 from gen.dims import Shape, Size, show
 
 
@@ -81,13 +82,11 @@ class MultiHeadAttention(Layer):
     unsupported = {
         "attention_axes": "gen attends over the steps of a sequence",
         "use_gate": "gen has no gated attention",
-        "activity_regularizer": "gen regularizes weights, not outputs",
-        "kernel_constraint": CONSTRAINTS,
-        "bias_constraint": CONSTRAINTS,
+        **refused("activity_regularizer", "kernel_constraint", "bias_constraint"),
     }
     ignored = {
         "flash_attention": "it computes the same in another order",
-        "seed": "Model(seed=…) seeds every draw",
+        **SEED,
     }
 
     num_heads: Count

@@ -13,7 +13,8 @@ from gen.components.arguments import Positive, Rate
 from gen.components.base import Initializer, Layer, Regularizer, ShapeError, Weight, component
 from gen.components.initializers import Ones, Zeros
 from gen.components.kernels import Array
-from gen.components.layers.core import CONSTRAINTS, size_of
+from gen.components.layers.core import size_of
+from gen.components.refused import refused
 from gen.dims import Shape, show
 
 
@@ -46,8 +47,7 @@ class BatchNormalization(Layer):
 
     supports_masking = True
     unsupported = {
-        "beta_constraint": CONSTRAINTS,
-        "gamma_constraint": CONSTRAINTS,
+        **refused("beta_constraint", "gamma_constraint"),
         "renorm": "gen has no batch renormalization",
         "renorm_clipping": "gen has no batch renormalization",
         "synchronized": "gen trains in one process",
@@ -80,6 +80,9 @@ class BatchNormalization(Layer):
         weights["moving_mean"] = Weight(shape, self.moving_mean_initializer, trainable=False)
         weights["moving_variance"] = Weight(shape, self.moving_variance_initializer, trainable=False)
         return weights
+
+    def takes_bias(self, x: Shape) -> bool:
+        return self.axis % len(x) == len(x) - 1
 
     def others(self, ndim: int) -> tuple[int, ...]:
         """The axes over which mean and variance are taken."""
@@ -199,8 +202,7 @@ class LayerNormalization(Layer):
 
     supports_masking = True
     unsupported = {
-        "beta_constraint": CONSTRAINTS,
-        "gamma_constraint": CONSTRAINTS,
+        **refused("beta_constraint", "gamma_constraint"),
         "rms_scaling": "Keras itself advises against it",
     }
 

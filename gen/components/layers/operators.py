@@ -9,12 +9,13 @@ are the layers Add, Subtract, and Multiply.
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from gen.components.base import Layer, ShapeError
+from gen.components.base import Layer, Role, ShapeError
 from gen.components.kernels import Array, kernel
 from gen.components.layers.merging import aligned, broadcast, exactly_two, like
 from gen.dims import Dim, Shape, Size, show
@@ -199,10 +200,14 @@ class MatrixProduct(Layer):
 class MergeSteps(Layer):
     """Makes each step of each row a row: (batch, steps, …) to (batch · steps, …)."""
 
+    role = Role.MERGE
     internal = True
 
     def output(self, x: Shape) -> Shape:
         return (x[0] * x[1], *x[2:])
+
+    def part_of_ids(self, part: str, axes: int | None) -> tuple[str, int | None]:
+        return part, None if axes is None else axes + 1
 
     def dtype(self, *inputs: str) -> str:
         return inputs[0]
@@ -218,6 +223,7 @@ class MergeSteps(Layer):
 class SplitSteps(Layer):
     """Undoes on `x` what MergeSteps did to `like`: (batch · steps, …) to (batch, steps, …)."""
 
+    role = Role.SPLIT
     internal = True
 
     def output(self, x: Shape, like: Shape) -> Shape:
@@ -315,6 +321,12 @@ class Slice(Layer):
     def dtype(self, *inputs: str) -> str:
         return inputs[0]
 
+    def part_of_ids(self, part: str, axes: int | None) -> tuple[str, int | None]:
+        if axes is None:
+            return part, None
+        index = ast.Tuple([ast.Slice()] * (axes - 1) + [_written(item) for item in self.parts], ast.Load())
+        return part + ast.unparse(ast.Subscript(ast.Name("", ast.Load()), index, ast.Load())), axes
+
     @property
     def index(self) -> tuple[int | slice, ...]:
         """The contents of the brackets, for NumPy."""
@@ -325,6 +337,12 @@ class Slice(Layer):
 
     def backward(self, dy: Array, x: Array) -> Array:
         return placed(dy, x, self.parts)
+
+
+def _written(part: Part) -> ast.expr:
+    if isinstance(part, int):
+        return ast.Constant(part)
+    return ast.Slice(*(None if bound is None else ast.Constant(bound) for bound in part))
 
 
 def check_index(x: Shape, axis: int, index: int) -> None:

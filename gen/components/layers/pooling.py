@@ -1,6 +1,6 @@
 """Layers that reduce each window, or each channel, to one number.  Source: `keras/src/layers/pooling`.
 
-The base classes work for any number of axes; the classes for one and two axes add only their arguments.
+Each is written once, for any number of axes; a class for one, two or three is its rank, its docstring and an example.
 """
 
 # NumPy declares its reductions and comparisons as Any:
@@ -9,18 +9,30 @@ The base classes work for any number of axes; the classes for one and two axes a
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
 
 from gen.components.arguments import Count
 from gen.components.base import Layer, component
 from gen.components.kernels import Array, float32, kernel
-from gen.components.layers.windows import check_rank, cuts, each, positions, shifts, slid, unit_steps, zeros_around
+from gen.components.layers.windows import (
+    Format,
+    Numbers,
+    Padding,
+    Ranked,
+    check_rank,
+    cuts,
+    each,
+    per_axis,
+    positions,
+    shifts,
+    slid,
+    unit_steps,
+    zeros_around,
+)
 from gen.dims import Shape
-
-Padding = Literal["valid", "same"]
-Format = Literal["channels_last"] | None
 
 # -------------------------------------------------------------------------------------------- kernels: a sliding window
 
@@ -206,12 +218,14 @@ def shares_of_steps(mask: Array, x: Array, out: Array | None = None) -> Array:
 # ----------------------------------------------------------------------------------------------------- a sliding window
 
 
-class Pooling(Layer):
-    """The base of MaxPooling and AveragePooling: their arguments, with a number for each axis."""
+Strides = Annotated[int | tuple[int, ...] | None, per_axis(Count, None)]
 
-    rank: ClassVar[int]
-    pool_size: Any
-    strides: Any
+
+class Pooling(Ranked):
+    """What MaxPooling and AveragePooling have in common: their arguments with a number for each axis."""
+
+    pool_size: Numbers
+    strides: Strides
     padding: Padding
 
     @property
@@ -228,8 +242,16 @@ class Pooling(Layer):
         return (x[0], *slid(self, x, self.window, self.steps, (1,) * self.rank, self.padding), x[-1])
 
 
+@dataclass(frozen=True)
 class MaxPooling(Pooling):
-    """MaxPooling1D and MaxPooling2D."""
+    """MaxPooling1D, MaxPooling2D and MaxPooling3D."""
+
+    pools = "greatest"
+
+    pool_size: Numbers = 2
+    strides: Strides = None
+    padding: Padding = "valid"
+    data_format: Format = None
 
     def forward(self, x: Array) -> Array:
         return max_pool(x, self.window, self.steps, self.padding)
@@ -252,11 +274,6 @@ class MaxPooling1D(MaxPooling):
     aliases = ("MaxPool1D",)
     rank = 1
 
-    pool_size: Count | tuple[Count] = 2
-    strides: Count | tuple[Count] | None = None
-    padding: Padding = "valid"
-    data_format: Format = None
-
 
 @component
 class MaxPooling2D(MaxPooling):
@@ -272,14 +289,32 @@ class MaxPooling2D(MaxPooling):
     aliases = ("MaxPool2D",)
     rank = 2
 
-    pool_size: Count | tuple[Count, Count] = (2, 2)
-    strides: Count | tuple[Count, Count] | None = None
+
+@component
+class MaxPooling3D(MaxPooling):
+    """The greatest number of every window, channel by channel: (depth, height, width, channels) to fewer positions.
+
+    Windows begin `strides` apart, by default `pool_size`.  "valid" keeps the positions whose window lies inside.
+    "same" keeps one position for each stride.  In the formula s is `strides`.  Source: `max_pooling3d.py`.
+
+    Formula: y[p, r, c] = max x[p · s[0] + h, r · s[1] + i, c · s[2] + j], (h, i, j) in the window
+    Example: MaxPooling3D(2)(Input(16, 28, 28, 8))
+    """
+
+    aliases = ("MaxPool3D",)
+    rank = 3
+
+
+@dataclass(frozen=True)
+class AveragePooling(Pooling):
+    """AveragePooling1D, AveragePooling2D and AveragePooling3D."""
+
+    pools = "mean"
+
+    pool_size: Numbers
+    strides: Strides = None
     padding: Padding = "valid"
     data_format: Format = None
-
-
-class AveragePooling(Pooling):
-    """AveragePooling1D and AveragePooling2D."""
 
     def forward(self, x: Array) -> Array:
         return average_pool(x, self.window, self.steps, self.padding)
@@ -303,11 +338,6 @@ class AveragePooling1D(AveragePooling):
     aliases = ("AvgPool1D",)
     rank = 1
 
-    pool_size: Count | tuple[Count]
-    strides: Count | tuple[Count] | None = None
-    padding: Padding = "valid"
-    data_format: Format = None
-
 
 @component
 class AveragePooling2D(AveragePooling):
@@ -323,20 +353,32 @@ class AveragePooling2D(AveragePooling):
     aliases = ("AvgPool2D",)
     rank = 2
 
-    pool_size: Count | tuple[Count, Count]
-    strides: Count | tuple[Count, Count] | None = None
-    padding: Padding = "valid"
-    data_format: Format = None
+
+@component
+class AveragePooling3D(AveragePooling):
+    """The mean of every window, channel by channel: (depth, height, width, channels) to fewer positions.
+
+    Windows begin `strides` apart, by default `pool_size`.  "valid" keeps the positions whose window lies inside.
+    "same" keeps one position for each stride; what lies outside does not count.  In the formula s is `strides`.
+    Source: `average_pooling3d.py`.
+
+    Formula: y[p, r, c] = mean x[p · s[0] + h, r · s[1] + i, c · s[2] + j], (h, i, j) in the window
+    Example: AveragePooling3D(2)(Input(16, 28, 28, 8))
+    """
+
+    aliases = ("AvgPool3D",)
+    rank = 3
 
 
 # ---------------------------------------------------------------------------------------------------- the whole channel
 
 
-class GlobalPooling(Layer):
-    """The base of the layers that reduce whole channels."""
+@dataclass(frozen=True)
+class GlobalPooling(Ranked):
+    """What pooling of whole channels has in common."""
 
-    rank: ClassVar[int]
-    keepdims: bool
+    data_format: Format = None
+    keepdims: bool = False
 
     @property
     def between(self) -> tuple[int, ...]:
@@ -355,8 +397,11 @@ def total(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
     return np.add.reduce(x, axis=axis)
 
 
+@dataclass(frozen=True)
 class GlobalMaxPooling(GlobalPooling):
-    """GlobalMaxPooling1D and GlobalMaxPooling2D."""
+    """GlobalMaxPooling1D, GlobalMaxPooling2D and GlobalMaxPooling3D."""
+
+    pools = "greatest"
 
     def forward(self, x: Array) -> Array:
         if self.keepdims:
@@ -380,9 +425,6 @@ class GlobalMaxPooling1D(GlobalMaxPooling):
     aliases = ("GlobalMaxPool1D",)
     rank = 1
 
-    data_format: Format = None
-    keepdims: bool = False
-
 
 @component
 class GlobalMaxPooling2D(GlobalMaxPooling):
@@ -397,8 +439,38 @@ class GlobalMaxPooling2D(GlobalMaxPooling):
     aliases = ("GlobalMaxPool2D",)
     rank = 2
 
-    data_format: Format = None
-    keepdims: bool = False
+
+@component
+class GlobalMaxPooling3D(GlobalMaxPooling):
+    """The greatest number of each channel: (depth, height, width, channels) to (channels,), or (1, 1, 1, channels).
+
+    Source: `global_max_pooling3d.py`.
+
+    Formula: y = max x[p, r, c] over all p, r, c
+    Example: GlobalMaxPooling3D()(Input(16, 28, 28, 8))
+    """
+
+    aliases = ("GlobalMaxPool3D",)
+    rank = 3
+
+
+@dataclass(frozen=True)
+class GlobalAveragePooling(GlobalPooling):
+    """GlobalAveragePooling2D and GlobalAveragePooling3D; that over steps follows a mask."""
+
+    pools = "mean"
+
+    @property
+    def stretched(self) -> tuple[slice | None, ...]:
+        """The index that gives a number for each channel the axes that were pooled, one long."""
+        return (slice(None), *(None,) * self.rank, slice(None))
+
+    def forward(self, x: Array) -> Array:
+        return total(x, self.between, self.keepdims) * (1 / math.prod(x.shape[1:-1]))
+
+    def backward(self, dy: Array, x: Array) -> Array:
+        gradient = dy if self.keepdims else dy[self.stretched]
+        return np.broadcast_to(gradient * (1 / math.prod(x.shape[1:-1])), x.shape)
 
 
 @component
@@ -413,10 +485,8 @@ class GlobalAveragePooling1D(GlobalPooling):
 
     aliases = ("GlobalAvgPool1D",)
     rank = 1
+    pools = "mean"
     supports_masking = True
-
-    data_format: Format = None
-    keepdims: bool = False
 
     def masking(self, masks: tuple[int, ...]) -> Layer | int | None:
         return None
@@ -436,8 +506,8 @@ class GlobalAveragePooling1D(GlobalPooling):
 
 
 @component
-class GlobalAveragePooling2D(GlobalPooling):
-    """The mean of each channel: (height, width, channels) to (channels,), or to (1, 1, channels) with `keepdims`.
+class GlobalAveragePooling2D(GlobalAveragePooling):
+    """The mean of each channel: (height, width, channels) to (channels,), or (1, 1, channels) with `keepdims`.
 
     Source: `global_average_pooling2d.py`.
 
@@ -448,12 +518,16 @@ class GlobalAveragePooling2D(GlobalPooling):
     aliases = ("GlobalAvgPool2D",)
     rank = 2
 
-    data_format: Format = None
-    keepdims: bool = False
 
-    def forward(self, x: Array) -> Array:
-        return total(x, self.between, self.keepdims) * (1 / (x.shape[1] * x.shape[2]))
+@component
+class GlobalAveragePooling3D(GlobalAveragePooling):
+    """The mean of each channel: (depth, height, width, channels) to (channels,), or (1, 1, 1, channels).
 
-    def backward(self, dy: Array, x: Array) -> Array:
-        gradient = dy if self.keepdims else dy[:, None, None, :]
-        return np.broadcast_to(gradient * (1 / (x.shape[1] * x.shape[2])), x.shape)
+    Source: `global_average_pooling3d.py`.
+
+    Formula: y = mean x[p, r, c] over all p, r, c
+    Example: GlobalAveragePooling3D()(Input(16, 28, 28, 8))
+    """
+
+    aliases = ("GlobalAvgPool3D",)
+    rank = 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from gen.components.base import Layer
+from gen.components.base import Component, Layer
 from gen.components.kernels import Array
 from gen.components.layers.convolution import Conv1D, over_rows
 from gen.components.layers.core import Dense
@@ -37,6 +37,16 @@ class EmbeddedProjection(Layer):
 
     embedding: Embedding
     projection: Dense | Conv1D
+
+    @classmethod
+    def of(cls, maker: Component, reader: Component) -> EmbeddedProjection | None:
+        """The layer that `maker` and then `reader` are, without the activation; None if they are not such a pair."""
+        match maker, reader:
+            case Embedding(), Dense():
+                return cls(maker, reader)
+            case Embedding(), Conv1D(steps=None, groups=1):
+                return cls(maker, reader)
+        return None
 
     def output(self, x: Shape) -> Shape:
         return self.projection.output(self.embedding.output(x))

@@ -13,20 +13,18 @@ import numpy as np
 from gen.components.activations import Elu, HardSigmoid, HardTanh, Linear, Relu, Sigmoid, Softplus, Softsign, Tanh
 from gen.components.base import Activation, ArgumentError, Initializer, Layer, Regularizer, ShapeError, Weight
 from gen.components.kernels import Array
-from gen.components.layers.core import CONSTRAINTS, size_of
+from gen.components.layers.core import size_of
 from gen.components.layers.recurrent_kernels import input_gradient, kernel_gradient
+from gen.components.refused import SEED, refused
 from gen.dims import Shape, show
 
 UNSUPPORTED = {
-    "activity_regularizer": "gen regularizes weights, not outputs",
-    "kernel_constraint": CONSTRAINTS,
-    "recurrent_constraint": CONSTRAINTS,
-    "bias_constraint": CONSTRAINTS,
-    "stateful": "gen keeps no state between batches; return_state returns it, and initial_state of a call takes it",
-    "zero_output_for_mask": "a masked step repeats the last output",
+    **refused("activity_regularizer", "kernel_constraint", "recurrent_constraint", "bias_constraint"),
+    "stateful": "gen keeps no state from batch to batch; return_state gives it, and the call takes it as initial_state",
+    "zero_output_for_mask": "a step that is masked repeats the last output",
 }
 IGNORED = {
-    "seed": "Model(seed=…) seeds every draw",
+    **SEED,
     "unroll": "the loop over steps is the same for every length",
     "use_cudnn": "the generated file computes with NumPy",
     "implementation": "gen has only one",

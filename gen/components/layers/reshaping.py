@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import numpy as np
 
 from gen.components.arguments import Count
 from gen.components.base import ArgumentError, Layer, ShapeError, component
 from gen.components.kernels import Array
+from gen.components.layers.windows import Format
 from gen.dims import Shape, product, show
 
 
@@ -24,7 +24,7 @@ class Flatten(Layer):
     Example: Flatten()(Input(7, 7, 32))
     """
 
-    data_format: Literal["channels_last"] | None = None
+    data_format: Format = None
 
     def output(self, x: Shape) -> Shape:
         return (x[0], product(x[1:]))

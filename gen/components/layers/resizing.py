@@ -1,6 +1,6 @@
-"""Layers that make a sequence or an image longer or shorter.  Source: `keras/src/layers/reshaping`.
+"""Layers that make a sequence, an image or a volume longer or shorter.  Source: `keras/src/layers/reshaping`.
 
-The base classes work for any number of axes; the classes for one and two axes add only their arguments.
+Each is written once, for any number of axes; a class for one, two or three is its rank, its docstring and an example.
 """
 
 # NumPy declares its reductions and comparisons as Any:
@@ -9,20 +9,40 @@ The base classes work for any number of axes; the classes for one and two axes a
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
 from gen.components.arguments import Count, Range
-from gen.components.base import ArgumentError, Layer, ShapeError, component
+from gen.components.base import ArgumentError, ShapeError, component
 from gen.components.kernels import Array, kernel, no_operations
-from gen.components.layers.windows import check_rank, each, shifts, unit_steps, zeros_around
+from gen.components.layers.windows import (
+    SPACES,
+    Format,
+    Numbers,
+    OfRank,
+    Ranked,
+    check_rank,
+    each,
+    shifts,
+    unit_steps,
+    zeros_around,
+)
 from gen.dims import Shape, Size, show
 
-Format = Literal["channels_last"] | None
 Margin = Annotated[int, Range(0)]
 """The number of elements to add or remove at one end of an axis."""
 Margins = tuple[tuple[int, int], ...]
+
+
+def ends(rank: int) -> Any:
+    """What an argument for both ends of each axis takes: for one axis (before, after), for more one of these each."""
+    one: Any = Margin | tuple[Margin, Margin]
+    return one if rank == 1 else Margin | tuple[(one,) * rank]  # type: ignore[misc]  # known when it runs
+
+
+Ends = Annotated[int | tuple[int | tuple[int, int], ...], OfRank(ends)]
 
 # -------------------------------------------------------------------------------------------------------------- kernels
 
@@ -78,11 +98,12 @@ def repeat_gradient(dy: Array, x: Array, size: tuple[int, ...], out: Array | Non
 # -------------------------------------------------------------------------------------------------- longer and shorter
 
 
-class ZeroPadding(Layer):
-    """ZeroPadding1D and ZeroPadding2D."""
+@dataclass(frozen=True)
+class ZeroPadding(Ranked):
+    """ZeroPadding1D, ZeroPadding2D and ZeroPadding3D."""
 
-    rank: ClassVar[int]
-    padding: Any
+    padding: Ends = 1
+    data_format: Format = None
 
     @property
     def margins(self) -> Margins:
@@ -100,11 +121,11 @@ class ZeroPadding(Layer):
         return dy[inner(x.shape, dy.shape, self.margins)]
 
 
-class Cropping(Layer):
-    """Cropping1D and Cropping2D."""
+@dataclass(frozen=True)
+class Cropping(Ranked):
+    """Cropping1D, Cropping2D and Cropping3D."""
 
-    rank: ClassVar[int]
-    cropping: Any
+    cropping: Ends
 
     @property
     def margins(self) -> Margins:
@@ -114,8 +135,7 @@ class Cropping(Layer):
     def output(self, x: Shape) -> Shape:
         check_rank(self, self.rank, x)
         sizes: list[Size] = []
-        axes = ("steps",) if self.rank == 1 else ("rows", "columns")
-        for axis, size, (before, after) in zip(axes, x[1:-1], self.margins, strict=True):
+        for axis, size, (before, after) in zip(SPACES[self.rank].axes, x[1:-1], self.margins, strict=True):
             sizes.append(size - (before + after))
             if isinstance(size, int) and size <= before + after:
                 least = before + after + 1
@@ -165,9 +185,6 @@ class ZeroPadding1D(ZeroPadding):
 
     rank = 1
 
-    padding: Margin | tuple[Margin, Margin] = 1
-    data_format: Format = None
-
 
 @component
 class ZeroPadding2D(ZeroPadding):
@@ -182,8 +199,21 @@ class ZeroPadding2D(ZeroPadding):
 
     rank = 2
 
-    padding: Margin | tuple[Margin | tuple[Margin, Margin], Margin | tuple[Margin, Margin]] = (1, 1)
-    data_format: Format = None
+
+@component
+class ZeroPadding3D(ZeroPadding):
+    """Adds zeros around the volume: (depth, height, width, channels) to a larger one.
+
+    `padding` is a pair, before and after, for each of the three axes, or a number for each, or one for all.  Source:
+    `zero_padding3d.py`.
+
+    Formula: y[front + p, top + r, left + c] = x[p, r, c], 0 elsewhere
+    Example: ZeroPadding3D(1)(Input(16, 28, 28, 1))
+    """
+
+    rank = 3
+
+    padding = ((1, 1), (1, 1), (1, 1))
 
 
 @component
@@ -198,7 +228,7 @@ class Cropping1D(Cropping):
 
     rank = 1
 
-    cropping: Margin | tuple[Margin, Margin] = (1, 1)
+    cropping = (1, 1)
 
 
 @component
@@ -214,18 +244,35 @@ class Cropping2D(Cropping):
 
     rank = 2
 
-    cropping: Margin | tuple[Margin | tuple[Margin, Margin], Margin | tuple[Margin, Margin]] = ((0, 0), (0, 0))
+    cropping = ((0, 0), (0, 0))
+    data_format: Format = None
+
+
+@component
+class Cropping3D(Cropping):
+    """The volume without its outside: (depth, height, width, channels) to a smaller one.
+
+    `cropping` is a pair, before and after, for each of the three axes, or a number for each, or one for all.  Source:
+    `cropping3d.py`.
+
+    Formula: y[p, r, c] = x[front + p, top + r, left + c]
+    Example: Cropping3D(2)(Input(16, 28, 28, 1))
+    """
+
+    rank = 3
+
+    cropping = ((1, 1), (1, 1), (1, 1))
     data_format: Format = None
 
 
 # ------------------------------------------------------------------------------------------------------------ repeated
 
 
-class UpSampling(Layer):
-    """UpSampling1D and UpSampling2D."""
+@dataclass(frozen=True)
+class UpSampling(Ranked):
+    """UpSampling1D, UpSampling2D and UpSampling3D."""
 
-    rank: ClassVar[int]
-    size: Any
+    size: Numbers = 2
 
     @property
     def times(self) -> tuple[int, ...]:
@@ -268,7 +315,6 @@ class UpSampling2D(UpSampling):
 
     rank = 2
 
-    size: Count | tuple[Count, Count] = (2, 2)
     data_format: Format = None
     interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"] = "nearest"
 
@@ -276,3 +322,18 @@ class UpSampling2D(UpSampling):
         if self.interpolation != "nearest":
             message = f"`interpolation` must be nearest, got {self.interpolation}: gen only repeats rows and columns"
             raise ArgumentError("interpolation", message)
+
+
+@component
+class UpSampling3D(UpSampling):
+    """Repeats each plane, row and column `size` times.
+
+    (depth, height, width, channels) to the shape with each axis times its `size`.  Source: `up_sampling3d.py`.
+
+    Formula: y[p, r, c] = x[p // size[0], r // size[1], c // size[2]]
+    Example: UpSampling3D(2)(Input(7, 14, 14, 8))
+    """
+
+    rank = 3
+
+    data_format: Format = None

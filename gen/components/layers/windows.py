@@ -5,18 +5,98 @@ Everything here works for any number of axes: `window`, `strides`, and `dilation
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, dataclass, fields
+from functools import cache, reduce
+from operator import or_
+from typing import Annotated, Any, ClassVar, Literal, get_type_hints
 
 import numpy as np
 
+from gen.components.arguments import Count
 from gen.components.base import ArgumentError, Layer, ShapeError
 from gen.components.kernels import Array, kernel
 from gen.dims import Shape, Size, show
 
-AXES = {1: "(steps, channels)", 2: "(height, width, channels)"}
-"""The shape that a layer over this number of axes expects, for messages."""
-LABELS = {1: "needs a sequence", 2: "needs an image"}
+# ------------------------------------------------------------------------------------------- one layer for every rank
+
+
+@dataclass(frozen=True)
+class Space:
+    """What messages say of the data that a layer over so many axes works on."""
+
+    shape: str
+    label: str
+    axes: tuple[str, ...]
+    """What there are more or less of along each axis."""
+
+
+SPACES = {
+    1: Space("(steps, channels)", "needs a sequence", ("steps",)),
+    2: Space("(height, width, channels)", "needs an image", ("rows", "columns")),
+    3: Space("(depth, height, width, channels)", "needs a volume", ("planes", "rows", "columns")),
+}
+
+
+@dataclass(frozen=True)
+class OfRank:
+    """Marks an argument whose type depends on the rank: `made` gives it."""
+
+    made: Callable[[int], Any]
+
+
+def per_axis(item: Any, *others: Any) -> OfRank:
+    """One of `item` for all axes, or one for each; or one of the others."""
+
+    def made(rank: int) -> Any:
+        several: Any = tuple[(item,) * rank]  # type: ignore[misc]  # known when it runs
+        return reduce(or_, (item, several, *others))
+
+    return OfRank(made)
+
+
+Numbers = Annotated[int | tuple[int, ...], per_axis(Count)]
+"""How large or how far along each axis, from 1."""
+Padding = Literal["valid", "same"]
+Format = Literal["channels_last"] | None
+"""Where the channels are; None says the same."""
+
+
+class Ranked(Layer):
+    """A layer over `rank` axes between the batch and the channels.
+
+    Its arguments and rules are written once, in a dataclass.  A class of a rank gives its `rank`, its docstring, and
+    what only this rank has: arguments, and defaults of arguments whose type depends on the rank.  Else the default of
+    such an argument is that of the dataclass; 1 is 1 for one axis, (1, 1) for two.
+    """
+
+    rank: ClassVar[int]
+
+    def __init_subclass__(cls) -> None:
+        if "rank" in vars(cls):
+            annotations = inspect.get_annotations(cls)
+            for name, made, default in _of_rank(cls.__mro__[1]):
+                if name not in annotations:
+                    annotations[name] = made(cls.rank)
+                    several = isinstance(default, int) and cls.rank > 1
+                    if name not in vars(cls) and default is not MISSING:
+                        setattr(cls, name, (default,) * cls.rank if several else default)
+            cls.__annotations__ = annotations
+
+
+@cache
+def _of_rank(family: Any) -> list[tuple[str, Callable[[int], Any], Any]]:
+    """The arguments whose type depends on the rank, with what makes it and their defaults."""
+    hints = get_type_hints(family, include_extras=True)
+    marks = {item: getattr(hints[item.name], "__metadata__", ()) for item in fields(family)}
+    return [
+        (item.name, mark.made, item.default)
+        for item, found in marks.items()
+        for mark in found
+        if isinstance(mark, OfRank)
+    ]
+
 
 # -------------------------------------------------------------------------------------------- when a model is compiled
 
@@ -24,7 +104,7 @@ LABELS = {1: "needs a sequence", 2: "needs an image"}
 def check_rank(layer: Layer, rank: int, x: Shape) -> None:
     """Raise `ShapeError` unless `x` has `rank` axes between the batch and the channels."""
     if len(x) != rank + 2:
-        raise ShapeError(f"{type(layer).__name__} expects {AXES[rank]}, got {show(x[1:])}", LABELS[rank])
+        raise ShapeError(f"{type(layer).__name__} expects {SPACES[rank].shape}, got {show(x[1:])}", SPACES[rank].label)
 
 
 def each(value: int | tuple[int, ...], rank: int) -> tuple[int, ...]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gen.components.activations import Linear
 from gen.components.base import Activation
 from gen.graph.checks import head_of
 from gen.graph.graph import Graph, NamedLayer, Node, Tensor
@@ -33,4 +32,4 @@ def activation_of(node: Node) -> Activation | None:
     """The activation that a node applies last, in addition to its own work; None for linear."""
     component = node.layer.component
     activation = head_of(component)
-    return None if activation is component or isinstance(activation, Linear) else activation
+    return None if activation is component or (activation is not None and activation.identity) else activation

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gen.components.layers.convolution import Windowed
-from gen.components.layers.core import Dense
-from gen.components.layers.normalization import BatchNormalization
+from gen.components.base import Layer
 from gen.graph.graph import Graph, NamedLayer, Node
 from gen.passes import exact
 from gen.program.lower.state import Identifiers
@@ -43,10 +41,10 @@ def fold_normalizations(graph: Graph, names: Identifiers) -> tuple[Graph, Identi
 def _folds(maker: Node, node: Node) -> bool:
     """Whether `node` normalizes the last axis of the result of `maker`, which adds its bias last."""
     linear, normalization = maker.layer.component, node.layer.component
-    if not isinstance(normalization, BatchNormalization) or not isinstance(linear, Dense | Windowed):
+    if not isinstance(linear, Layer) or not isinstance(normalization, Layer):
         return False
-    rank = len(node.inputs[0].shape)
-    return "bias" in maker.layer.weights and normalization.axis % rank == rank - 1
+    adds = linear.adds_bias_last and "bias" in maker.layer.weights
+    return adds and normalization.takes_bias(node.inputs[0].shape)
 
 
 def _without_bias(layer: NamedLayer) -> NamedLayer:

@@ -11,9 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from gen.components.activations import Relu, Relu6
-from gen.components.base import describe
-from gen.components.layers.pooling import GlobalMaxPooling, MaxPooling
+from gen.components.base import Activation, Layer, describe
 from gen.graph.graph import Graph, Node, Tensor
 from gen.passes import exact
 
@@ -28,11 +26,9 @@ def pool_before_relu(graph: Graph) -> Graph:
     reads = graph.read_counts()
     nodes: list[Node] = []
     for node in graph.nodes:
-        at = (
-            _relu_before(nodes, node, reads)
-            if isinstance(node.layer.component, MaxPooling | GlobalMaxPooling)
-            else None
-        )
+        layer = node.layer.component
+        greatest = isinstance(layer, Layer) and layer.pools == "greatest"
+        at = _relu_before(nodes, node, reads) if greatest else None
         if at is None:
             nodes.append(node)
             continue
@@ -55,13 +51,9 @@ def _relu_before(nodes: list[Node], pooling: Node, reads: Mapping[Tensor, int]) 
     """The place in `nodes` of the relu whose result only `pooling` reads."""
     (x,) = pooling.inputs
     at = next((i for i, node in enumerate(nodes) if x in node.outputs), None)
-    if at is None or reads[x] > 1 or not _moves(nodes[at].layer.component):
+    activation = None if at is None or reads[x] > 1 else nodes[at].layer.component
+    if at is None or not isinstance(activation, Activation) or not activation.keeps_greatest():
         return None
     (linear,) = nodes[at].inputs
     made = any(node.outputs == (linear,) for node in nodes)
     return at if made and reads[linear] == 1 else None
-
-
-def _moves(activation: object) -> bool:
-    """Whether an activation commutes with the maximum of a window."""
-    return isinstance(activation, Relu6) or (isinstance(activation, Relu) and activation.negative_slope == 0)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gen.components.base import Activation
-from gen.components.layers.operators import SplitSteps
+from gen.components.base import Activation, Role
 from gen.graph.graph import Graph, Node, Tensor
 
 
@@ -21,7 +20,7 @@ def split_before_activations(graph: Graph) -> Graph:
     for node in graph.nodes:
         maker = makers.get(node.first)
         activated = maker is not None and isinstance(maker.layer.component, Activation)
-        if not isinstance(node.layer.component, SplitSteps) or not activated or reads[node.inputs[0]] > 1:
+        if node.layer.component.role is not Role.SPLIT or not activated or reads[node.inputs[0]] > 1:
             nodes.append(node)
             continue
         assert maker is not None

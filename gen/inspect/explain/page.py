@@ -74,16 +74,16 @@ def page(
     graph: Graph,
     batch: int = 32,
     steps: int | None = None,
-    inference: bool = False,
+    options: compiler.Options = compiler.DEFAULT,
     live: bool = False,
 ) -> str:
     """The page about a checked model, its figures for a batch of so many rows; with `live` it asks for newer ones.
 
     Raises `SizeError` if `steps` is less than the model needs.
     """
-    facts = describe_model(graph, batch, steps, inference)
+    facts = describe_model(graph, batch, steps, options)
     name = Path(source.path).name
-    mapped = source_map(graph, name, compiler.Options(inference))
+    mapped = source_map(graph, name, options)
     functions = {node.name: node for node in ast.parse(mapped.text).body if isinstance(node, ast.FunctionDef)}
     lines = _coloured(mapped.text, PythonLexer())
     columns = (LEFT, RIGHT) if "backward" in functions else (PREDICTION,)

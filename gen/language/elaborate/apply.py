@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gen.components.base import Activation, ArgumentError, Layer, ShapeError, Weight
+from gen.components.base import Activation, ArgumentError, Layer, Role, ShapeError, Weight
 from gen.components.layers.embedding import AsIds
-from gen.components.layers.masking import Mask
 from gen.components.operations.base import Operation
 from gen.diagnostics import Note, Span
 from gen.dims import Shape, divisions, product, show
@@ -179,7 +178,7 @@ def carry_masks(context: Context, call: LayerCall) -> None:
         return
     taken = [tensor.mask is not None and _is_taken(tensor, call.inputs) for tensor in call.inputs]
     masks = [None if gone else tensor.mask for tensor, gone in zip(call.inputs, taken, strict=True)]
-    if isinstance(component, Mask):
+    if component.role is Role.MASK:
         return
     if any(taken):
         mask = call.inputs[taken.index(True)].mask

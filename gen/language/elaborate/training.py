@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gen.components.arguments import Count, Rate, Word
-from gen.components.base import Activation, Loss, Metric, Optimizer, ShapeError, registry
-from gen.components.layers.operators import SplitSteps
+from gen.components.base import Activation, Loss, Metric, Optimizer, Role, ShapeError, registry
 from gen.diagnostics import Note, Span
 from gen.dims import show
 from gen.graph.checks import check_loss, head_of
@@ -283,7 +282,7 @@ def _set_loss(context: Context, argument: Argument, plan: Plan) -> None:
 
 
 def _head(tensor: TensorValue) -> Activation | None:
-    while isinstance(tensor.maker, LayerCall) and isinstance(tensor.maker.layer.component, SplitSteps):
+    while isinstance(tensor.maker, LayerCall) and tensor.maker.layer.component.role is Role.SPLIT:
         tensor = tensor.maker.inputs[0]  # a TimeDistributed has the head of what it holds
     return head_of(tensor.maker.layer.component) if isinstance(tensor.maker, LayerCall) else None
 

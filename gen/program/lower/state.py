@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
 
-from gen.components.base import Layer, describe
-from gen.components.layers.masking import Mask
+from gen.components.base import Layer, Role, describe
 from gen.components.operations.making import Parameter
 from gen.dims import Shape, product, renamed, show
 from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
@@ -103,7 +102,7 @@ class Lowering:
         self.blocks: dict[tuple[str, object], Block] = {}
         self.memories: dict[str, type] = {}
         self.constants: dict[str, Constant] = {}
-        self.last = {node.call.block: node for node in graph.nodes if not isinstance(node.layer.component, Mask)}
+        self.last = {node.call.block: node for node in graph.nodes if node.layer.component.role is not Role.MASK}
         for item in graph.inputs:
             kind = ArrayType(item.tensor.shape, item.tensor.dtype)
             self.values[item.tensor] = self.build.parameter(names.tensors[item.tensor], kind)
