@@ -233,7 +233,13 @@ class View:
     tracks: bool
     """Whether there is `track(p, b)`."""
     fused: bool
-    """Whether there is `activate(b, *heads)`, as some head leaves `infer` without its activation."""
+    """Whether there is `activate`, as some head leaves `infer` without its activation."""
+    backward_arguments: str
+    """What `backward` takes of `batch.arrays`."""
+    update_takes_step: bool
+    """Whether `update` takes the number of the step."""
+    activate_arguments: str
+    """What `activate` takes: buffers and `heads`."""
     evaluates_by_forward: bool
     """Whether `forward` computes what `infer` does, and leaves it in `b`, because no layer depends on training."""
 
@@ -418,7 +424,12 @@ class View:
 
     @property
     def input_parameters(self) -> str:
-        return ", ".join(f"{item.ident}: Array" for item in self.inputs)
+        """The parameters of `sizes`: inputs up to the last one that says a size, and the others."""
+        idents = [item.ident for item in self.inputs]
+        last = max(i for i, ident in enumerate(idents) if f"{ident}.shape" in self.sizes)
+        read = [ident if f"{ident}.shape" in self.sizes else f"_{ident}" for ident in idents[: last + 1]]
+        more = ["*_: Array"] if last + 1 < len(idents) else []
+        return ", ".join([*(f"{ident}: Array" for ident in read), *more])
 
     @property
     def input_names(self) -> str:

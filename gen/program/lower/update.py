@@ -96,6 +96,12 @@ def decaying(optimizer: Optimizer) -> tuple[str, ...]:
     return () if rule is None else tuple(slot for slot in optimizer.slots() if slot in parameter_names(rule))
 
 
+def reads_step(optimizer: Optimizer) -> bool:
+    """Whether a step over rows of a table depends on how many there have been."""
+    rule = type(optimizer).update  # type: ignore[attr-defined]  # every optimizer has one
+    return bool(decaying(optimizer)) or "step" in parameter_names(rule)
+
+
 class _Step:
     """Writes one of the programs down."""
 
@@ -152,7 +158,8 @@ class _Step:
         table = build.parameter(f"p.{ident}", ArrayType(shape))
         build.parameter(f"g.{ident}", GRADIENT)
         build.parameter(f"s.{ident}", ArrayType((), "slots"))
-        self.change([table], formula("update_rows", table.name, f"g.{ident}", f"s.{ident}", "learning_rate", "step"))
+        step = ["step"] if reads_step(self.optimizer) else []
+        self.change([table], formula("update_rows", table.name, f"g.{ident}", f"s.{ident}", "learning_rate", *step))
 
     def rows(self) -> None:
         """A step over the rows of a table."""
