@@ -159,10 +159,10 @@ def correlate_embedded(
     """`correlate(table[ids], kernel)`: (batch, steps) to (batch, positions, filters)."""
     distinct = distinct_ids(ids, len(table))
     if not repeats_pay(len(distinct), ids.size, table.shape[1]):
-        return correlate_tokens(ids, table, kernel, padding, dilation, out=out)
+        return correlate_tokens(ids, table, kernel, padding=padding, dilation=dilation, out=out)
     products = products_of(np.take(table, distinct, axis=0, mode="clip"), kernel)
     places = places_among(ids, distinct, len(table)) + 1
-    return add_products(products, places, padding, dilation, out=out)
+    return add_products(products, places, padding=padding, dilation=dilation, out=out)
 
 
 @kernel(lambda rows, kernel: (kernel[0] if len(kernel) == 3 else 1, rows[0] + 1, kernel[-1]))
@@ -177,7 +177,7 @@ def products_of(rows: Array, kernel: Array) -> Array:
 
 @kernel()
 def empty_positions(
-    like: Array, ids: Array, width: int, filters: int, padding: str, dilation: tuple[int, ...] | None
+    like: Array, ids: Array, width: int, filters: int, padding: str = "valid", dilation: tuple[int, ...] | None = None
 ) -> Array:
     """An array for a convolution of what `ids`, (batch, steps), stand for: (batch, positions, filters)."""
     rates = dilation or (1,)
@@ -188,7 +188,11 @@ def empty_positions(
 
 @kernel()
 def add_products(
-    products: Array, places: Array, padding: str, dilation: tuple[int, ...] | None, out: Array | None = None
+    products: Array,
+    places: Array,
+    padding: str = "valid",
+    dilation: tuple[int, ...] | None = None,
+    out: Array | None = None,
 ) -> Array:
     """Gather `products`, of which a token has the row that `places` says, and add those of each window.
 
@@ -196,7 +200,7 @@ def add_products(
     """
     width, _, filters = products.shape
     if out is None:
-        out = empty_positions(products, places, width, filters, padding, dilation)
+        out = empty_positions(products, places, width, filters, padding=padding, dilation=dilation)
     rates = dilation or (1,)
     around = zeros_around(places.shape[1:], (width,), (1,), rates, padding)
     if around != ((0, 0),):
@@ -219,16 +223,17 @@ def correlate_tokens(
     ids: Array,
     table: Array,
     kernel: Array,
-    padding: str,
-    dilation: tuple[int, ...] | None,
+    padding: str = "valid",
+    dilation: tuple[int, ...] | None = None,
     out: Array | None = None,
 ) -> Array:
     """`correlate_embedded` in the plain way, some batch rows at a time, which stay in the cache."""
     if out is None:
-        out = empty_positions(table, ids, len(kernel), kernel.shape[-1], padding, dilation)
+        out = empty_positions(table, ids, len(kernel), kernel.shape[-1], padding=padding, dilation=dilation)
     limit = 1 << 20  # numbers out of the table
     for part in cuts(len(ids), ids.shape[1] * table.shape[1], limit):
-        correlate(np.take(table, ids[part], axis=0, mode="clip"), kernel, padding, None, dilation, out=out[part])
+        rows = np.take(table, ids[part], axis=0, mode="clip")
+        correlate(rows, kernel, padding=padding, dilation=dilation, out=out[part])
     return out
 
 
@@ -326,11 +331,11 @@ def correlate_remembered(
     """
     few = 64  # with so many, comparing the kernel begins to pay
     if ids.size < few:
-        return correlate_tokens(ids, table, kernel, padding, dilation, out=out)
+        return correlate_tokens(ids, table, kernel, padding=padding, dilation=dilation, out=out)
     distinct = distinct_ids(ids, len(table))
     products, rows = memory.find(distinct, table, kernel)
     places = rows[places_among(ids, distinct, len(table))]
-    return add_products(products, places, padding, dilation, out=out)
+    return add_products(products, places, padding=padding, dilation=dilation, out=out)
 
 
 # ------------------------------------------------------------------------------------------------------------- backward

@@ -22,7 +22,7 @@ from gen.program.ir import Block, Parts, Program, Statement, expression, formula
 from gen.program.lower.builder import Builder
 from gen.program.lower.inline import run
 from gen.program.lower.state import Identifiers, Lowered
-from gen.program.rules import parameter_names
+from gen.program.rules import definition, parameter_names
 from gen.program.types import NUMBER, Array, ArrayType, Number
 
 BLOCK = 32768
@@ -98,8 +98,9 @@ def decaying(optimizer: Optimizer) -> tuple[str, ...]:
 
 def reads_step(optimizer: Optimizer) -> bool:
     """Whether a step over rows of a table depends on how many there have been."""
-    rule = type(optimizer).update  # type: ignore[attr-defined]  # every optimizer has one
-    return bool(decaying(optimizer)) or "step" in parameter_names(rule)
+    rule = definition(type(optimizer).update)  # type: ignore[attr-defined]  # every optimizer has one
+    read = {node.id for statement in rule.body for node in ast.walk(statement) if isinstance(node, ast.Name)}
+    return bool(decaying(optimizer)) or "step" in read
 
 
 class _Step:
