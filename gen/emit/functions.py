@@ -102,7 +102,8 @@ class Functions:
     def backward_arguments(self) -> str:
         """The arrays and weights of a batch that `backward` takes."""
         given = [each.partition(":")[0] in self.backward_reads() for each in self.parameters("inputs", "trues")]
-        return _chosen("batch.arrays", given)
+        arrays = _chosen("batch.arrays", given)
+        return f"{arrays}, *batch.weights" if arrays else "*batch.weights"
 
     def track(self) -> str:
         document = "Move the running statistics on, after `forward`."

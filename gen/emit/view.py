@@ -235,7 +235,7 @@ class View:
     fused: bool
     """Whether there is `activate`, as some head leaves `infer` without its activation."""
     backward_arguments: str
-    """What `backward` takes of `batch.arrays`."""
+    """What `backward` takes of `batch.arrays`, and `batch.weights`."""
     update_takes_step: bool
     """Whether `update` takes the number of the step."""
     activate_arguments: str
