@@ -73,6 +73,8 @@ class Options:
     verify: bool = False
     formatted: bool = True
     """Whether the text goes through Black."""
+    runtime: bool = False
+    """Whether what models share is in a module beside the file instead of in it."""
     between: Callable[[], None] = field(default=lambda: None, compare=False, repr=False)
     """Called between passes; raises an exception to end a build that nobody waits for."""
 
@@ -114,7 +116,7 @@ def elaborate(file: syntax.File, source: Source, diagnostics: Diagnostics) -> Gr
 
 def generate(graph: Graph, source: str, options: Options = Options()) -> str:
     """Graph → the text of the generated file; `source` is the name of the `.nn` file."""
-    return render(view(graph, source, options), options.formatted)
+    return render(view(graph, source, options), options.formatted, options.runtime)
 
 
 def rewrite(graph: Graph, options: Options = Options()) -> Graph:
@@ -179,11 +181,18 @@ def _programs(graph: Graph, names: Identifiers, options: Options) -> Programs:
     )
 
 
-def render(view: View, formatted: bool = True) -> str:
-    """View → text."""
+def render(view: View, formatted: bool = True, runtime: bool = False) -> str:
+    """View → text; with `runtime`, of a file that needs the module `runtime()` beside it."""
     from gen.emit.render import render
 
-    return render(view, formatted)
+    return render(view, formatted, runtime)
+
+
+def runtime() -> str:
+    """The text of the module that models share."""
+    from gen.emit.render import render_runtime
+
+    return render_runtime()
 
 
 def _planned(lowered: Lowered, options: Options, least: Mapping[str, int] | None = None) -> Planned:

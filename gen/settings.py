@@ -90,6 +90,14 @@ class Settings:
         commands=COMPILING,
     )
     """Whether to leave out all that is for training."""
+    runtime: bool = _setting(
+        False,
+        FLAG,
+        "--runtime/--no-runtime",
+        help="Put what all files share into one module beside them, gen_runtime.py.",
+        commands=("build",),
+    )
+    """Whether what all files share is in a module beside them."""
     components: tuple[Path, ...] = _setting(
         (),
         PATHS,

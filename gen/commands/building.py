@@ -19,6 +19,7 @@ from pathlib import Path
 from gen import compiler, files
 from gen.diagnostics import Diagnostic, Diagnostics, Source, visible, visible_lines
 from gen.emit.literals import docstring
+from gen.emit.names import RUNTIME
 from gen.emit.seal import is_sealed, source_of
 from gen.emit.write import present, write
 from gen.files import Bounds, WriteError, reason
@@ -92,6 +93,11 @@ class Output:
     settings: Settings
     bounds: Bounds
 
+    @property
+    def runtime(self) -> Path | None:
+        """The module beside it that has what it shares with others; None if it has all that itself."""
+        return self.path.with_name(f"{RUNTIME}.py") if self.settings.runtime else None
+
 
 def build(request: Request, only: Collection[Path] | None = None) -> Report:
     """Build every source, or `only` some of them; one that fails does not keep the others from being built.
@@ -133,12 +139,13 @@ def _build_explained(output: Output, request: Request, report: Report) -> None:
         with explained(output.source, output.settings.every_component, request.debug):
             _build_one(output, request, report)
     except (CommandError, WriteError) as error:
-        report.errors.append(str(error))
+        if str(error) not in report.errors:  # of the module that several files share
+            report.errors.append(str(error))
         report.fail(2)
 
 
 def _build_one(output: Output, request: Request, report: Report) -> None:
-    path, target = output.source, output.path
+    path, runtime = output.source, output.runtime
     source, diagnostics = read(path)
     graph = None if diagnostics.failed else compiler.understand(source, diagnostics)
     report.diagnostics.append((source, diagnostics.in_source_order()))
@@ -146,14 +153,21 @@ def _build_one(output: Output, request: Request, report: Report) -> None:
         report.fail(1)
         return
     view = compiler.view(graph, path.name, options(output.settings, request.debug))
-    text = compiler.render(view)
+    text = compiler.render(view, runtime=runtime is not None)
     if graph.summary:
         report.summaries.append(f"{view.layers}\n\n{view.footprint}")
+    if runtime is not None and all(line.path != runtime for line in report.lines):
+        _bring(runtime, compiler.runtime(), output.bounds, request, report)
+    _bring(output.path, text, output.bounds, request, report)
+
+
+def _bring(target: Path, text: str, bounds: Bounds, request: Request, report: Report) -> None:
+    """Write one file, or say what would change in it."""
     if not (request.check or request.diff):
-        written = write(target, text, request.force, output.bounds)
+        written = write(target, text, request.force, bounds)
         report.lines.append(Line(target, "written" if written else "unchanged"))
         return
-    before = present(target, output.bounds)
+    before = present(target, bounds)
     if before == text:
         report.lines.append(Line(target, "unchanged"))
         return
@@ -367,7 +381,8 @@ def _module(path: Path) -> Path:
     stem = "".join(character if f"a{character}".isidentifier() else "_" for character in stem)
     if not stem.isidentifier() or re.fullmatch("__.+__", stem):  # a digit comes first, or Python has a use for it
         stem = f"model_{stem}"
-    if keyword.iskeyword(stem) or stem in sys.stdlib_module_names or stem == "numpy" or _DEVICE.fullmatch(stem):
+    taken = keyword.iskeyword(stem) or stem in sys.stdlib_module_names or stem == "numpy"
+    if taken or stem.casefold() == RUNTIME or _DEVICE.fullmatch(stem):
         stem += "_"
     return path.with_name(f"{stem}.py")
 
@@ -385,6 +400,7 @@ def _list_left_over(request: Request, outputs: Sequence[Output], report: Report)
     It is there where a file of its name is built into another output by this build, or not built by it at all.
     """
     folders = [output.bounds.folder for output in outputs] or [_default_out(request.given)]
+    _list_unused_runtimes(dict.fromkeys(folders), outputs, report)
     built = {os.path.abspath(output.path) for output in outputs}
     others_left = [
         (path, name)
@@ -411,6 +427,25 @@ def _list_left_over(request: Request, outputs: Sequence[Output], report: Report)
             report.fail(1)
 
 
+def _list_unused_runtimes(folders: Iterable[Path], outputs: Sequence[Output], report: Report) -> None:
+    """Put a sentence in the report for each module that models share where no file needs it."""
+    needed = {os.path.abspath(output.runtime) for output in outputs if output.runtime is not None}
+    for folder in folders:
+        places = _files_below(folder, ".py", strict=False) if os.path.isdir(folder) else ()
+        for path in places:
+            if path.name != f"{RUNTIME}.py" or os.path.abspath(path) in needed:
+                continue
+            others = [each for each in _files_below(path.parent, ".py", strict=False) if each.parent == path.parent]
+            if _sealed_text(path) is not None and not any(map(_uses_runtime, others)):
+                report.errors.append(f"{shown(path)} is left over, because no file beside it needs it: delete it")
+                report.fail(1)
+
+
+def _uses_runtime(path: Path) -> bool:
+    text = _sealed_text(path)
+    return text is not None and f"\n    import {RUNTIME} as " in text
+
+
 def _default_out(given: Settings) -> Path:
     """Where outputs go in the current folder."""
     with suppress(SettingsError, OSError):
@@ -419,12 +454,18 @@ def _default_out(given: Settings) -> Path:
 
 
 def _source_name(path: Path) -> str | None:
-    """The name of the `.nn` file that a generated file names; None for a file that is none."""
+    """The name of the `.nn` file in a generated file; None if gen did not write the file."""
+    text = _sealed_text(path)
+    return source_of(text) if text is not None else None
+
+
+def _sealed_text(path: Path) -> str | None:
+    """The text of a generated file; None if gen did not write the file, or somebody has edited it."""
     try:
         text = files.read(path).decode("utf-8", "replace").replace("\r\n", "\n")
     except OSError:
         return None
-    return source_of(text) if is_sealed(text) else None
+    return text if is_sealed(text) else None
 
 
 # --------------------------------------------------------------------------------------------- components of one's own

@@ -180,14 +180,18 @@ def sum_by_id(rows: Array, ids: Array) -> tuple[Array, Array]:
         return ids, rows
     counts, first = np.diff(starts, append=len(ids)), order[starts]
     # ids that occur often: a block of rows at a time; all others: their second rows, their third, …
-    often = counts > 32
+    many = 32  # times that an id occurs, above which its rows are added apart
+    some = 256  # rows of an id at a time, which stay in the cache
+    often = counts > many
     for start, count, place in np.stack([starts, counts, first], axis=1)[often].tolist():
-        parts = (order[i : min(i + 256, start + count)] for i in range(start, start + count, 256))
+        stop = start + count
+        parts = (order[i : min(i + some, stop)] for i in range(start, stop, some))
         rows[place] = sum(np.add.reduce(rows.take(part, 0), axis=0) for part in parts)
     several = np.flatnonzero((counts > 1) & ~often)
     several = several[np.argsort(-counts[several], kind="stable")]
-    for i in range(0, len(several), 512):
-        part = several[i : i + 512]
+    block = 512  # sums at a time, which stay in the cache
+    for i in range(0, len(several), block):
+        part = several[i : i + block]
         sums = rows.take(first[part], 0)
         for place in range(1, int(counts[part[0]])):
             more = part[: np.count_nonzero(counts[part] > place)]
@@ -196,8 +200,8 @@ def sum_by_id(rows: Array, ids: Array) -> tuple[Array, Array]:
     is_first = np.zeros(len(ids), bool)
     is_first[first] = True
     first = np.flatnonzero(is_first)
-    for i in range(0, len(first), 512):  # this never overwrites a sum that has not moved yet
-        part = first[i : i + 512]
+    for i in range(0, len(first), block):  # this never overwrites a sum that has not moved yet
+        part = first[i : i + block]
         rows[i : i + len(part)] = rows.take(part, 0)
     return ids[first], rows[: len(first)]
 

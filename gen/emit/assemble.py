@@ -22,7 +22,7 @@ from gen.graph.sizes import least_size
 from gen.program.ir import size_text
 from gen.program.lower import masked_outputs
 from gen.program.lower.state import Identifiers
-from gen.program.lower.update import ROWS, decaying
+from gen.program.lower.update import BLOCK, ROWS, decaying, dense_size
 from gen.program.passes.bias_rows import rows_of_weights
 from gen.program.planned import Planned, Programs
 
@@ -76,6 +76,9 @@ class Assembler:
             tracks=bool(self.step and "track" in self.step.program.sections()),
             fused=self.programs.activate is not None,
             evaluates_by_forward=not any(_differs_in_training(layer) for layer in graph.layers),
+            backward_arguments=self.functions.backward_arguments() if self.step else "",
+            update_takes_step=training is not None and self.functions.update_takes_step(),
+            activate_arguments=self.functions.activate_arguments(),
             inputs=tuple(self.input(i, item) for i, item in enumerate(graph.inputs)),
             outputs=tuple(self.output(i, item) for i, item in enumerate(graph.outputs)),
             weights=tuple(self.weight(*item) for item in self.weights),
@@ -97,6 +100,8 @@ class Assembler:
             inference_shared=any(planned.plan.hosts for planned in self.predicting()),
             memory=memory,
             slots=tuple(SlotView(name, i + 1, value) for i, (name, value) in enumerate(slots.items())),
+            blocks=self.in_blocks(),
+            block=BLOCK,
             scratch=self.scratch(),
             row_scratch=self.row_scratch(),
             metrics=metrics,
@@ -223,7 +228,7 @@ class Assembler:
             ident = self.names.weights[layer, name]
             end, last = start + vocabulary * features, first + vocabulary
             names = tuple(f"{layer.name}/{name}/{slot}" for slot in self.decaying)
-            found.append(TableView(ident, vocabulary, features, f"{start}:{end}", f"{first}:{last}", names))
+            found.append(TableView(ident, vocabulary, features, f"{start}, {end}", f"{first}:{last}", names))
             start, first = end, last
         return tuple(found)
 
@@ -345,7 +350,15 @@ class Assembler:
     def scratch(self) -> tuple[str, ...]:
         if self.programs.update is None:
             return ()
-        return tuple(code.buffer_lines(self.programs.update.plan, dtype="state.dtype"))
+        sizes = {str(BLOCK): "self.size"} if self.in_blocks() else {}
+        if not sizes and self.dense_size:
+            sizes = {str(self.dense_size): dense_size(self.graph, self.programs.tables)}
+        return tuple(code.buffer_lines(self.programs.update.plan, sizes=sizes, dtype="state.dtype"))
+
+    def in_blocks(self) -> bool:
+        """Whether `update` goes through the weights block by block."""
+        update = self.programs.update
+        return update is not None and any(each.block.parts is not None for each in update.program.statements)
 
     def row_scratch(self) -> tuple[str, ...]:
         if self.programs.update_rows is None:

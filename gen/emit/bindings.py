@@ -17,7 +17,7 @@ def verify_bindings(module: ast.Module) -> None:
     That is: two attributes of one of `CLASSES`; two definitions of the module; or a variable of a function and a
     definition of the module which that function calls, or of which it reads an attribute.
     """
-    known = list(_defined(module.body))
+    known = list(defined(module.body))
     _once("the module", known)
     for node in module.body:
         match node:
@@ -28,7 +28,7 @@ def verify_bindings(module: ast.Module) -> None:
                 for function in functions:
                     function.verify(set(known))
                 if name in CLASSES:
-                    _once(name, [*_defined(body), *(each for function in functions for each in function.attributes)])
+                    _once(name, [*defined(body), *(each for function in functions for each in function.attributes)])
 
 
 def _once(where: str, names: Iterable[str]) -> None:
@@ -39,7 +39,7 @@ def _once(where: str, names: Iterable[str]) -> None:
         seen.add(name)
 
 
-def _defined(body: Sequence[ast.stmt]) -> Iterator[str]:
+def defined(body: Sequence[ast.stmt]) -> Iterator[str]:
     """The definitions of the statements of a module or a class."""
     for node in body:
         match node:

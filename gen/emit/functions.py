@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 
 from gen.components.base import describe
@@ -9,7 +10,7 @@ from gen.emit import code
 from gen.graph.graph import Graph, Output
 from gen.program.ir import reads
 from gen.program.lower.state import Identifiers
-from gen.program.lower.update import decaying
+from gen.program.lower.update import decaying, reads_step
 from gen.program.planned import Programs
 
 
@@ -84,13 +85,25 @@ class Functions:
     def backward(self) -> str:
         assert self.step is not None
         signature = ["p: Params", f"g: {self.gradients()}", "b: Buffers"]
-        signature += self.parameters("inputs", "trues", "weights")
+        given = self.backward_reads()
+        signature += [each for each in self.parameters("inputs", "trues") if each.partition(":")[0] in given]
+        signature += self.parameters("weights")
         body, document = self.lines("backward"), "Put all gradients into `g`, after `loss`"
         if self.has_input_gradients():
             signature += ["*", "wanted: bool = False"]
             document += "; if `wanted`, those of inputs into `b`"
             body += ["", "if wanted:", *code.indented(self.lines("input_gradients"))]
         return function("backward", signature, "None", f"{document}.", body)
+
+    def backward_reads(self) -> set[str]:
+        """The names that `backward` reads."""
+        return _read([*self.lines("backward"), *self.lines("input_gradients")])
+
+    def backward_arguments(self) -> str:
+        """The arrays and weights of a batch that `backward` takes."""
+        given = [each.partition(":")[0] in self.backward_reads() for each in self.parameters("inputs", "trues")]
+        arrays = _chosen("batch.arrays", given)
+        return f"{arrays}, *batch.weights" if arrays else "*batch.weights"
 
     def track(self) -> str:
         document = "Update the running statistics, after `forward`."
@@ -99,6 +112,11 @@ class Functions:
     def gradients(self) -> str:
         """The class of `g`."""
         return "Gradients" if self.programs.tables else "Params"
+
+    def update_takes_step(self) -> bool:
+        """Whether a step depends on how many there have been."""
+        assert self.update is not None
+        return "step" in _read(code.section_lines(self.update.program, self.update.plan, "update", "s"))
 
     def update_function(self) -> str:
         assert self.update is not None and self.graph.training is not None
@@ -109,8 +127,9 @@ class Functions:
         if self.programs.tables:
             over.append("and rows of tables" if over else "over rows of tables")
         document = f"Take a step of {describe(self.graph.training.optimizer)}, {', '.join(over)}."
-        signature = ["p: Params", f"g: {self.gradients()}", "s: Slots", "learning_rate: float", "step: int"]
         body = code.section_lines(program, self.update.plan, "update", "s")
+        signature = ["p: Params", f"g: {self.gradients()}", "s: Slots", "learning_rate: float"]
+        signature += ["step: int"] if "step" in _read(body) else []
         return function("update", signature, "None", document, body)
 
     def row_functions(self) -> list[str]:
@@ -126,9 +145,8 @@ class Functions:
             body = code.section_lines(untouched.program, untouched.plan, "untouched", owner=None)
             texts.append(function("untouched", signature, "None", document, body))
         document = f"Take a step of {describe(optimizer)}, over the rows of a table that a batch contains."
-        signature = [
-            "table: Array", "gradient: tuple[Array, Array]", "s: TableSlots", "learning_rate: float", "step: int",
-        ]  # fmt: skip
+        signature = ["table: Array", "gradient: tuple[Array, Array]", "s: TableSlots", "learning_rate: float"]
+        signature += ["step: int"] if reads_step(optimizer) else []
         body = code.section_lines(rows.program, rows.plan, "update_rows", "s")
         return [*texts, function("update_rows", signature, "None", document, body)]
 
@@ -147,10 +165,21 @@ class Functions:
 
     def activate_function(self) -> str:
         assert self.activate is not None
-        heads = [self.names.outputs[output] for output in self.graph.outputs]
-        body = code.section_lines(self.activate.program, self.activate.plan, "activate")
-        signature = ["b: InferenceBuffers", *(f"{head}: Array" for head in heads)]
+        body = self.activate_lines()
+        signature = ["b: InferenceBuffers"] if "b" in _read(body) else []
+        signature += [f"{self.names.outputs[output]}: Array" for output in self.graph.outputs if _is_fused(output)]
         return function("activate", signature, "None", "Turn the results of `infer` into predictions, in place.", body)
+
+    def activate_lines(self) -> list[str]:
+        assert self.activate is not None
+        return code.section_lines(self.activate.program, self.activate.plan, "activate")
+
+    def activate_arguments(self) -> str:
+        """What `activate` takes of the buffers and `heads`."""
+        if self.activate is None:
+            return ""
+        heads = _chosen("heads", [_is_fused(output) for output in self.graph.outputs])
+        return f"b, {heads}" if "b" in _read(self.activate_lines()) else heads
 
 
 def function(name: str, parameters: Sequence[str], result: str, document: str, body: Sequence[str]) -> str:
@@ -159,6 +188,18 @@ def function(name: str, parameters: Sequence[str], result: str, document: str, b
     if body and body[0].startswith("#"):
         lines.append("")
     return "\n".join([*lines, *code.indented(body)])
+
+
+def _read(lines: Sequence[str]) -> set[str]:
+    """The names of statements; what is only written is none of a parameter."""
+    return {node.id for node in ast.walk(ast.parse("\n".join(lines))) if isinstance(node, ast.Name)}
+
+
+def _chosen(values: str, chosen: Sequence[bool]) -> str:
+    """Arguments: all `values`, or those that are chosen."""
+    if all(chosen):
+        return f"*{values}"
+    return ", ".join(f"{values}[{i}]" for i, each in enumerate(chosen) if each)
 
 
 def _is_fused(output: Output) -> bool:

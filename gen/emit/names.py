@@ -118,7 +118,7 @@ CHECK_LOCALS = frozenset(
 )
 """What `check`, where sizes that data decide are variables, calls its own besides."""
 
-MEMBERS = frozenset(["flat", "named", "named_trainable", "size", "trainable"])
+MEMBERS = frozenset(["flat", "named", "named_trainable", "size", "trainable", "trainable_size"])
 """What `Params` has besides the weights."""
 
 BUILTINS = frozenset(
@@ -181,6 +181,12 @@ BUILTINS = frozenset(
 """Python's own names that the module uses."""
 
 RESERVED = MODULE | LOCALS | MEMBERS | BUILTINS
+
+RUNTIME = "gen_runtime"
+"""The module that models of a folder may share.
+
+The name says who wrote it and what it is, is nobody's package, and is given to no model.
+"""
 
 
 class Names:

@@ -9,20 +9,31 @@ from pathlib import Path
 from gen.components.kernels import kernels
 from gen.emit.bindings import verify_bindings
 from gen.emit.black_layout import format_python
+from gen.emit.runtime import filled, without_shared
 from gen.emit.seal import UNTOUCHED, seal
 from gen.emit.templates import environment
 from gen.emit.view import View
 from gen.resources import resource
 
 
-def render(view: View, formatted: bool = True) -> str:
-    """The text of the generated module.
+def render(view: View, formatted: bool = True, runtime: bool = False) -> str:
+    """The text of the generated module; with `runtime`, of one that takes what models share from the module beside it.
 
     Raises `SyntaxError` if a finished line of the view is none, `VerificationError` if two things have one name.
 
     Without `formatted` it is not laid out, which takes most of the time: the same program, for tests.
     """
-    filled = environment().get_template("module.py.jinja").render(view.holes())
+    view = without_shared(view) if runtime else view
+    return _finished(environment().get_template("module.py.jinja").render(view.holes()), formatted)
+
+
+@cache
+def render_runtime() -> str:
+    """The text of the module that models share."""
+    return _finished(filled(), formatted=True)
+
+
+def _finished(filled: str, formatted: bool) -> str:
     if formatted:
         head, body = filled[: len(UNTOUCHED)], filled[len(UNTOUCHED) :]  # what keeps others away would keep Black away
         filled = head + format_python(body, settled())

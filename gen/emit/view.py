@@ -143,7 +143,7 @@ class TableView(_View):
     vocabulary: int
     features: int
     part: str
-    """Where it is in the flat vector, as a slice: `122:36122`."""
+    """Where it is in the flat vector: `122, 36122`."""
     rows: str
     """Where its rows are in the vector of the steps at which each row was brought up to date, as a slice."""
     decaying: tuple[str, ...]
@@ -233,7 +233,13 @@ class View:
     tracks: bool
     """Whether there is `track(p, b)`."""
     fused: bool
-    """Whether there is `activate(b, *heads)`, as some head leaves `infer` without its activation."""
+    """Whether there is `activate`, as some head leaves `infer` without its activation."""
+    backward_arguments: str
+    """What `backward` takes of `batch.arrays`, and `batch.weights`."""
+    update_takes_step: bool
+    """Whether `update` takes the number of the step."""
+    activate_arguments: str
+    """What `activate` takes: buffers and `heads`."""
     evaluates_by_forward: bool
     """Whether `forward` computes what `infer` does, and leaves it in `b`, because no layer depends on training."""
 
@@ -281,8 +287,10 @@ class View:
     """Statements of `Slots.__init__` that give `update` room to work in: of `self` and `state`."""
     row_scratch: tuple[str, ...] = ()
     """Statements of `TableSlots.__init__` that give `update_rows` room, `self.size` rows: of `state` and `features`."""
-    block: int = 32768
-    """How many weights `update_rows` works on at a time."""
+    blocks: bool = False
+    """Whether `update` works on some weights at a time."""
+    block: int = 0
+    """On how many, and on how many numbers of a table."""
     metrics: tuple[MetricView, ...] = ()
     counted: tuple[str, ...] = ()
     """Statements of `measure` that leave out the steps that masks leave out."""
@@ -297,6 +305,17 @@ class View:
     """The size of the batch that `check` uses."""
     kept_buffers: int = 4
     """For how many sets of sizes buffers are kept."""
+
+    own: bool = True
+    """Whether what is the model's own is written, which is left out of the module that models share."""
+    common: bool = True
+    """Whether what all files have in common is written too; if not, the file takes it from the module beside it."""
+    imports: str = ""
+    """Then: statements that import the modules which the file still needs."""
+    borrowed: str = ""
+    """Then: statements that give it the names which it takes from the module beside it."""
+    identity: str = ""
+    """Then: that of the module which the file was built with."""
 
     def holes(self) -> dict[str, Any]:
         """All that the templates may ask for, by name."""
@@ -405,7 +424,12 @@ class View:
 
     @property
     def input_parameters(self) -> str:
-        return ", ".join(f"{item.ident}: Array" for item in self.inputs)
+        """The parameters of `sizes`: inputs up to the last one that says a size, and the others."""
+        idents = [item.ident for item in self.inputs]
+        last = max(i for i, ident in enumerate(idents) if f"{ident}.shape" in self.sizes)
+        read = [ident if f"{ident}.shape" in self.sizes else f"_{ident}" for ident in idents[: last + 1]]
+        more = ["*_: Array"] if last + 1 < len(idents) else []
+        return ", ".join([*(f"{ident}: Array" for ident in read), *more])
 
     @property
     def input_names(self) -> str:

@@ -79,6 +79,8 @@ class Op:
     """How a view is written: another look at the memory of its first operand, with the second saying which."""
     function: Callable[..., Any] | None = None
     """The function that is copied into the generated file, of a kernel."""
+    result: str = ""
+    """What its result is called, behind the name of an operand, where a rule has no name for it: `h_product`."""
 
     @property
     def view(self) -> bool:
@@ -193,9 +195,9 @@ def ufunc(name: str, gives: str = "", takes: str = "fi", operations: int = 1, **
     def binary(x1: Any, x2: Any, /) -> Call:
         return call(x1, x2)
 
-    op = _op(
-        f"np.{name}", unary if getattr(np, name).nin == 1 else binary, elementwise=True, operations=operations, **facts
-    )
+    kind = unary if getattr(np, name).nin == 1 else binary
+    facts.setdefault("result", name)
+    op = _op(f"np.{name}", kind, elementwise=True, operations=operations, **facts)
     return op
 
 
@@ -232,26 +234,27 @@ def _stretched(arrays: Sequence[Array]) -> Shape:
     return shape
 
 
-ADD = ufunc("add", takes="fib", operator=ast.Add, infix=True, commutes=True, neutral=0)
-ufunc("subtract", operator=ast.Sub, infix=True, neutral=0)
-MULTIPLY = ufunc("multiply", takes="fib", operator=ast.Mult, infix=True, commutes=True, neutral=1)
-DIVIDE = ufunc("divide", "float", "fib", operator=ast.Div, infix=True, neutral=1)
+ADD = ufunc("add", result="sum", takes="fib", operator=ast.Add, infix=True, commutes=True, neutral=0)
+ufunc("subtract", result="difference", operator=ast.Sub, infix=True, neutral=0)
+MULTIPLY = ufunc("multiply", result="product", takes="fib", operator=ast.Mult, infix=True, commutes=True, neutral=1)
+DIVIDE = ufunc("divide", "float", "fib", result="quotient", operator=ast.Div, infix=True, neutral=1)
 POWER = ufunc("power", operator=ast.Pow, infix=True, neutral=1)
 NEGATIVE = ufunc("negative", operator=ast.USub, infix=True)
-COPY = ufunc("positive", operations=0, operator=ast.UAdd, lines=("np.copyto({out}, {0})",), in_place=())
+COPY = ufunc("positive", result="copy", operations=0, operator=ast.UAdd, lines=("np.copyto({out}, {0})",), in_place=())
 """The values of an array in memory of their own; in place they are there already."""
-ABSOLUTE = ufunc("absolute", takes="fib")
-SQUARE, SQRT, RECIPROCAL = ufunc("square"), ufunc("sqrt", "float"), ufunc("reciprocal", takes="f")
-MAXIMUM, MINIMUM = (ufunc(name, takes="fib", commutes=True) for name in ("maximum", "minimum"))
-LOGICAL_AND = ufunc("logical_and", "bool", operator=ast.BitAnd, commutes=True)
-LOGICAL_OR = ufunc("logical_or", "bool", operator=ast.BitOr, commutes=True)
-ufunc("logical_not", "bool", operator=ast.Invert)
-GREATER = ufunc("greater", "bool", operator=ast.Gt)
-ufunc("greater_equal", "bool", operator=ast.GtE)
-ufunc("less", "bool", operator=ast.Lt)
-ufunc("less_equal", "bool", operator=ast.LtE)
-ufunc("equal", "bool", operator=ast.Eq, commutes=True)
-ufunc("not_equal", "bool", operator=ast.NotEq, commutes=True)
+ABSOLUTE = ufunc("absolute", result="size", takes="fib")
+SQUARE, SQRT, RECIPROCAL = ufunc("square"), ufunc("sqrt", "float", result="root"), ufunc("reciprocal", takes="f")
+MAXIMUM = ufunc("maximum", takes="fib", commutes=True, result="at_least")
+MINIMUM = ufunc("minimum", takes="fib", commutes=True, result="at_most")
+LOGICAL_AND = ufunc("logical_and", "bool", operator=ast.BitAnd, commutes=True, result="both")
+LOGICAL_OR = ufunc("logical_or", "bool", operator=ast.BitOr, commutes=True, result="either")
+ufunc("logical_not", "bool", operator=ast.Invert, result="negated")
+GREATER = ufunc("greater", "bool", operator=ast.Gt, result="above")
+ufunc("greater_equal", "bool", operator=ast.GtE, result="not_below")
+ufunc("less", "bool", operator=ast.Lt, result="below")
+ufunc("less_equal", "bool", operator=ast.LtE, result="not_above")
+ufunc("equal", "bool", operator=ast.Eq, commutes=True, result="equal")
+ufunc("not_equal", "bool", operator=ast.NotEq, commutes=True, result="unequal")
 ufunc("floor_divide", operator=ast.FloorDiv)
 ufunc("mod", operator=ast.Mod)
 ufunc("sign")
@@ -322,12 +325,12 @@ def _products(a: tuple[int, ...], b: tuple[int, ...]) -> int:
     return 2 * a[-1] * value_of(product(fence.contracted(a, b)), {})
 
 
-DOT = _op("np.dot", _dot, operations=_products, method="dot")  # a method is quicker
-MATMUL = _op("np.matmul", _matmul, operations=_products)
+DOT = _op("np.dot", _dot, operations=_products, method="dot", result="product")  # a method is quicker
+MATMUL = _op("np.matmul", _matmul, operations=_products, result="product")
 VDOT = _op("np.vdot", _vdot, operations=lambda a, b: 2 * math.prod(a))
 
 
-def _reduction(of: Op, gives: str = "", whole: str = "") -> Op:
+def _reduction(of: Op, result: str, gives: str = "", whole: str = "") -> Op:
     """A ufunc from one number to the next along axes; `gives` is the dtype, or `whole` that for what is no float."""
 
     def call(array: Array, axis: Any = 0, *, keepdims: bool = False) -> Array | Call:
@@ -347,15 +350,16 @@ def _reduction(of: Op, gives: str = "", whole: str = "") -> Op:
         said = {"axis": axis, "keepdims": True} if keepdims else {"axis": axis}
         return Call(op, (result,), (array,), said)
 
-    op = _op(f"{of.name}.reduce", call, reduces=True, operations=lambda array, **_: math.prod(array))
+    name = f"{of.name}.reduce"
+    op = _op(name, call, reduces=True, operations=lambda array, **_: math.prod(array), result=result)
     return op
 
 
-SUM, GREATEST = _reduction(ADD, whole="int64"), _reduction(MAXIMUM)
-_reduction(MULTIPLY, whole="int64")
-_reduction(MINIMUM)
-_reduction(LOGICAL_AND, gives="bool")
-_reduction(LOGICAL_OR, gives="bool")
+SUM, GREATEST = _reduction(ADD, "total", whole="int64"), _reduction(MAXIMUM, "greatest")
+_reduction(MULTIPLY, "whole_product", whole="int64")
+_reduction(MINIMUM, "least")
+_reduction(LOGICAL_AND, "all", gives="bool")
+_reduction(LOGICAL_OR, "any", gives="bool")
 
 
 def _argmax(a: Array, axis: int) -> Call:
@@ -367,7 +371,9 @@ def _count_nonzero(a: Array) -> Call:
     return Call(COUNT_NONZERO, (ArrayType((), "int64"),), (_array("np.count_nonzero", a),))
 
 
-ARGMAX = _op("argmax", _argmax, filled="{0}.argmax(axis={axis}, out={out})", single="{0}.argmax(axis={axis})")
+ARGMAX = _op(
+    "argmax", _argmax, result="greatest_at", filled="{0}.argmax(axis={axis}, out={out})", single="{0}.argmax(axis={axis})"
+)
 COUNT_NONZERO = _op("np.count_nonzero", _count_nonzero)
 
 
@@ -545,7 +551,8 @@ def _cast(dtype: str) -> Op:
 
 
 TAKE = _op("np.take", _take, room=lambda a, indices, **_: 8 * math.prod(indices))  # it makes indices of ids
-CONCATENATE, STACK = _op("np.concatenate", _concatenate), _op("np.stack", _stack)
+CONCATENATE = _op("np.concatenate", _concatenate, result="joined")
+STACK = _op("np.stack", _stack, result="stacked")
 FILL = _op("fill", _fill, lines=("{out}.fill({1})",))
 CAST = {dtype: _cast(dtype) for dtype in DTYPES}
 RANDOM, NORMAL = _draw("rng.random"), _draw("rng.standard_normal")
@@ -673,6 +680,7 @@ def _of_kernel(kernel: Kernel) -> Op:
         operations=1 if kernel.operations is None else kernel.operations,
         lines=("{out}[...] = {call}",) if allocates else (),
         function=kernel.function,
+        result=kernel.function.__name__,
     )
     return op
 

@@ -94,13 +94,14 @@ def column_tiles(
     strides: tuple[int, ...],
     dilation: tuple[int, ...],
     zeros: tuple[tuple[int, int], ...],
-    groups: int,
+    groups: int = 1,
 ) -> Iterator[tuple[tuple[slice, slice], Array]]:
     """The windows of `x` as rows of matrices, about 2 MB at a time, with their rows and positions.
 
     A matrix is (groups, windows, window · channels / groups).
     """
-    channels, limit = x.shape[-1], 1 << 21
+    limit = 1 << 21  # bytes of a matrix: so much stays in the cache
+    channels = x.shape[-1]
     padded = any(before > 0 or after > 0 for before, after in zeros)
     whole = math.prod(window) == math.prod(strides) == 1 and not padded
     line = math.prod(positions[1:]) * math.prod(window) * channels * x.itemsize
@@ -148,14 +149,14 @@ def correlate(
     *positions, filters).
     """
     window, filters = kernel.shape[:-2], kernel.shape[-1]
-    strides, dilation = strides or unit_steps(window), dilation or unit_steps(window)
-    zeros = zeros_around(x.shape[1:-1], window, strides, dilation, padding)
+    steps, rates = strides or unit_steps(window), dilation or unit_steps(window)
+    zeros = zeros_around(x.shape[1:-1], window, steps, rates, padding)
     if out is None:
-        spans = zip(x.shape[1:-1], window, strides, dilation, zeros, strict=True)
+        spans = zip(x.shape[1:-1], window, steps, rates, zeros, strict=True)
         counts = [(size + sum(pair) - (width - 1) * rate - 1) // step + 1 for size, width, step, rate, pair in spans]
         out = np.empty((len(x), *counts, filters), x.dtype)
     matrices = kernel.reshape(-1, groups, filters // groups).swapaxes(0, 1)
-    for part, columns in column_tiles(x, window, out.shape[1:-1], strides, dilation, zeros, groups):
+    for part, columns in column_tiles(x, window, out.shape[1:-1], steps, rates, zeros, groups=groups):
         np.matmul(columns, matrices, out=out[part].reshape(-1, groups, filters // groups).swapaxes(0, 1))
     return out
 
@@ -180,10 +181,10 @@ def correlate_kernel_gradient(
         out = np.empty(kernel.shape, kernel.dtype)
     out.fill(0.0)
     window, filters = kernel.shape[:-2], kernel.shape[-1]
-    strides, dilation = strides or unit_steps(window), dilation or unit_steps(window)
-    zeros = zeros_around(x.shape[1:-1], window, strides, dilation, padding)
+    steps, rates = strides or unit_steps(window), dilation or unit_steps(window)
+    zeros = zeros_around(x.shape[1:-1], window, steps, rates, padding)
     total = out.reshape(-1, groups, filters // groups).swapaxes(0, 1)
-    for part, columns in column_tiles(x, window, dy.shape[1:-1], strides, dilation, zeros, groups):
+    for part, columns in column_tiles(x, window, dy.shape[1:-1], steps, rates, zeros, groups=groups):
         rows = dy[part].reshape(-1, groups, filters // groups).swapaxes(0, 1)
         total += np.matmul(columns.swapaxes(1, 2), rows)
     return out
@@ -213,21 +214,22 @@ def correlate_input_gradient(
     if out is None:
         out = np.empty(shape, dy.dtype)
     window, channels, filters = kernel.shape[:-2], shape[-1] // groups, kernel.shape[-1] // groups
-    strides, dilation = strides or unit_steps(window), dilation or unit_steps(window)
-    zeros = zeros_around(shape[1:-1], window, strides, dilation, padding)
+    steps, rates = strides or unit_steps(window), dilation or unit_steps(window)
+    zeros = zeros_around(shape[1:-1], window, steps, rates, padding)
     count = math.prod(window)
     by_group = kernel.reshape(count, channels, groups, filters).transpose(2, 0, 1, 3)
-    spans = zip(window, dilation, zeros, strict=True)
+    spans = zip(window, rates, zeros, strict=True)
     around = tuple(((k - 1) * rate - before, (k - 1) * rate - after) for k, rate, (before, after) in spans)
-    if max(strides) == 1 and min(map(min, around)) >= 0 and (count == 1 or filters < channels):
+    if max(steps) == 1 and min(map(min, around)) >= 0 and (count == 1 or filters < channels):
         turned = by_group[:, ::-1].transpose(1, 3, 0, 2).reshape(*window, filters, groups * channels)
-        return correlate(dy, turned, around, strides, dilation, groups, out)
-    limit, line = 1 << 20, math.prod(dy.shape[1:-1]) * groups * channels
+        return correlate(dy, turned, around, dilation=dilation, groups=groups, out=out)
+    limit = 1 << 20  # numbers of the products that are there at once
+    line = math.prod(dy.shape[1:-1]) * groups * channels
     for rows in cuts(len(dy), count * line, limit):
         given, taken = dy[rows], out[rows]
         taken.fill(0.0)
         sums = taken.reshape(*taken.shape[:-1], groups, channels)
-        moves = list(shifts(taken, given, window, strides, dilation, zeros))
+        moves = list(shifts(taken, given, window, steps, rates, zeros))
         # all places at once, unless a single row of the batch is large
         for places in cuts(count, len(given) * line, limit):
             matrices = by_group[:, places].reshape(groups, -1, filters).swapaxes(1, 2)
@@ -263,15 +265,15 @@ def depthwise(
     `x` is (batch, *sizes, channels); the result is (batch, *positions, channels · multiplier).
     """
     window, (channels, multiplier) = kernel.shape[:-2], kernel.shape[-2:]
-    strides, dilation = strides or unit_steps(window), dilation or unit_steps(window)
-    zeros = zeros_around(x.shape[1:-1], window, strides, dilation, padding)
+    steps, rates = strides or unit_steps(window), dilation or unit_steps(window)
+    zeros = zeros_around(x.shape[1:-1], window, steps, rates, padding)
     if out is None:
-        spans = zip(x.shape[1:-1], window, strides, dilation, zeros, strict=True)
+        spans = zip(x.shape[1:-1], window, steps, rates, zeros, strict=True)
         counts = [(size + sum(pair) - (width - 1) * rate - 1) // step + 1 for size, width, step, rate, pair in spans]
         out = np.empty((len(x), *counts, channels * multiplier), x.dtype)
     out.fill(0.0)
     deep = out.reshape(*out.shape[:-1], channels, multiplier)
-    for place, inside, outside in shifts(x, out, window, strides, dilation, zeros):
+    for place, inside, outside in shifts(x, out, window, steps, rates, zeros):
         deep[outside] += x[inside][..., None] * kernel[place]
     return out
 
@@ -295,10 +297,10 @@ def depthwise_kernel_gradient(
         out = np.empty(kernel.shape, kernel.dtype)
     out.fill(0.0)
     window = kernel.shape[:-2]
-    strides, dilation = strides or unit_steps(window), dilation or unit_steps(window)
-    zeros = zeros_around(x.shape[1:-1], window, strides, dilation, padding)
+    steps, rates = strides or unit_steps(window), dilation or unit_steps(window)
+    zeros = zeros_around(x.shape[1:-1], window, steps, rates, padding)
     deep = dy.reshape(*dy.shape[:-1], *kernel.shape[-2:])
-    for place, inside, outside in shifts(x, dy, window, strides, dilation, zeros):
+    for place, inside, outside in shifts(x, dy, window, steps, rates, zeros):
         rows = x[inside].reshape(-1, x.shape[-1])
         np.einsum("rc,rcm->cm", rows, deep[outside].reshape(len(rows), *kernel.shape[-2:]), out=out[place])
     return out
@@ -323,9 +325,9 @@ def depthwise_input_gradient(
         out = np.empty(shape, dy.dtype)
     out.fill(0.0)
     window = kernel.shape[:-2]
-    strides, dilation = strides or unit_steps(window), dilation or unit_steps(window)
-    zeros = zeros_around(shape[1:-1], window, strides, dilation, padding)
+    steps, rates = strides or unit_steps(window), dilation or unit_steps(window)
+    zeros = zeros_around(shape[1:-1], window, steps, rates, padding)
     deep = dy.reshape(*dy.shape[:-1], *kernel.shape[-2:])
-    for place, inside, outside in shifts(out, dy, window, strides, dilation, zeros):
+    for place, inside, outside in shifts(out, dy, window, steps, rates, zeros):
         out[inside] += np.einsum("...cm,cm->...c", deep[outside], kernel[place])
     return out

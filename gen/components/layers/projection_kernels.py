@@ -101,7 +101,8 @@ def repeats_pay(distinct: int, tokens: int, features: int) -> bool:
     Measured in float32 on two cores: with 256 features, three of four ids may be distinct; with
     128, two of three; with 64, two of five.
     """
-    return distinct <= tokens * (0.9 - 32.0 / features)
+    share = 0.9 - 32.0 / features  # of the tokens
+    return distinct <= tokens * share
 
 
 @kernel(dtype="intp")
@@ -160,10 +161,10 @@ def correlate_embedded(
     """`correlate(table[ids], kernel)`: (batch, steps) to (batch, positions, filters)."""
     distinct = distinct_ids(ids, len(table))
     if not repeats_pay(len(distinct), ids.size, table.shape[1]):
-        return correlate_tokens(ids, table, kernel, padding, dilation, out=out)
+        return correlate_tokens(ids, table, kernel, padding=padding, dilation=dilation, out=out)
     products = products_of(np.take(table, distinct, axis=0, mode="clip"), kernel)
     places = places_among(ids, distinct, len(table)) + 1
-    return add_products(products, places, padding, dilation, out=out)
+    return add_products(products, places, padding=padding, dilation=dilation, out=out)
 
 
 @kernel(lambda rows, kernel: (kernel[0] if len(kernel) == 3 else 1, rows[0] + 1, kernel[-1]))
@@ -178,7 +179,7 @@ def products_of(rows: Array, kernel: Array) -> Array:
 
 @kernel()
 def empty_positions(
-    like: Array, ids: Array, width: int, filters: int, padding: str, dilation: tuple[int, ...] | None
+    like: Array, ids: Array, width: int, filters: int, padding: str = "valid", dilation: tuple[int, ...] | None = None
 ) -> Array:
     """An empty array, (batch, positions, filters), for a convolution over `ids`, (batch, steps)."""
     rates = dilation or (1,)
@@ -189,7 +190,11 @@ def empty_positions(
 
 @kernel()
 def add_products(
-    products: Array, places: Array, padding: str, dilation: tuple[int, ...] | None, out: Array | None = None
+    products: Array,
+    places: Array,
+    padding: str = "valid",
+    dilation: tuple[int, ...] | None = None,
+    out: Array | None = None,
 ) -> Array:
     """Add the `products` of each window; `places` says which row of them each token has.
 
@@ -198,13 +203,14 @@ def add_products(
     """
     width, _, filters = products.shape
     if out is None:
-        out = empty_positions(products, places, width, filters, padding, dilation)
+        out = empty_positions(products, places, width, filters, padding=padding, dilation=dilation)
     rates = dilation or (1,)
     around = zeros_around(places.shape[1:], (width,), (1,), rates, padding)
     if around != ((0, 0),):
         places = np.pad(places, ((0, 0), *around))
     positions = out.shape[1]
-    for rows in cuts(len(out), positions * filters, 1 << 16):
+    limit = 1 << 16  # numbers of the result: so many stay in the cache, with as many products
+    for rows in cuts(len(out), positions * filters, limit):
         part, sums = places[rows], out[rows]
         np.take(products[0], part[:, :positions], axis=0, mode="clip", out=sums)
         more = np.empty_like(sums)
@@ -220,15 +226,17 @@ def correlate_tokens(
     ids: Array,
     table: Array,
     kernel: Array,
-    padding: str,
-    dilation: tuple[int, ...] | None,
+    padding: str = "valid",
+    dilation: tuple[int, ...] | None = None,
     out: Array | None = None,
 ) -> Array:
     """`correlate_embedded` in the plain way, a few rows of the batch at a time."""
     if out is None:
-        out = empty_positions(table, ids, len(kernel), kernel.shape[-1], padding, dilation)
-    for part in cuts(len(ids), ids.shape[1] * table.shape[1], 1 << 20):
-        correlate(np.take(table, ids[part], axis=0, mode="clip"), kernel, padding, None, dilation, out=out[part])
+        out = empty_positions(table, ids, len(kernel), kernel.shape[-1], padding=padding, dilation=dilation)
+    limit = 1 << 20  # numbers out of the table
+    for part in cuts(len(ids), ids.shape[1] * table.shape[1], limit):
+        rows = np.take(table, ids[part], axis=0, mode="clip")
+        correlate(rows, kernel, padding=padding, dilation=dilation, out=out[part])
     return out
 
 
@@ -240,9 +248,10 @@ class ProjectedRows:
 
     Weights may change at any time.  So each product stands beside the row and the kernel that it
     was computed from; each use compares them, and computes outdated products again.  The memory
-    grows as ids occur, up to twice the size of the table, or 8 million numbers if that is more.
-    When it is full, all products are forgotten.  Threads may share it.
+    most (or that of `LEAST` numbers, if that is more); when it is full, all is forgotten.  Threads may share it.
     """
+
+    LEAST = 1 << 23  # numbers that there is room for beside a small table
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -278,7 +287,7 @@ class ProjectedRows:
     def forget(self, table: Array, kernel: Array) -> None:
         """Start again with new arrays, because another thread may still read the old products."""
         width, filters = kernel.size // math.prod(kernel.shape[-2:]), kernel.shape[-1]
-        room = max(2 * table.size, 1 << 23) // (table.shape[1] + width * filters)
+        room = max(2 * table.size, self.LEAST) // (table.shape[1] + width * filters)
         room = 1 + min(len(table), room)  # the first row stays 0
         self.kernel = np.empty(0)
         self.rows = np.empty((room, table.shape[1]), table.dtype)
@@ -296,7 +305,8 @@ def project_remembered(
 
     For a few ids, it is faster to multiply than to check whether the kernel has changed.
     """
-    if ids.size < 64:
+    few = 64  # with so many, comparing the kernel begins to pay
+    if ids.size < few:
         return np.matmul(np.take(table, ids, axis=0, mode="clip"), kernel, out=out)
     distinct = distinct_ids(ids, len(table))
     products, rows = memory.find(distinct, table, kernel)
@@ -322,12 +332,13 @@ def correlate_remembered(
 
     For a few ids, it is faster to multiply than to check whether the kernel has changed.
     """
-    if ids.size < 64:
-        return correlate_tokens(ids, table, kernel, padding, dilation, out=out)
+    few = 64  # with so many, comparing the kernel begins to pay
+    if ids.size < few:
+        return correlate_tokens(ids, table, kernel, padding=padding, dilation=dilation, out=out)
     distinct = distinct_ids(ids, len(table))
     products, rows = memory.find(distinct, table, kernel)
     places = rows[places_among(ids, distinct, len(table))]
-    return add_products(products, places, padding, dilation, out=out)
+    return add_products(products, places, padding=padding, dilation=dilation, out=out)
 
 
 # ------------------------------------------------------------------------------------------------------------- backward
@@ -379,13 +390,17 @@ def projected_by_id(dy: Array, ids: Array, table: Array) -> tuple[Array, Array]:
     shape = dy.shape[ids.ndim :]
     sums = np.empty((len(distinct), *shape), dy.dtype)
     # ids that occur often: a block of places at a time; all others: their first places, second, …
-    often = np.flatnonzero(counts > 16)
+    many = 16  # times that an id occurs, above which what it has is added apart
+    some = 256  # of these at a time, which stay in the cache
+    often = np.flatnonzero(counts > many)
     for place, start, count in np.stack([often, starts[often], counts[often]], axis=1).tolist():
-        parts = [slice(i, min(i + 256, start + count)) for i in range(start, start + count, 256)]
+        stop = start + count
+        parts = [slice(i, min(i + some, stop)) for i in range(start, stop, some)]
         sums[place] = sum(np.add.reduce(dy[tuple(axis[part] for axis in tokens)], axis=0) for part in parts)
-    others = np.flatnonzero(counts <= 16)
+    others = np.flatnonzero(counts <= many)
     others = others[np.argsort(-counts[others], kind="stable")]
-    for part in cuts(len(others), math.prod(shape), 1 << 17):
+    limit = 1 << 17  # numbers of their sums: so many stay in the cache
+    for part in cuts(len(others), math.prod(shape), limit):
         several = others[part]
         total = np.zeros((len(several), *shape), dy.dtype)
         for nth in range(int(counts[several[0]])):
@@ -403,7 +418,8 @@ def embedded_table_gradient(gradient: tuple[Array, Array], kernel: Array) -> tup
     by_place = kernel.reshape(-1, features, filters)[::-1].swapaxes(1, 2)
     matrix = by_place.reshape(-1, features)
     rows = np.empty((*ids.shape, features), products.dtype)
-    for part in cuts(len(ids), products[:1].size, 1 << 19):
+    limit = 1 << 19  # numbers of the products that are there at once
+    for part in cuts(len(ids), products[:1].size, limit):
         np.matmul(products[part].reshape(-1, len(matrix)), matrix, out=rows[part].reshape(-1, features))
     return sum_by_id(rows, ids)
 
@@ -419,7 +435,8 @@ def embedded_kernel_gradient(
     features, filters = kernel.shape[-2:]
     places = kernel.reshape(-1, features, filters).shape[0]
     total = np.zeros((features, places * filters), kernel.dtype)
-    for part in cuts(len(ids), products[:1].size, 1 << 19):
+    limit = 1 << 19  # numbers of the products that are there at once
+    for part in cuts(len(ids), products[:1].size, limit):
         rows = np.take(table, ids[part].reshape(-1), axis=0, mode="clip")
         total += np.dot(rows.T, products[part].reshape(-1, places * filters))
     by_place = total.reshape(features, places, filters).swapaxes(0, 1)[::-1]

@@ -22,7 +22,7 @@ from gen.program.ir import Block, Parts, Program, Statement, expression, formula
 from gen.program.lower.builder import Builder
 from gen.program.lower.inline import run
 from gen.program.lower.state import Identifiers, Lowered
-from gen.program.rules import parameter_names
+from gen.program.rules import definition, parameter_names
 from gen.program.types import NUMBER, Array, ArrayType, Number
 
 BLOCK = 32768
@@ -53,10 +53,22 @@ def update(
     state = _Step("update", graph.training.optimizer, reserved)
     if size:
         whole = sum(layer.weights[name].size for layer, name in trained)
-        state.dense(size, "flat" if tables else "trainable", whole, {names.weights[item]: item for item in dense})
+        vector = "flat" if tables else "trainable"
+        state.dense(size, dense_size(graph, tables), vector, whole, {names.weights[item]: item for item in dense})
     for layer, name in tables:
         state.table(names.weights[layer, name], layer.weights[name].shape)
     return state.finish()
+
+
+def trainable_size(graph: Graph) -> str:
+    """What a generated file calls the number of weights that are trained."""
+    frozen = any(not (layer.trainable and each.trainable) for layer in graph.layers for each in layer.weights.values())
+    return "Params.trainable_size" if frozen else "Params.size"
+
+
+def dense_size(graph: Graph, tables: Sequence[tuple[NamedLayer, str]]) -> str:
+    """What a generated file calls the number of those that are not in one of the `tables`."""
+    return "Gradients.size" if tables else trainable_size(graph)
 
 
 def update_rows(optimizer: Optimizer, reserved: Iterable[str]) -> Lowered:
@@ -84,6 +96,13 @@ def decaying(optimizer: Optimizer) -> tuple[str, ...]:
     return () if rule is None else tuple(slot for slot in optimizer.slots() if slot in parameter_names(rule))
 
 
+def reads_step(optimizer: Optimizer) -> bool:
+    """Whether a step over rows of a table depends on how many there have been."""
+    rule = definition(type(optimizer).update)  # type: ignore[attr-defined]  # every optimizer has one
+    read = {node.id for statement in rule.body for node in ast.walk(statement) if isinstance(node, ast.Name)}
+    return bool(decaying(optimizer)) or "step" in read
+
+
 class _Step:
     """Writes one of the programs down."""
 
@@ -98,8 +117,10 @@ class _Step:
 
     # ------------------------------------------------------------------------------------------- weights and tables
 
-    def dense(self, size: int, vector: str, whole: int, weights: dict[str, tuple[NamedLayer, str]]) -> None:
-        """A step over `size` numbers: all of the gradient, and the first of the `whole` of each slot."""
+    def dense(
+        self, size: int, called: str, vector: str, whole: int, weights: dict[str, tuple[NamedLayer, str]]
+    ) -> None:
+        """A step over `size` numbers, `called` so: all of the gradient, and the first of the `whole` of each slot."""
         build = self.build
         kind = ArrayType((size,))
         gradient = build.parameter(f"g.{vector}", kind)
@@ -111,16 +132,16 @@ class _Step:
         if size > BLOCK:
             kind = ArrayType((BLOCK,))
             gradient = self.clip(gradient, views)
-            values = expression(f"range(0, {size}, {BLOCK})")
+            values = expression("range(0, size, block)", size=called, block="s.size")
             build.block = Block(
                 "", parts=Parts("start", values, expression("len(w)"), Fraction(size, BLOCK), _IN_CACHE)
             )
-            stop = f"min(start + {BLOCK}, {size})" if whole > size else f"start + {BLOCK}"
-            build.bind({"part": NUMBER}, expression(f"slice(start, {stop})"))
+            stop = "min(start + block, size)" if whole > size else "start + block"
+            build.bind({"part": NUMBER}, expression(f"slice(start, {stop})", size=called, block="s.size"))
             of, of_gradient = "place[part]", "place[part]"
         else:
-            of, of_gradient = f"place[:{size}]" if whole > size else "place", "place"
-        weights_place, *slot_places = [expression(of, place=place) for place in places]
+            of, of_gradient = "place[:size]" if whole > size else "place", "place"
+        weights_place, *slot_places = [expression(of, place=place, size=called) for place in places]
         arrays = build.bind(
             dict.fromkeys(["w", "dw", *self.slots], kind),
             weights_place,
@@ -138,7 +159,8 @@ class _Step:
         table = build.parameter(f"p.{ident}", ArrayType(shape))
         build.parameter(f"g.{ident}", GRADIENT)
         build.parameter(f"s.{ident}", ArrayType((), "slots"))
-        self.change([table], formula("update_rows", table.name, f"g.{ident}", f"s.{ident}", "learning_rate", "step"))
+        step = ["step"] if reads_step(self.optimizer) else []
+        self.change([table], formula("update_rows", table.name, f"g.{ident}", f"s.{ident}", "learning_rate", *step))
 
     def rows(self) -> None:
         """A step over the rows of a table."""

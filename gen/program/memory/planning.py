@@ -14,6 +14,7 @@ from itertools import groupby
 
 from gen.passes import exact
 from gen.program.ir import SIZE, Parts, Program, Statement, reads
+from gen.program.ops import DOT, MULTIPLY, SUM
 from gen.program.types import NUMBER, ArrayType
 
 
@@ -319,12 +320,16 @@ def _can_overwrite(statement: Statement, operand: str) -> bool:
 
 
 class _Names:
-    """Names for segments: what the rules and the `.nn` file call their variables; `scratch` for the rest."""
+    """Names for segments: what the rules and the `.nn` file call their variables, or else what the result is of what.
+
+    `scratch` is what neither says.
+    """
 
     def __init__(self, program: Program, segments: dict[str, Segment]) -> None:
         self.program = program
         self.segments = list(dict.fromkeys(segments.values()))
         self.home = {name: s.section for s in program.statements for name in s.targets}
+        self.maker = {name: s for s in program.statements for name in s.targets}
         self.taken = set(program.taken)
         self.given: dict[tuple[object, str], str] = {}
 
@@ -352,7 +357,7 @@ class _Names:
         before = ""
         for _, members in groupby(segment.variables, key=lambda name: self.home[name]):
             run = list(members)
-            before = self.name_run(segment, run, before) or self.scratch(segment)
+            before = self.name_run(segment, run, before) or self.computed(segment, run[0]) or self.scratch(segment)
             display.update(dict.fromkeys(run, before))
         segment.attribute = display[segment.variables[0]]
 
@@ -370,6 +375,33 @@ class _Names:
                 return self.unique(names[found[-1]], segment, found[-1])
         fallback = next((program.fallback[name] for name in run if name in program.fallback), "")
         return before or (self.unique(fallback, segment) if fallback else "")
+
+    def computed(self, segment: Segment, variable: str) -> str:
+        """A name that says what is computed of which operand: `dh_product`; `""` where neither is called anything."""
+        made = self.maker[variable]
+        operands = reads(made.value)
+        called = next((name for name in map(self.called, operands) if name), "")
+        result = made.op.result
+        if made.op is MULTIPLY and operands[1:] == operands[:1]:
+            result = "square"
+        elif made.op is DOT and any(name in self.program.constants for name in operands):
+            result = SUM.result  # of all rows or columns, as a product with ones
+        if not result or len(made.targets) > 1:
+            return ""
+        return self.unique(f"{called}_{result}" if called else result, segment)
+
+    def called(self, variable: str) -> str:
+        """What a variable is called, or what it is made of; `""` for an array of ones and what is made of nothing."""
+        program = self.program
+        if variable in program.constants or program.types.get(variable) in (None, SIZE, NUMBER):
+            return ""
+        for names in (program.names, program.soft, program.fallback):
+            if variable in names:
+                return names[variable]
+        made = self.maker.get(variable)
+        if made is None:
+            return variable.rpartition(".")[2] if "#" not in variable else ""
+        return next((name for name in map(self.called, reads(made.value)) if name), "")
 
     def scratch(self, segment: Segment) -> str:
         """The scratch name of a buffer: the same each time the buffer is used as scratch."""
