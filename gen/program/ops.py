@@ -528,7 +528,8 @@ def _draw(name: str) -> Op:
         return Call(op, (ArrayType(sizes),), (sizes,))
 
     drawn = f"{{rng}}.{name.removeprefix('rng.')}(dtype={{buffers}}.dtype"
-    op = _op(name, call, filled=f"{drawn}, out={{out}})", single=f"{drawn}, size=())", draws=True)
+    word = "random" if name == "rng.random" else "normal"
+    op = _op(name, call, result=word, filled=f"{drawn}, out={{out}})", single=f"{drawn}, size=())", draws=True)
     return op
 
 
