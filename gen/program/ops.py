@@ -423,8 +423,9 @@ def _method(value: ast.expr, name: str, arguments: ast.expr) -> ast.expr:
 
 
 def reshaped(value: ast.expr, sizes: ast.expr) -> ast.expr:
-    """`value.reshape(*sizes)`."""
-    return _method(value, "reshape", sizes)
+    """`value.reshape(*sizes)`; a single number has no sizes, but `reshape` needs an argument."""
+    none = isinstance(sizes, ast.Tuple) and not sizes.elts
+    return _method(value, "reshape", ast.Tuple([sizes], ast.Load()) if none else sizes)
 
 
 def unshaped(value: ast.expr) -> ast.expr:
@@ -538,7 +539,7 @@ def _astype(a: Array, dtype: str) -> Array | Call:
 def _cast(dtype: str) -> Op:
     """An entry for making numbers of another dtype of an array."""
     text = "{buffers}.dtype" if dtype == "float" else DTYPES[dtype].text
-    lines = ("np.copyto({out}, {0}, casting='unsafe')",)
+    lines = ("np.copyto({out}, {0})",) if dtype == "float" else ("np.copyto({out}, {0}, casting='unsafe')",)
     if dtype == "bool":
         lines = ("np.not_equal({0}, 0, out={out})",)
     return _op(f"as_{dtype}", _no_call, lines=lines, single=f"{{0}}.astype({text})")

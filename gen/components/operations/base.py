@@ -108,6 +108,9 @@ class Operation(Layer):
     def dtype(self, *inputs: str) -> str:
         return promoted(inputs)
 
+    def fits(self, shapes: Sequence[Shape], known: Mapping[str, Any]) -> None:
+        """Raises `ShapeError` for operands whose numbers are `known`, by name, that do not fit the shapes of tensors."""
+
 
 def weak(number: Any) -> str:
     """The dtype of a Python number, or of a size."""

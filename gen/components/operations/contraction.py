@@ -222,7 +222,7 @@ class Einsum(Contraction):
         if not set(self.subscripts) <= allowed or self.subscripts.count("->") > 1:
             raise ArgumentError("subscripts", f'`subscripts` takes letters, such as "bij,bjk->bik", got {self.subscripts!r}')
         if self.subscripts.count(",") > 1:
-            raise ArgumentError("subscripts", "gen has `einsum` of one or two operands: call it several times")
+            raise ArgumentError("subscripts", "`einsum` takes one or two operands in gen: call it several times")
 
     def output(self, *operands: Shape) -> Shape:
         return self.shape_of(*operands)

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -79,6 +81,13 @@ class Take(Operation):
 
     def output(self, x: Shape, indices: Shape) -> Shape:
         return _taken_shape(self.flat(x), indices, self.at(x))
+
+    def fits(self, shapes: Sequence[Shape], known: Mapping[str, Any]) -> None:
+        size = self.flat(shapes[0])[self.at(shapes[0])]
+        wanted = known.get("indices")
+        for index in np.ravel(wanted) if isinstance(size, int) and not isinstance(wanted, Dim | None) else ():
+            if not -size <= index < size:
+                raise ShapeError(f"{type(self).__name__} gets the index {index} among {size} of {show(shapes[0])}")
 
     def dtype(self, *inputs: str) -> str:
         if inputs[1] in ("float", "real"):
@@ -160,7 +169,7 @@ class OneHot(Operation):
 
     def __post_init__(self) -> None:
         if self.dtype_ not in (None, "float"):
-            raise ArgumentError("dtype_", "gen has `one_hot` as floats alone: cast what it gives")
+            raise ArgumentError("dtype_", "`dtype` of `one_hot` is a float in gen: cast what it gives")
 
     def output(self, x: Shape) -> Shape:
         axis = axis_of(self, self.axis, x, 1)
@@ -173,6 +182,35 @@ class OneHot(Operation):
 
     def forward(self, x: Array) -> Array:
         return one_hot_of(x, self.num_classes, self.axis % (x.ndim + 1))
+
+
+@kernel(lambda ids, size: ids, dtype="first", operations=no_operations)
+def checked_ids(ids: Array, size: int, out: Array | None = None) -> Array:
+    """The ids, all of which are among so many from 0 on; raises `ValueError` if one is not."""
+    if ids.size and not (ids.min() >= 0 and ids.max() < size):
+        raise ValueError(f"ids are looked up among {size}, from 0 on, got {ids.min()} to {ids.max()}")
+    if out is None:
+        out = np.empty_like(ids)
+    np.copyto(out, ids)
+    return out
+
+
+@dataclass(frozen=True)
+class CheckedIds(Operation):
+    """y = x, ids that the model itself has made; all of them are in a table of this size."""
+
+    internal = True
+
+    size: int
+
+    def output(self, x: Shape) -> Shape:
+        return x
+
+    def dtype(self, *inputs: str) -> str:
+        return inputs[0]
+
+    def forward(self, x: Array) -> Array:
+        return checked_ids(x, self.size)
 
 
 # --------------------------------------------------------------------------------------------------------- along an axis

@@ -430,8 +430,8 @@ class Pad(Operation):
     constant_values: int | float | None = None
 
     def __post_init__(self) -> None:
-        if self.mode != "constant":
-            raise ArgumentError("mode", f"gen has `pad` with the mode 'constant' alone, got {self.mode!r}")
+        if self.mode.lower() != "constant":
+            raise ArgumentError("mode", f"`mode` is 'constant' in gen, got {self.mode!r}")
 
     def dtype(self, *inputs: str) -> str:
         return inputs[0]

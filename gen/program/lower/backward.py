@@ -20,7 +20,8 @@ def lower_backward(state: Lowering) -> None:
     """The section `backward`: every node in reverse."""
     for application in reversed(state.applications):
         node = application.node
-        if any(output in state.gradients for output in node.outputs):
+        has_any = bool(node.inputs or node.layer.weights)  # what is drawn has no gradient to hand on
+        if has_any and any(output in state.gradients for output in node.outputs):
             state.enter("backward", state.block_of("backward", node))
             _differentiate(state, application, tuple(map(state.gradients.get, node.outputs)))
     _regularize(state)
