@@ -8,8 +8,9 @@ from typing import TypeAlias
 
 from gen.components.base import Activation, Layer, ShapeError
 from gen.components.layers.embedding import AsIds
-from gen.components.layers.operators import MergeSteps, Slice
+from gen.components.layers.operators import MergeSteps, Part, Slice
 from gen.components.operations.base import Operation
+from gen.dims import Dim
 from gen.graph.graph import Graph, Node, Tensor
 
 
@@ -52,7 +53,7 @@ _Ids: TypeAlias = "tuple[Tensor, str, int | None]"
 def _passed_on(node: Node, part: str, axes: int | None) -> Iterator[_Ids]:
     """What a node makes of ids that it does not look up, if they are ids still."""
     component, result = node.layer.component, node.outputs[0]
-    if isinstance(component, Slice) and axes is not None:
+    if isinstance(component, Slice) and axes is not None and _is_known(component):
         yield result, part + brackets(component, axes), axes
     elif isinstance(component, MergeSteps) and axes is not None:
         yield result, part, axes + 1
@@ -76,11 +77,18 @@ def keeps_numbers(component: Layer | Activation, inputs: int) -> bool:
 
 def brackets(component: Slice, axes: int) -> str:
     """The slice as it is written, with `axes` axes in the place of the batch."""
-    index = ast.Tuple([ast.Slice()] * (axes - 1) + [_part(item) for item in component.parts], ast.Load())
+    whole: list[ast.expr] = [ast.Slice()] * (axes - 1)
+    index = ast.Tuple(whole + [_part(item) for item in component.parts], ast.Load())
     return ast.unparse(ast.Subscript(ast.Name("", ast.Load()), index, ast.Load()))
 
 
-def _part(part: int | tuple[int | None, int | None, int | None]) -> ast.expr:
+def _is_known(component: Slice) -> bool:
+    """Whether all bounds of a slice are numbers."""
+    return not any(isinstance(bound, Dim) for part in component.parts if isinstance(part, tuple) for bound in part)
+
+
+def _part(part: Part) -> ast.expr:
     if isinstance(part, int):
         return ast.Constant(part)
-    return ast.Slice(*(None if bound is None else ast.Constant(bound) for bound in part))
+    start, stop, step = (None if bound is None else ast.parse(str(bound), mode="eval").body for bound in part)
+    return ast.Slice(start, stop, step)

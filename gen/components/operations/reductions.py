@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any as Unknown
 from typing import TypeAlias
 
 import numpy as np
 
 from gen.components.kernels import Array, float32, kernel
 from gen.components.operations.base import Operation, axes_of, axis_of, operation
-from gen.dims import Shape, Size, product
+from gen.dims import Shape, product
 
 Axes: TypeAlias = int | tuple[int, ...] | None
 
@@ -70,17 +71,17 @@ class Reduction(Operation):
         axes = self.axes(x)
         return None if len(axes) == len(x) else axes[0] if len(axes) == 1 else axes
 
-    def kept(self, x: Shape) -> Shape:
+    def kept(self, x: Shape) -> Unknown:
         """The shape of the result with the axes kept."""
         axes = self.axes(x)
         return tuple(1 if axis in axes else size for axis, size in enumerate(x))
 
-    def reduced(self, x: Shape) -> Shape:
+    def reduced(self, x: Shape) -> Unknown:
         """The shape of the result."""
         axes = self.axes(x)
         return self.kept(x) if self.keepdims else tuple(size for axis, size in enumerate(x) if axis not in axes)
 
-    def count(self, x: Shape) -> Size:
+    def count(self, x: Shape) -> Unknown:
         """How many numbers become one."""
         return product(tuple(x[axis] for axis in self.axes(x)))
 
@@ -163,7 +164,7 @@ class Max(Reduction):
     aliases = ("amax",)
 
     def forward(self, x: Array) -> Array:
-        return np.maximum.reduce(x, axis=self.over(x.shape), keepdims=self.keepdims)
+        return np.maximum.reduce(x, axis=self.over(x.shape), keepdims=self.keepdims)  # type: ignore[call-overload]  # one overload for each
 
     def backward(self, dy: Array, x: Array, y: Array) -> Array:
         return at_first(dy, x, y, self.axes(x.shape))
@@ -176,7 +177,7 @@ class Min(Reduction):
     aliases = ("amin",)
 
     def forward(self, x: Array) -> Array:
-        return np.minimum.reduce(x, axis=self.over(x.shape), keepdims=self.keepdims)
+        return np.minimum.reduce(x, axis=self.over(x.shape), keepdims=self.keepdims)  # type: ignore[call-overload]  # one overload for each
 
     def backward(self, dy: Array, x: Array, y: Array) -> Array:
         return at_first(dy, x, y, self.axes(x.shape))
@@ -187,7 +188,7 @@ class Prod(Reduction):
     """y = Π x."""
 
     def forward(self, x: Array) -> Array:
-        return np.multiply.reduce(x, axis=self.over(x.shape), keepdims=self.keepdims)
+        return np.multiply.reduce(x, axis=self.over(x.shape), keepdims=self.keepdims)  # type: ignore[call-overload]  # one overload for each
 
     def backward(self, dy: Array, x: Array) -> Array:
         return product_of_others(x, self.axes(x.shape)) * self.back(dy, x)
@@ -222,7 +223,7 @@ class Any(Truths):
     """y = whether any x is true."""
 
     def forward(self, x: Array) -> Array:
-        return np.logical_or.reduce(x, axis=self.over(x.shape), keepdims=self.keepdims)
+        return np.logical_or.reduce(x, axis=self.over(x.shape), keepdims=self.keepdims)  # type: ignore[call-overload]  # one overload for each
 
 
 @operation
@@ -230,7 +231,7 @@ class All(Truths):
     """y = whether all x are true."""
 
     def forward(self, x: Array) -> Array:
-        return np.logical_and.reduce(x, axis=self.over(x.shape), keepdims=self.keepdims)
+        return np.logical_and.reduce(x, axis=self.over(x.shape), keepdims=self.keepdims)  # type: ignore[call-overload]  # one overload for each
 
 
 @operation

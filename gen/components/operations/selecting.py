@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ def put_back(dy: Array, x: Array, indices: Array, axis: int, out: Array | None =
     if out is None:
         out = np.empty_like(x)
     out.fill(0.0)
-    np.add.at(out, (*(slice(None),) * axis, indices), dy)
+    np.add.at(out, (*(slice(None),) * axis, indices), dy)  # type: ignore[arg-type]  # where it runs, sizes are numbers
     return out
 
 
@@ -97,7 +98,7 @@ class Take(Operation):
         return inputs[0]
 
     def forward(self, x: Array, indices: Array) -> Array:
-        parts = x.reshape(self.flat(x.shape))
+        parts = x.reshape(self.flat(x.shape))  # type: ignore[arg-type]  # where it runs, sizes are numbers
         if isinstance(indices, int):
             return parts[(*(slice(None),) * self.at(x.shape), indices)]
         return taken(parts, indices, self.at(x.shape))
@@ -213,7 +214,7 @@ class CheckedIds(Operation):
         return checked_ids(x, self.size)
 
 
-# --------------------------------------------------------------------------------------------------------- along an axis
+# -------------------------------------------------------------------------------------------------------- along an axis
 
 
 @kernel(lambda x, axis, backwards=False: x, dtype="first")
@@ -392,11 +393,11 @@ class Split(Operation):
             if part * count != size:
                 raise ShapeError(f"{type(self).__name__} cannot make {count} equal parts of {size}: {show(x)}")
             places = tuple(part * i for i in range(count + 1))
-        for start, stop in zip(places, places[1:], strict=False):
+        for start, stop in pairwise(places):
             span = stop - start
             if isinstance(span, int) and span < 1:
                 raise ShapeError(f"{type(self).__name__} at {list(places[1:-1])} leaves a part of {show(x)} empty")
-        return tuple(zip(places, places[1:], strict=False))
+        return tuple(pairwise(places))
 
     def output(self, x: Shape) -> list[Shape]:
         axis = axis_of(self, self.axis, x)
@@ -440,9 +441,9 @@ class Unstack(Operation):
 
     def forward(self, x: Array) -> tuple[Array, ...]:
         before = (slice(None),) * (self.axis % x.ndim)
-        return tuple(x[(*before, place)] for place in range(x.shape[self.axis]))
+        return tuple(x[(*before, place)] for place in range(x.shape[self.axis]))  # type: ignore[arg-type]  # where it runs, sizes are numbers
 
     def backward(self, dy: tuple[Array | None, ...], x: Array) -> Array:
         first = (*(slice(None),) * (self.axis % x.ndim), 0)
-        parts = [np.zeros_like(x[first]) if part is None else part for part in dy]
+        parts = [np.zeros_like(x[first]) if part is None else part for part in dy]  # type: ignore[index]  # where it runs, sizes are numbers
         return np.stack(parts, axis=self.axis % x.ndim)

@@ -131,7 +131,7 @@ def _makes_ids(tensor: TensorValue, vocabulary: int) -> bool:
             if isinstance(component, CheckedIds) and component.size <= vocabulary:
                 continue
             known = component.least_and_most() if isinstance(component, Constant) else None
-            if known is not None and 0 <= known[0] and known[1] < vocabulary:
+            if known is not None and known[0] >= 0 and known[1] < vocabulary:
                 continue
             if isinstance(component, Constant) or not keeps_numbers(component, len(maker.inputs)):
                 return True
