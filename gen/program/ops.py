@@ -530,7 +530,7 @@ def _draw(name: str) -> Op:
 def _astype(a: Array, dtype: str) -> Array | Call:
     """`a.astype(dtype)`; itself where it has that dtype already."""
     if dtype not in DTYPES:
-        raise FenceError(f"{dtype!r} is no dtype of arrays")
+        raise FenceError(f"the dtype {dtype!r} is outside what a rule may use: {', '.join(DTYPES)}")
     if _array("astype", a).type.dtype == dtype:
         return a
     return Call(CAST[dtype], (ArrayType(a.shape, dtype),), (a,))

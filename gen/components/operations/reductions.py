@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any as Unknown
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -71,17 +70,17 @@ class Reduction(Operation):
         axes = self.axes(x)
         return None if len(axes) == len(x) else axes[0] if len(axes) == 1 else axes
 
-    def kept(self, x: Shape) -> Unknown:
+    def kept(self, x: Shape) -> Any:
         """The shape of the result with the axes kept."""
         axes = self.axes(x)
         return tuple(1 if axis in axes else size for axis, size in enumerate(x))
 
-    def reduced(self, x: Shape) -> Unknown:
+    def reduced(self, x: Shape) -> Any:
         """The shape of the result."""
         axes = self.axes(x)
         return self.kept(x) if self.keepdims else tuple(size for axis, size in enumerate(x) if axis not in axes)
 
-    def count(self, x: Shape) -> Unknown:
+    def count(self, x: Shape) -> Any:
         """How many numbers become one."""
         return product(tuple(x[axis] for axis in self.axes(x)))
 
@@ -219,16 +218,20 @@ class Truths(Reduction):
 
 
 @operation
-class Any(Truths):
+class AnyTrue(Truths):
     """y = whether any x is true."""
+
+    word = "any"
 
     def forward(self, x: Array) -> Array:
         return np.logical_or.reduce(x, axis=self.over(x.shape), keepdims=self.keepdims)  # type: ignore[call-overload]  # one overload for each
 
 
 @operation
-class All(Truths):
+class AllTrue(Truths):
     """y = whether all x are true."""
+
+    word = "all"
 
     def forward(self, x: Array) -> Array:
         return np.logical_and.reduce(x, axis=self.over(x.shape), keepdims=self.keepdims)  # type: ignore[call-overload]  # one overload for each

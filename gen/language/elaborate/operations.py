@@ -276,7 +276,7 @@ def constant_tensor(context: Context, value: Any, site: Site, dtype: Any = None)
     """A tensor of the numbers in a list."""
     literal = Literal(_as_tuples(value), dtype or None)
     layer = LayerValue(literal, "constant", site.span, site.group, written="constant")
-    return apply_layer(context, layer, [], site)
+    return apply_layer(context, layer, [], site, CallOptions(operator="constant"))
 
 
 def parameter(
@@ -284,7 +284,8 @@ def parameter(
 ) -> TensorValue | Wrong:
     """A weight of a layer of one's own as a tensor; `owner` is the group of that layer, which heads its name."""
     layer = LayerValue(weight, weight.weight, site.span, owner, trainable=trainable, written=weight.weight)
-    return apply_layer(context, layer, [], site)  # type: ignore[no-any-return]  # it gives one tensor
+    said = CallOptions(operator="weight")
+    return apply_layer(context, layer, [], site, said)  # type: ignore[no-any-return]  # it gives one tensor
 
 
 def _as_tuples(value: Any) -> Any:
