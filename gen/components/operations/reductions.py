@@ -30,8 +30,12 @@ def at_first(dy: Array, x: Array, y: Array, axes: tuple[int, ...], out: Array | 
     rest = tuple(axis for axis in range(x.ndim) if axis not in axes)
     kept = tuple(1 if axis in axes else size for axis, size in enumerate(x.shape))
     sizes, others = [x.shape[axis] for axis in axes], [x.shape[axis] for axis in rest]
-    same = (x == np.reshape(y, kept)).transpose((*rest, *axes)).reshape((*others, -1))
-    chosen = iter(np.unravel_index(same.argmax(axis=-1), sizes))
+    same, first, last = x == np.reshape(y, kept), axes[0], axes[-1]
+    if last - first < len(axes):  # the axes are side by side
+        places = same.reshape((*x.shape[:first], -1, *x.shape[last + 1 :])).argmax(axis=first)
+    else:
+        places = same.transpose((*rest, *axes)).reshape((*others, -1)).argmax(axis=-1)
+    chosen = iter(np.unravel_index(places, sizes))
     free = iter(np.ix_(*map(np.arange, others)))
     out.fill(0.0)
     out[tuple(next(chosen) if axis in axes else next(free) for axis in range(x.ndim))] = np.reshape(dy, others)
