@@ -299,7 +299,7 @@ class Assembler:
     # ---------------------------------------------------------------------------------------------------- buffers
 
     def sizes_read(self, texts: Iterable[str]) -> list[str]:
-        """The lines that keep the sizes and the dtype which functions read from the buffers, and what they draw from."""
+        """The lines that keep the sizes and the dtype which functions read from the buffers, and the generator."""
         nodes = (node for text in texts for node in ast.walk(ast.parse(text)))
         read = {
             node.attr

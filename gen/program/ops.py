@@ -429,8 +429,9 @@ def _method(value: ast.expr, name: str, arguments: ast.expr) -> ast.expr:
 
 
 def reshaped(value: ast.expr, sizes: ast.expr) -> ast.expr:
-    """`value.reshape(*sizes)`."""
-    return _method(value, "reshape", sizes)
+    """`value.reshape(*sizes)`; a single number has no sizes, but `reshape` needs an argument."""
+    none = isinstance(sizes, ast.Tuple) and not sizes.elts
+    return _method(value, "reshape", ast.Tuple([sizes], ast.Load()) if none else sizes)
 
 
 def unshaped(value: ast.expr) -> ast.expr:
@@ -536,7 +537,7 @@ def _draw(name: str) -> Op:
 def _astype(a: Array, dtype: str) -> Array | Call:
     """`a.astype(dtype)`; itself where it has that dtype already."""
     if dtype not in DTYPES:
-        raise FenceError(f"{dtype!r} is no dtype of arrays")
+        raise FenceError(f"the dtype {dtype!r} is outside what a rule may use: {', '.join(DTYPES)}")
     if _array("astype", a).type.dtype == dtype:
         return a
     return Call(CAST[dtype], (ArrayType(a.shape, dtype),), (a,))
@@ -545,7 +546,7 @@ def _astype(a: Array, dtype: str) -> Array | Call:
 def _cast(dtype: str) -> Op:
     """An entry for making numbers of another dtype of an array."""
     text = "{buffers}.dtype" if dtype == "float" else DTYPES[dtype].text
-    lines = ("np.copyto({out}, {0}, casting='unsafe')",)
+    lines = ("np.copyto({out}, {0})",) if dtype == "float" else ("np.copyto({out}, {0}, casting='unsafe')",)
     if dtype == "bool":
         lines = ("np.not_equal({0}, 0, out={out})",)
     return _op(f"as_{dtype}", _no_call, lines=lines, single=f"{{0}}.astype({text})")

@@ -278,7 +278,7 @@ class ReverseSteps(Layer):
 
 # --------------------------------------------------------------------------------------------------------------- slices
 
-Part: TypeAlias = "int | tuple[Size | None, Size | None, int | None]"
+Part: TypeAlias = int | tuple[Size | None, Size | None, int | None]
 """What brackets say of one axis: an index, or the start, the stop and the step of a slice."""
 WHOLE: Part = (None, None, None)
 
@@ -330,7 +330,7 @@ class Slice(Layer):
     @property
     def index(self) -> tuple[int | slice, ...]:
         """The contents of the brackets, for NumPy."""
-        return tuple(part if isinstance(part, int) else slice(*part) for part in self.parts)
+        return tuple(part if isinstance(part, int) else _slice(*part) for part in self.parts)
 
     def forward(self, x: Array) -> Array:
         return x[self.index]
@@ -357,7 +357,7 @@ def length(x: Shape, axis: int, part: tuple[Size | None, Size | None, int | None
     """The size of a slice of an axis; raises `ShapeError` if it is empty or unknown."""
     size = x[axis]
     if isinstance(size, int) and not any(isinstance(bound, Dim) for bound in part):
-        known = len(range(size)[slice(*part)])
+        known = len(range(size)[_slice(*part)])
         if known == 0:
             raise ShapeError(f"This slice of axis {axis} of {show(x)} is empty", "nothing is left")
         return known
@@ -385,3 +385,8 @@ def length(x: Shape, axis: int, part: tuple[Size | None, Size | None, int | None
 def _is_negative(bound: Size) -> bool:
     """Whether a bound is counted from the end."""
     return isinstance(bound, int) and bound < 0
+
+
+def _slice(start: Any, stop: Any, step: Any) -> slice:
+    """The slice with these bounds, which may be sizes that only data decide."""
+    return slice(start, stop, step)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from gen.dims import Dim, renamed, sizes_in
 from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
@@ -40,7 +41,7 @@ def rename_symbols(graph: Graph, names: Mapping[str, str]) -> Graph:
         if item not in layers:
             fields = vars(item.component)
             changed = {name: new for name, old in fields.items() if (new := sizes_in(old, sizes)) != old}
-            layers[item] = replace(item, component=replace(item.component, **changed)) if changed else item
+            layers[item] = replace(item, component=_with(item.component, changed)) if changed else item
         return layers[item]
 
     def output(item: Output) -> Output:
@@ -55,3 +56,7 @@ def rename_symbols(graph: Graph, names: Mapping[str, str]) -> Graph:
         layers=tuple(map(layer, graph.layers)),
     )
 
+
+def _with(component: Any, fields: dict[str, Any]) -> Any:
+    """A component with other fields."""
+    return replace(component, **fields)

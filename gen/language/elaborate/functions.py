@@ -168,7 +168,12 @@ TWINS: dict[str, tuple[str, ...]] = {
     "ones": ("tf.ones(shape, dtype)", "K.ones(shape, dtype)"),
     "full": ("tf.fill(dims:shape, value:fill_value)",),
     "tri": ("ops.tri(N:n, M:m, k, dtype)",),
-    "eye": ("ops.eye(N:n, M:m, k, dtype)", "ops.identity(n, dtype)", "tf/linalg.eye(num_rows:n, num_columns:m)", "K.eye(size:n, dtype)"),
+    "eye": (
+        "ops.eye(N:n, M:m, k, dtype)",
+        "ops.identity(n, dtype)",
+        "tf/linalg.eye(num_rows:n, num_columns:m)",
+        "K.eye(size:n, dtype)",
+    ),
     "arange": ("tf.range(start, limit:stop, delta:step=1, dtype)", "K.arange(start, stop, step, dtype)"),
     "linspace": ("tf.linspace(start, stop, num)",),
     "zeros_like": ("tf.zeros_like(input:x, dtype)", "K.zeros_like(x, dtype)"),

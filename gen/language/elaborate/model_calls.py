@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from gen.diagnostics import Note, Span
 from gen.dims import Dim, Shape, Size, show, sizes_in
@@ -93,7 +94,8 @@ def _resized(layer: LayerValue, sizes: Mapping[str, Size]) -> LayerValue:
     changed = {name: new for name, old in fields.items() if (new := sizes_in(old, sizes)) != old}
     if not changed:
         return layer
-    return replace(layer, component=replace(layer.component, **changed), calls=[])
+    component: Any = layer.component
+    return replace(layer, component=replace(component, **changed), calls=[])
 
 
 def _accepts(context: Context, model: ModelValue, tensors: Sequence[TensorValue], span: Span) -> bool:

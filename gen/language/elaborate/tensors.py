@@ -143,7 +143,8 @@ def slice_tensor(
 ) -> Value:
     """`tensor[parts]`: indices, slices, new axes (None) and one `...`."""
     whole = _without_ellipsis(parts, len(tensor.shape))
-    if isinstance(tensor.shape[0] if tensor.shape else 0, Dim) and (whole[:1] == (None,) or whole[0] != operators.WHOLE):
+    of_batch = bool(tensor.shape) and isinstance(tensor.shape[0], Dim)
+    if of_batch and whole[:1] != (operators.WHOLE,):
         return context.error(
             "bad-index",
             spans[0],
@@ -171,5 +172,5 @@ def _without_ellipsis(
         if part is ...:
             found += [operators.WHOLE] * (rank - sum(each is not None and each is not ... for each in parts))
         else:
-            found.append(part)  # type: ignore[arg-type]  # it is no `...`
+            found.append(part)
     return tuple(found)

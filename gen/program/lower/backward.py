@@ -20,7 +20,9 @@ def lower_backward(state: Lowering) -> None:
     """The section `backward`: every node in reverse."""
     for application in reversed(state.applications):
         node = application.node
-        if any(output in state.gradients for output in node.outputs):
+        floats = any(array.type.dtype == "float" for array in application.inputs)
+        # What is made of whole numbers, or drawn, has nothing to hand a gradient to.
+        if (floats or node.layer.weights) and any(output in state.gradients for output in node.outputs):
             state.enter("backward", state.block_of("backward", node))
             _differentiate(state, application, tuple(map(state.gradients.get, node.outputs)))
     _regularize(state)
