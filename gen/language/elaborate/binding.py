@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from gen.components.arguments import Count, Word, accept
 from gen.components.base import Activation, ArgumentError, Component, Layer, parameters, registry
-from gen.diagnostics import Note
+from gen.diagnostics import Note, Span
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.spellings import kinds_of, suggestion
 from gen.language.elaborate.values import (
@@ -171,6 +171,12 @@ def _assign(context: Context, cls: type[Component], called: str, arguments: Argu
         else:
             _report_other(context, cls, called, name, arguments)
     return given
+
+
+def renamed(context: Context, span: Span, called: str, old: str, new: str) -> str:
+    """The name that Keras 3 has for an argument that older versions call `old`, with a warning."""
+    context.warning("old-spelling", span, f"Keras 3 calls the argument `{old}` of `{called}` `{new}`")
+    return new
 
 
 def _is_activation(value: Value) -> bool:

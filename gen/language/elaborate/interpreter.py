@@ -38,7 +38,7 @@ from gen.language.elaborate.functions import SETTINGS, spelling
 from gen.language.elaborate.imports import imported
 from gen.language.elaborate.models import call_model
 from gen.language.elaborate.names import Names
-from gen.language.elaborate.objects import call_builtin, call_method, data_of, without_effect
+from gen.language.elaborate.objects import call_builtin, call_method, data_of
 from gen.language.elaborate.operators import combine, compare, delete_item, hashable, item, negated, set_item, truth
 from gen.language.elaborate.parameters import bind_parameters
 from gen.language.elaborate.problems import Problem
@@ -197,7 +197,7 @@ class Interpreter:
         self._statement = _Statement(statement.span, value if whole else None)
         self._expect(targets, value)
         result = self.evaluate(value, frame)
-        if isinstance(result, Unknown):
+        if isinstance(result, Unknown) and not result.kept:
             self.context.ignore(statement.span)
         for target in targets:
             self._bind(target, result, value.span, frame)
@@ -300,8 +300,14 @@ class Interpreter:
     # What stands alone
 
     def _evaluate_alone(self, value: syntax.Expr, frame: Frame) -> None:
+        before = self.context.effects
         result = self.evaluate(value, frame)
-        if isinstance(result, Unknown) or without_effect(value):
+        if isinstance(result, Unknown):
+            passed_over = not result.kept
+        else:
+            alone = frame.kind == "file" or (isinstance(value, syntax.Call) and _is_print(value))
+            passed_over = alone and self.context.effects == before and not isinstance(result, Wrong)
+        if passed_over and not isinstance(value, syntax.Constant):
             self.context.ignore(value.span)
 
     def _foreign(self, statement: syntax.Foreign, frame: Frame) -> None:
@@ -325,7 +331,7 @@ class Interpreter:
             message = (
                 f"This assertion does not hold: {said}" if isinstance(said, str) else "This assertion does not hold"
             )
-            self.context.error("assertion", statement.span, message)
+            self.context.error("failed-assertion", statement.span, message)
 
     def _raise(self, statement: syntax.Raise, frame: Frame) -> None:
         self._statement = _Statement(statement.span)
@@ -333,7 +339,7 @@ class Interpreter:
         if isinstance(exception, syntax.Call):
             values = [self.evaluate(each, frame) for each in exception.positional[:1]]
             said = values[0] if values and isinstance(values[0], str) else ""
-        self.context.error("raised", statement.span, said or "The file raises an exception here")
+        self.context.error("raised-exception", statement.span, said or "The file raises an exception here")
         raise Raised
 
     # Conditions and loops
@@ -869,6 +875,11 @@ class Interpreter:
         parts = [self._part(each, frame) for each in index.items]
         if (gone := lost(*parts)) is not None:
             return gone
+        for each, part in zip(index.items, parts, strict=True):
+            whole = part is None or part is ... or (isinstance(part, int) and not isinstance(part, bool))
+            if not whole and not isinstance(each, syntax.Slice):
+                message = f"Brackets take integers and slices, got {describe_value(part)}"
+                return self.context.error("bad-index", each.span, message)
         spans = tuple(each.span for each in index.items)
         site = Site(index.span, self._heading(index), frame.group)
         return tensors.slice_tensor(self.context, owner, tuple(parts), spans, site)
@@ -1134,6 +1145,10 @@ class Interpreter:
 
 class Raised(Exception):
     """The file raises an exception; the diagnostic is already made."""
+
+
+def _is_print(call: syntax.Call) -> bool:
+    return isinstance(call.function, syntax.Name) and call.function.id == "print"
 
 
 def _is_main(test: syntax.Expr) -> bool:

@@ -46,6 +46,10 @@ class Unknown:
     """Where something of a model was first made of it."""
     missing: bool = False
     """Whether it is something of Keras that gen does not have."""
+    kept: bool = False
+    """Whether the statement that makes it says something of the model: `model.fit(…)`."""
+    others: tuple[Unknown, ...] = ()
+    """What else it comes from."""
 
     def of_model(self, span: Span) -> Unknown:
         """The same for something of a model that is made of it at `span`."""
