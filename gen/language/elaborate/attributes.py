@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gen.components.arguments import Word
 from gen.components.base import Activation, Component, Layer, parameters
 from gen.diagnostics import Span
 from gen.dims import Dim, Shape
@@ -18,6 +19,7 @@ from gen.language.elaborate.context import Context
 from gen.language.elaborate.keras_names import KERAS
 from gen.language.elaborate.listed import layers_of
 from gen.language.elaborate.methods import methods_of
+from gen.language.elaborate.older import INSIDE, present_path, warn_of_module
 from gen.language.elaborate.problems import Problem
 from gen.language.elaborate.spellings import MODULES, member, members, suggestion
 from gen.language.elaborate.values import (
@@ -199,22 +201,24 @@ def _member(context: Context, owner: Namespace, attribute: syntax.Attribute) -> 
         found = plain_member(owner, attribute.name)
         return Unknown(context.text(attribute.span), attribute.span) if isinstance(found, Unknown) else found
     found = member(owner, attribute.name)
+    if isinstance(found, Word):
+        warn_of_module(context, owner.path, attribute.value.span)
     return _report_no_member(context, owner, attribute) if found is None else found
 
 
-def _report_no_member(context: Context, owner: Namespace, attribute: syntax.Attribute) -> Wrong | Unknown:
-    module, name, span = owner.path[-1], attribute.name, attribute.name_span
+def _report_no_member(context: Context, owner: Namespace, attribute: syntax.Attribute) -> Value:
+    module, name, span = present_path((*owner.path, "_"))[-2], attribute.name, attribute.name_span
     if name in KERAS.get(module, ()):
         return Unknown(context.text(attribute.span), attribute.span, missing=True)
     if name in SUBMODULES:
-        return Unknown(context.text(attribute.span), attribute.span, missing=True)
+        return Namespace((*owner.path, name), known=False)
     names = [word for kind in MODULES.get(module, ()) for word in members(kind)]
     code = "unknown-layer" if module == "layers" else "unknown-name"
     message = f"There is no `{name}` in {'.'.join(owner.path)}"
     return context.error(code, span, message, hint=suggestion(name, names))
 
 
-SUBMODULES = ("schedules", "experimental", "legacy", "preprocessing", "layers", "v1", "wrappers", "core")
+SUBMODULES = ("schedules", "layers", "v1", *(name for names in INSIDE.values() for name in names))
 """Modules inside those of Keras that have components."""
 
 # ---------------------------------------------------------------------------------------------- tensors, layers, models

@@ -11,6 +11,7 @@ from gen.components.arguments import Count, Word, accept
 from gen.components.base import Activation, ArgumentError, Component, Layer, parameters, registry
 from gen.diagnostics import Note, Span
 from gen.language.elaborate.context import Context
+from gen.language.elaborate.older import present_arguments, refused
 from gen.language.elaborate.spellings import kinds_of, suggestion
 from gen.language.elaborate.values import (
     Argument,
@@ -35,17 +36,6 @@ LAYER_OPTIONS: dict[str, Any] = {
     "batch_input_shape": tuple[Count | None, ...],
 }
 """What every layer takes besides its own arguments."""
-
-RENAMED = {
-    "lr": "learning_rate",
-    "output_dim": "units",
-    "init": "kernel_initializer",
-    "W_regularizer": "kernel_regularizer",
-    "b_regularizer": "bias_regularizer",
-    "p": "rate",
-    "alpha": "negative_slope",
-}
-"""Arguments as older versions of Keras call them, and what they are called now."""
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
 
@@ -126,14 +116,26 @@ def settle(context: Context, value: Value, annotation: Any) -> Value:
             kind = next((kind for kind in kinds if kind in wanted), kinds[0])
             made = make(context, registry[kind][word.name], word.name, arguments)
             return made.component if isinstance(made, Made) else made
-        case LayerValue():
-            return value.component
+        case LayerValue(component=component):
+            return _as_activation(context, value) if "activation" in _kinds(annotation) else component
         case list():
             return [settle(context, item, annotation) for item in value]
         case tuple():
             return tuple(settle(context, item, annotation) for item in value)
         case _:
             return value
+
+
+def _as_activation(context: Context, layer: LayerValue) -> Component:
+    """A layer that only applies an activation, given as an activation: `activation=LeakyReLU()`."""
+    component = layer.component
+    if isinstance(component, Layer) and type(component).weights is Layer.weights:
+        inner = getattr(component, "activation", None)
+        if isinstance(inner, Activation):
+            if not layer.calls and layer in context.layers:
+                context.layers.remove(layer)  # it is no layer of its own
+            return inner
+    return component
 
 
 def _kinds(annotation: Any) -> set[str]:
@@ -148,6 +150,7 @@ def _assign(context: Context, cls: type[Component], called: str, arguments: Argu
     signature = _signature(cls)
     names = signature.names
     given: dict[str, Argument] = {}
+    arguments = present_arguments(context, cls, called, names, signature.annotations, arguments)
     for index, argument in enumerate(arguments.positional):
         if isinstance(argument.value, TensorValue) and issubclass(cls, Layer):
             _report_called_once(context, called, argument)
@@ -222,9 +225,12 @@ def _report_other(context: Context, cls: type[Component], called: str, name: str
         context.warning("ignored-argument", span, f"`{name}` of `{called}` has no effect: {cls.ignored[name]}")
     else:
         signature = _signature(cls)
+        reason = refused(cls, name)
+        if reason is not None:
+            message = f"gen does not support `{name}` of `{called}`: {reason[0]}"
+            context.error("unsupported-argument", span, message, hint=reason[1])
+            return
         hint = suggestion(name, signature.annotations)
-        if RENAMED.get(name) in signature.annotations:
-            hint = f"write `{RENAMED[name]}`"
         if hint is None and signature.names:
             hint = f"`{called}` takes {_enumeration(signature.names)}"
         context.error("unknown-argument", span, f"`{called}` has no argument `{name}`", hint=hint)

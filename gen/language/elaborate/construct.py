@@ -9,8 +9,9 @@ from gen.language.elaborate.binding import Made, make
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.inputs import make_input
 from gen.language.elaborate.models import make_model, make_sequential
+from gen.language.elaborate.older import LAYER_NAMES, STILL_THERE
 from gen.language.elaborate.operations import call_function
-from gen.language.elaborate.spellings import function_forms, kinds_of
+from gen.language.elaborate.spellings import function_forms, kinds_of, layer_names
 from gen.language.elaborate.values import (
     WRONG,
     Arguments,
@@ -18,6 +19,7 @@ from gen.language.elaborate.values import (
     Function,
     Group,
     LayerValue,
+    Member,
     TensorValue,
     Undecided,
     Value,
@@ -43,6 +45,8 @@ def call_word(context: Context, word: Word, arguments: Arguments, group: Group |
             return make_bidirectional(context, arguments, group)
         case "Lambda":
             return make_lambda(context, arguments, group)
+    if word.name == "get" and isinstance(word, Member):
+        return _got(word, arguments)
     kinds = kinds_of(word)
     if not kinds and word.name in function_forms():
         return _call_function_form(context, word.name, arguments, group)
@@ -63,8 +67,16 @@ def call_word(context: Context, word: Word, arguments: Arguments, group: Group |
     return made.component if isinstance(made, Made) else made
 
 
+def _got(word: Member, arguments: Arguments) -> Value:
+    """`keras.activations.get("relu")`: what a string names, or else the value itself."""
+    value = next((each.value for each in (*arguments.positional, *arguments.keywords.values())), None)
+    return Member(value, word.kinds) if isinstance(value, str) else value
+
+
 def _make_layer(context: Context, name: str, arguments: Arguments, group: Group | None) -> Value:
-    cls = registry["layer"][name]
+    cls = layer_names()[name]
+    if name in LAYER_NAMES and name not in STILL_THERE and name not in registry["layer"]:
+        context.warning("old-spelling", arguments.function, f"Keras 3 calls `{name}` `{LAYER_NAMES[name]}`")
     made = make(context, cls, name, arguments)
     if not isinstance(made, Made):
         return WRONG

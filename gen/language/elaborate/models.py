@@ -14,6 +14,7 @@ from gen.language.elaborate.called import items_of
 from gen.language.elaborate.context import MAX_NESTED, Context
 from gen.language.elaborate.inputs import new_input
 from gen.language.elaborate.model_calls import replay
+from gen.language.elaborate.older import present_arguments
 from gen.language.elaborate.spellings import kinds_of, suggestion
 from gen.language.elaborate.values import (
     WRONG,
@@ -104,6 +105,7 @@ def _broken(context: Context, kind: str, arguments: Arguments, group: Group | No
 
 def bind(context: Context, called: str, names: tuple[str, ...], arguments: Arguments) -> dict[str, Argument] | None:
     """The arguments by name; None, and a diagnostic, if there is one that cannot be."""
+    arguments = present_arguments(context, None, called, names, names, arguments)
     given = dict(zip(names, arguments.positional, strict=False))
     good = True
     if len(arguments.positional) > len(names):
