@@ -117,8 +117,8 @@ def attribute_of(context: Context, owner: Value, attribute: syntax.Attribute) ->
     match owner:
         case Wrong():
             return WRONG
-        case Unknown(missing=missing):
-            return replace(owner, text=context.text(attribute.span)) if missing else owner
+        case Unknown():
+            return _of_unknown(context, owner, attribute)
         case Namespace():
             return _member(context, owner, attribute)
         case ObjectValue() | Super():
@@ -131,6 +131,14 @@ def attribute_of(context: Context, owner: Value, attribute: syntax.Attribute) ->
     names = _names(owner)
     message = f"{sentence(describe_value(owner))} has no `{name}`"
     return context.error("unknown-attribute", span, message, hint=suggestion(name, names))
+
+
+def _of_unknown(context: Context, owner: Unknown, attribute: syntax.Attribute) -> Value:
+    """An attribute of what is not known: its value may come from outside, as `args.units`."""
+    text = context.text(attribute.span)
+    if text in context.given:
+        return context.given[text]
+    return replace(owner, text=text, span=owner.span if owner.missing else attribute.span, name=None)
 
 
 def has_attribute(context: Context, owner: Value, name: str) -> bool:
@@ -208,10 +216,10 @@ def _member(context: Context, owner: Namespace, attribute: syntax.Attribute) -> 
 
 def _report_no_member(context: Context, owner: Namespace, attribute: syntax.Attribute) -> Value:
     module, name, span = present_path((*owner.path, "_"))[-2], attribute.name, attribute.name_span
-    if name in KERAS.get(module, ()):
-        return Unknown(context.text(attribute.span), attribute.span, missing=True)
     if name in SUBMODULES:
         return Namespace((*owner.path, name), known=False)
+    if name in KERAS.get(module, ()):
+        return Unknown(context.text(attribute.span), attribute.span, missing=True)
     names = [word for kind in MODULES.get(module, ()) for word in members(kind)]
     code = "unknown-layer" if module == "layers" else "unknown-name"
     message = f"There is no `{name}` in {'.'.join(owner.path)}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from gen.components.arguments import Word
@@ -36,6 +36,7 @@ from gen.language.elaborate.context import MAX_BLOCKS, MAX_ITEMS, MAX_NESTED, MA
 from gen.language.elaborate.formatting import formatted
 from gen.language.elaborate.functions import SETTINGS, spelling
 from gen.language.elaborate.imports import imported
+from gen.language.elaborate.keras_names import AROUND, KERAS, PLAIN_MODULES, SCHEDULES, in_keras
 from gen.language.elaborate.models import call_model
 from gen.language.elaborate.names import Names
 from gen.language.elaborate.objects import call_builtin, call_method, data_of
@@ -74,6 +75,7 @@ from gen.language.elaborate.values import (
     Unit,
     Unknown,
     Value,
+    Wrapped,
     Wrapper,
     Wrong,
     count_items,
@@ -383,7 +385,7 @@ class Interpreter:
         inside = [each for body in syntax.bodies(statement) for each in body]
         names = list(bound_names([statement]))
         for name in dict.fromkeys((*names, *changed_names(inside))):
-            frame.bindings[name] = Binding(why, statement.span, read=True)
+            frame.bindings[name] = Binding(self._changed(frame, name, why, statement), statement.span, read=True)
         returns = any(isinstance(each, syntax.Return) for each in syntax.walk(inside))
         sets = any(
             isinstance(target, syntax.Attribute) and target.name == "trainable"
@@ -394,6 +396,18 @@ class Interpreter:
             isinstance(why, Unknown) and sets
         ):
             self.context.unknown(why, statement.span)
+
+    def _changed(self, frame: Frame, name: str, why: Lost, statement: syntax.Statement) -> Value:
+        """What a name holds that a statement would have bound or changed, had its condition been known."""
+        before = frame.bindings.get(name)
+        if isinstance(why, Wrong) or before is None:
+            return why
+        inside = list(everything_in(before.value))
+        if any(isinstance(each, Unknown) for each in inside):
+            first = next(each for each in inside if isinstance(each, Unknown))
+            return first.with_others([why.of_model(_condition(statement))]) if first.needed else why
+        of_model = any(isinstance(each, TensorValue | Wrapped) for each in inside)
+        return why.of_model(_condition(statement)) if of_model else why
 
     def _for(self, loop: syntax.For, frame: Frame) -> _Signal:
         self._statement = _Statement(loop.iterable.span)
@@ -723,8 +737,12 @@ class Interpreter:
             return Word(name.id)
         if name.id in ("__name__", "__file__"):
             return "__main__"
-        if name.id in dir(builtins):
+        if name.id in PLAIN_MODULES:
+            return Namespace((PLAIN_MODULES[name.id],))
+        if name.id in dir(builtins) or name.id in AROUND or name.id in KERAS["callbacks"]:
             return Unknown(name.id, name.span)
+        if in_keras(name.id) or name.id in SCHEDULES:
+            return Unknown(name.id, name.span, missing=True)
         if called and name.id[:1].isupper():
             layers = [*members("layer"), "Input", "Model", "Sequential"]
             hint = suggestion(name.id, layers)
@@ -1004,8 +1022,12 @@ class Interpreter:
 
     def _made_of(self, unknown: Unknown, values: Sequence[Value], span: Span) -> Unknown:
         """What an unknown function makes of `values`."""
-        of_model = any(isinstance(each, TensorValue | LayerValue) for value in values for each in everything_in(value))
-        return unknown.of_model(span) if of_model else unknown
+        inside = [each for value in values for each in everything_in(value)]
+        of_model = any(isinstance(each, TensorValue | LayerValue) for each in inside)
+        made = unknown.of_model(span) if of_model else unknown
+        if not made.missing and made.needed is None:
+            made = replace(made, text=self.context.text(span), span=span, name=None)
+        return made.with_others(each for each in inside if isinstance(each, Unknown))
 
     def call(self, function: Value, arguments: Arguments, site: Site) -> Value:
         """The result of a call of anything, as part of a call at `site`."""
@@ -1145,6 +1167,16 @@ class Interpreter:
 
 class Raised(Exception):
     """The file raises an exception; the diagnostic is already made."""
+
+
+def _condition(statement: syntax.Statement) -> Span:
+    """What decides whether a statement runs, or how often."""
+    match statement:
+        case syntax.If(test=test) | syntax.While(test=test):
+            return test.span
+        case syntax.For(iterable=iterable):
+            return iterable.span
+    return statement.span  # type: ignore[no-any-return]  # every statement has one
 
 
 def _is_print(call: syntax.Call) -> bool:

@@ -6,7 +6,7 @@ Numbers, strings, `None`, lists, tuples, sets, ranges and sizes (`gen.dims.Dim`)
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -27,6 +27,10 @@ class Wrong:
 
 
 WRONG = Wrong()
+
+
+MOST_CAUSES = 20
+"""How many unknown values are kept that something comes from."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,15 @@ class Unknown:
     def of_model(self, span: Span) -> Unknown:
         """The same for something of a model that is made of it at `span`."""
         return self if self.needed else replace(self, needed=span)
+
+    def with_others(self, found: Iterable[Unknown]) -> Unknown:
+        """The same, where it also comes from what is `found`, as far as that is something of a model."""
+        others = dict.fromkeys(self.others)
+        for each in found:
+            if each.missing or each.needed:
+                others |= dict.fromkeys((replace(each, others=()), *each.others))
+        others.pop(replace(self, others=()), None)
+        return replace(self, others=tuple(others)[:MOST_CAUSES]) if len(others) > len(self.others) else self
 
     def __repr__(self) -> str:
         return f"`{self.name or self.text}`, which is not known when gen reads the file"
