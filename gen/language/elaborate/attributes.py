@@ -391,7 +391,7 @@ WITHOUT_EFFECT = ("supports_masking", "input_spec", "_name", "optimizer", "stop_
 def set_attribute(context: Context, owner: Value, attribute: syntax.Attribute, value: Value) -> None:
     """`owner.name = value`; what cannot be set is reported."""
     name = attribute.name
-    context.changes += 1
+    context.changes += name != "trainable" or not isinstance(value, bool)
     match owner:
         case Wrong() | Unknown():
             return

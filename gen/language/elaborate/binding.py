@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
-from gen.components.arguments import Count, Word, accept
+from gen.components.arguments import CHANNELS_LAST, Count, Word, accept
 from gen.components.base import Activation, ArgumentError, Component, Layer, parameters, registry
 from gen.diagnostics import Note, Span
 from gen.language.elaborate.context import Context
+from gen.language.elaborate.keras_names import kind_in_keras
 from gen.language.elaborate.older import present_arguments, refused
 from gen.language.elaborate.spellings import kinds_of, suggestion
 from gen.language.elaborate.values import (
+    WRONG,
     Argument,
     Arguments,
     LayerValue,
     TensorValue,
     Undecided,
+    Unknown,
     Value,
     Wrong,
     describe_value,
     is_wrong,
     sentence,
+    unknown_in,
 )
 
 LAYER_OPTIONS: dict[str, Any] = {
@@ -78,7 +82,10 @@ def make(context: Context, cls: type[Component], called: str, arguments: Argumen
     options: dict[str, Any] = {}
     signature = _signature(cls)
     for name, argument in (given or {}).items():
-        accepted = accepted_value(context, name, signature.annotations[name], argument)
+        if argument.value == "channels_first" and name == "data_format":
+            accepted = _report_channels_first(context, called, argument)
+        else:
+            accepted = accepted_value(context, name, signature.annotations[name], argument)
         if isinstance(accepted, Wrong) or (name == "name" and not valid_name(context, accepted, argument)):
             wrong = True
         else:
@@ -95,6 +102,18 @@ def make(context: Context, cls: type[Component], called: str, arguments: Argumen
         return context.error("bad-argument", span, sentence(problem.message), hint=problem.hint)
 
 
+def _report_channels_first(context: Context, called: str, argument: Argument) -> Wrong:
+    """Says what does the same as a layer with the channels first, which gen does not have."""
+    before, after = {"1D": ("(2, 1)", "(2, 1)"), "2D": ("(2, 3, 1)", "(3, 1, 2)")}.get(called[-2:], ("", ""))
+    hint: str | None = CHANNELS_LAST
+    if called.startswith("Global"):
+        hint = f"`{called}()(Permute({before})(x))` does the same"
+    elif before:
+        hint = f"`Permute({after})({called}(…)(Permute({before})(x)))` does the same"
+    message = f"`data_format` of `{called}` is 'channels_last' here: gen has no layers with the channels first"
+    return context.error("bad-argument", argument.span, message, hint=hint)
+
+
 def accepted_value(context: Context, name: str, annotation: Any, argument: Argument) -> Value:
     """The argument's value as its annotation asks for; `WRONG`, and a diagnostic, if it does not fit."""
     if is_wrong(argument.value):
@@ -105,7 +124,16 @@ def accepted_value(context: Context, name: str, annotation: Any, argument: Argum
     try:
         return accept(name, annotation, value)
     except ArgumentError as problem:
+        written = value.name if isinstance(value, Word) else value
+        kind = next((kind for kind in _kinds(annotation) if isinstance(written, str) and is_missing(kind, written)), None)
+        if kind is not None:
+            return context.unknown(Unknown(written, argument.span, missing=True), argument.span)
         return context.error("bad-argument", argument.span, sentence(problem.message), hint=problem.hint)
+
+
+def is_missing(kind: str, name: str) -> bool:
+    """Whether Keras has a component of this kind under a name, and gen has not."""
+    return kind_in_keras(kind, name) and name not in registry[kind]
 
 
 def settle(context: Context, value: Value, annotation: Any) -> Value:
@@ -281,3 +309,25 @@ def option_name(context: Context, argument: Argument | None) -> str | Wrong | No
     if not isinstance(value, str):
         return context.error("bad-argument", argument.span, f"`name` takes a string, got {describe_value(value)}")
     return value if valid_name(context, value, argument) else Wrong()
+
+
+def known_arguments(context: Context, cls: type[Component] | None, called: str, arguments: Arguments) -> Arguments:
+    """The arguments without those that only data gives, and that change nothing of what the model is.
+
+    A matrix of weights, given as `weights=` or in an initializer, is for the generated model; gen has no constraints.
+    """
+    kept: dict[str, Argument] = {}
+    for name, argument in arguments.keywords.items():
+        found = unknown_in(argument.value)
+        first = name == "weights" or name.endswith("_initializer")
+        if name == "weights" or (found is not None and first and not found.missing):
+            message = f"`{name}` of `{called}` is data, which the generated model begins without"
+            hint = "load the numbers into it: `model.weights[…][...] = matrix`"
+            if argument.value is not None:
+                context.warning("ignored-argument", arguments.name_spans[name], message, hint=hint)
+        elif found is not None and cls is not None and name in cls.unsupported:
+            _report_other(context, cls, called, name, arguments)
+            return replace(arguments, keywords={**kept, name: replace(argument, value=WRONG)})
+        else:
+            kept[name] = argument
+    return arguments if len(kept) == len(arguments.keywords) else replace(arguments, keywords=kept)

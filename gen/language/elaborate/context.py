@@ -120,6 +120,10 @@ class Context:
     """The functions that are running, the innermost last, with the call of each."""
     ignored: list[Span] = field(default_factory=list)
     """The statements that no model depends on, and that gen passes over."""
+    passings: int = 0
+    """How often a statement was passed over because of what gen cannot know."""
+    passed_over: list[Unknown] = field(default_factory=list)
+    """Why statements were passed over in which a model is made or compiled."""
     given: Mapping[str, Value] = field(default_factory=dict)
     """Values for variables of the file that come from outside."""
     unread: frozenset[str] = frozenset()
@@ -133,7 +137,9 @@ class Context:
     unit: Unit | None = None
     """The outermost model, wrapper or object that is being called now."""
     changes: int = 0
-    """How often an attribute or an item of something was set."""
+    """How often an attribute was set, or a model was changed."""
+    mutations: int = 0
+    """How often a list or a dict was changed by a method."""
     predicts: bool = False
     """Whether calls are made inside a call with `training=False`."""
     _caller: Caller | None = None
@@ -177,7 +183,7 @@ class Context:
 
     def unknown(self, value: Unknown, span: Span) -> Wrong:
         """Report that what is at `span` depends on what gen cannot know: an error for each thing that it comes from."""
-        for each in (value, *value.others):
+        for each in sorted((value, *value.others), key=lambda found: (found.needed or span).start):
             if each.missing:
                 self._report_missing(each)
             elif (each.name or each.text, each.span) not in self._unknown:
@@ -203,11 +209,12 @@ class Context:
             at,
             f"The model depends on `{name}`, which is not known when gen reads the file",
             notes=came,
-            hint=f"write the value, `{name} = …`, or give it: `gen build --define {name}=…`",
+            hint=f"write the value{'' if '.' in name else f', `{name} = …`'}, or give it: `gen build --define {name}=…`",
         )
 
-    def ignore(self, span: Span) -> None:
-        """Note that a statement is passed over."""
+    def ignore(self, span: Span, unknown: bool = True) -> None:
+        """Note that a statement is passed over; `unknown` where that is because of what gen cannot know."""
+        self.passings += unknown
         if span not in self.ignored:
             self.ignored.append(span)
 

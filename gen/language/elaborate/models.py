@@ -312,8 +312,10 @@ def add(context: Context, model: ModelValue, argument: Argument, heading: Span) 
         _extend(context, model, item)
     else:
         model.broken = True
-        if isinstance(value, Unknown):
-            model.unknown = model.unknown or value
+        found = value if isinstance(value, Unknown) else value.unknown if isinstance(value, ModelValue) else None
+        if found is not None:
+            found = found.of_model(argument.span)
+            model.unknown = found if model.unknown is None else model.unknown.with_others([found])
         elif not is_wrong(value) and not is_broken(value):
             _report_no_layer(context, argument)
     return None

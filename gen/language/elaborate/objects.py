@@ -190,7 +190,7 @@ def data_of(function: Value, call: syntax.Call) -> set[str | int]:
     if isinstance(function, Method) and function.name == "fit" and isinstance(function.owner, ModelValue):
         unread = {*DATA, *WHEN_CALLED}
         return {*unread, *(index for index, name in enumerate(FIT_ORDER) if name in unread)}
-    if isinstance(function, Unknown):
+    if isinstance(function, Unknown) and not function.missing and function.needed is None:
         return {*range(len(call.positional)), *(keyword.name for keyword in call.keywords)}
     return set()
 
@@ -207,7 +207,7 @@ def call_method(context: Context, method: Method, arguments: Arguments, group: G
             return static(owner.shape)
         case LayerValue() | Distributed() | BidirectionalValue() | LambdaValue():
             return _of_layer(context, owner, method, arguments, group)
-    context.changes += method.name in CHANGING
+    context.mutations += method.name in CHANGING
     positional = [each.value for each in arguments.positional]
     keywords = {name: each.value for name, each in arguments.keywords.items()}
     for each in (*positional, *keywords.values()):
