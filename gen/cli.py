@@ -1,4 +1,4 @@
-"""The command `gen`.  Thin: it reads arguments and files, calls the compiler, and says what came of it.
+"""The command `gen`.  It only reads arguments and files, calls the compiler, and reports the result.
 
 Exit status: 0 built; 1 a model is wrong, or `--check` found a difference; 2 the command is wrong, or a file cannot be
 read or written.

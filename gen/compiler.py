@@ -3,7 +3,7 @@
     text ──parse──▶ syntax ──elaborate──▶ graph ──rewrite──▶ graph ──lower──▶ programs ──passes──▶ programs
          ──assemble──▶ view ──render──▶ text
 
-Everything that can be wrong with a `.nn` file is found by `check`; what fails after it is a bug in gen.
+`check` finds everything that can be wrong with a `.nn` file; a failure after it is a bug in gen.
 """
 
 from __future__ import annotations
@@ -60,13 +60,13 @@ EVERY_PASS: tuple[Pass[..., Any], ...] = (
     plan_memory,
     share_memory,
 )
-"""What can be left out without changing a result, in the order in which it is done."""
+"""The parts that can be left out without changing a result, in the order in which they run."""
 PASSES = tuple(each.name for each in EVERY_PASS)
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to build: for inference only, with which passes, and whether to check what each pass leaves behind."""
+    """How to build: for inference only, with which passes, and whether to check the result of each pass."""
 
     inference: bool = False
     passes: frozenset[str] = frozenset(PASSES)
@@ -74,15 +74,15 @@ class Options:
     formatted: bool = True
     """Whether the text goes through Black."""
     between: Callable[[], None] = field(default=lambda: None, compare=False, repr=False)
-    """Called between the passes: what it raises ends a build that nobody waits for any more."""
+    """Called between passes; raises an exception to end a build that nobody waits for."""
 
     def has(self, item: Pass[..., Any]) -> bool:
-        """Whether a pass is done."""
+        """Whether a pass runs."""
         return item.name in self.passes
 
 
 def check(source: Source) -> Diagnostics:
-    """All that is wrong with a `.nn` file."""
+    """All errors and warnings of a `.nn` file."""
     diagnostics = Diagnostics()
     understand(source, diagnostics)
     return diagnostics
@@ -132,7 +132,7 @@ def view(graph: Graph, source: str, options: Options = Options()) -> View:
 
 
 def assembler(graph: Graph, source: str, options: Options = Options()) -> Assembler:
-    """Graph → what makes its view: lowered and planned."""
+    """Graph → the assembler of its view: lowered and planned."""
     named, names = name_everything(rewrite(graph, options))
     return Assembler(named, names, source, graph, _programs(named, names, options))
 
@@ -153,7 +153,7 @@ def _programs(graph: Graph, names: Identifiers, options: Options) -> Programs:
     infer = _planned(inference, options, least=least)
     found = Programs(infer)
     if any(output.loss_input not in (None, output.tensor) for output in graph.outputs):
-        known = infer.program.constants  # both programs work in one set of buffers
+        known = infer.program.constants  # both programs share one set of buffers
         lowered = lower.activation(graph, names, reserved | infer.plan.attributes().keys(), known)
         found = replace(found, activate=_planned(lowered, options))
     if graph.training is None:
@@ -184,7 +184,7 @@ def render(view: View, formatted: bool = True) -> str:
 
 
 def _planned(lowered: Lowered, options: Options, least: Mapping[str, int] | None = None) -> Planned:
-    """Program → program, with its memory planned; shared between shapes where the `least` sizes of data are given."""
+    """Program → program with its memory planned; with `least` sizes of the data, different shapes share memory."""
     results = [value for values in lowered.results.values() for value in values]
     options.between()
     _verify(lowered.program, options)

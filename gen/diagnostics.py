@@ -1,7 +1,7 @@
 """Diagnostics: what is wrong in a `.nn` file, where, why, and what to write instead.
 
-A `Diagnostic` is plain data.  It is made where the check is, collected in `Diagnostics`, and printed here, as text
-for people (`render_text`) or as JSON for programs (`to_json`).
+A `Diagnostic` is plain data.  The code that checks makes it, `Diagnostics` collects it, and this module prints it, as
+text for people (`render_text`) or as JSON for programs (`to_json`).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Note:
-    """Another place that explains an error, with what is there."""
+    """Another place that explains an error, with a text."""
 
     span: Span
     message: str
@@ -70,7 +70,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One thing that is wrong: a stable kebab-case `code`, a sentence, a place, and how to mend it."""
+    """One error or warning: a stable kebab-case `code`, a sentence, a place, and a hint how to fix it."""
 
     code: str
     message: str
@@ -82,7 +82,7 @@ class Diagnostic:
 
 
 MAX_ERRORS = 1_000
-"""How many diagnostics of one file are collected: nobody reads more, and a hundred thousand take seconds."""
+"""The most diagnostics of one file: nobody reads more, and a hundred thousand take seconds."""
 
 
 @dataclass
@@ -117,7 +117,7 @@ class Diagnostics:
         self.items.append(Diagnostic(code, message, span, label, notes, hint, "warning"))
 
     def enough(self, span: Span) -> bool:
-        """Whether there are so many that no more are looked for; an error at `span` then says so, once."""
+        """Whether there are so many that gen stops looking; an error at `span` then says so, once."""
         if len(self.items) >= MAX_ERRORS and not self._ended:
             self._ended = True
             message = f"The file has more than {MAX_ERRORS:,} errors: nothing after this place was checked"
@@ -132,21 +132,21 @@ class Diagnostics:
         return any(item.severity == "error" for item in self.items)
 
     def in_source_order(self) -> list[Diagnostic]:
-        """Sorted by place; a diagnostic that repeats another at the same place appears once."""
+        """Sorted by place, without repetitions at the same place."""
         unique = dict.fromkeys(self.items)
         return sorted(unique, key=lambda item: (item.span.start, item.span.end, item.severity, item.code))
 
 
 def did_you_mean(word: str, candidates: Iterable[str], words: tuple[str, ...] = ()) -> str | None:
-    """The candidate that `word` is most likely a misspelling of, whatever its case; None where none is close.
+    """The candidate that `word` most likely misspells, ignoring case; None if none is close.
 
-    `words` are candidates too, of those that are the same time after time.
+    `words` are more candidates, which are the same each time.
     """
     known = _closest(word, words)
     return _closest(word, (*candidates, known) if known else tuple(candidates))
 
 
-@lru_cache(maxsize=1024)  # the same word is looked for again and again, in a loop or while somebody types elsewhere
+@lru_cache(maxsize=1024)  # the same word comes again and again, in a loop or while somebody types elsewhere
 def _closest(word: str, candidates: tuple[str, ...]) -> str | None:
     import difflib  # most files have no misspelling
 
@@ -162,14 +162,14 @@ _NOT_ASCII = re.compile(r"[^ -~]")
 
 
 def visible(text: str) -> str:
-    """`text` with the characters that a terminal would act on, or not show, written as `<U+200B>`."""
+    """`text`, with the characters that a terminal would interpret or not show written as `<U+200B>`."""
     if text.isprintable():
         return text
     return _NOT_ASCII.sub(lambda found: found[0] if found[0].isprintable() else f"<U+{ord(found[0]):04X}>", text)
 
 
 def visible_lines(text: str) -> str:
-    """`text` as `visible` gives it, in the lines that it has."""
+    """`text` from `visible`, split into its lines."""
     return "\n".join("\t".join(map(visible, line.split("\t"))) for line in text.split("\n"))
 
 
@@ -201,9 +201,9 @@ def _note_as_dict(source: Source, note: Note) -> dict[str, Any]:
 
 
 def render_text(source: Source, items: Sequence[Diagnostic], *, colour: bool = False) -> str:
-    """The diagnostics for people to read: each with its source line, the place underlined, its notes and its hint.
+    """The diagnostics for people: each with its source line, the place underlined, its notes, and its hint.
 
-    Without `colour` the text holds no control character but line feeds, whatever the source holds.
+    Without `colour`, the text contains no control character but line feeds, whatever the source contains.
     """
     return "\n\n".join(_render(source, item, colour) for item in items)
 
@@ -238,7 +238,7 @@ def _excerpt(
     text = source.line(number)
     start = column - 1
     end = min(start + span.end - span.start, len(text))
-    most = _LINE + 1  # of each part: more is cut anyway, and takes time where a long line has many errors
+    most = _LINE + 1  # of each part: the rest is cut anyway, and costs time if a long line has many errors
     before, marked, after = _clip(text[max(start - most, 0) : start], text[start:end][:most], text[end : end + most])
     underline = mark * max(_width(marked), 1)
     row = f"{before}{marked}{after}"
@@ -249,11 +249,11 @@ def _excerpt(
 
 
 _LINE = 160
-"""How many characters of a source line are shown."""
+"""The number of characters of a source line to show."""
 
 
 def _clip(before: str, marked: str, after: str) -> tuple[str, str, str]:
-    """The three parts of a line as they are shown: tabs as spaces, and a long line cut around the place."""
+    """The three parts of a line as shown: tabs as spaces, and a long line cut around the place."""
     before, marked, after = (visible(part.replace("\t", "    ")) for part in (before, marked, after))
     if len(before) + len(marked) + len(after) <= _LINE:
         return before, marked, after
@@ -264,7 +264,7 @@ def _clip(before: str, marked: str, after: str) -> tuple[str, str, str]:
 
 
 def _width(text: str) -> int:
-    """How many columns `text` takes on a terminal."""
+    """The number of columns that `text` takes on a terminal."""
     if text.isascii():
         return len(text)
     wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
@@ -274,6 +274,6 @@ def _width(text: str) -> int:
 def _style(text: str, style: str, colour: bool) -> str:
     if not colour:
         return text
-    import click  # only here: most of the time nothing is coloured
+    import click  # imported here, because most output has no color
 
     return click.style(text, fg=_COLOURS[style], bold=True)

@@ -1,4 +1,4 @@
-"""Models in notebooks: `%load_ext gen.notebook`, then `%%nn NAME` builds the text of a cell and gives the model.
+"""Models in notebooks: after `%load_ext gen.notebook`, `%%nn NAME` builds the text of a cell.
 
     %%nn digits
     pixels = Input(64)
@@ -6,8 +6,8 @@
     model = Model(pixels, digit)
     model.compile(adam(), loss=sparse_categorical_crossentropy)
 
-`digits` is then a fresh `Model(seed=0)` of the generated module; without a name it is called `model`.  If something is
-wrong with the cell it fails with the same report as `gen build`, and the name keeps what it had.
+`digits` is then a fresh `Model(seed=0)` of the generated module; without a name, it is `model`.  If something is wrong,
+the cell fails with the report of `gen build`, and the name keeps its value.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from gen.diagnostics import Diagnostics, Source, render_text, visible, visible_l
 
 
 class ModelError(Exception):
-    """What a cell holds is no model; IPython prints `report` instead of a traceback."""
+    """The cell does not contain a model; IPython prints `report` instead of a traceback."""
 
     def __init__(self, message: str, report: str) -> None:
         super().__init__(message)
@@ -56,11 +56,11 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 
 
 def build(cell: str, name: str, place: str, colour: bool = False) -> Any:
-    """A fresh `Model` of the cell `%%nn name`; `place` is what messages call it.
+    """A fresh `Model` of the cell `%%nn name`; `place` is its name in messages.
 
-    Prints warnings, and the summary that a cell may ask for.  Raises `ModelError` if there are errors.
+    Prints warnings, and the summary if the cell asks for it.  Raises `ModelError` if there are errors.
     """
-    source, diagnostics = Source(place, f"\n{cell}"), Diagnostics()  # the magic stands on the first line of the cell
+    source, diagnostics = Source(place, f"\n{cell}"), Diagnostics()  # the first line of the cell is the magic
     with explained(Path(f"%%nn {name}")):
         graph = compiler.understand(source, diagnostics)
         view = None if graph is None else compiler.view(graph, f"%%nn {name}")
@@ -76,7 +76,7 @@ def build(cell: str, name: str, place: str, colour: bool = False) -> Any:
 
 
 def _module(text: str, name: str) -> ModuleType:
-    """Run the text of a generated file as a module, whose lines tracebacks can show."""
+    """Run the text of a generated file as a module; tracebacks can show its lines."""
     module, file = ModuleType(f"nn_{name}"), f"<%%nn {name}>"
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     sys.modules[module.__name__] = module

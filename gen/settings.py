@@ -1,7 +1,7 @@
 """Defaults from `[tool.gen]` of the nearest `pyproject.toml`.
 
-It is looked for in a folder and those above it, up to the root of a repository, the user's home or a folder of somebody
-else's.  What belongs to another user is not used, for settings name code that is run: `components`.
+gen looks for it in a folder and the folders above, up to the root of a repository, the user's home, or a folder of
+another user.  It ignores files of other users, because settings name code to run: `components`.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ _KEYS = ("components", "inference", "out", "sources")
 
 
 class SettingsError(Exception):
-    """A `[tool.gen]` that cannot be used; the message is one sentence with the file's path."""
+    """A `[tool.gen]` that gen cannot use; the message is one sentence with the file's path."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What `[tool.gen]` may say; paths in it are relative to the folder of its `pyproject.toml`."""
+    """The contents of `[tool.gen]`; paths in it are relative to the folder of its `pyproject.toml`."""
 
     sources: tuple[Path, ...] = ()
-    """What `gen build` builds when it is told nothing."""
+    """What `gen build` builds if its command line names nothing."""
     out: Path = Path("out")
     """Where generated files go; by default below the current folder."""
     says_out: bool = False
-    """Whether that is said, so that they go into the project."""
+    """Whether the settings say so; files then go into the project."""
     components: tuple[Path, ...] = ()
-    """Files with components of one's own."""
+    """Files with the user's components."""
     inference: bool = False
-    """Whether to leave out all that is for training."""
+    """Whether to leave out everything that is only for training."""
     folder: Path = Path()
     """The project: the folder of the `pyproject.toml`."""
     ignored: tuple[Path, ...] = ()
-    """Settings that are nearer, and not used because they belong to another user."""
+    """Nearer settings that gen ignores, because they belong to another user."""
 
 
 def load(folder: Path, base: Path | None = None) -> Settings:
-    """The settings that hold in `folder`, with paths relative to `base`, by default the current folder.
+    """The settings for `folder`, with paths relative to `base`, by default the current folder.
 
-    Raises `SettingsError` for a `pyproject.toml` that cannot be read, an unknown key or a value of the wrong type.
+    Raises `SettingsError` for a `pyproject.toml` that gen cannot read, an unknown key, or a value of the wrong type.
     """
     base = Path.cwd() if base is None else base
     first, home = Path(os.path.abspath(base / folder)), Path(os.path.expanduser("~"))
@@ -73,14 +73,14 @@ def _relative(path: Path, base: Path) -> Path:
 
 
 def _is_end(place: Path, home: Path) -> bool:
-    """Whether nothing above a folder is looked at."""
+    """Whether the search ends at a folder."""
     if os.path.lexists(place / ".git"):
         return True
     try:
         status = os.stat(place)
         return not is_ours(status) or (os.path.isdir(home) and os.path.samestat(status, os.stat(home)))
     except OSError:
-        return False  # it is not there (yet)
+        return False  # it does not exist (yet)
 
 
 def _may_have_settings(path: Path) -> bool:
@@ -106,7 +106,7 @@ def _settings(table: dict[str, object], path: Path, ignored: tuple[Path, ...]) -
 
 
 def _table(data: bytes, path: Path) -> dict[str, object] | None:
-    """The table `[tool.gen]`, its keys checked; None if there is none."""
+    """The table `[tool.gen]`, with its keys checked; None if there is none."""
     import tomllib
 
     from gen.diagnostics import did_you_mean

@@ -18,7 +18,7 @@ from pygls.lsp.client import LanguageClient
 
 from tests.building import ROOT
 
-PATIENCE = 30
+PATIENCE = 400.0
 """How many seconds a client waits before it gives up."""
 
 

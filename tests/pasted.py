@@ -16,7 +16,8 @@ def compare(text: str, data: Any, steps: int = 3) -> None:
     Metrics are those of evaluation: Keras on JAX counts masked steps in those of training.
     """
     names: dict[str, Any] = {name: getattr(keras, name) for name in ("Input", "Model", "Sequential", "layers")}
-    exec(text, names | {"relu": keras.activations.relu, "tanh": keras.activations.tanh}, names)
+    names |= {"relu": keras.activations.relu, "tanh": keras.activations.tanh, "__name__": "__main__"}
+    exec(text, names)
     theirs: keras.Model = names["model"]
     ours = build(text).Model(0, np.float64)
     variables = paired(ours.weights, [variable for variable in theirs.weights if "seed_generator" not in variable.path])

@@ -1,4 +1,4 @@
-"""Building files: finds sources, reads them, compiles each, and writes, compares or lists what comes of it."""
+"""Building files: finds sources, reads them, compiles each, and writes, compares, or lists the results."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class CommandError(Exception):
 
 
 def missing(what: str, package: str, extra: str) -> CommandError:
-    """What to say where something needs a package that is not installed, which an extra of gen's brings along."""
+    """The message if something needs a package that is not installed, and that an extra of gen contains."""
     return CommandError(f"{what} needs {package}: pip install 'gen-nn[{extra}]'")
 
 
@@ -67,7 +67,7 @@ class Line:
 
 @dataclass
 class Report:
-    """What came of a build."""
+    """The result of a build."""
 
     lines: list[Line] = field(default_factory=list)
     summaries: list[str] = field(default_factory=list)
@@ -86,7 +86,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Output:
-    """A file to build: of which source, for which project, and where it belongs."""
+    """A file to build: its source, its project, and where it belongs."""
 
     source: Path
     path: Path
@@ -189,7 +189,7 @@ def decoded(name: str, data: bytes) -> tuple[Source, Diagnostics]:
 
 
 def difference(before: str | None, after: str, path: Path) -> str:
-    """What changes in a file, as `diff -u` shows it; `before` is None where there is no file yet."""
+    """The changes in a file, as `diff -u` shows them; `before` is None if there is no file yet."""
     import difflib  # most builds show no difference
 
     old: Sequence[str] = [] if before is None else before.splitlines(keepends=True)
@@ -199,7 +199,7 @@ def difference(before: str | None, after: str, path: Path) -> str:
 
 
 def shown(path: Path) -> str:
-    """A path as it is printed, without characters that a terminal would act on."""
+    """A path as printed, without characters that a terminal would interpret."""
     return visible(str(path))
 
 
@@ -284,7 +284,7 @@ def _twins(one: Output, other: Output) -> str:
 
 
 def components_of(request: Request) -> tuple[Path, ...]:
-    """The files of components that a build runs, of all projects."""
+    """The components files that a build runs, of all projects."""
     every = [*request.components]
     for folder in {source.parent for source, _ in found(request.sources)}:
         with suppress(SettingsError, OSError):
@@ -293,7 +293,7 @@ def components_of(request: Request) -> tuple[Path, ...]:
 
 
 def found(paths: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
-    """The sources that are there now."""
+    """The sources that exist now."""
     for path in paths:
         with suppress(CommandError):
             yield from sources([path])
@@ -449,7 +449,7 @@ def load_project(settings: Settings, given: Iterable[Path] = ()) -> None:
 
 
 def load_components(paths: Iterable[Path], own: bool = False) -> None:
-    """Run files that define components of one's own, with `own` only the user's.  Raises `CommandError`."""
+    """Run components files, with `own` only the user's.  Raises `CommandError`."""
     from gen.program.fence import FenceError
     from gen.program.rules import refuse_outside_fence
 

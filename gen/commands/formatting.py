@@ -1,4 +1,4 @@
-"""The layout of `.nn` files: as Black writes them, for they are Python as far as Black can see."""
+"""The layout of `.nn` files: Black's layout, because to Black they are Python."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STANDARD_INPUT = Path("<stdin>")
 
 
 class Unreadable(Exception):
-    """A text that is no `.nn` file, so that nothing is known about its layout; says what is wrong with it."""
+    """A text that is not a `.nn` file, so its layout is unknown; says what is wrong with it."""
 
     def __init__(self, diagnostics: Diagnostics) -> None:
         super().__init__("the text is not a .nn file")
@@ -53,7 +53,7 @@ def format_files(paths: Iterable[Path], check: bool = False, diff: bool = False,
 
 
 def _write(path: Path, before: Source, text: str, bounds: Bounds) -> None:
-    """Write a text in place of that which was read, unless there is another one by now."""
+    """Write a text in place of the one that was read, unless the file has changed meanwhile."""
     with place(path, bounds) as found:
         status = found.status()
         if status is None or decoded(str(path), found.read())[0] != before:
@@ -120,7 +120,7 @@ def format_text(text: str) -> str:
 
 
 def _meaning(text: str) -> tuple[Any, Diagnostics]:
-    """What a text says, however it is laid out, and what is wrong with its syntax."""
+    """The content of a text, independent of its layout, and its syntax errors."""
     diagnostics = Diagnostics()
     return _plain(compiler.parse(Source("", text), diagnostics)), diagnostics
 

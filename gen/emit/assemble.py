@@ -238,7 +238,7 @@ class Assembler:
             place = f"p.{self.names.weights[layer, name]}"
             if weight.initializer.by_row and weight.size > 2 * DRAWN:
                 lines.append(
-                    f"for rows in np.array_split({place}, {weight.size // DRAWN}):  # some at a time take less memory"
+                    f"for rows in np.array_split({place}, {weight.size // DRAWN}):  # blocks of rows take less memory"
                 )
                 lines.append(f"    rows[...] = {call_text(function, ['rng', 'rows.shape'], given)}")
             else:

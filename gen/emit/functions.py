@@ -67,7 +67,7 @@ class Functions:
         results = self.step.lowered.results["loss"]
         texts = code.result_text(self.step.program, self.step.plan, "loss", results)
         body = [*self.lines("loss"), f"return {', '.join(texts)}"]
-        document = "The total loss, and that of each output, after `forward`."
+        document = "The total loss, and the loss of each output, after `forward`."
         return function("loss", signature, "tuple[float, ...]", document, body)
 
     def loss_takes_weights(self) -> bool:
@@ -85,15 +85,15 @@ class Functions:
         assert self.step is not None
         signature = ["p: Params", f"g: {self.gradients()}", "b: Buffers"]
         signature += self.parameters("inputs", "trues", "weights")
-        body, document = self.lines("backward"), "Every weight's gradient into `g`, after `loss`"
+        body, document = self.lines("backward"), "Put all gradients into `g`, after `loss`"
         if self.has_input_gradients():
             signature += ["*", "wanted: bool = False"]
-            document += "; if `wanted`, those of the inputs into `b`"
+            document += "; if `wanted`, those of inputs into `b`"
             body += ["", "if wanted:", *code.indented(self.lines("input_gradients"))]
         return function("backward", signature, "None", f"{document}.", body)
 
     def track(self) -> str:
-        document = "Move the running statistics on, after `forward`."
+        document = "Update the running statistics, after `forward`."
         return function("track", ["p: Params", "b: Buffers"], "None", document, self.lines("track"))
 
     def gradients(self) -> str:
@@ -108,7 +108,7 @@ class Functions:
             over.append("over all weights, block by block" if blocks else "over all weights at once")
         if self.programs.tables:
             over.append("and rows of tables" if over else "over rows of tables")
-        document = f"One step of {describe(self.graph.training.optimizer)}, {', '.join(over)}."
+        document = f"Take a step of {describe(self.graph.training.optimizer)}, {', '.join(over)}."
         signature = ["p: Params", f"g: {self.gradients()}", "s: Slots", "learning_rate: float", "step: int"]
         body = code.section_lines(program, self.update.plan, "update", "s")
         return function("update", signature, "None", document, body)
@@ -121,11 +121,11 @@ class Functions:
         optimizer = self.graph.training.optimizer
         if untouched is not None:
             name = type(optimizer).__name__
-            document = f"Bring slots of rows up to date, in place, after (rows, 1) steps of {name} without a gradient."
+            document = f"Update the slots of rows, in place, after (rows, 1) steps of {name} without a gradient."
             signature = ["steps: Array", *(f"{slot}: Array" for slot in decaying(optimizer))]
             body = code.section_lines(untouched.program, untouched.plan, "untouched", owner=None)
             texts.append(function("untouched", signature, "None", document, body))
-        document = f"One step of {describe(optimizer)}, over the rows of a table that a batch held."
+        document = f"Take a step of {describe(optimizer)}, over the rows of a table that a batch contains."
         signature = [
             "table: Array", "gradient: tuple[Array, Array]", "s: TableSlots", "learning_rate: float", "step: int",
         ]  # fmt: skip
@@ -138,7 +138,7 @@ class Functions:
         signature = ["p: Params", "b: InferenceBuffers", *memory, *self.parameters("inputs")]
         results = code.result_text(program, plan, "infer", self.infer.lowered.results["infer"])
         returned = f"return {', '.join(results)}" if len(results) > 1 else f"return ({results[0]},)"
-        document = "The outputs in inference mode"
+        document = "Compute the outputs in inference mode"
         if self.activate is not None:
             heads = [self.names.outputs[output] for output in self.graph.outputs if _is_fused(output)]
             document += f", {_listed(heads)} without {'its' if len(heads) == 1 else 'their'} activation"
@@ -150,7 +150,7 @@ class Functions:
         heads = [self.names.outputs[output] for output in self.graph.outputs]
         body = code.section_lines(self.activate.program, self.activate.plan, "activate")
         signature = ["b: InferenceBuffers", *(f"{head}: Array" for head in heads)]
-        return function("activate", signature, "None", "Make what `infer` gives predictions, in place.", body)
+        return function("activate", signature, "None", "Turn the results of `infer` into predictions, in place.", body)
 
 
 def function(name: str, parameters: Sequence[str], result: str, document: str, body: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""The hash line in the header of a generated file, by which edits by hand are noticed."""
+"""The hash line in the header of a generated file, which reveals manual edits."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def is_intact(text: str) -> bool:
 
 
 def source_of(text: str) -> str | None:
-    """The name of the `.nn` file of a generated file, as it stands in its header."""
+    """The name of the `.nn` file in the header of a generated file."""
     found = _SOURCE.search(_header(text))
     return found[1] if found is not None else None
 

@@ -1,7 +1,7 @@
-"""The graph of a model: tensors, the layer calls that make them, inputs, outputs, and how it is trained.
+"""The graph of a model: tensors, layer calls, inputs, outputs, and the settings of training.
 
-Plain frozen data.  Tensors, layers and nodes are compared by identity: two equal calls are still two calls.  Called
-models are already flat here: every node is the call of one layer.
+Plain frozen data.  Tensors, layers, and nodes are compared by identity: two equal calls are still two calls.  Called
+models are already flat: every node is the call of one layer.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gen.dims import Shape
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """An array of the model.  `name` is the variable it is bound to, or made from its layer's name.
+    """An array of the model.  `name` is the variable that it is bound to, or comes from its layer's name.
 
     `shape` has the batch first; `dtype` is `"float"` (the model's float type), `"int32"`, `"bool"`, …
     """
@@ -29,7 +29,7 @@ class Tensor:
 
 @dataclass(frozen=True, eq=False)
 class NamedLayer:
-    """A layer with its name and weights; a layer that is called several times is one object."""
+    """A layer with its name and weights; one object for all calls of the layer."""
 
     name: str
     component: Layer | Activation
@@ -37,7 +37,7 @@ class NamedLayer:
     trainable: bool = True
     """False freezes all weights of the layer (and a BatchNormalization then runs in inference mode, as in Keras)."""
     parts: tuple[NamedLayer, ...] = ()
-    """The layers that it stands for, if it was fused of several; `weights` are theirs."""
+    """The layers that it replaces, if it was fused from several; `weights` are theirs."""
 
     def trainable_weights(self) -> list[Weight]:
         """The weights that training changes."""
@@ -50,7 +50,7 @@ class NamedLayer:
 
 @dataclass(frozen=True, eq=False)
 class Box:
-    """One call of a model or of a block: what it made stands together.  `parent` is the one that it stands in."""
+    """One call of a model or a block, which groups the nodes that it made.  `parent` is the box around it."""
 
     name: str
     parent: Box | None = None
@@ -70,22 +70,22 @@ class Call:
     block: object = None
     before: tuple[str, ...] = ()
     then: str = ""
-    """What a rewrite has moved behind the call, for its heading: `relu after it`."""
+    """What a rewrite has moved after the call, for its heading: `relu after it`."""
     fused: tuple[object, ...] = ()
-    """`block` of the calls that it was fused with, or has taken an activation from."""
+    """`block` of the calls that it was fused with, or took an activation from."""
     box: Box | None = None
     """The call of a model or a block that it is part of."""
     wrapper: str = ""
-    """`TimeDistributed` or `Bidirectional`, if the call is one of those that a wrapper's call stands for."""
+    """`TimeDistributed` or `Bidirectional`, if the call comes from the call of such a wrapper."""
     operator: str = ""
-    """How the call is written, where it is no call of a layer: `+`, `[…]`, `relu(…)`."""
+    """How the file writes it, if it is not the call of a layer: `+`, `[…]`, `relu(…)`."""
 
 
 @dataclass(frozen=True, eq=False)
 class Node:
     """One call of a layer: `outputs = layer(inputs)`.
 
-    `masks` says for each input which of its steps count, if the layer makes use of it; `options` are those of the call.
+    `masks` says for each input which of its steps count, if the layer uses it; `options` are those of the call.
     """
 
     layer: NamedLayer
@@ -97,7 +97,7 @@ class Node:
     predicts: bool = False
     """Whether it does in training what it does in prediction: a call with `training=False`."""
     inner: tuple[Tensor, ...] = ()
-    """Tensors that there are no more since the call was fused of several; their names stay theirs."""
+    """Tensors that no longer exist, because the call was fused from several; their names stay taken."""
 
     @property
     def first(self) -> Tensor | None:
@@ -106,7 +106,7 @@ class Node:
 
     @property
     def reads(self) -> tuple[Tensor, ...]:
-        """What the call needs: its inputs and their masks."""
+        """The tensors that the call reads: its inputs and their masks."""
         return (*self.inputs, *(mask for mask in self.masks if mask is not None))
 
 
@@ -136,14 +136,14 @@ class Output:
     """Log name (without the output's name before it) and metric, resolved for this output."""
     loss_input: Tensor | None = None
     loss_text: str = ""
-    """The loss as the file has it, for comments and the summary."""
+    """The loss as the file writes it, for comments and the summary."""
     mask: Tensor | None = None
-    """Which steps count in the loss; None if all do."""
+    """The steps that count in the loss; None if all do."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """What `compile` and `fit` said; `fit` holds the defaults that were given, by argument name."""
+    """The settings of `compile` and `fit`; `fit` contains the defaults that the file gives, by argument name."""
 
     optimizer: Optimizer
     fit: dict[str, int | float | bool] = field(default_factory=dict)
@@ -151,7 +151,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Graph:
-    """A checked model.  `nodes` are in the order of the calls; `layers` in the order of first use, for the weights."""
+    """A checked model.  `nodes` are in the order of the calls, `layers` in the order of first use, for the weights."""
 
     name: str
     docstring: str | None
@@ -161,7 +161,7 @@ class Graph:
     training: Training | None
     layers: tuple[NamedLayer, ...]
     summary: bool = False
-    """Whether the file asks for the summary to be printed when it is built."""
+    """Whether the file asks gen to print the summary when it builds the model."""
 
     def maker(self, tensor: Tensor) -> Node:
         """The call that makes `tensor`, which is not an input."""
@@ -172,8 +172,8 @@ class Graph:
         return {tensor: node for node in self.nodes for tensor in node.outputs}
 
     def read_counts(self) -> Counter[Tensor]:
-        """How often each tensor is read: by calls, as an input or a mask, as an output, by its loss and as its mask."""
+        """How often each tensor is read: by calls, as an output, by its loss, or as a mask."""
         counts = Counter(tensor for node in self.nodes for tensor in node.reads)
-        for output in self.outputs:  # a loss that is computed from the output itself reads no more than the output does
+        for output in self.outputs:  # a loss that is computed from the output itself adds no reader
             counts.update({each for each in (output.tensor, output.loss_input, output.mask) if each is not None})
         return counts

@@ -90,7 +90,10 @@ def _indent(text: str, token: Token) -> str:
     while text.endswith(("\\\n", "\\\r\n"), 0, begin):
         end = begin
         begin = text.rfind("\n", 0, begin - 1) + 1
-        indent = text[begin:end].rstrip("\\\r\n") or indent
+        before = text[begin:end].rstrip("\r\n").removesuffix("\\")
+        if before.strip(" \t"):  # the backslash is in a comment
+            break
+        indent = before or indent
     return indent
 
 

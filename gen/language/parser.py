@@ -119,7 +119,7 @@ def tokenize(text: str) -> list[Token]:
 class _Block:
     """An indented block that is being read, or the file itself.
 
-    `kind` is the type of the token that heads it, `FILE`, or `UNREAD` for one whose header could not be read.  `name` is
+    `kind` is the type of the token that heads it, `FILE`, or `UNREAD` where the header could not be read.  `name` is
     that of a `def` or a `class`; `stray` marks indentation that belongs to no header.  `height` is how many blocks are
     around what it holds, and `branches` how many `elif` the statement has that is being read in it: each is a block
     inside the one before.
@@ -175,7 +175,10 @@ class _Reader:
         while len(self._blocks) > 1:
             self._close_block()
         file: syntax.File = self._stack.finish()
-        self._diagnostics.items.extend(broken_rules(file.statements, walrus))
+        for error in broken_rules(file.statements, walrus):
+            if self._diagnostics.enough(error.span):
+                break
+            self._diagnostics.items.append(error)
         return replace(file, unread=frozenset(self._unread))
 
     # Indentation

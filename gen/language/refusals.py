@@ -7,7 +7,7 @@ tried in order; the first that answers is right.
 from __future__ import annotations
 
 import keyword
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from typing import TypeAlias
 
 from lark import Token
@@ -233,7 +233,7 @@ def _missing_colon(tokens: _Tokens, at: int, expected: Set[str]) -> Diagnostic |
     headers = HEADERS | {"MATCH", "CASE"}
     if tokens[0].type not in headers or "COLON" not in expected or _innermost_bracket(tokens, at):
         return None
-    if any(token.type == "COLON" and _innermost_bracket(tokens, index) is None for index, token in enumerate(tokens)):
+    if any(token.type == "COLON" for token in _outside_brackets(tokens)):
         return None
     span = Span(span_of(tokens[at - 1]).end, span_of(tokens[at - 1]).end)
     return _syntax_error(span, "The `:` is missing", f"a `{tokens[0]}` line ends with `:`")
@@ -262,8 +262,7 @@ def _generator_among_arguments(tokens: _Tokens, at: int, expected: Set[str]) -> 
     bracket = _innermost_bracket(tokens, at)
     if bracket is None or bracket.type != "LPAR" or tokens[at].type not in {"COMMA", "FOR"}:
         return None
-    inside = tokens[tokens.index(bracket) : at + 1]
-    if not any(token.type == "FOR" for token in inside):
+    if not any(token.type == "FOR" and span_of(token).start > span_of(bracket).start for token in tokens[: at + 1]):
         return None
     hint = "put it in brackets of its own: `f((x for x in items), 1)`"
     return _syntax_error(span_of(tokens[at]), "This comprehension is not alone in its brackets", hint)
@@ -307,6 +306,14 @@ def _unexpected(tokens: _Tokens, at: int, expected: Set[str]) -> Diagnostic:
 
 
 _SIGNS = {"EQUAL": "=", "COLON": ":", "IN": "in", "LPAR": "(", "RPAR": ")", "IMPORT": "import", "NAME": "a name"}
+
+
+def _outside_brackets(tokens: _Tokens) -> Iterator[Token]:
+    depth = 0
+    for token in tokens:
+        depth += (token.value in {"(", "[", "{"}) - (token.value in {")", "]", "}"})
+        if depth == 0:
+            yield token
 
 
 def _innermost_bracket(tokens: _Tokens, at: int) -> Token | None:

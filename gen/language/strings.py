@@ -153,7 +153,7 @@ class _Pieces:
         quote = ""
         while self._at < self._end:
             character, pair = self._text[self._at], self._text[self._at : min(self._at + 2, self._end)]
-            if character in "\\#":
+            if character == "\\" or (character == "#" and not quote):
                 what = "backslash" if character == "\\" else "`#`"
                 hint = "give the value a name in a statement before"
                 self._refuse(self._at, 1, f"There can be no {what} in the braces of a formatted string", hint)

@@ -393,11 +393,11 @@ class TreeBuilder:
 
     # `match`
 
-    def subject(self, value: syntax.Expr) -> syntax.Expr:
-        _check_depth(value)
-        return _whole(value)
+    def subject(self, *values: syntax.Expr) -> None:
+        for value in values:
+            _check_depth(value)
 
-    def match_statement(self, keyword: Token, _: syntax.Expr, colon: Token, *cases: _Names | Token) -> syntax.Foreign:
+    def match_statement(self, keyword: Token, _: None, colon: Token, *cases: _Names | Token) -> syntax.Foreign:
         read = [case for case in cases if isinstance(case, _Names)]
         names = dict.fromkeys(name for case in read for name in case.names)
         end = read[-1].end if read else span_of(colon)

@@ -1,7 +1,7 @@
-"""What is the same in every recurrent layer: a cell says what happens at one step, and the rest stands here.
+"""The base of recurrent layers: a cell says what happens at one step, and everything else is here.
 
-Arrays lie as (steps, gates · units, batch): each gate of a step is one block of memory.  A step that the mask leaves
-out, (batch, steps), hands its states on.
+Arrays have the shape (steps, gates · units, batch): each gate of a step is one block of memory.  A step that the mask
+(batch, steps) leaves out hands its states on.
 """
 
 # NumPy declares its reductions and comparisons as Any:
@@ -35,12 +35,12 @@ from gen.dims import Shape
 
 
 class Cell(Layer):
-    """A recurrent layer, by what it does at one step; y is the last h, or all of them.
+    """A recurrent layer, defined by one step; y is the last h, or h at all steps.
 
-    `step` gives the next h for x, (features, batch), and h, (units, batch); further parameters are weights, and `drop`,
-    what h is multiplied with in the product of each gate, (gates, units, batch), or None.  `step_backward` is given
-    `dh`, the gradient of the next h, and whatever `step` had under the names that it asks for.  It returns `dx`, `dh`,
-    the gradient of the h before, and those of the weights, each under its name.
+    `step` gives the next h from x, (features, batch), and h, (units, batch).  Its other parameters are weights and
+    `drop`, the factors of h in the product of each gate, (gates, units, batch), or None.  The parameters of
+    `step_backward` are `dh`, the gradient of the next h, and any name that `step` binds.  It returns `dx`, `dh`, the
+    gradient of the h before, and the gradients of the weights, each under its name.
     """
 
     applies_activation = True
@@ -48,7 +48,7 @@ class Cell(Layer):
     unsupported = UNSUPPORTED
     ignored = IGNORED
 
-    # The arguments that all recurrent layers have; each declares them as fields, in Keras' order.
+    # The arguments of all recurrent layers; each layer declares them as fields, in Keras' order.
     units: int
     activation: Activation
     use_bias: bool
@@ -65,9 +65,9 @@ class Cell(Layer):
     go_backwards: bool
 
     gates: ClassVar[int] = 1
-    """How many blocks of units the kernels hold side by side."""
+    """The number of blocks of units that the kernels hold side by side."""
     first_share: ClassVar[int] = 0
-    """The gate whose share of the features Keras draws first."""
+    """The gate for which Keras first draws which features to drop."""
 
     def output(self, x: Shape, h: Shape | None = None) -> Shape | list[Shape]:
         for activation in (self.activation, getattr(self, "recurrent_activation", self.activation)):
@@ -161,7 +161,7 @@ class Cell(Layer):
 
 
 def step_of(states: dict[str, Array], at: dict[str, Any], constants: dict[str, Any]) -> tuple[dict[str, Any], ...]:
-    """What a cell does at one step; where the mask leaves it out, h stays as it is."""
+    """One step of a cell; h stays as it is where the mask leaves the step out."""
     cell, h = constants["cell"], states["h"]
     after, kept = applied(cell.step, cell.step_backward, {"x": at["x"], "h": h}, constants["weights"])
     if at["left_out"] is not None:
@@ -172,7 +172,7 @@ def step_of(states: dict[str, Array], at: dict[str, Any], constants: dict[str, A
 
 
 def step_back_of(states: dict[str, Array], at: dict[str, Any], constants: dict[str, Any]) -> tuple[dict[str, Any], ...]:
-    """The gradients of one step; where the mask leaves it out, that of h stays as it is, and there are no others."""
+    """The gradients of one step; if the mask leaves it out, only the gradient of h passes, unchanged."""
     cell, weights = constants["cell"], constants["weights"]
     dafter = states["dh"] if at["dy"] is None else states["dh"] + at["dy"]
     used = dafter if at["kept"] is None else dafter * at["kept"]
@@ -183,7 +183,7 @@ def step_back_of(states: dict[str, Array], at: dict[str, Any], constants: dict[s
 
 
 def activate(activation: Activation, x: Array) -> tuple[Array, dict[str, Array]]:
-    """An activation of (units, batch) or (gates, units, batch), and what its `backward` asks for."""
+    """An activation of (units, batch) or (gates, units, batch), and the values that its `backward` asks for."""
     if over_units(activation):
         rows, kept = applied(activation.forward, activation.backward, {"x": units_last(x)})  # type: ignore[attr-defined]  # every activation has both
         return units_first(rows, x.shape), kept
@@ -191,19 +191,19 @@ def activate(activation: Activation, x: Array) -> tuple[Array, dict[str, Array]]
 
 
 def differentiated(activation: Activation, dy: Array, kept: dict[str, Array]) -> Array:
-    """The gradient of what `activate` was given."""
+    """The gradient of the argument of `activate`."""
     if over_units(activation):
         return units_first(activation.backward(units_last(dy), **kept), dy.shape)  # type: ignore[attr-defined]  # every activation has one
     return activation.backward(dy, **kept)  # type: ignore[attr-defined]  # every activation has one
 
 
 def over_units(activation: Activation) -> bool:
-    """Whether an activation works along an axis, which is that of the units."""
+    """Whether an activation works along an axis, which is the axis of the units."""
     return activation.last_axis or hasattr(activation, "axis")
 
 
 def gate_products(recurrent_kernel: Array, h: Array, drop: Array | None, gates: int) -> Array:
-    """The product of h for so many gates, side by side; with `drop` each gate has an h of its own."""
+    """The product of h for `gates` gates, side by side; with `drop`, each gate has its own h."""
     if drop is None:
         return recurrent_kernel.T @ h
     units, batch = h.shape
@@ -225,12 +225,12 @@ def gate_gradients(
 
 
 def units_last(x: Array) -> Array:
-    """(…, units, batch) as a matrix with a row for each sample, and for each gate."""
+    """(…, units, batch) as a matrix with a row for each sample and each gate."""
     return x.swapaxes(-1, -2).reshape(-1, x.shape[-2])
 
 
 def units_first(rows: Array, shape: Shape) -> Array:
-    """What `units_last` gave, in the shape that it was given."""
+    """The inverse of `units_last`, to the shape of its argument."""
     return rows.reshape(*shape[:-2], shape[-1], shape[-2]).swapaxes(-1, -2)  # type: ignore[arg-type]  # sizes are numbers
 
 

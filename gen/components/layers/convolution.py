@@ -1,6 +1,6 @@
 """Convolutions over sequences and images.  Source: `keras/src/layers/convolutional`.
 
-Each is written for any number of axes; the classes for one and for two axes differ in their arguments alone.
+The base classes work for any number of axes; the classes for one and two axes add only their arguments.
 """
 
 # NumPy declares its reductions and comparisons as Any:
@@ -53,7 +53,7 @@ UNSUPPORTED = {
 
 
 class Windowed(Layer):
-    """What the convolutions have in common: their arguments with a number for each axis, as kernels take them."""
+    """The base of the convolutions: their arguments, with a number for each axis, as kernels take them."""
 
     rank: ClassVar[int]
     kernel_size: Any
@@ -67,18 +67,18 @@ class Windowed(Layer):
 
     @property
     def steps(self) -> tuple[int, ...] | None:
-        """The strides; None where all are 1."""
+        """The strides; None if all are 1."""
         strides = each(self.strides, self.rank)
         return None if max(strides) == 1 else strides
 
     @property
     def rates(self) -> tuple[int, ...] | None:
-        """The dilation; None where all are 1."""
+        """The dilation; None if all are 1."""
         dilation = each(self.dilation_rate, self.rank)
         return None if max(dilation) == 1 else dilation
 
     def positions(self, x: Shape) -> Shape:
-        """How many windows there are along each axis; raises `ShapeError` where there is none."""
+        """The number of windows along each axis; raises `ShapeError` if there is none."""
         strides, dilation = each(self.strides, self.rank), each(self.dilation_rate, self.rank)
         return slid(self, x, self.window, strides, dilation, self.padding)
 
@@ -138,10 +138,10 @@ class Convolution(Windowed):
 
 @component
 class Conv1D(Convolution):
-    """A convolution over steps: it computes each position from the steps in its window.
+    """A convolution over steps: each position is a weighted sum over the steps in its window.
 
     (steps, channels) to (positions, filters).  "valid" keeps the positions whose window lies inside.  "same" keeps one
-    position for each stride; so does "causal", whose windows only look back.  Source: `conv1d.py`.
+    position for each stride.  So does "causal", but its windows only look back.  Source: `conv1d.py`.
 
     Formula: y[t] = activation(Σ x[t · strides + k · dilation_rate] @ kernel[k] + bias), over k in the window
     Example: Conv1D(32, 5, activation=relu)(Input(100, 16))
@@ -167,9 +167,9 @@ class Conv1D(Convolution):
 
 @component
 class Conv2D(Convolution):
-    """Conv1D over two axes: (height, width, channels) to (rows, columns, filters).
+    """A convolution over two axes: (height, width, channels) to (rows, columns, filters).
 
-    In the formula s is `strides`, d is `dilation_rate`.  Source: `conv2d.py`.
+    In the formula, s is `strides` and d is `dilation_rate`.  Source: `conv2d.py`.
 
     Formula: y[r, c] = activation(Σ x[r · s + i · d, c · s + j · d] @ kernel[i, j] + bias)
     Example: Conv2D(32, 3, activation=relu)(Input(28, 28, 1))
@@ -197,7 +197,7 @@ class Conv2D(Convolution):
 
 
 class TransposedConvolution(Windowed):
-    """Conv1DTranspose and Conv2DTranspose: what the gradient of a convolution does, as a layer."""
+    """Conv1DTranspose and Conv2DTranspose: the gradient of a convolution, as a layer."""
 
     filters: int
     output_padding: Any
@@ -217,7 +217,7 @@ class TransposedConvolution(Windowed):
             raise ArgumentError("output_padding", "`output_padding` must be less than `strides` along each axis")
 
     def spread(self, x: Any) -> tuple[tuple[Any, ...], tuple[tuple[int, int], ...]]:
-        """The size of each axis of the output, and the zeros around it from which the convolution comes back to x."""
+        """The size of each axis of the output, and the zeros around it with which a convolution leads back to x."""
         surplus = self.output_padding
         extras = (None,) * self.rank if surplus is None else each(surplus, self.rank)
         sizes = []
@@ -297,7 +297,7 @@ class Conv1DTranspose(TransposedConvolution):
 class Conv2DTranspose(TransposedConvolution):
     """Conv1DTranspose over two axes: (rows, columns, channels) to (height, width, filters).
 
-    In the formula s is `strides`, d is `dilation_rate`.  Source: `conv2d_transpose.py`.
+    In the formula, s is `strides` and d is `dilation_rate`.  Source: `conv2d_transpose.py`.
 
     Formula: y[p, q] = activation(Σ x[r, c] @ kernel[i, j]ᵀ + bias), over all r · s + i · d = p, c · s + j · d = q
     Example: Conv2DTranspose(16, 4, strides=2)(Input(7, 7, 32))

@@ -1,4 +1,4 @@
-"""Convolutions of each channel by itself.  Source: `keras/src/layers/convolutional`."""
+"""Convolutions of each channel separately.  Source: `keras/src/layers/convolutional`."""
 
 # NumPy declares its reductions and comparisons as Any:
 # mypy: disable-error-code="no-any-return"
@@ -52,10 +52,10 @@ class DepthwiseConvolution(Windowed):
 
 @component
 class DepthwiseConv1D(DepthwiseConvolution):
-    """A convolution of each channel by itself, with `depth_multiplier` filters for each.
+    """A convolution of each channel separately, with `depth_multiplier` filters for each channel.
 
-    (steps, channels) to (positions, channels · depth_multiplier).  In the formula m is `depth_multiplier`, s is
-    `strides`, d is `dilation_rate`.  Source: `depthwise_conv1d.py`.
+    (steps, channels) to (positions, channels · depth_multiplier).  In the formula, m is `depth_multiplier`, s is
+    `strides`, and d is `dilation_rate`.  Source: `depthwise_conv1d.py`.
 
     Formula: y[t, c · m + j] = activation(Σ x[t · s + k · d, c] · kernel[k, c, j] + bias)
     Example: DepthwiseConv1D(5)(Input(100, 16))
@@ -82,7 +82,7 @@ class DepthwiseConv1D(DepthwiseConvolution):
 class DepthwiseConv2D(DepthwiseConvolution):
     """DepthwiseConv1D over two axes: (height, width, channels) to (rows, columns, channels · depth_multiplier).
 
-    In the formula m is `depth_multiplier`, s is `strides`, d is `dilation_rate`.  Source: `depthwise_conv2d.py`.
+    In the formula, m is `depth_multiplier`, s is `strides`, and d is `dilation_rate`.  Source: `depthwise_conv2d.py`.
 
     Formula: y[r, t, c · m + j] = activation(Σ x[r · s + a · d, t · s + b · d, c] · kernel[a, b, c, j] + bias)
     Example: DepthwiseConv2D(3)(Input(28, 28, 16))
@@ -165,7 +165,7 @@ class SeparableConvolution(Windowed):
 
 @component
 class SeparableConv1D(SeparableConvolution):
-    """A convolution of each channel by itself, then of all channels at each position.
+    """A convolution of each channel separately, then a combination of all channels at each position.
 
     (steps, channels) to (positions, filters).  Source: `separable_conv1d.py`.
 
@@ -195,7 +195,9 @@ class SeparableConv1D(SeparableConvolution):
 
 @component
 class SeparableConv2D(SeparableConvolution):
-    """SeparableConv1D over two axes.  Source: `separable_conv2d.py`.
+    """SeparableConv1D over two axes: (height, width, channels) to (rows, columns, filters).
+
+    Source: `separable_conv2d.py`.
 
     Formula: y = activation(depthwise(x) @ pointwise_kernel + bias)
     Example: SeparableConv2D(32, 3)(Input(28, 28, 16))

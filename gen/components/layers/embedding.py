@@ -1,4 +1,4 @@
-"""Embedding: from ids to vectors.  Source: `keras/src/layers/core/embedding.py`."""
+"""The embedding, from ids to vectors.  Source: `keras/src/layers/core/embedding.py`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gen.dims import Shape
 
 @kernel(dtype="int32")
 def as_ids(x: Array, out: Array | None = None) -> Array:
-    """Ids that came as floats."""
+    """Ids that arrived as floats."""
     if out is None:
         out = np.empty(x.shape, np.int32)
     np.copyto(out, x, casting="unsafe")
@@ -26,7 +26,7 @@ def as_ids(x: Array, out: Array | None = None) -> Array:
 
 @dataclass(frozen=True)
 class AsIds(Layer):
-    """The numbers of a float Input as ids, where they are looked up; the generated file sees that they are whole."""
+    """Turns the numbers of a float Input into ids for a lookup; the generated file checks that they are whole."""
 
     internal = True
 
@@ -42,9 +42,9 @@ class AsIds(Layer):
 
 @component
 class Embedding(Layer):
-    """The row of a table for each id: (…) to (…, output_dim); ids go from 0 to `input_dim` - 1.
+    """The row of a table for each id: (…) to (…, output_dim); ids are from 0 to `input_dim` - 1.
 
-    The ids of a float Input must be whole.  With `mask_zero`, the id 0 is padding, and the layers after it leave out
+    The ids of a float Input must be whole numbers.  With `mask_zero`, the id 0 is padding, and later layers leave out
     these steps.
 
     Formula: y = embeddings[x]

@@ -1,7 +1,7 @@
-"""What operators and brackets on tensors mean: `x + 1`, `a / b`, `-x`, `x ** 2`, `a @ b`, `x[:, 0]`.
+"""The operators and brackets on tensors: `x + 1`, `a / b`, `-x`, `x ** 2`, `a @ b`, `x[:, 0]`.
 
-These layers have no name in a `.nn` file, so they are not registered.  `a + b`, `a - b` and `a * b` on two tensors are
-the layers Add, Subtract and Multiply.
+These layers have no name in a `.nn` file, so they are not registered.  On two tensors, `a + b`, `a - b`, and `a * b`
+are the layers Add, Subtract, and Multiply.
 """
 
 # NumPy declares its reductions and comparisons as Any:
@@ -143,7 +143,7 @@ class Negative(Layer):
 
 @dataclass(frozen=True)
 class Divide(Layer):
-    """y = a / b, number by number."""
+    """y = a / b, element by element."""
 
     merges = True
 
@@ -164,7 +164,7 @@ class Divide(Layer):
 
 @dataclass(frozen=True)
 class MatrixProduct(Layer):
-    """y = a @ b: the matrices on the last two axes multiplied, one pair for each row of the batch."""
+    """y = a @ b: multiplies the matrices on the last two axes, one pair for each row of the batch."""
 
     merges = True
 
@@ -174,7 +174,7 @@ class MatrixProduct(Layer):
         if len(left) < 3 or len(left) != len(right) or left[:-2] != right[:-2]:
             raise ShapeError(
                 f"`@` expects a matrix for each row, got {show(left[1:])} and {show(right[1:])}",
-                hint="for weights that are trained, write Dense" if len(left) < 3 else None,
+                hint="to multiply by trained weights, write Dense" if len(left) < 3 else None,
             )
         if left[-1] != right[-2]:
             raise ShapeError(
@@ -197,7 +197,7 @@ class MatrixProduct(Layer):
 
 @dataclass(frozen=True)
 class MergeSteps(Layer):
-    """The steps of all rows as rows of their own: (batch, steps, …) to (batch · steps, …)."""
+    """Makes each step of each row a row: (batch, steps, …) to (batch · steps, …)."""
 
     internal = True
 
@@ -216,7 +216,7 @@ class MergeSteps(Layer):
 
 @dataclass(frozen=True)
 class SplitSteps(Layer):
-    """What MergeSteps did to `like`, undone on `x`: (batch · steps, …) to (batch, steps, …)."""
+    """Undoes on `x` what MergeSteps did to `like`: (batch · steps, …) to (batch, steps, …)."""
 
     internal = True
 
@@ -235,7 +235,7 @@ class SplitSteps(Layer):
 
 @dataclass(frozen=True)
 class StackSteps(Layer):
-    """Tensors as the steps of one: (batch, …) each to (batch, steps, …)."""
+    """Stacks tensors as the steps of one: each (batch, …) to (batch, steps, …)."""
 
     internal = True
     merges = True
@@ -279,7 +279,7 @@ WHOLE: Part = (None, None, None)
 
 @kernel(lambda dy, x, parts: x)
 def placed(dy: Array, x: Array, parts: tuple[Any, ...]) -> Array:
-    """Zeros in the shape of `x`, but for `dy` at `parts`: the gradient of a slice."""
+    """Zeros in the shape of `x`, with `dy` at `parts`: the gradient of a slice."""
     dx = np.zeros_like(x)
     dx[tuple(part if isinstance(part, int) else slice(*part) for part in parts)] = dy
     return dx
@@ -287,7 +287,7 @@ def placed(dy: Array, x: Array, parts: tuple[Any, ...]) -> Array:
 
 @dataclass(frozen=True)
 class Slice(Layer):
-    """y = x[parts]; an index takes its axis away, a slice keeps it.  The first part is the whole batch."""
+    """y = x[parts]; an index removes its axis, a slice keeps it.  The first part is the whole batch."""
 
     parts: tuple[Part, ...]
 
@@ -303,7 +303,7 @@ class Slice(Layer):
         return (*shape, *x[len(self.parts) :])
 
     def needs(self, *inputs: Shape) -> tuple[Size, ...]:
-        """What has to be 1 or more when data arrives: nothing that the slice asks for may lie beyond the data."""
+        """The sizes that must be 1 or more when data arrives, so that the slice stays within the data."""
         (x,) = inputs
         sizes: list[Size] = []
         for size, part in zip(x, self.parts, strict=False):
@@ -317,7 +317,7 @@ class Slice(Layer):
 
     @property
     def index(self) -> tuple[int | slice, ...]:
-        """What stands in the brackets, for NumPy."""
+        """The contents of the brackets, for NumPy."""
         return tuple(part if isinstance(part, int) else slice(*part) for part in self.parts)
 
     def forward(self, x: Array) -> Array:
@@ -328,7 +328,7 @@ class Slice(Layer):
 
 
 def check_index(x: Shape, axis: int, index: int) -> None:
-    """Raise `ShapeError` if an axis of known size has no such index."""
+    """Raise `ShapeError` if an axis of known size does not have this index."""
     size = x[axis]
     if isinstance(size, int) and not -size <= index < size:
         last = f"indices go from 0 to {size - 1}, or from -1 to {-size} counted from the end"
@@ -336,7 +336,7 @@ def check_index(x: Shape, axis: int, index: int) -> None:
 
 
 def length(x: Shape, axis: int, part: tuple[Size | None, Size | None, int | None]) -> Size:
-    """The size of a slice of an axis; raises `ShapeError` where it is empty or cannot be told."""
+    """The size of a slice of an axis; raises `ShapeError` if it is empty or unknown."""
     size = x[axis]
     if isinstance(size, int) and not any(isinstance(bound, Dim) for bound in part):
         known = len(range(size)[slice(*part)])

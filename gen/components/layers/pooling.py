@@ -1,6 +1,6 @@
-"""Layers that make one number of each window, or of each channel.  Source: `keras/src/layers/pooling`.
+"""Layers that reduce each window, or each channel, to one number.  Source: `keras/src/layers/pooling`.
 
-Each is written for any number of axes; the classes for one and for two axes differ in their arguments alone.
+The base classes work for any number of axes; the classes for one and two axes add only their arguments.
 """
 
 # NumPy declares its reductions and comparisons as Any:
@@ -26,13 +26,13 @@ Format = Literal["channels_last"] | None
 
 
 def pooled(x: Shape, window: tuple[int, ...], strides: tuple[int, ...], padding: str) -> Shape:
-    """The shape that pooling gives."""
+    """The shape of the result of pooling."""
     return (x[0], *positions(x[1:-1], window, strides, (1,) * len(window), padding), x[-1])
 
 
 @kernel(pooled)
 def empty_pools(x: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: str) -> Array:
-    """An array for a number per window and channel: (batch, *sizes, channels) to (batch, *positions, channels)."""
+    """An empty array, (batch, *positions, channels), for the result of a pooling of `x`."""
     zeros = zeros_around(x.shape[1:-1], window, strides, unit_steps(window), padding)
     sizes = [size + sum(around) for size, around in zip(x.shape[1:-1], zeros, strict=True)]
     counts = [(size - width) // stride + 1 for size, width, stride in zip(sizes, window, strides, strict=True)]
@@ -43,7 +43,7 @@ def empty_pools(x: Array, window: tuple[int, ...], strides: tuple[int, ...], pad
 def clear_between(
     dx: Array, dy: Array, window: tuple[int, ...], strides: tuple[int, ...], zeros: tuple[tuple[int, int], ...]
 ) -> None:
-    """Fill with 0 what of `dx` no window writes; where windows touch, that is only what comes after the last."""
+    """Fill with 0 the parts of `dx` that no window writes; if windows touch, only the end."""
     if window != strides:
         dx.fill(0.0)
         return
@@ -59,7 +59,7 @@ def clear_between(
 def max_pool(
     x: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: str, out: Array | None = None
 ) -> Array:
-    """The greatest number of each window: (batch, *sizes, channels) to (batch, *positions, channels)."""
+    """The maximum of each window: (batch, *sizes, channels) to (batch, *positions, channels)."""
     if out is None:
         out = empty_pools(x, window, strides, padding)
     zeros = zeros_around(x.shape[1:-1], window, strides, unit_steps(window), padding)
@@ -89,10 +89,10 @@ def max_pool_gradient(
     padding: str,
     out: Array | None = None,
 ) -> Array:
-    """The gradient of `max_pool(x, …)`, which was `y`: each of `dy` goes to the first greatest number of its window.
+    """The gradient of `max_pool(x, …)`, which is `y`: it goes to the first maximum of each window.
 
-    `dy` and `y` are (batch, *positions, channels), `x` and the result (batch, *sizes, channels).  Some rows at a time,
-    whose arrays stay in the cache.
+    `dy` and `y` are (batch, *positions, channels), `x` and the result (batch, *sizes, channels).
+    The kernel works on a few rows at a time, so that their arrays stay in the cache.
     """
     if out is None:
         out = np.empty_like(x)
@@ -101,7 +101,7 @@ def max_pool_gradient(
     for rows in cuts(len(x), math.prod(x.shape[1:]) * x.itemsize, 1 << 20):
         part, gradient, greatest = out[rows], dy[rows], y[rows]
         clear_between(part, gradient, window, strides, zeros)
-        free = np.ones(greatest.shape, bool)  # windows whose greatest number was not met yet
+        free = np.ones(greatest.shape, bool)  # windows whose maximum was not met yet
         for _, inside, outside in shifts(part, gradient, window, strides, unit_steps(window), zeros):
             first = x[rows][inside] == greatest[outside]
             first &= free[outside]
@@ -115,7 +115,7 @@ def max_pool_gradient(
 
 @kernel(lambda x, y, *_: (1, *y[1:-1], 1))
 def real_elements(x: Array, y: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: str) -> Array:
-    """How many numbers of `x` each window has, padding left out: (1, *positions, 1), for `y` with these positions."""
+    """How many numbers of `x` each window of `y` contains, without padding: (1, *positions, 1)."""
     zeros = zeros_around(x.shape[1:-1], window, strides, unit_steps(window), padding)
     counts = np.zeros((1, *y.shape[1:-1], 1), x.dtype)
     for _, _, outside in shifts(x, y, window, strides, unit_steps(window), zeros):
@@ -130,7 +130,10 @@ def real_elements(x: Array, y: Array, window: tuple[int, ...], strides: tuple[in
 def average_pool(
     x: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: str, out: Array | None = None
 ) -> Array:
-    """The mean of each window, padding left out: (batch, *sizes, channels) to (batch, *positions, channels)."""
+    """The mean of each window, without padding, channel by channel.
+
+    `x` is (batch, *sizes, channels), the result (batch, *positions, channels).
+    """
     if out is None:
         out = empty_pools(x, window, strides, padding)
     zeros = zeros_around(x.shape[1:-1], window, strides, unit_steps(window), padding)
@@ -149,7 +152,7 @@ def average_pool(
 def average_pool_gradient(
     dy: Array, x: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: str, out: Array | None = None
 ) -> Array:
-    """The gradient of `average_pool(x, …)`: each of `dy` is shared evenly by the numbers of its window.
+    """The gradient of `average_pool(x, …)`: each number of `dy` is shared evenly by its window.
 
     `dy` is (batch, *positions, channels), `x` and the result (batch, *sizes, channels).
     """
@@ -174,9 +177,10 @@ def average_pool_gradient(
 
 @kernel(lambda dy, x, y: x, room=lambda dy, x, y: 2 * math.prod(x) + 8 * len(x) * math.prod(dy))
 def at_first_greatest(dy: Array, x: Array, y: Array, out: Array | None = None) -> Array:
-    """The gradient of the greatest number of each channel: all of it where that number, `y`, is met first.
+    """The gradient of the maximum `y` of each channel: it goes to the first place where `x` is `y`.
 
-    `x` and the result are (batch, *sizes, channels), `dy` and `y` (batch, channels) or (batch, 1, …, channels).
+    `x` and the result are (batch, *sizes, channels), `dy` and `y` are (batch, channels) or (batch,
+    1, …, channels).
     """
     if out is None:
         out = np.empty_like(x)
@@ -191,7 +195,7 @@ def at_first_greatest(dy: Array, x: Array, y: Array, out: Array | None = None) -
 
 @kernel(lambda mask, x: mask)
 def shares_of_steps(mask: Array, x: Array, out: Array | None = None) -> Array:
-    """What each step counts in a mean over those that the mask leaves in: (batch, steps), with sums of 1."""
+    """The weight of each step in a mean over those that count: (batch, steps), with sums of 1."""
     if out is None:
         out = np.empty(mask.shape, x.dtype)
     np.copyto(out, mask)
@@ -203,7 +207,7 @@ def shares_of_steps(mask: Array, x: Array, out: Array | None = None) -> Array:
 
 
 class Pooling(Layer):
-    """What MaxPooling and AveragePooling have in common: their arguments with a number for each axis."""
+    """The base of MaxPooling and AveragePooling: their arguments, with a number for each axis."""
 
     rank: ClassVar[int]
     pool_size: Any
@@ -236,10 +240,10 @@ class MaxPooling(Pooling):
 
 @component
 class MaxPooling1D(MaxPooling):
-    """The greatest of every `pool_size` steps, channel by channel: (steps, channels) to (positions, channels).
+    """The maximum of each window of steps, channel by channel: (steps, channels) to (positions, channels).
 
-    Windows begin `strides` apart, by default `pool_size`.  "valid" keeps the positions whose window lies inside.
-    "same" keeps one position for each stride.  Source: `max_pooling1d.py`.
+    A window has `pool_size` steps; windows start `strides` steps apart, by default `pool_size`.  "valid" keeps the
+    positions whose window lies inside.  "same" keeps one position for each stride.  Source: `max_pooling1d.py`.
 
     Formula: y[t] = max x[t · strides + k], k < pool_size
     Example: MaxPooling1D(2)(Input(100, 16))
@@ -256,10 +260,10 @@ class MaxPooling1D(MaxPooling):
 
 @component
 class MaxPooling2D(MaxPooling):
-    """The greatest number of every window, channel by channel: (height, width, channels) to (rows, columns, channels).
+    """The maximum of each window, channel by channel: (height, width, channels) to (rows, columns, channels).
 
-    Windows begin `strides` apart, by default `pool_size`.  "valid" keeps the positions whose window lies inside.
-    "same" keeps one position for each stride.  Source: `max_pooling2d.py`.
+    Windows start `strides` apart, by default `pool_size`.  "valid" keeps the positions whose window lies inside. "same"
+    keeps one position for each stride.  Source: `max_pooling2d.py`.
 
     Formula: y[r, c] = max x[r · strides[0] + i, c · strides[1] + j], (i, j) in the window
     Example: MaxPooling2D(2)(Input(28, 28, 16))
@@ -286,10 +290,11 @@ class AveragePooling(Pooling):
 
 @component
 class AveragePooling1D(AveragePooling):
-    """The mean of every `pool_size` steps, channel by channel: (steps, channels) to (positions, channels).
+    """The mean of each window of steps, channel by channel: (steps, channels) to (positions, channels).
 
-    Windows begin `strides` apart, by default `pool_size`.  "valid" keeps the positions whose window lies inside.
-    "same" keeps one position for each stride; what lies outside does not count.  Source: `average_pooling1d.py`.
+    A window has `pool_size` steps; windows start `strides` steps apart, by default `pool_size`.  "valid" keeps the
+    positions whose window lies inside.  "same" keeps one position for each stride, and padding does not count.  Source:
+    `average_pooling1d.py`.
 
     Formula: y[t] = mean x[t · strides + k], k < pool_size
     Example: AveragePooling1D(2)(Input(100, 16))
@@ -306,10 +311,10 @@ class AveragePooling1D(AveragePooling):
 
 @component
 class AveragePooling2D(AveragePooling):
-    """The mean of every window, channel by channel: (height, width, channels) to (rows, columns, channels).
+    """The mean of each window, channel by channel: (height, width, channels) to (rows, columns, channels).
 
-    Windows begin `strides` apart, by default `pool_size`.  "valid" keeps the positions whose window lies inside.
-    "same" keeps one position for each stride; what lies outside does not count.  Source: `average_pooling2d.py`.
+    Windows start `strides` apart, by default `pool_size`.  "valid" keeps the positions whose window lies inside. "same"
+    keeps one position for each stride, and padding does not count.  Source: `average_pooling2d.py`.
 
     Formula: y[r, c] = mean x[r · strides[0] + i, c · strides[1] + j], (i, j) in the window
     Example: AveragePooling2D(2)(Input(28, 28, 16))
@@ -328,7 +333,7 @@ class AveragePooling2D(AveragePooling):
 
 
 class GlobalPooling(Layer):
-    """What pooling of whole channels has in common."""
+    """The base of the layers that reduce whole channels."""
 
     rank: ClassVar[int]
     keepdims: bool
@@ -364,7 +369,7 @@ class GlobalMaxPooling(GlobalPooling):
 
 @component
 class GlobalMaxPooling1D(GlobalMaxPooling):
-    """The greatest number of each channel: (steps, channels) to (channels,), or (1, channels) with `keepdims`.
+    """The maximum of each channel: (steps, channels) to (channels,), or to (1, channels) with `keepdims`.
 
     Source: `global_max_pooling1d.py`.
 
@@ -381,7 +386,7 @@ class GlobalMaxPooling1D(GlobalMaxPooling):
 
 @component
 class GlobalMaxPooling2D(GlobalMaxPooling):
-    """The greatest number of each channel: (height, width, channels) to (channels,), or (1, 1, channels).
+    """The maximum of each channel: (height, width, channels) to (channels,), or to (1, 1, channels) with `keepdims`.
 
     Source: `global_max_pooling2d.py`.
 
@@ -398,7 +403,7 @@ class GlobalMaxPooling2D(GlobalMaxPooling):
 
 @component
 class GlobalAveragePooling1D(GlobalPooling):
-    """The mean of each channel: (steps, channels) to (channels,), or (1, channels) with `keepdims`.
+    """The mean of each channel: (steps, channels) to (channels,), or to (1, channels) with `keepdims`.
 
     Steps that the mask leaves out do not count.  Source: `global_average_pooling1d.py`.
 
@@ -432,7 +437,7 @@ class GlobalAveragePooling1D(GlobalPooling):
 
 @component
 class GlobalAveragePooling2D(GlobalPooling):
-    """The mean of each channel: (height, width, channels) to (channels,), or (1, 1, channels) with `keepdims`.
+    """The mean of each channel: (height, width, channels) to (channels,), or to (1, 1, channels) with `keepdims`.
 
     Source: `global_average_pooling2d.py`.
 

@@ -1,4 +1,4 @@
-"""An embedding and the projection after it as one layer, which `rewrites/projections.py` puts in place."""
+"""One layer for an embedding and the projection after it; `rewrites/projections.py` inserts it."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from gen.dims import Shape
 class EmbeddedProjection(Layer):
     """y = projection(embedding(x)), without the activation.
 
-    (…) to (…, units) with a dense layer, (batch, steps) to (batch, positions, filters) with a convolution.  Each
-    distinct id is projected once, see `projection_kernels.py`; in prediction once per version of the weights.
+    (…) to (…, units) with a dense layer, (batch, steps) to (batch, positions, filters) with a convolution.  It projects
+    each distinct id once (see `projection_kernels.py`), and in prediction once for each version of the weights.
     """
 
     internal = True

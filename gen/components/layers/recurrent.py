@@ -1,7 +1,4 @@
-"""Layers that go through a sequence step by step and carry a state.  Source: `keras/src/layers/rnn`.
-
-Each loop is a kernel; what can be done for all steps at once stands in the rules.
-"""
+"""Layers that go through a sequence step by step and carry a state.  Source: `keras/src/layers/rnn`."""
 
 # NumPy declares its reductions and comparisons as Any:
 # mypy: disable-error-code="no-any-return"
@@ -51,10 +48,10 @@ from gen.dims import Shape
 
 @component
 class SimpleRNN(Cell):
-    """A recurrent layer whose state is what it gives, step by step; y is the last h, or all of them.
+    """A recurrent layer whose output is its state h; y is the last h, or h at all steps.
 
-    (batch, steps, features) to (batch, units), with `return_sequences` (batch, steps, units); with `return_state` the
-    last h besides.  Source: `simple_rnn.py`.
+    (batch, steps, features) to (batch, units), or to (batch, steps, units) with `return_sequences`; with
+    `return_state`, the last h follows.  Source: `simple_rnn.py`.
 
     Formula: h = activation(x @ kernel + h @ recurrent_kernel + bias)
     Example: SimpleRNN(32)(Input("steps", 16))
@@ -113,11 +110,12 @@ class SimpleRNN(Cell):
 
 @component
 class LSTM(Layer):
-    """A recurrent layer with a memory c and three gates, step by step; y is the last h, or all of them.
+    """A recurrent layer with a memory c and three gates i, f, o; y is the last h, or h at all steps.
 
     i, f, o = recurrent_activation(x @ kernel + h @ recurrent_kernel + bias), c̃ = activation(…); the weights hold i, f,
-    c̃, o side by side.  (batch, steps, features) to (batch, units), with `return_sequences` (batch, steps, units); with
-    `return_state` the last h and c besides.  Hochreiter and Schmidhuber, 1997.  Source: `lstm.py`.
+    c̃, o side by side.  (batch, steps, features) to (batch, units), or to (batch, steps, units) with
+    `return_sequences`; with `return_state`, the last h and c follow.  Hochreiter and Schmidhuber, 1997.  Source:
+    `lstm.py`.
 
     Formula: c = f · c + i · c̃, h = o · activation(c)
     Example: LSTM(32)(Input("steps", 16))
@@ -151,8 +149,8 @@ class LSTM(Layer):
         if self.use_bias and self.unit_forget_bias and not isinstance(self.bias_initializer, Zeros | Ones | Constant):
             raise ArgumentError(
                 "bias_initializer",
-                "`bias_initializer` beside `unit_forget_bias` may be zeros, ones or constant",
-                "say unit_forget_bias=False, and all four gates are drawn",
+                "`bias_initializer` must be zeros, ones or constant if `unit_forget_bias` is True",
+                "set unit_forget_bias=False to draw the bias of all four gates",
             )
 
     def output(self, x: Shape, h: Shape | None = None, c: Shape | None = None) -> Shape | list[Shape]:
@@ -268,13 +266,13 @@ class LSTM(Layer):
 
 @component
 class GRU(Cell):
-    """A recurrent layer with two gates, step by step; y is the last h, or all of them.
+    """A recurrent layer with two gates z, r; y is the last h, or h at all steps.
 
-    z, r = recurrent_activation(x @ kernel + h @ recurrent_kernel + bias); the weights hold z, r, h̃ side by side.
-    h̃ = activation(x @ kernel + bias[0] + r · (h @ recurrent_kernel + bias[1])), and without `reset_after`
-    activation(x @ kernel + bias + (r · h) @ recurrent_kernel).  (batch, steps, features) to (batch, units), with
-    `return_sequences` (batch, steps, units); with `return_state` the last h besides.  Cho et al., 2014.
-    Source: `gru.py`.
+    z, r = recurrent_activation(x @ kernel + h @ recurrent_kernel + bias); the weights hold z, r, h̃ side by side.  With
+    `reset_after`, h̃ = activation(x @ kernel + bias[0] + r · (h @ recurrent_kernel + bias[1])); otherwise, h̃ =
+    activation(x @ kernel + bias + (r · h) @ recurrent_kernel).  (batch, steps, features) to (batch, units), or to
+    (batch, steps, units) with `return_sequences`; with `return_state`, the last h follows.  Cho et al., 2014. Source:
+    `gru.py`.
 
     Formula: h = z · h + (1 - z) · h̃
     Example: GRU(32)(Input("steps", 16))
@@ -315,7 +313,7 @@ class GRU(Cell):
     ) -> Array:
         units, both = self.units, 2 * self.units
         inputs = kernel.T @ x
-        if bias is not None and self.reset_after:  # of the second bias only what belongs to h̃ has to wait for r
+        if bias is not None and self.reset_after:  # only h̃'s part of the second bias has to wait for r
             columns = bias.T
             shift = np.concatenate((columns[:both, :1] + columns[:both, 1:], columns[both:, :1]), axis=0)
             inputs = inputs + shift

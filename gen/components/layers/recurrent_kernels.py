@@ -1,8 +1,8 @@
-"""The loop over steps of the LSTM, forward and backward, and the products for all steps of all recurrent layers.
+"""The loop of the LSTM over steps, forward and backward, and the products for all steps of all recurrent layers.
 
-Arrays lie as (steps, gates · units, batch): each gate of a step is one block of memory, and each product of a step
-writes where it is wanted.  State t + 1 is that after step t; state 0 is the first.  A step that the mask leaves out,
-(batch, steps), carries its states on.
+Arrays have the shape (steps, gates · units, batch): each gate of a step is one block of memory, and each product of a
+step is written where it is needed.  State t + 1 is the state after step t; state 0 is the first.  A step that the mask
+(batch, steps) leaves out hands its states on.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from gen.dims import Shape
 
 @kernel()
 def squash(x: Array, activation: str) -> None:
-    """Apply an activation, given by its name, in place."""
+    """Apply an activation, given by name, in place."""
     match activation:
         case "tanh":
             np.tanh(x, out=x)
@@ -47,7 +47,7 @@ def squash(x: Array, activation: str) -> None:
 
 @kernel()
 def slope(y: Array, activation: str, out: Array) -> None:
-    """Fill `out` with the slope of an activation where its result is `y`."""
+    """Fill `out` with the slope of an activation at the places where its result is `y`."""
     match activation:
         case "tanh":
             np.multiply(y, y, out=out)
@@ -78,7 +78,7 @@ def slope(y: Array, activation: str, out: Array) -> None:
 
 
 def operations_of_projection(x: Any, kernel: Any, bias: Any = None, *_: Any, **__: Any) -> int:
-    """A product for each step, and the bias added."""
+    """A product for each step, and the addition of the bias."""
     return int((2 * x[2] + (bias is not None)) * x[0] * x[1] * kernel[1])
 
 
@@ -105,11 +105,11 @@ def project_steps(x: Array, kernel: Array, bias: Array | None = None, out: Array
     operations=lambda x, dgates: (2 * x[2] + 1) * math.prod(x[:2]) * dgates[1],
 )
 def kernel_gradient(x: Array, dgates: Array, out: Array | None = None) -> Array:
-    """Σ x[step] @ dgates[step].T, (steps, features, batch) and (steps, gates, batch) to (features, gates)."""
+    """Σ x[step] @ dgates[step].T: (steps, features, batch), (steps, gates, …) to (features, …)."""
     if out is None:
         out = np.empty((x.shape[1], dgates.shape[1]), x.dtype)
     out.fill(0.0)
-    for first in range(0, len(x), 16):  # a few steps at a time: what is summed should be small
+    for first in range(0, len(x), 16):  # a few steps at a time, so that the products stay small
         part = slice(first, first + 16)
         out += np.add.reduce(np.matmul(x[part], dgates[part].transpose(0, 2, 1)), axis=0)
     return out
@@ -120,7 +120,7 @@ def kernel_gradient(x: Array, dgates: Array, out: Array | None = None) -> Array:
     operations=lambda dgates, kernel: 2 * math.prod(dgates) * kernel[0],
 )
 def input_gradient(dgates: Array, kernel: Array, out: Array | None = None) -> Array:
-    """The gradient of what `kernel` projected, (steps, gates, batch) to (batch, steps, features)."""
+    """The gradient of a projection's input: (steps, gates, batch) to (batch, steps, features)."""
     if out is None:
         out = np.empty((dgates.shape[2], dgates.shape[0], len(kernel)), dgates.dtype)
     np.matmul(dgates.transpose(0, 2, 1), kernel.T, out=out.transpose(1, 0, 2))
@@ -133,7 +133,7 @@ def input_gradient(dgates: Array, kernel: Array, out: Array | None = None) -> Ar
     operations=lambda dgates: (2 * dgates[2] + 1) * math.prod(dgates[:2]),
 )
 def bias_gradient(dgates: Array, out: Array | None = None) -> Array:
-    """The sum of `dgates`, (steps, gates, batch), over the steps and the batch, which BLAS does faster than NumPy."""
+    """The sum of `dgates`, (steps, gates, batch), over steps and batch; BLAS is fast at that."""
     steps, gates, batch = dgates.shape
     sums = np.dot(dgates.reshape(steps * gates, batch), np.ones(batch, dgates.dtype))
     return np.add.reduce(sums.reshape(steps, gates), axis=0, out=out)
@@ -144,7 +144,7 @@ def bias_gradient(dgates: Array, out: Array | None = None) -> Array:
 
 @kernel(lambda weights, factor: weights)
 def candidate_first(weights: Array, factor: float) -> Array:
-    """Columns of the gates i, f, c̃, o in the order c̃, f, i, o, those of f, i and o times `factor`."""
+    """The columns of the gates i, f, c̃, o as c̃, f, i, o, with f, i, and o times `factor`."""
     gates = weights.reshape(len(weights), 4, -1)[:, [2, 1, 0, 3]]
     gates[:, 1:] *= factor
     return gates.reshape(weights.shape)
@@ -163,9 +163,10 @@ def lstm_projection(
     recurrent_activation: str = "sigmoid",
     out: Array | None = None,
 ) -> Array:
-    """What the inputs of an LSTM add to its gates c̃, f, i, o, (batch, steps, features) to (steps, 4 · units, batch).
+    """The inputs' part of the gates c̃, f, i, o: (batch, steps, …) to (steps, 4 · units, batch).
 
-    sigmoid(x) = 1/2 + tanh(x / 2) / 2: with the weights of f, i and o halved, one tanh does for all gates.
+    sigmoid(x) = 1/2 + tanh(x / 2) / 2: if the weights of f, i, and o are halved, one tanh serves
+    all gates.
     """
     factor = 0.5 if activation == "tanh" and recurrent_activation == "sigmoid" else 1.0
     shift = None if bias is None else candidate_first(bias[np.newaxis], factor)[0]
@@ -198,11 +199,12 @@ def lstm(
     recurrent_activation: str = "sigmoid",
     out: tuple[Array, ...] | None = None,
 ) -> tuple[Array, ...]:
-    """The states h and c of an LSTM, activation(c) after each step, and the gates in the order c̃, f, i, o.
+    """The states h and c of an LSTM, activation(c) after each step, and the gates c̃, f, i, o.
 
-    c = f · c + i · c̃ and h = o · activation(c), where the gates f, i, o and c̃ are activations of
-    x @ kernel + h @ recurrent_kernel + bias.  `x` is (batch, steps, features); `h` and `c` are the first states,
-    (batch, units), or None for zeros; `drop` is what h is multiplied with for each gate, (4, units, batch).
+    c = f · c + i · c̃ and h = o · activation(c); the gates f, i, o and c̃ are activations of x @
+    kernel + h @ recurrent_kernel + bias.  `x` is (batch, steps, features); `h` and `c` are the
+    first states, (batch, units), or None for zeros; `drop` contains the factors of h for each gate,
+    (4, units, batch).
     """
     batch, steps, _ = x.shape
     units, dtype = len(recurrent_kernel), x.dtype
@@ -275,9 +277,10 @@ def lstm_backward(
     recurrent_activation: str = "sigmoid",
     out: tuple[Array, ...] | None = None,
 ) -> tuple[Array, ...]:
-    """The gradients of what the gates i, f, c, o are activations of, and of the first h and c, (units, batch).
+    """The gradients of the arguments of the gates i, f, c, o, and of the first h and c.
 
-    `dy` is that of the sequence of states h, (batch, steps, units), `dlast` and `dcell` of the last h and c.
+    `dy` is the gradient of all states h, (batch, steps, units); `dlast` and `dcell` are those of
+    the last h and c, (batch, units), as are those of the first.
     """
     steps, units, batch = squashed.shape
     if out is None:
@@ -287,7 +290,7 @@ def lstm_backward(
     dh[...] = 0.0 if dlast is None else dlast.T
     dc[...] = 0.0 if dcell is None else dcell.T
 
-    # For all steps at once: the gradients of i, f and c̃ by c, of o by h, and of c by h.
+    # For all steps at once: the derivatives of c by i, f, and c̃, of h by o, and of h by c.
     candidate, f, i, o = gates.reshape(steps, 4, units, batch).swapaxes(0, 1)
     of_i, of_f, of_candidate, of_o = dgates.reshape(steps, 4, units, batch).swapaxes(0, 1)
     of_c = np.empty_like(squashed)

@@ -1,4 +1,4 @@
-"""Layers that do something in training only.  Source: `keras/src/layers/regularization`."""
+"""Layers that act only in training.  Source: `keras/src/layers/regularization`."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from gen.dims import Shape, show
 
 @component
 class Dropout(Layer):
-    """In training, a share `rate` of the numbers becomes 0, and the others grow by 1 / (1 - rate); any shape.
+    """In training, sets a share `rate` of the numbers to 0, and multiplies the others by 1 / (1 - rate); any shape.
 
-    `noise_shape` is the shape of the random numbers, batch first, with None for a size of x: (None, 1, None) drops
-    whole rows of axis 1.  Srivastava et al., 2014.  Source: `dropout.py`.
+    `noise_shape` is the shape of the random numbers, with the batch first; None stands for the size of x.  For example,
+    (None, 1, None) drops whole rows of axis 1.  Srivastava et al., 2014.  Source: `dropout.py`.
 
     Formula: y = x · keep / (1 - rate), keep 0 with probability rate, else 1
     Example: Dropout(0.5)(Input(64))
@@ -40,7 +40,7 @@ class Dropout(Layer):
         return x
 
     def noise(self, x: Shape) -> Shape:
-        """The shape of what is drawn."""
+        """The shape of the random numbers."""
         if self.noise_shape is None:
             return x
         return tuple(x[axis] if size is None else size for axis, size in enumerate(self.noise_shape))

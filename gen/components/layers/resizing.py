@@ -1,6 +1,6 @@
 """Layers that make a sequence or an image longer or shorter.  Source: `keras/src/layers/reshaping`.
 
-Each is written for any number of axes; the classes for one and for two axes differ in their arguments alone.
+The base classes work for any number of axes; the classes for one and two axes add only their arguments.
 """
 
 # NumPy declares its reductions and comparisons as Any:
@@ -21,21 +21,21 @@ from gen.dims import Shape, Size, show
 
 Format = Literal["channels_last"] | None
 Margin = Annotated[int, Range(0)]
-"""How much is added or taken at an end of an axis."""
+"""The number of elements to add or remove at one end of an axis."""
 Margins = tuple[tuple[int, int], ...]
 
 # -------------------------------------------------------------------------------------------------------------- kernels
 
 
 def lengthened(x: Shape, margins: Margins) -> Shape:
-    """The shape of `x` with so much before and after each axis between the batch and the channels."""
+    """The shape of `x` with `margins` before and after each axis between the batch and the channels."""
     sizes = [size + before + after for size, (before, after) in zip(x[1:-1], margins, strict=True)]
     return (x[0], *sizes, x[-1])
 
 
 @kernel(lengthened, operations=no_operations)
 def pad(x: Array, margins: tuple[tuple[int, int], ...], out: Array | None = None) -> Array:
-    """`x` between zeros, so many before and after each axis: (batch, *sizes, channels) to (batch, *more, channels)."""
+    """`x` with `margins` zeros around it: (batch, *sizes, channels) to (batch, *more, channels)."""
     if out is None:
         sizes = [size + before + after for size, (before, after) in zip(x.shape[1:-1], margins, strict=True)]
         out = np.empty((len(x), *sizes, x.shape[-1]), x.dtype)
@@ -53,7 +53,7 @@ def pad(x: Array, margins: tuple[tuple[int, int], ...], out: Array | None = None
     operations=no_operations,
 )
 def repeat(x: Array, size: tuple[int, ...], out: Array | None = None) -> Array:
-    """Each step, or row and column, so many times: (batch, *sizes, channels) to (batch, *sizes · size, channels)."""
+    """Each element `size` times: (batch, *sizes, channels) to (batch, *sizes · size, channels)."""
     if out is None:
         sizes = [length * times for length, times in zip(x.shape[1:-1], size, strict=True)]
         out = np.empty((len(x), *sizes, x.shape[-1]), x.dtype)
@@ -65,7 +65,7 @@ def repeat(x: Array, size: tuple[int, ...], out: Array | None = None) -> Array:
 
 @kernel(lambda dy, x, size: x, operations=lambda dy, *_: math.prod(dy))
 def repeat_gradient(dy: Array, x: Array, size: tuple[int, ...], out: Array | None = None) -> Array:
-    """The gradient of `repeat(x, size)`: the sum over the copies of each number; shapes as there."""
+    """The gradient of `repeat(x, size)`: the sum over the copies of each number."""
     if out is None:
         out = np.empty_like(x)
     out.fill(0.0)
@@ -86,7 +86,7 @@ class ZeroPadding(Layer):
 
     @property
     def margins(self) -> Margins:
-        """What is added before and after each axis."""
+        """The number of zeros before and after each axis."""
         return pairs(self.padding, self.rank)
 
     def output(self, x: Shape) -> Shape:
@@ -108,7 +108,7 @@ class Cropping(Layer):
 
     @property
     def margins(self) -> Margins:
-        """What is taken before and after each axis."""
+        """The number of elements to remove before and after each axis."""
         return pairs(self.cropping, self.rank)
 
     def output(self, x: Shape) -> Shape:
@@ -134,7 +134,7 @@ class Cropping(Layer):
 
 
 def pairs(margins: Any, rank: int) -> Margins:
-    """Before and after each axis: 1 is ((1, 1), (1, 1)), (1, 2) for one axis ((1, 2),), for two ((1, 1), (2, 2))."""
+    """The numbers before and after each axis: 1 is ((1, 1), (1, 1)); (1, 2) is ((1, 2),) or ((1, 1), (2, 2))."""
     if rank == 1:
         before, after = each(margins, 2)
         return ((before, after),)
@@ -146,7 +146,7 @@ def pairs(margins: Any, rank: int) -> Margins:
 
 
 def inner(x: Shape, longer: Shape, margins: Margins) -> tuple[slice, ...]:
-    """Where `x` stands in an array of the shape `longer`, which has so much more before and after each axis."""
+    """The place of `x` in an array of the shape `longer`, which has `margins` before and after each axis."""
     parts = [slice(None)]
     for size, (before, after) in zip(longer[1:-1], margins, strict=True):
         parts.append(slice(before or None, size - after if after else None))
@@ -203,7 +203,7 @@ class Cropping1D(Cropping):
 
 @component
 class Cropping2D(Cropping):
-    """The image without its edges: (height, width, channels) to a smaller one.
+    """Removes the edges of the image: (height, width, channels) to a smaller one.
 
     `cropping` is ((top, bottom), (left, right)), or (top and bottom, left and right), or a number for all.  Source:
     `cropping2d.py`.
@@ -229,7 +229,7 @@ class UpSampling(Layer):
 
     @property
     def times(self) -> tuple[int, ...]:
-        """How often what stands at a place of each axis is repeated."""
+        """How often to repeat each element along each axis."""
         return each(self.size, self.rank)
 
     def output(self, x: Shape) -> Shape:

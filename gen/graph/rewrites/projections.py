@@ -1,9 +1,9 @@
 """Rewrite: an embedding before a dense layer or a convolution becomes one layer, which works on the distinct ids.
 
-Exact but for the order in which numbers are added: both are linear in the rows of the table, so that each row can be
-projected once, wherever its id stands.  It is done where nothing else reads the embedding's output, so that it need not
-exist, and where its rows are long enough that products are worth saving.  A mask depends on the ids, not on their rows,
-and neither layer makes use of one.
+Exact except for the order of additions: both are linear in the rows of the table, so each row can be projected once,
+wherever its id stands.  It requires that nothing else reads the embedding's output, which then need not exist, and that
+its rows are long enough to make products worth saving.  A mask depends on the ids, not on their rows, and neither layer
+uses one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from gen.graph.graph import Call, Graph, NamedLayer, Node
 from gen.passes import exact
 
 LEAST_FEATURES = 64
-"""How long the rows of a table have to be, see `repeats_pay`."""
+"""The least length of the rows of a table; see `repeats_pay`."""
 
 
 @exact(
@@ -27,11 +27,11 @@ LEAST_FEATURES = 64
     because="both are linear in the rows of the table; only the order of additions changes",
 )
 def fuse_projections(graph: Graph) -> Graph:
-    """The graph in which an embedding and the layer that alone reads it are one node."""
+    """The graph in which an embedding and its only reader are one node."""
     makers, reads = graph.makers(), graph.read_counts()
     fused: dict[Node, Node] = {}
     calls: dict[object, Call] = {}
-    """What calls that were fused have become: the embedding's mask and the activation after it stand there too."""
+    """The new call for each fused one; the embedding's mask and the activation after it belong to it too."""
     for node in graph.nodes:
         maker = makers.get(node.first)
         if maker is not None and _fits(maker, node) and reads[maker.outputs[0]] == 1:

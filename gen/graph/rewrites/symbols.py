@@ -1,19 +1,19 @@
-"""Rewrite: the sizes that only data decide under other names, such as identifiers that nothing else has."""
+"""Rewrite: new names for the sizes that only data decides, such as unique identifiers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
-from gen.dims import Dim, renamed
+from gen.dims import Dim, renamed, sizes_in
 from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
 
 
 def rename_symbols(graph: Graph, names: Mapping[str, str]) -> Graph:
-    """`graph` with each symbol of a size under the name that `names` has for it; itself where none changes."""
+    """`graph`, with the names that `names` has for the symbols of its sizes; the same object if none changes."""
     if all(old == new for old, new in names.items()):
         return graph
+    sizes = {old: Dim.symbol(new) for old, new in names.items()}
     done: dict[Tensor, Tensor] = {}
     layers: dict[NamedLayer, NamedLayer] = {}
 
@@ -29,7 +29,7 @@ def rename_symbols(graph: Graph, names: Mapping[str, str]) -> Graph:
         return replace(
             item,
             layer=layer(item.layer),
-            options={name: _renamed(value, names) for name, value in item.options.items()},
+            options={name: sizes_in(value, sizes) for name, value in item.options.items()},
             inputs=tuple(map(tensor, item.inputs)),
             outputs=tuple(map(tensor, item.outputs)),
             masks=tuple(map(maybe, item.masks)),
@@ -39,7 +39,7 @@ def rename_symbols(graph: Graph, names: Mapping[str, str]) -> Graph:
     def layer(item: NamedLayer) -> NamedLayer:
         if item not in layers:
             fields = vars(item.component)
-            changed = {name: new for name, old in fields.items() if (new := _renamed(old, names)) != old}
+            changed = {name: new for name, old in fields.items() if (new := sizes_in(old, sizes)) != old}
             layers[item] = replace(item, component=replace(item.component, **changed)) if changed else item
         return layers[item]
 
@@ -55,9 +55,3 @@ def rename_symbols(graph: Graph, names: Mapping[str, str]) -> Graph:
         layers=tuple(map(layer, graph.layers)),
     )
 
-
-def _renamed(value: Any, names: Mapping[str, str]) -> Any:
-    """The sizes among the arguments of an operation under their new names."""
-    if isinstance(value, tuple):
-        return tuple(_renamed(item, names) for item in value)
-    return value.renamed(names) if isinstance(value, Dim) else value

@@ -10,6 +10,7 @@ import numpy as np
 
 from gen.components.arguments import Word
 from gen.components.base import Activation, Component, Layer, parameters
+from gen.components.operations.making import Parameter
 from gen.diagnostics import Span
 from gen.dims import Dim, Shape
 from gen.language import syntax
@@ -208,6 +209,8 @@ def _member(context: Context, owner: Namespace, attribute: syntax.Attribute) -> 
     if owner.path[0] in ("math", "numpy"):
         found = plain_member(owner, attribute.name)
         return Unknown(context.text(attribute.span), attribute.span) if isinstance(found, Unknown) else found
+    if attribute.name in GETTERS and owner.path[-1] in MODULES:
+        return PlainFunction(f"{owner.path[-1]}.{attribute.name}")
     found = member(owner, attribute.name)
     if isinstance(found, Word):
         warn_of_module(context, owner.path, attribute.value.span)
@@ -226,6 +229,8 @@ def _report_no_member(context: Context, owner: Namespace, attribute: syntax.Attr
     return context.error(code, span, message, hint=suggestion(name, names))
 
 
+GETTERS = ("get", "deserialize")
+"""Functions of Keras' modules that give what a name or a configuration means."""
 SUBMODULES = ("schedules", "layers", "v1", *(name for names in INSIDE.values() for name in names))
 """Modules inside those of Keras that have components."""
 
@@ -385,6 +390,8 @@ def _of_class(context: Context, owner: ClassValue, attribute: syntax.Attribute) 
 
 # -------------------------------------------------------------------------------------------------------------- setting
 
+UNNAMED = "variable"
+"""What Keras calls a weight that has no name; here the attribute that holds it gives it one."""
 WITHOUT_EFFECT = ("supports_masking", "input_spec", "_name", "optimizer", "stop_training", "stateful", "built")
 
 
@@ -435,8 +442,9 @@ def _set_on_object(context: Context, owner: ObjectValue, name: str, value: Value
     if isinstance(value, Wrapped) and owner.cls.kind:
         value.variable = value.variable or name
     elif isinstance(value, TensorValue) and isinstance(value.maker, LayerCall) and not value.maker.inputs:
-        layer = value.maker.layer  # a weight of the object
-        layer.variable = layer.variable or name
+        layer = value.maker.layer
+        if isinstance(layer.component, Parameter) and layer.kind == UNNAMED:  # a weight of the object
+            layer.component = replace(layer.component, weight=name)
 
 
 def set_trainable(owner: Wrapped | InputValue | Any, trainable: bool) -> None:

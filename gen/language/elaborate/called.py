@@ -101,9 +101,18 @@ def call_options(context: Context, layer: LayerValue, arguments: Arguments) -> C
 
 
 def said_training(context: Context, arguments: Arguments) -> bool | Wrong | None:
-    """What a call says of `training`; None where it leaves that to the model."""
+    """What a call says of `training`; None where it leaves that to the model.
+
+    Outside of the `call` of a class, Keras puts its own value in the place of what the file says: True in `fit`, False
+    in `predict` (`operation_fn` in Keras' `functional.py`).
+    """
     given = arguments.keywords.get("training")
     if given is None or given.value is None or given.value is PHASE:
+        return None
+    if isinstance(given.value, bool) and not context.in_call:
+        message = f"`training={given.value}` has no effect here: Keras says True in `fit` and False in `predict`"
+        hint = "to keep layers as they are, set `trainable = False`" if given.value is False else None
+        context.warning("ignored-argument", arguments.name_spans["training"], message, hint=hint)
         return None
     if isinstance(given.value, bool | Wrong):
         return given.value

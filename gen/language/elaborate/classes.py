@@ -17,7 +17,7 @@ from gen.diagnostics import Span
 from gen.language import syntax
 from gen.language.elaborate import models
 from gen.language.elaborate.apply import apply_layer
-from gen.language.elaborate.attributes import static
+from gen.language.elaborate.attributes import UNNAMED, static
 from gen.language.elaborate.binding import accepted_value, option_name
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.inputs import new_input
@@ -37,6 +37,7 @@ from gen.language.elaborate.values import (
     LayerValue,
     Method,
     ModelValue,
+    Namespace,
     ObjectValue,
     Site,
     Super,
@@ -239,8 +240,9 @@ def add_weight(context: Context, made: ObjectValue, arguments: Arguments, group:
         message = "gen does not support `constraint` of `add_weight` yet"
         return context.error("unsupported-argument", given["constraint"].span, message)
     trainable = given["trainable"].value is not False if "trainable" in given else True
-    component = Parameter(name or "variable", tuple(shape), initializer, regularizer, trainable)
-    layer = LayerValue(component, "variable", arguments.span, made.group or group, name, written="add_weight")
+    component = Parameter(name or UNNAMED, tuple(shape), initializer, regularizer, trainable)
+    kind = "weight" if name else UNNAMED
+    layer = LayerValue(component, kind, arguments.span, made.group or group, written="add_weight")
     layer.trainable = made.trainable
     return apply_layer(context, layer, [], Site(arguments.span, arguments.heading, made.group or group))
 
@@ -320,7 +322,7 @@ def _call_layer(context: Context, made: ObjectValue, method: FunctionValue, argu
     arguments = _with_options(arguments, method)
     assert made.group is not None
     before = set(context.calls)
-    with context.calling(made), context.boxed(BoxValue(made.group, context.box)):
+    with context.calling(made), context.boxed(BoxValue(made.group, context.box)), context.running_call():
         bound = Method(made, "call", arguments.function, method)
         result = context.caller.call_function_of(bound, arguments, made.group)
     for tensor in tensors_in(result):
@@ -416,7 +418,8 @@ def _define(
         model.broken = True
         return
     bound = Method(made, "call", arguments.function, method)
-    result = context.caller.call_function_of(bound, _with_options(on, method), model.parent)
+    with context.running_call():
+        result = context.caller.call_function_of(bound, _with_options(on, method), model.parent)
     outputs = list(tensors_in(result))
     if is_wrong(result) or not outputs:
         model.broken = True
@@ -455,7 +458,7 @@ def build_model(context: Context, made: ObjectValue, arguments: Arguments) -> Va
 
 def class_kind(context: Context, value: Value, span: Span) -> str | None:
     """What a class becomes that extends `value`, which is no class of the file; None, and a diagnostic, if nothing."""
-    name = getattr(value, "name", None)
+    name = value.path[-1] if isinstance(value, Namespace) else getattr(value, "name", None)
     if name in BASES:
         return BASES[name]
     hint = "extend `keras.layers.Layer` or `keras.Model`, and hold the layer in an attribute"

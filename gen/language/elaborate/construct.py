@@ -19,7 +19,6 @@ from gen.language.elaborate.values import (
     Function,
     Group,
     LayerValue,
-    Member,
     TensorValue,
     Undecided,
     Value,
@@ -45,8 +44,6 @@ def call_word(context: Context, word: Word, arguments: Arguments, group: Group |
             return make_bidirectional(context, arguments, group)
         case "Lambda":
             return make_lambda(context, arguments, group)
-    if word.name == "get" and isinstance(word, Member):
-        return _got(word, arguments)
     kinds = kinds_of(word)
     if not kinds and word.name in function_forms():
         return _call_function_form(context, word.name, arguments, group)
@@ -65,12 +62,6 @@ def call_word(context: Context, word: Word, arguments: Arguments, group: Group |
         return Undecided(word, kinds, arguments)
     made = make(context, registry[kinds[0]][word.name], word.name, arguments)
     return made.component if isinstance(made, Made) else made
-
-
-def _got(word: Member, arguments: Arguments) -> Value:
-    """`keras.activations.get("relu")`: what a string names, or else the value itself."""
-    value = next((each.value for each in (*arguments.positional, *arguments.keywords.values())), None)
-    return Member(value, word.kinds) if isinstance(value, str) else value
 
 
 def _make_layer(context: Context, name: str, arguments: Arguments, group: Group | None) -> Value:

@@ -140,6 +140,8 @@ class Context:
     """How often an attribute was set, or a model was changed."""
     mutations: int = 0
     """How often a list or a dict was changed by a method."""
+    in_call: bool = False
+    """Whether the `call` of a class of the file runs."""
     predicts: bool = False
     """Whether calls are made inside a call with `training=False`."""
     _caller: Caller | None = None
@@ -285,6 +287,15 @@ class Context:
             yield
         finally:
             self.unit = before
+
+    @contextmanager
+    def running_call(self) -> Iterator[None]:
+        """While the `call` of a class of the file, or the function of a Lambda, runs."""
+        before, self.in_call = self.in_call, True
+        try:
+            yield
+        finally:
+            self.in_call = before
 
     @contextmanager
     def predicting(self, predicts: bool | None) -> Iterator[None]:

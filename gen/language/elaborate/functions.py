@@ -201,6 +201,7 @@ TWINS: dict[str, tuple[str, ...]] = {
     "softmax": ("ops.softmax(x, axis)", "tf.nn.softmax(logits:x, axis)", "K.softmax(x, axis)"),
     "log_softmax": ("ops.log_softmax(x, axis)", "tf.nn.log_softmax(logits:x, axis)"),
     # questions
+    "epsilon": ("K.epsilon()",),
     "seed_generator": ("keras.random.SeedGenerator(seed)",),
     "shape": ("ops.shape(x)", "tf.shape(input:x)", "K.int_shape(x)", "K.shape(x)"),
     "size": ("ops.size(x)", "tf.size(input:x)"),

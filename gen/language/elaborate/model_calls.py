@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from gen.diagnostics import Note, Span
-from gen.dims import Shape, show
+from gen.dims import Dim, Shape, Size, show, sizes_in
 from gen.language.elaborate.apply import apply_layer
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.shape_trail import trail
-from gen.language.elaborate.values import WRONG, BoxValue, Group, ModelValue, Site, TensorValue, Value, Wrong
+from gen.language.elaborate.values import (
+    WRONG,
+    BoxValue,
+    Group,
+    LayerValue,
+    ModelValue,
+    Site,
+    TensorValue,
+    Value,
+    Wrong,
+)
 
 
-def replay(
-    context: Context, model: ModelValue, tensors: Sequence[TensorValue], span: Span, group: Group | None
-) -> Value:
+def replay(context: Context, model: ModelValue, tensors: Sequence[TensorValue], span: Span) -> Value:
     """Calls the model's layers once more, on `tensors`."""
     if not _accepts(context, model, tensors, span):
         return WRONG
     groups, boxes = _Groups(model), _Boxes(model, BoxValue(model_group(model), context.box))
+    return _repeated(context, model, tensors, span, groups.of, boxes.of)
+
+
+def repeat(context: Context, model: ModelValue, tensors: Sequence[TensorValue], span: Span) -> Value:
+    """The same for a model that is only a part of what is around it: nothing has its name."""
+    return _repeated(context, model, tensors, span, lambda group: group, lambda box: box)
+
+
+def _repeated(
+    context: Context,
+    model: ModelValue,
+    tensors: Sequence[TensorValue],
+    span: Span,
+    group_of: Callable[[Group | None], Group | None],
+    box_of: Callable[[BoxValue | None], BoxValue | None],
+) -> Value:
     values = dict(zip(model.inputs, tensors, strict=True))
     statements: dict[object, object] = {}
+    sizes = _sizes(model, tensors)
     for call in model.calls:
         if call.makes_mask:  # the call that it belongs to makes it again
             continue
@@ -31,22 +56,44 @@ def replay(
             call.said,
             mask=call.said.mask and values.get(call.said.mask, call.said.mask),
             masked_like=call.said.masked_like and values.get(call.said.masked_like, call.said.masked_like),
+            options={name: sizes_in(value, sizes) for name, value in call.said.options.items()},
         )
         statement = statements.setdefault(call.statement, object())
-        with context.one_call(statement), context.boxed(boxes.of(call.box)):
-            site = Site(span, call.heading, groups.of(call.group))
-            result = apply_layer(context, call.layer, inputs, site, said)
+        with context.one_call(statement), context.boxed(box_of(call.box)):
+            site = Site(span, call.heading, group_of(call.group))
+            result = apply_layer(context, _resized(call.layer, sizes), inputs, site, said)
         if isinstance(result, Wrong):
             return WRONG
         for before, after in zip(call.outputs, result if isinstance(result, list) else [result], strict=True):
             after.variable = before.variable
             made = after.maker
-            made.span, made.owner, made.repeated = call.span, groups.of(call.owner), True
+            made.span, made.owner, made.repeated = call.span, group_of(call.owner), True
             values[before] = after
             if before.mask is not None and after.mask is not None:
                 values[before.mask] = after.mask
     outputs = [values[tensor] for tensor in model.outputs]
     return outputs[0] if len(outputs) == 1 else outputs
+
+
+def _sizes(model: ModelValue, tensors: Sequence[TensorValue]) -> dict[str, Size]:
+    """What the symbols in the shapes of a model's inputs are in a call on `tensors`."""
+    found: dict[str, Size] = {}
+    for declared, given in zip(model.inputs, tensors, strict=True):
+        for size, now in zip(declared.shape, given.shape, strict=True):
+            if isinstance(size, Dim) and size != now and size == Dim.symbol(str(size)):
+                found[str(size)] = now
+    return found
+
+
+def _resized(layer: LayerValue, sizes: Mapping[str, Size]) -> LayerValue:
+    """A layer for a call with these sizes; itself unless it is an operation that has sizes among its arguments."""
+    if not sizes or layer.weights:
+        return layer
+    fields = vars(layer.component)
+    changed = {name: new for name, old in fields.items() if (new := sizes_in(old, sizes)) != old}
+    if not changed:
+        return layer
+    return replace(layer, component=replace(layer.component, **changed), calls=[])
 
 
 def _accepts(context: Context, model: ModelValue, tensors: Sequence[TensorValue], span: Span) -> bool:

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from gen.components.arguments import Word
 from gen.components.base import Activation, Layer, ShapeError, snake_case
 from gen.diagnostics import Note, Span
-from gen.dims import Size
+from gen.dims import BATCH, Size, show
 from gen.language.elaborate import wrappers
 from gen.language.elaborate.binding import option_name
 from gen.language.elaborate.called import items_of
 from gen.language.elaborate.context import MAX_NESTED, Context
 from gen.language.elaborate.inputs import new_input
-from gen.language.elaborate.model_calls import replay
+from gen.language.elaborate.model_calls import repeat, replay
 from gen.language.elaborate.older import present_arguments
+from gen.language.elaborate.shape_trail import trail
 from gen.language.elaborate.spellings import kinds_of, suggestion
 from gen.language.elaborate.values import (
     WRONG,
@@ -70,6 +71,11 @@ def make_model(context: Context, arguments: Arguments, group: Group | None) -> V
         return _broken(context, "Model", arguments, group)
     if not _are_inputs(context, inputs) or not _are_distinct(context, outputs):
         return _broken(context, "Model", arguments, group)
+    if not all(isinstance(argument.value.maker, InputValue) for argument in inputs):
+        begun = _from_the_middle(context, inputs, outputs, arguments, group)
+        if begun is None:
+            return _broken(context, "Model", arguments, group)
+        inputs, outputs = begun
     model = ModelValue("Model", arguments.span, context.next_order(), group, name)
     model.auto_name = context.auto_name("functional")
     model.inputs = tuple(argument.value for argument in inputs)
@@ -159,10 +165,7 @@ def _are_inputs(context: Context, inputs: Sequence[Argument]) -> bool:
     seen: dict[TensorValue, Argument] = {}
     for argument in inputs:
         tensor = argument.value
-        if not isinstance(tensor.maker, InputValue):
-            _report_not_an_input(context, argument)
-            good = False
-        elif tensor in seen:
+        if tensor in seen:
             note = Note(seen[tensor].span, "given here first")
             context.error("duplicate-input", argument.span, "This Input is given twice", notes=(note,))
             good = False
@@ -170,18 +173,54 @@ def _are_inputs(context: Context, inputs: Sequence[Argument]) -> bool:
     return good
 
 
-def _report_not_an_input(context: Context, argument: Argument) -> None:
+def _from_the_middle(
+    context: Context,
+    inputs: Sequence[Argument],
+    outputs: Sequence[Argument],
+    arguments: Arguments,
+    group: Group | None,
+) -> tuple[list[Argument], list[Argument]] | None:
+    """Inputs and outputs of a model that begins where a layer has already been called; it shares the layers.
+
+    As in Keras, each such tensor becomes an Input of its own, and the calls after it are made once more.
+    """
+    part = ModelValue("Model", arguments.span, context.next_order(), group)
+    part.inputs = tuple(argument.value for argument in inputs)
+    part.outputs = tuple(argument.value for argument in outputs)
+    part.calls = _calls(context, part, outputs)
+    if part.broken:
+        return None
+    begun = []
+    for argument in inputs:
+        tensor = argument.value
+        if isinstance(tensor.maker, InputValue):
+            begun.append(argument)
+            continue
+        _warn_of_middle(context, argument)
+        entry = new_input(context, tensor.shape[1:], tensor.dtype, argument.span, tensor.variable)
+        entry.written, entry.tensor.group, entry.tensor.variable = False, group, tensor.variable
+        begun.append(Argument(entry.tensor, argument.node))
+    result = repeat(context, part, [argument.value for argument in begun], arguments.span)
+    if isinstance(result, Wrong):
+        return None
+    made = result if isinstance(result, list) else [result]
+    for before, after in zip(part.outputs, made, strict=True):
+        after.public, after.public_group, after.wrapper = before.public, before.public_group, before.wrapper
+    return begun, [Argument(tensor, each.node) for tensor, each in zip(made, outputs, strict=True)]
+
+
+def _warn_of_middle(context: Context, argument: Argument) -> None:
     tensor = argument.value
     notes = [Note(tensor.maker.span, "made here")]
-    hint = "start the model with an Input of that shape, and call the layers on it"
+    hint = None
     root = tensor
-    while isinstance(root.maker, LayerCall):
+    while isinstance(root.maker, LayerCall) and root.maker.inputs:
         root = root.maker.inputs[0]
     if root.variable is not None and root.variable == tensor.variable:
         notes.append(Note(root.maker.span, f"the Input that `{root.variable}` was at first"))
         hint = "give the Input another name, and write that name here"
-    message = "The inputs of a model must be Inputs; this is the output of a layer"
-    context.error("not-an-input", argument.span, message, notes=tuple(notes), hint=hint)
+    message = "This model begins in the middle: its input is the output of a layer, and what is before it is left out"
+    context.warning("not-an-input", argument.span, message, notes=tuple(notes), hint=hint)
 
 
 def _are_distinct(context: Context, outputs: Sequence[Argument]) -> bool:
@@ -205,9 +244,17 @@ def _calls(context: Context, model: ModelValue, outputs: Sequence[Argument]) -> 
             hint = "write `Activation(linear)(…)` around it"
             context.error("disconnected-output", argument.span, message, hint=hint)
             model.broken = True
+        elif argument.value.shape[:1] != (BATCH,):
+            message = f"An output of a model has a row for each row of data, this is {show(argument.value.shape)}"
+            hint = "an output begins with the batch axis; a loss may be a number"
+            context.error("not-a-batch", argument.span, message, notes=trail([argument.value]), hint=hint)
+            model.broken = True
         pending = [argument.value, *([argument.value.mask] if argument.value.mask is not None else [])]
         while pending:
-            maker = pending.pop().maker
+            tensor = pending.pop()
+            maker = tensor.maker
+            if isinstance(maker, LayerCall) and tensor in model.inputs:
+                continue  # the model begins here
             if isinstance(maker, LayerCall):
                 if maker not in found:
                     found.add(maker)
@@ -468,4 +515,4 @@ def call_model(
             notes=(Note(model.span, "the model"),),
         )
     with context.calling(model):
-        return replay(context, model, tensors, span, group)
+        return replay(context, model, tensors, span)

@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gen.components.base import snake_case
+from gen.components.operations.making import Parameter
 from gen.language.elaborate.context import Numbering
 from gen.language.elaborate.values import (
     Group,
     InputValue,
+    LambdaValue,
     LayerCall,
     LayerValue,
     ModelValue,
+    ObjectValue,
     TensorValue,
     Unit,
 )
@@ -30,7 +33,10 @@ def _name_of(owner: Unit) -> str:
     """The name of what heads the names of its layers."""
     if isinstance(owner, ModelValue):
         return name_of_model(owner)
-    output = owner.output.variable if owner.output is not None else None
+    output = None
+    if owner.output is not None:
+        inside = isinstance(owner, ObjectValue | LambdaValue) and owner.output.public_group is owner.group
+        output = None if inside else owner.output.public or owner.output.variable
     return owner.given_name or owner.variable or output or owner.kind
 
 
@@ -117,7 +123,7 @@ class Namer:
 
 def _own_name(layer: LayerValue, call: LayerCall) -> str:
     """The name of a layer that has no `name=`, without prefix."""
-    if getattr(layer.component, "internal", False):
+    if getattr(layer.component, "internal", False) or isinstance(layer.component, Parameter):
         return layer.kind
     return layer.variable or call.outputs[0].variable or layer.kind
 

@@ -11,7 +11,7 @@ from gen.components.arguments import Word
 from gen.components.base import Component
 from gen.language import syntax
 from gen.language.elaborate import arrays, methods
-from gen.language.elaborate.attributes import attribute_of, has_attribute, set_attribute, static
+from gen.language.elaborate.attributes import GETTERS, attribute_of, has_attribute, set_attribute, static
 from gen.language.elaborate.builtin import FUNCTIONS, MATH, TYPES, is_a, sort
 from gen.language.elaborate.changes import CHANGING
 from gen.language.elaborate.classes import call_base_method
@@ -19,7 +19,7 @@ from gen.language.elaborate.context import Context
 from gen.language.elaborate.listed import find_layer, layers_of
 from gen.language.elaborate.models import add
 from gen.language.elaborate.problems import Problem
-from gen.language.elaborate.spellings import suggestion
+from gen.language.elaborate.spellings import MODULES, suggestion
 from gen.language.elaborate.training import DATA, FIT_ORDER, WHEN_CALLED
 from gen.language.elaborate.values import (
     WRONG,
@@ -32,6 +32,7 @@ from gen.language.elaborate.values import (
     Group,
     LambdaValue,
     LayerValue,
+    Member,
     Method,
     ModelValue,
     ObjectValue,
@@ -77,6 +78,12 @@ def call_builtin(
     for each in (*values, *keywords.values()):
         if isinstance(each, Wrong | Unknown):
             return each
+    module, _, last = name.rpartition(".")
+    if last in GETTERS and module in MODULES:
+        given = values[0] if values else next(iter(keywords.values()), None)
+        if given is None and module == "activations":
+            given = "linear"
+        return Member(given, MODULES[module]) if isinstance(given, str) else given
     if name in ASKING:
         return _ask(context, name, arguments, group)
     if name == "sum" and values and _holds_tensors(values[0]):

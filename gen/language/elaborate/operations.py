@@ -11,7 +11,7 @@ import numpy as np
 from gen.components.base import Activation, ArgumentError, parameters, registry, snake_case
 from gen.components.operations.base import DTYPES, Operation, operations
 from gen.components.operations.casting import Cast
-from gen.components.operations.making import Like, Literal
+from gen.components.operations.making import Like, Literal, Parameter
 from gen.dims import Dim, product
 from gen.language.elaborate.apply import apply_layer
 from gen.language.elaborate.binding import accepted_value
@@ -265,6 +265,14 @@ def constant_tensor(context: Context, value: Any, site: Site, dtype: Any = None)
     return apply_layer(context, layer, [], site)
 
 
+def parameter(
+    context: Context, weight: Parameter, site: Site, owner: Group | None, trainable: bool = True
+) -> TensorValue | Wrong:
+    """A weight of a layer of one's own as a tensor; `owner` is the group of that layer, which heads its name."""
+    layer = LayerValue(weight, weight.weight, site.span, owner, trainable=trainable, written=weight.weight)
+    return apply_layer(context, layer, [], site)  # type: ignore[no-any-return]  # it gives one tensor
+
+
 def _as_tuples(value: Any) -> Any:
     return tuple(map(_as_tuples, value)) if isinstance(value, list | tuple) else value
 
@@ -325,11 +333,16 @@ def _seed_generator(context: Context, called: str, given: Given, site: Site) -> 
     return None
 
 
+def _epsilon(context: Context, called: str, given: Given, site: Site) -> Value:
+    return 1e-7
+
+
 QUESTIONS: dict[str, Callable[[Context, str, Given, Site], Value]] = {
     "shape": _shape,
     "size": _size,
     "ndim": _ndim,
     "tensor": _as_tensor,
+    "epsilon": _epsilon,
     "seed_generator": _seed_generator,
 }
 """Functions that compute nothing when the model runs: what they say of a tensor is known when the file is built."""

@@ -111,8 +111,6 @@ def member(owner: Namespace, name: str) -> Namespace | Word | None:
     kinds = MODULES[path[-1]]
     if path[-1] in SPECIAL.get(name, ()):
         return Word(name)
-    if name == "get" and kinds:
-        return Member(name, kinds)
     return Member(name, kinds) if any(name in members(kind) for kind in kinds) else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gen.components.operations.making import Parameter
 from gen.diagnostics import Note, Span
 from gen.graph.checks import MAX_PARAMETERS, parameters
 from gen.graph.graph import Box, Call, Graph, Input, NamedLayer, Node, Output, Tensor, Training
@@ -201,7 +202,11 @@ class _Assembly:
     def _layer(self, layer: LayerValue) -> NamedLayer:
         if layer not in self._layers:
             trainable = layer.trainable and layer not in self._frozen
-            self._layers[layer] = NamedLayer(self._namer.layer(layer), layer.component, layer.weights or {}, trainable)
+            name, weights = self._namer.layer(layer), layer.weights or {}
+            if isinstance(layer.component, Parameter) and "/" in name:  # its own name is that of the weight
+                name, _, weight = name.rpartition("/")
+                weights = {weight: weights["value"]}
+            self._layers[layer] = NamedLayer(name, layer.component, weights, trainable)
         return self._layers[layer]
 
     def _box(self, box: BoxValue | None) -> Box | None:

@@ -76,7 +76,7 @@ def call_any(
 def _apply_lambda(context: Context, called: LambdaValue, tensors: Sequence[TensorValue], site: Site) -> Value:
     """What the function of a `Lambda` makes of `tensors`."""
     before = set(tensors)
-    with context.calling(called), context.boxed(BoxValue(called.group, context.box)):
+    with context.calling(called), context.boxed(BoxValue(called.group, context.box)), context.running_call():
         node = syntax.Constant(None, site.span)
         given = Argument(tensors[0] if len(tensors) == 1 else list(tensors), node)
         spans = dict.fromkeys(called.arguments, site.span)

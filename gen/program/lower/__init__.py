@@ -25,7 +25,7 @@ from gen.program.types import Array, ArrayType
 def training_step(
     graph: Graph, names: Identifiers, reserved: set[str], tables: Collection[tuple[NamedLayer, str]] = ()
 ) -> Lowered:
-    """The program of one training step of a compiled graph; `tables` are updated row by row."""
+    """The program of one training step of a compiled graph; it updates `tables` row by row."""
     lowering = Lowering(graph, names, reserved, tables)
     trained = [output for output in graph.outputs if output.loss is not None]
     needed = _needed(graph, [tensor for output in trained for tensor in (output.loss_input, output.mask)])
@@ -42,7 +42,7 @@ def training_step(
 
 
 def inference(graph: Graph, names: Identifiers, reserved: set[str]) -> Lowered:
-    """The program of a prediction up to the heads: what the losses are computed from, and their masks."""
+    """The program of a prediction up to the heads: the inputs of the losses, and their masks."""
     lowering = Lowering(graph, names, reserved)
     heads = [output.loss_input or output.tensor for output in graph.outputs]
     masked = masked_outputs(graph)
@@ -56,9 +56,9 @@ def inference(graph: Graph, names: Identifiers, reserved: set[str]) -> Lowered:
 
 
 def activation(graph: Graph, names: Identifiers, reserved: set[str], constants: Mapping[str, Constant]) -> Lowered:
-    """The program that makes heads predictions, each in place; some are taken as matrices first.
+    """The program that turns heads into predictions, each in place; it takes some as matrices first.
 
-    `constants` are arrays of ones and zeros that its buffers have already.
+    `constants` are arrays of ones and zeros that its buffers already have.
     """
     lowering = Lowering(graph, names, reserved)
     build = lowering.build

@@ -1,4 +1,4 @@
-"""Lowering, backward: every node's rule in reverse, and around it the gradients of inputs and the moving statistics."""
+"""Lowering, backward: the rule of every node in reverse, the gradients of inputs, and the moving statistics."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def lower_backward(state: Lowering) -> None:
 
 
 def _differentiate(state: Lowering, application: Application, gradients: tuple[Array | None, ...]) -> None:
-    """Run the backward rule of one call, given the gradients of its results; None for what nobody needs."""
+    """Run the backward rule of one call on the gradients of its results; None for results that nobody needs."""
     node, layer = application.node, application.node.layer
     component = layer.component
     flat = component.last_axis and len(node.outputs[0].shape) > 2
@@ -52,7 +52,7 @@ def _differentiate(state: Lowering, application: Application, gradients: tuple[A
 
 
 def _distribute(state: Lowering, application: Application, forward: FunctionType, results: dict[str, Any]) -> None:
-    """Hand what a backward rule returned to the tensors and weights that it is the gradient of."""
+    """Add the results of a backward rule to the gradients of the tensors and weights that they belong to."""
     node = application.node
     inputs = [name for name in parameter_names(forward) if application.names.get(name) is not None]
     tensors = iter(zip(node.inputs, application.inputs, strict=True))
@@ -107,7 +107,7 @@ def lower_input_gradients(state: Lowering) -> None:
             place = f"b.{name}"
             results.append(state.pin(state.gradients[item.tensor], place))
             state.places[f"gradient:{item.name}"] = place
-            state.build.claimed.pop(name, None)  # a summand that is somewhere else is called otherwise
+            state.build.claimed.pop(name, None)  # a summand in another place has another name
     state.kept["input_gradients"] = results
 
 

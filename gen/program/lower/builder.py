@@ -1,4 +1,4 @@
-"""Writes statements down: what a rule does to arrays becomes one operation after the other."""
+"""Writes statements: turns what a rule does to arrays into one operation after another."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Builder:
     soft: dict[str, str] = field(default_factory=dict)
     fallback: dict[str, str] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
-    """Names that nothing may be called that did not claim them."""
+    """Names that only the variables that claim them may have."""
     claimed: dict[str, str] = field(default_factory=dict)
-    """Names that were set aside, each with the one variable that has it."""
+    """Reserved names, each with the only variable that has it."""
     views: dict[str, Array] = field(default_factory=dict)
     """The variables that look at another one's memory, and which."""
     turned: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    """The order of axes in which a transpose looks at it."""
+    """The order of axes in which a transpose shows it."""
     lifted: set[str] = field(default_factory=set)
     """The transposes that a loop gives: who turns one back has what it looks at."""
     read: set[str] = field(default_factory=set)
@@ -40,7 +40,7 @@ class Builder:
     block: Block = Block("")
     place: str = ""
     prefix: str = "v"
-    """How the variables begin that have no name yet."""
+    """The prefix of variables that have no name yet."""
     renames: bool = False
     """Whether the last name that a rule gives counts, not the first: that of the function of a step, not of a part."""
     local: set[str] = field(default_factory=set)

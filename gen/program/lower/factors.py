@@ -1,8 +1,8 @@
-"""What a step multiplies one after the other becomes one factor, which can be computed before the loop.
+"""The factors that a step multiplies one after another become one factor, which is computed before the loop.
 
-(d · a) · b is d · (a · b), where d depends on the states and a and b do not: so the slopes of all activations are
-multiplied for all steps at once, and each step multiplies once.  Where several such products of one d are laid side by
-side, so are their factors.  Exact but for the order in which numbers are multiplied.
+(d · a) · b is d · (a · b).  If d depends on the states, and a and b do not, the slopes of all activations are
+multiplied for all steps at once, and each step multiplies once.  If several such products of one d are side by side, so
+are their factors.  Exact except for the order of multiplications.
 """
 
 from __future__ import annotations

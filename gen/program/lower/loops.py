@@ -1,16 +1,16 @@
-"""Lowering of `scan`: what depends on the states stays in the loop, all else is done for all steps at once.
+"""Lowering of `scan`: statements that depend on the states stay in the loop; all others run for all steps at once.
 
 The function of a step is inlined on its own, and each of its statements gets a place:
 
-| place | what belongs there |
+| place | statements |
 | --- | --- |
 | once | what is the same at each step |
 | before | what the states depend on, and what does not depend on them: the projection of the inputs |
-| inside | what the states depend on otherwise, and what is not worth keeping its operands of all steps |
+| inside | everything else that the states depend on, and what is not worth keeping its operands of all steps |
 | after | what the states do not depend on: the gradient of a kernel, one product over all steps |
 
-A statement that moves out of the loop is *lifted*: it works on arrays with steps as their first axis.  What is computed
-inside and read after the loop is stacked.  Views cost nothing and are taken wherever they are read.
+A statement that moves out of the loop is *lifted*: it works on arrays with steps as their first axis.  A result that is
+computed inside and read after the loop is stacked.  Views cost nothing, and are taken wherever they are read.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Lowering, losses: each output's loss, its gradient, and what the weights cost."""
+"""Lowering, losses: the loss of each output, its gradient, and the penalties of the weights."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gen.program.types import Array, ArrayType, Number
 
 
 def lower_losses(state: Lowering) -> None:
-    """The section `loss`, and the gradient of each output by what its loss is computed from."""
+    """The section `loss`, and the gradient of each output with respect to the input of its loss."""
     gradients = []
     terms: list[tuple[float, str]] = []
     for output in state.graph.outputs:

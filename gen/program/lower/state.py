@@ -1,4 +1,4 @@
-"""What lowering a graph keeps in hand: the values of tensors and weights so far, their gradients, names and places."""
+"""The state of lowering a graph: the values of tensors and weights so far, their gradients, names, and places."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Lowering, the optimizer: `update` over the flat vector of weights, `update_rows` over a table, and `untouched`.
 
-What a step does is statements here: gradients are clipped, the optimizer's rule is inlined, rows are taken out of a
-table and put back.  A large vector, and the rows of a table, are gone through part by part, in a loop.
+A step consists of statements: they clip gradients, apply the optimizer's rule, take rows out of a table, and put them
+back.  A loop goes through a large vector, or the rows of a table, part by part.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from gen.program.rules import parameter_names
 from gen.program.types import NUMBER, Array, ArrayType, Number
 
 BLOCK = 32768
-"""How many weights are worked on at a time, where there are more."""
+"""The number of weights in a part, if there are more."""
 
 ROWS: Shape = (Dim.symbol("rows"), Dim.symbol("features"))
 """The shape of rows of a table."""
