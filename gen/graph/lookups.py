@@ -6,13 +6,7 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from gen.components.base import Activation, Layer, ShapeError
-<<<<<<< HEAD
-=======
-from gen.components.layers.embedding import AsIds
-from gen.components.layers.operators import MergeSteps, Part, Slice
->>>>>>> ops
 from gen.components.operations.base import Operation
-from gen.dims import Dim
 from gen.graph.graph import Graph, Node, Tensor
 
 
@@ -55,19 +49,8 @@ _Ids: TypeAlias = "tuple[Tensor, str, int | None]"
 def _passed_on(node: Node, part: str, axes: int | None) -> Iterator[_Ids]:
     """The result of a node that passes ids on without looking them up; None if they are no longer ids."""
     component, result = node.layer.component, node.outputs[0]
-<<<<<<< HEAD
     if isinstance(component, Layer) and result.dtype != "bool" and keeps_numbers(component, len(node.inputs)):
         yield result, *component.part_of_ids(part, axes)
-=======
-    if isinstance(component, Slice) and axes is not None and _is_known(component):
-        yield result, part + brackets(component, axes), axes
-    elif isinstance(component, MergeSteps) and axes is not None:
-        yield result, part, axes + 1
-    elif isinstance(component, AsIds):
-        yield result, part, axes
-    elif result.dtype != "bool" and keeps_numbers(component, len(node.inputs)):
-        yield result, part, axes if isinstance(component, Slice) else None
->>>>>>> ops
 
 
 def keeps_numbers(component: Layer | Activation, inputs: int) -> bool:
@@ -80,25 +63,3 @@ def keeps_numbers(component: Layer | Activation, inputs: int) -> bool:
         return component.dtype(*["int32"] * inputs) == "int32"
     except ShapeError:
         return False
-<<<<<<< HEAD
-=======
-
-
-def brackets(component: Slice, axes: int) -> str:
-    """The slice as it is written, with `axes` axes in the place of the batch."""
-    whole: list[ast.expr] = [ast.Slice()] * (axes - 1)
-    index = ast.Tuple(whole + [_part(item) for item in component.parts], ast.Load())
-    return ast.unparse(ast.Subscript(ast.Name("", ast.Load()), index, ast.Load()))
-
-
-def _is_known(component: Slice) -> bool:
-    """Whether all bounds of a slice are numbers."""
-    return not any(isinstance(bound, Dim) for part in component.parts if isinstance(part, tuple) for bound in part)
-
-
-def _part(part: Part) -> ast.expr:
-    if isinstance(part, int):
-        return ast.Constant(part)
-    start, stop, step = (None if bound is None else ast.parse(str(bound), mode="eval").body for bound in part)
-    return ast.Slice(start, stop, step)
->>>>>>> ops

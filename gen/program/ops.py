@@ -372,7 +372,11 @@ def _count_nonzero(a: Array) -> Call:
 
 
 ARGMAX = _op(
-    "argmax", _argmax, result="greatest_at", filled="{0}.argmax(axis={axis}, out={out})", single="{0}.argmax(axis={axis})"
+    "argmax",
+    _argmax,
+    result="greatest_at",
+    filled="{0}.argmax(axis={axis}, out={out})",
+    single="{0}.argmax(axis={axis})",
 )
 COUNT_NONZERO = _op("np.count_nonzero", _count_nonzero)
 

@@ -322,7 +322,8 @@ class Slice(Layer):
         return inputs[0]
 
     def part_of_ids(self, part: str, axes: int | None) -> tuple[str, int | None]:
-        if axes is None:
+        known = all(isinstance(bound, int | None) for item in self.parts if isinstance(item, tuple) for bound in item)
+        if axes is None or not known:
             return part, None
         index = ast.Tuple([ast.Slice()] * (axes - 1) + [_written(item) for item in self.parts], ast.Load())
         return part + ast.unparse(ast.Subscript(ast.Name("", ast.Load()), index, ast.Load())), axes

@@ -382,7 +382,7 @@ def _call_model(context: Context, made: ObjectValue, method: FunctionValue, argu
     if not made.model.inputs and not made.model.broken:
         _define(context, made, method, first, arguments, site)
     if made.model.broken:
-        return WRONG
+        return WRONG if made.model.unknown is None else made.model.unknown.of_model(arguments.span)
     result = models.call_model(context, made.model, tensors, site.span, site.group)
     if isinstance(result, Wrong):
         return WRONG

@@ -9,8 +9,9 @@ from gen.language.elaborate.binding import Made, make
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.inputs import make_input
 from gen.language.elaborate.models import make_model, make_sequential
+from gen.language.elaborate.older import LAYER_NAMES, STILL_THERE
 from gen.language.elaborate.operations import call_function
-from gen.language.elaborate.spellings import function_forms, kinds_of
+from gen.language.elaborate.spellings import function_forms, kinds_of, layer_names
 from gen.language.elaborate.values import (
     WRONG,
     Arguments,
@@ -64,7 +65,9 @@ def call_word(context: Context, word: Word, arguments: Arguments, group: Group |
 
 
 def _make_layer(context: Context, name: str, arguments: Arguments, group: Group | None) -> Value:
-    cls = registry["layer"][name]
+    cls = layer_names()[name]
+    if name in LAYER_NAMES and name not in STILL_THERE and name not in registry["layer"]:
+        context.warning("old-spelling", arguments.function, f"Keras 3 calls `{name}` `{LAYER_NAMES[name]}`")
     made = make(context, cls, name, arguments)
     if not isinstance(made, Made):
         return WRONG

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from gen.diagnostics import Diagnostics, Note, Source, Span
 from gen.dims import Dim, Size
+from gen.language.elaborate.keras_names import said_of
 from gen.language.elaborate.values import (
     WRONG,
     Arguments,
@@ -119,6 +120,10 @@ class Context:
     """The functions that are running, the innermost last, with the call of each."""
     ignored: list[Span] = field(default_factory=list)
     """The statements that no model depends on, and that gen passes over."""
+    passings: int = 0
+    """How often a statement was passed over because of what gen cannot know."""
+    passed_over: list[Unknown] = field(default_factory=list)
+    """Why statements were passed over in which a model is made or compiled."""
     given: Mapping[str, Value] = field(default_factory=dict)
     """Values for variables of the file that come from outside."""
     unread: frozenset[str] = frozenset()
@@ -132,7 +137,9 @@ class Context:
     unit: Unit | None = None
     """The outermost model, wrapper or object that is being called now."""
     changes: int = 0
-    """How often an attribute or an item of something was set."""
+    """How often an attribute was set, or a model was changed."""
+    mutations: int = 0
+    """How often a list or a dict was changed by a method."""
     in_call: bool = False
     """Whether the `call` of a class of the file runs."""
     predicts: bool = False
@@ -142,6 +149,7 @@ class Context:
     _steps: int = 0
     _order: int = 0
     _reported: set[tuple[str, Span]] = field(default_factory=set)
+    _unknown: set[tuple[str, Span]] = field(default_factory=set)
     _texts: dict[Span, str] = field(default_factory=dict)
 
     # Diagnostics
@@ -176,23 +184,39 @@ class Context:
         return tuple(Note(span, f"in this call of `{function.name}`") for function, span in reversed(self.active[-3:]))
 
     def unknown(self, value: Unknown, span: Span) -> Wrong:
-        """Report that what is at `span` depends on what gen cannot know."""
-        at, name = value.needed or span, value.name
-        if value.missing:
-            return self.error("unsupported-call", value.span, f"gen does not have `{value.text}` yet")
+        """Report that what is at `span` depends on what gen cannot know: an error for each thing that it comes from."""
+        for each in sorted((value, *value.others), key=lambda found: (found.needed or span).start):
+            if each.missing:
+                self._report_missing(each)
+            elif (each.name or each.text, each.span) not in self._unknown:
+                self._unknown.add((each.name or each.text, each.span))
+                self._report_unknown(each, each.needed or span)
+        return WRONG
+
+    def _report_missing(self, value: Unknown) -> None:
+        path = value.text.partition("(")[0]
+        reason, hint = said_of(path)
+        message = f"gen does not have `{path}`: {reason}" if reason else f"gen does not have `{path}` yet"
+        self.error("unsupported-call", value.span, message, hint=hint)
+
+    def _report_unknown(self, value: Unknown, at: Span) -> None:
+        name = value.name or (value.text if _NAME.fullmatch(value.text) else None)
         if name is None:
             message = f"The model depends on `{value.text}`, which is not known when gen reads the file"
-            return self.error("unknown-value", at, message, hint="write the value that it has")
-        return self.error(
+            self.error("unknown-value", at, message, hint="write the value that it has")
+            return
+        came = (Note(value.span, f"it comes from `{value.text}`"),) if value.text != name else ()
+        self.error(
             "unknown-value",
             at,
             f"The model depends on `{name}`, which is not known when gen reads the file",
-            notes=(Note(value.span, f"it comes from `{value.text}`"),),
-            hint=f"write the value, `{name} = …`, or give it: `gen build --define {name}=…`",
+            notes=came,
+            hint=f"write the value{'' if '.' in name else f', `{name} = …`'}, or give it: `gen build --define {name}=…`",
         )
 
-    def ignore(self, span: Span) -> None:
-        """Note that a statement is passed over."""
+    def ignore(self, span: Span, unknown: bool = True) -> None:
+        """Note that a statement is passed over; `unknown` where that is because of what gen cannot know."""
+        self.passings += unknown
         if span not in self.ignored:
             self.ignored.append(span)
 
@@ -301,6 +325,8 @@ class Context:
         return self._texts[span]
 
 
+_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)?")
+"""What `--define` can give: a variable, or an attribute of what the file does not know, such as `args.units`."""
 _PIECE = re.compile(
     r"""(?P<string>'''(?:[^\\]|\\.)*?'''|\"\"\"(?:[^\\]|\\.)*?\"\"\"|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
     r"|(?P<space>(?:\s|\#[^\n]*(?:\n|$)|\\\r?\n)+)"

@@ -52,6 +52,8 @@ def finish(context: Context, file: syntax.File) -> tuple[ModelValue, Graph] | No
 def _model_of_file(context: Context, file: syntax.File) -> ModelValue | None:
     """The model that is compiled; else the last one defined."""
     if not context.models:
+        if not context.diagnostics.failed and context.passed_over:
+            context.unknown(context.passed_over[0], context.passed_over[0].span)
         if not context.diagnostics.failed:
             context.error(
                 "no-model",
@@ -74,6 +76,8 @@ def _is_usable(context: Context, model: ModelValue) -> bool:
     if model.unknown is not None:
         context.unknown(model.unknown, model.span)
     if model.broken:
+        if not context.diagnostics.failed:
+            context.error("no-model", model.span, "This model depends on what gen cannot build")
         return False
     if not model.inputs:
         if not context.readable:

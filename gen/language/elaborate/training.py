@@ -13,7 +13,7 @@ from gen.diagnostics import Note, Span
 from gen.dims import show
 from gen.graph.checks import check_loss, head_of
 from gen.graph.graph import Training
-from gen.language.elaborate.binding import accepted_value
+from gen.language.elaborate.binding import accepted_value, renamed
 from gen.language.elaborate.called import items_of
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.spellings import suggestion
@@ -63,7 +63,13 @@ NOT_IN_FIT = {
     "validation_steps": "validation goes through all its rows",
     "validation_batch_size": "validation runs in batches of `batch_size`",
     "validation_freq": "validation runs after every epoch",
+    "max_queue_size": "the generated file runs in one thread",
+    "workers": "the generated file runs in one thread",
+    "use_multiprocessing": "the generated file runs in one thread",
+    "show_accuracy": "`metrics` of `compile` says what is shown",
 }
+OLD_FIT = {"nb_epoch": "epochs", "nb_epochs": "epochs"}
+"""Arguments of `fit` as Keras 1 calls them."""
 
 
 @dataclass
@@ -466,7 +472,7 @@ def _report_figures(context: Context, first: _Figure, second: _Figure, several: 
 
 
 def fitted(context: Context, calls: Sequence[Arguments]) -> dict[str, int | float | bool]:
-    """The defaults that the calls of `fit` give."""
+    """The defaults that the calls of `fit` give; its data, and what is for the running model, is passed over."""
     defaults: dict[str, int | float | bool] = {}
     for arguments in calls:
         spans = {name: item.span for name, item in zip(FIT_ORDER, arguments.positional, strict=False)}
@@ -478,33 +484,23 @@ def fitted(context: Context, calls: Sequence[Arguments]) -> dict[str, int | floa
             context.error("too-many-arguments", argument.span, f"`fit` takes at most {len(FIT_ORDER)} arguments")
         for name, argument in given.items():
             span = (arguments.name_spans | spans)[name]
-            if name in FIT:
+            if name in OLD_FIT and OLD_FIT[name] not in given:
+                name = renamed(context, span, "fit", name, OLD_FIT[name])
+            if name in FIT and unknown_in(argument.value) is not None:
+                context.ignore(argument.span)
+            elif name in FIT:
                 value = accepted_value(context, name, FIT[name], argument)
                 if isinstance(value, int | float):
                     defaults[name] = value
-            elif name in DATA:
-                _report_data(context, argument, name)
-            elif name in WHEN_CALLED:
-                reason = "give it to `fit` of the generated model"
-                context.warning("ignored-argument", span, f"`{name}` of `fit` has no effect here: {reason}")
+            elif name in DATA or name in WHEN_CALLED:
+                if argument.value is not None:
+                    context.ignore(argument.span)
             elif name in NOT_IN_FIT:
-                message = f"gen does not support `{name}` of `fit`: {NOT_IN_FIT[name]}"
-                context.error("unsupported-argument", span, message)
+                context.warning("ignored-argument", span, f"`{name}` of `fit` has no effect: {NOT_IN_FIT[name]}")
             else:
                 hint = suggestion(name, FIT) or "it takes `epochs`, `batch_size`, `validation_split` and `shuffle`"
                 context.error("unknown-argument", span, f"`fit` has no argument `{name}`", hint=hint)
     return defaults
-
-
-def _report_data(context: Context, argument: Argument, name: str) -> None:
-    if argument.value is None:
-        return
-    context.warning(
-        "data-in-file",
-        argument.span,
-        f"A `.nn` file contains no data, but `fit` gets `{name}`",
-        hint="pass it to the generated model: `Model().fit(x, y)`",
-    )
 
 
 __all__ = ["Compilation", "Plan", "Training", "compiled", "fitted"]

@@ -8,6 +8,7 @@ from gen.language.elaborate.context import Context
 from gen.language.elaborate.names import Assignment, Names
 from gen.language.elaborate.naming import name_of_model
 from gen.language.elaborate.values import (
+    Arguments,
     BidirectionalValue,
     ClassValue,
     Distributed,
@@ -54,10 +55,17 @@ def _warn_of_ignored(context: Context) -> None:
     spans = sorted(context.ignored, key=lambda span: span.start)
     if not spans:
         return
-    lines = dict.fromkeys(context.source.position(span.start)[0] for span in spans)
-    listed = _ranges(list(lines))
-    message = f"gen passed over what the model does not depend on: line{'s' * (len(lines) > 1)} {listed}"
-    context.warning("ignored-lines", spans[0], message)
+    place = context.source.position
+    lines = sorted({line for span in spans for line in range(place(span.start)[0], place(span.end)[0] + 1)})
+    message = f"gen passed over what the model does not depend on: line{'s' * (len(lines) > 1)} {_ranges(lines)}"
+    data = any(model.fits and any(_is_data(context, fit) for fit in model.fits) for model in context.models)
+    hint = "data and callbacks are for the generated model: `Model().fit(x, y)`" if data else None
+    context.warning("ignored-lines", spans[0], message, hint=hint)
+
+
+def _is_data(context: Context, fit: Arguments) -> bool:
+    """Whether something in a call of `fit` is passed over."""
+    return any(argument.span in context.ignored for argument in (*fit.positional, *fit.keywords.values()))
 
 
 def _ranges(lines: list[int]) -> str:
@@ -107,7 +115,7 @@ def _warn_of_variable(context: Context, span: Span, assignment: Assignment, mode
     if isinstance(value, LayerValue | TensorValue | Wrong | Unknown) or value is None:
         return  # said already of what it holds
     if isinstance(value, FunctionValue | ClassValue):
-        context.ignore(span)
+        context.ignore(value.definition.span)
         return
     if isinstance(value, ModelValue):
         message = f"The model `{name_of_model(value)}` is never used"

@@ -6,7 +6,7 @@ Numbers, strings, `None`, lists, tuples, sets, ranges and sizes (`gen.dims.Dim`)
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -29,6 +29,10 @@ class Wrong:
 WRONG = Wrong()
 
 
+MOST_CAUSES = 20
+"""How many unknown values are kept that something comes from."""
+
+
 @dataclass(frozen=True)
 class Unknown:
     """What gen cannot know when it reads a file: data, and whatever is made of data or of other libraries.
@@ -46,10 +50,23 @@ class Unknown:
     """Where something of a model was first made of it."""
     missing: bool = False
     """Whether it is something of Keras that gen does not have."""
+    kept: bool = False
+    """Whether the statement that makes it says something of the model: `model.fit(…)`."""
+    others: tuple[Unknown, ...] = ()
+    """What else it comes from."""
 
     def of_model(self, span: Span) -> Unknown:
         """The same for something of a model that is made of it at `span`."""
         return self if self.needed else replace(self, needed=span)
+
+    def with_others(self, found: Iterable[Unknown]) -> Unknown:
+        """The same, where it also comes from what is `found`, as far as that is something of a model."""
+        others = dict.fromkeys(self.others)
+        for each in found:
+            if each.missing or each.needed:
+                others |= dict.fromkeys((replace(each, others=()), *each.others))
+        others.pop(replace(self, others=()), None)
+        return replace(self, others=tuple(others)[:MOST_CAUSES]) if len(others) > len(self.others) else self
 
     def __repr__(self) -> str:
         return f"`{self.name or self.text}`, which is not known when gen reads the file"
