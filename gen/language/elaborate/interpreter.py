@@ -198,7 +198,7 @@ class Interpreter:
         self._expect(targets, value)
         result = self.evaluate(value, frame)
         if isinstance(result, Unknown):
-            self.context.ignore(statement.span)
+            self._pass_by(value, statement.span)
         for target in targets:
             self._bind(target, result, value.span, frame)
 
@@ -302,7 +302,12 @@ class Interpreter:
     def _evaluate_alone(self, value: syntax.Expr, frame: Frame) -> None:
         result = self.evaluate(value, frame)
         if isinstance(result, Unknown) or without_effect(value):
-            self.context.ignore(value.span)
+            self._pass_by(value, value.span)
+
+    def _pass_by(self, value: syntax.Expr, span: Span) -> None:
+        """Note a statement that is passed over: all but `model.fit(…)`, which gives the generated `fit` its defaults."""
+        if not any(fit.span == value.span for model in self.context.models for fit in model.fits):
+            self.context.ignore(span)
 
     def _foreign(self, statement: syntax.Foreign, frame: Frame) -> None:
         if statement.word in ("%", "!", "global") and frame.kind == "file":
