@@ -20,6 +20,7 @@ from lark import Token
 
 from gen.diagnostics import Span
 from gen.language import syntax
+from gen.language.elaborate.attributes import KERAS_LAYER_METHODS
 from gen.language.lines import CLOSING, NEWLINE, Line, span_of
 
 _HEAD = re.compile(r"\b(?:def|class)\b[\s\\]*")
@@ -215,9 +216,33 @@ class Variables:
         """The class whose name is at `binding`."""
         return self._classes.get(binding)
 
+    @property
+    def classes(self) -> Sequence[Members]:
+        """The classes of the file, in order."""
+        return tuple(self._classes.values())
+
     def body_of(self, offset: int) -> Members | None:
-        """The class in whose body a statement at `offset` stands."""
-        return self._scope_at(offset).cls
+        """The class in whose body a statement at `offset` stands, which may be unfinished: its indentation tells."""
+        before = self._text[self._text.rfind("\n", 0, offset) + 1 : offset]
+        indent = len(before) - len(before.lstrip())
+        scope: _Scope | None = self._last_scope(offset)
+        while scope is not None and self._column(scope.start) >= indent and scope.parent is not None:
+            scope = scope.parent
+        return None if scope is None else scope.cls
+
+    def _column(self, offset: int) -> int:
+        return offset - self._text.rfind("\n", 0, offset) - 1
+
+    def of_keras(self, variable: Variable) -> bool:
+        """Whether an attribute has its name from Python or from a class that is not the file's, which calls it so."""
+        name = variable.name
+        if not variable.attribute:
+            return False
+        if name.startswith("__") and name.endswith("__"):
+            return True
+        owners = [each for each in self.classes if name in each.bindings]
+        extends = any(len(each.definition.bases) > len(each.bases) for owner in owners for each in owner.order())
+        return extends and name in KERAS_LAYER_METHODS
 
     def receiver(self, name: str, offset: int) -> Members | None:
         """The class of the object that `name` stands for at `offset`, where it is the first parameter of a method."""

@@ -305,7 +305,7 @@ class Interpreter:
             self._pass_by(value, value.span)
 
     def _pass_by(self, value: syntax.Expr, span: Span) -> None:
-        """Note a statement that is passed over: all but `model.fit(…)`, which gives the generated `fit` its defaults."""
+        """Note a statement that is passed over: all but `model.fit(…)`, whose arguments are defaults in the output."""
         if not any(fit.span == value.span for model in self.context.models for fit in model.fits):
             self.context.ignore(span)
 
