@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from types import EllipsisType
 from typing import Any, TypeAlias
 
 from gen.components.arguments import Word
@@ -875,6 +876,11 @@ class Interpreter:
         if (gone := lost(*parts)) is not None:
             return gone
         spans = tuple(each.span for each in index.items)
+        for part, each in zip(parts, index.items, strict=True):
+            fits = isinstance(part, int | EllipsisType | None) and not isinstance(part, bool)
+            if not fits and not isinstance(each, syntax.Slice):
+                message = f"Brackets take integers and slices, got {describe_value(part)}"
+                return self.context.error("bad-index", each.span, message)
         site = Site(index.span, self._heading(index), frame.group)
         return tensors.slice_tensor(self.context, owner, tuple(parts), spans, site)
 
