@@ -287,3 +287,11 @@ def _argument(text: str) -> Argument:
 def is_activation(target: str) -> bool:
     """Whether a function is an activation."""
     return target not in operations and target in registry["activation"]
+
+
+def names(path: tuple[str, ...]) -> list[str]:
+    """The functions that a module has, sorted."""
+    found = {each[-1] for each in _twins() if each[:-1] == path}
+    if path == ("keras", "ops"):
+        found |= {name for name, cls in operations.items() if cls.of_keras}
+    return sorted(found)
