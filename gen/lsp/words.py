@@ -14,6 +14,7 @@ from gen.components.operations.base import operations
 from gen.inspect.reference import UnknownComponent, entry, markdown
 from gen.language import syntax
 from gen.language.elaborate import functions
+from gen.language.elaborate.attributes import MODEL_METHODS
 from gen.language.elaborate.binding import LAYER_OPTIONS
 from gen.language.elaborate.spellings import MODULES, members
 from gen.language.elaborate.training import FIT
@@ -151,7 +152,7 @@ def _member_signature(analysis: Analysis, owner: str, name: str, offset: int) ->
             return value_signature(analysis, name, values[-1]) if values else None
         case Namespace(path):
             return operation_signature((*path, name)) or word_signature(name)
-    if name in _METHODS:
+    if name in MODEL_METHODS:
         return Signature(name, _WORDS[name])
     return word_signature(name) if owner.rpartition(".")[2] in MODULES else None
 
