@@ -56,6 +56,9 @@ def gen() -> None:
 @click.option("--watch", is_flag=True, help="Build again whenever a file changes, until Ctrl-C.")
 @inference_option
 @components_option
+@click.option(
+    "--define", multiple=True, metavar="NAME=VALUE", help="Give a variable of the files its value; may be repeated."
+)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report.")
 @click.option("-q", "--quiet", is_flag=True, help="Report errors and warnings only.")
 @debug_option
@@ -68,13 +71,15 @@ def build(
     watch: bool,
     inference: bool | None,
     components: tuple[Path, ...],
+    define: tuple[str, ...],
     form: str,
     quiet: bool,
     debug: bool,
 ) -> None:
-    """Build .nn files; of a folder, all that are in it.
+    """Build .nn files, Python scripts or notebooks with a model; of a folder, all .nn files that are in it.
 
-    What is not given is taken from [tool.gen] of the pyproject.toml nearest to each file: out, components, inference;
+    What is not given is taken from [tool.gen] of the pyproject.toml nearest to each file: out, components, inference,
+    define;
     without a file or folder, sources from that nearest to the current folder.
     """
     from gen.commands import building
@@ -90,6 +95,7 @@ def build(
             force=force,
             inference=inference,
             components=components,
+            define=define,
             debug=debug,
         )
         if watch:
@@ -116,6 +122,51 @@ def _watch(request: Request, form: str, quiet: bool) -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     raise AssertionError("there is always another change to wait for")
+
+
+@gen.command("from-script")
+@click.argument("script", metavar="SCRIPT", type=click.Path(path_type=Path))
+@click.option("-o", "--out", metavar="FILE.nn", type=click.Path(path_type=Path), help="Where to write [default: here].")
+@click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+@click.option("--define", multiple=True, metavar="NAME=VALUE", help="Give a variable its value; may be repeated.")
+@click.option("-q", "--quiet", is_flag=True, help="Report errors and warnings only.")
+@components_option
+@debug_option
+def from_script(
+    script: Path,
+    out: Path | None,
+    force: bool,
+    define: tuple[str, ...],
+    quiet: bool,
+    components: tuple[Path, ...],
+    debug: bool,
+) -> None:
+    """Write the .nn file that is in a Python script or a notebook; say what of it is left out."""
+    from gen.commands import building, extracting
+    from gen.diagnostics import render_text
+    from gen.files import WriteError
+    from gen.given import GivenError, parse
+
+    out = Path(f"{script.stem}.nn") if out is None else out
+    try:
+        given = parse(define)
+        if out.suffix != ".nn":
+            raise building.CommandError(f"{building.shown(out)} does not end in .nn")
+        settings = _settings(script.parent)
+        building.load_project(settings, components)
+        found = extracting.extract(script, {**settings.define, **given}, debug)
+        if found.diagnostics:
+            click.echo(render_text(found.source, found.diagnostics, colour=_colours()), err=True)
+        if found.text is None:
+            sys.exit(1)
+        what = extracting.write(out, found.text, force)
+    except (building.CommandError, GivenError, WriteError) as error:
+        _fail(str(error))
+    if not quiet:
+        click.echo(f"{building.shown(out)}  {what}")
+        if found.left_out:
+            several = "s" if len(found.left_out) > 1 else ""
+            click.echo(f"left out of {building.shown(script)}: line{several} {extracting.in_words(found)}")
 
 
 @gen.command()
@@ -439,7 +490,7 @@ def _with_graph(path: Path, components: tuple[Path, ...], debug: bool, use: Call
         building.load_project(settings, components)
         with building.explained(path, (*settings.components, *components), debug):
             source, diagnostics = building.read(path)
-            graph = None if diagnostics.failed else compiler.understand(source, diagnostics)
+            graph = None if diagnostics.failed else compiler.understand(source, diagnostics, settings.define)
             found = diagnostics.in_source_order()
             if found:
                 click.echo(render_text(source, found, colour=_colours()), err=True)

@@ -7,12 +7,15 @@ another user.  It ignores files of other users, because settings name code to ru
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from gen.given import GivenError, checked, is_name
 from gen.files import ForeignError, is_ours, read, reason
 
-_KEYS = ("components", "inference", "out", "sources")
+_KEYS = ("components", "define", "inference", "out", "sources")
 
 
 class SettingsError(Exception):
@@ -33,6 +36,8 @@ class Settings:
     """Files with the user's components."""
     inference: bool = False
     """Whether to leave out everything that is only for training."""
+    define: Mapping[str, Any] = field(default_factory=dict)
+    """Values for variables of the files."""
     folder: Path = Path()
     """The project: the folder of the `pyproject.toml`."""
     ignored: tuple[Path, ...] = ()
@@ -100,6 +105,7 @@ def _settings(table: dict[str, object], path: Path, ignored: tuple[Path, ...]) -
         says_out=out is not None,
         components=_paths(path, table, "components"),
         inference=_flag(path, table, "inference"),
+        define=_given(path, table),
         folder=path.parent,
         ignored=ignored,
     )
@@ -137,6 +143,20 @@ def _paths(path: Path, table: dict[str, object], key: str) -> tuple[Path, ...]:
     if not isinstance(value, list) or not all(map(_is_path, value)):
         raise SettingsError(f"{path}: `{key}` in [tool.gen] is not a list of paths")
     return tuple(path.parent / item for item in value)
+
+
+def _given(path: Path, table: dict[str, object]) -> dict[str, Any]:
+    found = table.get("define", {})
+    if not isinstance(found, dict):
+        raise SettingsError(f"{path}: `define` in [tool.gen] is not a table of names and values")
+    try:
+        for name, value in found.items():
+            if not is_name(name):
+                raise GivenError(f"`{name}` is no name")
+            checked(name, value)
+    except GivenError as error:
+        raise SettingsError(f"{path}: `define` in [tool.gen]: {error}") from error
+    return found
 
 
 def _flag(path: Path, table: dict[str, object], key: str) -> bool:

@@ -15,11 +15,13 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
-from gen import compiler, files
+from gen import compiler, files, scripts
+from gen import given as outside
 from gen.diagnostics import Diagnostic, Diagnostics, Source, visible, visible_lines
 from gen.emit.literals import docstring
-from gen.emit.seal import is_sealed, source_of
+from gen.emit.seal import given_of, is_sealed, source_of
 from gen.emit.write import present, write
 from gen.files import Bounds, WriteError, reason
 from gen.settings import Settings, SettingsError
@@ -54,6 +56,8 @@ class Request:
     force: bool = False
     inference: bool | None = None
     components: tuple[Path, ...] = ()
+    define: tuple[str, ...] = ()
+    """Values for variables of the files, as `NAME=VALUE`; without any, those of the settings, or of the last build."""
     debug: bool = False
 
 
@@ -102,6 +106,10 @@ def build(request: Request, only: Collection[Path] | None = None) -> Report:
     """
     report = Report()
     try:
+        given = outside.parse(request.define)
+    except outside.GivenError as error:
+        raise CommandError(str(error)) from error
+    try:
         outputs = _outputs(request, report)
     except CommandError as error:
         if not request.check:
@@ -112,6 +120,11 @@ def build(request: Request, only: Collection[Path] | None = None) -> Report:
     wanted = [output for output in outputs if only is None or output.source in only]
     for settings, group in groupby(wanted, key=lambda output: output.settings):
         copy_context().run(_build_project, settings, group, request, report)
+    texts = [source.text for source, _ in report.diagnostics] if only is None else []
+    for name in given if texts else ():
+        if not any(re.search(rf"\b{re.escape(name)}\b", text) for text in texts):
+            report.errors.append(f"`--define {name}=…` gives a value to nothing: no file has a `{name}`")
+            report.fail(2)
     if request.check and only is None:
         _list_left_over(request, outputs, report)
     return report
@@ -141,13 +154,14 @@ def _build_explained(output: Output, request: Request, report: Report) -> None:
 def _build_one(output: Output, request: Request, report: Report) -> None:
     path, target = output.source, output.path
     source, diagnostics = read(path)
-    graph = None if diagnostics.failed else compiler.understand(source, diagnostics)
+    values = _given(output, request)
+    graph = None if diagnostics.failed else compiler.understand(source, diagnostics, values)
     report.diagnostics.append((source, diagnostics.in_source_order()))
     if graph is None:
         report.fail(1)
         return
     inference = output.settings.inference if request.inference is None else request.inference
-    options = compiler.Options(inference=inference, verify=request.debug)
+    options = compiler.Options(inference=inference, verify=request.debug, given=outside.lines(values))
     view = compiler.view(graph, path.name, options)
     text = compiler.render(view)
     if graph.summary:
@@ -165,6 +179,15 @@ def _build_one(output: Output, request: Request, report: Report) -> None:
         report.differences.append(difference(before, text, target))
     if request.check:
         report.fail(1)
+
+
+def _given(output: Output, request: Request) -> dict[str, Any]:
+    """The values for variables of a file: from the command, or else the settings, or else the output as it is now."""
+    said = outside.parse(request.define)
+    if said or output.settings.define:
+        return {**output.settings.define, **said}
+    before = present(output.path, output.bounds)
+    return outside.read_lines(given_of(before)) if before is not None and is_sealed(before) else {}
 
 
 # ---------------------------------------------------------------------------------------------------- reading files
@@ -185,6 +208,11 @@ def decoded(name: str, data: bytes) -> tuple[Source, Diagnostics]:
 
     diagnostics = Diagnostics()
     source = decode(name, data, diagnostics)
+    if source is not None and name.endswith(".ipynb"):
+        try:
+            return scripts.notebook(name, source.text), diagnostics
+        except scripts.NotebookError as error:
+            raise CommandError(f"{visible(name)} is no notebook: {error}") from error
     return source or Source(name, data.decode("utf-8", "replace")), diagnostics
 
 
@@ -217,6 +245,8 @@ def _outputs(request: Request, report: Report) -> list[Output]:
         if settings is None:
             continue
         output = Output(source, *_target(request, settings, given, source, name))
+        if os.path.realpath(output.path) == os.path.realpath(source):
+            raise CommandError(f"{shown(source)} would be built over itself: name another folder with `-o`")
         other = outputs.setdefault(_on_any_system(output.path), output)
         if other is not output:
             raise CommandError(_twins(other, output))
@@ -341,8 +371,8 @@ def _sources(given: Path) -> Iterator[tuple[Path, Path]]:
     for file in found_files:
         if not str(file).isprintable():
             raise CommandError(f"the name of {shown(file)} contains a character that is not printable")
-        if file.suffix != ".nn":
-            raise CommandError(f"{shown(file)} is not a .nn file")
+        if file.suffix not in scripts.ENDINGS:
+            raise CommandError(f"{shown(file)} is not a .nn file, a .py script or an .ipynb notebook")
         yield file, file.relative_to(given) if folder else Path(file.name)
 
 
@@ -399,8 +429,9 @@ def _list_left_over(request: Request, outputs: Sequence[Output], report: Report)
     others = {
         docstring(path.name)
         for folder in (*projects, *(given for given in request.sources if os.path.isdir(given)))
-        for path in _files_below(folder, ".nn", strict=False)
-        if os.path.abspath(path) not in sources_built
+        for ending in scripts.ENDINGS
+        for path in _files_below(folder, ending, strict=False)
+        if os.path.abspath(path) not in sources_built and (ending != ".py" or _source_name(path) is None)
     }
     for path, name in dict(others_left).items():
         if name not in others:
