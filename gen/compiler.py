@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from gen.diagnostics import Diagnostics, Source
@@ -17,6 +18,7 @@ from gen.emit.assemble import Assembler
 from gen.emit.identifiers import name_everything, reserved_names
 from gen.emit.names import SAVED, UPDATE_LOCALS
 from gen.emit.view import View
+from gen.given import Given
 from gen.graph.graph import Graph
 from gen.graph.rewrites.activations import split_activations
 from gen.graph.rewrites.heads import fuse_heads
@@ -64,6 +66,9 @@ EVERY_PASS: tuple[Pass[..., Any], ...] = (
 PASSES = tuple(each.name for each in EVERY_PASS)
 
 
+NOTHING_GIVEN: Given = MappingProxyType({})
+
+
 @dataclass(frozen=True)
 class Options:
     """How to build: for inference only, with which passes, and whether to check the result of each pass."""
@@ -75,6 +80,8 @@ class Options:
     """Whether the text goes through Black."""
     runtime: bool = False
     """Whether what models share is in a module beside the file instead of in it."""
+    given: tuple[str, ...] = ()
+    """The values that came from outside, for the header: `vocabulary = 5000`."""
     between: Callable[[], None] = field(default=lambda: None, compare=False, repr=False)
     """Called between passes; raises an exception to end a build that nobody waits for."""
 
@@ -93,10 +100,13 @@ def check(source: Source) -> Diagnostics:
     return diagnostics
 
 
-def understand(source: Source, diagnostics: Diagnostics) -> Graph | None:
-    """Text → syntax → graph; None if there are errors, which are then in `diagnostics`."""
+def understand(source: Source, diagnostics: Diagnostics, given: Given = NOTHING_GIVEN) -> Graph | None:
+    """Text → syntax → graph; None if there are errors, which are then in `diagnostics`.
+
+    `given` has values for variables of the file that come from outside.
+    """
     file = parse(source, diagnostics)
-    graph = elaborate(file, source, diagnostics)
+    graph = elaborate(file, source, diagnostics, given)
     return None if diagnostics.failed else graph
 
 
@@ -107,11 +117,13 @@ def parse(source: Source, diagnostics: Diagnostics) -> syntax.File:
     return parse(source, diagnostics)
 
 
-def elaborate(file: syntax.File, source: Source, diagnostics: Diagnostics) -> Graph | None:
+def elaborate(
+    file: syntax.File, source: Source, diagnostics: Diagnostics, given: Given = NOTHING_GIVEN
+) -> Graph | None:
     """Syntax → graph, checked."""
     from gen.language.elaborate import elaborate
 
-    return elaborate(file, source, diagnostics)
+    return elaborate(file, source, diagnostics, given)
 
 
 def generate(graph: Graph, source: str, options: Options = Options()) -> str:
@@ -133,7 +145,7 @@ def rewrite(graph: Graph, options: Options = Options()) -> Graph:
 
 def view(graph: Graph, source: str, options: Options = Options()) -> View:
     """Graph → view: lowered, planned, and as finished lines."""
-    return assembler(graph, source, options).view()
+    return replace(assembler(graph, source, options).view(), given=options.given)
 
 
 def assembler(graph: Graph, source: str, options: Options = Options()) -> Assembler:

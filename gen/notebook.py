@@ -101,7 +101,7 @@ def build(cell: str, name: str, place: str, colour: bool, settings: Settings) ->
     load_project(settings)
     source, diagnostics = Source(place, f"\n{cell}"), Diagnostics()  # the magic stands on the first line of the cell
     with explained(Path(f"%%nn {name}"), settings.every_component):
-        graph = compiler.understand(source, diagnostics)
+        graph = compiler.understand(source, diagnostics, settings.define)
         view = None if graph is None else compiler.view(graph, f"%%nn {name}", options(settings))
         text = "" if view is None else compiler.render(view)
     report = render_text(source, diagnostics.in_source_order(), colour=colour)

@@ -294,6 +294,8 @@ class View:
     metrics: tuple[MetricView, ...] = ()
     counted: tuple[str, ...] = ()
     """Statements of `measure` that leave out the steps that masks leave out."""
+    given: tuple[str, ...] = ()
+    """The values that came from outside: `vocabulary = 5000`."""
     learning_rate: float = 0.001
     epochs: int = 1
     batch_size: int = 32

@@ -30,9 +30,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import gen.components  # noqa: F401  (registers the components)
-from gen.diagnostics import Diagnostics, Source
+from gen.diagnostics import Diagnostics, Source, Span
+from gen.given import Given
 from gen.graph.graph import Graph
 from gen.language import syntax
 from gen.language.elaborate.context import MAX_RUNNING, Context, Stop
@@ -40,16 +42,27 @@ from gen.language.elaborate.interpreter import Interpreter, Raised
 from gen.language.elaborate.observed import Observed, Observer
 from gen.language.elaborate.to_graph import finish
 from gen.language.elaborate.unused import warn_of_unused
-from gen.language.elaborate.values import Frame, ModelValue
+from gen.language.elaborate.values import DictValue, Frame, ModelValue, Value
 
 
-def elaborate(file: syntax.File, source: Source, diagnostics: Diagnostics) -> Graph | None:
+def elaborate(file: syntax.File, source: Source, diagnostics: Diagnostics, given: Given) -> Graph | None:
     """The checked graph of the file's model.  What is wrong goes to `diagnostics`; None if there is an error.
 
-    Raises nothing, whatever the file says.
+    `given` has values for variables of the file.  Raises nothing, whatever the file says.
     """
-    made = _run(Interpreter(_context(file, source, diagnostics)), file)
+    made = _run(Interpreter(replace(_context(file, source, diagnostics), given=_values(given))), file)
     return None if made is None else made[1]
+
+
+def passed_over(
+    file: syntax.File, source: Source, given: Given
+) -> tuple[frozenset[Span], frozenset[Span]]:
+    """What a file's model does not depend on: statements and arguments, and variables that nothing reads."""
+    diagnostics = Diagnostics()
+    context = replace(_context(file, source, diagnostics), given=_values(given))
+    _run(Interpreter(context), file)
+    unused = frozenset(each.span for each in diagnostics.items if each.code == "unused-variable")
+    return frozenset(context.ignored), unused
 
 
 def observe(
@@ -65,6 +78,22 @@ def observe(
 
 def _context(file: syntax.File, source: Source, diagnostics: Diagnostics) -> Context:
     return Context(source, diagnostics, unread=file.unread, readable=not diagnostics.failed)
+
+
+def _values(given: Given) -> dict[str, Value]:
+    """Values from outside as the interpreter has them, which a file may change for itself."""
+
+    def value(each: Value) -> Value:
+        match each:
+            case dict():
+                return DictValue({key: value(item) for key, item in each.items()})
+            case list():
+                return [value(item) for item in each]
+            case tuple():
+                return tuple(value(item) for item in each)
+        return each
+
+    return {name: value(each) for name, each in given.items()}
 
 
 @contextmanager

@@ -57,7 +57,7 @@ def _warn_of_ignored(context: Context) -> None:
         return
     place = context.source.position
     lines = sorted({line for span in spans for line in range(place(span.start)[0], place(span.end)[0] + 1)})
-    message = f"gen passed over what the model does not depend on: line{'s' * (len(lines) > 1)} {_ranges(lines)}"
+    message = f"gen passed over what the model does not depend on: line{'s' * (len(lines) > 1)} {context.source.listed(lines)}"
     data = any(model.fits and any(_is_data(context, fit) for fit in model.fits) for model in context.models)
     hint = "data and callbacks are for the generated model: `Model().fit(x, y)`" if data else None
     context.warning("ignored-lines", spans[0], message, hint=hint)
@@ -66,18 +66,6 @@ def _warn_of_ignored(context: Context) -> None:
 def _is_data(context: Context, fit: Arguments) -> bool:
     """Whether something in a call of `fit` is passed over."""
     return any(argument.span in context.ignored for argument in (*fit.positional, *fit.keywords.values()))
-
-
-def _ranges(lines: list[int]) -> str:
-    """`1, 3 to 7, 20`."""
-    ranges: list[list[int]] = []
-    for line in lines:
-        if ranges and line == ranges[-1][1] + 1:
-            ranges[-1][1] = line
-        else:
-            ranges.append([line, line])
-    shown = [str(first) if first == last else f"{first} to {last}" for first, last in ranges]
-    return ", ".join(shown[:20]) + (", …" if len(shown) > 20 else "")
 
 
 def _wrapper(tensor: TensorValue) -> str | None:
