@@ -295,14 +295,15 @@ class Assembler:
     # ---------------------------------------------------------------------------------------------------- buffers
 
     def sizes_read(self, texts: Iterable[str]) -> list[str]:
-        """The lines that keep the sizes and the dtype which functions read from the buffers."""
+        """The lines that keep the sizes and the dtype which functions read from the buffers, and what they draw from."""
         nodes = (node for text in texts for node in ast.walk(ast.parse(text)))
         read = {
             node.attr
             for node in nodes
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "b"
         }
-        return [f"self.{ident} = {ident}" for ident in ("batch", *self.dims.values(), "dtype") if ident in read]
+        lines = [f"self.{ident} = {ident}" for ident in ("batch", *self.dims.values(), "dtype") if ident in read]
+        return [*lines, "self.rng = np.random.default_rng()"] if "rng" in read else lines
 
     def buffers(self) -> tuple[str, ...]:
         if self.step is None:

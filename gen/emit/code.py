@@ -274,6 +274,10 @@ class _Writer:
         array, index, value = map(ast.unparse, call.args)
         return f"{array}[{index}] = {value}"
 
+    def rng(self) -> str:
+        """The generator that numbers are drawn from: that of the model, and in predictions that of the buffers."""
+        return f"{self.owner}.rng" if self.section == "infer" else "rng"
+
     def number(self, statement: Statement) -> list[str]:
         if statement.target in self.program.pinned and self.program.types[statement.target].dtype == "rows":
             return [f"{self.program.pinned[statement.target]} = {ast.unparse(self.expression(statement.value))}"]
@@ -285,8 +289,9 @@ class _Writer:
         name, text = self.plan.display[statement.target], ast.unparse(_infix(self.expression(statement.value)))
         if statement.op.single:
             assert isinstance(statement.value, ast.Call)
-            operands = map(ast.unparse, self.expression(statement.value).args)  # type: ignore[attr-defined]  # a Call
-            text = statement.op.single.format(*operands, buffers=self.owner)
+            operands = [ast.unparse(self.expression(item)) for item in statement.value.args]
+            options = {str(item.arg): ast.unparse(item.value) for item in statement.value.keywords}
+            text = statement.op.single.format(*operands, **options, buffers=self.owner, rng=self.rng())
         if statement.target in self.plan.stored_numbers:
             return [f"{name} = {text}", f"{self.owner}.{name} = {name}"]
         return [f"{name} = {text}"]
@@ -371,7 +376,7 @@ class _Writer:
         if op.filled:
             texts = list(map(ast.unparse, call.args))
             options = {str(item.arg): ast.unparse(item.value) for item in call.keywords}
-            return [f"{assign}{op.filled.format(*texts, **options, buffers=self.owner, out=place)}"]
+            return [f"{assign}{op.filled.format(*texts, **options, buffers=self.owner, rng=self.rng(), out=place)}"]
         if op.method and not isinstance(ops.unturned(call.args[0]), ast.Call):
             call = ast.Call(ast.Attribute(call.args[0], op.method, ast.Load()), call.args[1:], [])
         if self.owner is not None or segment.place:

@@ -64,10 +64,13 @@ class Op:
     filled: str = ""
     """How it is written where it fills an array, unless that is its call with `out=`.
 
-    `{0}` is the first operand, `{axis}` an option, `{call}` the call, `{out}` the array, `{buffers}` what has arrays.
+    `{0}` is the first operand, `{axis}` an option, `{call}` the call, `{out}` the array, `{buffers}` what has arrays,
+    `{rng}` the generator.
     """
     lines: tuple[str, ...] = ()
     """The same, for what is no expression."""
+    draws: bool = False
+    """Whether its result is something else each time."""
     single: str = ""
     """How it is written where its result is a single number, if not as its call."""
     in_place: tuple[str, ...] | None = None
@@ -253,6 +256,7 @@ ufunc("floor_divide", operator=ast.FloorDiv)
 ufunc("mod", operator=ast.Mod)
 ufunc("sign")
 ufunc("logaddexp", "float", commutes=True)
+ufunc("arctan2", "float")
 for _name in ("isfinite", "isnan", "signbit"):
     ufunc(_name, "bool")
 for _name in ("ceil", "copysign", "floor", "rint", "trunc"):
@@ -363,7 +367,7 @@ def _count_nonzero(a: Array) -> Call:
     return Call(COUNT_NONZERO, (ArrayType((), "int64"),), (_array("np.count_nonzero", a),))
 
 
-ARGMAX = _op("argmax", _argmax, filled="{0}.argmax(axis={axis}, out={out})")
+ARGMAX = _op("argmax", _argmax, filled="{0}.argmax(axis={axis}, out={out})", single="{0}.argmax(axis={axis})")
 COUNT_NONZERO = _op("np.count_nonzero", _count_nonzero)
 
 
@@ -508,11 +512,18 @@ def _like(name: str, value: float) -> Callable[[Array], Call]:
     return call
 
 
-def _random(shape: Any) -> Call:
-    sizes = _sizes(shape)
-    if not all(isinstance(size, int | Dim) and not isinstance(size, bool) for size in sizes):
-        raise FenceError(f"{shape!r} is no shape")
-    return Call(RANDOM, (ArrayType(sizes),), (sizes,))
+def _draw(name: str) -> Op:
+    """An entry for a method of the generator, which draws numbers of a shape."""
+
+    def call(shape: Any) -> Call:
+        sizes = _sizes(shape)
+        if not all(isinstance(size, int | Dim) and not isinstance(size, bool) for size in sizes):
+            raise FenceError(f"{shape!r} is no shape")
+        return Call(op, (ArrayType(sizes),), (sizes,))
+
+    drawn = f"{{rng}}.{name.removeprefix('rng.')}(dtype={{buffers}}.dtype"
+    op = _op(name, call, filled=f"{drawn}, out={{out}})", single=f"{drawn}, size=())", draws=True)
+    return op
 
 
 def _astype(a: Array, dtype: str) -> Array | Call:
@@ -537,7 +548,7 @@ TAKE = _op("np.take", _take, room=lambda a, indices, **_: 8 * math.prod(indices)
 CONCATENATE, STACK = _op("np.concatenate", _concatenate), _op("np.stack", _stack)
 FILL = _op("fill", _fill, lines=("{out}.fill({1})",))
 CAST = {dtype: _cast(dtype) for dtype in DTYPES}
-RANDOM = _op("rng.random", _random, filled="rng.random(dtype={buffers}.dtype, out={out})")
+RANDOM, NORMAL = _draw("rng.random"), _draw("rng.standard_normal")
 
 
 PUT = _op("put", _no_call)

@@ -17,7 +17,7 @@ import numpy as np
 from gen.components.base import Layer, ShapeError
 from gen.components.kernels import Array, kernel
 from gen.components.layers.merging import aligned, broadcast, exactly_two, like
-from gen.dims import Shape, Size, show
+from gen.dims import Dim, Shape, Size, show
 
 # ---------------------------------------------------------------------------------------------- a tensor and a constant
 
@@ -272,7 +272,7 @@ class ReverseSteps(Layer):
 
 # --------------------------------------------------------------------------------------------------------------- slices
 
-Part: TypeAlias = "int | tuple[int | None, int | None, int | None]"
+Part: TypeAlias = "int | tuple[Size | None, Size | None, int | None]"
 """What brackets say of one axis: an index, or the start, the stop and the step of a slice."""
 WHOLE: Part = (None, None, None)
 
@@ -308,7 +308,7 @@ class Slice(Layer):
         sizes: list[Size] = []
         for size, part in zip(x, self.parts, strict=False):
             for bound, last in ((part, True),) if isinstance(part, int) else ((part[0], True), (part[1], False)):
-                if bound is not None and not isinstance(size, int):
+                if isinstance(bound, int) and not isinstance(size, int):
                     sizes.append(size + bound + 1 if bound < 0 else size - bound + (0 if last else 1))
         return tuple(sizes)
 
@@ -335,10 +335,10 @@ def check_index(x: Shape, axis: int, index: int) -> None:
         raise ShapeError(f"Axis {axis} of {show(x)} has no index {index}", "out of range", last)
 
 
-def length(x: Shape, axis: int, part: tuple[int | None, int | None, int | None]) -> Size:
+def length(x: Shape, axis: int, part: tuple[Size | None, Size | None, int | None]) -> Size:
     """The size of a slice of an axis; raises `ShapeError` where it is empty or cannot be told."""
     size = x[axis]
-    if isinstance(size, int):
+    if isinstance(size, int) and not any(isinstance(bound, Dim) for bound in part):
         known = len(range(size)[slice(*part)])
         if known == 0:
             raise ShapeError(f"This slice of axis {axis} of {show(x)} is empty", "nothing is left")
@@ -351,14 +351,19 @@ def length(x: Shape, axis: int, part: tuple[int | None, int | None, int | None])
             f"This slice goes backwards through axis {axis} of {show(x)}, whose size is not known",
             hint="give the Input a size, or reverse the whole axis with `::-1`",
         )
-    if start < 0 and stop is not None and stop >= 0:
+    if _is_negative(start) and isinstance(stop, int) and stop >= 0:
         raise ShapeError(
             f"This slice of axis {axis} of {show(x)} begins at the end and ends at the beginning",
             hint="count both ends of it from the same side",
         )
-    end: Size = size if stop is None else size + stop if stop < 0 else stop
-    begin: Size = size + start if start < 0 else start
+    end: Size = size if stop is None else size + stop if _is_negative(stop) else stop
+    begin: Size = size + start if _is_negative(start) else start
     count = end - begin
     if isinstance(count, int) and count <= 0:
         raise ShapeError(f"This slice of axis {axis} of {show(x)} is empty", "nothing is left")
     return count if step == 1 else (count + (step - 1)) // step
+
+
+def _is_negative(bound: Size) -> bool:
+    """Whether a bound is counted from the end."""
+    return isinstance(bound, int) and bound < 0

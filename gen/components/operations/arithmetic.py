@@ -181,6 +181,8 @@ class Minimum(Binary):
 class SquaredDifference(Binary):
     """y = (x1 - x2)²."""
 
+    of_keras = False
+
     def forward(self, x1: Array, x2: Array) -> Array:
         difference = x1 - x2
         return difference * difference

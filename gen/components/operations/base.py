@@ -57,8 +57,12 @@ class Operation(Layer):
 
     listed: ClassVar[str] = ""
     """The name of the argument that holds all operands in a list: `xs` of `concatenate`."""
-    order: ClassVar[tuple[str, ...]] = ()
+    spread: ClassVar[bool] = False
+    """Whether a call gives these one by one, after its first argument."""
+    argument_order: ClassVar[tuple[str, ...]] = ()
     """The arguments in order, where the operands are not the first."""
+    of_keras: ClassVar[bool] = True
+    """Whether `keras.ops` has it; what only other modules have, the table of spellings names."""
     moves: ClassVar[bool] = False
     """Whether it passes numbers on as they are, in other places or fewer of them."""
 

@@ -13,7 +13,7 @@ import numpy as np
 from gen.components.arguments import Count
 from gen.components.base import ArgumentError, ShapeError
 from gen.components.kernels import Array, kernel, no_operations
-from gen.components.operations.base import Operation, axes_of, axis_of, operation, share, stretched
+from gen.components.operations.base import Operation, axes_of, axis_of, operation, share, stretched, stretched_axes
 from gen.dims import Dim, Shape, Size, product, show
 from gen.program.fence import FenceError, reshaped
 
@@ -96,6 +96,8 @@ class Ravel(Reshaping):
 class BatchFlatten(Reshaping):
     """y = x with all axes but the first as one."""
 
+    of_keras = False
+
     def output(self, x: Shape) -> Shape:
         return (x[0], product(x[1:]))
 
@@ -147,6 +149,18 @@ class Swapaxes(Turning):
     def axes_in_order(self, x: Shape) -> tuple[int, ...]:
         one, other = axis_of(self, self.axis1, x), axis_of(self, self.axis2, x)
         return tuple(other if axis == one else one if axis == other else axis for axis in range(len(x)))
+
+
+@operation
+class MatrixTranspose(Turning):
+    """y = x with its last two axes in each other's place."""
+
+    of_keras = False
+
+    def axes_in_order(self, x: Shape) -> tuple[int, ...]:
+        if len(x) < 2:
+            raise ShapeError(f"{type(self).__name__} expects matrices, got {show(x)}")
+        return (*range(len(x) - 2), len(x) - 1, len(x) - 2)
 
 
 @operation
@@ -226,24 +240,33 @@ class Tile(Moving):
         given = self.repeats if isinstance(self.repeats, tuple) else (self.repeats,)
         return (*(1,) * (len(x) - len(given)), *given)
 
-    def apart(self, x: Shape) -> tuple[Shape, Shape]:
-        """The shapes with an axis for the copies before each: that of the operand, and that of the result."""
+    def pairs(self, x: Shape) -> list[tuple[Size, Size]]:
+        """How often, and how many numbers, for each axis of the result."""
         times = self.times(x)
-        sizes = (*(1,) * (len(times) - len(x)), *x)
-        one = tuple(size for pair in sizes for size in (1, pair))
-        return one, tuple(size for pair in zip(times, sizes, strict=True) for size in pair)
+        return list(zip(times, (*(1,) * (len(times) - len(x)), *x), strict=True))
+
+    def apart(self, x: Shape) -> tuple[Shape, Shape]:
+        """The shapes with an axis for the copies before each that is repeated: of the operand, and of the result."""
+        one: list[Size] = []
+        whole: list[Size] = []
+        for times, size in self.pairs(x):
+            both = times != 1 and size != 1
+            one += [1, size] if both else [size]
+            whole += [times, size] if both else [times * size]
+        return tuple(one), tuple(whole)
 
     def output(self, x: Shape) -> Shape:
-        _, whole = self.apart(x)
-        return tuple(a * b for a, b in zip(whole[::2], whole[1::2], strict=True))
+        return tuple(times * size for times, size in self.pairs(x))
 
     def forward(self, x: Array) -> Array:
         one, whole = self.apart(x.shape)
         return (+np.broadcast_to(x.reshape(one), whole)).reshape(self.output(x.shape))
 
     def backward(self, dy: Array, x: Array) -> Array:
-        parts = dy.reshape(self.apart(x.shape)[1])
-        return np.add.reduce(parts, axis=tuple(range(0, parts.ndim, 2))).reshape(x.shape)
+        one, whole = self.apart(x.shape)
+        axes = stretched_axes(one, whole)
+        parts = dy.reshape(whole)
+        return (np.add.reduce(parts, axis=axes) if axes else parts).reshape(x.shape)
 
 
 @operation

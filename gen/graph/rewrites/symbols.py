@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from gen.components.operations.base import Operation
 from gen.dims import Dim, renamed
 from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
 
@@ -39,7 +38,7 @@ def rename_symbols(graph: Graph, names: Mapping[str, str]) -> Graph:
 
     def layer(item: NamedLayer) -> NamedLayer:
         if item not in layers:
-            fields = vars(item.component) if isinstance(item.component, Operation) else {}
+            fields = vars(item.component)
             changed = {name: new for name, old in fields.items() if (new := _renamed(old, names)) != old}
             layers[item] = replace(item, component=replace(item.component, **changed)) if changed else item
         return layers[item]

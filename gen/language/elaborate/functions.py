@@ -129,13 +129,46 @@ TWINS: dict[str, tuple[str, ...]] = {
     "broadcast_to": ("tf.broadcast_to(input:x, shape)",),
     "batch_flatten": ("K.batch_flatten(x)",),
     "ravel": ("K.flatten(x)",),
+    "split": ("tf.split(value:x, num_or_size_splits:indices_or_sections, axis=0)",),
+    "unstack": ("tf.unstack(value:x, num, axis)",),
+    # choosing
+    "where": ("tf.where(condition, x:x1, y:x2)", "K.switch(condition, then_expression:x1, else_expression:x2)"),
+    "take": ("tf.gather(params:x, indices, axis=0)", "K.gather(reference:x, indices, axis=0)"),
+    "one_hot": ("tf.one_hot(indices:x, depth:num_classes, axis, dtype)", "K.one_hot(indices:x, num_classes)"),
+    "cumsum": ("tf/math.cumsum(x, axis=0)", "K.cumsum(x, axis=0)"),
+    "sort": ("tf.sort(values:x, axis)",),
+    "argsort": ("tf.argsort(values:x, axis)",),
+    "band_part": ("tf.linalg.band_part(input:x, num_lower, num_upper)",),
     # products
     "matmul": ("tf/linalg.matmul(a:x1, b:x2)",),
+    "einsum": ("tf.einsum(equation:subscripts, inputs:operands)",),
+    "tensordot": ("tf/linalg.tensordot(a:x1, b:x2, axes)",),
+    "dot": ("K.dot(x:x1, y:x2)",),
+    "batch_dot": ("K.batch_dot(x:x1, y:x2, axes)",),
+    "norm": ("tf/linalg.norm(tensor:x, ord, axis, keepdims)",),
+    "l2_normalize": (
+        "tf/math.l2_normalize(x, axis, epsilon)",
+        "tf.nn.l2_normalize(x, axis, epsilon)",
+        "K.l2_normalize(x, axis)",
+    ),
+    # draws
+    "random_normal": (
+        "keras.random.normal(shape, mean, stddev, dtype, seed)",
+        "tf.random.normal(shape, mean, stddev, dtype, seed)",
+        "K.random_normal(shape, mean, stddev, dtype, seed)",
+    ),
+    "random_uniform": (
+        "keras.random.uniform(shape, minval, maxval, dtype, seed)",
+        "tf.random.uniform(shape, minval, maxval, dtype, seed)",
+        "K.random_uniform(shape, minval, maxval, dtype, seed)",
+    ),
+    "random_dropout": ("keras.random.dropout(inputs, rate, noise_shape, seed)",),
     # constants
     "zeros": ("tf.zeros(shape, dtype)", "K.zeros(shape, dtype)"),
     "ones": ("tf.ones(shape, dtype)", "K.ones(shape, dtype)"),
     "full": ("tf.fill(dims:shape, value:fill_value)",),
-    "eye": ("tf/linalg.eye(num_rows:n, num_columns:m)", "K.eye(size:n, dtype)"),
+    "tri": ("ops.tri(N:n, M:m, k, dtype)",),
+    "eye": ("ops.eye(N:n, M:m, k, dtype)", "ops.identity(n, dtype)", "tf/linalg.eye(num_rows:n, num_columns:m)", "K.eye(size:n, dtype)"),
     "arange": ("tf.range(start, limit:stop, delta:step=1, dtype)", "K.arange(start, stop, step, dtype)"),
     "linspace": ("tf.linspace(start, stop, num)",),
     "zeros_like": ("tf.zeros_like(input:x, dtype)", "K.zeros_like(x, dtype)"),
@@ -168,6 +201,7 @@ TWINS: dict[str, tuple[str, ...]] = {
     "softmax": ("ops.softmax(x, axis)", "tf.nn.softmax(logits:x, axis)", "K.softmax(x, axis)"),
     "log_softmax": ("ops.log_softmax(x, axis)", "tf.nn.log_softmax(logits:x, axis)"),
     # questions
+    "seed_generator": ("keras.random.SeedGenerator(seed)",),
     "shape": ("ops.shape(x)", "tf.shape(input:x)", "K.int_shape(x)", "K.shape(x)"),
     "size": ("ops.size(x)", "tf.size(input:x)"),
     "ndim": ("ops.ndim(x)", "tf.rank(input:x)", "K.ndim(x)"),
@@ -208,7 +242,7 @@ def spelling(path: tuple[str, ...]) -> Spelling | None:
         if (*path[:2], path[-1]) in known:
             return known[*path[:2], path[-1]]
         cls = operations.get(path[-1])
-        return None if cls is None else Spelling(path[-1], own_arguments(cls))
+        return Spelling(path[-1], own_arguments(cls)) if cls is not None and cls.of_keras else None
     return None
 
 
@@ -216,7 +250,7 @@ def own_arguments(cls: type[Operation]) -> tuple[Argument, ...]:
     """The arguments of an operation: its operands, then its fields, unless it says another order."""
     fields = [item.name for item in parameters(cls)]
     operands = [cls.listed] if cls.listed else list(cls.operands())
-    names = cls.order or (*operands, *fields)
+    names = cls.argument_order or (*operands, *fields)
     return tuple(Argument(name.removesuffix("_") if name == "dtype_" else name, name) for name in names)
 
 

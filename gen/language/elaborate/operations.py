@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,7 @@ def _assigned(context: Context, called: str, found: Spelling, arguments: Argumen
     """The arguments by the names of the operation; what does not fit the function is reported."""
     wrong = False
     given: dict[str, Argument] = {}
+    arguments = _operands_in_a_list(found, arguments)
     if len(arguments.positional) > len(found.arguments):
         most = len(found.arguments)
         takes = f"at most {most} argument{'s' * (most != 1)}"
@@ -99,6 +100,18 @@ def _assigned(context: Context, called: str, found: Spelling, arguments: Argumen
         context.error("missing-argument", arguments.span, message)
         wrong = True
     return WRONG if wrong else given
+
+
+def _operands_in_a_list(found: Spelling, arguments: Arguments) -> Arguments:
+    """The arguments with all operands as one, where they are given one by one: `einsum("ij,jk", a, b)`."""
+    cls = operations.get(found.target)
+    if cls is None or not cls.spread:
+        return arguments
+    first, *operands = arguments.positional or (None,)
+    if first is None or not operands:
+        return arguments
+    together = Argument([each.value for each in operands], operands[0].node)
+    return replace(arguments, positional=(first, together))
 
 
 @dataclass(frozen=True)
@@ -227,7 +240,7 @@ def tensor_or_number(context: Context, called: str, argument: Argument, site: Si
     value = argument.value
     if isinstance(value, TensorValue | Dim | bool | int | float):
         return value
-    if isinstance(value, list | tuple) and _numbers_in(value):
+    if is_numbers(value):
         return constant_tensor(context, value, site)
     hint = "call it on a tensor first" if isinstance(value, LayerValue) else None
     if isinstance(value, list | tuple):
@@ -236,7 +249,7 @@ def tensor_or_number(context: Context, called: str, argument: Argument, site: Si
     return context.error("not-a-tensor", argument.span, message, hint=hint)
 
 
-def _numbers_in(value: Any) -> bool:
+def is_numbers(value: Any) -> bool:
     """Whether lists hold numbers alone, as many in each."""
     try:
         made = np.array(value)
@@ -307,10 +320,16 @@ def _as_tensor(context: Context, called: str, given: Given, site: Site) -> Value
     return _call_operation(context, called, Cast, {"x": Argument(x, given["x"].node), "dtype_": given["dtype_"]}, site)
 
 
+def _seed_generator(context: Context, called: str, given: Given, site: Site) -> Value:
+    """Nothing: the model seeds its draws."""
+    return None
+
+
 QUESTIONS: dict[str, Callable[[Context, str, Given, Site], Value]] = {
     "shape": _shape,
     "size": _size,
     "ndim": _ndim,
     "tensor": _as_tensor,
+    "seed_generator": _seed_generator,
 }
 """Functions that compute nothing when the model runs: what they say of a tensor is known when the file is built."""

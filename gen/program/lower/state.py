@@ -169,7 +169,7 @@ class Lowering:
             frozenset(build.taken),
             self.constants,
         )
-        random = any(statement.op is ops.RANDOM for statement in build.statements)
+        random = any(statement.op.draws for statement in build.statements)
         return Lowered(program, build.kernels, self.results, self.places, random, self.memories)
 
     def is_linear(self, tensor: Tensor) -> bool:
