@@ -70,6 +70,11 @@ class Component:
     ignored: ClassVar[dict[str, str]] = {}
     """Arguments that Keras has and that change nothing here, each with the reason; a warning says so."""
 
+    @property
+    def written(self) -> str:
+        """How it reads, where that does not follow from its arguments."""
+        return ""
+
 
 @dataclass(frozen=True)
 class Weight:
@@ -329,6 +334,8 @@ def _parameter(item: Any, annotation: Any) -> Parameter:
 
 def describe(item: Component) -> str:
     """The component as one would write it: `Dense(32, activation=relu)`; arguments at their defaults are left out."""
+    if item.written:
+        return item.written
     given = []
     for parameter in parameters(type(item)):
         value = getattr(item, parameter.name)

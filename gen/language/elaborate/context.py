@@ -131,6 +131,8 @@ class Context:
     """The innermost call of a function or a model that calls are made in now."""
     unit: Unit | None = None
     """The outermost model, wrapper or object that is being called now."""
+    notes: tuple[Note, ...] = ()
+    """What every error says besides, while a function is run for something that the file does not call it for."""
     changes: int = 0
     """How often an attribute or an item of something was set."""
     _caller: Caller | None = None
@@ -155,7 +157,8 @@ class Context:
         """Report an error, once for each place, and give what stands for the value that there is none of."""
         if (code, span) not in self._reported:
             self._reported.add((code, span))
-            self.diagnostics.error(code, span, message, label=label, notes=notes + self._calls_of_blocks(), hint=hint)
+            notes += self._calls_of_blocks() + self.notes
+            self.diagnostics.error(code, span, message, label=label, notes=notes, hint=hint)
             if self.diagnostics.enough(span):
                 raise Stop
         return WRONG
@@ -167,6 +170,14 @@ class Context:
         if (code, span) not in self._reported:
             self._reported.add((code, span))
             self.diagnostics.warning(code, span, message, notes=notes, hint=hint)
+
+    def reported(self) -> set[tuple[str, Span]]:
+        """What is reported so far, and where."""
+        return set(self._reported)
+
+    def forget_reports(self, reported: set[tuple[str, Span]]) -> None:
+        """Report anew what is not among `reported`."""
+        self._reported = reported
 
     def _calls_of_blocks(self) -> tuple[Note, ...]:
         return tuple(Note(span, f"in this call of `{function.name}`") for function, span in reversed(self.active[-3:]))

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gen.diagnostics import Note, Span
 from gen.graph.checks import MAX_PARAMETERS, parameters
-from gen.graph.graph import Box, Call, Graph, Input, NamedLayer, Node, Output, Tensor, Training
+from gen.components.base import Loss, Metric
+from gen.graph.graph import (
+    Box,
+    Call,
+    Formula,
+    Graph,
+    Input,
+    NamedLayer,
+    Node,
+    Output,
+    OwnLoss,
+    OwnLossOfIds,
+    OwnMetric,
+    Tensor,
+    Training,
+)
 from gen.language import syntax
 from gen.language.elaborate.context import Context, Numbering
 from gen.language.elaborate.naming import Namer, name_of_model, names_of_inputs
+from gen.language.elaborate.own import Computed, LossOfFile, MetricOfFile
 from gen.language.elaborate.training import Compilation, Plan, compiled, fitted
 from gen.language.elaborate.values import (
     BidirectionalValue,
@@ -148,32 +165,15 @@ class _Assembly:
     def graph(self, plans: Sequence[Plan], training: Training | None, docstring: str | None) -> Graph:
         model = self._model
         inputs = self._inputs([plan.name for plan in plans])
-        nodes = tuple(
-            Node(
-                self._layer(call.layer),
-                tuple(self._tensors[tensor] for tensor in call.inputs),
-                tuple(self._tensor(tensor) for tensor in call.outputs),
-                Call(
-                    self._context.text(call.heading),
-                    call.span,
-                    call.statement,
-                    box=self._box(call.box),
-                    wrapper=_wrapper(call),
-                    operator=call.said.operator,
-                ),
-                tuple(None if mask is None else self._tensors[mask] for mask in call.masks),
-                call.said.options,
-            )
-            for call in model.calls
-        )
+        nodes = tuple(self._node(call) for call in model.calls)
         outputs = tuple(
             Output(
                 plan.name,
                 self._tensors[plan.tensor],
                 plan.tensor.maker.span,
-                plan.loss,
+                self._loss(plan),
                 plan.loss_weight,
-                plan.metrics,
+                tuple((name, self._metric(plan, metric)) for name, metric in plan.metrics),
                 loss_text=plan.loss_text,
                 mask=None if plan.tensor.last_mask is None else self._tensors.get(plan.tensor.last_mask),
             )
@@ -181,6 +181,66 @@ class _Assembly:
         )
         layers = tuple(self._layers.values())
         return Graph(name_of_model(model), docstring, inputs, nodes, outputs, training, layers, model.summary)
+
+    def _node(self, call: LayerCall) -> Node:
+        return Node(
+            self._layer(call.layer),
+            tuple(self._tensors[tensor] for tensor in call.inputs),
+            tuple(self._tensor(tensor) for tensor in call.outputs),
+            Call(
+                self._context.text(call.heading),
+                call.span,
+                call.statement,
+                box=self._box(call.box),
+                wrapper=_wrapper(call),
+                operator=call.said.operator,
+            ),
+            tuple(None if mask is None else self._tensors[mask] for mask in call.masks),
+            call.said.options,
+        )
+
+    def _loss(self, plan: Plan) -> Loss | None:
+        """The loss of an output; what the file computes itself becomes calls."""
+        if not isinstance(plan.loss, LossOfFile):
+            return plan.loss
+        computed = plan.loss.computed
+        true, predicted = computed.inputs
+        leaf = Tensor(f"{plan.name}_true", true.shape, true.dtype)
+        formula = self._formula(computed, {true: leaf, predicted: self._tensors[plan.tensor]}, (leaf,))
+        return (OwnLossOfIds if computed.ids else OwnLoss)(formula, computed.summed)
+
+    def _metric(self, plan: Plan, metric: Metric) -> Metric:
+        """A metric of an output, the same way."""
+        if not isinstance(metric, MetricOfFile):
+            return metric
+        true, predicted = metric.computed.inputs
+        leaves = (
+            Tensor(f"{plan.name}_true", true.shape, true.dtype),
+            Tensor(plan.name, predicted.shape, predicted.dtype),
+        )
+        given = dict(zip((true, predicted), leaves, strict=True))
+        return OwnMetric(metric.name, self._formula(metric.computed, given, leaves))
+
+    def _formula(self, computed: Computed, given: dict[TensorValue, Tensor], leaves: tuple[Tensor, ...]) -> Formula:
+        """The calls of a function of the file on tensors that are `given`; they have names of their own."""
+        self._tensors |= given
+        model, self._namer = self._namer, Namer(computed.calls, computed.group)
+        nodes = [replace(self._node(call), call=place) for call, place in self._by_statement(computed.calls)]
+        self._namer = model
+        value = self._tensors[computed.value]
+        return Formula(computed.name, computed.text, computed.span, leaves, tuple(nodes), value)
+
+    def _by_statement(self, calls: Sequence[LayerCall]) -> list[tuple[LayerCall, Call]]:
+        """The calls of a formula with their places; what one statement says stands together, under all of it."""
+        found: list[tuple[LayerCall, Call]] = []
+        last: LayerCall | None = None
+        place = Call("", Span(0, 0))
+        for call in reversed(calls):
+            inside = last is not None and last.heading.start <= call.heading.start <= call.heading.end <= last.heading.end
+            if last is None or not inside or call.box is not last.box:
+                last, place = call, Call(self._context.text(call.heading), call.span, object(), operator="formula")
+            found.append((call, place))
+        return found[::-1]
 
     def _inputs(self, outputs: Sequence[str]) -> tuple[Input, ...]:
         entries = [tensor.maker for tensor in self._model.inputs if isinstance(tensor.maker, InputValue)]

@@ -1,0 +1,401 @@
+"""Losses, metrics and penalties that the file computes itself: a function of it, run on tensors like the real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from gen.components.base import Activation, Loss, Metric
+from gen.components.layers import operators
+from gen.components.layers.masking import Mask
+from gen.components.layers.merging import Add, Multiply, Subtract
+from gen.components.operations.base import Operation
+from gen.components.operations.casting import Cast
+from gen.components.operations.making import Parameter
+from gen.diagnostics import Note, Span
+from gen.dims import Shape, show
+from gen.language import syntax
+from gen.language.elaborate.apply import apply_layer
+from gen.language.elaborate.context import Context
+from gen.language.elaborate.values import (
+    WRONG,
+    Argument,
+    Arguments,
+    CallOptions,
+    FunctionValue,
+    Group,
+    InputValue,
+    LayerCall,
+    LayerValue,
+    Method,
+    ObjectValue,
+    Site,
+    TensorValue,
+    Unknown,
+    Value,
+    Wrong,
+    describe_value,
+    is_wrong,
+)
+
+ARITHMETIC = (
+    Operation,
+    Activation,
+    Add,
+    Multiply,
+    Subtract,
+    *operators.BY_NUMBER,
+    operators.MatrixProduct,
+    operators.Slice,
+)
+"""What formulas consist of: it has no weights, draws no random numbers and does the same in prediction."""
+
+
+@dataclass(frozen=True)
+class Computed:
+    """What a function of the file makes of tensors: the calls, in order, and what it returns."""
+
+    name: str
+    text: str
+    span: Span
+    inputs: tuple[TensorValue, ...]
+    calls: tuple[LayerCall, ...]
+    value: TensorValue
+    group: Group | None = None
+    """The group of its calls, which heads no names."""
+    ids: bool = False
+    """Whether its first input is class ids."""
+    summed: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class LossOfFile(Loss):
+    """A loss that the file computes itself, on one output."""
+
+    computed: Computed
+
+    @property
+    def written(self) -> str:
+        return self.computed.name
+
+
+@dataclass(frozen=True, eq=False)
+class LossOfIds(LossOfFile):
+    """One whose targets are class ids."""
+
+    sparse = True
+
+
+@dataclass(frozen=True, eq=False)
+class MetricOfFile(Metric):
+    """A metric that the file computes itself, of one output."""
+
+    name: str
+    computed: Computed
+
+
+def is_own(value: Value, kind: str) -> bool:
+    """Whether `value` is a function of the file, or an object of a class of the file that extends Keras' `kind`."""
+    if isinstance(value, Method):
+        return value.function is not None
+    return isinstance(value, FunctionValue) or (isinstance(value, ObjectValue) and value.cls.kind == kind)
+
+
+def name_of(value: Value) -> str:
+    """What Keras calls a function or an object."""
+    match value:
+        case FunctionValue():
+            return value.name if isinstance(value.definition, syntax.Def) else "<lambda>"
+        case Method():
+            return value.name
+        case ObjectValue():
+            return value.given_name or value.kind
+    return "function"
+
+
+# ---------------------------------------------------------------------------------------------------------------- losses
+
+
+def own_loss(context: Context, argument: Argument, output: str, tensor: TensorValue) -> Computed | Wrong:
+    """What a loss of the file makes of the targets and of an output.
+
+    Keras does not say what the targets are.  They have the shape of the output; if the function cannot be run on such,
+    one value for each row or step, as class ids are.
+    """
+    shapes: list[Shape] = [tensor.shape]
+    if len(tensor.shape) > 1 and tensor.shape[-1] != 1:
+        shapes += [tensor.shape[:-1], (*tensor.shape[:-1], 1)]
+    found: Computed | Wrong = WRONG
+    for shape in shapes:
+        with _tried(context) as attempt:
+            found = _loss_of(context, argument, output, tensor, shape, "float")
+            attempt.keep = not isinstance(found, Wrong)
+        if not isinstance(found, Wrong):
+            if shape == tensor.shape[:-1] and _takes_ids(found):
+                return _loss_of(context, argument, output, tensor, shape, "int32", ids=True)
+            return found
+    return _loss_of(context, argument, output, tensor, tensor.shape, "float")
+
+
+def _loss_of(
+    context: Context,
+    argument: Argument,
+    output: str,
+    tensor: TensorValue,
+    shape: Shape,
+    dtype: str,
+    ids: bool = False,
+) -> Computed | Wrong:
+    what = f"the loss `{name_of(argument.value)}`"
+    true = leaf(context, "y_true", shape, dtype, argument.span)
+    predicted = leaf(context, "y_pred", tensor.shape, tensor.dtype, argument.span)
+    notes = (
+        Note(tensor.maker.span, f"it is called on the output `{output}`: {show(tensor.shape)}"),
+        Note(argument.span, f"and on targets {show(shape)}"),
+    )
+    with _noted(context, notes):
+        found = computed(context, argument, what, (true, predicted), "call")
+    if isinstance(found, Wrong):
+        return WRONG
+    if not _depends(found, predicted):
+        message = f"What {what} returns does not depend on `y_pred`, so it trains nothing"
+        return context.error("bad-loss", argument.span, message, notes=_defined(argument.value))
+    reduction = argument.value.attributes.get("reduction") if isinstance(argument.value, ObjectValue) else None
+    if reduction not in (None, "sum_over_batch_size", "sum", "mean"):
+        message = f"gen does not support the reduction {reduction!r} of a loss"
+        return context.error("unsupported-argument", argument.span, message, hint='leave it out, or write "sum"')
+    return Computed(
+        found.name, found.text, found.span, found.inputs, found.calls, found.value, found.group, ids, reduction == "sum"
+    )
+
+
+def _takes_ids(loss: Computed) -> bool:
+    """Whether the targets of a loss are made whole numbers of, as class ids are."""
+    pending, seen = [loss.inputs[0]], set[TensorValue]()
+    while pending:
+        tensor = pending.pop()
+        seen.add(tensor)
+        for call in loss.calls:
+            if tensor not in call.inputs:
+                continue
+            component = call.layer.component
+            if isinstance(component, Cast) and call.outputs[0].dtype.startswith(("int", "uint")):
+                return True
+            if type(component).__name__ in ("OneHot", "TakeAlongAxis") or call.layer.written == "class ids":
+                return True
+            if getattr(component, "moves", False) and call.outputs[0] not in seen:
+                pending.append(call.outputs[0])
+    return False
+
+
+def _depends(found: Computed, tensor: TensorValue) -> bool:
+    """Whether what is computed depends on a tensor."""
+    made = {tensor}
+    for call in found.calls:
+        if not made.isdisjoint(call.reads):
+            made.update(call.outputs)
+    return found.value in made
+
+
+# --------------------------------------------------------------------------------------------------------------- metrics
+
+
+def own_metric(
+    context: Context, argument: Argument, output: str, tensor: TensorValue, target: Shape, dtype: str
+) -> Computed | Wrong:
+    """What a metric of the file makes of the targets and of an output."""
+    what = f"the metric `{name_of(argument.value)}`"
+    true = leaf(context, "y_true", target, dtype, argument.span)
+    predicted = leaf(context, "y_pred", tensor.shape, tensor.dtype, argument.span)
+    notes = (
+        Note(tensor.maker.span, f"it is called on the output `{output}`: {show(tensor.shape)}"),
+        Note(argument.span, f"and on its targets, {show(target)}"),
+    )
+    with _noted(context, notes):
+        found = computed(context, argument, what, (true, predicted), "call")
+    if isinstance(found, Wrong):
+        return WRONG
+    mask = tensor.last_mask
+    if mask is not None and found.value.shape[: len(mask.shape)] != mask.shape:
+        message = f"{what} gives {show(found.value.shape)}, and the output has a mask for each of {show(mask.shape)}"
+        hint = "return a value for each step, which the mask can leave out"
+        return context.error("mask-mismatch", argument.span, message[:1].upper() + message[1:], hint=hint)
+    return found
+
+
+# ------------------------------------------------------------------------------------------------------------- penalties
+
+
+def own_penalty(context: Context, function: Value, name: str, shape: Shape, span: Span) -> Computed | Wrong:
+    """What a regularizer of the file makes of a weight."""
+    weight = leaf(context, "w", shape, "float", span)
+    argument = Argument(function, syntax.Constant(None, span))
+    with _noted(context, (Note(span, f"it is called on a weight {show(shape)}"),)):
+        return computed(context, argument, f"the regularizer `{name}`", (weight,), "__call__")
+
+
+# ------------------------------------------------------------------------------------------------------------ any of them
+
+
+def leaf(context: Context, name: str, shape: Shape, dtype: str, span: Span) -> TensorValue:
+    """A tensor that no call gives, and no input of the model."""
+    entry = InputValue(context.next_order(), span, name, written=False)
+    entry.tensor = TensorValue(shape, dtype, entry, None, name)
+    return entry.tensor
+
+
+def computed(
+    context: Context, argument: Argument, what: str, inputs: tuple[TensorValue, ...], method: str
+) -> Computed | Wrong:
+    """What a function, or the method of an object, makes of `inputs`; `what` names it in messages."""
+    function, group = argument.value, Group("formula", None, 0)
+    node = syntax.Constant(None, argument.span)
+    arguments = Arguments(
+        tuple(Argument(each, node) for each in inputs), {}, {}, argument.span, argument.span, argument.span
+    )
+    site, before = Site(argument.span, argument.span, group), len(context.calls)
+    if isinstance(function, ObjectValue):
+        own = function.cls.find(method)
+        if not isinstance(own, FunctionValue):
+            signature = f"def {method}(self, {', '.join(each.variable or '' for each in inputs)}):"
+            message = f"The class `{function.cls.name}` of {what} has no `{method}`"
+            return context.error("bad-loss", argument.span, message, hint=f"define `{signature}`")
+        value = context.caller.call_function_of(Method(function, method, argument.span, own), arguments, group)
+    else:
+        value = context.caller.call(function, arguments, site)
+    result = _as_number(context, value, argument, what, site)
+    made = context.calls[before:]
+    del context.calls[before:]  # they are part of no model
+    return WRONG if isinstance(result, Wrong) else _closed(context, argument, what, inputs, made, result)
+
+
+def _as_number(context: Context, value: Value, argument: Argument, what: str, site: Site) -> TensorValue | Wrong:
+    """What a function returned as a tensor of floats; anything else is reported."""
+    if is_wrong(value):
+        return WRONG
+    if isinstance(value, Unknown):
+        return context.unknown(value, argument.span)
+    if isinstance(value, TensorValue):
+        if value.dtype == "float":
+            return value
+        layer = LayerValue(Cast("float"), "cast", site.span, site.group, written="cast")
+        made = apply_layer(context, layer, [value], site, CallOptions(operator="cast"))
+        return made if isinstance(made, TensorValue) else WRONG
+    hint = "return what it computes, a tensor"
+    if value is None:
+        message = f"{what} returns nothing"
+        hint = "end it with `return …`"
+    elif isinstance(value, int | float):
+        message = f"{what} returns {describe_value(value)}, whatever it is called on"
+    else:
+        message = f"{what} returns {describe_value(value)}, and no tensor"
+    message = message[:1].upper() + message[1:]
+    at = _header(argument.value) or argument.span
+    notes = () if at == argument.span else (Note(argument.span, "used here"),)
+    return context.error("bad-loss", at, message, notes=notes, hint=hint)
+
+
+def _closed(
+    context: Context,
+    argument: Argument,
+    what: str,
+    inputs: tuple[TensorValue, ...],
+    made: Sequence[LayerCall],
+    value: TensorValue,
+) -> Computed | Wrong:
+    """The calls that `value` depends on; reports what is no part of a formula."""
+    calls = leading_to([value], set(inputs), made)
+    within = {output for call in calls for output in call.outputs} | set(inputs)
+    for call in calls:
+        for tensor in call.reads:
+            if tensor not in within:
+                message = f"{_capital(what)} uses a tensor of the model, which Keras does not have when it computes it"
+                hint = "compute it in the `call` of a layer, and give it to `self.add_loss(…)` there"
+                return context.error("bad-loss", call.span, message, notes=_defined(argument.value), hint=hint)
+        if not is_arithmetic(call):
+            message = f"{_capital(what)} calls {call.layer.word}: it can only compute with its arguments"
+            return context.error("bad-loss", call.span, message, notes=_defined(argument.value))
+    if value not in within:
+        message = f"{_capital(what)} returns a tensor of the model, whatever it is called on"
+        return context.error("bad-loss", argument.span, message, notes=_defined(argument.value))
+    inner = next((_below(call.group) for call in calls if call.group is not None), None)
+    text = context.text(argument.span)
+    return Computed(name_of(argument.value), text, argument.span, inputs, tuple(calls), value, inner)
+
+
+def is_arithmetic(call: LayerCall) -> bool:
+    """Whether a call may be part of a formula."""
+    component = call.layer.component
+    random = type(component).__name__.startswith("Random")
+    trained = isinstance(component, Parameter)
+    return isinstance(component, ARITHMETIC) and not random and not trained and not isinstance(component, Mask)
+
+
+def leading_to(values: Sequence[TensorValue], known: set[TensorValue], made: Sequence[LayerCall]) -> list[LayerCall]:
+    """The calls of `made` that `values` depend on, in order, from `known` tensors on."""
+    wanted = set(values) - known
+    found = []
+    for call in reversed(made):
+        if not wanted.isdisjoint(call.outputs):
+            found.append(call)
+            wanted.update(set(call.reads) - known)
+    return found[::-1]
+
+
+def _below(group: Group) -> Group:
+    """The outermost group of a formula: that of the function itself."""
+    while group.parent is not None and group.parent.parent is not None:
+        group = group.parent
+    return group
+
+
+def _header(value: Value) -> Span | None:
+    """Where a function or the class of an object is defined."""
+    match value:
+        case FunctionValue():
+            return value.header
+        case Method() if value.function is not None:
+            return value.function.header
+        case ObjectValue():
+            own = next((each for each in map(value.cls.find, ("call", "__call__")) if isinstance(each, FunctionValue)), None)
+            return None if own is None else own.header
+    return None
+
+
+def _defined(value: Value) -> tuple[Note, ...]:
+    at = _header(value)
+    return () if at is None else (Note(at, "it is defined here"),)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+@dataclass
+class _Attempt:
+    keep: bool = False
+
+
+@contextmanager
+def _tried(context: Context) -> Iterator[_Attempt]:
+    """While something is tried that leaves nothing behind unless it is kept."""
+    items = len(context.diagnostics.items)
+    reported = context.reported()
+    attempt = _Attempt()
+    yield attempt
+    if not attempt.keep:
+        del context.diagnostics.items[items:]
+        context.forget_reports(reported)
+
+
+@contextmanager
+def _noted(context: Context, notes: tuple[Note, ...]) -> Iterator[None]:
+    """While errors have these notes too."""
+    before, context.notes = context.notes, notes
+    try:
+        yield
+    finally:
+        context.notes = before
+
+
