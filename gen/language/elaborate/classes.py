@@ -31,6 +31,7 @@ from gen.language.elaborate.values import (
     BoxValue,
     ClassValue,
     DictValue,
+    Function,
     FunctionValue,
     Group,
     InputValue,
@@ -129,6 +130,7 @@ _OPTIONS = (
     "batch_input_shape",
 )
 _OPTIONS_OF_OTHERS = ("name", "dtype", "reduction")
+"""What they take and what comes of it: the reduction is an attribute."""
 
 
 def base_init(context: Context, made: ObjectValue, arguments: Arguments) -> bool:
@@ -153,6 +155,8 @@ def base_init(context: Context, made: ObjectValue, arguments: Arguments) -> bool
     made.given_name = name
     if made.model is not None:
         made.model.given_name = name
+    if "reduction" in given:
+        made.attributes["reduction"] = given["reduction"].value
     if "trainable" in given and isinstance(given["trainable"].value, bool):
         made.trainable = given["trainable"].value
     shape = given.get("input_shape")
@@ -296,6 +300,12 @@ def call_object(context: Context, made: ObjectValue, arguments: Arguments, site:
     own = made.cls.find("__call__")
     if isinstance(own, FunctionValue):
         return context.caller.call_function_of(Method(made, "__call__", arguments.function, own), arguments, site.group)
+    called = made.cls.find("call")
+    if made.cls.kind == "loss" and isinstance(called, FunctionValue):
+        method = Method(made, "call", arguments.function, called)
+        values = context.caller.call_function_of(method, arguments, site.group)
+        mean = Function("mean", ("keras", "ops", "mean"))
+        return context.caller.call_with(mean, [values], site) if isinstance(values, TensorValue) else values
     if made.cls.kind not in ("layer", "model"):
         return context.error("not-callable", arguments.function, f"An object of `{made.cls.name}` cannot be called")
     method = made.cls.find("call")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from gen.components.arguments import Word
-from gen.components.base import Activation, Component
+from gen.components.base import Activation, Component, Loss
 from gen.diagnostics import Note, Span
 from gen.dims import Dim
 from gen.language import syntax
@@ -30,6 +30,7 @@ from gen.language.elaborate.changes import bound_names, changed_names
 from gen.language.elaborate.parameters import bind_parameters
 from gen.language.elaborate.functions import SETTINGS, spelling
 from gen.language.elaborate.imports import imported
+from gen.language.elaborate.loss_functions import call_loss, call_loss_function, has_function, is_on_tensors
 from gen.language.elaborate.models import call_model
 from gen.language.elaborate.names import Names
 from gen.language.elaborate.objects import call_builtin, call_method, data_of, without_effect
@@ -65,6 +66,7 @@ from gen.language.elaborate.values import (
     Site,
     Super,
     TensorValue,
+    Undecided,
     Unknown,
     Value,
     Wrapper,
@@ -953,6 +955,8 @@ class Interpreter:
             return unknown.of_model(arguments.span)
         site = arguments.site(group)
         match function:
+            case Function(_, path) if has_function(path):
+                return call_loss_function(context, path, arguments, group)
             case Function(_, path) if spelling(path) is None:
                 if path[-1] in SETTINGS:
                     return SETTINGS[path[-1]]
@@ -982,6 +986,8 @@ class Interpreter:
                     context.forget_names()
                 made = Unknown(context.text(arguments.function), arguments.span, missing=is_calculating(path))
                 return self._made_of(made, values, arguments.span)
+            case Loss() | Undecided() if is_on_tensors(arguments):
+                return call_loss(context, function, arguments, group)
             case Component():
                 return Unknown(context.text(arguments.function), arguments.span)
         message = f"{sentence(describe_value(function))} cannot be called"

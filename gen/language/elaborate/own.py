@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from gen.components.base import Activation, Loss, Metric
+from gen.components.base import Activation, Loss, Metric, snake_case
 from gen.components.layers import operators
 from gen.components.layers.masking import Mask
 from gen.components.layers.merging import Add, Multiply, Subtract
@@ -106,7 +106,7 @@ def name_of(value: Value) -> str:
     """What Keras calls a function or an object."""
     match value:
         case FunctionValue():
-            return value.name if isinstance(value.definition, syntax.Def) else "<lambda>"
+            return snake_case(value.name)
         case Method():
             return value.name
         case ObjectValue():

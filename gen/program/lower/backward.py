@@ -10,7 +10,7 @@ from gen.components.kernels import as_dense, sum_all_by_id
 from gen.components.layers.merging import Add, Multiply, Subtract
 from gen.components.layers.operators import BY_NUMBER
 from gen.components.operations.base import Operation
-from gen.graph.graph import NamedLayer, Tensor
+from gen.graph.graph import NamedLayer, Node, Tensor
 from gen.program import ops
 from gen.program.fence import FenceError
 from gen.program.ir import Block
@@ -24,7 +24,7 @@ def lower_backward(state: Lowering) -> None:
     """The section `backward`: every node in reverse."""
     for application in reversed(state.applications):
         node = application.node
-        if any(output in state.gradients for output in node.outputs):
+        if any(output in state.gradients for output in node.outputs) and _passes_on(node):
             state.enter("backward", state.block_of("backward", node))
             _differentiate(state, application, tuple(map(state.gradients.get, node.outputs)))
     _regularize(state)
@@ -33,6 +33,11 @@ def lower_backward(state: Lowering) -> None:
             state.pin(gradient, f"g.{state.names.weights[layer, name]}")
     for weight, gradients in state.table_gradients.items():
         _pin_rows(state, weight, gradients)
+
+
+def _passes_on(node: Node) -> bool:
+    """Whether there is something that a gradient can go on to: numbers that are not whole, or weights."""
+    return bool(node.layer.weights) or any(tensor.dtype == "float" for tensor in node.inputs)
 
 
 def _differentiate(state: Lowering, application: Application, gradients: tuple[Array | None, ...]) -> None:
