@@ -80,7 +80,7 @@ def paired(weights: dict[str, np.ndarray], waiting: list[Any]) -> dict[str, Any]
     """Keras' variable for each of our weights: the next of its name and shape, of its own layer if that has a name."""
     variables = {}
     for name, value in weights.items():
-        layer, _, kind = name.rpartition("/")
+        layer, _, kind = name.removesuffix("/value").rpartition("/")
         direction = next((each for each in ("forward", "backward") if f"/{each}_" in name), "")
         fits = [variable for variable in waiting if variable.name == kind and tuple(variable.shape) == value.shape]
         inner = [layer.split("/", depth)[depth] for depth in range(layer.count("/") + 1)]

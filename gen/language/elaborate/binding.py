@@ -10,12 +10,15 @@ from typing import Any, get_args
 from gen.components.arguments import Count, Word, accept
 from gen.components.base import Activation, ArgumentError, Component, Layer, parameters, registry
 from gen.diagnostics import Note
+from gen.graph.graph import OwnRegularizer
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.spellings import kinds_of, suggestion
 from gen.language.elaborate.values import (
     Argument,
     Arguments,
+    FunctionValue,
     LayerValue,
+    ObjectValue,
     TensorValue,
     Undecided,
     Value,
@@ -128,6 +131,10 @@ def settle(context: Context, value: Value, annotation: Any) -> Value:
             return made.component if isinstance(made, Made) else made
         case LayerValue():
             return value.component
+        case FunctionValue() if "regularizer" in _kinds(annotation):
+            return OwnRegularizer(value.name, value)
+        case ObjectValue() if value.cls.kind == "regularizer" and "regularizer" in _kinds(annotation):
+            return OwnRegularizer(value.cls.name, value)
         case list():
             return [settle(context, item, annotation) for item in value]
         case tuple():

@@ -12,6 +12,7 @@ from gen.diagnostics import Diagnostics, Note, Source, Span
 from gen.dims import Dim, Size
 from gen.language.elaborate.values import (
     WRONG,
+    AddedLoss,
     Arguments,
     BoxValue,
     FunctionValue,
@@ -115,6 +116,8 @@ class Context:
     layers: list[LayerValue] = field(default_factory=list)
     models: list[ModelValue] = field(default_factory=list)
     symbols: Symbols = field(default_factory=Symbols)
+    added: list[AddedLoss] = field(default_factory=list)
+    """What calls of layers add to the loss of whatever model they are part of."""
     active: list[tuple[FunctionValue, Span]] = field(default_factory=list)
     """The functions that are running, the innermost last, with the call of each."""
     ignored: list[Span] = field(default_factory=list)

@@ -18,6 +18,7 @@ from gen.dims import Shape, show
 from gen.language import syntax
 from gen.language.elaborate.apply import apply_layer
 from gen.language.elaborate.context import Context
+from gen.language.elaborate.model_calls import leading_to, values_of
 from gen.language.elaborate.values import (
     WRONG,
     Argument,
@@ -29,6 +30,7 @@ from gen.language.elaborate.values import (
     LayerCall,
     LayerValue,
     Method,
+    ModelValue,
     ObjectValue,
     Site,
     TensorValue,
@@ -235,6 +237,42 @@ def own_penalty(context: Context, function: Value, name: str, shape: Shape, span
         return computed(context, argument, f"the regularizer `{name}`", (weight,), "__call__")
 
 
+# ------------------------------------------------------------------------------------------------------------- added losses
+
+
+@dataclass(frozen=True)
+class Addition:
+    """What `add_loss` adds to the loss of a model, with the calls that nothing else depends on."""
+
+    value: TensorValue
+    text: str
+    calls: tuple[LayerCall, ...]
+
+
+def additions(context: Context, model: ModelValue) -> tuple[list[LayerCall], list[Addition]]:
+    """The calls of a model in order, and what its layers add to the loss.
+
+    Calls that are no arithmetic, and what they depend on, are part of the model.
+    """
+    known, found = values_of(model), []
+    added = [each for each in context.added if not known.isdisjoint(each.results)]
+    model.added = leading_to([each.value for each in added], known, context.calls)
+    layers = [call for call in model.added if not is_arithmetic(call)]
+    layers = leading_to([output for call in layers for output in call.outputs], known, context.calls)
+    taken = set(layers)
+    known |= {output for call in layers for output in call.outputs}
+    for each in added:
+        calls = [call for call in leading_to([each.value], known, context.calls) if call not in taken]
+        taken.update(calls)
+        found.append(Addition(each.value, each.text, tuple(calls)))
+    made = {output for call in model.added for output in call.outputs} | known
+    for call in model.added:
+        if any(tensor not in made for tensor in call.reads):
+            message = "This loss depends on a tensor that is no part of the model"
+            context.error("bad-loss", call.span, message, hint="give the layer the tensor as an input")
+    return sorted({*model.calls, *layers}, key=lambda call: call.order), found
+
+
 # ------------------------------------------------------------------------------------------------------------ any of them
 
 
@@ -330,17 +368,6 @@ def is_arithmetic(call: LayerCall) -> bool:
     random = type(component).__name__.startswith("Random")
     trained = isinstance(component, Parameter)
     return isinstance(component, ARITHMETIC) and not random and not trained and not isinstance(component, Mask)
-
-
-def leading_to(values: Sequence[TensorValue], known: set[TensorValue], made: Sequence[LayerCall]) -> list[LayerCall]:
-    """The calls of `made` that `values` depend on, in order, from `known` tensors on."""
-    wanted = set(values) - known
-    found = []
-    for call in reversed(made):
-        if not wanted.isdisjoint(call.outputs):
-            found.append(call)
-            wanted.update(set(call.reads) - known)
-    return found[::-1]
 
 
 def _below(group: Group) -> Group:

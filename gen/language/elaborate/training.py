@@ -91,8 +91,11 @@ class Compilation:
     plans: list[Plan] = field(default_factory=list)
 
 
-def compiled(context: Context, arguments: Arguments, plans: Sequence[Plan]) -> Compilation:
-    """One `compile` applied to the outputs in `plans`; without plans (the model is wrong), what can be checked."""
+def compiled(context: Context, arguments: Arguments, plans: Sequence[Plan], added: bool = False) -> Compilation:
+    """One `compile` applied to the outputs in `plans`; without plans (the model is wrong), what can be checked.
+
+    `added` says whether there is a loss besides: layers add one.
+    """
     given = _bound(context, arguments)
     for name, argument in list(given.items()):
         unknown = unknown_in(argument.value)
@@ -114,7 +117,9 @@ def compiled(context: Context, arguments: Arguments, plans: Sequence[Plan]) -> C
     if not plans:
         _check_alone(context, given)
         return result
-    _set_losses(context, arguments, given.get("loss"), result.plans)
+    loss = given.get("loss")
+    if not added or (loss is not None and loss.value is not None):
+        _set_losses(context, arguments, loss, result.plans, added)
     _set_weights(context, given.get("loss_weights"), result.plans)
     _set_metrics(context, given.get("metrics"), result.plans)
     if not context.diagnostics.failed:
@@ -202,7 +207,9 @@ def _known_keys(argument: Argument) -> bool:
     return not any(isinstance(key.value, Wrong) for key, _ in entries_of(argument))
 
 
-def _set_losses(context: Context, arguments: Arguments, argument: Argument | None, plans: list[Plan]) -> None:
+def _set_losses(
+    context: Context, arguments: Arguments, argument: Argument | None, plans: list[Plan], added: bool
+) -> None:
     if argument is None and not arguments.keywords.keys() <= {*COMPILE, *IGNORED, *UNSUPPORTED}:
         return  # a wrong name is reported, which may have been meant as `loss`
     if argument is None or argument.value is None:
@@ -229,7 +236,7 @@ def _set_losses(context: Context, arguments: Arguments, argument: Argument | Non
     for index, entry in entries.items():
         if index < len(plans):
             _set_loss(context, entry, plans[index])
-    if entries and all(entry.value is None for entry in entries.values()):
+    if entries and all(entry.value is None for entry in entries.values()) and not added:
         context.error("missing-loss", argument.span, "No output has a loss, so there is nothing to train")
 
 
