@@ -67,7 +67,7 @@ class Functions:
         signature = [*weights, "b: Buffers", *inputs, *self.parameters("trues", "weights")]
         results = self.step.lowered.results["loss"]
         texts = code.result_text(self.step.program, self.step.plan, "loss", results)
-        body = [*self.lines("loss"), f"return {', '.join(texts)}"]
+        body = [*self.lines("loss"), f"return {', '.join(texts)}" if len(texts) > 1 else f"return ({texts[0]},)"]
         document = "The total loss, and that of each output, after `forward`."
         return function("loss", signature, "tuple[float, ...]", document, body)
 
