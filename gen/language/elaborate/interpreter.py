@@ -35,6 +35,7 @@ from gen.language.elaborate.models import call_model
 from gen.language.elaborate.names import Names
 from gen.language.elaborate.objects import call_builtin, call_method, data_of, without_effect
 from gen.language.elaborate.operators import combine, compare, delete_item, hashable, item, negated, set_item, truth
+from gen.language.elaborate.own import wrapped_function
 from gen.language.elaborate.problems import Problem
 from gen.language.elaborate.spellings import is_calculating, members, namespace, suggestion
 from gen.language.elaborate.values import (
@@ -955,6 +956,8 @@ class Interpreter:
             return unknown.of_model(arguments.span)
         site = arguments.site(group)
         match function:
+            case Function("MeanMetricWrapper"):
+                return wrapped_function(context, arguments)
             case Function(_, path) if has_function(path):
                 return call_loss_function(context, path, arguments, group)
             case Function(_, path) if spelling(path) is None:

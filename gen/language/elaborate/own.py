@@ -17,6 +17,7 @@ from gen.diagnostics import Note, Span
 from gen.dims import Shape, show
 from gen.language import syntax
 from gen.language.elaborate.apply import apply_layer
+from gen.language.elaborate.binding import option_name
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.model_calls import leading_to, values_of
 from gen.language.elaborate.values import (
@@ -97,8 +98,40 @@ class MetricOfFile(Metric):
     computed: Computed
 
 
+@dataclass(frozen=True, eq=False)
+class WrappedFunction:
+    """`keras.metrics.MeanMetricWrapper(function, name=…)`: a function of the file, and what it gets besides."""
+
+    function: Value
+    name: str
+    given: dict[str, Argument]
+
+    def __repr__(self) -> str:
+        return f"the metric `{self.name}`"
+
+
+def wrapped_function(context: Context, arguments: Arguments) -> Value:
+    """What `MeanMetricWrapper` makes of a function."""
+    given = dict(zip(("fn", "name"), arguments.positional, strict=False)) | arguments.keywords
+    if "fn" not in given:
+        message = "`MeanMetricWrapper` needs its argument `fn`"
+        return context.error("missing-argument", arguments.span, message, hint="write `MeanMetricWrapper(function)`")
+    if is_wrong(given["fn"].value):
+        return WRONG
+    if not is_own(given["fn"].value, ""):
+        message = f"`MeanMetricWrapper` takes a function of the file, got {describe_value(given['fn'].value)}"
+        return context.error("bad-argument", given["fn"].span, message, hint="write the name of the metric alone")
+    name = option_name(context, given.get("name"))
+    if isinstance(name, Wrong):
+        return WRONG
+    more = {key: argument for key, argument in given.items() if key not in ("fn", "name", "dtype")}
+    return WrappedFunction(given["fn"].value, name or "mean_metric_wrapper", more)
+
+
 def is_own(value: Value, kind: str) -> bool:
     """Whether `value` is a function of the file, or an object of a class of the file that extends Keras' `kind`."""
+    if isinstance(value, WrappedFunction):
+        return kind == "metric"
     if isinstance(value, Method):
         return value.function is not None
     return isinstance(value, FunctionValue) or (isinstance(value, ObjectValue) and value.cls.kind == kind)
@@ -109,7 +142,7 @@ def name_of(value: Value) -> str:
     match value:
         case FunctionValue():
             return snake_case(value.name)
-        case Method():
+        case Method() | WrappedFunction():
             return value.name
         case ObjectValue():
             return value.given_name or value.kind
@@ -133,7 +166,7 @@ def own_loss(context: Context, argument: Argument, output: str, tensor: TensorVa
         with _tried(context) as attempt:
             found = _loss_of(context, argument, output, tensor, shape, "float")
             attempt.keep = not isinstance(found, Wrong)
-        if not isinstance(found, Wrong):
+        if not isinstance(found, Wrong) and (shape == tensor.shape or not _takes_more(found)):
             if shape == tensor.shape[:-1] and _takes_ids(found):
                 return _loss_of(context, argument, output, tensor, shape, "int32", ids=True)
             return found
@@ -170,6 +203,13 @@ def _loss_of(
     return Computed(
         found.name, found.text, found.span, found.inputs, found.calls, found.value, found.group, ids, reduction == "sum"
     )
+
+
+def _takes_more(loss: Computed) -> bool:
+    """Whether a loss takes parts of the targets that one value for each row does not have."""
+    slices = (call.layer.component for call in loss.calls if loss.inputs[0] in call.inputs)
+    parts = (part for each in slices if isinstance(each, operators.Slice) for part in each.parts)
+    return any(isinstance(part, tuple) and ((part[0] or 0) > 0 or (part[1] or 0) > 1) for part in parts)
 
 
 def _takes_ids(loss: Computed) -> bool:
@@ -288,10 +328,11 @@ def computed(
 ) -> Computed | Wrong:
     """What a function, or the method of an object, makes of `inputs`; `what` names it in messages."""
     function, group = argument.value, Group("formula", None, 0)
-    node = syntax.Constant(None, argument.span)
-    arguments = Arguments(
-        tuple(Argument(each, node) for each in inputs), {}, {}, argument.span, argument.span, argument.span
-    )
+    node, more = syntax.Constant(None, argument.span), dict[str, Argument]()
+    if isinstance(function, WrappedFunction):
+        function, more = function.function, function.given
+    positional, spans = tuple(Argument(each, node) for each in inputs), dict.fromkeys(more, argument.span)
+    arguments = Arguments(positional, more, spans, argument.span, argument.span, argument.span)
     site, before = Site(argument.span, argument.span, group), len(context.calls)
     if isinstance(function, ObjectValue):
         own = function.cls.find(method)

@@ -103,7 +103,7 @@ def member(owner: Namespace, name: str) -> Namespace | Word | None:
     kinds = MODULES[path[-1]]
     if path[-1] in SPECIAL.get(name, ()):
         return Word(name)
-    if path[-1] == "losses" and name in LOSS_FUNCTIONS:
+    if (path[-1] == "losses" and name in LOSS_FUNCTIONS) or (path[-1] == "metrics" and name == "MeanMetricWrapper"):
         return Function(name, (*path, name))
     return Member(name, kinds) if any(name in members(kind) for kind in kinds) else None
 

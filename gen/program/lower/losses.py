@@ -289,6 +289,7 @@ def _measure(state: Lowering, output: Output, metric: OwnMetric, section: str) -
     state.values[true] = Array(target, build.types[target])
     values = _compute(state, section, metric.formula, differentiated=False)
     state.enter(section, Block(""))
+    state.kept[section] = list(state.kept["loss"])  # which other metrics read after this one
     mask = None if output.mask is None else state.values[output.mask]
     if mask is not None:
         values = build.call(ops.MULTIPLY, values, _spread(state, mask, values.shape))
