@@ -56,7 +56,9 @@ def keeps_step(text: str, graph: Graph, module: ModuleType, rows: int = 7, steps
         x = random_inputs(graph, rng, rows)
         y = random_targets(graph, rng, rows)
         trained = [output for output in graph.outputs if output.loss is not None]
-        shapes = [output.tensor.shape[:-1] if output.mask is not None else output.tensor.shape[:1] for output in trained]
+        shapes = [
+            output.tensor.shape[:-1] if output.mask is not None else output.tensor.shape[:1] for output in trained
+        ]
         weights = [rng.uniform(0.5, 1.5, (rows, *sizes(shape, LENGTH))) for shape in shapes] if step else None
         close = {"rtol": 1e-8, "atol": 1e-9}
         scores = ours.evaluate(x, y, batch_size=3, sample_weight=weights)

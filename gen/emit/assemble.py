@@ -227,7 +227,9 @@ class Assembler:
         first = len(self.graph.outputs) + len(masked_outputs(self.graph))
         lines = []
         for index, tensor in enumerate(watched_tensors(self.graph), first):
-            place = code.place_text(self.step.program, self.step.plan, self.step.lowered.places[f"watched:{self.names.tensors[tensor]}"])
+            place = code.place_text(
+                self.step.program, self.step.plan, self.step.lowered.places[f"watched:{self.names.tensors[tensor]}"]
+            )
             copied = f"np.copyto({place}, heads[{index}])" if tensor.shape else f"{place} = heads[{index}]"
             lines.append(copied)
         return tuple(lines)

@@ -54,8 +54,8 @@ class _Tensor:
         return _Tensor(self.context, self.site, self.called, value)
 
     def _with(self, symbol: str, left: Any, right: Any) -> _Tensor:
-        values = [each.value if isinstance(each, _Tensor) else each for each in (left, right)]
-        return self._made(combine_tensors(self.context, symbol, *values, self.site))
+        first, second = (each.value if isinstance(each, _Tensor) else each for each in (left, right))
+        return self._made(combine_tensors(self.context, symbol, first, second, self.site))
 
     def __add__(self, other: Any) -> _Tensor:
         return self._with("+", self, other)
@@ -88,7 +88,8 @@ class _Tensor:
 
         def call(*others: Any, **fields: Any) -> _Tensor:
             if name not in operations:
-                layer = LayerValue(registry["activation"][name](**fields), name, self.site.span, self.site.group)
+                component: Any = registry["activation"][name](**fields)
+                layer = LayerValue(component, name, self.site.span, self.site.group)
                 said = CallOptions(operator=f"{self.called}(…)")
                 return self._made(apply_layer(self.context, layer, [self.value], self.site, said))
             component = operations[name](**fields)
@@ -201,6 +202,15 @@ def binary_focal_crossentropy(
     return values.mean(axis=axis)
 
 
+def _classes(y_pred: T, axis: int) -> int:
+    size = y_pred.value.shape[axis]
+    if not isinstance(size, int):
+        message = f"`{y_pred.called}` with `label_smoothing` needs to know how many classes there are, got {size}"
+        y_pred.context.error("shape-mismatch", y_pred.site.span, message)
+        raise _Failed
+    return size
+
+
 def _log_of_classes(output: T, from_logits: bool, axis: int) -> T:
     if from_logits:
         return output.log_softmax(axis=axis)
@@ -211,7 +221,7 @@ def categorical_crossentropy(
     y_true: T, y_pred: T, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> T:
     if label_smoothing:
-        y_true = y_true * (1.0 - label_smoothing) + label_smoothing / y_pred.value.shape[axis]
+        y_true = y_true * (1.0 - label_smoothing) + label_smoothing / _classes(y_pred, axis)
     return -(y_true * _log_of_classes(y_pred, from_logits, axis)).sum(axis=axis)
 
 
@@ -225,7 +235,7 @@ def categorical_focal_crossentropy(
     axis: int = -1,
 ) -> T:
     if label_smoothing:
-        y_true = y_true * (1.0 - label_smoothing) + label_smoothing / y_pred.value.shape[axis]
+        y_true = y_true * (1.0 - label_smoothing) + label_smoothing / _classes(y_pred, axis)
     if from_logits:
         y_pred = y_pred.softmax()
     p = (y_pred / y_pred.sum(axis=axis, keepdims=True)).clip(x_min=EPSILON, x_max=1.0 - EPSILON)

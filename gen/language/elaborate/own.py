@@ -209,7 +209,8 @@ def _takes_more(loss: Computed) -> bool:
     """Whether a loss takes parts of the targets that one value for each row does not have."""
     slices = (call.layer.component for call in loss.calls if loss.inputs[0] in call.inputs)
     parts = (part for each in slices if isinstance(each, operators.Slice) for part in each.parts)
-    return any(isinstance(part, tuple) and ((part[0] or 0) > 0 or (part[1] or 0) > 1) for part in parts)
+    ends = (end for part in parts if isinstance(part, tuple) for end in (part[0], (part[1] or 1) - 1))
+    return any(end not in (None, 0) for end in ends)
 
 
 def _takes_ids(loss: Computed) -> bool:
@@ -426,7 +427,9 @@ def _header(value: Value) -> Span | None:
         case Method() if value.function is not None:
             return value.function.header
         case ObjectValue():
-            own = next((each for each in map(value.cls.find, ("call", "__call__")) if isinstance(each, FunctionValue)), None)
+            own = next(
+                (each for each in map(value.cls.find, ("call", "__call__")) if isinstance(each, FunctionValue)), None
+            )
             return None if own is None else own.header
     return None
 
@@ -465,5 +468,3 @@ def _noted(context: Context, notes: tuple[Note, ...]) -> Iterator[None]:
         yield
     finally:
         context.notes = before
-
-

@@ -271,7 +271,9 @@ class _Assembly:
         last: LayerCall | None = None
         place = Call("", Span(0, 0))
         for call in reversed(calls):
-            inside = last is not None and last.heading.start <= call.heading.start <= call.heading.end <= last.heading.end
+            inside = (
+                last is not None and last.heading.start <= call.heading.start <= call.heading.end <= last.heading.end
+            )
             if last is None or not inside or call.box is not last.box:
                 last, place = call, Call(self._context.text(call.heading), call.span, object(), operator="formula")
             found.append((call, place))

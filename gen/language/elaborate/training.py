@@ -409,7 +409,9 @@ def _own_metric(context: Context, argument: Argument, plan: Plan) -> Metric | No
         cls = argument.value.cls
         message = f"gen cannot run the metric `{cls.name}`, which keeps a state of its own"
         hint = "write a function of `y_true` and `y_pred`: its value is averaged over the batches"
-        context.error("unsupported-call", argument.span, message, notes=(Note(cls.definition.header, "the class"),), hint=hint)
+        context.error(
+            "unsupported-call", argument.span, message, notes=(Note(cls.definition.header, "the class"),), hint=hint
+        )
         return None
     if plan.loss is None:
         _report_no_targets(context, argument, plan)
