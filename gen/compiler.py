@@ -135,7 +135,8 @@ def rewrite(graph: Graph, options: Options = Options()) -> Graph:
     """Graph → graph: activations as nodes, behind the making of steps, relu behind pooling; losses fused with heads,
     embeddings with the projection after them."""
     if options.inference:
-        graph = replace(graph, training=None, outputs=tuple(replace(item, loss=None) for item in graph.outputs))
+        outputs = tuple(replace(item, loss=None, metrics=()) for item in graph.outputs)
+        graph = replace(graph, training=None, outputs=outputs, added=(), penalties=())
     graph = split_before_activations(split_activations(graph))
     if options.has(pool_before_relu):
         graph = pool_before_relu(graph)

@@ -84,6 +84,11 @@ class Component:
     ignored: ClassVar[dict[str, str]] = {}
     """Arguments of Keras that change nothing here, each with the reason; gen warns about them."""
 
+    @property
+    def written(self) -> str:
+        """How it reads, where that does not follow from its arguments."""
+        return ""
+
 
 @dataclass(frozen=True)
 class Weight:
@@ -377,6 +382,8 @@ def _parameter(item: Any, annotation: Any) -> Parameter:
 
 def describe(item: Component) -> str:
     """The component as source text: `Dense(32, activation=relu)`; it leaves out arguments that have their defaults."""
+    if item.written:
+        return item.written
     given = []
     for parameter in parameters(type(item)):
         value = getattr(item, parameter.name)

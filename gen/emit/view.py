@@ -76,6 +76,15 @@ class InputView(_View):
 
 
 @dataclass(frozen=True)
+class LossInputView(_View):
+    """An input that `loss` reads."""
+
+    ident: str
+    index: int
+    """Its place among the inputs, from 0."""
+
+
+@dataclass(frozen=True)
 class OutputView(_View):
     """An output of the model; `b.{ident}` is its head after `forward` and its prediction after `loss`."""
 
@@ -228,6 +237,10 @@ class View:
     """Whether `forward` takes `rng` after `b`."""
     penalties: bool
     """Whether `loss` takes `p` before `b`."""
+    loss_inputs: tuple[LossInputView, ...]
+    """The inputs that `loss` takes after `b`."""
+    watched: tuple[str, ...]
+    """Statements of `evaluate`, where it does not run `forward`: what losses read besides the outputs, into `b`."""
     input_gradients: bool
     """Whether `backward` takes `wanted`."""
     tracks: bool
@@ -400,8 +413,8 @@ class View:
 
     @property
     def outputs_masked(self) -> bool:
-        """Whether `infer` gives masks after the outputs."""
-        return any(output.mask is not None for output in self.outputs)
+        """Whether `infer` gives masks after the outputs, or what losses read."""
+        return bool(self.watched) or any(output.mask is not None for output in self.outputs)
 
     @property
     def several_outputs(self) -> bool:

@@ -560,6 +560,8 @@ TAKE = _op("np.take", _take, room=lambda a, indices, **_: 8 * math.prod(indices)
 CONCATENATE = _op("np.concatenate", _concatenate, result="joined")
 STACK = _op("np.stack", _stack, result="stacked")
 FILL = _op("fill", _fill, lines=("{out}.fill({1})",))
+FULL = _op("full", _no_call, lines=("{out}.fill({0})",), single="{0}")
+"""An array of one number, which lowering alone writes."""
 CAST = {dtype: _cast(dtype) for dtype in DTYPES}
 RANDOM, NORMAL = _draw("rng.random"), _draw("rng.standard_normal")
 

@@ -163,6 +163,19 @@ class Divide(Layer):
         return dinputs
 
 
+BY_NUMBER = (
+    AddConstant,
+    SubtractFromConstant,
+    MultiplyByConstant,
+    DivideByConstant,
+    DivideConstant,
+    Power,
+    Negative,
+    Divide,
+)
+"""Those that work number by number."""
+
+
 @dataclass(frozen=True)
 class MatrixProduct(Layer):
     """y = a @ b: multiplies the matrices on the last two axes, one pair for each row of the batch."""

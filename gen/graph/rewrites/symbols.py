@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from gen.dims import Dim, renamed, sizes_in
-from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
+from gen.graph.graph import Formula, Graph, NamedLayer, Node, Output, OwnLoss, OwnMetric, Tensor
 
 
 def rename_symbols(graph: Graph, names: Mapping[str, str]) -> Graph:
@@ -44,9 +44,23 @@ def rename_symbols(graph: Graph, names: Mapping[str, str]) -> Graph:
             layers[item] = replace(item, component=_with(item.component, changed)) if changed else item
         return layers[item]
 
+    def formula(item: Formula) -> Formula:
+        return replace(
+            item,
+            inputs=tuple(map(tensor, item.inputs)),
+            nodes=tuple(map(node, item.nodes)),
+            value=tensor(item.value),
+        )
+
     def output(item: Output) -> Output:
-        inside, mask = maybe(item.loss_input), maybe(item.mask)
-        return replace(item, tensor=tensor(item.tensor), loss_input=inside, mask=mask)
+        inside, mask, loss = maybe(item.loss_input), maybe(item.mask), item.loss
+        if isinstance(loss, OwnLoss):
+            loss = replace(loss, formula=formula(loss.formula))
+        metrics = tuple(
+            (name, replace(metric, formula=formula(metric.formula)) if isinstance(metric, OwnMetric) else metric)
+            for name, metric in item.metrics
+        )
+        return replace(item, tensor=tensor(item.tensor), loss_input=inside, mask=mask, loss=loss, metrics=metrics)
 
     return replace(
         graph,
@@ -54,6 +68,10 @@ def rename_symbols(graph: Graph, names: Mapping[str, str]) -> Graph:
         nodes=tuple(map(node, graph.nodes)),
         outputs=tuple(map(output, graph.outputs)),
         layers=tuple(map(layer, graph.layers)),
+        added=tuple(map(formula, graph.added)),
+        penalties=tuple(
+            replace(item, layer=layer(item.layer), formula=formula(item.formula)) for item in graph.penalties
+        ),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, get_args
 from gen.components.arguments import CHANNELS_LAST, Count, Word, accept
 from gen.components.base import Activation, ArgumentError, Component, Layer, parameters, registry
 from gen.diagnostics import Note, Span
+from gen.graph.graph import OwnRegularizer
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.keras_names import kind_in_keras
 from gen.language.elaborate.older import present_arguments, refused
@@ -18,7 +19,9 @@ from gen.language.elaborate.values import (
     WRONG,
     Argument,
     Arguments,
+    FunctionValue,
     LayerValue,
+    ObjectValue,
     TensorValue,
     Undecided,
     Unknown,
@@ -148,6 +151,10 @@ def settle(context: Context, value: Value, annotation: Any) -> Value:
             return made.component if isinstance(made, Made) else made
         case LayerValue(component=component):
             return _as_activation(context, value) if "activation" in _kinds(annotation) else component
+        case FunctionValue() if "regularizer" in _kinds(annotation):
+            return OwnRegularizer(value.name, value)
+        case ObjectValue() if value.cls.kind == "regularizer" and "regularizer" in _kinds(annotation):
+            return OwnRegularizer(value.cls.name, value)
         case list():
             return [settle(context, item, annotation) for item in value]
         case tuple():

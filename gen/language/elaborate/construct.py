@@ -8,6 +8,7 @@ from gen.language.elaborate.apply import apply_layer, call_layer
 from gen.language.elaborate.binding import Made, make
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.inputs import make_input
+from gen.language.elaborate.loss_functions import call_loss_function, formula_of, is_on_tensors
 from gen.language.elaborate.models import make_model, make_sequential
 from gen.language.elaborate.older import LAYER_NAMES, STILL_THERE
 from gen.language.elaborate.operations import call_function
@@ -58,6 +59,10 @@ def call_word(context: Context, word: Word, arguments: Arguments, group: Group |
         if isinstance(first, TensorValue):
             made = make(context, registry["activation"][word.name], word.name, arguments.without_first())
             return apply_activation(context, made.component, arguments, group) if isinstance(made, Made) else WRONG
+    if ("loss" in kinds or "metric" in kinds) and is_on_tensors(arguments):
+        formula = formula_of(word.name)
+        if formula is not None:
+            return call_loss_function(context, formula, arguments, group)
     if len(kinds) > 1:
         return Undecided(word, kinds, arguments)
     made = make(context, registry[kinds[0]][word.name], word.name, arguments)

@@ -13,6 +13,7 @@ from gen.dims import Dim, Size
 from gen.language.elaborate.keras_names import said_of
 from gen.language.elaborate.values import (
     WRONG,
+    AddedLoss,
     Arguments,
     BoxValue,
     FunctionValue,
@@ -116,6 +117,8 @@ class Context:
     layers: list[LayerValue] = field(default_factory=list)
     models: list[ModelValue] = field(default_factory=list)
     symbols: Symbols = field(default_factory=Symbols)
+    added: list[AddedLoss] = field(default_factory=list)
+    """What calls of layers add to the loss of whatever model they are part of."""
     active: list[tuple[FunctionValue, Span]] = field(default_factory=list)
     """The functions that are running, the innermost last, with the call of each."""
     ignored: list[Span] = field(default_factory=list)
@@ -136,6 +139,8 @@ class Context:
     """The innermost call of a function or a model that calls are made in now."""
     unit: Unit | None = None
     """The outermost model, wrapper or object that is being called now."""
+    notes: tuple[Note, ...] = ()
+    """What every error says besides, while a function is run for something that the file does not call it for."""
     changes: int = 0
     """How often an attribute was set, or a model was changed."""
     mutations: int = 0
@@ -167,7 +172,8 @@ class Context:
         """Report an error, once for each place, and give what stands for the value that there is none of."""
         if (code, span) not in self._reported:
             self._reported.add((code, span))
-            self.diagnostics.error(code, span, message, label=label, notes=notes + self._calls_of_blocks(), hint=hint)
+            notes += self._calls_of_blocks() + self.notes
+            self.diagnostics.error(code, span, message, label=label, notes=notes, hint=hint)
             if self.diagnostics.enough(span):
                 raise Stop
         return WRONG
@@ -179,6 +185,14 @@ class Context:
         if (code, span) not in self._reported:
             self._reported.add((code, span))
             self.diagnostics.warning(code, span, message, notes=notes, hint=hint)
+
+    def reported(self) -> set[tuple[str, Span]]:
+        """What is reported so far, and where."""
+        return set(self._reported)
+
+    def forget_reports(self, reported: set[tuple[str, Span]]) -> None:
+        """Report anew what is not among `reported`."""
+        self._reported = reported
 
     def _calls_of_blocks(self) -> tuple[Note, ...]:
         return tuple(Note(span, f"in this call of `{function.name}`") for function, span in reversed(self.active[-3:]))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from gen.components.arguments import Word
-from gen.components.base import Activation, Component
+from gen.components.base import Activation, Component, Loss
 from gen.diagnostics import Note, Span
 from gen.dims import Dim
 from gen.language import syntax
@@ -47,10 +47,12 @@ from gen.language.elaborate.formatting import formatted
 from gen.language.elaborate.functions import SETTINGS, spelling
 from gen.language.elaborate.imports import imported
 from gen.language.elaborate.keras_names import AROUND, KERAS, PLAIN_MODULES, SCHEDULES, in_keras
+from gen.language.elaborate.loss_functions import call_loss, call_loss_function, has_function, is_on_tensors
 from gen.language.elaborate.models import call_model
 from gen.language.elaborate.names import Names
 from gen.language.elaborate.objects import call_builtin, call_method, data_of
 from gen.language.elaborate.operators import combine, compare, delete_item, hashable, item, negated, set_item, truth
+from gen.language.elaborate.own import wrapped_function
 from gen.language.elaborate.parameters import bind_parameters
 from gen.language.elaborate.problems import Problem
 from gen.language.elaborate.spellings import is_calculating, kinds_of, members, namespace, suggestion
@@ -82,6 +84,7 @@ from gen.language.elaborate.values import (
     Site,
     Super,
     TensorValue,
+    Undecided,
     Unit,
     Unknown,
     Value,
@@ -1082,6 +1085,10 @@ class Interpreter:
             with context.predicting(None if training is None else not training):
                 return self._call_unit(function, arguments, site)
         match function:
+            case Function("MeanMetricWrapper"):
+                return wrapped_function(context, arguments)
+            case Function(_, path) if has_function(path):
+                return call_loss_function(context, path, arguments, group)
             case Function(_, path) if spelling(path) is None:
                 if path[-1] in SETTINGS:
                     return SETTINGS[path[-1]]
@@ -1098,6 +1105,8 @@ class Interpreter:
                     context.forget_names()
                 made = Unknown(context.text(arguments.function), arguments.span, missing=is_calculating(path))
                 return self._made_of(made, values, arguments.span)
+            case Loss() | Undecided() if is_on_tensors(arguments):
+                return call_loss(context, function, arguments, group)
             case Component():
                 return Unknown(context.text(arguments.function), arguments.span)
         message = f"{sentence(describe_value(function))} cannot be called"

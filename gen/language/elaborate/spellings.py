@@ -34,6 +34,9 @@ BASES |= {"Regularizer": ("", "regularizers"), "Initializer": ("", "initializers
 SPECIAL |= BASES
 """What is called like a component and is none, with the modules of Keras that it is in."""
 
+LOSS_FUNCTIONS = ("binary_focal_crossentropy", "categorical_focal_crossentropy", "dice", "tversky")
+"""The losses of Keras that there are as functions of tensors alone."""
+
 DTYPES = {
     "float32": "float",
     "float": "float",
@@ -111,6 +114,8 @@ def member(owner: Namespace, name: str) -> Namespace | Word | None:
     kinds = MODULES[path[-1]]
     if path[-1] in SPECIAL.get(name, ()):
         return Word(name)
+    if (path[-1] == "losses" and name in LOSS_FUNCTIONS) or (path[-1] == "metrics" and name == "MeanMetricWrapper"):
+        return Function(name, (*path, name))
     return Member(name, kinds) if any(name in members(kind) for kind in kinds) else None
 
 

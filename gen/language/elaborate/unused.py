@@ -85,6 +85,7 @@ def _used(context: Context) -> set[InputValue | LayerCall]:
     used: set[InputValue | LayerCall] = set()
     for model in context.models:
         used.update(model.calls)
+        used.update(model.added)
         used.update(tensor.maker for call in model.calls for tensor in call.reads)
     return used
 

@@ -397,6 +397,8 @@ class ModelValue:
     """What it depends on and gen cannot know."""
     output_names: dict[TensorValue, str] = field(default_factory=dict)
     """The names of outputs that are given as a dict."""
+    added: list[LayerCall] = field(default_factory=list)
+    """The calls that only the losses depend on which its layers add."""
     fits: list[Arguments] = field(default_factory=list)
     summary: bool = False
     depth: int = 1
@@ -592,8 +594,8 @@ class ObjectValue:
     model: ModelValue | None = None
     """For a model: what `call` has made of its inputs."""
     depth: int = 1
-    losses: list[tuple[Value, Site]] = field(default_factory=list)
-    """What `add_loss` was given."""
+    losses: list[tuple[TensorValue, str]] = field(default_factory=list)
+    """What `add_loss` was given, and how the file writes it."""
     auto_name: str = ""
 
     @property
@@ -635,6 +637,15 @@ Unit: TypeAlias = ModelValue | Distributed | BidirectionalValue | LambdaValue | 
 """What calls layers when it is called."""
 Wrapped: TypeAlias = LayerValue | ModelValue | Distributed | BidirectionalValue | LambdaValue | ObjectValue
 """What a wrapper can hold, and a Sequential: all that can be called on tensors."""
+
+
+@dataclass(frozen=True, eq=False)
+class AddedLoss:
+    """What one call of a layer or a model adds to the loss, as the file writes it, and what that call gave."""
+
+    value: TensorValue
+    text: str
+    results: tuple[TensorValue, ...]
 
 
 @dataclass(frozen=True)
