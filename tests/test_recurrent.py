@@ -13,10 +13,8 @@ import numpy as np
 import pytest
 
 from gen.compiler import PASSES, Options, generate
-from gen.components.base import ArgumentError
-from gen.components.layers.recurrence import NAMES
+from gen.components.base import registry
 from gen.components.layers.recurrent import GRU, LSTM, SimpleRNN
-from gen.components.layers.recurrent_predict import lstm_predict, lstm_predict_jointly
 from gen.graph.graph import Graph
 from tests.building import QUICK, build, graph_of
 from tests.keras_twin import make
@@ -24,7 +22,10 @@ from tests.keras_twin import make
 BATCH, STEPS, FEATURES, UNITS = 3, 5, 2, 4
 KINDS = {"SimpleRNN": SimpleRNN, "LSTM": LSTM, "GRU": GRU}
 STATES = {"SimpleRNN": ("h",), "LSTM": ("h", "c"), "GRU": ("h",)}
-BY_NAME = {name: activation for activation, name in NAMES.items()}
+BY_NAME = {
+    word: registry["activation"][word]()
+    for word in ("tanh", "sigmoid", "linear", "relu", "hard_sigmoid", "softsign", "elu", "gelu", "silu", "softmax")
+}
 SAMPLE = (("SimpleRNN", 3), ("LSTM", 5), ("GRU", 5))
 MASK = np.array([[1, 1, 0, 1, 0], [0, 0, 1, 1, 1], [0, 0, 0, 0, 0]], bool)  # holes, a late start, nothing at all
 
@@ -208,7 +209,8 @@ def test_dropout_drops_the_same_at_every_step(recurrent_dropout: float, draws: t
     assert names["share"].shape == draws
     assert {*np.unique(names["share"])} == {0.0, 1 / 0.75}
     assert abs(np.mean(names["share"] == 0.0) - 0.25) < 0.1
-    assert names["drop"] is None or names["drop"].shape == (4, 8, 20)
+    drop = names["weights"]["drop"]
+    assert drop is None or drop.shape == (4, 8, 20)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -220,35 +222,9 @@ def test_float32_stays_float32(kind: str) -> None:
     assert {value.dtype for value in gradients(layer, names, y).values()} == {np.dtype(np.float32)}
 
 
-def test_an_activation_that_the_loop_of_an_lstm_does_not_know_is_refused() -> None:
-    from gen.components.activations import Gelu, Relu
-
-    for activation in (Gelu(), Relu(max_value=6.0)):
-        with pytest.raises(ArgumentError, match=r"inside a recurrent layer may be tanh, .* or elu"):
-            LSTM(4, activation=activation)
-
-
 def test_the_forget_gate_starts_open() -> None:
     bias = LSTM(3).weights((None, 5, 2))["bias"]
     assert bias.initializer.draw(np.random.default_rng(0), bias.shape).tolist() == [0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0]
-
-
-@pytest.mark.parametrize("sequences", [False, True])
-@pytest.mark.parametrize(("batch", "steps"), [(1, (6, 6)), (3, (6, 4)), (128, (6, 6))])
-def test_a_shared_loop_gives_what_each_lstm_gives(batch: int, steps: tuple[int, int], sequences: bool) -> None:
-    rng = np.random.default_rng(5)
-    sizes = (7, 9)
-    projections = tuple(
-        rng.standard_normal((count, 4 * units, batch)) for count, units in zip(steps, sizes, strict=True)
-    )
-    kernels = tuple(rng.standard_normal((units, 4 * units)) for units in sizes)
-    biases = tuple(rng.standard_normal(4 * units) for units in sizes)
-    alone = [lstm_predict(*single, sequences=sequences) for single in zip(projections, kernels, biases, strict=True)]
-    expected = [array for pair in alone for array in pair]
-    out = tuple(np.full_like(array, np.nan) for array in expected)
-    assert lstm_predict_jointly(projections, kernels, biases, sequences=sequences, out=out) is out
-    for found, array in zip(out, expected, strict=True):
-        np.testing.assert_allclose(found, array, rtol=1e-12, atol=1e-14)
 
 
 TWO = """

@@ -115,6 +115,8 @@ class Activation(Component):
     last_axis: ClassVar[bool] = False
     probability: ClassVar[bool] = False
     """Whether results lie between 0 and 1, so that a crossentropy can be taken of them."""
+    factor: ClassVar[float] = 1.0
+    """What `forward` multiplies x with before all else; another one than 1 has a rule `of_multiple` for factor · x."""
 
     def output(self, x: Shape) -> Shape:
         """The shape of the output, that of the input; raises `ShapeError` where the input has no axis that it needs."""

@@ -26,7 +26,7 @@ from gen.dims import Size
 from gen.program import ops
 from gen.program.ir import STEP, Block, Loop, Program, Role, Statement, literal, operation, reads, substitute
 from gen.program.lower.builder import Builder
-from gen.program.lower.factors import join_factors
+from gen.program.lower.factors import blocks_at, join_factors
 from gen.program.types import Array, ArrayType
 
 LIFTED_VIEWS = (ops.TRANSPOSE, ops.INDEX, ops.RESHAPE)
@@ -391,7 +391,8 @@ class _Scan:
                 continue
             over = self.memory_for(name, pinned, results)
             local = over or self.local(self.inner.names.get(name, "each"))
-            pinned[name] = local
+            if any(name in statement.targets for statement in self.inside):  # and not its parts alone
+                pinned[name] = local
             kind = self.inner.types[name]
             roles.append(Role("over" if over else "stacked", local))
             kinds.append(ArrayType((self.steps, *kind.shape), kind.dtype))
@@ -483,14 +484,78 @@ class _Scan:
         others = {self.root(item) for item in [*late, *(array.name for array in results)]}
         for source in [target for target, place in self.place.items() if place == "before"]:
             whole = self.lifted[source]
-            part = self.part_of(source, self.inner.names.get(name, "each"))
             kinds = [self.inner.types[each] for each in (source, name)]
             same = kinds[0].shape == kinds[1].shape and kinds[0].dtype == kinds[1].dtype and whole.type.contiguous
-            if not same or source in others or whole.name in self.outer.views or part in pinned.values():
+            if not same or source in others or whole.name in self.outer.views or self.known_part(source) in pinned.values():
                 continue
-            if part is not None and not self.spoils(name, source):
-                return part
+            parts = self.parts_in(source, name)
+            if parts:
+                return self.laid_in(source, name, parts, pinned)
+            if self.is_read(source) and not self.spoils(name, source):
+                return self.part_of(source, self.inner.names.get(name, "each"))
         return None
+
+    def known_part(self, name: str) -> str | None:
+        """What a step has of a stack that was computed before the loop is called by now."""
+        whole = self.lift(name)
+        return next((known for known, each in self.whole.items() if each == whole), None)
+
+    def is_read(self, name: str) -> bool:
+        """Whether the loop reads a variable as it is, and not only views of it."""
+        return any(item == name for statement in self.inside for item in reads(statement.value))
+
+    def parts_in(self, source: str, name: str) -> dict[str, str]:
+        """What is laid side by side in `name`, if each part can be computed in its place in `source`: there.
+
+        So it is where each part is computed of what is there, number by number, and nothing else looks at `source`.
+        """
+        joint = self.makers[name]
+        if joint.op is not ops.CONCATENATE or joint.value.keywords[0].value.value != 0:  # type: ignore[attr-defined]
+            return {}
+        if not all(self.can_lift_view(each.target) for each in self.inner.statements if self.root(each.target) == name):
+            return {}
+        readers = {each.target: each for each in self.inside if source in map(self.root, reads(each.value)) and not each.op.view}
+        found: dict[str, str] = {}
+        first, blocks = 0, self.inner.types[name].shape[0]
+        for part in reads(joint.value):
+            count = self.inner.types[part].shape[0]
+            statement = readers.pop(part, None)
+            views = [] if statement is None else [each for each in reads(statement.value) if self.root(each) == source]
+            if statement is None or not statement.op.replaces_any or len(views) != 1 or not isinstance(count, int):
+                return {}
+            (view,) = views
+            index = None if view == source else ast.unparse(self.makers[view].value.args[1])  # type: ignore[attr-defined]
+            if index != ast.unparse(literal(blocks_at(first, first + count, blocks))):
+                return {}
+            found[part] = view
+            first += count
+        return {} if readers else found
+
+    def laid_in(self, source: str, name: str, parts: dict[str, str], pinned: dict[str, str]) -> str:
+        """Compute each part of what is laid side by side in its place; returns what a step has of the whole."""
+        for part, view in parts.items():
+            local = self.part_of(view)
+            assert local is not None
+            pinned[part] = local
+        now: dict[str, str] = {name: source}
+        for statement in list(self.inner.statements):
+            if statement.op.view and statement.target != name and self.root(statement.target) == name:
+                now[statement.target] = self.view_instead(statement, now[reads(statement.value)[0]])
+        places: dict[str, ast.expr] = {old: ast.Name(new, ast.Load()) for old, new in now.items()}
+        kept = [each for each in self.inside if each.target not in now]
+        self.inside = [replace(each, value=substitute(each.value, places)) for each in kept]
+        wanted = self.inner.names.get(name, "each") if self.is_read(source) else "whole"
+        return self.part(self.lift(source), wanted).name
+
+    def view_instead(self, statement: Statement, base: str) -> str:
+        """The same look at another array."""
+        target = f"{statement.target}.{base}"
+        value = substitute(statement.value, {reads(statement.value)[0]: ast.Name(base, ast.Load())})
+        self.makers[target] = replace(statement, target=target, value=value)
+        self.inner.types[target], self.level[target] = self.inner.types[statement.target], 1
+        if statement.target in self.inner.names:
+            self.inner.names[target] = self.inner.names[statement.target]
+        return target
 
     def part_of(self, name: str, wanted: str = "each") -> str | None:
         """What a step has of a stack that was computed before the loop is called, if the loop reads it."""
