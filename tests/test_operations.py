@@ -88,14 +88,11 @@ def states(count: int = 1) -> np.ndarray:
     return random(STEPS, count * UNITS, BATCH)
 
 
-MORE = random(STEPS + 1, UNITS, BATCH)
 IMAGE, KERNEL, FILTERED = random(4, 12, 12, 6), random(3, 3, 6, 8), random(4, 10, 10, 8)
 DEEP, DEEPENED = random(3, 3, 6, 2), random(4, 10, 10, 12)
 POOLED = ((2, 2), (2, 2), "valid")
 
 CALLS: dict[str, tuple[list[Any], dict[str, Any]]] = {
-    "lstm": (recurrent(4), {}),
-    "lstm_backward": ([MORE, MORE, states(), states(4), random(UNITS, 4 * UNITS), random(BATCH, STEPS, UNITS)], {}),
     "lstm_predict": ([states(4), random(UNITS, 4 * UNITS), random(4 * UNITS)], {}),
     "kernel_gradient": ([random(STEPS, FEATURES, BATCH), states(4)], {}),
     "input_gradient": ([states(4), random(FEATURES, 4 * UNITS)], {}),

@@ -15,6 +15,7 @@ import pytest
 from gen.compiler import PASSES, Options, generate
 from gen.components.base import registry
 from gen.components.layers.recurrent import GRU, LSTM, SimpleRNN
+from gen.components.layers.recurrent_predict import lstm_predict, lstm_predict_jointly
 from gen.graph.graph import Graph
 from tests.building import QUICK, build, graph_of
 from tests.keras_twin import make
@@ -227,6 +228,24 @@ def test_the_forget_gate_starts_open() -> None:
     assert bias.initializer.draw(np.random.default_rng(0), bias.shape).tolist() == [0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0]
 
 
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize(("batch", "steps"), [(1, (6, 6)), (3, (6, 4)), (128, (6, 6))])
+def test_a_shared_loop_gives_what_each_lstm_gives(batch: int, steps: tuple[int, int], sequences: bool) -> None:
+    rng = np.random.default_rng(5)
+    sizes = (7, 9)
+    projections = tuple(
+        rng.standard_normal((count, 4 * units, batch)) for count, units in zip(steps, sizes, strict=True)
+    )
+    kernels = tuple(rng.standard_normal((units, 4 * units)) for units in sizes)
+    biases = tuple(rng.standard_normal(4 * units) for units in sizes)
+    alone = [lstm_predict(*single, sequences=sequences) for single in zip(projections, kernels, biases, strict=True)]
+    expected = [array for pair in alone for array in pair]
+    out = tuple(np.full_like(array, np.nan) for array in expected)
+    assert lstm_predict_jointly(projections, kernels, biases, sequences=sequences, out=out) is out
+    for found, array in zip(out, expected, strict=True):
+        np.testing.assert_allclose(found, array, rtol=1e-12, atol=1e-14)
+
+
 TWO = """
 first, second = Input({first}, 3), Input({second}, 2)
 one = LSTM({units}{more})(first)
@@ -256,7 +275,8 @@ def test_lstms_share_a_loop_where_they_can(changes: dict[str, str], loops: int) 
     text = generate(graph_of(TWO.format(**settings)), "model.nn", QUICK)
     infer = text.partition("\ndef infer(")[2].partition("\ndef ")[0]
     assert infer.count("lstm_predict_jointly(") == loops
-    assert infer.count("lstm_predict(") == {0: 2, 1: settings["two"].count("Bidirectional")}[loops]
+    alone = {0: 2, 1: settings["two"].count("Bidirectional")}[loops]
+    assert infer.count("lstm_predict(") + infer.count("    for ") == alone
 
 
 CROSSWISE = """

@@ -52,6 +52,7 @@ _METHODS = ("compile", "fit", "add", "summary")
 _ANNOTATIONS: dict[str, dict[str, Any]] = {
     "fit": FIT,
     "Bidirectional": {"merge_mode": Literal["concat", "sum", "mul", "ave", None]},
+    "RNN": dict.fromkeys(("return_sequences", "return_state", "go_backwards", "trainable"), bool),
     "Model": {"trainable": bool},
     "Sequential": {"trainable": bool},
 }

@@ -151,7 +151,7 @@ def step_back_of(states: dict[str, Array], at: dict[str, Any], constants: dict[s
 def counted(dafter: Array, kept: Array | None) -> Array:
     """The gradient of a state, 0 where the mask leaves the step out."""
     used = dafter if kept is None else dafter * kept
-    return used  # noqa: RET504  # its name is that of the array in the generated file
+    return used  # its name is that of the array in the generated file
 
 
 def check_activations(cell: Cell, x: Shape) -> None:
@@ -189,9 +189,8 @@ def blocks_in_order(
     if out is None:
         out = np.empty_like(weights)
     blocks = weights.reshape(*weights.shape[:-1], len(order), -1)
-    ordered = out.reshape(blocks.shape)
-    for place, block in enumerate(order):
-        np.multiply(blocks[..., block, :], factors[place], out=ordered[..., place, :])
+    ordered = np.take(blocks, order, axis=-2, out=out.reshape(blocks.shape), mode="clip")
+    ordered *= np.array(factors, weights.dtype)[:, np.newaxis]
     return out
 
 

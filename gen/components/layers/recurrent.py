@@ -27,7 +27,17 @@ from gen.components.layers.cells import (
     prefactor,
     trained,
 )
-from gen.components.layers.recurrence import Gradient, UnitForgetBias, output_of, results_of, weights_of
+from gen.components.layers.recurrence import (
+    Gradient,
+    UnitForgetBias,
+    in_order,
+    mask_in_order,
+    output_of,
+    results_of,
+    weights_of,
+    with_states,
+)
+from gen.components.layers.recurrent_predict import lstm_predict, lstm_projection
 from gen.dims import Shape
 
 
@@ -167,8 +177,9 @@ class LSTM(Cell):
         each = None if drop is None else np.concatenate((drop[2:3], drop[:2], drop[3:]), axis=0)
         product = gate_products(ordered_recurrent, h, each, 4)
         sums = (inputs + product).reshape(4, units, batch)
-        candidate, kept_candidate = activate(self.activation, sums[0], multiplied=True)
-        gates, kept_gates = activate(self.recurrent_activation, sums[1:], multiplied=True)
+        candidate_sums, gate_sums = sums[0], sums[1:]
+        candidate, kept_candidate = activate(self.activation, candidate_sums, multiplied=True)
+        gates, kept_gates = activate(self.recurrent_activation, gate_sums, multiplied=True)
         i, f, o = gates[0], gates[1], gates[2]
         memory = f * c + i * candidate
         squashed, kept = activate(self.activation, memory)
@@ -247,7 +258,13 @@ class LSTM(Cell):
         bias: Array | None,
         mask: Array | None,
     ) -> Array | tuple[Array, ...]:
-        return predicted(self, x, {"h": h, "c": c}, kernel, recurrent_kernel, bias, mask)
+        if self.activation != Tanh() or self.recurrent_activation != Sigmoid():
+            return predicted(self, x, {"h": h, "c": c}, kernel, recurrent_kernel, bias, mask)
+        projected = lstm_projection(in_order(self, x), kernel)
+        keeps = mask_in_order(self, mask)
+        sequences = self.return_sequences
+        results = lstm_predict(projected, recurrent_kernel, bias=bias, h=h, c=c, mask=keeps, sequences=sequences)
+        return with_states(self, *results)
 
 
 @component

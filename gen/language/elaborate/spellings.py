@@ -26,7 +26,9 @@ MODULES: dict[str, tuple[str, ...]] = {
 ROOTS = {"keras": ("keras",), "tensorflow": ("tensorflow",), "tf": ("tensorflow",)}
 
 SPECIAL = {"Input": ("", "layers"), "InputLayer": ("layers",), "Model": ("", "models"), "Sequential": ("", "models")}
-SPECIAL |= {"TimeDistributed": ("layers",), "Bidirectional": ("layers",)}
+SPECIAL |= dict.fromkeys(
+    ("TimeDistributed", "Bidirectional", "RNN", "SimpleRNNCell", "LSTMCell", "GRUCell"), ("layers",)
+)
 """What is called like a component and is none, with the modules of Keras that it is in."""
 
 DTYPES = {

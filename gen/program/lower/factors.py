@@ -71,7 +71,7 @@ class _Joining:
         """What a product is the product of that only gets another axis before the others, or some of its blocks."""
         if statement.op not in (ops.RESHAPE, ops.INDEX) or not isinstance(statement.value, ast.Call):
             return None
-        (name, *_) = reads(statement.value)
+        name, *_ = reads(statement.value)
         if name not in self.products:
             return None
         known, shape = self.products[name], self.type_of(name).shape
@@ -117,9 +117,7 @@ class _Joining:
         joined = self.early(self.build.call(ops.MULTIPLY, *arrays))
         return Product(((known.base, _blocks(kind)),) if known.base else known.pieces, joined)
 
-    def joint(
-        self, statement: Statement, products: list[Product], names: list[str], kind: ArrayType
-    ) -> Product | None:
+    def joint(self, statement: Statement, products: list[Product], names: list[str], kind: ArrayType) -> Product | None:
         """What is laid side by side, as one product."""
         factors = [product.factor for product in products]
         types = [self.type_of(factor) for factor in factors]
@@ -138,23 +136,24 @@ class _Joining:
             lower = all(len(self.type_of(base).shape) < len(kind.shape) for base in bases)
             if ast.literal_eval(options["axis"]) != 0 or not lower or not isinstance(kind.shape[0], int):
                 return None
-            stacked = statement.op is ops.STACK
-            if not stacked and any(sum(count for _, count in each.pieces) != self.type_of(name).shape[0]
-                                   for each, name in zip(products, names, strict=True)):
+            if statement.op is ops.STACK:
+                found = [(product.base or "", 1) for product in products]
+            else:
+                found = [piece for product in products for piece in product.pieces]
+            if sum(count for _, count in found) != kind.shape[0] or any(not base for base, _ in found):
                 return None
-            pieces = _merged([(base, 1) if stacked else (base, count) for each in products for base, count in each.pieces])
+            pieces = _merged(found)
         value = operation(statement.op, tuple(ast.Name(factor, ast.Load()) for factor in factors), **options)
         return Product(pieces, self.early(self.build.emit(value, ArrayType(kind.shape, types[0].dtype))))
 
     def multiplied(self, statement: Statement, product: Product) -> Statement:
         """The statement that multiplies; several products are laid side by side."""
         if product.base is not None:
-            self.name(product.factor, product.base)
             return replace(statement, value=operation(ops.MULTIPLY, product.base, product.factor))
         factor, parts, first = Array(product.factor, self.type_of(product.factor)), [], 0
         for base, count in product.pieces:
             part = self.build.call(ops.INDEX, factor, blocks_at(first, first + count, _blocks(factor.type)))
-            self.name(self.early(part), base)
+            self.early(part)
             made = self.build.call(ops.MULTIPLY, Array(base, self.type_of(base)), part)
             self.level[made.name] = 2
             parts.append(ast.Name(made.name, ast.Load()))
@@ -165,12 +164,6 @@ class _Joining:
         """The name of a factor."""
         self.level[array.name] = 1
         return array.name
-
-    def name(self, factor: str, base: str) -> None:
-        """Call a factor by what it is multiplied with: `by_h` for that of `dh`."""
-        known = self.build.names.get(base, base)
-        if factor not in self.build.names and "#" in factor and "#" not in known:
-            self.build.names[factor] = f"by_{known.removeprefix('d')}"
 
 
 def blocks_at(first: int, last: int, count: int) -> slice:

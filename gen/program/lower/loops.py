@@ -128,6 +128,7 @@ class _Scan:
         stacked = _map(self.varying, stacked)
         results = [*_leaves(stacked), *(operand for leaf in _leaves(summed) for operand in self.summands(leaf))]
         self.assign_places(self.ancestors(list(new.values())), self.ancestors([*new.values(), *results]))
+        self.name_factors()
         inside = {self.root(array.name) for array in results if self.is_inside(self.root(array.name))}
         for statement in self.inner.statements:
             if self.place.get(statement.target) == "after":
@@ -140,6 +141,21 @@ class _Scan:
             if self.place.get(statement.target) == "after":
                 self.move(statement)
         return states, _map(lambda leaf: self.lift(leaf.name), stacked), _map(self.total, summed)
+
+    def name_factors(self) -> None:
+        """Call a factor by what each step multiplies with it: `by_h` for that of `dh`."""
+        names = self.inner.names
+        for statement in self.inner.statements:
+            if statement.op is not ops.MULTIPLY or self.place.get(statement.target) != "inside":
+                continue
+            if len(reads(statement.value)) != 2:
+                continue
+            base, factor = sorted(reads(statement.value), key=lambda name: -self.level.get(name, 0))
+            known = names.get(base, base)
+            if {statement.target, factor} & names.keys() or self.level.get(factor) != 1 or "#" in known:
+                continue
+            if "#" in factor:
+                names[factor] = f"by_{known.removeprefix('d')}"
 
     def varying(self, array: Array) -> Array:
         """`array`, or a copy of it at each step where it is always the same."""
@@ -486,7 +502,9 @@ class _Scan:
             whole = self.lifted[source]
             kinds = [self.inner.types[each] for each in (source, name)]
             same = kinds[0].shape == kinds[1].shape and kinds[0].dtype == kinds[1].dtype and whole.type.contiguous
-            if not same or source in others or whole.name in self.outer.views or self.known_part(source) in pinned.values():
+            if not same or source in others or whole.name in self.outer.views:
+                continue
+            if self.known_part(source) in pinned.values():
                 continue
             parts = self.parts_in(source, name)
             if parts:
@@ -514,7 +532,8 @@ class _Scan:
             return {}
         if not all(self.can_lift_view(each.target) for each in self.inner.statements if self.root(each.target) == name):
             return {}
-        readers = {each.target: each for each in self.inside if source in map(self.root, reads(each.value)) and not each.op.view}
+        looking = [each for each in self.inside if not each.op.view and source in map(self.root, reads(each.value))]
+        readers = {each.target: each for each in looking}
         found: dict[str, str] = {}
         first, blocks = 0, self.inner.types[name].shape[0]
         for part in reads(joint.value):
