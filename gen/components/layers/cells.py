@@ -181,25 +181,29 @@ def prefactor(activation: Activation) -> float:
     return 1.0 if over_units(activation) else activation.factor
 
 
-@kernel(lambda weights, factors, order: weights, operations=lambda weights, factors, order: math.prod(weights))
-def blocks_in_order(
-    weights: Array, factors: tuple[float, ...], order: tuple[int, ...], out: Array | None = None
+@kernel(
+    lambda weights, factors, order=None: weights, operations=lambda weights, factors, order=None: math.prod(weights)
+)
+def multiplied_blocks(
+    weights: Array, factors: tuple[float, ...], order: tuple[int, ...] | None = None, out: Array | None = None
 ) -> Array:
-    """The blocks along the last axis in another order, each times its factor: first block `order[0]`, and so on."""
+    """The blocks along the last axis, each times its factor; in another order, where first is block `order[0]`."""
     if out is None:
         out = np.empty_like(weights)
-    blocks = weights.reshape(*weights.shape[:-1], len(order), -1)
-    ordered = np.take(blocks, order, axis=-2, out=out.reshape(blocks.shape), mode="clip")
-    ordered *= np.array(factors, weights.dtype)[:, np.newaxis]
+    blocks = weights.reshape(*weights.shape[:-1], len(factors), -1)
+    result = out.reshape(blocks.shape)
+    by_block = np.array(factors, weights.dtype)[:, np.newaxis]
+    if order is not None:
+        blocks = np.take(blocks, order, axis=-2, out=result, mode="clip")
+    np.multiply(blocks, by_block, out=result)
     return out
 
 
 def in_blocks(weights: Array, factors: tuple[float, ...], order: tuple[int, ...] | None = None) -> Array:
-    """`blocks_in_order`, where that changes anything."""
-    order = tuple(range(len(factors))) if order is None else order
-    if order == tuple(range(len(factors))) and len(set(factors)) == 1:
+    """`multiplied_blocks`, or what is the same where all have one factor."""
+    if order is None and len(set(factors)) == 1:
         return weights * factors[0]
-    return blocks_in_order(weights, factors, order)
+    return multiplied_blocks(weights, factors, order)
 
 
 def differentiated(activation: Activation, dy: Array, kept: dict[str, Array]) -> Array:

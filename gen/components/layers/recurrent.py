@@ -315,22 +315,28 @@ class GRU(Cell):
         drop: Array | None,
     ) -> Array:
         units, both = self.units, 2 * self.units
-        inputs = kernel.T @ x
+        factor = prefactor(self.recurrent_activation)
+        factors = (factor, factor, 1.0)
+        scaled_kernel = in_blocks(kernel, factors)
+        inputs = scaled_kernel.T @ x
         if bias is not None and self.reset_after:  # of the second bias only what belongs to h̃ has to wait for r
             columns = bias.T
-            shift = np.concatenate((columns[:both, :1] + columns[:both, 1:], columns[both:, :1]), axis=0)
+            gate_shift = (columns[:both, :1] + columns[:both, 1:]) * factor
+            shift = np.concatenate((gate_shift, columns[both:, :1]), axis=0)
             inputs = inputs + shift
         elif bias is not None:
-            inputs = inputs + bias[:, np.newaxis]
+            scaled_bias = in_blocks(bias, factors)
+            inputs = inputs + scaled_bias[:, np.newaxis]
         if self.reset_after:
-            product = gate_products(recurrent_kernel, h, drop, 3)
+            scaled_recurrent = in_blocks(recurrent_kernel, factors)
+            product = gate_products(scaled_recurrent, h, drop, 3)
         else:
-            product = gate_products(recurrent_kernel[:, :both], h, drop, 2)
+            scaled_recurrent = recurrent_kernel[:, :both] * factor
+            product = gate_products(scaled_recurrent, h, drop, 2)
         gate_inputs, inputs = inputs[:both], inputs[both:]
         gate_product = product[:both]
-        gates, kept_gates = activate(
-            self.recurrent_activation, (gate_inputs + gate_product).reshape(2, units, h.shape[1])
-        )
+        gate_sums = (gate_inputs + gate_product).reshape(2, units, h.shape[1])
+        gates, kept_gates = activate(self.recurrent_activation, gate_sums, multiplied=True)
         z, r = gates[0], gates[1]
         if self.reset_after:
             inner = product[both:]

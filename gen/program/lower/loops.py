@@ -9,8 +9,7 @@ The function of a step is inlined on its own, and each of its statements gets a 
 | inside | what the states depend on otherwise, and what is not worth keeping its operands of all steps |
 | after | what the states do not depend on: the gradient of a kernel, one product over all steps |
 
-A statement that moves out of the loop is *lifted*: it works on arrays with steps as their first axis.  What is computed
-inside and read after the loop is stacked.  Views cost nothing and are taken wherever they are read.
+What is computed inside and read after the loop is stacked.  `lifting.py` does what is done outside of it.
 """
 
 from __future__ import annotations
@@ -21,16 +20,12 @@ from dataclasses import replace
 from types import FunctionType
 from typing import Any
 
-from gen.components.layers.recurrent_kernels import bias_gradient, input_gradient, kernel_gradient, project_steps
-from gen.dims import Size
 from gen.program import ops
-from gen.program.ir import STEP, Block, Loop, Program, Role, Statement, literal, operation, reads, substitute
+from gen.program.ir import Loop, Program, Role, Statement, literal, operation, reads, substitute
 from gen.program.lower.builder import Builder
 from gen.program.lower.factors import blocks_at, join_factors
+from gen.program.lower.lifting import Lifting, is_product
 from gen.program.types import Array, ArrayType
-
-LIFTED_VIEWS = (ops.TRANSPOSE, ops.INDEX, ops.RESHAPE)
-JOINTS = (ops.CONCATENATE, ops.STACK)
 
 
 def lower_scan(
@@ -54,33 +49,13 @@ def lower_scan(
     return scan.lower(states, new, stacked, summed, backwards)
 
 
-class _Scan:
+class _Scan(Lifting):
     def __init__(self, outer: Builder, rename: Callable[[str], str | None], every: bool) -> None:
-        self.outer, self.rename, self.every = outer, rename, every
-        self.inner = Builder(
-            prefix=f"{outer.prefix}_step",
-            taken=outer.taken,
-            local=outer.local,
-            section=STEP,
-            block=Block(""),
-            renames=True,
-        )
-        self.steps: Size = 0
+        super().__init__(outer, rename, every)
         self.used: set[str] = set()
-        self.whole: dict[str, Array] = {}
-        """By the name of what a step has of it: the array of all steps."""
-        self.states: dict[str, str] = {}
-        """By the name of a state: what it is called in the body."""
-        self.makers: dict[str, Statement] = {}
-        self.level: dict[str, int] = {}
-        """What a variable depends on: 0 nothing that changes from step to step, 1 the sequences, 2 the states."""
-        self.place: dict[str, str] = {}
-        self.lifted: dict[str, Array] = {}
-        self.totals: dict[str, Array] = {}
-        """By variable: its sum over all steps."""
         self.inside: list[Statement] = []
 
-    # -------------------------------------------------------------------------------------- what the body starts from
+    # ---------------------------------------------------------------------------------------- what the body starts from
 
     def parts(self, tree: Any, name: str) -> Any:
         """What a step has of the sequences."""
@@ -188,195 +163,11 @@ class _Scan:
                 )
                 self.place.update(dict.fromkeys(statement.targets, "before" if early else "inside"))
             else:
-                worth = _is_product(statement) or not any(
-                    self.is_inside(root) and root not in stacked for root in roots
-                )
+                worth = is_product(statement) or not any(self.is_inside(root) and root not in stacked for root in roots)
                 late = self.can_lift(statement) and worth
                 self.place.update(dict.fromkeys(statement.targets, "after" if late else "inside"))
                 if late:
                     stacked |= roots
-
-    def root(self, name: str) -> str:
-        """The variable whose memory a view looks at."""
-        while name in self.makers and self.level[name] and self.makers[name].op.view:
-            name = reads(self.makers[name].value)[0]
-        return name
-
-    def is_inside(self, root: str) -> bool:
-        """Whether there is no array of all steps of it unless the loop stacks it."""
-        if not self.level.get(root, 0):
-            return False
-        if root in self.states.values():
-            return not self.every
-        return root not in self.whole and self.place.get(root) not in ("before", "after")
-
-    # ------------------------------------------------------------------------------------------------------------ moves
-
-    def can_lift(self, statement: Statement) -> bool:
-        op, value = statement.op, statement.value
-        if statement.more or statement.guard is not None or not isinstance(value, ast.Call):
-            return False
-        operands = [item.id for item in value.args if isinstance(item, ast.Name)]
-        varying = [operand for operand in operands if self.level.get(operand, 0)]
-        if not all(self.can_lift_view(operand) for operand in varying):
-            return False
-        ranks = {len(self.type_of(operand).shape) for operand in varying}
-        if op.elementwise:
-            return ranks == {len(self.type_of(statement.target).shape)}
-        if op in JOINTS:
-            return all(self.level.get(operand, 0) and self.can_lift_view(operand) for operand in reads(value))
-        if op is ops.DOT:
-            return len(operands) == 2 and {len(self.type_of(operand).shape) for operand in operands} == {2}
-        return op.reduces and _axes(value) is not None
-
-    def can_lift_view(self, name: str) -> bool:
-        while name != self.root(name):
-            if self.makers[name].op not in LIFTED_VIEWS:
-                return False
-            name = reads(self.makers[name].value)[0]
-        return True
-
-    def type_of(self, name: str) -> ArrayType:
-        return self.inner.types.get(name) or self.outer.types[name]
-
-    def move(self, statement: Statement) -> None:
-        """Do outside of the loop what a statement does, for all steps."""
-        value = statement.value
-        assert isinstance(value, ast.Call)
-        kinds = [self.inner.types[name] for name in statement.targets]
-        names = [self.inner.names.get(name) for name in statement.targets]
-        if self.place[statement.target] == "once":
-            operands = {name: self.lift(name) for name in reads(value)}
-            if len(kinds) == 1:
-                made = [self.again(value, kinds[0], operands)]
-            else:
-                made = list(self.outer.emit_several(substitute(value, _named(operands)), kinds))
-        else:
-            made = [self.lift_statement(statement, value)]
-        for target, array, name in zip(statement.targets, made, names, strict=True):
-            self.lifted[target] = array
-            if name is not None:
-                self.outer.name(array, self.rename(name))
-
-    def again(self, value: ast.Call, kind: ArrayType, operands: Mapping[str, Array]) -> Array:
-        """What a statement of one result does, done outside to `operands`."""
-        op, first = ops.of(value), operands[reads(value)[0]] if reads(value) else None
-        if first is not None and op is ops.TRANSPOSE:
-            return _transposed(self.outer, first, ast.literal_eval(value.args[1]))
-        if first is not None and op is ops.RESHAPE:
-            return self.outer.reshape(first, kind.shape)
-        made = self.outer.emit(substitute(value, _named(operands)), kind)
-        if first is not None and op.view:
-            self.outer.views[made.name] = first
-        return made
-
-    def lift(self, name: str) -> Array:
-        """The array of all steps of a variable, or what is the same at each step."""
-        if name in self.lifted:
-            return self.lifted[name]
-        if name in self.whole:
-            return self.whole[name]
-        if name not in self.makers:
-            return Array(name, self.outer.types[name])
-        statement = self.makers[name]
-        assert statement.op.view, name
-        self.lifted[name] = self.lift_view(statement)
-        return self.lifted[name]
-
-    def lift_view(self, statement: Statement) -> Array:
-        value, build = statement.value, self.outer
-        assert isinstance(value, ast.Call)
-        base = self.lift(reads(value)[0])
-        shape = (base.shape[0], *self.inner.types[statement.target].shape)
-        if statement.op is ops.TRANSPOSE:
-            return _transposed(build, base, (0, *(axis + 1 for axis in ast.literal_eval(value.args[1]))))
-        if statement.op is ops.RESHAPE:
-            return build.reshape(base, shape)
-        index = value.args[1]
-        items = index.elts if isinstance(index, ast.Tuple) else [index]
-        every = operation(ops.INDEX, base.name, ast.Tuple([ast.Slice(), *items], ast.Load()))
-        view = build.emit(every, ArrayType(shape, base.type.dtype, contiguous=False))
-        build.views[view.name] = base
-        return view
-
-    def lift_statement(self, statement: Statement, value: ast.Call) -> Array:
-        build, op = self.outer, statement.op
-        if op in JOINTS:
-            axis = next(ast.literal_eval(item.value) for item in value.keywords)
-            return build.call(op, [*map(self.lift, reads(value))], axis + 1)
-        operands: list[Any] = [self.lift(item.id) if isinstance(item, ast.Name) else item for item in value.args]
-        if op.reduces:
-            axes = tuple(axis + 1 for axis in _axes(value) or ())
-            keeps = any(item.arg == "keepdims" for item in value.keywords)
-            return build.apply(op.call(operands[0], axes, keepdims=keeps))  # type: ignore[no-any-return]  # an Array
-        if op is not ops.DOT:
-            kind = self.inner.types[statement.target]
-            arguments = [item.name if isinstance(item, Array) else item for item in operands]
-            return build.emit(operation(op, *arguments), ArrayType((self.steps, *kind.shape), kind.dtype))
-        left, right = operands
-        each = [bool(self.level.get(item.id, 0)) for item in value.args if isinstance(item, ast.Name)]
-        if each == [False, True] and self.place[statement.target] == "before":
-            return self.kernel(project_steps, _rows(build, right), _transposed(build, left, (1, 0)))
-        if each == [False, True]:
-            view = _transposed(build, self.kernel(input_gradient, right, left), (1, 2, 0))
-            build.lifted.add(view.name)
-            return view
-        return build.call(ops.MATMUL, left, right)
-
-    def kernel(self, function: Callable[..., Any], *operands: Array) -> Array:
-        return self.outer.call(ops.of_kernel(function), *operands)
-
-    # ------------------------------------------------------------------------------------------------------------- sums
-
-    def summands(self, array: Array) -> list[Array]:
-        """What the sum over all steps is computed from."""
-        parts = self.parts_of_sum(array)
-        if parts is None:
-            return [array]
-        if parts and self.is_linear(array):
-            return [operand for part in parts for operand in self.summands(part)]
-        return parts
-
-    def is_linear(self, array: Array) -> bool:
-        """Whether it only puts numbers in other places, so that its sum is made of sums."""
-        return self.makers[array.name].op in (*LIFTED_VIEWS, *JOINTS)
-
-    def parts_of_sum(self, array: Array) -> list[Array] | None:
-        """The two matrices of a product, the one that is summed over the batch, or what is put together."""
-        statement = self.makers.get(array.name)
-        if statement is None or not isinstance(statement.value, ast.Call):
-            return None
-        value, names = statement.value, reads(statement.value)
-        parts = [Array(name, self.type_of(name)) for name in names]
-        if not all(self.level.get(name, 0) for name in names):
-            return None
-        if self.is_linear(array):
-            return parts
-        if any(len(part.shape) != 2 or not self.can_lift_view(part.name) for part in parts):
-            return None
-        over_batch = statement.op is ops.SUM and _axes(value) == (1,) and len(value.keywords) == 1
-        return parts if statement.op is ops.DOT or over_batch else None
-
-    def total(self, array: Array) -> Array:
-        """The sum of what each step gives, by one product over all steps where it is one."""
-        if array.name not in self.totals:
-            self.totals[array.name] = self.new_total(array)
-        return self.totals[array.name]
-
-    def new_total(self, array: Array) -> Array:
-        parts = self.parts_of_sum(array)
-        if parts is None:
-            return self.outer.call(ops.SUM, self.lift(array.name), 0)
-        if self.is_linear(array):
-            statement = self.makers[array.name]
-            assert isinstance(statement.value, ast.Call)
-            totals = {part.name: self.total(part) for part in parts}
-            return self.again(statement.value, self.inner.types[array.name], totals)
-        if len(parts) == 1:
-            return self.kernel(bias_gradient, self.lift(parts[0].name))
-        left, right = parts
-        turned = _transposed(self.outer, self.lift(right.name), (0, 2, 1))
-        return self.kernel(kernel_gradient, self.lift(left.name), turned)
 
     # --------------------------------------------------------------------------------------------------------- the loop
 
@@ -489,6 +280,86 @@ class _Scan:
                 return chosen[1]
         return name
 
+    def record(
+        self,
+        first: Mapping[str, Any],
+        gives: list[Role],
+        kinds: list[ArrayType],
+        pinned: dict[str, str],
+        backwards: bool,
+    ) -> tuple[Array, ...]:
+        arguments: dict[str, Role] = {}
+        places: dict[str, ast.expr] = {}
+        types: dict[str, ArrayType] = {}
+        self.inside = list(map(self.stretched, self.inside))
+        within = {target for statement in self.inside for target in statement.targets}
+        for name in [name for statement in self.inside for name in reads(statement.value) if name not in within]:
+            if self.place.get(name) == "before" or self.is_part(name):
+                part = self.part_of(name)
+                assert part is not None
+                places[name] = ast.Name(part, ast.Load())
+                arguments[self.whole[part].name] = Role("sequence", part)
+            elif name in self.whole:
+                arguments[self.whole[name].name] = Role("sequence", name)
+            elif name not in self.states.values():
+                constant = self.lift(name)
+                places[name] = ast.Name(constant.name, ast.Load())
+                types[constant.name] = constant.type
+                if constant.name not in arguments:
+                    arguments[constant.name] = Role("constant", constant.name, self.local(self.name_of(constant)))
+        for role in gives:
+            if role.kind == "over":
+                arguments[self.whole[role.name].name] = Role("sequence", role.name)
+        statements = [replace(each, value=substitute(each.value, places)) for each in self.inside]
+        types |= {name: kind for name, kind in self.inner.types.items() if name in within or "#" not in name}
+        body = Program(
+            tuple(statements),
+            types,
+            {name: own for name, raw in self.inner.names.items() if (own := self.rename(raw)) is not None},
+            frozenset(name for name in types if name not in within),
+            pinned,
+            taken=frozenset(self.outer.taken),
+        )
+        values: list[ast.expr] = [ast.Name(name, ast.Load()) for name in arguments]
+        firsts = [first[name] for name in self.states]
+        values += [ast.Name(each.name, ast.Load()) if isinstance(each, Array) else literal(0.0) for each in firsts]
+        roles = (*arguments.values(), *(Role("first", param) for param in self.states.values()))
+        made = self.outer.emit_several(operation(ops.LOOP, *values), kinds)
+        loop = Loop(body, self.steps, roles, tuple(gives), backwards)
+        self.outer.statements[-1] = replace(self.outer.statements[-1], loop=loop)
+        return made
+
+    def stretched(self, statement: Statement) -> Statement:
+        """A statement that adds a column to a matrix, with the column stretched to one before the loop.
+
+        NumPy stretches row by row, which takes several times as long as the sum itself.
+        """
+        kind = self.inner.types[statement.target]
+        places: dict[str, ast.expr] = {}
+        for name in reads(statement.value) if statement.op.replaces_any else []:
+            column = self.type_of(name)
+            if not self.level.get(name, 0) and len(column.shape) > 0 and column.shape != kind.shape:
+                constant = self.lift(name)
+                wide = self.outer.emit(operation(ops.COPY, constant.name), ArrayType(kind.shape, column.dtype))
+                self.outer.name(wide, self.rename(f"{self.inner.names.get(name, 'wide')}"))
+                self.lifted[wide.name] = wide
+                places[name] = ast.Name(wide.name, ast.Load())
+        return replace(statement, value=substitute(statement.value, places)) if places else statement
+
+    def name_of(self, constant: Array) -> str:
+        """What a constant is called in the loop: as the weight, or whatever it is a look at."""
+        name = constant.name
+        while name in self.outer.views and name not in self.outer.names:
+            name = self.outer.views[name].name
+        if "#" not in name:
+            return name.rpartition(".")[2]
+        return f"{self.outer.names[name]}_part" if name in self.outer.names else "part"
+
+    def steps_of(self, array: Array, part: slice) -> Array:
+        return self.outer.call(ops.INDEX, array, part)
+
+    # -------------------------------------------------------------------------------------------- where results are put
+
     def memory_for(self, name: str, pinned: Mapping[str, str], results: list[Array]) -> str | None:
         """What a step has of a stack that nobody else reads, for a result of the loop to be put in its place."""
         late = {
@@ -582,112 +453,6 @@ class _Scan:
             own = self.inner.names.get(name, self.inner.names.get(self.root(name), wanted))
             return self.part(self.lift(name), own).name
         return None
-
-    def record(
-        self,
-        first: Mapping[str, Any],
-        gives: list[Role],
-        kinds: list[ArrayType],
-        pinned: dict[str, str],
-        backwards: bool,
-    ) -> tuple[Array, ...]:
-        arguments: dict[str, Role] = {}
-        places: dict[str, ast.expr] = {}
-        types: dict[str, ArrayType] = {}
-        self.inside = list(map(self.stretched, self.inside))
-        within = {target for statement in self.inside for target in statement.targets}
-        for name in [name for statement in self.inside for name in reads(statement.value) if name not in within]:
-            if self.place.get(name) == "before" or self.is_part(name):
-                part = self.part_of(name)
-                assert part is not None
-                places[name] = ast.Name(part, ast.Load())
-                arguments[self.whole[part].name] = Role("sequence", part)
-            elif name in self.whole:
-                arguments[self.whole[name].name] = Role("sequence", name)
-            elif name not in self.states.values():
-                constant = self.lift(name)
-                places[name] = ast.Name(constant.name, ast.Load())
-                types[constant.name] = constant.type
-                if constant.name not in arguments:
-                    arguments[constant.name] = Role("constant", constant.name, self.local(self.name_of(constant)))
-        for role in gives:
-            if role.kind == "over":
-                arguments[self.whole[role.name].name] = Role("sequence", role.name)
-        statements = [replace(each, value=substitute(each.value, places)) for each in self.inside]
-        types |= {name: kind for name, kind in self.inner.types.items() if name in within or "#" not in name}
-        body = Program(
-            tuple(statements),
-            types,
-            {name: own for name, raw in self.inner.names.items() if (own := self.rename(raw)) is not None},
-            frozenset(name for name in types if name not in within),
-            pinned,
-            taken=frozenset(self.outer.taken),
-        )
-        values: list[ast.expr] = [ast.Name(name, ast.Load()) for name in arguments]
-        firsts = [first[name] for name in self.states]
-        values += [ast.Name(each.name, ast.Load()) if isinstance(each, Array) else literal(0.0) for each in firsts]
-        roles = (*arguments.values(), *(Role("first", param) for param in self.states.values()))
-        made = self.outer.emit_several(operation(ops.LOOP, *values), kinds)
-        loop = Loop(body, self.steps, roles, tuple(gives), backwards)
-        self.outer.statements[-1] = replace(self.outer.statements[-1], loop=loop)
-        return made
-
-    def stretched(self, statement: Statement) -> Statement:
-        """A statement that adds a column to a matrix, with the column stretched to one before the loop.
-
-        NumPy stretches row by row, which takes several times as long as the sum itself.
-        """
-        kind = self.inner.types[statement.target]
-        places: dict[str, ast.expr] = {}
-        for name in reads(statement.value) if statement.op.replaces_any else []:
-            column = self.type_of(name)
-            if not self.level.get(name, 0) and len(column.shape) > 0 and column.shape != kind.shape:
-                constant = self.lift(name)
-                wide = self.outer.emit(operation(ops.COPY, constant.name), ArrayType(kind.shape, column.dtype))
-                self.outer.name(wide, self.rename(f"{self.inner.names.get(name, 'wide')}"))
-                self.lifted[wide.name] = wide
-                places[name] = ast.Name(wide.name, ast.Load())
-        return replace(statement, value=substitute(statement.value, places)) if places else statement
-
-    def name_of(self, constant: Array) -> str:
-        """What a constant is called in the loop: as the weight, or whatever it is a look at."""
-        name = constant.name
-        while name in self.outer.views and name not in self.outer.names:
-            name = self.outer.views[name].name
-        if "#" not in name:
-            return name.rpartition(".")[2]
-        return f"{self.outer.names[name]}_part" if name in self.outer.names else "part"
-
-    def steps_of(self, array: Array, part: slice) -> Array:
-        return self.outer.call(ops.INDEX, array, part)
-
-
-def _named(arrays: Mapping[str, Array]) -> dict[str, ast.expr]:
-    return {name: ast.Name(array.name, ast.Load()) for name, array in arrays.items()}
-
-
-def _is_product(statement: Statement) -> bool:
-    return statement.op is ops.DOT or statement.op.reduces
-
-
-def _axes(value: ast.Call) -> tuple[int, ...] | None:
-    """The axes that a reduction goes over; None for all, or where they are counted from the end."""
-    said = {item.arg: ast.literal_eval(item.value) for item in value.keywords}
-    axis = said.get("axis")
-    axes = (axis,) if isinstance(axis, int) else axis
-    return axes if axes is not None and all(each >= 0 for each in axes) else None
-
-
-def _transposed(build: Builder, array: Array, axes: tuple[int, ...]) -> Array:
-    """`array` with its axes in another order; what a transpose looks at where that undoes it."""
-    if build.turns_back(array, axes):
-        return build.views[array.name]
-    return build.call(ops.TRANSPOSE, array, axes)
-
-
-def _rows(build: Builder, sequence: Array) -> Array:
-    """(steps, features, batch) as (batch, steps, features)."""
-    return _transposed(build, sequence, (2, 0, 1))
 
 
 def _takes_whole_steps(build: Builder, array: Array) -> bool:
