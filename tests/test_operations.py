@@ -166,8 +166,9 @@ def test_the_gradient_of_an_input_is_left_out() -> None:
 
 def test_operations_grow_with_the_steps_of_a_sequence() -> None:
     text = 'x = Input("steps", 4)\ny = LSTM(6)(x)\nmodel = Model(x, y)\nmodel.compile(sgd, mse)\n'
-    ten, twenty = (sections(text, steps=steps)["forward"] for steps in (10, 20))
-    assert twenty == 2 * ten
+    ten, twenty, thirty = (sections(text, steps=steps)["forward"] for steps in (10, 20, 30))
+    once = 4 * 6 * (4 + 6 + 1)  # the weights of the gates, times their factors
+    assert thirty - twenty == twenty - ten == ten - once
 
 
 def test_a_product_of_all_numbers_takes_two_operations_for_each() -> None:

@@ -31,7 +31,7 @@ class Construct:
 _LAYER = ("a layer or a model", None)
 _NAME = ("a string", "None")
 _INITIALIZER, _REGULARIZER = "an initializer", "a regularizer or None"
-_GATE = {"recurrent_activation": ("an activation", "sigmoid")}
+_GATE: dict[str, tuple[str, str | None]] = {"recurrent_activation": ("an activation", "sigmoid")}
 
 
 def _cell(name: str, about: str, formula: str, first: dict[str, tuple[str, str | None]], **last: str) -> Construct:

@@ -146,17 +146,17 @@ class LSTM(Cell):
                 "say unit_forget_bias=False, and all four gates are drawn",
             )
 
-    def output(self, x: Shape, h: Shape | None = None, c: Shape | None = None) -> Shape | list[Shape]:  # type: ignore[override]  # a state more
+    def output(self, x: Shape, h: Shape | None = None, c: Shape | None = None) -> Shape | list[Shape]:
         check_activations(self, x)
         return output_of(self, x, h, c)
 
-    def weights(self, x: Shape, h: Shape | None = None, c: Shape | None = None) -> dict[str, Weight]:  # type: ignore[override]  # the same
+    def weights(self, x: Shape, h: Shape | None = None, c: Shape | None = None) -> dict[str, Weight]:
         start = self.bias_initializer
         if self.unit_forget_bias:
             start = UnitForgetBias(start.value if isinstance(start, Constant) else float(isinstance(start, Ones)))
         return weights_of(self, x, 4, Weight((4 * self.units,), start, self.bias_regularizer))
 
-    def step(  # type: ignore[override]  # the same
+    def step(
         self,
         x: Array,
         h: Array,

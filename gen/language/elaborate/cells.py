@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
-from gen.components.base import Layer, registry
+from gen.components.base import Layer, parameters, registry
 from gen.components.layers.recurrence import UNSUPPORTED
 from gen.language.elaborate import models
 from gen.language.elaborate.binding import LAYER_OPTIONS, Made, accepted_value, make, valid_name
@@ -38,7 +38,7 @@ def make_cell(context: Context, word: str, arguments: Arguments) -> Value:
         message = f"`{word}` has no argument `{name}`: it is one of the RNN around it"
         context.error("unknown-argument", arguments.name_spans[name], message, hint=hint)
     layer = registry["layer"][CELLS[word]]
-    most = [item.name for item in fields(layer)].index(FLAGS[0])
+    most = [item.name for item in parameters(layer)].index(FLAGS[0])
     if len(arguments.positional) > most:
         span = arguments.positional[most].span
         return context.error("too-many-arguments", span, f"`{word}` takes at most {most} arguments")

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-from gen.program import fence, ops
+from gen.dims import Shape
+from gen.program import ops
 from gen.program.ir import Statement, operation, reads
 from gen.program.lower.builder import Builder
 from gen.program.types import Array, ArrayType
@@ -41,7 +42,7 @@ class Product:
             inside = min(last, end) - max(first, end - count)
             if inside > 0:
                 found.append((base, inside))
-        return Product(tuple(found), factor) if sum(count for _, count in found) == last - first else None
+        return Product(tuple(found), factor) if found and sum(count for _, count in found) == last - first else None
 
 
 def join_factors(build: Builder, level: dict[str, int], type_of: Callable[[str], ArrayType]) -> None:
@@ -86,7 +87,10 @@ class _Joining:
             return None
         if any(len(self.type_of(base).shape) >= len(shape) for base, _ in known.pieces):
             return None
-        said = (None if each is None else ast.literal_eval(each) for each in (index.lower, index.upper))
+        bounds = (index.lower, index.upper)
+        if not all(each is None or isinstance(each, ast.Constant) for each in bounds):
+            return None
+        said = (None if each is None else ast.literal_eval(each) for each in bounds)
         first, last, _ = slice(*said).indices(blocks)
         if sum(count for _, count in known.pieces) != blocks:
             return None
@@ -128,7 +132,7 @@ class _Joining:
         assert isinstance(statement.value, ast.Call)
         options = {item.arg: item.value for item in statement.value.keywords if item.arg}
         bases = {base for product in products for base, _ in product.pieces}
-        if any(fence.broadcast(self.type_of(base).shape, kind.shape) != kind.shape for base in bases):
+        if any(not _stretches(self.type_of(base).shape, kind.shape) for base in bases):
             return None
         if len(bases) == 1:
             pieces: tuple[tuple[str, int], ...] = ((bases.pop(), _blocks(kind)),)
@@ -169,6 +173,12 @@ class _Joining:
 def blocks_at(first: int, last: int, count: int) -> slice:
     """The index of some of so many blocks, as people write it."""
     return slice(first or None, None if last == count else last)
+
+
+def _stretches(shape: Shape, into: Shape) -> bool:
+    """Whether NumPy stretches an array of one shape to another."""
+    pairs = zip(reversed(shape), reversed(into), strict=False)
+    return len(shape) <= len(into) and all(size in (1, whole) for size, whole in pairs)
 
 
 def _blocks(kind: ArrayType) -> int:

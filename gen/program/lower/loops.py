@@ -54,6 +54,8 @@ class _Scan(Lifting):
         super().__init__(outer, rename, every)
         self.used: set[str] = set()
         self.inside: list[Statement] = []
+        self.occupied: set[str] = set()
+        """What the loop reads of all steps whose place results of the loop take."""
 
     # ---------------------------------------------------------------------------------------- what the body starts from
 
@@ -360,7 +362,7 @@ class _Scan(Lifting):
 
     # -------------------------------------------------------------------------------------------- where results are put
 
-    def memory_for(self, name: str, pinned: Mapping[str, str], results: list[Array]) -> str | None:
+    def memory_for(self, name: str, pinned: dict[str, str], results: list[Array]) -> str | None:
         """What a step has of a stack that nobody else reads, for a result of the loop to be put in its place."""
         late = {
             name
@@ -373,12 +375,12 @@ class _Scan(Lifting):
             whole = self.lifted[source]
             kinds = [self.inner.types[each] for each in (source, name)]
             same = kinds[0].shape == kinds[1].shape and kinds[0].dtype == kinds[1].dtype and whole.type.contiguous
-            if not same or source in others or whole.name in self.outer.views:
+            if not same or source in others or source in self.occupied or whole.name in self.outer.views:
                 continue
             if self.known_part(source) in pinned.values():
                 continue
             parts = self.parts_in(source, name)
-            if parts:
+            if parts and pinned.keys().isdisjoint(parts):
                 return self.laid_in(source, name, parts, pinned)
             if self.is_read(source) and not self.spoils(name, source):
                 return self.part_of(source, self.inner.names.get(name, "each"))
@@ -407,6 +409,8 @@ class _Scan(Lifting):
         readers = {each.target: each for each in looking}
         found: dict[str, str] = {}
         first, blocks = 0, self.inner.types[name].shape[0]
+        if not isinstance(blocks, int):
+            return {}
         for part in reads(joint.value):
             count = self.inner.types[part].shape[0]
             statement = readers.pop(part, None)
@@ -427,6 +431,7 @@ class _Scan(Lifting):
             local = self.part_of(view)
             assert local is not None
             pinned[part] = local
+        self.occupied.add(source)
         now: dict[str, str] = {name: source}
         for statement in list(self.inner.statements):
             if statement.op.view and statement.target != name and self.root(statement.target) == name:
