@@ -220,3 +220,28 @@ def test_a_cell_belongs_to_one_rnn() -> None:
     text = "x = Input(None, 2)\ncell = GRUCell(2)\nmodel = Model(x, [RNN(cell)(x), RNN(cell)(x)])\n"
     assert compiler.understand(Source("model.nn", text), diagnostics) is None
     assert [item.message for item in diagnostics.items] == ["This cell belongs to another RNN"]
+
+
+MASKED = """
+ids = Input(None, int32)
+x = Embedding(7, 3, mask_zero=True)(ids)
+h = RNN(LSTMCell(3, recurrent_activation=hard_sigmoid), return_sequences=True)(x)
+both = Bidirectional(RNN(GRUCell(2), return_sequences=True))(h)
+y, state = RNN(SimpleRNNCell(2, activation=gelu), return_state=True, go_backwards=True)(both)
+model = Model(ids, [y, state])
+"""
+
+
+def test_rnns_of_cells_hand_masks_on_as_in_keras() -> None:
+    layers = keras.layers
+    ids = keras.Input((None,), dtype="int32")
+    h = layers.Embedding(7, 3, mask_zero=True)(ids)
+    h = layers.RNN(layers.LSTMCell(3, recurrent_activation="hard_sigmoid"), return_sequences=True)(h)
+    h = layers.Bidirectional(layers.RNN(layers.GRUCell(2), return_sequences=True))(h)
+    cell = layers.SimpleRNNCell(2, activation="gelu")
+    twin = keras.Model(ids, layers.RNN(cell, return_state=True, go_backwards=True)(h))
+    model = build(MASKED).Model(3)
+    twin.set_weights(list(model.weights.values()))
+    x = np.random.default_rng(0).integers(0, 7, (5, 9)).astype(np.int32)
+    for found, expected in zip(model.predict(x), twin(x), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
