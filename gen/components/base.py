@@ -139,6 +139,8 @@ class Activation(Component):
     """Whether the result is the input."""
     probability: ClassVar[bool] = False
     """Whether results lie between 0 and 1, so that a crossentropy can use them."""
+    factor: ClassVar[float] = 1.0
+    """What `forward` multiplies x with before all else; another one than 1 has a rule `of_multiple` for factor · x."""
 
     def output(self, x: Shape) -> Shape:
         """The shape of the output, the same as the input's; raises `ShapeError` if the input lacks an axis."""

@@ -403,13 +403,14 @@ class _Writer:
         known: dict[str, ast.expr] = {}
         steps: list[tuple[str, str]] = []
         """Names of the loop, each with the array that it takes its values from."""
+        used = {*loop.body.pinned.values(), *(name for each in loop.body.statements for name in reads(each.value))}
         for role, argument in zip(loop.roles, statement.value.args, strict=True):
             if role.kind == "constant":
                 known[role.name] = constant = self.expression(argument)
                 if not isinstance(constant, ast.Name) or "." in constant.id:
                     lines.append(f"{role.after} = {ast.unparse(constant)}")
                     known[role.name] = ast.Name(role.after, ast.Load())
-            elif role.kind == "sequence":
+            elif role.kind == "sequence" and role.name in used:
                 steps.append((role.name, ast.unparse(self.expression(argument))))
         first = {
             role.name: ast.unparse(self.expression(argument))

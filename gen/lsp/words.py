@@ -88,6 +88,7 @@ class Signature:
 _ANNOTATIONS: dict[str, dict[str, Any]] = {
     "fit": FIT,
     "Bidirectional": {"merge_mode": MERGE_MODE},
+    "RNN": dict.fromkeys(("return_sequences", "return_state", "go_backwards", "trainable"), bool),
     "Model": {"trainable": bool},
     "Sequential": {"trainable": bool},
 }

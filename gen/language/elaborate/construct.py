@@ -6,6 +6,7 @@ from gen.components.arguments import Word
 from gen.components.base import Activation, Layer, registry, snake_case
 from gen.language.elaborate.apply import apply_layer, call_layer
 from gen.language.elaborate.binding import Made, make
+from gen.language.elaborate.cells import CELLS, make_cell, make_rnn
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.inputs import make_input
 from gen.language.elaborate.loss_functions import call_loss_function, formula_of, is_on_tensors
@@ -43,6 +44,10 @@ def call_word(context: Context, word: Word, arguments: Arguments, group: Group |
             return make_time_distributed(context, arguments, group)
         case "Bidirectional":
             return make_bidirectional(context, arguments, group)
+        case "RNN":
+            return make_rnn(context, arguments, group)
+        case _ if word.name in CELLS:
+            return make_cell(context, word.name, arguments)
         case "Lambda":
             return make_lambda(context, arguments, group)
     kinds = kinds_of(word)

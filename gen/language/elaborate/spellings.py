@@ -28,7 +28,9 @@ MODULES: dict[str, tuple[str, ...]] = {
 ROOTS = {"keras": ("keras",), "tensorflow": ("tensorflow",), "tf": ("tensorflow",)}
 
 SPECIAL = {"Input": ("", "layers"), "InputLayer": ("layers",), "Model": ("", "models"), "Sequential": ("", "models")}
-SPECIAL |= {"TimeDistributed": ("layers",), "Bidirectional": ("layers",), "Lambda": ("layers",)}
+SPECIAL |= dict.fromkeys(
+    ("TimeDistributed", "Bidirectional", "Lambda", "RNN", "SimpleRNNCell", "LSTMCell", "GRUCell"), ("layers",)
+)
 BASES = {"Layer": ("", "layers"), "Loss": ("", "losses"), "Metric": ("", "metrics"), "Callback": ("callbacks",)}
 BASES |= {"Regularizer": ("", "regularizers"), "Initializer": ("", "initializers"), "Constraint": ("", "constraints")}
 SPECIAL |= BASES

@@ -456,6 +456,21 @@ class BidirectionalValue:
         return f"the layer `{self.word}`"
 
 
+@dataclass(eq=False)
+class CellValue:
+    """`LSTMCell(…)`: what an RNN does at each step; `component` is the layer that it becomes."""
+
+    component: Layer
+    word: str
+    span: Span
+    trainable: bool = True
+    taken: bool = False
+    """Whether an RNN has it."""
+
+    def __repr__(self) -> str:
+        return f"the cell `{self.word}`"
+
+
 Wrapper: TypeAlias = Distributed | BidirectionalValue
 
 
