@@ -79,6 +79,7 @@ def _kept(source: Source, given: Given) -> list[tuple[int, str]]:
     """The lines that the model needs, with their numbers in the script."""
     lines = [(number, text) for number, text in enumerate(source.text.split("\n"), start=1)]
     lines = [(number, text.removesuffix("\r")) for number, text in lines if not (number == 1 and text.startswith("#!"))]
+    lines = _with_given(source, lines, given)
     for _ in range(MOST_ROUNDS):
         text = "\n".join(line for _, line in lines) + "\n"
         current = Source(source.path, text)
@@ -92,6 +93,28 @@ def _kept(source: Source, given: Given) -> list[tuple[int, str]]:
         if following == lines:
             break
         lines = following
+    return lines
+
+
+def _with_given(source: Source, lines: list[tuple[int, str]], given: Given) -> list[tuple[int, str]]:
+    """The lines with the values from outside that no assignment has a place for: `args.units`, or a name alone."""
+    file = compiler.parse(source, Diagnostics())
+    assigned = {
+        target.id
+        for statement in file.statements
+        if isinstance(statement, syntax.Assign)
+        for target in statement.targets
+        if isinstance(target, syntax.Name)
+    }
+    for name, value in given.items():
+        if "." in name:
+            pattern = re.compile(rf"(?<![\w.]){re.escape(name)}(?!\w)")
+            lines = [(number, pattern.sub(lambda _, text=repr(value): text, text)) for number, text in lines]
+        elif name not in assigned and re.search(rf"\b{name}\b", source.text):
+            first = next(each for each in file.statements if not isinstance(each, syntax.Import))
+            number = source.position(first.span.start)[0]
+            index = next((i for i, (each, _) in enumerate(lines) if each >= number), 0)
+            lines = [*lines[:index], (0, f"{name} = {value!r}"), *lines[index:]]
     return lines
 
 

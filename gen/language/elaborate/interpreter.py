@@ -226,7 +226,8 @@ class Interpreter:
         self._statement = _Statement(statement.span, value if whole else None)
         self._expect(targets, value)
         result = self.evaluate(value, frame)
-        if isinstance(result, Unknown) and not result.kept:
+        outside = frame.kind == "file" and isinstance(first, syntax.Name) and first.id in self.context.given
+        if isinstance(result, Unknown) and not result.kept and not outside:
             self.context.ignore(statement.span)
         for target in targets:
             self._bind(target, result, value.span, frame)
