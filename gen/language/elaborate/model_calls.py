@@ -103,6 +103,8 @@ def _resized(layer: LayerValue, sizes: Mapping[str, Size]) -> LayerValue:
         return layer
     component: Any = layer.component
     return replace(layer, component=replace(component, **changed), calls=[])
+
+
 def values_of(model: ModelValue) -> set[TensorValue]:
     """The inputs of a model, and all that its layers give."""
     return {*model.inputs, *(tensor for call in model.calls for tensor in call.outputs)}
