@@ -243,5 +243,5 @@ def test_rnns_of_cells_hand_masks_on_as_in_keras() -> None:
     model = build(MASKED).Model(3)
     twin.set_weights(list(model.weights.values()))
     x = np.random.default_rng(0).integers(0, 7, (5, 9)).astype(np.int32)
-    for found, expected in zip(model.predict(x), twin(x), strict=True):
+    for found, expected in zip(model.predict(x).values(), twin(x), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
