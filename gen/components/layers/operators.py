@@ -356,7 +356,7 @@ class Slice(Layer):
 def _written(part: Part) -> ast.expr:
     if isinstance(part, int):
         return ast.Constant(part)
-    return ast.Slice(*(None if bound is None else ast.Constant(bound) for bound in part))
+    return ast.Slice(*(None if bound is None else ast.parse(str(bound), mode="eval").body for bound in part))
 
 
 def check_index(x: Shape, axis: int, index: int) -> None:

@@ -52,11 +52,11 @@ def changed_names(body: Iterable[syntax.Statement]) -> Iterator[str]:
                 targets = (target,)
             case syntax.Evaluate(syntax.Call(syntax.Attribute(value, name))) if name in CHANGING:
                 targets = (syntax.Attribute(value, name, statement.span, statement.span),)
-        for target in targets:
-            root: syntax.Expr = target
+        for each in targets:
+            root: syntax.Expr = each
             while isinstance(root, syntax.Attribute | syntax.Index):
                 root = root.value
-            if root is not target and isinstance(root, syntax.Name):
+            if root is not each and isinstance(root, syntax.Name):
                 yield root.id
 
 
@@ -76,8 +76,8 @@ def changes(body: Iterable[syntax.Statement]) -> Iterator[tuple[syntax.Expr, str
                 pass
             case syntax.AugAssign(target):
                 targets = (target,)
-        for target in targets:
-            match target:
+        for each in targets:
+            match each:
                 case syntax.Attribute(value, name):
                     yield value, name
                 case syntax.Index(value=value):
@@ -110,9 +110,9 @@ def changes_model(body: Iterable[syntax.Statement], function: Callable[[syntax.E
         for call in syntax.calls([statement]):
             if isinstance(call.function, syntax.Attribute) and call.function.name in MODEL_CHANGING:
                 return True
-            if own and isinstance(call.function, syntax.Attribute) and call.function.name in CHANGING:
-                if getattr(call.function.value, "id", "") not in own:
-                    return True  # a list of somebody else's
+            method = call.function if isinstance(call.function, syntax.Attribute) else None
+            if own and method is not None and method.name in CHANGING and getattr(method.value, "id", "") not in own:
+                return True  # a list of somebody else's
             definition = function(call.function)
             if definition is not None and id(definition) not in seen:
                 seen.add(id(definition))

@@ -220,12 +220,13 @@ class Context:
             self.error("unknown-value", at, message, hint="write the value that it has")
             return
         came = (Note(value.span, f"it comes from `{value.text}`"),) if value.text != name else ()
+        written = "" if "." in name else f", `{name} = …`"
         self.error(
             "unknown-value",
             at,
             f"The model depends on `{name}`, which is not known when gen reads the file",
             notes=came,
-            hint=f"write the value{'' if '.' in name else f', `{name} = …`'}, or give it: `gen build --define {name}=…`",
+            hint=f"write the value{written}, or give it: `gen build --define {name}=…`",
         )
 
     def ignore(self, span: Span, unknown: bool = True) -> None:

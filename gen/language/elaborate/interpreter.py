@@ -382,7 +382,7 @@ class Interpreter:
 
     def _truth_of(self, value: Value, span: Span) -> bool | Lost:
         gone = lost(value)
-        return gone if gone is not None else self._plain(span, truth, value)  # type: ignore[no-any-return]
+        return gone if gone is not None else self._plain(span, truth, value)
 
     def _if(self, statement: syntax.If, frame: Frame) -> _Signal:
         self._statement = _Statement(statement.test.span)
@@ -1299,7 +1299,7 @@ def _condition(statement: syntax.Statement) -> Span:
             return test.span
         case syntax.For(iterable=iterable):
             return iterable.span
-    return statement.span  # type: ignore[no-any-return]  # every statement has one
+    return statement.span
 
 
 def _is_print(call: syntax.Call) -> bool:

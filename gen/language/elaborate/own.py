@@ -149,7 +149,7 @@ def name_of(value: Value) -> str:
     return "function"
 
 
-# ---------------------------------------------------------------------------------------------------------------- losses
+# --------------------------------------------------------------------------------------------------------------- losses
 
 
 def own_loss(context: Context, argument: Argument, output: str, tensor: TensorValue) -> Computed | Wrong:
@@ -241,7 +241,7 @@ def _depends(found: Computed, tensor: TensorValue) -> bool:
     return found.value in made
 
 
-# --------------------------------------------------------------------------------------------------------------- metrics
+# -------------------------------------------------------------------------------------------------------------- metrics
 
 
 def own_metric(
@@ -267,7 +267,7 @@ def own_metric(
     return found
 
 
-# ------------------------------------------------------------------------------------------------------------- penalties
+# ------------------------------------------------------------------------------------------------------------ penalties
 
 
 def own_penalty(context: Context, function: Value, name: str, shape: Shape, span: Span) -> Computed | Wrong:
@@ -278,7 +278,7 @@ def own_penalty(context: Context, function: Value, name: str, shape: Shape, span
         return computed(context, argument, f"the regularizer `{name}`", (weight,), "__call__")
 
 
-# ------------------------------------------------------------------------------------------------------------- added losses
+# --------------------------------------------------------------------------------------------------------- added losses
 
 
 @dataclass(frozen=True)
@@ -314,7 +314,7 @@ def additions(context: Context, model: ModelValue) -> tuple[list[LayerCall], lis
     return sorted({*model.calls, *layers}, key=lambda call: call.order), found
 
 
-# ------------------------------------------------------------------------------------------------------------ any of them
+# ---------------------------------------------------------------------------------------------------------- any of them
 
 
 def leaf(context: Context, name: str, shape: Shape, dtype: str, span: Span) -> TensorValue:

@@ -99,7 +99,7 @@ def _lower_loss(state: Lowering, output: Output) -> tuple[str, Callable[[], None
     return value, gradient
 
 
-# ------------------------------------------------------------------------------------------ what the file computes itself
+# ---------------------------------------------------------------------------------------- what the file computes itself
 
 
 def _compute(state: Lowering, section: str, formula: Formula, differentiated: bool = True) -> Array:
@@ -313,7 +313,7 @@ def _measure(state: Lowering, output: Output, metric: OwnMetric, section: str) -
     )
 
 
-# ----------------------------------------------------------------------------------------------------------- all of them
+# ---------------------------------------------------------------------------------------------------------- all of them
 
 
 def _count(state: Lowering, name: str, rows: Size, mask: Array | None) -> ast.expr:
