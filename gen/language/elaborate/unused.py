@@ -57,7 +57,8 @@ def _warn_of_ignored(context: Context) -> None:
         return
     place = context.source.position
     lines = sorted({line for span in spans for line in range(place(span.start)[0], place(span.end)[0] + 1)})
-    message = f"gen passed over what the model does not depend on: line{'s' * (len(lines) > 1)} {context.source.listed(lines)}"
+    which = f"line{'s' * (len(lines) > 1)} {context.source.listed(lines)}"
+    message = f"gen passed over what the model does not depend on: {which}"
     data = any(model.fits and any(_is_data(context, fit) for fit in model.fits) for model in context.models)
     hint = "data and callbacks are for the generated model: `Model().fit(x, y)`" if data else None
     context.warning("ignored-lines", spans[0], message, hint=hint)
