@@ -16,6 +16,7 @@
 | `apply`, `replay`, `wrappers`, `tensors` | calls of layers, models, wrappers, operators: shapes, dtypes, masks |
 | `trail` | the notes of a shape error |
 | `training` | `compile` and `fit` |
+| `own`, `loss_functions` | losses, metrics and penalties that the file computes itself; Keras' losses as functions |
 | `naming` | the names of layers, tensors, inputs and outputs |
 | `finish` | the file's model as a graph |
 | `unused` | warnings about what reaches no output |
