@@ -18,6 +18,7 @@ from gen.language.elaborate import arrays
 from gen.language.elaborate.builtin import MATH
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.keras_names import KERAS
+from gen.language.elaborate.keras_names import MODULES as MODULES_OF_KERAS
 from gen.language.elaborate.listed import layers_of
 from gen.language.elaborate.methods import methods_of
 from gen.language.elaborate.older import INSIDE, present_path, warn_of_module
@@ -214,6 +215,11 @@ def _member(context: Context, owner: Namespace, attribute: syntax.Attribute) -> 
     found = member(owner, attribute.name)
     if isinstance(found, Word):
         warn_of_module(context, owner.path, attribute.value.span)
+    if isinstance(found, Namespace) and owner.path == ("keras",) and attribute.name not in MODULES_OF_KERAS:
+        hint = suggestion(attribute.name, MODULES)
+        if hint is not None:
+            message = f"There is no `{attribute.name}` in keras"
+            return context.error("unknown-name", attribute.name_span, message, hint=hint)
     return _report_no_member(context, owner, attribute) if found is None else found
 
 

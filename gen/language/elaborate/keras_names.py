@@ -19,7 +19,7 @@ GlobalAvgPool1D GlobalAvgPool2D GlobalAvgPool3D GlobalMaxPool1D GlobalMaxPool2D 
 GlobalMaxPooling2D GlobalMaxPooling3D GroupNormalization GroupQueryAttention HashedCrossing Hashing Highway Identity
 Input InputLayer InputSpec IntegerLookup JaxLayer LSTM LSTMCell Lambda Layer LayerNormalization LeakyReLU
 LocallyConnected1D LocallyConnected2D Masking MaxNumBoundingBoxes MaxPool1D MaxPool2D MaxPool3D MaxPooling1D
-MaxPooling2D MaxPooling3D Maximum MaxoutDense MelSpectrogram Merge Minimum MixUp MultiHeadAttention Multiply
+MaxPooling2D MaxPooling3D Maximum MaxoutDense MelSpectrogram Merge merge Minimum MixUp MultiHeadAttention Multiply
 Normalization PReLU Permute Pipeline RMSNormalization RNN RandAugment RandomBrightness RandomColorDegeneration
 RandomColorJitter RandomContrast RandomCrop RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur
 RandomGrayscale RandomHue RandomInvert RandomPerspective RandomPosterization RandomRotation RandomSaturation
@@ -156,6 +156,15 @@ AROUND = frozenset(
     ]
 )
 """Modules, and what is imported from them, that scripts around a model are full of; all else is a misspelling."""
+MODULES = frozenset(
+    """
+    Input Layer Model Sequential activations api applications backend callbacks config constraints datasets distribution
+    dtype_policies engine estimator experimental export initializations initializers layers legacy losses metrics
+    mixed_precision models objectives ops optimizers preprocessing quantizers random regularizers saving src tree utils
+    version visualization wrappers
+    """.split()
+)
+"""What `keras` has, and had."""
 PLAIN_MODULES = {"np": "numpy", "numpy": "numpy", "math": "math"}
 """The modules of plain values, as people call them."""
 
@@ -167,8 +176,12 @@ def in_keras(name: str) -> bool:
 
 def kind_in_keras(kind: str, name: str) -> bool:
     """Whether Keras has a component of a kind under a name, whatever its case: `nadam`, `Nadam`."""
-    plain = name.replace("_", "").lower()
-    return any(plain == each.replace("_", "").lower() for each in KERAS.get(f"{kind}s", ()))
+    module = "losses" if kind == "loss" else f"{kind}s"
+    return any(_plain(name) == _plain(each) for each in KERAS.get(module, ()))
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()
 
 
 _AUGMENTATION = "augmentation belongs to the program that trains"
@@ -186,7 +199,7 @@ def said_of(path: str) -> tuple[str, str | None]:
         return "`learning_rate` is a number", _RATE
     if name.endswith(("3D", "3DTranspose")):
         return "", _IN_3D
-    return "", INSTEAD.get(name)
+    return "", next((hint for each, hint in INSTEAD.items() if _plain(each) == _plain(name)), None)
 
 
 _CHANGES_IMAGES = ("AugMix", "AutoContrast", "CutMix", "Equalization", "MixUp", "RandAugment", "Solarization")

@@ -369,12 +369,12 @@ def add(context: Context, model: ModelValue, argument: Argument, heading: Span) 
 
 
 def is_broken(value: Value) -> bool:
-    """Whether `value` is a model that is reported as wrong, or holds one."""
+    """Whether `value` is a model that is reported as wrong, or depends on what gen cannot know, or holds one."""
     while isinstance(value, Distributed):
         value = value.inner
     if isinstance(value, ObjectValue):
         value = value.model
-    return isinstance(value, ModelValue) and value.broken
+    return isinstance(value, ModelValue) and (value.broken or value.unknown is not None)
 
 
 def depth_of(value: Wrapped) -> int:
