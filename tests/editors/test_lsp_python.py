@@ -309,3 +309,16 @@ def test_bodies_of_methods_functions_and_scopes_have_hints(analysis: Analysis) -
 
 def test_the_file_is_laid_out_as_it_is(analysis: Analysis) -> None:
     assert format_text(TEXT) == TEXT
+
+
+def test_no_feature_fails_wherever_the_file_ends_or_lacks_something(analysis: Analysis) -> None:
+    for start in range(0, len(TEXT), 61):
+        for text in (TEXT[:start], TEXT[:start] + TEXT[start + 7 :]):
+            made = analyse("model.nn", text, before=analysis)
+            assert made.bug is None
+            shapes(made)
+            for offset in (start, max(start - 1, 0), start // 2):
+                hover(made, offset)
+                completions(made, offset)
+                signature_help(made, offset)
+                references(made, offset)
