@@ -87,7 +87,7 @@ def _used(context: Context) -> set[InputValue | LayerCall]:
     for model in context.models:
         used.update(model.calls)
         used.update(model.added)
-        used.update(tensor.maker for call in model.calls for tensor in call.reads)
+        used.update(tensor.maker for call in (*model.calls, *model.added) for tensor in call.reads)
     return used
 
 
