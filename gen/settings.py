@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gen.given import GivenError, checked, is_name
 from gen.files import ForeignError, is_ours, read, reason
+from gen.given import GivenError, checked, is_name
 
 _KEYS = ("components", "define", "inference", "out", "sources")
 

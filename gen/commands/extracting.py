@@ -37,7 +37,9 @@ def extract(path: Path, given: Given, debug: bool = False) -> Extract:
         if diagnostics.failed:
             return Extract(source, diagnostics.in_source_order(), None)
         graph = compiler.understand(source, diagnostics, given)
-        found = [each for each in diagnostics.in_source_order() if each.code not in ("ignored-lines", "unused-variable")]
+        found = [
+            each for each in diagnostics.in_source_order() if each.code not in ("ignored-lines", "unused-variable")
+        ]
         if graph is None:
             return Extract(source, found, None)
         lines = _kept(source, given)
@@ -108,8 +110,8 @@ def _with_given(source: Source, lines: list[tuple[int, str]], given: Given) -> l
     }
     for name, value in given.items():
         if "." in name:
-            pattern = re.compile(rf"(?<![\w.]){re.escape(name)}(?!\w)")
-            lines = [(number, pattern.sub(lambda _, text=repr(value): text, text)) for number, text in lines]
+            pattern, literal = re.compile(rf"(?<![\w.]){re.escape(name)}(?!\w)"), repr(value).replace("\\", r"\\")
+            lines = [(number, pattern.sub(literal, text)) for number, text in lines]
         elif name not in assigned and re.search(rf"\b{name}\b", source.text):
             first = next(each for each in file.statements if not isinstance(each, syntax.Import))
             number = source.position(first.span.start)[0]
@@ -266,4 +268,3 @@ class _Changes:
 def in_words(extract: Extract) -> str:
     """The lines that were left out, as a message has them: `1, 3 to 7`; for a notebook those of each cell."""
     return extract.source.listed(extract.left_out)
-

@@ -53,9 +53,7 @@ def elaborate(file: syntax.File, source: Source, diagnostics: Diagnostics, given
     return None if made is None else made[1]
 
 
-def passed_over(
-    file: syntax.File, source: Source, given: Given
-) -> tuple[frozenset[Span], frozenset[Span]]:
+def passed_over(file: syntax.File, source: Source, given: Given) -> tuple[frozenset[Span], frozenset[Span]]:
     """What a file's model does not depend on: statements and arguments, and variables that nothing reads."""
     diagnostics = Diagnostics()
     context = replace(_context(file, source, diagnostics), given=_values(given))

@@ -125,7 +125,9 @@ def accepted_value(context: Context, name: str, annotation: Any, argument: Argum
         return accept(name, annotation, value)
     except ArgumentError as problem:
         written = value.name if isinstance(value, Word) else value
-        kind = next((kind for kind in _kinds(annotation) if isinstance(written, str) and is_missing(kind, written)), None)
+        kind = next(
+            (kind for kind in _kinds(annotation) if isinstance(written, str) and is_missing(kind, written)), None
+        )
         if kind is not None:
             return context.unknown(Unknown(written, argument.span, missing=True), argument.span)
         return context.error("bad-argument", argument.span, sentence(problem.message), hint=problem.hint)

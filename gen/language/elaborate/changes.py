@@ -46,10 +46,10 @@ def changed_names(body: Iterable[syntax.Statement]) -> Iterator[str]:
             continue
         targets: tuple[syntax.Expr, ...] = ()
         match statement:
-            case syntax.Assign(targets=targets) | syntax.Delete(targets=targets):
-                pass
-            case syntax.AugAssign(target):
-                targets = (target,)
+            case syntax.Assign() | syntax.Delete():
+                targets = tuple(statement.targets)
+            case syntax.AugAssign(changed):
+                targets = (changed,)
             case syntax.Evaluate(syntax.Call(syntax.Attribute(value, name))) if name in CHANGING:
                 targets = (syntax.Attribute(value, name, statement.span, statement.span),)
         for target in targets:
@@ -72,10 +72,10 @@ def changes(body: Iterable[syntax.Statement]) -> Iterator[tuple[syntax.Expr, str
     for statement in syntax.walk(body):
         targets: tuple[syntax.Expr, ...] = ()
         match statement:
-            case syntax.Assign(targets=targets) | syntax.Delete(targets=targets):
-                pass
-            case syntax.AugAssign(target):
-                targets = (target,)
+            case syntax.Assign() | syntax.Delete():
+                targets = tuple(statement.targets)
+            case syntax.AugAssign(changed):
+                targets = (changed,)
         for target in targets:
             match target:
                 case syntax.Attribute(value, name):
@@ -102,7 +102,9 @@ def changes_model(body: Iterable[syntax.Statement], function: Callable[[syntax.E
         for each in syntax.walk([statement]):
             match each:
                 case syntax.Assign(targets, value):
-                    sets = any(isinstance(target, syntax.Attribute) and target.name == "trainable" for target in targets)
+                    sets = any(
+                        isinstance(target, syntax.Attribute) and target.name == "trainable" for target in targets
+                    )
                     if sets and not isinstance(value, syntax.Constant):
                         return True
         for call in syntax.calls([statement]):

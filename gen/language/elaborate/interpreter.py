@@ -30,7 +30,16 @@ from gen.language.elaborate.called import (
     only_trains,
     said_training,
 )
-from gen.language.elaborate.changes import CHANGING, MODEL_CHANGING, bound_names, changed_names, changes, changes_model, leaves, makes_model
+from gen.language.elaborate.changes import (
+    CHANGING,
+    MODEL_CHANGING,
+    bound_names,
+    changed_names,
+    changes,
+    changes_model,
+    leaves,
+    makes_model,
+)
 from gen.language.elaborate.classes import call_object, class_kind, instantiate, tensors_in
 from gen.language.elaborate.construct import apply_activation, call_word
 from gen.language.elaborate.context import MAX_BLOCKS, MAX_ITEMS, MAX_NESTED, MAX_ROUNDS, MAX_RUNNING, Context, Stop
@@ -88,7 +97,6 @@ from gen.language.elaborate.values import (
     unknown_in,
 )
 from gen.language.elaborate.wrappers import call_any
-
 
 MOST_OF_DATA = 10
 """How many rounds of a loop are run at most that trains or prepares data: each does the same for a model, nothing."""
@@ -371,7 +379,7 @@ class Interpreter:
 
     def _truth_of(self, value: Value, span: Span) -> bool | Lost:
         gone = lost(value)
-        return gone if gone is not None else self._plain(span, truth, value)  # type: ignore[no-any-return]
+        return gone if gone is not None else self._plain(span, truth, value)
 
     def _if(self, statement: syntax.If, frame: Frame) -> _Signal:
         self._statement = _Statement(statement.test.span)
@@ -470,7 +478,7 @@ class Interpreter:
             case list() if what in CHANGING or what == "[]":
                 held[:] = [doubt]
             case dict() if what in CHANGING or what == "[]":
-                held.update({key: doubt for key in held})
+                held.update(dict.fromkeys(held, doubt))
 
     def _changed(self, frame: Frame, name: str, why: Lost, at: Span) -> Value:
         """What a name holds that a statement would have bound or changed, had the condition at `at` been known."""
@@ -1282,7 +1290,7 @@ def _condition(statement: syntax.Statement) -> Span:
             return test.span
         case syntax.For(iterable=iterable):
             return iterable.span
-    return statement.span  # type: ignore[no-any-return]  # every statement has one
+    return statement.span
 
 
 def _is_print(call: syntax.Call) -> bool:

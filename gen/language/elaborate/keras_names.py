@@ -79,25 +79,9 @@ def _read(text: str) -> dict[str, frozenset[str]]:
 KERAS = _read(_NAMES)
 """The names of each module of Keras that has components."""
 
-AROUND = frozenset(
-    """
-    argparse cifar10 cifar100 collections confusion_matrix copy csv cv2 datasets datetime fashion_mnist functools gc
-    glob h5py image imdb io itertools joblib json load_img load_model logging minmax_scale mnist model_from_json
-    numpy_utils openml os pad_sequences path pathlib pd pickle plot_model plt pprint preprocessing random re reuters
-    scipy sequence shuffle shutil skimage sklearn sns string subprocess sys text time timeit to_categorical tokenizer
-    torch tqdm train_test_split urllib warnings wandb ImageDataGenerator Image LabelBinarizer LabelEncoder MinMaxScaler
-    OneHotEncoder Path StandardScaler Tokenizer
-    """.split()
-)
+AROUND = frozenset(["argparse", "cifar10", "cifar100", "collections", "confusion_matrix", "copy", "csv", "cv2", "datasets", "datetime", "fashion_mnist", "functools", "gc", "get_ipython", "glob", "h5py", "image", "imdb", "io", "itertools", "joblib", "json", "load_img", "load_model", "logging", "minmax_scale", "mnist", "model_from_json", "numpy_utils", "openml", "os", "pad_sequences", "path", "pathlib", "pd", "pickle", "plot_model", "plt", "pprint", "preprocessing", "random", "re", "reuters", "scipy", "sequence", "shuffle", "shutil", "skimage", "sklearn", "sns", "string", "subprocess", "sys", "text", "time", "timeit", "to_categorical", "tokenizer", "torch", "tqdm", "train_test_split", "urllib", "warnings", "wandb", "ImageDataGenerator", "Image", "LabelBinarizer", "LabelEncoder", "MinMaxScaler", "OneHotEncoder", "Path", "StandardScaler", "Tokenizer"])
 """Modules, and what is imported from them, that scripts around a model are full of; all else is a misspelling."""
-MODULES = frozenset(
-    """
-    Input Layer Model Sequential activations api applications backend callbacks config constraints datasets distribution
-    dtype_policies engine estimator experimental export initializations initializers layers legacy losses metrics
-    mixed_precision models objectives ops optimizers preprocessing quantizers random regularizers saving src tree utils
-    version visualization wrappers
-    """.split()
-)
+MODULES = frozenset(["Input", "Layer", "Model", "Sequential", "activations", "api", "applications", "backend", "callbacks", "config", "constraints", "datasets", "distribution", "dtype_policies", "engine", "estimator", "experimental", "export", "initializations", "initializers", "layers", "legacy", "losses", "metrics", "mixed_precision", "models", "objectives", "ops", "optimizers", "preprocessing", "quantizers", "random", "regularizers", "saving", "src", "tree", "utils", "version", "visualization", "wrappers"])
 """What `keras` has, and had."""
 PLAIN_MODULES = {"np": "numpy", "numpy": "numpy", "math": "math"}
 """The modules of plain values, as people call them."""
@@ -127,7 +111,7 @@ _IN_3D = "gen has layers for sequences and images, not for volumes; `Reshape` ca
 def said_of(path: str) -> tuple[str, str | None]:
     """What to say of something of Keras that gen does not have: the reason, if there is one, and what to do instead."""
     name = path.partition("(")[0].rpartition(".")[2]
-    if name.startswith("Random") and name in KERAS["layers"] or name in _CHANGES_IMAGES:
+    if (name.startswith("Random") and name in KERAS["layers"]) or name in _CHANGES_IMAGES:
         return _AUGMENTATION, _REMOVE
     if "schedules." in path or name in SCHEDULES:
         return "`learning_rate` is a number", _RATE

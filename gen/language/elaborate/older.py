@@ -96,7 +96,7 @@ LAYER_NAMES = {
     "TimeDistributedDense": "Dense",
 }
 """Layers as they were called, and what they are called now."""
-STILL_THERE = ("Convolution1D", "Convolution2D", "Convolution2DTranspose", "SeparableConvolution1D")
+STILL_THERE: tuple[str, ...] = ("Convolution1D", "Convolution2D", "Convolution2DTranspose", "SeparableConvolution1D")
 STILL_THERE += ("SeparableConvolution2D",)
 """Those that Keras 3 knows too."""
 INITIALIZERS = {
@@ -143,7 +143,7 @@ RENAMED = {
 }
 """Arguments as older versions of Keras call them, and what they are called now, in one layer or the other."""
 
-KERAS_1 = ("border_mode", "subsample", "nb_filter", "init", "dim_ordering", "bias", "W_regularizer", "b_regularizer")
+KERAS_1: tuple[str, ...] = ("border_mode", "subsample", "nb_filter", "init", "dim_ordering", "bias", "W_regularizer", "b_regularizer")
 KERAS_1 += ("W_constraint", "b_constraint", "atrous_rate", "nb_row", "nb_col")
 """Arguments of a convolution that only Keras 1 has."""
 

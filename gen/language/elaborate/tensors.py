@@ -143,7 +143,9 @@ def slice_tensor(
 ) -> Value:
     """`tensor[parts]`: indices, slices, new axes (None) and one `...`."""
     whole = _without_ellipsis(parts, len(tensor.shape))
-    if isinstance(tensor.shape[0] if tensor.shape else 0, Dim) and (whole[:1] == (None,) or whole[0] != operators.WHOLE):
+    if isinstance(tensor.shape[0] if tensor.shape else 0, Dim) and (
+        whole[:1] == (None,) or whole[0] != operators.WHOLE
+    ):
         return context.error(
             "bad-index",
             spans[0],
