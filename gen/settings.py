@@ -36,7 +36,7 @@ class Settings:
     """Files with the user's components."""
     inference: bool = False
     """Whether to leave out everything that is only for training."""
-    define: Mapping[str, Any] = field(default_factory=dict)
+    define: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """Values for variables of the files."""
     folder: Path = Path()
     """The project: the folder of the `pyproject.toml`."""
