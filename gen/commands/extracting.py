@@ -110,9 +110,8 @@ def _with_given(source: Source, lines: list[tuple[int, str]], given: Given) -> l
     }
     for name, value in given.items():
         if "." in name:
-            pattern = re.compile(rf"(?<![\w.]){re.escape(name)}(?!\w)")
-            written = repr(value).replace("\\", r"\\")
-            lines = [(number, pattern.sub(written, text)) for number, text in lines]
+            pattern, literal = re.compile(rf"(?<![\w.]){re.escape(name)}(?!\w)"), repr(value).replace("\\", r"\\")
+            lines = [(number, pattern.sub(literal, text)) for number, text in lines]
         elif name not in assigned and re.search(rf"\b{name}\b", source.text):
             first = next(each for each in file.statements if not isinstance(each, syntax.Import))
             number = source.position(first.span.start)[0]

@@ -346,7 +346,7 @@ class View:
     @property
     def saved(self) -> str:
         """Where the command saves the model unless it is told."""
-        stem = self.source.removesuffix(".nn")
+        stem = self.source.removesuffix(".nn").removesuffix(".py").removesuffix(".ipynb")
         return f"{stem if re.fullmatch(r'[A-Za-z0-9_][A-Za-z0-9_.-]*', stem) else 'model'}.npz"
 
     @property

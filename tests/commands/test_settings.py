@@ -138,7 +138,7 @@ def test_a_command_comes_before_its_project_and_adds_to_its_components() -> None
 
 COMMANDS = [
     "help", "help twice", "build model.nn", "build model.nn --check", "dump model.nn", "summary model.nn",
-    "graph model.nn", "explain model.nn", "fmt model.nn",
+    "graph model.nn", "explain model.nn", "fmt model.nn", "from-script model.nn -o found.nn",
 ]  # fmt: skip
 
 
@@ -260,7 +260,7 @@ def test_what_runs_components_is_told(folder: Path) -> None:
             (folder / "ran").unlink()
             runs.add(command.split()[0])
     said = (ROOT / "SECURITY.md").read_text("utf-8").split("## Components are code\n")[1]
-    told = re.findall("`gen ([a-z]+)`", said.split(" run none.")[0])
+    told = re.findall("`gen ([a-z-]+)`", said.split(" run none.")[0])
     assert set(told[:-2]) == runs
     assert set(told[-2:]) == set(cli.gen.commands) - runs
     for name in ("editors/README.md", "action.yml"):

@@ -63,7 +63,9 @@ def test_a_function_that_takes_no_shape_is_reported_for_that_of_the_output() -> 
 
 def test_a_metric_with_a_state_says_what_to_write() -> None:
     text = model_of("return ops.mean(y_true - y_pred)", arguments="loss='mse', metrics=[M()]")
-    text = text.replace("def own", "class M(keras.metrics.Metric):\n    def update_state(self, t, p):\n        pass\ndef own")
+    text = text.replace(
+        "def own", "class M(keras.metrics.Metric):\n    def update_state(self, t, p):\n        pass\ndef own"
+    )
     (problem,) = [each for each in problems(text) if each.severity == "error"]
     assert problem.code == "unsupported-call" and "write a function" in (problem.hint or "")
 

@@ -274,17 +274,14 @@ def test_a_chain_of_blocks_does_not_exhaust_the_stack() -> None:
 
 def test_data_is_not_looked_at() -> None:
     """Lines that a pasted script has after the model: one warning of all, and none of what is in them."""
-    assert (
-        codes("""\
+    assert codes("""\
         x = Input(8)
         y = Dense(1)(x)
         model = Model(x, y)
         model.compile(adam, mse)
         model.fit(x_train, y_train, 32, 10, 1, [Stop()], validation_data=(x_val, y_val), sample_weight=None)
         score = model.evaluate(x_test, y_test, verbose=0)
-        """)
-        == ["ignored-lines"]
-    )
+        """) == ["ignored-lines"]
 
 
 def test_fit_takes_arguments_by_position() -> None:

@@ -69,6 +69,8 @@ def test_lines_around_the_model_are_passed_over_with_one_warning(text: str) -> N
         f"{BLOCK}inner = Sequential([Dense(3)])\nif foo.deep:\n    inner.add(Dense(4))\nmodel = Model(x, inner(x))\n",
         f"{BLOCK}inner = Sequential([Dense(3)])\nif foo.deep:\n    inner.add(Dense(4))\n"
         "model = Sequential([Input((8,)), inner])\n",
+        f"{BLOCK}inner = Sequential([Input((8,)), Dense(3)])\nif foo.deep:\n    inner.add(Dense(4))\n"
+        "steps = Input((5, 8))\nmodel = Model(steps, TimeDistributed(inner)(steps))\n",
         f"{BLOCK}model = Model(x, Dense(3)(x))\nfor layer in model.layers:\n    layer.trainable = foo.flag\n",
         f"{BLOCK}model = Model(x, Dense(3)(x))\nfor layer in model.layers[: foo.n]:\n    layer.trainable = False\n",
         f"{BLOCK}model = Model(x, Dense(3)(x))\nfor i, layer in enumerate(model.layers):\n    if i < foo.n:\n"

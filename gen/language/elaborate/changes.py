@@ -46,10 +46,10 @@ def changed_names(body: Iterable[syntax.Statement]) -> Iterator[str]:
             continue
         targets: tuple[syntax.Expr, ...] = ()
         match statement:
-            case syntax.Assign(targets=targets) | syntax.Delete(targets=targets):
-                pass
-            case syntax.AugAssign(target):
-                targets = (target,)
+            case syntax.Assign() | syntax.Delete():
+                targets = tuple(statement.targets)
+            case syntax.AugAssign(changed):
+                targets = (changed,)
             case syntax.Evaluate(syntax.Call(syntax.Attribute(value, name))) if name in CHANGING:
                 targets = (syntax.Attribute(value, name, statement.span, statement.span),)
         for each in targets:
@@ -72,12 +72,12 @@ def changes(body: Iterable[syntax.Statement]) -> Iterator[tuple[syntax.Expr, str
     for statement in syntax.walk(body):
         targets: tuple[syntax.Expr, ...] = ()
         match statement:
-            case syntax.Assign(targets=targets) | syntax.Delete(targets=targets):
-                pass
-            case syntax.AugAssign(target):
-                targets = (target,)
-        for each in targets:
-            match each:
+            case syntax.Assign() | syntax.Delete():
+                targets = tuple(statement.targets)
+            case syntax.AugAssign(changed):
+                targets = (changed,)
+        for target in targets:
+            match target:
                 case syntax.Attribute(value, name):
                     yield value, name
                 case syntax.Index(value=value):

@@ -157,12 +157,48 @@ AROUND = frozenset(
 )
 """Modules, and what is imported from them, that scripts around a model are full of; all else is a misspelling."""
 MODULES = frozenset(
-    """
-    Input Layer Model Sequential activations api applications backend callbacks config constraints datasets distribution
-    dtype_policies engine estimator experimental export initializations initializers layers legacy losses metrics
-    mixed_precision models objectives ops optimizers preprocessing quantizers random regularizers saving src tree utils
-    version visualization wrappers
-    """.split()
+    [
+        "Input",
+        "Layer",
+        "Model",
+        "Sequential",
+        "activations",
+        "api",
+        "applications",
+        "backend",
+        "callbacks",
+        "config",
+        "constraints",
+        "datasets",
+        "distribution",
+        "dtype_policies",
+        "engine",
+        "estimator",
+        "experimental",
+        "export",
+        "initializations",
+        "initializers",
+        "layers",
+        "legacy",
+        "losses",
+        "metrics",
+        "mixed_precision",
+        "models",
+        "objectives",
+        "ops",
+        "optimizers",
+        "preprocessing",
+        "quantizers",
+        "random",
+        "regularizers",
+        "saving",
+        "src",
+        "tree",
+        "utils",
+        "version",
+        "visualization",
+        "wrappers",
+    ]
 )
 """What `keras` has, and had."""
 PLAIN_MODULES = {"np": "numpy", "numpy": "numpy", "math": "math"}

@@ -96,13 +96,8 @@ LAYER_NAMES = {
     "TimeDistributedDense": "Dense",
 }
 """Layers as they were called, and what they are called now."""
-STILL_THERE = (
-    "Convolution1D",
-    "Convolution2D",
-    "Convolution2DTranspose",
-    "SeparableConvolution1D",
-    "SeparableConvolution2D",
-)
+STILL_THERE: tuple[str, ...] = ("Convolution1D", "Convolution2D", "Convolution2DTranspose", "SeparableConvolution1D")
+STILL_THERE += ("SeparableConvolution2D",)
 """Those that Keras 3 knows too."""
 INITIALIZERS = {
     "random_normal_initializer": "RandomNormal",
@@ -148,7 +143,7 @@ RENAMED = {
 }
 """Arguments as older versions of Keras call them, and what they are called now, in one layer or the other."""
 
-KERAS_1 = (
+KERAS_1: tuple[str, ...] = (
     "border_mode",
     "subsample",
     "nb_filter",
@@ -157,12 +152,8 @@ KERAS_1 = (
     "bias",
     "W_regularizer",
     "b_regularizer",
-    "W_constraint",
-    "b_constraint",
-    "atrous_rate",
-    "nb_row",
-    "nb_col",
 )
+KERAS_1 += ("W_constraint", "b_constraint", "atrous_rate", "nb_row", "nb_col")
 """Arguments of a convolution that only Keras 1 has."""
 
 ANYTHING = object()

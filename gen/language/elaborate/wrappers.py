@@ -356,6 +356,8 @@ def _held(context: Context, called: str, names: tuple[str, ...], arguments: Argu
         context.error("missing-argument", arguments.span, message, hint=f"write `{called}(LSTM(8))`")
         return None
     held = given["layer"]
+    if isinstance(held.value, ModelValue) and held.value.unknown is not None:
+        context.unknown(held.value.unknown, held.span)
     if is_wrong(held.value) or models.is_broken(held.value):
         return None
     if not isinstance(held.value, Wrapped):
