@@ -12,6 +12,7 @@ def main(source: str, out: str) -> None:
     import black
 
     from gen.commands.building import Request, build
+    from gen.settings import told
 
     took, format_str = 0.0, black.format_str
 
@@ -23,7 +24,7 @@ def main(source: str, out: str) -> None:
         return text
 
     black.format_str = timed
-    report = build(Request((Path(source),), Path(out)))
+    report = build(Request((Path(source),), told(out=Path(out))))
     assert report.status == 0, report.errors
     print(took)
 

@@ -4,7 +4,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command; its version alone is told at once, without importing what reads a command line."""
+    """Run the command; print the version alone at once, without importing the command line."""
     if sys.argv[1:] == ["--version"]:
         from gen import __version__
 

@@ -1,4 +1,4 @@
-"""The command `gen`.  Thin: it reads arguments and files, calls the compiler, and says what came of it.
+"""The command `gen`.  It only reads arguments and files, calls the compiler, and reports the result.
 
 Exit status: 0 built; 1 a model is wrong, or `--check` found a difference; 2 the command is wrong, or a file cannot be
 read or written.
@@ -11,12 +11,14 @@ import io
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn, TypeVar
 
 import click
 
 from gen import __version__
+from gen.commands.options import follows_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -30,15 +32,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 STAGES = ("syntax", "graph", "rewritten", "lowered", "program", "memory", "functions", "text")
 
-components_option = click.option(
-    "--components", multiple=True, metavar="FILE", type=click.Path(path_type=Path), help="Components of your own."
-)
-inference_option = click.option(
-    "--inference/--training", default=None, help="Leave out everything that only training needs."
-)
-model_option = click.option(
-    "--model", metavar="NAME", help="Which model to take, of a file that has several: its variable, or its `name=`."
-)
 debug_option = click.option("--debug", is_flag=True, help="Check the result of each pass; show where gen itself fails.")
 
 
@@ -50,41 +43,31 @@ def gen() -> None:
 
 @gen.command()
 @click.argument("sources", nargs=-1, metavar="FILE_OR_FOLDER...", type=click.Path(path_type=Path))
-@click.option("-o", "--out", metavar="DIR", type=click.Path(path_type=Path), help="Where to write [default: out].")
+@follows_settings("build")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 and list the files that would change.")
 @click.option("--diff", is_flag=True, help="Write nothing; show what would change.")
 @click.option(
     "--force", is_flag=True, help="Overwrite files that gen did not write, or that somebody has edited since."
 )
 @click.option("--watch", is_flag=True, help="Build again whenever a file changes, until Ctrl-C.")
-@click.option(
-    "--runtime/--no-runtime", default=None, help="Put what all files share into one module beside them, gen_runtime.py."
-)
-@model_option
-@inference_option
-@components_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to report.")
 @click.option("-q", "--quiet", is_flag=True, help="Report errors and warnings only.")
 @debug_option
 def build(
     sources: tuple[Path, ...],
-    out: Path | None,
+    given: Settings,
     check: bool,
     diff: bool,
     force: bool,
     watch: bool,
-    runtime: bool | None,
-    model: str | None,
-    inference: bool | None,
-    components: tuple[Path, ...],
     form: str,
     quiet: bool,
     debug: bool,
 ) -> None:
-    """Build .nn files; of a folder, all that are in it.
+    """Build .nn files, Python scripts or notebooks with a model; of a folder, all .nn files that are in it.
 
-    What is not given is taken from [tool.gen] of the pyproject.toml nearest to each file: out, components, inference,
-    models, runtime; without a file or folder, sources from that nearest to the current folder.
+    What is not given is taken from [tool.gen] of the pyproject.toml nearest to each file; without a file or folder,
+    `sources` is taken from that nearest to the current folder.
     """
     from gen.commands import building
 
@@ -92,15 +75,11 @@ def build(
     try:
         request = building.Request(
             sources=sources or _sources("build"),
+            given=given,
             project=None if sources else _settings().folder,
-            out=out,
             check=check,
             diff=diff,
             force=force,
-            runtime=runtime,
-            model=model,
-            inference=inference,
-            components=components,
             debug=debug,
         )
         if watch:
@@ -127,6 +106,40 @@ def _watch(request: Request, form: str, quiet: bool) -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     raise AssertionError("there is always another change to wait for")
+
+
+@gen.command("from-script")
+@click.argument("script", metavar="SCRIPT", type=click.Path(path_type=Path))
+@click.option("-o", "--out", metavar="FILE.nn", type=click.Path(path_type=Path), help="Where to write [default: here].")
+@click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+@follows_settings("from-script")
+@click.option("-q", "--quiet", is_flag=True, help="Report errors and warnings only.")
+@debug_option
+def from_script(script: Path, out: Path | None, force: bool, quiet: bool, debug: bool, given: Settings) -> None:
+    """Write the .nn file that is in a Python script or a notebook; say what of it is left out."""
+    from gen.commands import building, extracting
+    from gen.diagnostics import render_text
+    from gen.files import WriteError
+
+    out = Path(f"{script.stem}.nn") if out is None else out
+    try:
+        if out.suffix != ".nn":
+            raise building.CommandError(f"{building.shown(out)} does not end in .nn")
+        settings = _settings(script.parent).under(given)
+        building.load_project(settings)
+        found = extracting.extract(script, settings.define, debug)
+        if found.diagnostics:
+            click.echo(render_text(found.source, found.diagnostics, colour=_colours()), err=True)
+        if found.text is None:
+            sys.exit(1)
+        what = extracting.write(out, found.text, force)
+    except (building.CommandError, WriteError) as error:
+        _fail(str(error))
+    if not quiet:
+        click.echo(f"{building.shown(out)}  {what}")
+        if found.left_out:
+            several = "s" if len(found.left_out) > 1 else ""
+            click.echo(f"left out of {building.shown(script)}: line{several} {extracting.in_words(found)}")
 
 
 @gen.command()
@@ -163,18 +176,14 @@ def fmt(sources: tuple[Path, ...], check: bool, diff: bool, quiet: bool) -> None
 @gen.command()
 @click.argument("source", metavar="FILE", type=click.Path(path_type=Path))
 @click.option("--stage", type=click.Choice(STAGES), default="graph", show_default=True, help="Which stage to print.")
-@model_option
-@inference_option
+@follows_settings("dump")
 @click.option("--without", multiple=True, metavar="PASS", help="Switch a pass off; may be repeated.")
-@components_option
 @debug_option
 def dump(
     source: Path,
     stage: str,
-    model: str | None,
-    inference: bool | None,
+    given: Settings,
     without: tuple[str, ...],
-    components: tuple[Path, ...],
     debug: bool,
 ) -> None:
     """Print what the compiler makes of a file, at one of its stages."""
@@ -187,14 +196,14 @@ def dump(
         if name not in compiler.PASSES:
             _fail(f"there is no pass `{name}`; the passes are {', '.join(compiler.PASSES)}")
     try:
-        settings = _settings(source.parent)
-        inference = settings.inference if inference is None else inference
-        asked = settings.model(source) if model is None else model
-        options = compiler.Options(inference, frozenset(compiler.PASSES) - set(without), verify=debug)
-        building.load_project(settings, components)
-        with building.explained(source, (*settings.components, *components), debug):
+        settings = _settings(source.parent, given)
+        options = building.options(settings, debug)
+        options = replace(options, passes=options.passes - set(without))
+        building.load_project(settings)
+        with building.explained(source, settings.every_component, debug):
             text, diagnostics = building.read(source)
-            shown = None if diagnostics.failed else dump(text, stage, options, diagnostics, asked)
+            asked = settings.model(source)
+            shown = None if diagnostics.failed else dump(text, stage, options, diagnostics, settings.define, asked)
     except building.CommandError as error:
         _fail(str(error))
     if diagnostics.items:
@@ -205,9 +214,9 @@ def dump(
 
 
 @gen.command()
-@components_option
+@follows_settings("lsp")
 @click.option("--stdio", is_flag=True, hidden=True)  # which some editors say, though there is nothing else
-def lsp(components: tuple[Path, ...], stdio: bool) -> None:
+def lsp(given: Settings, stdio: bool) -> None:
     """Serve an editor over standard input and output: the language server of .nn files.
 
     Components of your own are taken from [tool.gen] of the nearest pyproject.toml, too.
@@ -220,7 +229,7 @@ def lsp(components: tuple[Path, ...], stdio: bool) -> None:
         if (error.name or "").partition(".")[0] not in ("pygls", "lsprotocol"):
             raise
         _fail(str(missing("a language server", "pygls", "lsp")))
-    serve(components)
+    serve(given)
 
 
 @gen.command()
@@ -248,9 +257,9 @@ def plot(histories: tuple[Path, ...], out: Path) -> None:
 
 @gen.command("help")
 @click.argument("name", required=False)
-@components_option
+@follows_settings("help")
 @click.pass_context
-def help_(context: click.Context, name: str | None, components: tuple[Path, ...]) -> None:
+def help_(context: click.Context, name: str | None, given: Settings) -> None:
     """Say what a layer, an activation, a loss, … does; without NAME, list them all."""
     command = gen.commands.get(name or "")
     if command is not None:
@@ -261,9 +270,9 @@ def help_(context: click.Context, name: str | None, components: tuple[Path, ...]
     from gen.inspect import reference
 
     try:
-        settings = _settings()
-        building.load_project(settings, components)
-        with building.explained(Path("the example"), (*settings.components, *components)):
+        settings = _settings(given=given)
+        building.load_project(settings)
+        with building.explained(Path("the example"), settings.every_component):
             said = reference.overview() if name is None else "\n\n\n".join(map(reference.text, reference.find(name)))
         click.echo(visible_lines(said))
     except building.CommandError as error:
@@ -286,18 +295,14 @@ steps_option = click.option(
 @click.argument("source", metavar="FILE", type=click.Path(path_type=Path))
 @batch_option
 @steps_option
-@model_option
-@inference_option
-@components_option
+@follows_settings("summary")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to print.")
 @debug_option
 def summary(
     source: Path,
     batch_size: int,
     steps: int | None,
-    model: str | None,
-    inference: bool | None,
-    components: tuple[Path, ...],
+    given: Settings,
     form: str,
     debug: bool,
 ) -> None:
@@ -305,7 +310,7 @@ def summary(
 
     Operations and memory are for one batch; a multiplication with its addition is two operations.
     """
-    text, facts = _facts(source, batch_size, steps, model, inference, components, debug)
+    text, facts = _facts(source, batch_size, steps, given, debug)
     from gen.inspect.summary import to_json, write_summary
 
     if form == "json":
@@ -323,17 +328,13 @@ def summary(
 @click.option(
     "--format", "form", type=click.Choice(["mermaid", "svg", "png"]), help="[default: as the file's name ends]"
 )
-@model_option
-@inference_option
-@components_option
+@follows_settings("graph")
 @debug_option
 def graph(
     source: Path,
     out: Path | None,
     form: str | None,
-    model: str | None,
-    inference: bool | None,
-    components: tuple[Path, ...],
+    given: Settings,
     debug: bool,
 ) -> None:
     """Draw a model: its calls, and arrows with the shapes of what goes from one to the next.
@@ -351,7 +352,7 @@ def graph(
             raise CommandError("a PNG is not text: name a file with `-o`")
         if out is not None and os.path.realpath(out) == os.path.realpath(source):
             raise CommandError(f"{shown(out)} is the model itself")
-        _, facts = _facts(source, 32, None, model, inference, components, debug)
+        _, facts = _facts(source, 32, None, given, debug)
         data = draw(facts, form)
         if out is None:
             click.echo(data if form == "png" else visible_lines(data.decode()).encode(), nl=False)
@@ -378,9 +379,7 @@ def graph(
 @click.option("--force", is_flag=True, help="Overwrite a file that is not such a page.")
 @batch_option
 @steps_option
-@model_option
-@inference_option
-@components_option
+@follows_settings("explain")
 @debug_option
 def explain(
     source: Path,
@@ -390,9 +389,7 @@ def explain(
     force: bool,
     batch_size: int,
     steps: int | None,
-    model: str | None,
-    inference: bool | None,
-    components: tuple[Path, ...],
+    given: Settings,
     debug: bool,
 ) -> None:
     """Make a page for the browser: a model, its graph and its generated code side by side.
@@ -404,16 +401,14 @@ def explain(
     from gen.inspect.explain.page import page
 
     try:
-        settings = _settings(source.parent)
-        inference = settings.inference if inference is None else inference
+        settings = _settings(source.parent, given)
         if watch:
             if out is not None or force:
                 raise building.CommandError("--watch writes nothing: leave out -o and --force")
-            request = building.Request((source,), model=model, inference=inference, components=components, debug=debug)
+            request = building.Request((source,), given, debug=debug)
             _serve(serving.pages(request, serving.wakes(request), batch_size, steps), port)
-        text = _with_graph(
-            source, model, components, debug, lambda read, graph: page(read, graph, batch_size, steps, inference)
-        )
+        options = building.options(settings, debug)
+        text = _with_graph(source, settings, debug, lambda read, graph: page(read, graph, batch_size, steps, options))
         out = Path(f"{source.stem}.html") if out is None else out
         serving.write_page(out, text, force)
     except building.CommandError as error:
@@ -434,28 +429,22 @@ def _serve(pages: Iterator[str], port: int) -> NoReturn:
     raise AssertionError("there is always another change to wait for")
 
 
-def _facts(
-    path: Path,
-    batch_size: int,
-    steps: int | None,
-    model: str | None,
-    inference: bool | None,
-    components: tuple[Path, ...],
-    debug: bool,
-) -> tuple[Source, Facts]:
+def _facts(path: Path, batch_size: int, steps: int | None, given: Settings, debug: bool) -> tuple[Source, Facts]:
     """The text of a model and its facts.  Ends the command where the model is wrong or the command is."""
+    from gen.commands.building import CommandError, options
     from gen.inspect.facts import describe_model
 
-    def facts(source: Source, graph: Graph) -> tuple[Source, Facts]:
-        without_training = _settings(path.parent).inference if inference is None else inference
-        return source, describe_model(graph, batch_size, steps, without_training)
+    try:
+        settings = _settings(path.parent, given)
+    except CommandError as error:
+        _fail(str(error))
+    how = options(settings, debug)
+    return _with_graph(
+        path, settings, debug, lambda source, graph: (source, describe_model(graph, batch_size, steps, how))
+    )
 
-    return _with_graph(path, model, components, debug, facts)
 
-
-def _with_graph(
-    path: Path, model: str | None, components: tuple[Path, ...], debug: bool, use: Callable[[Source, Graph], T]
-) -> T:
+def _with_graph(path: Path, settings: Settings, debug: bool, use: Callable[[Source, Graph], T]) -> T:
     """What comes of a model.  Ends the command where the model is wrong or the command is."""
     from gen import compiler
     from gen.commands import building
@@ -463,12 +452,11 @@ def _with_graph(
     from gen.inspect.facts import SizeError
 
     try:
-        settings = _settings(path.parent)
-        building.load_project(settings, components)
-        with building.explained(path, (*settings.components, *components), debug):
+        building.load_project(settings)
+        with building.explained(path, settings.every_component, debug):
             source, diagnostics = building.read(path)
-            asked = settings.model(path) if model is None else model
-            graph = None if diagnostics.failed else compiler.understand(source, diagnostics, asked)
+            known = settings.define, settings.model(path)
+            graph = None if diagnostics.failed else compiler.understand(source, diagnostics, *known)
             found = diagnostics.in_source_order()
             if found:
                 click.echo(render_text(source, found, colour=_colours()), err=True)
@@ -482,8 +470,8 @@ def _with_graph(
         _fail(str(error))
 
 
-def _settings(folder: Path = Path()) -> Settings:
-    """The settings that hold in a folder; says which are not used."""
+def _settings(folder: Path = Path(), given: Settings | None = None) -> Settings:
+    """The settings that hold in a folder, those first that the command is given; says which are not used."""
     from gen.commands.building import CommandError, ignored
     from gen.files import reason
     from gen.settings import SettingsError, load
@@ -495,7 +483,7 @@ def _settings(folder: Path = Path()) -> Settings:
     except OSError as error:
         raise CommandError(f"cannot read the current folder: {reason(error)}") from error
     _note(ignored(settings))
-    return settings
+    return settings if given is None else settings.under(given)
 
 
 def _sources(verb: str) -> tuple[Path, ...]:

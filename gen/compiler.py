@@ -3,13 +3,14 @@
     text ──parse──▶ syntax ──elaborate──▶ graph ──rewrite──▶ graph ──lower──▶ programs ──passes──▶ programs
          ──assemble──▶ view ──render──▶ text
 
-Everything that can be wrong with a `.nn` file is found by `check`; what fails after it is a bug in gen.
+`check` finds everything that can be wrong with a `.nn` file; a failure after it is a bug in gen.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from gen.diagnostics import Diagnostics, Source
@@ -18,6 +19,7 @@ from gen.emit.copied import Copies
 from gen.emit.identifiers import name_everything, reserved_names
 from gen.emit.names import SAVED, UPDATE_LOCALS
 from gen.emit.view import View
+from gen.given import Given
 from gen.graph.graph import Graph
 from gen.graph.rewrites.activations import split_activations
 from gen.graph.rewrites.heads import fuse_heads
@@ -61,15 +63,18 @@ EVERY_PASS: tuple[Pass[..., Any], ...] = (
     plan_memory,
     share_memory,
 )
-"""What can be left out without changing a result, in the order in which it is done."""
+"""The parts that can be left out without changing a result, in the order in which they run."""
 ALONE: tuple[Pass[..., Any], ...] = (fuse_projections, tables_by_row)
-"""What is not done where several models work on one set of weights: it is about where weights are."""
+"""What gen leaves out where several models work on one set of weights: it is about where weights are."""
 PASSES = tuple(each.name for each in EVERY_PASS)
+
+
+NOTHING_GIVEN: Given = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to build: for inference only, with which passes, and whether to check what each pass leaves behind."""
+    """How to build: for inference only, with which passes, and whether to check the result of each pass."""
 
     inference: bool = False
     passes: frozenset[str] = frozenset(PASSES)
@@ -78,36 +83,44 @@ class Options:
     """Whether the text goes through Black."""
     runtime: bool = False
     """Whether what models share is in a module beside the file instead of in it."""
+    given: tuple[str, ...] = ()
+    """The values that came from outside, for the header: `vocabulary = 5000`."""
     between: Callable[[], None] = field(default=lambda: None, compare=False, repr=False)
-    """Called between the passes: what it raises ends a build that nobody waits for any more."""
+    """Called between passes; raises an exception to end a build that nobody waits for."""
 
     def has(self, item: Pass[..., Any]) -> bool:
-        """Whether a pass is done."""
+        """Whether a pass runs."""
         return item.name in self.passes
 
 
+DEFAULT = Options()
+
+
 def check(source: Source) -> Diagnostics:
-    """All that is wrong with a `.nn` file."""
+    """All errors and warnings of a `.nn` file."""
     diagnostics = Diagnostics()
     understand_all(source, diagnostics)
     return diagnostics
 
 
-def understand(source: Source, diagnostics: Diagnostics, asked: str = "") -> Graph | None:
+def understand(source: Source, diagnostics: Diagnostics, given: Given = NOTHING_GIVEN, asked: str = "") -> Graph | None:
     """Text → syntax → graph; None if there are errors, which are then in `diagnostics`.
 
-    `asked` is the name of the model that is wanted, where the file is not to decide.
+    `given` has values for variables of the file that come from outside, `asked` is the name of the model that is
+    wanted, where the file is not to decide.
     """
     file = parse(source, diagnostics)
-    graph = elaborate(file, source, diagnostics, asked)
+    graph = elaborate(file, source, diagnostics, given, asked)
     return None if diagnostics.failed else graph
 
 
-def understand_all(source: Source, diagnostics: Diagnostics, asked: str = "") -> list[Graph]:
+def understand_all(
+    source: Source, diagnostics: Diagnostics, given: Given = NOTHING_GIVEN, asked: str = ""
+) -> list[Graph]:
     """The same for a file that may compile several models, which are built together; none if there are errors."""
     from gen.language.elaborate import elaborate_all
 
-    graphs = elaborate_all(parse(source, diagnostics), source, diagnostics, asked)
+    graphs = elaborate_all(parse(source, diagnostics), source, diagnostics, given, asked)
     return [] if diagnostics.failed else graphs
 
 
@@ -118,11 +131,13 @@ def parse(source: Source, diagnostics: Diagnostics) -> syntax.File:
     return parse(source, diagnostics)
 
 
-def elaborate(file: syntax.File, source: Source, diagnostics: Diagnostics, asked: str = "") -> Graph | None:
+def elaborate(
+    file: syntax.File, source: Source, diagnostics: Diagnostics, given: Given = NOTHING_GIVEN, asked: str = ""
+) -> Graph | None:
     """Syntax → graph, checked."""
     from gen.language.elaborate import elaborate
 
-    return elaborate(file, source, diagnostics, asked)
+    return elaborate(file, source, diagnostics, given, asked)
 
 
 def generate(graph: Graph, source: str, options: Options = Options()) -> str:
@@ -140,7 +155,7 @@ def build(graphs: Sequence[Graph], source: str, options: Options = Options()) ->
     each = replace(options, passes=options.passes - {item.name for item in ALONE})
     copies = Copies()
     made = [assembler(graph, source, each, copies) for graph in graphs]
-    views = [one.view() for one in made]
+    views = [replace(one.view(), given=options.given) for one in made]
     helpers = copies.texts([call for one in made for call in one.kernel_calls()])
     return views, render_together(views, helpers, options.formatted, options.runtime)
 
@@ -149,7 +164,8 @@ def rewrite(graph: Graph, options: Options = Options()) -> Graph:
     """Graph → graph: activations as nodes, behind the making of steps, relu behind pooling; losses fused with heads,
     embeddings with the projection after them."""
     if options.inference:
-        graph = replace(graph, training=None, outputs=tuple(replace(item, loss=None) for item in graph.outputs))
+        outputs = tuple(replace(item, loss=None, metrics=()) for item in graph.outputs)
+        graph = replace(graph, training=None, outputs=outputs, added=(), penalties=())
     graph = split_before_activations(split_activations(graph))
     if options.has(pool_before_relu):
         graph = pool_before_relu(graph)
@@ -159,11 +175,11 @@ def rewrite(graph: Graph, options: Options = Options()) -> Graph:
 
 def view(graph: Graph, source: str, options: Options = Options()) -> View:
     """Graph → view: lowered, planned, and as finished lines."""
-    return assembler(graph, source, options).view()
+    return replace(assembler(graph, source, options).view(), given=options.given)
 
 
 def assembler(graph: Graph, source: str, options: Options = Options(), copies: Copies | None = None) -> Assembler:
-    """Graph → what makes its view: lowered and planned; it copies functions into `copies`."""
+    """Graph → the assembler of its view: lowered and planned; it copies functions into `copies`."""
     named, names = name_everything(rewrite(graph, options))
     return Assembler(named, names, source, graph, _programs(named, names, options), copies)
 
@@ -184,7 +200,7 @@ def _programs(graph: Graph, names: Identifiers, options: Options) -> Programs:
     infer = _planned(inference, options, least=least)
     found = Programs(infer)
     if any(output.loss_input not in (None, output.tensor) for output in graph.outputs):
-        known = infer.program.constants  # both programs work in one set of buffers
+        known = infer.program.constants  # both programs share one set of buffers
         lowered = lower.activation(graph, names, reserved | infer.plan.attributes().keys(), known)
         found = replace(found, activate=_planned(lowered, options))
     if graph.training is None:
@@ -222,7 +238,7 @@ def runtime() -> str:
 
 
 def _planned(lowered: Lowered, options: Options, least: Mapping[str, int] | None = None) -> Planned:
-    """Program → program, with its memory planned; shared between shapes where the `least` sizes of data are given."""
+    """Program → program with its memory planned; with `least` sizes of the data, different shapes share memory."""
     results = [value for values in lowered.results.values() for value in values]
     options.between()
     _verify(lowered.program, options)

@@ -1,7 +1,7 @@
 """Diagnostics: what is wrong in a `.nn` file, where, why, and what to write instead.
 
-A `Diagnostic` is plain data.  It is made where the check is, collected in `Diagnostics`, and printed here, as text
-for people (`render_text`) or as JSON for programs (`to_json`).
+A `Diagnostic` is plain data.  The code that checks makes it, `Diagnostics` collects it, and this module prints it, as
+text for people (`render_text`) or as JSON for programs (`to_json`).
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ class Source:
 
     path: str
     text: str
+    cells: tuple[tuple[int, int], ...] = ()
+    """For a notebook: the first line of each cell of code, and the number of the cell."""
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -49,6 +51,35 @@ class Source:
         line = bisect.bisect_right(self._starts, offset)
         return line, offset - self._starts[line - 1] + 1
 
+    def cell(self, line: int) -> tuple[int, int] | None:
+        """The number of the cell that a line is in, and that of the line in it; None where there are no cells."""
+        if not self.cells:
+            return None
+        first, number = self.cells[max(bisect.bisect_right(self.cells, (line, len(self.text))) - 1, 0)]
+        return number, line - first + 1
+
+    def listed(self, lines: Sequence[int]) -> str:
+        """The numbers of lines in words: `1, 3 to 7`, or `2 to 3 in cell 1, 4 in cell 2`."""
+        ranges: list[tuple[int | None, list[int]]] = []
+        for line in lines:
+            found = self.cell(line)
+            cell, number = (None, line) if found is None else found
+            if ranges and ranges[-1][0] == cell and number == ranges[-1][1][-1] + 1:
+                ranges[-1][1].append(number)
+            else:
+                ranges.append((cell, [number]))
+        shown = [
+            (str(each[0]) if len(each) == 1 else f"{each[0]} to {each[-1]}") + (f" in cell {cell}" if cell else "")
+            for cell, each in ranges
+        ]
+        return ", ".join(shown[:20]) + (", …" if len(shown) > 20 else "")
+
+    def place(self, offset: int) -> str:
+        """`offset` as messages name it: `model.nn:3:1`, or `model.ipynb:cell 2:3:1`."""
+        line, column = self.position(offset)
+        cell = self.cell(line)
+        return f"{self.path}:{line}:{column}" if cell is None else f"{self.path}:cell {cell[0]}:{cell[1]}:{column}"
+
     def line(self, number: int) -> str:
         """The text of line `number` (from 1), without its line end."""
         start = self._starts[number - 1]
@@ -62,7 +93,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Note:
-    """Another place that explains an error, with what is there."""
+    """Another place that explains an error, with a text."""
 
     span: Span
     message: str
@@ -70,7 +101,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One thing that is wrong: a stable kebab-case `code`, a sentence, a place, and how to mend it."""
+    """One error or warning: a stable kebab-case `code`, a sentence, a place, and a hint how to fix it."""
 
     code: str
     message: str
@@ -82,7 +113,7 @@ class Diagnostic:
 
 
 MAX_ERRORS = 1_000
-"""How many diagnostics of one file are collected: nobody reads more, and a hundred thousand take seconds."""
+"""The most diagnostics of one file: nobody reads more, and a hundred thousand take seconds."""
 
 
 @dataclass
@@ -117,7 +148,7 @@ class Diagnostics:
         self.items.append(Diagnostic(code, message, span, label, notes, hint, "warning"))
 
     def enough(self, span: Span) -> bool:
-        """Whether there are so many that no more are looked for; an error at `span` then says so, once."""
+        """Whether there are so many that gen stops looking; an error at `span` then says so, once."""
         if len(self.items) >= MAX_ERRORS and not self._ended:
             self._ended = True
             message = f"The file has more than {MAX_ERRORS:,} errors: nothing after this place was checked"
@@ -132,21 +163,21 @@ class Diagnostics:
         return any(item.severity == "error" for item in self.items)
 
     def in_source_order(self) -> list[Diagnostic]:
-        """Sorted by place; a diagnostic that repeats another at the same place appears once."""
+        """Sorted by place, without repetitions at the same place."""
         unique = dict.fromkeys(self.items)
         return sorted(unique, key=lambda item: (item.span.start, item.span.end, item.severity, item.code))
 
 
 def did_you_mean(word: str, candidates: Iterable[str], words: tuple[str, ...] = ()) -> str | None:
-    """The candidate that `word` is most likely a misspelling of, whatever its case; None where none is close.
+    """The candidate that `word` most likely misspells, ignoring case; None if none is close.
 
-    `words` are candidates too, of those that are the same time after time.
+    `words` are more candidates, which are the same each time.
     """
     known = _closest(word, words)
     return _closest(word, (*candidates, known) if known else tuple(candidates))
 
 
-@lru_cache(maxsize=1024)  # the same word is looked for again and again, in a loop or while somebody types elsewhere
+@lru_cache(maxsize=1024)  # the same word comes again and again, in a loop or while somebody types elsewhere
 def _closest(word: str, candidates: tuple[str, ...]) -> str | None:
     import difflib  # most files have no misspelling
 
@@ -162,14 +193,14 @@ _NOT_ASCII = re.compile(r"[^ -~]")
 
 
 def visible(text: str) -> str:
-    """`text` with the characters that a terminal would act on, or not show, written as `<U+200B>`."""
+    """`text`, with the characters that a terminal would interpret or not show written as `<U+200B>`."""
     if text.isprintable():
         return text
     return _NOT_ASCII.sub(lambda found: found[0] if found[0].isprintable() else f"<U+{ord(found[0]):04X}>", text)
 
 
 def visible_lines(text: str) -> str:
-    """`text` as `visible` gives it, in the lines that it has."""
+    """`text` from `visible`, split into its lines."""
     return "\n".join("\t".join(map(visible, line.split("\t"))) for line in text.split("\n"))
 
 
@@ -181,8 +212,12 @@ def to_json(source: Source, items: Sequence[Diagnostic]) -> list[dict[str, Any]]
 def _as_dict(source: Source, item: Diagnostic) -> dict[str, Any]:
     line, column = source.position(item.span.start)
     end_line, end_column = source.position(item.span.end)
+    cell = source.cell(line)
+    if cell is not None:
+        line, end_line = cell[1], end_line - line + cell[1]
     return {
         "file": source.path,
+        **({} if cell is None else {"cell": cell[0]}),
         "line": line,
         "column": column,
         "end_line": end_line,
@@ -201,9 +236,9 @@ def _note_as_dict(source: Source, note: Note) -> dict[str, Any]:
 
 
 def render_text(source: Source, items: Sequence[Diagnostic], *, colour: bool = False) -> str:
-    """The diagnostics for people to read: each with its source line, the place underlined, its notes and its hint.
+    """The diagnostics for people: each with its source line, the place underlined, its notes, and its hint.
 
-    Without `colour` the text holds no control character but line feeds, whatever the source holds.
+    Without `colour`, the text contains no control character but line feeds, whatever the source contains.
     """
     return "\n\n".join(_render(source, item, colour) for item in items)
 
@@ -212,14 +247,14 @@ _COLOURS = {"error": "red", "warning": "yellow", "note": "blue"}
 
 
 def _render(source: Source, item: Diagnostic, colour: bool) -> str:
-    line, column = source.position(item.span.start)
+    line = source.position(item.span.start)[0]
     numbers = [line, *(source.position(note.span.start)[0] for note in item.notes)]
     gutter = " " * (len(str(max(numbers))) + 2)
     bar = _style(f"{gutter}|", "note", colour)
     title = _style(f"{item.severity}[{item.code}]", item.severity, colour)
     rows = [
         f"{title}: {visible(item.message)}",
-        f"{_style(f'{gutter[1:]}-->', 'note', colour)} {visible(source.path)}:{line}:{column}",
+        f"{_style(f'{gutter[1:]}-->', 'note', colour)} {visible(source.place(item.span.start))}",
         bar,
         *_excerpt(source, item.span, "^", item.label, gutter, item.severity, colour),
     ]
@@ -238,10 +273,12 @@ def _excerpt(
     text = source.line(number)
     start = column - 1
     end = min(start + span.end - span.start, len(text))
-    most = _LINE + 1  # of each part: more is cut anyway, and takes time where a long line has many errors
+    most = _LINE + 1  # of each part: the rest is cut anyway, and costs time if a long line has many errors
     before, marked, after = _clip(text[max(start - most, 0) : start], text[start:end][:most], text[end : end + most])
     underline = mark * max(_width(marked), 1)
     row = f"{before}{marked}{after}"
+    cell = source.cell(number)
+    number = number if cell is None else cell[1]
     margin = _style(f"{number:>{len(gutter) - 1}} |", "note", colour)
     below = _style(f"{underline} {visible(label)}".rstrip(), style, colour)
     bar = _style(f"{gutter}|", "note", colour)
@@ -249,11 +286,11 @@ def _excerpt(
 
 
 _LINE = 160
-"""How many characters of a source line are shown."""
+"""The number of characters of a source line to show."""
 
 
 def _clip(before: str, marked: str, after: str) -> tuple[str, str, str]:
-    """The three parts of a line as they are shown: tabs as spaces, and a long line cut around the place."""
+    """The three parts of a line as shown: tabs as spaces, and a long line cut around the place."""
     before, marked, after = (visible(part.replace("\t", "    ")) for part in (before, marked, after))
     if len(before) + len(marked) + len(after) <= _LINE:
         return before, marked, after
@@ -264,7 +301,7 @@ def _clip(before: str, marked: str, after: str) -> tuple[str, str, str]:
 
 
 def _width(text: str) -> int:
-    """How many columns `text` takes on a terminal."""
+    """The number of columns that `text` takes on a terminal."""
     if text.isascii():
         return len(text)
     wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
@@ -274,6 +311,6 @@ def _width(text: str) -> int:
 def _style(text: str, style: str, colour: bool) -> str:
     if not colour:
         return text
-    import click  # only here: most of the time nothing is coloured
+    import click  # imported here, because most output has no color
 
     return click.style(text, fg=_COLOURS[style], bold=True)

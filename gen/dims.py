@@ -1,7 +1,7 @@
 """Dimensions: integers, or integer formulas over symbols such as `batch` and `text`.
 
-A dimension that is known is an `int`.  One that is known only when data arrives is a `Dim`: a sum of products of
-symbols and floor divisions with integer factors, held in a normal form, so that equal formulas are equal objects.
+A known dimension is an `int`.  A dimension that only data decides is a `Dim`: a sum of products of symbols and floor
+divisions with integer factors, in a normal form, so that equal formulas are equal objects.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, order=True)
 class Quotient:
-    """`dividend // divisor` where that is no plain sum."""
+    """`dividend // divisor`, if it is not a plain sum."""
 
     dividend: Dim
     divisor: int
@@ -96,7 +96,7 @@ class Dim:
         return {name for atom in atoms for name in ({atom} if isinstance(atom, str) else atom.dividend.symbols())}
 
     def renamed(self, names: Mapping[str, str]) -> Size:
-        """The same formula of symbols under other names; those that `names` does not hold keep theirs."""
+        """The same formula with other names for its symbols; symbols that `names` lacks keep theirs."""
         return self.at({old: Dim.symbol(new) for old, new in names.items()})
 
     def at(self, sizes: Mapping[str, Size]) -> Size:
@@ -111,7 +111,7 @@ class Dim:
         return total
 
     def value(self, sizes: Mapping[str, int]) -> int:
-        """The number that the formula gives for these sizes of its symbols."""
+        """The value of the formula for these sizes of its symbols."""
         total = 0
         for product, factor in self.terms:
             for atom in product:
@@ -120,7 +120,7 @@ class Dim:
         return total
 
     def __str__(self) -> str:
-        if len(self.terms) > IN_A_ROW:  # Python reads no sum that nests by the thousand
+        if len(self.terms) > IN_A_ROW:  # Python cannot parse thousands of nested sums
             half = len(self.terms) // 2
             return f"{Dim(self.terms[:half])} + ({Dim(self.terms[half:])})"
         text = ""
@@ -134,7 +134,7 @@ class Dim:
 
 
 IN_A_ROW = 16
-"""So many summands stand in a row; more are halved."""
+"""The most summands in a row; longer sums are halved."""
 
 Size: TypeAlias = int | Dim
 Shape: TypeAlias = tuple[Size, ...]
@@ -156,7 +156,7 @@ def _factor_text(atom: Atom) -> str:
 
 
 def _divide_exactly(dividend: Dim, divisor: Dim) -> Size:
-    """`dividend / divisor` where every term of the dividend holds the divisor's product."""
+    """`dividend / divisor` if every term of the dividend contains the divisor's product."""
     if len(divisor.terms) == 1:
         ((product, factor),) = divisor.terms
         result: dict[tuple[Atom, ...], int] = {}
@@ -173,7 +173,7 @@ def _divide_exactly(dividend: Dim, divisor: Dim) -> Size:
 
 
 def divisions(size: Size) -> int:
-    """How many floor divisions are inside each other in `size`."""
+    """How deeply floor divisions nest in `size`."""
     if isinstance(size, int):
         return 0
     quotients = {atom for atoms, _ in size.terms for atom in atoms if isinstance(atom, Quotient)}
@@ -189,17 +189,17 @@ def product(shape: Shape) -> Size:
 
 
 def renamed(shape: Shape, names: Mapping[str, str]) -> Shape:
-    """A shape whose symbols have other names; those that `names` does not hold keep theirs."""
+    """A shape with other names for its symbols; symbols that `names` lacks keep theirs."""
     return tuple(size if isinstance(size, int) else size.renamed(names) for size in shape)
 
 
 def value_of(size: Size, sizes: Mapping[str, int]) -> int:
-    """The number that a size is for these sizes of its symbols."""
+    """The value of a size for these sizes of its symbols."""
     return size if isinstance(size, int) else size.value(sizes)
 
 
 def least(size: Size) -> int | None:
-    """The least size of its one symbol for which `size` is 1 or more; None if there is no such search to make."""
+    """The least size of its only symbol for which `size` is 1 or more; None without such a symbol or size."""
     if isinstance(size, int):
         return None
     names = sorted(size.symbols())
@@ -217,9 +217,9 @@ def least(size: Size) -> int | None:
 
 
 def never_exceeds(size: Size, limit: Size, least: Mapping[str, int]) -> bool:
-    """Whether `size` is `limit` at most, whatever its symbols are from `least` on (from 0 where that says nothing).
+    """Whether `size` is at most `limit`, whatever its symbols are from `least` on (from 0 without an entry).
 
-    What cannot be shown by bounds of the quotients is taken not to be so.
+    If bounds of the quotients cannot prove it, the answer is no.
     """
     room = limit - size
     if isinstance(room, int):
@@ -229,11 +229,11 @@ def never_exceeds(size: Size, limit: Size, least: Mapping[str, int]) -> bool:
 
 
 Polynomial: TypeAlias = "dict[tuple[str, ...], Fraction]"
-"""Factors of products of symbols, each of which counts from its least value."""
+"""Factors of products of symbols, each counted from its least value."""
 
 
 def _bound(size: Dim, least: Mapping[str, int], side: int) -> Polynomial | None:
-    """A polynomial that `size` is never below (`side` −1) or above (1); None where a quotient may be negative."""
+    """A polynomial that `size` is never below (`side` −1) or above (1); None if a quotient may be negative."""
     from fractions import Fraction
 
     total: Polynomial = {}
@@ -250,7 +250,7 @@ def _bound(size: Dim, least: Mapping[str, int], side: int) -> Polynomial | None:
 
 
 def _atom_bound(atom: Atom, least: Mapping[str, int], side: int) -> Polynomial | None:
-    """The bound of a symbol or a quotient, with no factor below 0: what is counted is never negative."""
+    """The bound of a symbol or a quotient, without negative factors, because counts are never negative."""
     from fractions import Fraction
 
     if isinstance(atom, str):

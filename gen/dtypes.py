@@ -1,4 +1,4 @@
-"""The number types of arrays: how many bytes a number takes, and how the generated file writes the type."""
+"""The number types of arrays: the bytes of a number, and the type in the generated file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class DType:
-    """One type.  Sizes are those of a model in float32 on a machine of 64 bits."""
+    """One type.  Sizes are those of a model in float32 on a 64-bit machine."""
 
     size: int
     """The bytes of a number."""
@@ -23,7 +23,7 @@ DTYPES = {
     "int": DType(8, "np.intp"),
     "intp": DType(8, "np.intp"),
 }
-"""Every type that an array can have, by the name that the compiler has for it."""
+"""Every type that an array can have, by its name in the compiler."""
 
 FLOAT = DTYPES["float"].size
 INDEX = DTYPES["intp"].size

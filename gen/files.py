@@ -1,8 +1,8 @@
-"""Files that may be anybody's: read up to a limit and only if they are files, written whole, and in their own folder.
+"""Safe access to files that may belong to anyone: limited reads, complete writes, and no way out of a folder.
 
-A link in a repository is a text of somebody's: nothing is written through one that leads out of the folder that the
-file belongs to, or to nothing.  Folders are opened one inside the other and files in them by name, so that nobody can
-put a link in the way between the look and the deed; where a system cannot do that (Windows) the way is looked at.
+Somebody else may have written a link in a repository.  gen writes nothing through a link that leads out of the folder
+of the file, or to nothing.  It opens folders one inside the other, and files in them by name, so that nobody can insert
+a link between the check and the write.  Where a system cannot do that (Windows), gen checks the path.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LIMIT = 64 * 2**20
-"""How many bytes of a file are read; one that is larger is refused."""
+"""The largest size in bytes; gen refuses to read larger files."""
 
 _BY_HANDLE = {os.open, os.stat, os.mkdir, os.unlink, os.rename, os.access} <= os.supports_dir_fd
 _BINARY = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -34,7 +34,7 @@ class ForeignError(OSError):
 
 
 def reason(error: OSError) -> str:
-    """Why the system refused: `no such file or directory`."""
+    """The system's reason for an error: `no such file or directory`."""
     text = error.strerror or str(error)
     return text[:1].lower() + text[1:]
 
@@ -45,24 +45,24 @@ def reason(error: OSError) -> str:
 def read(path: str | os.PathLike[str], limit: int = LIMIT, own: bool = False) -> bytes:
     """The contents of a file.
 
-    Raises `OSError` where the system refuses, for what is no regular file, is larger than the limit or has no end; with
-    `own` `ForeignError` for a file, or a link to one, that is another user's.
+    Raises `OSError` if the system refuses, or if the file is not regular, is larger than the limit, or has no end; with
+    `own`, raises `ForeignError` for another user's file, or a link to one.
     """
-    _refuse_irregular(os.stat(path))  # before it is opened: that alone may wake a device
+    _refuse_irregular(os.stat(path))  # before opening it, which alone may wake a device
     if own and not is_ours(os.lstat(path)):
         raise ForeignError(errno.EPERM, "it belongs to another user")
     return _contents(os.open(path, _READ), limit, own)
 
 
 def is_ours(status: os.stat_result) -> bool:
-    """Whether a file, folder or link is this user's, or root's with none but root to write it; Windows is not asked."""
+    """Whether a file, folder, or link belongs to this user, or to root and only root can write it; not on Windows."""
     if not hasattr(os, "geteuid") or status.st_uid == os.geteuid():
         return True
     return status.st_uid == 0 and (stat.S_ISLNK(status.st_mode) or not status.st_mode & 0o022)
 
 
 def _contents(handle: int, limit: int = LIMIT, own: bool = False) -> bytes:
-    """What an open file holds; it is closed."""
+    """The contents of an open file; closes it."""
     with open(handle, "rb") as file:
         status = os.fstat(handle)
         _refuse_irregular(status)
@@ -76,9 +76,9 @@ def _contents(handle: int, limit: int = LIMIT, own: bool = False) -> bytes:
             if len(data) <= size:
                 return data
             status = os.fstat(handle)
-            if status.st_size <= size:  # a file of /proc says that it is empty, and may have no end
+            if status.st_size <= size:  # a file in /proc reports size 0, and may have no end
                 raise OSError(errno.EINVAL, "it is not a regular file")
-            file.seek(0)  # somebody writes it just now
+            file.seek(0)  # somebody is writing it
 
 
 def _refuse_irregular(status: os.stat_result) -> None:
@@ -93,17 +93,18 @@ def _refuse_irregular(status: os.stat_result) -> None:
 
 @dataclass(frozen=True)
 class Bounds:
-    """The folder that files belong to: none is written out of it by a link."""
+    """The folder that files belong to: gen writes no file out of it through a link."""
 
     folder: Path
     project: Path | None = None
-    """What the folder itself may not lead out of; None for a folder that somebody has named."""
+    """The folder that this folder must stay in; None for a folder that the user named."""
 
 
 def overwrite(path: str | os.PathLike[str], data: bytes, bounds: Bounds | None = None) -> None:
-    """Make `data` the contents of the file at `path`, whoever wrote it; raises `WriteError` where that cannot be.
+    """Replace the contents of the file at `path` by `data`, whoever wrote it; raises `WriteError` if that fails.
 
-    The file is written beside and renamed over, and keeps its permissions.  Without `bounds` it belongs to its folder.
+    gen writes a file beside it, renames that file, and keeps the permissions.  Without `bounds`, the file belongs to
+    its folder.
     """
     with place(path, bounds or Bounds(Path(path).parent)) as found:
         found.replace(data, found.status())
@@ -111,9 +112,9 @@ def overwrite(path: str | os.PathLike[str], data: bytes, bounds: Bounds | None =
 
 @contextmanager
 def place(path: str | os.PathLike[str], bounds: Bounds, make: bool = False) -> Iterator[Place]:
-    """The place of a file, its folder held open and, with `make`, made.
+    """The place of a file, with its folder held open; `make` creates the folder.
 
-    Raises `WriteError`, also for what the system refuses while it is held.
+    Raises `WriteError`, also for errors of the system while the folder is open.
     """
     shown = os.fspath(path)
     opened: list[Folder] = []
@@ -129,7 +130,7 @@ def place(path: str | os.PathLike[str], bounds: Bounds, make: bool = False) -> I
         raise WriteError(f"cannot write to {os.path.dirname(shown)}: it is a file, not a folder") from error
     except OSError as error:
         raise WriteError(f"cannot write {shown}: {reason(error)}") from error
-    except ValueError as error:  # no system has such a name
+    except ValueError as error:  # no system allows such a name
         raise WriteError(f"cannot write {shown}: {error}") from error
     finally:
         for folder in opened:
@@ -137,7 +138,7 @@ def place(path: str | os.PathLike[str], bounds: Bounds, make: bool = False) -> I
 
 
 def _way(shown: str, bounds: Bounds) -> tuple[str, list[str]]:
-    """The folder to begin in, without links, and the names from there to the file."""
+    """The folder to start in, without links, and the names from there to the file."""
     way = ""
     for part in Path(shown).parts:
         way = os.path.join(way, part)
@@ -158,7 +159,7 @@ def _way(shown: str, bounds: Bounds) -> tuple[str, list[str]]:
 
 
 def is_in(path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> bool:
-    """Whether a path leads into a folder, or is that of it, wherever links lead."""
+    """Whether a path is a folder or leads into it, wherever links lead."""
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
@@ -174,18 +175,18 @@ def _make(root: str, shown: str) -> None:
 
 @dataclass(frozen=True)
 class Folder:
-    """An open folder; what is done in it by name is done in it, wherever its path leads by now."""
+    """An open folder; access by name stays in it, wherever its path leads meanwhile."""
 
     path: str
     handle: int | None
-    """None on a system that only knows paths."""
+    """None on a system that supports only paths."""
 
     def at(self, name: str) -> str:
-        """How the system finds a name in the folder, beside the handle."""
+        """How the system finds a name in the folder, besides the handle."""
         return name if self.handle is not None else os.path.join(self.path, name)
 
     def enter(self, name: str, make: bool = False) -> Folder:
-        """A folder in this one, which may not be a link."""
+        """A folder in this one, which must not be a link."""
         if make:
             with suppress(FileExistsError):
                 os.mkdir(self.at(name), dir_fd=self.handle)
@@ -200,7 +201,7 @@ class Folder:
         return _contents(os.open(self.at(name), _READ | _STAY, dir_fd=self.handle), own=own)
 
     def new(self, name: str, mode: int) -> int:
-        """A handle to write a file that did not exist."""
+        """A handle for writing a file that did not exist."""
         return os.open(self.at(name), _NEW, mode, dir_fd=self.handle)
 
     def rename(self, name: str, other: str) -> None:
@@ -215,7 +216,7 @@ class Folder:
 
 
 def open_folder(path: str, above: Folder | None = None) -> Folder:
-    """The folder at a path, or with the last name of it in the folder `above`; raises `OSError` for a link."""
+    """The folder at a path, or the folder with its last name in the folder `above`; raises `OSError` for a link."""
     if not _BY_HANDLE:
         if os.path.realpath(path) != path or not os.path.isdir(path):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
@@ -226,15 +227,15 @@ def open_folder(path: str, above: Folder | None = None) -> Folder:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a file is, or is to be: a name in an open folder."""
+    """Where a file is, or will be: a name in an open folder."""
 
     folder: Folder
     name: str
     shown: str
-    """Its path, as messages have it."""
+    """Its path, for messages."""
 
     def status(self) -> os.stat_result | None:
-        """What the system says of the file; None if there is none.  Raises `WriteError` for what is no regular file."""
+        """The system's facts about the file; None if there is none.  Raises `WriteError` if it is not regular."""
         try:
             status = self.folder.status(self.name)
         except FileNotFoundError:
@@ -248,7 +249,7 @@ class Place:
         return self.folder.read(self.name)
 
     def replace(self, data: bytes, before: os.stat_result | None) -> None:
-        """Make `data` the contents of the file, of which the system said `before` when it was looked at."""
+        """Replace the contents of the file by `data`; `before` is the file's status at the check."""
         if before is not None and not self._is_writable(before):
             raise WriteError(f"cannot write {self.shown}: it is read-only")
         with written_beside(self.folder, data, before) as beside:
@@ -269,9 +270,9 @@ def _identity(status: os.stat_result | None) -> tuple[int, ...] | None:
 def written_beside(
     folder: Folder, data: bytes, before: os.stat_result | None = None, mode: int = 0o666, flush: bool = True
 ) -> Iterator[str]:
-    """The name of a new file that holds `data`, with the owner and permissions of the one `before`.
+    """The name of a new file that holds `data`, with the owner and permissions of the file `before`.
 
-    It is to be renamed; where that fails it is gone.  Nobody knows its name before.
+    The caller renames it; on failure, it is removed.  Nobody knows its name before.
     """
     name = f".gen-{os.urandom(8).hex()}.tmp"
     handle = folder.new(name, mode if before is None else 0o600)
@@ -293,7 +294,7 @@ def written_beside(
 def _keep(folder: Folder, name: str, handle: int, before: os.stat_result) -> None:
     mode = before.st_mode & 0o777
     if hasattr(os, "fchown"):
-        with suppress(OSError):  # only root may give a file away
+        with suppress(OSError):  # only root may change the owner of a file
             os.fchown(handle, before.st_uid, before.st_gid)
         os.fchmod(handle, mode)
     else:

@@ -1,7 +1,7 @@
-"""Passes: what the compiler may leave out without changing a result.
+"""Passes: parts of the compiler that it can leave out without changing a result.
 
-A pass is a function with its name, what it does and why that is exact.  `gen/compiler.py` runs them in order;
-`gen dump --without NAME` leaves one out; the table in ARCHITECTURE.md says the same as they do.
+A pass is a function with a name, a description, and the reason why it is exact.  `gen/compiler.py` runs them in order;
+`gen dump --without NAME` leaves one out; the table in ARCHITECTURE.md has the same sentences.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Pass(Generic[Given, Made]):
 
     name: str
     does: str
-    """What it does, after "it"."""
+    """What it does, as the rest of a sentence after "it"."""
     exact: str
     """Why no result changes, as a sentence."""
     function: Callable[Given, Made]
@@ -30,5 +30,5 @@ class Pass(Generic[Given, Made]):
 
 
 def exact(name: str, does: str, because: str) -> Callable[[Callable[Given, Made]], Pass[Given, Made]]:
-    """Makes a pass of a function."""
+    """Make a function a pass."""
     return lambda function: Pass(name, does, because, function)

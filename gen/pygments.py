@@ -1,6 +1,6 @@
-"""A lexer of `.nn` files for Pygments, and so for Sphinx, MkDocs, LaTeX and whatever else shows code with it.
+"""A Pygments lexer for `.nn` files, and so for Sphinx, MkDocs, LaTeX, and other tools that show code with Pygments.
 
-Pygments finds it by an entry point: as the language `nn`, and by the name of a file.
+Pygments finds it through an entry point: by the language `nn`, and by the name of a file.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from gen.language.words import KEYWORDS, words
 
 
 class _Words(Future):
-    """Matches the words of a kind; they are looked up when the first text is read."""
+    """Matches the words of a kind, which it looks up when it reads the first text."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
@@ -42,7 +42,7 @@ _KINDS = {
 
 
 def _until(end: str, token: object) -> list[object]:
-    """The rules inside a string that ends with `end`, or with the line where `end` is a single quote."""
+    """The rules inside a string that ends with `end`, or with the line if `end` is a single quote."""
     line = "" if len(end) == 3 else r"\n"
     return [
         (end, token, "#pop"),

@@ -11,8 +11,8 @@ _PACKAGE = Path(__file__).resolve().parent
 def resource(kind: Literal["grammar", "templates"], name: str = "") -> Path:
     """The path of the file `name` in the folder `kind`, or of the folder itself.
 
-    In a checkout the folder stands beside the package, in a wheel inside it.  Raises FileNotFoundError where neither
-    is so, which means that the installation is damaged.
+    In a checkout, the folder is beside the package; in a wheel, inside it.  Raises FileNotFoundError if it is in
+    neither place, which means that the installation is damaged.
     """
     for root in (_PACKAGE, _PACKAGE.parent):
         path = root / kind / name

@@ -1,57 +1,201 @@
-"""Defaults from `[tool.gen]` of the nearest `pyproject.toml`.
+"""What a project or a command decides for a build: the settings, and `[tool.gen]` of the nearest `pyproject.toml`.
 
-It is looked for in a folder and those above it, up to the root of a repository, the user's home or a folder of somebody
-else's.  What belongs to another user is not used, for settings name code that is run: `components`.
+A setting is one field of `Settings` with one `Setting`.  The options of the commands and of `%%nn` are made of it, its
+key in `[tool.gen]` and what checks that.  `building.options` hands what changes generated files to the compiler.
+
+The `pyproject.toml` is looked for in a folder and those above it, up to the root of a repository, the user's home or a
+folder of somebody else's.  What belongs to another user is not used, because settings name code that is run:
+`components`.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 from gen.files import ForeignError, is_ours, read, reason
+from gen.given import GivenError, checked, is_name
 
-_KEYS = ("components", "inference", "models", "out", "runtime", "sources")
+COMPILING = ("build", "dump", "summary", "graph", "explain", "%%nn")
+READING = (*COMPILING, "from-script")
+"""The commands that take a model as far as its generated file."""
+
+
+Models = tuple[tuple[Path | None, str], ...]
+"""The names of models, each with its file; None stands for the file that a command is given."""
 
 
 class SettingsError(Exception):
-    """A `[tool.gen]` that cannot be used; the message is one sentence with the file's path."""
+    """A `[tool.gen]` that gen cannot use; the message is one sentence with the file's path."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a setting may be.  `read` takes a value and the folder of its `pyproject.toml`; None is a wrong value."""
+
+    must_be: str
+    """What the message about a wrong value says that it is not."""
+    read: Callable[[object, Path], object]
+
+
+def _path(value: object, folder: Path) -> Path | None:
+    return folder / value if isinstance(value, str) and "\0" not in value else None
+
+
+def _paths(value: object, folder: Path) -> tuple[Path, ...] | None:
+    paths = [_path(item, folder) for item in value] if isinstance(value, list) else [None]
+    return None if None in paths else tuple(path for path in paths if path is not None)
+
+
+def _models(value: object, folder: Path) -> Models | None:
+    if not isinstance(value, dict):
+        return None
+    files = [_path(file, folder) for file in value]
+    if None in files or not all(isinstance(name, str) for name in value.values()):
+        return None
+    return tuple(zip(files, value.values(), strict=True))
+
+
+def _definitions(value: object, folder: Path) -> dict[str, Any] | None:
+    if not isinstance(value, dict):
+        return None
+    for name, each in value.items():
+        if not is_name(name):
+            raise GivenError(f"`{name}` is no name")
+        checked(name, each)
+    return value
+
+
+FLAG = Kind("neither true nor false", lambda value, _: value if isinstance(value, bool) else None)
+PATH = Kind("not a path", _path)
+PATHS = Kind("not a list of paths", _paths)
+MODELS = Kind("not a table from a .nn file to the name of its model", _models)
+DEFINITIONS = Kind("not a table of names and values", _definitions)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is to be known of a setting besides its name and its default, which are those of its field."""
+
+    kind: Kind
+    spellings: tuple[str, ...] = ()
+    """How commands spell the option, as `click.option` takes it."""
+    help: str = ""
+    metavar: str | None = None
+    commands: tuple[str, ...] = ()
+    """The commands that have the option."""
+
+
+def _setting(default: Any, kind: Kind, *spellings: str, **about: Any) -> Any:
+    metadata = {"setting": Setting(kind, spellings, **about)}
+    if isinstance(default, dict):
+        return field(default_factory=dict, hash=False, metadata=metadata)
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What `[tool.gen]` may say; paths in it are relative to the folder of its `pyproject.toml`."""
+    """What is decided.  Paths are relative to the current folder, or to the one that `load` was given."""
 
-    sources: tuple[Path, ...] = ()
+    sources: tuple[Path, ...] = _setting((), PATHS)
     """What `gen build` builds when it is told nothing."""
-    out: Path = Path("out")
-    """Where generated files go; by default below the current folder."""
-    says_out: bool = False
-    """Whether that is said, so that they go into the project."""
-    components: tuple[Path, ...] = ()
-    """Files with components of one's own."""
-    models: tuple[tuple[Path, str], ...] = ()
-    """The model that is built of a file which has several, by the names of both."""
-    inference: bool = False
+    out: Path = _setting(
+        Path("out"),
+        PATH,
+        "-o",
+        "--out",
+        metavar="DIR",
+        help="Where to write [default: out].",
+        commands=("build",),
+    )
+    """Where generated files go; by default below the current folder, and where a project says it, into the project."""
+    inference: bool = _setting(
+        False,
+        FLAG,
+        "--inference/--training",
+        help="Leave out everything that only training needs.",
+        commands=COMPILING,
+    )
     """Whether to leave out all that is for training."""
-    runtime: bool = False
+    runtime: bool = _setting(
+        False,
+        FLAG,
+        "--runtime/--no-runtime",
+        help="Put what all files share into one module beside them, gen_runtime.py.",
+        commands=("build",),
+    )
     """Whether what all files share is in a module beside them."""
+    models: Models = _setting(
+        (),
+        MODELS,
+        "--model",
+        metavar="NAME",
+        help="Which model to take, of a file that has several: its variable, or its `name=`.",
+        commands=COMPILING,
+    )
+    """The model that is built of a file which has several."""
+    define: dict[str, Any] = _setting(
+        {},
+        DEFINITIONS,
+        "--define",
+        metavar="NAME=VALUE",
+        help="Give a variable of the files its value; may be repeated.",
+        commands=READING,
+    )
+    """Values for variables of the files."""
+    components: tuple[Path, ...] = _setting(
+        (),
+        PATHS,
+        "--components",
+        metavar="FILE",
+        help="Components of your own.",
+        commands=(*READING, "lsp", "help"),
+    )
+    """Files with components of one's own."""
+
+    said: frozenset[str] = frozenset()
+    """The settings that are not just at their default."""
+    besides: tuple[Path, ...] = ()
+    """Files of components that the command names besides those of the project; they may belong to anybody."""
     folder: Path = Path()
     """The project: the folder of the `pyproject.toml`."""
     ignored: tuple[Path, ...] = ()
-    """Settings that are nearer, and not used because they belong to another user."""
+    """Nearer settings that gen ignores, because they belong to another user."""
+
+    @property
+    def every_component(self) -> tuple[Path, ...]:
+        """The files of components of the project and of the command."""
+        return (*self.components, *self.besides)
 
     def model(self, source: Path) -> str:
         """The name of the model that is built of a file; empty where the file decides."""
         path = os.path.abspath(source)
-        return next((name for each, name in self.models if os.path.abspath(each) == path), "")
+        return next((name for file, name in self.models if file is None or os.path.abspath(file) == path), "")
+
+    def under(self, told: Settings) -> Settings:
+        """These settings of a project, where a command is `told` others: those hold, and its components as well."""
+        over = {name: getattr(told, name) for name in told.said - {"components", "define"}}
+        return replace(self, **over, define={**self.define, **told.define}, besides=told.components)
+
+
+SETTINGS: dict[str, Setting] = {
+    item.name: item.metadata["setting"] for item in fields(Settings) if "setting" in item.metadata
+}
+
+
+def told(**values: Any) -> Settings:
+    """The settings that a command is told; None and an empty tuple stand for what it does not say."""
+    said = {name: value for name, value in values.items() if value not in (None, ())}
+    return Settings(**said, said=frozenset(said))
 
 
 def load(folder: Path, base: Path | None = None) -> Settings:
-    """The settings that hold in `folder`, with paths relative to `base`, by default the current folder.
+    """The settings for `folder`, with paths relative to `base`, by default the current folder.
 
-    Raises `SettingsError` for a `pyproject.toml` that cannot be read, an unknown key or a value of the wrong type.
+    Raises `SettingsError` for a `pyproject.toml` that gen cannot read, an unknown key, or a value of the wrong type.
     """
     base = Path.cwd() if base is None else base
     first, home = Path(os.path.abspath(base / folder)), Path(os.path.expanduser("~"))
@@ -82,14 +226,14 @@ def _relative(path: Path, base: Path) -> Path:
 
 
 def _is_end(place: Path, home: Path) -> bool:
-    """Whether nothing above a folder is looked at."""
+    """Whether the search ends at a folder."""
     if os.path.lexists(place / ".git"):
         return True
     try:
         status = os.stat(place)
         return not is_ours(status) or (os.path.isdir(home) and os.path.samestat(status, os.stat(home)))
     except OSError:
-        return False  # it is not there (yet)
+        return False  # it does not exist (yet)
 
 
 def _may_have_settings(path: Path) -> bool:
@@ -100,24 +244,20 @@ def _may_have_settings(path: Path) -> bool:
 
 
 def _settings(table: dict[str, object], path: Path, ignored: tuple[Path, ...]) -> Settings:
-    out = table.get("out")
-    if out is not None and not _is_path(out):
-        raise SettingsError(f"{path}: `out` in [tool.gen] is not a path")
-    return Settings(
-        sources=_paths(path, table, "sources"),
-        out=Path("out") if out is None else path.parent / str(out),
-        says_out=out is not None,
-        components=_paths(path, table, "components"),
-        models=_models(path, table),
-        inference=_flag(path, table, "inference"),
-        runtime=_flag(path, table, "runtime"),
-        folder=path.parent,
-        ignored=ignored,
-    )
+    values: dict[str, Any] = {}
+    for name, setting in SETTINGS.items():
+        if name in table:
+            try:
+                values[name] = setting.kind.read(table[name], path.parent)
+            except GivenError as error:
+                raise SettingsError(f"{path}: `{name}` in [tool.gen]: {error}") from error
+            if values[name] is None:
+                raise SettingsError(f"{path}: `{name}` in [tool.gen] is {setting.kind.must_be}")
+    return Settings(**values, said=frozenset(values), folder=path.parent, ignored=ignored)
 
 
 def _table(data: bytes, path: Path) -> dict[str, object] | None:
-    """The table `[tool.gen]`, its keys checked; None if there is none."""
+    """The table `[tool.gen]`, with its keys checked; None if there is none."""
     import tomllib
 
     from gen.diagnostics import did_you_mean
@@ -132,33 +272,8 @@ def _table(data: bytes, path: Path) -> dict[str, object] | None:
     if not isinstance(table, dict):
         raise SettingsError(f"{path}: [tool.gen] is not a table")
     for key in table:
-        if key not in _KEYS:
-            near = did_you_mean(key, _KEYS)
-            hint = f"did you mean `{near}`?" if near else f"it may have {', '.join(_KEYS)}"
+        if key not in SETTINGS:
+            near = did_you_mean(key, sorted(SETTINGS))
+            hint = f"did you mean `{near}`?" if near else f"it may have {', '.join(sorted(SETTINGS))}"
             raise SettingsError(f"{path}: [tool.gen] has no `{key}`; {hint}")
     return table
-
-
-def _is_path(value: object) -> bool:
-    return isinstance(value, str) and "\0" not in value
-
-
-def _paths(path: Path, table: dict[str, object], key: str) -> tuple[Path, ...]:
-    value = table.get(key, [])
-    if not isinstance(value, list) or not all(map(_is_path, value)):
-        raise SettingsError(f"{path}: `{key}` in [tool.gen] is not a list of paths")
-    return tuple(path.parent / item for item in value)
-
-
-def _models(path: Path, table: dict[str, object]) -> tuple[tuple[Path, str], ...]:
-    value = table.get("models", {})
-    if not isinstance(value, dict) or not all(_is_path(file) and isinstance(name, str) for file, name in value.items()):
-        raise SettingsError(f"{path}: `models` in [tool.gen] is not a table from a .nn file to the name of its model")
-    return tuple((path.parent / file, name) for file, name in value.items())
-
-
-def _flag(path: Path, table: dict[str, object], key: str) -> bool:
-    value = table.get(key, False)
-    if not isinstance(value, bool):
-        raise SettingsError(f"{path}: `{key}` in [tool.gen] is neither true nor false")
-    return value

@@ -1,8 +1,8 @@
-"""What is slow to make and depends on its key alone, kept in a folder from one run to the next.
+"""A folder that keeps results between runs, if they are slow to make and depend only on their key.
 
-No output depends on it: where nothing can be kept, or what was kept is damaged, it is made anew, and is the same.  The
-folder is `gen` among the user's caches, or what `GEN_CACHE_DIR` says; if that is empty, there is none.  Others may keep
-their files in it, too: only names of gen's own making are read, written or removed.
+No output depends on it: if gen cannot keep a result, or finds it damaged, it makes the result again, and it is the
+same.  The folder is `gen` in the user's cache folder, or the value of `GEN_CACHE_DIR`; if that is empty, there is none.
+Others may keep files there too: gen reads, writes, and removes only names of its own making.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from hashlib import sha256
 from gen.files import Folder, open_folder, written_beside
 
 MOST = 200
-"""How much is kept: with one more, the older half goes."""
+"""The largest number of entries; one more removes the older half."""
 _DIGEST = 32
 _OWN = re.compile(r"gen-[a-z]+-[0-9a-f]{32}\.kept|\.gen-[0-9a-f]{16}\.tmp")
-"""The names of gen's own making: what is kept, and what a run that was killed has left."""
+"""The names that gen makes: entries, and files that a killed run left."""
 
 
 def recalled(kind: str, key: str, make: Callable[[], bytes]) -> bytes:
-    """What `make` gives, or gave for this key in an earlier run; the key says all that it depends on."""
+    """The result of `make`, now or in an earlier run with this key; the key contains everything that it depends on."""
     data = recall(kind, key)
     if data is None:
         data = make()
@@ -35,12 +35,12 @@ def recalled(kind: str, key: str, make: Callable[[], bytes]) -> bytes:
 
 
 def recall(kind: str, key: str) -> bytes | None:
-    """What was kept for the key; None if nothing was, or not all of it is left."""
+    """The kept result for the key; None if there is none, or if it is incomplete."""
     folder = _folder()
     if folder is None:
         return None
     try:
-        content = folder.read(_name(kind, key), own=True)  # for what is kept is run
+        content = folder.read(_name(kind, key), own=True)  # because the entry is code that gen runs
     except OSError:
         return None
     digest, data = content[:_DIGEST], content[_DIGEST:]
@@ -48,12 +48,12 @@ def recall(kind: str, key: str) -> bytes | None:
 
 
 def keep(kind: str, key: str, data: bytes) -> None:
-    """Keep `data` for the key, if that can be done; another run may be reading or writing the same."""
+    """Keep `data` for the key, if possible; another run may read or write the same entry."""
     folder = _folder()
     if folder is not None:
         with suppress(OSError):
             content = sha256(data).digest() + data
-            with written_beside(folder, content, mode=0o600, flush=False) as beside:  # one that is torn is made anew
+            with written_beside(folder, content, mode=0o600, flush=False) as beside:  # gen makes a damaged one again
                 folder.rename(beside, _name(kind, key))
             _forget(folder)
 
@@ -75,13 +75,13 @@ def _forget(folder: Folder) -> None:
 
 
 def _folder() -> Folder | None:
-    """Where things are kept; None if there is no such place."""
+    """The folder of the entries; None if there is no such place."""
     given = os.environ.get("GEN_CACHE_DIR")
     return _usable(_caches() if given is None else given and os.path.abspath(given))
 
 
 def _caches() -> str:
-    """The folder of gen among the user's caches; empty if it is not known where these are."""
+    """gen's folder in the user's cache folder; empty if that is unknown."""
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA", "")
     elif sys.platform == "darwin":
@@ -93,9 +93,9 @@ def _caches() -> str:
 
 @cache
 def _usable(name: str) -> Folder | None:
-    """The folder, made if need be and held open.
+    """The folder, created if necessary, and held open.
 
-    None if that is not possible, if it is the root of the file system, or if it, or a link to it, is another user's or
+    None if that fails, if it is the root of the file system, if it or a link to it belongs to another user, or if
     others may write there.
     """
     if not name:

@@ -72,12 +72,16 @@ OWN: dict[tuple[str, str], tuple[Any, ...]] = {
     ("ZeroPadding1D", "padding"): (1, (0, 2)),
     ("ZeroPadding2D", "padding"): (1, ((0, 1), (2, 0))),
     ("Cropping2D", "cropping"): (1, ((0, 1), (1, 0))),
+    ("ZeroPadding3D", "padding"): (1, ((0, 1), (2, 0), 1)),
+    ("Cropping3D", "cropping"): (1, ((0, 1), (1, 0), 0)),
     ("Rescaling", "scale"): (2.0,),
     ("Conv1D", "padding"): ("valid", "same", "causal"),
     ("MaxPooling1D", "strides"): (None, 1),
     ("MaxPooling2D", "strides"): (None, 1),
     ("AveragePooling1D", "strides"): (None, 1),
     ("AveragePooling2D", "strides"): (None, 1),
+    ("MaxPooling3D", "strides"): (None, 1),
+    ("AveragePooling3D", "strides"): (None, 1),
     ("Dot", "axes"): (1, (2, 1)),
     ("Conv1DTranspose", "output_padding"): (None, 1),
     ("Conv2DTranspose", "output_padding"): (None, 1),
@@ -138,21 +142,28 @@ WIDE_OWN: dict[tuple[str, str], tuple[Any, ...]] = {
     ("ZeroPadding1D", "padding"): (0, 1, (0, 2), (3, 1)),
     ("ZeroPadding2D", "padding"): (0, 1, (1, 2), ((0, 1), (2, 0))),
     ("Cropping2D", "cropping"): (0, 1, (1, 2), ((0, 1), (1, 0))),
+    ("ZeroPadding3D", "padding"): (0, 1, (1, 2, 0), ((0, 1), (2, 0), 1)),
+    ("Cropping3D", "cropping"): (0, 1, (1, 0, 1), ((0, 1), (1, 0), 0)),
     ("Rescaling", "scale"): (2.0, -0.5, 0.0),
     ("Conv2D", "kernel_size"): (1, 2, 3, (1, 3), (3, 2)),
     ("Conv2D", "strides"): (1, 2, 3, (1, 2)),
     ("Conv2DTranspose", "kernel_size"): (1, 2, 3, (1, 3), (3, 2)),
     ("Conv2DTranspose", "strides"): (1, 2, 3, (1, 2)),
+    ("Conv3D", "kernel_size"): (1, 2, 3, (1, 3, 2)),
+    ("Conv3D", "strides"): (1, 2, 3, (1, 2, 3)),
     ("UpSampling2D", "size"): (1, 2, 3, (2, 3)),
+    ("UpSampling3D", "size"): (1, 2, (2, 3, 1)),
     **{
         (f"{kind}Pooling{axes}D", "strides"): (None, 1, 2, 3)
-        for kind, axes in itertools.product(("Max", "Average"), (1, 2))
+        for kind, axes in itertools.product(("Max", "Average"), (1, 2, 3))
     },
 }
 PRODUCT = 300
 """Up to so many combinations of the wide values are all taken."""
 INPUTS = ("6", "8, 4", "None, 4", "6, 5, 4")
 """Shapes to call a layer on: a row, a sequence, one of unknown length, an image."""
+VOLUMES = ("5, 4, 6, 4",)
+"""What layers over three axes are called on besides."""
 
 
 @dataclass(frozen=True)
@@ -314,7 +325,7 @@ def texts(cls: type[Layer], arguments: str) -> Iterator[tuple[str, str]]:
     if cls.__name__ == "Embedding":
         yield " on ids", model(["ids = Input(None, int32)"], f"{name}(ids)")
         return
-    for shape in INPUTS:
+    for shape in (*INPUTS, *VOLUMES) if getattr(cls, "rank", None) == 3 else INPUTS:
         inputs = [f"x = Input({shape})"]
         if cls.merges or cls.__name__ == "MultiHeadAttention":
             other = shape.replace("None", "'length'").replace("8, 4", "5, 4") if "ttention" in cls.__name__ else shape

@@ -131,8 +131,8 @@ class OperationTwin(keras.layers.Layer):
         self.build(None)
         self.built = True
         made = [
-            keras.KerasTensor([size if isinstance(size, int) else None for size in each.shape], self.dtype_of(each.dtype))
-            for each in self.node.outputs
+            keras.KerasTensor([size if isinstance(size, int) else None for size in shape], self.dtype_of(dtype))
+            for shape, dtype in ((each.shape, each.dtype) for each in self.node.outputs)
         ]
         return made[0] if len(made) == 1 else made
 
@@ -183,9 +183,7 @@ def _named(output: Output, tensors: dict[Tensor, Any]) -> Any:
     return keras.layers.Identity(name=output.name.replace("/", "."))(tensors[output.tensor])
 
 
-def _operate(
-    node: Node, graph: Graph, dtype: str, tensors: dict[Tensor, Any], layers: dict[NamedLayer, Any]
-) -> None:
+def _operate(node: Node, graph: Graph, dtype: str, tensors: dict[Tensor, Any], layers: dict[NamedLayer, Any]) -> None:
     inputs = [tensors[tensor] for tensor in (*node.inputs, *(item.tensor for item in graph.inputs))]
     made = OperationTwin(node, graph, dtype, trainable=node.layer.trainable)
     if isinstance(node.layer.component, Parameter):

@@ -1,4 +1,4 @@
-"""The tree that Python's own parser makes of a text, in the nodes of `gen.language.syntax`: what the reader has to give.
+"""The tree that Python's own parser makes of a text, in the nodes of `gen.language.syntax`: what the reader gives.
 
 Spans are those of Python's nodes: without the brackets around an expression, which ours have.  Parts that Python gives
 no place have the span of what they are in.

@@ -1,4 +1,4 @@
-"""Building files: finds sources, reads them, compiles each, and writes, compares or lists what comes of it."""
+"""Building files: finds sources, reads them, compiles each, and writes, compares, or lists the results."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
-from gen import compiler, files
+from gen import compiler, files, scripts
+from gen import given as outside
 from gen.diagnostics import Diagnostic, Diagnostics, Source, visible, visible_lines
 from gen.emit.literals import docstring
 from gen.emit.names import RUNTIME
-from gen.emit.seal import asked_of, is_sealed, source_of
+from gen.emit.seal import asked_of, given_of, is_sealed, source_of
 from gen.emit.write import present, write
 from gen.files import Bounds, WriteError, reason
 from gen.settings import Settings, SettingsError
@@ -35,7 +37,7 @@ class CommandError(Exception):
 
 
 def missing(what: str, package: str, extra: str) -> CommandError:
-    """What to say where something needs a package that is not installed, which an extra of gen's brings along."""
+    """The message if something needs a package that is not installed, and that an extra of gen contains."""
     return CommandError(f"{what} needs {package}: pip install 'gen-nn[{extra}]'")
 
 
@@ -43,21 +45,17 @@ def missing(what: str, package: str, extra: str) -> CommandError:
 class Request:
     """What `gen build` is asked for; with `check` or `diff` nothing is written.
 
-    What is None is as the settings of each source's project say; their components come besides these.
+    What is not `given` is as the settings of each source's project say.
     """
 
     sources: tuple[Path, ...]
-    out: Path | None = None
+    given: Settings = Settings()
+    """What the command is told of settings."""
     project: Path | None = None
     """The project whose settings name the sources, so that nothing is written out of it; None if somebody does."""
     check: bool = False
     diff: bool = False
     force: bool = False
-    runtime: bool | None = None
-    model: str | None = None
-    """The name of the model to build, of a file that has several; if None, that of the file built before is kept."""
-    inference: bool | None = None
-    components: tuple[Path, ...] = ()
     debug: bool = False
 
 
@@ -71,7 +69,7 @@ class Line:
 
 @dataclass
 class Report:
-    """What came of a build."""
+    """The result of a build."""
 
     lines: list[Line] = field(default_factory=list)
     summaries: list[str] = field(default_factory=list)
@@ -90,23 +88,17 @@ class Report:
 
 @dataclass(frozen=True)
 class Output:
-    """A file to build: of which source, for which project, and where it belongs."""
+    """A file to build: its source, its project, and where it belongs."""
 
     source: Path
     path: Path
     settings: Settings
     bounds: Bounds
 
-    def runtime(self, request: Request) -> Path | None:
+    @property
+    def runtime(self) -> Path | None:
         """The module beside it that has what it shares with others; None if it has all that itself."""
-        beside = self.settings.runtime if request.runtime is None else request.runtime
-        return self.path.with_name(f"{RUNTIME}.py") if beside else None
-
-    def model(self, request: Request) -> str:
-        """The name of the model to build of the source; empty where that decides."""
-        said = self.settings.model(self.source) if request.model is None else request.model
-        before = _sealed_text(self.path) if request.model is None and not said else None
-        return said if before is None else asked_of(before)
+        return self.path.with_name(f"{RUNTIME}.py") if self.settings.runtime else None
 
 
 def build(request: Request, only: Collection[Path] | None = None) -> Report:
@@ -124,11 +116,17 @@ def build(request: Request, only: Collection[Path] | None = None) -> Report:
         report.errors.append(str(error))
         report.fail(2)
         outputs = []
-    if request.model is not None and len(outputs) > 1:
-        raise CommandError(f"`--model {shown(Path(request.model))}` is about one file: name that file alone")
+    if request.given.models and len(outputs) > 1:
+        asked = visible(request.given.model(Path()))
+        raise CommandError(f"`--model {asked}` is about one file: name that file alone")
     wanted = [output for output in outputs if only is None or output.source in only]
     for settings, group in groupby(wanted, key=lambda output: output.settings):
         copy_context().run(_build_project, settings, group, request, report)
+    texts = [source.text for source, _ in report.diagnostics] if only is None else []
+    for name in request.given.define if texts else ():
+        if not any(re.search(rf"\b{re.escape(name)}\b", text) for text in texts):
+            report.errors.append(f"`--define {name}=…` gives a value to nothing: no file has a `{name}`")
+            report.fail(2)
     if request.check and only is None:
         _list_left_over(request, outputs, report)
     return report
@@ -137,7 +135,7 @@ def build(request: Request, only: Collection[Path] | None = None) -> Report:
 def _build_project(settings: Settings, outputs: Iterable[Output], request: Request, report: Report) -> None:
     know_apart()
     try:
-        load_project(settings, request.components)
+        load_project(settings)
     except CommandError as error:
         report.errors.append(str(error))
         report.fail(2)
@@ -148,7 +146,7 @@ def _build_project(settings: Settings, outputs: Iterable[Output], request: Reque
 
 def _build_explained(output: Output, request: Request, report: Report) -> None:
     try:
-        with explained(output.source, (*output.settings.components, *request.components), request.debug):
+        with explained(output.source, output.settings.every_component, request.debug):
             _build_one(output, request, report)
     except (CommandError, WriteError) as error:
         if str(error) not in report.errors:  # of the module that several files share
@@ -157,16 +155,16 @@ def _build_explained(output: Output, request: Request, report: Report) -> None:
 
 
 def _build_one(output: Output, request: Request, report: Report) -> None:
-    path, runtime = output.source, output.runtime(request)
+    path, runtime = output.source, output.runtime
     source, diagnostics = read(path)
-    graphs = [] if diagnostics.failed else compiler.understand_all(source, diagnostics, output.model(request))
+    values, asked = _given(output), _asked(output, request)
+    graphs = [] if diagnostics.failed else compiler.understand_all(source, diagnostics, values, asked)
     report.diagnostics.append((source, diagnostics.in_source_order()))
     if not graphs:
         report.fail(1)
         return
-    inference = output.settings.inference if request.inference is None else request.inference
-    options = compiler.Options(inference=inference, verify=request.debug, runtime=runtime is not None)
-    views, text = compiler.build(graphs, path.name, options)
+    said = replace(options(output.settings, request.debug), given=outside.lines(values), runtime=runtime is not None)
+    views, text = compiler.build(graphs, path.name, said)
     report.summaries += [
         f"{view.layers}\n\n{view.footprint}" for graph, view in zip(graphs, views, strict=True) if graph.summary
     ]
@@ -192,6 +190,26 @@ def _bring(target: Path, text: str, bounds: Bounds, request: Request, report: Re
         report.fail(1)
 
 
+def options(settings: Settings, debug: bool = False) -> compiler.Options:
+    """What the settings say to the compiler."""
+    return compiler.Options(inference=settings.inference, verify=debug)
+
+
+def _given(output: Output) -> dict[str, Any]:
+    """The values for variables of a file: from the command and the settings, or else the output as it is now."""
+    if output.settings.define:
+        return output.settings.define
+    before = present(output.path, output.bounds)
+    return outside.read_lines(given_of(before)) if before is not None and is_sealed(before) else {}
+
+
+def _asked(output: Output, request: Request) -> str:
+    """The name of the model to build of a file, in the same way; empty where the file decides."""
+    said = output.settings.model(output.source)
+    before = None if said or request.given.models else present(output.path, output.bounds)
+    return asked_of(before) if before is not None and is_sealed(before) else said
+
+
 # ---------------------------------------------------------------------------------------------------- reading files
 
 
@@ -210,11 +228,16 @@ def decoded(name: str, data: bytes) -> tuple[Source, Diagnostics]:
 
     diagnostics = Diagnostics()
     source = decode(name, data, diagnostics)
+    if source is not None and name.endswith(".ipynb"):
+        try:
+            return scripts.notebook(name, source.text), diagnostics
+        except scripts.NotebookError as error:
+            raise CommandError(f"{visible(name)} is no notebook: {error}") from error
     return source or Source(name, data.decode("utf-8", "replace")), diagnostics
 
 
 def difference(before: str | None, after: str, path: Path) -> str:
-    """What changes in a file, as `diff -u` shows it; `before` is None where there is no file yet."""
+    """The changes in a file, as `diff -u` shows them; `before` is None if there is no file yet."""
     import difflib  # most builds show no difference
 
     old: Sequence[str] = [] if before is None else before.splitlines(keepends=True)
@@ -224,7 +247,7 @@ def difference(before: str | None, after: str, path: Path) -> str:
 
 
 def shown(path: Path) -> str:
-    """A path as it is printed, without characters that a terminal would act on."""
+    """A path as printed, without characters that a terminal would interpret."""
     return visible(str(path))
 
 
@@ -237,19 +260,22 @@ def _outputs(request: Request, report: Report) -> list[Output]:
     outputs: dict[str, Output] = {}
     for given, source, name in _named_sources(request.sources):
         if source.parent not in known:
-            known[source.parent] = _settings_of(source.parent, report)
+            known[source.parent] = _settings_of(source.parent, request.given, report)
         settings = known[source.parent]
         if settings is None:
             continue
-        output = Output(source, *_target(request, settings, given, source, name))
+        path, bounds = _target(request, settings, given, source, name)
+        output = Output(source, path, settings, bounds)
+        if os.path.realpath(output.path) == os.path.realpath(source):
+            raise CommandError(f"{shown(source)} would be built over itself: name another folder with `-o`")
         other = outputs.setdefault(_on_any_system(output.path), output)
         if other is not output:
             raise CommandError(_twins(other, output))
     return list(outputs.values())
 
 
-def _settings_of(folder: Path, report: Report) -> Settings | None:
-    """The settings that hold in a folder; None, with a sentence in the report, for those that cannot be used."""
+def _settings_of(folder: Path, given: Settings, report: Report) -> Settings | None:
+    """The settings that hold in a folder, the `given` ones first; None, as the report says, where they are wrong."""
     try:
         settings = load_settings(folder)
     except SettingsError as error:
@@ -260,7 +286,7 @@ def _settings_of(folder: Path, report: Report) -> Settings | None:
     except OSError as error:
         raise CommandError(f"cannot read the current folder: {reason(error)}") from error
     report.notes += [note for note in ignored(settings) if note not in report.notes]
-    return settings
+    return settings.under(given)
 
 
 def ignored(settings: Settings) -> list[str]:
@@ -268,23 +294,21 @@ def ignored(settings: Settings) -> list[str]:
     return [f"{shown(path)} belongs to another user, so its settings are not used" for path in settings.ignored]
 
 
-def _target(
-    request: Request, settings: Settings, given: Path, source: Path, name: Path
-) -> tuple[Path, Settings, Bounds]:
-    """Where the output of a source goes, in its project and the folder that it may not leave.
+def _target(request: Request, settings: Settings, given: Path, source: Path, name: Path) -> tuple[Path, Bounds]:
+    """Where the output of a source goes, and the folder that it may not leave.
 
     `name` is the path of the source below `given`.  A project that says where its outputs go also says where in there.
     """
-    if request.out is not None:
-        return request.out / _module(name), settings, Bounds(request.out)
-    if not settings.says_out:
-        return settings.out / _module(name), settings, Bounds(settings.out, Path())
+    if "out" in request.given.said:
+        return settings.out / _module(name), Bounds(settings.out)
+    if "out" not in settings.said:
+        return settings.out / _module(name), Bounds(settings.out, Path())
     bases = settings.sources if _below(given, settings.folder) is not None else (*settings.sources, settings.folder)
     project = settings.folder
     if request.project is not None and not files.is_in(project, request.project):
         project = request.project
     inside = next((found for base in bases if (found := _below(source, base)) not in (None, Path())), name)
-    return settings.out / _module(inside), settings, Bounds(settings.out, project)
+    return settings.out / _module(inside), Bounds(settings.out, project)
 
 
 def _below(path: Path, folder: Path) -> Path | None:
@@ -310,7 +334,7 @@ def _twins(one: Output, other: Output) -> str:
 
 def components_of(request: Request) -> tuple[Path, ...]:
     """The files of components that a build runs, of all projects."""
-    every = [*request.components]
+    every = [*request.given.components]
     for folder in {source.parent for source, _ in found(request.sources)}:
         with suppress(SettingsError, OSError):
             every += load_settings(folder).components
@@ -318,7 +342,7 @@ def components_of(request: Request) -> tuple[Path, ...]:
 
 
 def found(paths: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
-    """The sources that are there now."""
+    """The sources that exist now."""
     for path in paths:
         with suppress(CommandError):
             yield from sources([path])
@@ -366,8 +390,8 @@ def _sources(given: Path) -> Iterator[tuple[Path, Path]]:
     for file in found_files:
         if not str(file).isprintable():
             raise CommandError(f"the name of {shown(file)} contains a character that is not printable")
-        if file.suffix != ".nn":
-            raise CommandError(f"{shown(file)} is not a .nn file")
+        if file.suffix not in scripts.ENDINGS:
+            raise CommandError(f"{shown(file)} is not a .nn file, a .py script or an .ipynb notebook")
         yield file, file.relative_to(given) if folder else Path(file.name)
 
 
@@ -409,8 +433,8 @@ def _list_left_over(request: Request, outputs: Sequence[Output], report: Report)
 
     It is there where a file of its name is built into another output by this build, or not built by it at all.
     """
-    folders = [output.bounds.folder for output in outputs] or [request.out or _default_out()]
-    _list_unused_runtimes(dict.fromkeys(folders), outputs, request, report)
+    folders = [output.bounds.folder for output in outputs] or [_default_out(request.given)]
+    _list_unused_runtimes(dict.fromkeys(folders), outputs, report)
     built = {os.path.abspath(output.path) for output in outputs}
     others_left = [
         (path, name)
@@ -426,8 +450,9 @@ def _list_left_over(request: Request, outputs: Sequence[Output], report: Report)
     others = {
         docstring(path.name)
         for folder in (*projects, *(given for given in request.sources if os.path.isdir(given)))
-        for path in _files_below(folder, ".nn", strict=False)
-        if os.path.abspath(path) not in sources_built
+        for ending in scripts.ENDINGS
+        for path in _files_below(folder, ending, strict=False)
+        if os.path.abspath(path) not in sources_built and (ending != ".py" or _source_name(path) is None)
     }
     for path, name in dict(others_left).items():
         if name not in others:
@@ -437,9 +462,9 @@ def _list_left_over(request: Request, outputs: Sequence[Output], report: Report)
             report.fail(1)
 
 
-def _list_unused_runtimes(folders: Iterable[Path], outputs: Sequence[Output], request: Request, report: Report) -> None:
+def _list_unused_runtimes(folders: Iterable[Path], outputs: Sequence[Output], report: Report) -> None:
     """Put a sentence in the report for each module that models share where no file needs it."""
-    needed = {os.path.abspath(path) for output in outputs if (path := output.runtime(request)) is not None}
+    needed = {os.path.abspath(output.runtime) for output in outputs if output.runtime is not None}
     for folder in folders:
         places = _files_below(folder, ".py", strict=False) if os.path.isdir(folder) else ()
         for path in places:
@@ -456,21 +481,21 @@ def _uses_runtime(path: Path) -> bool:
     return text is not None and f"\n    import {RUNTIME} as " in text
 
 
-def _default_out() -> Path:
+def _default_out(given: Settings) -> Path:
     """Where outputs go in the current folder."""
     with suppress(SettingsError, OSError):
-        return load_settings(Path()).out
-    return Settings().out
+        return load_settings(Path()).under(given).out
+    return given.out
 
 
 def _source_name(path: Path) -> str | None:
-    """The name of the `.nn` file that a generated file names; None for a file that is none."""
+    """The name of the `.nn` file in a generated file; None if gen did not write the file."""
     text = _sealed_text(path)
     return source_of(text) if text is not None else None
 
 
 def _sealed_text(path: Path) -> str | None:
-    """What is in a generated file; None for a file that is none."""
+    """The text of a generated file; None if gen did not write the file, or somebody has edited it."""
     try:
         text = files.read(path).decode("utf-8", "replace").replace("\r\n", "\n")
     except OSError:
@@ -491,17 +516,17 @@ def know_apart() -> None:
     kernels.apart()
 
 
-def load_project(settings: Settings, given: Iterable[Path] = ()) -> None:
-    """Run the files of components that the settings name, and those that are given besides.
+def load_project(settings: Settings) -> None:
+    """Run the files of components that the settings name.
 
-    Raises `CommandError` where that fails, or one that only settings name belongs to another user.
+    Raises `CommandError` where that fails, or one that only a project names belongs to another user.
     """
     load_components(settings.components, own=True)
-    load_components(given)
+    load_components(settings.besides)
 
 
 def load_components(paths: Iterable[Path], own: bool = False) -> None:
-    """Run files that define components of one's own, with `own` only the user's.  Raises `CommandError`."""
+    """Run components files, with `own` only the user's.  Raises `CommandError`."""
     from gen.program.fence import FenceError
     from gen.program.rules import refuse_outside_fence
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 VALIDATION = "val_"
-"""How the name of a figure begins that is one of validation."""
+"""The prefix of the figures of validation."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class History:
     def panel(self, name: str) -> str:
         """The figure of training that `name` is drawn with: itself, unless it is that figure in validation."""
         trained = name.removeprefix(VALIDATION)
-        return trained if trained in self.figures else name  # an output may be called `val_a`
+        return trained if trained in self.figures else name  # an output may have the name `val_a`
 
 
 def plot(paths: Sequence[Path], output: Path) -> None:
@@ -54,7 +54,7 @@ def plot(paths: Sequence[Path], output: Path) -> None:
         from matplotlib import style
     except ImportError as error:
         raise missing("a plot", "matplotlib", "plot") from error
-    with style.context(["default", {"svg.hashsalt": "gen"}]):  # whatever the user has set, and the same ids inside
+    with style.context(["default", {"svg.hashsalt": "gen"}]):  # without user settings, and with the same ids
         picture = io.BytesIO()
         draw(histories).savefig(picture, format=form, dpi=150, metadata=_DATELESS[form])
     try:
@@ -64,7 +64,7 @@ def plot(paths: Sequence[Path], output: Path) -> None:
 
 
 _DATELESS: dict[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
-"""The formats, each with what keeps the date out of it."""
+"""The formats, each with the metadata that leaves out the date."""
 
 
 # ------------------------------------------------------------------------------------------------------ reading files

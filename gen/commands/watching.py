@@ -1,4 +1,4 @@
-"""`gen build --watch`: builds again what has changed, until the user has enough."""
+"""`gen build --watch`: builds changed files again, until the user stops it."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _built(request: Request, only: set[Path] | None) -> Report:
 
 
 def stamps(request: Request) -> Stamps:
-    """What tells that a file was written: of each source and each file of components that is there."""
+    """Facts that change when a file is written, for each source and each components file that exists."""
     stamps = {}
     for path in (*(path for path, _ in building.found(request.sources)), *building.components_of(request)):
         with suppress(OSError):

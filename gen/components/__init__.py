@@ -1,4 +1,4 @@
-"""All components.  A module in this package that defines one has it registered by being imported here, by itself."""
+"""All components.  Importing this package imports its modules, and each component registers itself."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Activations: arrays to arrays of their shape.  Formulas and defaults are those of `keras/src/activations`.
+"""Activations: functions from an array to an array of the same shape.  Source: `keras/src/activations`.
 
-Where it is cheap, `backward` works from the result `y`, so that nothing else has to be kept.
+Formulas and defaults are those of Keras.  Where it is cheap, `backward` works from the result `y`, so that the
+generated file keeps nothing else.
 """
 
 # NumPy declares its reductions and comparisons as Any:
@@ -25,6 +26,8 @@ from gen.dims import Shape, show
 class Linear(Activation):
     """y = x."""
 
+    identity = True
+
     def forward(self, x: Array) -> Array:
         return x
 
@@ -34,7 +37,7 @@ class Linear(Activation):
 
 @component
 class Relu(Activation):
-    """y = max(x, 0); below `threshold` y = negative_slope · (x - threshold), and never more than `max_value`.
+    """y = max(x, 0); below `threshold`, y = negative_slope · (x - threshold), and y never exceeds `max_value`.
 
     Formula: y = max(x, 0)
     """
@@ -42,6 +45,9 @@ class Relu(Activation):
     negative_slope: NonNegative = 0.0
     max_value: NonNegative | None = None
     threshold: NonNegative = 0.0
+
+    def keeps_greatest(self) -> bool:
+        return self.negative_slope == 0  # a slope may round two numbers to one
 
     def forward(self, x: Array) -> Array:
         if self.threshold == 0 and self.negative_slope == 0:
@@ -55,7 +61,7 @@ class Relu(Activation):
         return y
 
     def backward(self, dy: Array, y: Array) -> Array:
-        active = y >= 0.0 if self.max_value == 0 else y > 0.0  # whatever is above the threshold
+        active = y >= 0.0 if self.max_value == 0 else y > 0.0  # every x above the threshold
         if self.max_value is not None:
             dx = dy * np.logical_and(active, y < self.max_value)
         else:
@@ -68,6 +74,9 @@ class Relu(Activation):
 @component
 class Relu6(Activation):
     """y = min(max(x, 0), 6)."""
+
+    def keeps_greatest(self) -> bool:
+        return True
 
     def forward(self, x: Array) -> Array:
         return np.minimum(np.maximum(x, 0.0), 6.0)
@@ -93,15 +102,19 @@ class LeakyRelu(Activation):
 
 @component
 class HardSigmoid(Activation):
-    """y = x / 6 + 1/2, between 0 and 1.
+    """y = x / 6 + 1/2, limited to the range from 0 to 1.
 
     Formula: y = min(max(x / 6 + 1/2, 0), 1)
     """
 
     probability = True
+    factor = 1 / 6
 
     def forward(self, x: Array) -> Array:
-        return np.minimum(np.maximum(x * (1 / 6) + 0.5, 0.0), 1.0)
+        return self.of_multiple(x * (1 / 6))
+
+    def of_multiple(self, x: Array) -> Array:
+        return np.minimum(np.maximum(x + 0.5, 0.0), 1.0)
 
     def backward(self, dy: Array, y: Array) -> Array:
         return dy * np.logical_and(y > 0.0, y < 1.0) * (1 / 6)
@@ -123,7 +136,7 @@ class HardSilu(Activation):
 
 @component
 class HardTanh(Activation):
-    """y = x, between -1 and 1.
+    """y = x, limited to the range from -1 to 1.
 
     Formula: y = min(max(x, -1), 1)
     """
@@ -150,7 +163,7 @@ class HardShrink(Activation):
 
 @component
 class SoftShrink(Activation):
-    """y = x moved toward 0 by `threshold`; 0 where |x| is not more than that.
+    """y = x moved toward 0 by `threshold`; y = 0 where |x| is at most the threshold.
 
     Formula: y = sign(x) · max(|x| - threshold, 0)
     """
@@ -183,7 +196,7 @@ class Threshold(Activation):
 
 @component
 class SparseSigmoid(Activation):
-    """y = (x + 1) / 2, between 0 and 1 (Blondel, Martins and Niculae, 2019).
+    """y = (x + 1) / 2, limited to the range from 0 to 1 (Blondel, Martins and Niculae, 2019).
 
     Formula: y = min(max((x + 1) / 2, 0), 1)
     """
@@ -199,7 +212,7 @@ class SparseSigmoid(Activation):
 
 @component
 class SparsePlus(Activation):
-    """y = 0 up to -1, (x + 1)² / 4 between, x from 1 on.
+    """y = 0 below -1, (x + 1)² / 4 from -1 to 1, and x above 1.
 
     Formula: y = 0 where x < -1, (x + 1)² / 4 where x < 1, else x
     """
@@ -223,9 +236,13 @@ class Sigmoid(Activation):
     """
 
     probability = True
+    factor = 0.5
 
     def forward(self, x: Array) -> Array:
-        return 0.5 * np.tanh(0.5 * x) + 0.5
+        return self.of_multiple(0.5 * x)
+
+    def of_multiple(self, x: Array) -> Array:
+        return 0.5 * np.tanh(x) + 0.5
 
     def backward(self, dy: Array, y: Array) -> Array:
         return dy * y * (1.0 - y)
@@ -402,7 +419,7 @@ class Mish(Activation):
 
 @component
 class Gelu(Activation):
-    """y = x · Φ(x), Φ the normal distribution function (Hendrycks and Gimpel, 2016); with tanh if `approximate`.
+    """y = x · Φ(x), Φ the normal distribution function; `approximate` uses tanh (Hendrycks and Gimpel, 2016).
 
     Formula: y = x · Φ(x)
     """
@@ -429,14 +446,14 @@ class Gelu(Activation):
 
 
 def check_axis(name: str, axis: int, x: Shape) -> None:
-    """Raise `ShapeError` if `x` has no such axis, or if it is the batch."""
+    """Raise `ShapeError` if `axis` is the batch, or if `x` does not have it."""
     if not -len(x) < axis < len(x) or axis == 0:
-        raise ShapeError(f"{name} cannot work along axis {axis} of {show(x[1:])}", "has no such axis beside the batch")
+        raise ShapeError(f"{name} cannot work along axis {axis} of {show(x[1:])}", "has no such axis besides the batch")
 
 
 @component
 class Softmax(Activation):
-    """y = exp(x) / Σ exp(x), the sum over `axis`; the greatest x is subtracted first, so that nothing overflows.
+    """y = exp(x) / Σ exp(x), the sum over `axis`; gen subtracts the largest x first, so that nothing overflows.
 
     Formula: y = exp(x) / Σ exp(x)
     """
@@ -484,10 +501,10 @@ class LogSoftmax(Activation):
 
 @component
 class Sparsemax(Activation):
-    """y = max(x - τ, 0), τ as Keras computes it along `axis`.
+    """y = max(x - τ, 0), with τ computed along `axis` as in Keras.
 
-    Keras sums the running sums of the k values in the support, largest first: τ = (Σ running sums - 1) / k.  So a row
-    with more than one value in its support does not sum to 1, as it does in Martins and Astudillo, 2016.
+    Keras adds up the running sums of the k values in the support, largest first: τ = (Σ running sums - 1) / k.  A row
+    with more than one value in its support therefore does not sum to 1; in Martins and Astudillo, 2016, every row does.
 
     Formula: y = max(x - τ, 0)
     """

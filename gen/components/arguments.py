@@ -1,4 +1,4 @@
-"""What an argument may be: the annotations of component fields, and the function that checks a value against one."""
+"""Valid arguments: the annotations of component fields, and the function that checks a value against one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gen.dims import Dim
 
 @dataclass(frozen=True)
 class Range:
-    """Bounds of a number; `open` names the ends that are themselves excluded: `""`, `"low"`, `"high"` or `"both"`."""
+    """The bounds of a number; `open` names the ends that are excluded: `""`, `"low"`, `"high"`, or `"both"`."""
 
     low: float = -math.inf
     high: float = math.inf
@@ -35,23 +35,23 @@ class Range:
 Count = Annotated[int, Range(1)]
 """An integer of 1 or more: units, filters, sizes."""
 Rate = Annotated[float, Range(0, 1, "high")]
-"""A share from 0 up to, but not including, 1: what is dropped, how fast an average forgets."""
+"""A share from 0 up to, but not including, 1: the rate of a dropout, the momentum of an average."""
 Positive = Annotated[float, Range(0, open="low")]
 NonNegative = Annotated[float, Range(0)]
 
 
 @dataclass(frozen=True)
 class Word:
-    """A bare name that is bound to nothing in the file; it may mean a component or stand for its own string."""
+    """A bare name that the file does not bind; it may mean a component or stand for its own string."""
 
     name: str
 
 
 def accept(argument: str, annotation: Any, value: Any) -> Any:
-    """`value` as the type that `annotation` asks for.
+    """`value`, converted to the type that `annotation` requires.
 
-    A `Word` or a string becomes the component or the option that it names; an integer becomes a float where a float
-    is asked for; a list becomes a tuple.  Raises `ArgumentError` naming `argument` and saying what it takes.
+    A `Word` or a string becomes the component or the option that it names; an integer becomes a float if the annotation
+    is a float; a list becomes a tuple.  Raises `ArgumentError` with `argument` and what it takes.
     """
     for option in _options(annotation):
         accepted = _try(argument, option, value)
@@ -62,7 +62,7 @@ def accept(argument: str, annotation: Any, value: Any) -> Any:
 
 
 def accepted_values(annotation: Any) -> str:
-    """What an argument takes, in words: `an integer (at least 1) or None`."""
+    """The values that an argument takes, in words: `an integer (at least 1) or None`."""
     return " or ".join(dict.fromkeys(_describe(option) for option in _options(annotation)))
 
 
@@ -76,7 +76,7 @@ def _options(annotation: Any) -> tuple[Any, ...]:
 
 
 def _try(argument: str, option: Any, value: Any) -> Any:
-    """`value` as `option`, or `_REFUSED`; raises where the kind is right but the value is not."""
+    """`value` as `option`, or `_REFUSED`; raises if the type is right but the value is not."""
     origin = get_origin(option)
     if option is Any:
         return value
@@ -191,5 +191,11 @@ def _guess(annotation: Any, value: Any) -> str | None:
             known += [word for word in get_args(option) if isinstance(word, str)]
         elif isinstance(option, type) and issubclass(option, Component):
             known += list(registry[option.kind])
+    if name == "channels_first" and "channels_last" in known:
+        return CHANNELS_LAST
     close = did_you_mean(name, known)
     return f"did you mean `{close}`?" if close else None
+
+
+CHANNELS_LAST = "put the channels last before it: steps with `Permute((2, 1))(x)`, images with `Permute((2, 3, 1))(x)`"
+"""What to do where channels come first; a layer that keeps the axes has to be followed by their way back."""

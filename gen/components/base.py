@@ -1,25 +1,25 @@
-"""What a component is: one class with its arguments as fields and its rules as ordinary NumPy functions.
+"""The kinds of components: one class each, with arguments as fields and rules as ordinary NumPy functions.
 
-A component is registered by being defined.  Its rules run as they are (that is the reference); the compiler reads their
-source and inlines it.  Names with a meaning in a rule's signature:
+Defining a component registers it.  Its rules run as they are (that is the reference); the compiler reads their source
+and inlines it.  Names with a meaning in a rule's signature:
 
 | name | is |
 | --- | --- |
 | the parameters of `output` | the inputs of a layer, in order; `*inputs` for any number of them |
-| the keys of `weights` | the layer's weights; `None` where a weight does not exist |
-| `dy` | the gradient of what `forward` returned |
-| `y` | what `forward` returned |
+| the keys of `weights` | the layer's weights; `None` for a weight that does not exist |
+| `dy` | the gradient of the result of `forward` |
+| `y` | the result of `forward` |
 | any other name in `backward` | the value that `forward` bound to that name, kept |
 | `rng` | a `numpy.random.Generator`; a rule that has it is random in training |
 | `mask`, `masks` | which steps count, (batch, steps): of the first input, of each; `None` where all do |
 | `memory` | in `predict`: an object of the layer's class `memory`, the same in all predictions of this call |
-| the keys of `call_options` | what the call on a tensor says, known when the file is compiled |
+| the keys of `call_options` | the options of the call on a tensor, known when gen compiles the file |
 
-A `backward` returns names: `dx` is the gradient of `x`, `dkernel` that of `kernel`.  Each is summed over the batch.
-That of a weight that is only read by row (`Weight.by_row`) is what a kernel of dtype `"rows"` gives: ids and rows.
-An input or a mask that is not there is `None`.  A layer with several outputs has an `output` that gives a list of
-shapes, a `forward` that gives a tuple, and gets a tuple as `dy`, with `None` for results that nobody differentiates.
-A `/` in the name of a weight is `_` in a signature: `query/kernel` is `query_kernel`.
+A `backward` returns names: `dx` is the gradient of `x`, `dkernel` the gradient of `kernel`.  Each is summed over the
+batch.  If rules only read rows of a weight (`Weight.by_row`), its gradient comes from a kernel of dtype `"rows"`: ids
+and rows.  A missing input or mask is `None`.  In a layer with several outputs, `output` returns a list of shapes and
+`forward` a tuple; `dy` is a tuple too, with `None` for each result that has no gradient.  A `/` in the name of a weight
+is `_` in a signature: `query/kernel` is `query_kernel`.
 """
 
 from __future__ import annotations
@@ -29,17 +29,18 @@ import math
 import re
 from abc import ABC, abstractmethod
 from dataclasses import MISSING, dataclass, fields
+from enum import Enum, auto
 from functools import cache
-from typing import Any, ClassVar, TypeVar, dataclass_transform, get_type_hints
+from typing import Any, ClassVar, Literal, TypeVar, dataclass_transform, get_type_hints
 
 from gen.components.scope import Scope
 from gen.dims import Shape, Size
 
-# ---------------------------------------------------------------------------------------------- what rules are made of
+# ------------------------------------------------------------------------------------------------ parts of components
 
 
 class ArgumentError(ValueError):
-    """An argument of a component that does not fit; `argument` names it."""
+    """An invalid argument of a component; `argument` is its name."""
 
     def __init__(self, argument: str, message: str, hint: str | None = None) -> None:
         super().__init__(message)
@@ -47,9 +48,9 @@ class ArgumentError(ValueError):
 
 
 class ShapeError(ValueError):
-    """Inputs whose shapes (or dtypes) do not fit a layer.
+    """Inputs whose shapes or dtypes do not fit a layer.
 
-    `message` is the sentence of the diagnostic, `label` stands under the call, `code` is the diagnostic's code.
+    `message` is the sentence of the diagnostic, `label` is the text under the call, `code` is the diagnostic's code.
     """
 
     def __init__(self, message: str, label: str = "", hint: str | None = None, code: str = "shape-mismatch") -> None:
@@ -57,30 +58,48 @@ class ShapeError(ValueError):
         self.message, self.label, self.hint, self.code = message, label, hint, code
 
 
+class Role(Enum):
+    """What a node does for the call in the file that it belongs to."""
+
+    MAIN = auto()
+    """It computes what the call gives, or a part of that."""
+    MASK = auto()
+    """It computes the mask of what the call gives."""
+    MERGE = auto()
+    """It makes rows of the steps of all rows."""
+    SPLIT = auto()
+    """It makes steps of such rows again; of its second input, which the steps were of, it reads the shape alone."""
+
+
 class Component:
     """Base of all components.  Subclasses are frozen dataclasses; their fields are the arguments, as in Keras."""
 
     kind: ClassVar[str] = ""
     aliases: ClassVar[tuple[str, ...]] = ()
-    """Further names by which Keras knows it (`acc`, `mse`)."""
+    """Other names that Keras accepts for it (`acc`, `mse`)."""
     word: ClassVar[str] = ""
-    """What it is called if that is neither the name of its class nor the same in snake case."""
+    """Its name, if that is neither the name of its class nor the same in snake case."""
     unsupported: ClassVar[dict[str, str]] = {}
-    """Arguments that Keras has and gen refuses unless they have their default (None or False), each with the reason."""
+    """Arguments of Keras that gen refuses unless they have their default (None or False), each with the reason."""
     ignored: ClassVar[dict[str, str]] = {}
-    """Arguments that Keras has and that change nothing here, each with the reason; a warning says so."""
+    """Arguments of Keras that change nothing here, each with the reason; gen warns about them."""
+
+    @property
+    def written(self) -> str:
+        """How it reads, where that does not follow from its arguments."""
+        return ""
 
 
 @dataclass(frozen=True)
 class Weight:
-    """A weight of a layer: its shape, how it starts, what it costs, whether it is trained."""
+    """A weight of a layer: its shape, initializer, and regularizer, and whether it is trained."""
 
     shape: tuple[int, ...]
     initializer: Initializer
     regularizer: Regularizer | None = None
     trainable: bool = True
     by_row: bool = False
-    """Whether rules only ever take rows of it by their ids: its gradient is what a kernel of dtype `"rows"` gives."""
+    """Whether rules only take rows of it by id; a kernel of dtype `"rows"` then gives its gradient."""
 
     @property
     def size(self) -> int:
@@ -92,67 +111,88 @@ class Initializer(Component):
     """Draws the first value of a weight: `draw(self, rng, shape)` gives float64; copied into the generated file."""
 
     kind = "initializer"
+    zeros: ClassVar[bool] = False
+    """Whether it draws zeros, which a new weight is full of anyway."""
     by_row: ClassVar[bool] = False
-    """Whether the rows of a weight can be drawn one after the other, with the same result as all at once."""
+    """Whether drawing the rows of a weight one after another gives the same result as drawing all at once."""
 
     def fits(self, shape: tuple[int, ...]) -> None:
         """Raises `ShapeError` if no weight of this shape can be drawn."""
 
 
 class Regularizer(Component):
-    """What a weight costs: `forward(self, w)` gives the penalty, a scalar; `backward(self, w)` its gradient."""
+    """A penalty on a weight: `forward(self, w)` gives it, a scalar; `backward(self, w)` gives its gradient."""
 
     kind = "regularizer"
 
 
 class Activation(Component):
-    """An array to an array of its shape: `forward(self, x)`, `backward(self, dy, …)`.
+    """From an array to an array of the same shape: `forward(self, x)`, `backward(self, dy, …)`.
 
     `last_axis` activations (softmax) are written for a matrix and work on its rows.
     """
 
     kind = "activation"
+    role: ClassVar[Role] = Role.MAIN
     last_axis: ClassVar[bool] = False
+    identity: ClassVar[bool] = False
+    """Whether the result is the input."""
     probability: ClassVar[bool] = False
-    """Whether results lie between 0 and 1, so that a crossentropy can be taken of them."""
+    """Whether results lie between 0 and 1, so that a crossentropy can use them."""
+    factor: ClassVar[float] = 1.0
+    """What `forward` multiplies x with before all else; another one than 1 has a rule `of_multiple` for factor · x."""
 
     def output(self, x: Shape) -> Shape:
-        """The shape of the output, that of the input; raises `ShapeError` where the input has no axis that it needs."""
+        """The shape of the output, the same as the input's; raises `ShapeError` if the input lacks an axis."""
         return x
+
+    def keeps_greatest(self) -> bool:
+        """Whether it may as well be applied to the greatest of some numbers as to all of them, backward too.
+
+        It never falls, and passes nothing back to numbers that it makes equal.
+        """
+        return False
 
 
 class Layer(Component, ABC):
     """A layer: `output(self, x)`, `weights(self, x)`, `forward`, `backward`.
 
-    `output` gives the shape of the output for the shapes of the inputs, all with the batch first, and raises
-    `ShapeError`.  `forward` must not apply `activation`: the compiler does, after it.
-    `last_axis` layers are written for a matrix (rows, features); the compiler flattens the leading axes.
-    A layer with statistics has `update(self, …)`: like `backward` it names what it needs of `forward`, and the
-    weights that it changes; it returns their new values under their own names.
-    A layer that does something else in prediction has `predict` beside `forward`, with inputs and weights alone.  Where
-    that is another result, it has `predict_backward`: a layer with statistics predicts in training too while it is
-    frozen, and so does each call with `training=False`.
+    `output` gives the shape of the output from the shapes of the inputs, all with the batch first; it raises
+    `ShapeError`. `forward` must not apply `activation`, because the compiler applies it to the result.  `last_axis`
+    layers are written for a matrix (rows, features); the compiler flattens the leading axes.
+
+    A layer with statistics has `update(self, …)`.  Its parameters, as in `backward`, name values of `forward`, and the
+    weights that it changes; it returns their new values under their names.
+
+    A layer that works differently in prediction has `predict` besides `forward`; its parameters are only inputs and
+    weights.  Where that is another result, it has `predict_backward`: a frozen layer with statistics uses `predict` in
+    training too, and so does a call with `training=False`.
     """
 
     kind = "layer"
+    role: ClassVar[Role] = Role.MAIN
     last_axis: ClassVar[bool] = False
     merges: ClassVar[bool] = False
     """Whether the layer is called on a list of tensors."""
     applies_activation: ClassVar[bool] = False
-    """Whether `forward` applies `activation` itself, inside; otherwise the compiler applies it to the result."""
+    """Whether `forward` itself applies `activation`; otherwise, the compiler applies it to the result."""
 
     internal: ClassVar[bool] = False
-    """Whether it is part of what another call stands for, and is not listed by itself."""
+    """Whether the layer is part of another call, and gen does not list it separately."""
     only_trains: ClassVar[bool] = False
-    """Whether it does nothing in prediction, as Dropout."""
+    """Whether the layer does nothing in prediction, as Dropout."""
     supports_masking: ClassVar[bool] = False
     """Whether steps that the mask leaves out stay apart, so that the mask goes on to the output."""
+    pools: ClassVar[Literal["greatest", "mean"] | None] = None
+    """Which number it makes of each window of its input, or of all of it; None if it does not pool."""
+    adds_bias_last: ClassVar[bool] = False
+    """Whether the last that its rules do is to add its weight `bias`, if it has one, along the last axis."""
     memory: ClassVar[type | None] = None
-    """Of what class `memory` is, for a rule that has it in its signature; made without arguments, once per model."""
+    """The class of `memory`, for a rule that has it in its signature; made without arguments, once per model."""
     joins_masks: ClassVar[bool] = False
-    """Whether its output has a mask if all of its inputs have one, so that one alone is lost."""
+    """Whether its output has a mask only if all of its inputs have one."""
     takes_masks: ClassVar[bool] = False
-    """Whether its inputs have no mask any more for calls that depend on its output."""
+    """Whether calls that depend on its output see its inputs without masks."""
     call_options: ClassVar[dict[str, Any]] = {}
     """Options of the call on a tensor, with their defaults: `use_causal_mask=True`."""
 
@@ -160,30 +200,42 @@ class Layer(Component, ABC):
 
     @abstractmethod
     def output(self, *_: Any, **__: Any) -> Shape | list[Shape]:
-        """The shape of the output for the shapes of the inputs, a list for several; raises `ShapeError`."""
+        """The shape of the output for the shapes of the inputs; a list if there are several; raises `ShapeError`."""
 
     def weights(self, *_: Any, **__: Any) -> dict[str, Weight]:
-        """The weights by name, in Keras' order; none by default.  One that does not exist is left out."""
+        """The weights by name, in Keras' order; none by default.  It leaves out weights that do not exist."""
         return {}
 
     def needs(self, *inputs: Shape) -> tuple[Size, ...]:
-        """Sizes that have to be 1 or more when data arrive, besides those of the output."""
+        """Sizes that must be 1 or more when data arrives, in addition to the sizes of the output."""
         return ()
 
     def vocabulary(self) -> int | None:
-        """For a layer whose input is ids: how many there are, from 0."""
+        """The number of ids, which count from 0; None if the input is not ids."""
         return None
 
-    def masking(self, masks: tuple[int, ...]) -> Layer | int | None:
-        """The mask of the output, where `masks` says how many axes that of each input has; 0 for none.
+    def part_of_ids(self, part: str, axes: int | None) -> tuple[str, int | None]:
+        """Of a layer that passes ids on: which part of the first ones it gives, if it is given `part` of them.
 
-        The number of the input whose mask it has, or a layer that makes it of the inputs and then the masks that there
-        are; None for no mask.
+        A part is written as NumPy's brackets, for rows with `axes` axes of which all is taken; None for numbers that
+        have been moved.
+        """
+        return part, None
+
+    def takes_bias(self, x: Shape) -> bool:
+        """Whether `predict` can add a weight `bias` along the last axis of `x` before all that it does itself."""
+        return False
+
+    def masking(self, masks: tuple[int, ...]) -> Layer | int | None:
+        """The mask of the output; `masks` says how many axes the mask of each input has, 0 if there is none.
+
+        Returns the number of the input whose mask the output has, or a layer that computes the mask, or None if there
+        is no mask.  That layer takes the inputs, and then the masks that exist.
         """
         return next((i for i, axes in enumerate(masks) if axes), None) if self.supports_masking else None
 
     def dtype(self, *inputs: str) -> str:
-        """The dtype of the output (`float` is the model's float type); raises `ShapeError` for one that does not do."""
+        """The dtype of the output (`float` is the model's float type); raises `ShapeError` for a wrong dtype."""
         for dtype in inputs:
             if dtype != "float":
                 raise ShapeError(
@@ -195,48 +247,49 @@ class Layer(Component, ABC):
 
 
 class Loss(Component):
-    """How wrong a prediction is, row by row: `forward(self, y_true, y_pred)` gives one value per row of a matrix.
+    """The error of a prediction, row by row: `forward(self, y_true, y_pred)` gives one value per row of a matrix.
 
-    `backward(self, scale, …)` gives the gradient of `scale · Σ values` by `y_pred`; `scale` is a Python number.
+    `backward(self, scale, …)` gives the gradient of `scale · Σ values` with respect to `y_pred`; `scale` is a Python
+    number.
     """
 
     kind = "loss"
     sparse: ClassVar[bool] = False
-    """Whether targets are class ids, one per row, rather than rows."""
+    """Whether targets are class ids, one per row, instead of rows."""
     target_range: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
-    """Between which numbers targets lie that are no ids; the generated file refuses others, and what is not finite."""
+    """The range of targets that are not ids; the generated file refuses other targets, and NaN and infinity."""
 
     def after(self, head: Activation | None) -> Loss | None:
-        """The loss to compute from what `head` is applied to instead, where that is better; else None.
+        """The loss to compute instead from the input of `head`, if that is better; else None.
 
-        Such a loss has `head` as the field and its `forward` gives two results: the values and the prediction.
+        Its field is `head`, and its `forward` gives two results: the values and the prediction.
         """
         return None
 
     def fits(self, shape: Shape, head: Activation | None) -> None:
-        """Raises `ShapeError` (codes `loss-shape`, `loss-range`) if the loss cannot be used on such an output."""
+        """Raises `ShapeError` (codes `loss-shape`, `loss-range`) if the loss does not fit such an output."""
 
 
 class Metric(Component):
-    """A figure to watch: `measure(self, y_true, y_pred)` gives sums over a batch, `result(self, …)` the figure of them.
+    """A figure to watch: `measure(self, y_true, y_pred)` gives sums over a batch, `result(self, …)` the figure.
 
-    `measure` returns a tuple of numbers or arrays; they are added over batches and are the arguments of `result`.  Both
-    functions are copied into the generated file, with the fields as parameters.  Arrays have a row for each step that
-    counts; where a mask leaves out all of them, they have none.
+    `measure` returns a tuple of numbers or arrays; the generated file adds them over batches and gives them to
+    `result`. It contains copies of both functions, with the fields as parameters.  Arrays have one row for each step
+    that counts, and no rows if a mask leaves out all steps.
     """
 
     kind = "metric"
 
     @property
     def log_name(self) -> str:
-        """The name in the logs: `name`, else that of the class in snake case.
+        """The name in the logs: `name`, else the class name in snake case.
 
-        Keras logs a metric that is given as a word under that word: the compiler puts it in `name`.
+        If a metric is given as a word, Keras logs it under that word; the compiler then puts the word in `name`.
         """
         return getattr(self, "name", None) or snake_case(self.word or type(self).__name__)
 
     def resolve(self, loss: Loss, shape: Shape) -> Metric:
-        """The metric that stands for this one on an output of this shape trained with this loss.
+        """The metric to use on an output of this shape that is trained with this loss.
 
         Raises `ShapeError` (code `metric-shape`) if there is none.
         """
@@ -244,16 +297,17 @@ class Metric(Component):
 
 
 class Optimizer(Component):
-    """`slots(self)` gives the first value of each slot by name; `update(self, w, g, learning_rate, step, …)` one step.
+    """The first value of each slot, `slots(self)`, and a step, `update(self, w, g, learning_rate, step, …)`.
 
-    `update` works on the flat vector of all trainable weights, part by part: each number by itself.  It names the slots
-    that it needs and returns the new `w` and slots under their names.  `learning_rate` and `step` (from 1) are Python
-    numbers.
+    `slots` returns the values by name.  `update` works on the flat vector of all trainable weights, part by part, and
+    on each number separately.  Its parameters name the slots that it needs; it returns the new `w` and slots under
+    their names.  `learning_rate` and `step` (from 1) are Python numbers.
 
-    Where there is `decay(self, w, learning_rate)`, it gives the weights that `update` then starts from.
+    If there is a `decay(self, w, learning_rate)`, `update` starts from the weights that it returns.
 
-    Where `ignores_zero_gradients(self)`, the rows of a table that a batch does not hold are left for later.  If such
-    steps change slots, `untouched(self, steps, …)` names these and returns them after `steps` of them, (rows, 1).
+    If `ignores_zero_gradients(self)`, the rows of a table that a batch does not contain wait until a batch contains
+    them. If steps without a gradient change slots, `untouched(self, steps, …)` names these slots and returns their
+    values after `steps` such steps, (rows, 1).
     """
 
     kind = "optimizer"
@@ -262,7 +316,7 @@ class Optimizer(Component):
         return {}
 
     def ignores_zero_gradients(self) -> bool:
-        """Whether a step without a gradient leaves a weight exactly where it is."""
+        """Whether a step without a gradient leaves a weight exactly as it is."""
         return False
 
 
@@ -272,7 +326,7 @@ KINDS: dict[str, type[Component]] = {
     base.kind: base for base in (Layer, Activation, Loss, Metric, Optimizer, Initializer, Regularizer)
 }
 registry: dict[str, Scope[type[Component]]] = {kind: Scope(kind) for kind in KINDS}
-"""Every component by kind and by each of its names: `registry["loss"]["mse"]`."""
+"""Every component, by its kind and each of its names: `registry["loss"]["mse"]`."""
 
 
 def snake_case(name: str) -> str:
@@ -287,7 +341,7 @@ C = TypeVar("C", bound=type[Component])
 
 @dataclass_transform(frozen_default=True)
 def component(cls: C) -> C:
-    """Make a frozen dataclass of `cls` and register it under its names: its own and in snake case, and its aliases."""
+    """Make a frozen dataclass of `cls` and register it: under its name, the same in snake case, and its aliases."""
     for name, _ in inspect.getmembers(cls, lambda member: getattr(member, "__isabstractmethod__", False)):
         raise TypeError(f"the {cls.kind} {cls.__name__} has no `{name}`")
     cls = dataclass(frozen=True)(cls)  # type: ignore[assignment]  # dataclass() does not say that it returns cls itself
@@ -302,7 +356,7 @@ def component(cls: C) -> C:
 
 @dataclass(frozen=True)
 class Parameter:
-    """An argument of a component: its name, the type that it must have, and its default (`required` if none)."""
+    """An argument of a component: its name, its type, and its default (`required` if it has none)."""
 
     name: str
     annotation: Any
@@ -311,7 +365,7 @@ class Parameter:
 
 
 def parameters(cls: type[Component]) -> tuple[Parameter, ...]:
-    """The arguments of a component in the order in which they may be given by position."""
+    """The arguments of a component, in the order of positional arguments."""
     return _parameters(cls)  # type: ignore[arg-type]  # a class is hashable, whatever its objects are
 
 
@@ -329,7 +383,9 @@ def _parameter(item: Any, annotation: Any) -> Parameter:
 
 
 def describe(item: Component) -> str:
-    """The component as one would write it: `Dense(32, activation=relu)`; arguments at their defaults are left out."""
+    """The component as source text: `Dense(32, activation=relu)`; it leaves out arguments that have their defaults."""
+    if item.written:
+        return item.written
     given = []
     for parameter in parameters(type(item)):
         value = getattr(item, parameter.name)

@@ -1,15 +1,15 @@
-"""What the docstring of a component says, and how it is laid out.
+"""The parts of a component's docstring, and its layout.
 
     The summary: a sentence, which may be the formula itself.
 
-    Anything else there is to say, in prose.  Source: where Keras has it.
+    More prose, if there is more to say.  Source: the file in Keras.
 
     Formula: y = …
     Example: Dense(32, relu)(Input(64))
 
-`Formula:` and `Example:` stand on a line each, in any docstring, and at its end.  Without the first, a summary that
-begins with a formula is cut off after it.  An example is a call on inputs; that of a loss or a metric makes the output
-that it is for, that of anything else is the component itself.  `gen/inspect/reference.py` makes the reference of them.
+`Formula:` and `Example:` each take one line, at the end of the docstring.  Without `Formula:`, a summary that begins
+with a formula gives the formula.  An example is a call on inputs; for a loss or a metric, it makes the output; for any
+other component, it is the component itself.  `gen/inspect/reference.py` makes the reference from these parts.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _FORMULA = re.compile(r"[^\W\d]\w*(\[[^]]*\])? = .+?(?=[;:]\s|\.?\Z|\.\s)", re.D
 
 @dataclass(frozen=True)
 class Docstring:
-    """A component's docstring in its parts; those that it does not have are empty."""
+    """The parts of a component's docstring; a missing part is empty."""
 
     summary: str
     details: str
@@ -46,15 +46,15 @@ def docstring(cls: type[Component]) -> Docstring:
 
 
 def prose(cls: type[Component]) -> str:
-    """The docstring of `cls` without the lines that are for the reference, as it is copied into generated files."""
+    """The docstring of `cls` without the lines for the reference, as the generated file has it."""
     return _LINE.sub("", _written(cls)).strip()
 
 
 def _written(cls: type[Component]) -> str:
     text = cls.__dict__.get("__doc__") or ""
-    return "" if text.startswith(f"{cls.__name__}(") else text  # the signature, which dataclass() puts where is none
+    return "" if text.startswith(f"{cls.__name__}(") else text  # dataclass() wrote its signature
 
 
 def _unwrapped(text: str) -> str:
-    """Each paragraph on a line."""
+    """Each paragraph on one line."""
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n") if paragraph.strip())

@@ -1,6 +1,6 @@
 """Initializers: the first value of a weight.  Distributions and defaults are those of `keras/src/initializers`.
 
-The draws themselves differ from Keras': they come from the generator of the generated model.
+The numbers themselves differ from Keras: the random generator of the generated model draws them.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy as np
 from gen.components.arguments import NonNegative, Positive
 from gen.components.base import Initializer, ShapeError, component
 from gen.components.kernels import Array, draw_truncated_normal, fans
+from gen.components.refused import SEED
 
-SEED = {"seed": "Model(seed=…) seeds every draw"}
 AXES = {
     "input_axes": "gen counts inputs and outputs from the shape of the weight",
     "output_axes": "gen counts inputs and outputs from the shape of the weight",
@@ -25,12 +25,13 @@ AXES = {
 
 @component
 class Zeros(Initializer):
-    """All zeros.
+    """Every number is 0.
 
     Formula: w = 0
     """
 
     aliases = ("zero",)
+    zeros = True
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         return np.zeros(shape)
@@ -38,7 +39,7 @@ class Zeros(Initializer):
 
 @component
 class Ones(Initializer):
-    """All ones.
+    """Every number is 1.
 
     Formula: w = 1
     """
@@ -51,7 +52,7 @@ class Ones(Initializer):
 
 @component
 class Constant(Initializer):
-    """The same value everywhere.
+    """Every number is `value`.
 
     Formula: w = value
     """
@@ -64,7 +65,7 @@ class Constant(Initializer):
 
 @component
 class Identity(Initializer):
-    """A matrix with `gain` on its diagonal and zeros elsewhere.
+    """A matrix with `gain` on its diagonal and 0 elsewhere; only for weights with two axes.
 
     Formula: w = gain · I
     """
@@ -86,7 +87,7 @@ class Identity(Initializer):
 
 @component
 class RandomNormal(Initializer):
-    """Normal with the given mean and standard deviation.
+    """A normal distribution with this mean and standard deviation.
 
     Formula: w ~ N(mean, stddev²)
     """
@@ -104,7 +105,7 @@ class RandomNormal(Initializer):
 
 @component
 class RandomUniform(Initializer):
-    """Uniform from `minval` up to `maxval`.
+    """A uniform distribution from `minval` to `maxval`.
 
     Formula: w ~ U(minval, maxval)
     """
@@ -122,7 +123,7 @@ class RandomUniform(Initializer):
 
 @component
 class TruncatedNormal(Initializer):
-    """Normal, but nothing beyond two standard deviations from the mean.
+    """A normal distribution without the values beyond two standard deviations from the mean.
 
     Formula: w ~ N(mean, stddev²) where |w - mean| <= 2 · stddev
     """
@@ -138,7 +139,9 @@ class TruncatedNormal(Initializer):
 
 @component
 class Orthogonal(Initializer):
-    """An orthogonal matrix times `gain`; all axes but the last are one (Saxe et al., 2014).
+    """An orthogonal matrix times `gain` (Saxe et al., 2014); only for two axes or more.
+
+    All axes but the last count as one, the rows of the matrix.
 
     Formula: w = gain · Q, QᵀQ = I
     """
@@ -155,19 +158,21 @@ class Orthogonal(Initializer):
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         rows, columns = math.prod(shape[:-1]), shape[-1]
         q, r = np.linalg.qr(rng.standard_normal((max(rows, columns), min(rows, columns))))
-        q = self.gain * q * np.sign(np.diagonal(r))  # without the signs some matrices would be likelier than others
+        q = self.gain * q * np.sign(np.diagonal(r))  # without the signs, some matrices would be more likely than others
         values: Array = q if rows >= columns else q.T
         return values.reshape(shape)
 
 
-# ------------------------------------------------------------------------ as wide as the number of connections asks for
+# -------------------------------------------------------------------------- scaled by the number of inputs and outputs
 
-# 0.8796256610342398 is the standard deviation that is left of 1 when a normal distribution is cut off at two.
+# 0.8796256610342398 is the standard deviation of the standard normal distribution cut off at two.
 
 
 @component
 class VarianceScaling(Initializer):
-    """Mean 0 and variance scale / n, n the inputs, the outputs or the mean of both.
+    """Mean 0 and variance scale / n, n the number of inputs, of outputs, or the mean of both.
+
+    `mode` says which n: fan_in is the inputs, fan_out the outputs, and fan_avg the mean.
 
     Formula: mean(w) = 0, var(w) = scale / n
     """
@@ -193,7 +198,7 @@ class VarianceScaling(Initializer):
 
 @component
 class GlorotUniform(Initializer):
-    """Uniform with variance 2 / (inputs + outputs) (Glorot and Bengio, 2010).
+    """A uniform distribution with variance 2 / (inputs + outputs) (Glorot and Bengio, 2010).
 
     Formula: w ~ U(-a, a), a = √(6 / (inputs + outputs))
     """
@@ -209,7 +214,7 @@ class GlorotUniform(Initializer):
 
 @component
 class GlorotNormal(Initializer):
-    """Truncated normal with variance 2 / (inputs + outputs) (Glorot and Bengio, 2010).
+    """A truncated normal distribution, variance 2 / (inputs + outputs) (Glorot and Bengio, 2010).
 
     Formula: w ~ N(0, s²) where |w| <= 2 · s, so that var(w) = 2 / (inputs + outputs)
     """
@@ -225,7 +230,7 @@ class GlorotNormal(Initializer):
 
 @component
 class HeUniform(Initializer):
-    """Uniform with variance 2 / inputs (He et al., 2015).
+    """A uniform distribution with variance 2 / inputs (He et al., 2015).
 
     Formula: w ~ U(-a, a), a = √(6 / inputs)
     """
@@ -240,7 +245,7 @@ class HeUniform(Initializer):
 
 @component
 class HeNormal(Initializer):
-    """Truncated normal with variance 2 / inputs (He et al., 2015).
+    """A truncated normal distribution with variance 2 / inputs (He et al., 2015).
 
     Formula: w ~ N(0, s²) where |w| <= 2 · s, so that var(w) = 2 / inputs
     """
@@ -255,7 +260,7 @@ class HeNormal(Initializer):
 
 @component
 class LecunUniform(Initializer):
-    """Uniform with variance 1 / inputs (LeCun et al., 1998).
+    """A uniform distribution with variance 1 / inputs (LeCun et al., 1998).
 
     Formula: w ~ U(-a, a), a = √(3 / inputs)
     """
@@ -270,7 +275,7 @@ class LecunUniform(Initializer):
 
 @component
 class LecunNormal(Initializer):
-    """Truncated normal with variance 1 / inputs (LeCun et al., 1998).
+    """A truncated normal distribution with variance 1 / inputs (LeCun et al., 1998).
 
     Formula: w ~ N(0, s²) where |w| <= 2 · s, so that var(w) = 1 / inputs
     """

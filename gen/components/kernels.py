@@ -1,6 +1,7 @@
-"""Kernels: plain functions that the compiler copies into the generated file, once, where they are used.
+"""Kernels: plain functions that the compiler copies into the generated file, once each, if it uses them.
 
-A rule calls a kernel as it calls NumPy.  What is too long to inline, or needs indexing or a loop, is one.
+A rule calls a kernel as it calls NumPy.  Write a kernel for a computation that is too long to inline, or that needs
+indexing or a loop.
 """
 
 from __future__ import annotations
@@ -24,26 +25,28 @@ Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 
 @dataclass(frozen=True)
 class Kernel:
-    """A function to copy, and the shape of its result for the shapes of its arrays and the values of the others.
+    """A function to copy, and the shape of its result, from the shapes of its arrays and its other arguments.
 
-    A list of shapes stands for several results, which the function gives as a tuple.  The dtype `"rows"`, with the
-    shape (), stands for the gradient of a table: a tuple of ids, each once, and of a row for each; the dtype
-    `"first"` is that of its first array.  `room` gives the bytes that the function allocates for itself while it runs,
-    results apart, in float32 and for shapes that are known; `operations` gives its floating-point operations, counted
-    as `gen/program/cost/flops.py` says, None for one for each number of the results.
+    A list of shapes stands for several results, which the function returns as a tuple.  The dtype `"rows"`, with the
+    shape (), stands for the gradient of a table: a tuple of distinct ids and a row for each.  The dtype `"first"` is
+    that of the first array.
+
+    `room` gives the bytes that the function allocates for itself while it runs, without results, in float32 and for
+    known shapes.  `operations` gives its floating-point operations, counted as `gen/program/cost/flops.py` says; None
+    means one for each number of the results.
     """
 
     function: Callable[..., Any]
     shape: Callable[..., Shape | list[Shape]]
     dtype: str = "float"
     overwrites: bool = False
-    """Whether the function works in the memory of its first argument, and its result may look at it."""
+    """Whether the function overwrites its first argument, and its result may be a view of it."""
     room: Callable[..., int] = lambda *_, **__: 0
     operations: Callable[..., int] | None = None
 
     @property
     def fills(self) -> bool:
-        """Whether the function takes `out=`, the array to put its result in."""
+        """Whether the function takes `out=`, the array for its result."""
         return "out" in self.function.__annotations__
 
 
@@ -62,8 +65,8 @@ def kernel(
 ) -> Callable[[F], F]:
     """Register a function as a kernel; `shape` gives the shape of its result, by default that of its first argument.
 
-    `room`, for one that needs memory of its own in proportion to its arrays, and `operations`, for one that does more
-    or less than one operation for each number of its result, are described at `Kernel`.
+    `Kernel` describes `room`, for a kernel whose temporary memory grows with its arrays, and `operations`, for a kernel
+    that does more or less than one operation for each number of its result.
     """
 
     def register(function: F) -> F:
@@ -74,12 +77,12 @@ def kernel(
 
 
 def float32(*shapes: Any) -> int:
-    """The bytes of float32 arrays of these shapes, for the `room` of a kernel."""
+    """The bytes of float32 arrays of these shapes, to use in the `room` of a kernel."""
     return sum(FLOAT * math.prod(shape) for shape in shapes)
 
 
 def no_operations(*_: Any, **__: Any) -> int:
-    """The floating-point operations of a kernel that only moves numbers, for its `operations`."""
+    """The operations of a kernel that only moves numbers: none."""
     return 0
 
 
@@ -88,7 +91,7 @@ def no_operations(*_: Any, **__: Any) -> int:
 
 @kernel(operations=lambda x, coefficients: 2 * (len(coefficients) - 1) * math.prod(x))
 def polynomial(x: Array, coefficients: tuple[float, ...]) -> Array:
-    """The polynomial with these coefficients, highest power first, at `x`: Horner's rule."""
+    """The polynomial with these coefficients, highest power first, at `x`, by Horner's rule."""
     value = np.full_like(x, coefficients[0])
     for coefficient in coefficients[1:]:
         value *= x
@@ -100,9 +103,9 @@ def polynomial(x: Array, coefficients: tuple[float, ...]) -> Array:
 def erf(x: Array) -> Array:
     """The error function, to the last digits of float64.
 
-    W. J. Cody, Rational Chebyshev approximations for the error function, Math. Comp. 23 (1969).
-    His second approximation is used beyond 4 as well: 1 - erf is so small there that its relative
-    error does not show.
+    W. J. Cody, Rational Chebyshev approximations for the error function, Math. Comp. 23 (1969). His
+    second approximation also serves beyond 4: 1 - erf is so small there that its relative error
+    does not show.
     """
     p = (1.85777706184603153e-1, 3.16112374387056560e0, 1.13864154151050156e2, 3.77485237685302021e2)
     q = (1.0, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3, 2.84423683343917062e3)
@@ -121,7 +124,7 @@ def erf(x: Array) -> Array:
 
 @kernel(lambda x, axis: x, room=lambda x, axis: 7 * float32(x))
 def sparsemax_share(x: Array, axis: int) -> Array:
-    """The share of each value in sparsemax' threshold: (k - rank) / k for the k in the support."""
+    """The share of each value in sparsemax's threshold: (k - rank) / k for the k in the support."""
     x = np.moveaxis(x, axis, -1)
     order = np.argsort(-x, axis=-1, kind="stable")
     descending = np.take_along_axis(x, order, axis=-1)
@@ -137,15 +140,15 @@ def sparsemax_share(x: Array, axis: int) -> Array:
 
 
 def room_for_sums(rows: Any, ids: Any) -> int:
-    """The bytes that `sum_by_id` needs: the order of the ids, and some rows at a time."""
+    """The bytes that `sum_by_id` needs: the order of the ids, and a block of rows."""
     count: int = math.prod(ids)
     return 48 * count + float32((2 * min(count, 512), rows[-1]))
 
 
 def room_for_all_sums(gradients: Any) -> int:
-    """The bytes of the gradients of all calls of a table, which are made already, and of all of them as one.
+    """The bytes of the gradients of all calls of a table, which exist already, and of their concatenation.
 
-    Each stands for the arguments that it is made of: rows and ids, or first those of a gradient of products,
+    Each gradient stands for the arguments that it comes from: rows and ids, or first those of a gradient of products,
     (dy, ids, table, …).
     """
     calls = [(first[1], first[2][-1]) if isinstance(first, list) else (ids, first[-1]) for first, ids, *_ in gradients]
@@ -161,10 +164,11 @@ def room_for_all_sums(gradients: Any) -> int:
     operations=lambda rows, ids: math.prod(rows),
 )
 def sum_by_id(rows: Array, ids: Array) -> tuple[Array, Array]:
-    """The gradient of a table: the ids, each once, as they are met, and for each the sum of its rows.
+    """The gradient of a table: the distinct ids, by first place, and the sum of each id's rows.
 
-    `rows` is (…, features) and `ids` (…), to (distinct,) and (distinct, features).  It works in the memory of `rows`:
-    each sum is made where its id is met first, and then the sums are moved together.
+    `rows` is (…, features) and `ids` (…), to (distinct,) and (distinct, features).  It works in the
+    memory of `rows`: it adds up each sum at the first place of its id, and then moves the sums
+    together.
     """
     rows, ids = rows.reshape(-1, rows.shape[-1]), ids.reshape(-1).astype(np.intp)
     order = np.argsort(ids.astype(np.uint16), kind="stable")  # a radix sort, by 16 bits at a time
@@ -175,7 +179,7 @@ def sum_by_id(rows: Array, ids: Array) -> tuple[Array, Array]:
     if len(starts) == len(ids):
         return ids, rows
     counts, first = np.diff(starts, append=len(ids)), order[starts]
-    # Of an id that occurs often some rows at a time; of the others all second rows, all third, …
+    # ids that occur often: a block of rows at a time; all others: their second rows, their third, …
     many = 32  # times that an id occurs, above which its rows are added apart
     some = 256  # rows of an id at a time, which stay in the cache
     often = counts > many
@@ -196,7 +200,7 @@ def sum_by_id(rows: Array, ids: Array) -> tuple[Array, Array]:
     is_first = np.zeros(len(ids), bool)
     is_first[first] = True
     first = np.flatnonzero(is_first)
-    for i in range(0, len(first), block):  # never over a sum that is still to be moved
+    for i in range(0, len(first), block):  # this never overwrites a sum that has not moved yet
         part = first[i : i + block]
         rows[i : i + len(part)] = rows.take(part, 0)
     return ids[first], rows[: len(first)]
@@ -204,14 +208,14 @@ def sum_by_id(rows: Array, ids: Array) -> tuple[Array, Array]:
 
 @kernel(lambda *_: (), dtype="rows", room=room_for_all_sums, operations=no_operations)
 def sum_all_by_id(gradients: tuple[tuple[Array, Array], ...]) -> tuple[Array, Array]:
-    """The gradient of a table that is used in several places: the sum of what each gives."""
+    """The gradient of a table with several uses: the sum over the uses."""
     ids, rows = zip(*gradients, strict=True)
     return sum_by_id(np.concatenate(rows), np.concatenate(ids))
 
 
 @kernel(lambda gradient, table: table, operations=no_operations)
 def as_dense(gradient: tuple[Array, Array], table: Array, out: Array | None = None) -> Array:
-    """The gradient of `table`, (vocabulary, features), from its ids and rows: zeros for all other ids."""
+    """The gradient of `table`, (vocabulary, features), from its ids and rows; other rows are 0."""
     if out is None:
         out = np.empty_like(table)
     ids, rows = gradient
@@ -225,14 +229,14 @@ def as_dense(gradient: tuple[Array, Array], table: Array, out: Array | None = No
 
 @kernel(lambda x, ids: (ids[0],), operations=no_operations)
 def pick(x: Array, ids: Array) -> Array:
-    """Of each row of `x` the entry that `ids` names, (rows, classes) and (rows,) to (rows,)."""
+    """The entry of each row of `x` that `ids` names: (rows, classes) and (rows,) to (rows,)."""
     chosen: Array = x[np.arange(len(ids)), ids]
     return chosen
 
 
 @kernel(operations=lambda x, ids: math.prod(ids))
 def minus_one_hot(x: Array, ids: Array, out: Array | None = None) -> Array:
-    """`x` with 1 subtracted from the entry of each row that `ids` names."""
+    """`x`, with 1 subtracted from the entry of each row that `ids` names."""
     if out is None:
         out = np.empty_like(x)
     if out is not x:
@@ -243,7 +247,7 @@ def minus_one_hot(x: Array, ids: Array, out: Array | None = None) -> Array:
 
 @kernel(lambda ids, like: like, operations=no_operations)
 def one_hot(ids: Array, like: Array, out: Array | None = None) -> Array:
-    """Zeros of the shape of `like`, (rows, classes), but for a 1 in each row where its id says."""
+    """Zeros in the shape of `like`, (rows, classes), with a 1 in each row at its id."""
     if out is None:
         out = np.empty_like(like)
     out.fill(0.0)
@@ -256,7 +260,7 @@ def one_hot(ids: Array, like: Array, out: Array | None = None) -> Array:
 
 @kernel()
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """How many inputs and outputs a weight of this shape joins; a convolution's window counts."""
+    """How many inputs and outputs a weight of this shape connects; a window counts too."""
     if len(shape) < 2:
         size = shape[0] if shape else 1
         return size, size
@@ -266,7 +270,7 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
 
 @kernel()
 def draw_truncated_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """Draws of the normal distribution; those beyond two standard deviations are drawn again."""
+    """Draws from the normal distribution; draws beyond two standard deviations are repeated."""
     values = rng.standard_normal(shape)
     outside = np.abs(values) > 2.0
     while outside.any():
@@ -280,20 +284,20 @@ def draw_truncated_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> A
 
 @kernel()
 def clip_by_value(gradient: Array, limit: float) -> None:
-    """Bring every entry of the gradient between `-limit` and `limit`, in place."""
+    """Limit every entry of the gradient to the range from `-limit` to `limit`, in place."""
     np.clip(gradient, -limit, limit, out=gradient)
 
 
 @kernel()
 def clip_by_norm(gradients: list[Array], limit: float) -> None:
-    """Scale each weight's gradient down, in place, where its norm is more than `limit`."""
+    """Scale down, in place, the gradient of each weight whose norm exceeds `limit`."""
     for gradient in gradients:
         clip_by_global_norm(gradient, limit)
 
 
 @kernel()
 def clip_by_global_norm(gradient: Array, limit: float) -> None:
-    """Scale the gradient down, in place, if its norm is more than `limit`."""
+    """Scale the gradient down, in place, if its norm exceeds `limit`."""
     norm = math.sqrt(float(np.vdot(gradient, gradient)))
     if norm > limit:
         gradient *= limit / norm
@@ -304,7 +308,7 @@ def clip_by_global_norm(gradient: Array, limit: float) -> None:
 
 @kernel()
 def quotient(part: Array, whole: Array) -> Array:
-    """`part / whole`, and 0 where there is nothing to divide by."""
+    """`part / whole`, and 0 where `whole` is 0."""
     empty = whole == 0
     result: Array = np.where(empty, 0.0, part / np.where(empty, 1.0, whole))
     return result
@@ -324,7 +328,7 @@ def interpolated_precision(right: Array, wrong: Array) -> float:
 
 @kernel()
 def counts_above(values: Array, thresholds: int) -> Array:
-    """How many values in 0 to 1 lie above each of so many even thresholds; all above the first."""
+    """How many values from 0 to 1 exceed each of the evenly spaced thresholds; all count at 0."""
     bucket = np.maximum(np.ceil(np.clip(values, 0.0, 1.0) * (thresholds - 1)) - 1.0, 0.0).astype(np.intp)
     counts: Array = np.bincount(bucket, minlength=thresholds)[::-1].cumsum()[::-1].astype(np.float64)
     return counts

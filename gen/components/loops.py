@@ -1,8 +1,8 @@
 """Loops over the steps of a sequence, as rules write them.
 
-A rule says with `scan` what happens at one step, in ordinary NumPy.  It runs as it is; the compiler reads the function
-of a step as it reads a rule, does before and after the loop, for all steps at once, what does not depend on the states,
-and writes a `for` around the rest (`gen/program/lower/loops.py`).
+With `scan`, a rule says what happens at one step, in ordinary NumPy.  It runs as it is.  The compiler reads the
+function of a step as it reads a rule.  It moves whatever does not depend on the states before or after the loop, where
+it runs for all steps at once, and writes a `for` around the rest (`gen/program/lower/loops.py`).
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from gen.dims import Shape
 from gen.program import rules
 
 Tree: TypeAlias = "Array | dict[str, Any] | None"
-"""An array, None, or a dict of such."""
+"""An array, None, or a dict of these."""
 
 
 @dataclass(frozen=True)
 class Zeros:
-    """A first state of zeros."""
+    """A first state that is all zeros."""
 
     shape: Shape
 
@@ -41,14 +41,14 @@ def scan(
     every: bool = False,
     backwards: bool = False,
 ) -> tuple[dict[str, Array], dict[str, Any], dict[str, Any]]:
-    """Run `step(states, at, constants)` for each step: its new states, what is stacked, and what is summed over them.
+    """Run `step(states, at, constants)` for each step; returns the states, the stacked results, and the summed results.
 
-    `step` is a plain function; `at` holds of each array in `sequences`, (steps, …), what belongs to the step.  It gives
-    three dicts.  The first is handed on as `states`, the second comes back with steps as the first axis of each array,
-    the third added up.  The states come back as they are in the end, or with `every` all of them, (steps + 1, …), the
-    first included.  `backwards` begins with the last step.
+    `step` is a plain function; `at` holds the part of each array in `sequences`, (steps, …), that belongs to the step.
+    It returns three dicts.  The loop hands the first on as `states`, stacks the arrays of the second with steps as the
+    first axis, and adds up the third.  `scan` returns the last states, or with `every` all states, (steps + 1, …),
+    including the first.  `backwards` starts with the last step.
 
-    What is stacked at a step where `np.where` keeps a state as it was is not to be used.
+    Do not use what is stacked at a step where `np.where` keeps a state as it was.
     """
     steps, dtype = next((len(leaf), leaf.dtype) for leaf in _leaves(sequences) if leaf.dtype.kind == "f")
     now = {name: _zeros(first.shape, dtype) if isinstance(first, Zeros) else first for name, first in states.items()}
@@ -70,10 +70,10 @@ def applied(
     given: Mapping[str, Any],
     constants: Mapping[str, Any] = {},  # it is only read
 ) -> tuple[Any, dict[str, Any]]:
-    """What `forward` gives for those of `given` and `constants` that it names, and by name what `backward` asks for.
+    """The result of `forward` for the arguments that it names, and by name the values that `backward` asks for.
 
-    That is whatever `backward` has as a parameter and `forward` as a local name, and the result as `y`; not what it is
-    given as `constants`.
+    `forward` takes its arguments from `given` and `constants`.  The values are those that `backward` has as a parameter
+    and `forward` as a local name, and the result as `y`, but not the `constants`.
     """
     function = forward.__func__ if hasattr(forward, "__func__") else forward
     everything = {**given, **constants}
@@ -84,13 +84,13 @@ def applied(
 
 
 def kept_names(backward: Any, names: Mapping[str, Any], constants: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of `names` that are parameters of `backward`, and no constants."""
+    """Those of `names` that are parameters of `backward` and not constants."""
     asked = rules.parameter_names(getattr(backward, "__func__", backward))
     return {name: names[name] for name in asked if name in names and name not in constants}
 
 
 def called(rule: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """What `rule` gives for those of `given` that it names, by the names in its `return`."""
+    """The results of `rule` for those of `given` that it names, by the names in its `return`."""
     function = getattr(rule, "__func__", rule)
     result = rule(**{name: given[name] for name in rules.parameter_names(function)})
     names = rules.names_in(rules.definition(function).body[-1].value)  # type: ignore[attr-defined]  # a rule ends with its `return`
@@ -99,7 +99,7 @@ def called(rule: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]
 
 @cache
 def _showing_its_names(function: FunctionType) -> Callable[..., tuple[Any, dict[str, Any]]]:
-    """`function`, giving its local names beside its result."""
+    """`function`, changed so that it returns its local names besides its result."""
     node = copy.deepcopy(rules.definition(function))
     for part in ast.walk(node):
         if isinstance(part, ast.Return) and part.value is not None:

@@ -1,7 +1,7 @@
-"""Losses: one value per row of a matrix.  Formulas and defaults are those of `keras/src/losses/losses.py`.
+"""Losses: one value for each row of a matrix.  Formulas and defaults are those of `keras/src/losses/losses.py`.
 
-`y_true` and `y_pred` are (rows, features); sparse losses take class ids, (rows,).  After `sigmoid` and `softmax` the
-crossentropies are computed from the logits, by the three classes at the end: exact where the others have to clip.
+`y_true` and `y_pred` are (rows, features); sparse losses take class ids, (rows,).  The three classes at the end compute
+the crossentropies after `sigmoid` and `softmax` from the logits.  They are exact where the others have to clip.
 """
 
 # NumPy declares its reductions and comparisons as Any:
@@ -35,7 +35,7 @@ def mean(values: Array) -> Array:
 
 @component
 class MeanSquaredError(Loss):
-    """The mean of (y_pred - y_true)².
+    """The mean of the squared errors.
 
     Formula: mean((y_pred - y_true)²)
     """
@@ -56,7 +56,7 @@ class MeanSquaredError(Loss):
 
 @component
 class MeanAbsoluteError(Loss):
-    """The mean of |y_pred - y_true|.
+    """The mean of the absolute errors.
 
     Formula: mean(|y_pred - y_true|)
     """
@@ -77,7 +77,9 @@ class MeanAbsoluteError(Loss):
 
 @component
 class MeanAbsolutePercentageError(Loss):
-    """100 times the mean of |y_pred - y_true| / |y_true|.
+    """The mean of the absolute errors as percentages of the targets.
+
+    A target closer to 0 than 1e-7 counts as 1e-7.
 
     Formula: 100 · mean(|y_pred - y_true| / |y_true|)
     """
@@ -99,7 +101,9 @@ class MeanAbsolutePercentageError(Loss):
 
 @component
 class MeanSquaredLogarithmicError(Loss):
-    """The mean of (log(1 + y_pred) - log(1 + y_true))², the targets 0 or more; a negative y_pred counts as 0.
+    """The mean of the squared errors of log(1 + y); targets are 0 or more.
+
+    A negative prediction counts as 0.
 
     Formula: mean((log(1 + y_pred) - log(1 + y_true))²)
     Example: Dense(1, softplus)(Input(64))
@@ -122,7 +126,7 @@ class MeanSquaredLogarithmicError(Loss):
 
 @component
 class Huber(Loss):
-    """The mean of e² / 2 up to an error of `delta`, and of delta · (|e| - delta / 2) beyond (Huber, 1964).
+    """The mean of e² / 2 up to an error of `delta`, and of delta · (|e| - delta / 2) beyond it (Huber, 1964).
 
     Formula: mean(e² / 2 where |e| <= delta, else delta · (|e| - delta / 2)), e = y_pred - y_true
     """
@@ -144,7 +148,7 @@ class Huber(Loss):
 
 @component
 class LogCosh(Loss):
-    """The mean of log(cosh(y_pred - y_true)).
+    """The mean of log(cosh(e)), e the error: nearly e² / 2 for small errors, and |e| - log(2) for large ones.
 
     Formula: mean(log(cosh(y_pred - y_true)))
     """
@@ -165,7 +169,7 @@ class LogCosh(Loss):
 
 @component
 class Poisson(Loss):
-    """The mean of y_pred - y_true · log(y_pred), the targets counts: 0 or more.
+    """The loss of predicted rates; targets are counts, 0 or more.
 
     Formula: mean(y_pred - y_true · log(y_pred))
     Example: Dense(1, softplus)(Input(64))
@@ -186,7 +190,7 @@ class Poisson(Loss):
 
 @component
 class CosineSimilarity(Loss):
-    """Minus the cosine of the angle between y_true and y_pred; 0 where one of them is 0.
+    """Minus the cosine of the angle between y_true and y_pred; 0 if one of them is 0.
 
     Formula: -Σ y_true · y_pred / √(Σ y_true² · Σ y_pred²)
     Example: Dense(10)(Input(64))
@@ -214,14 +218,14 @@ class CosineSimilarity(Loss):
 
 
 def signs(y_true: Array) -> Array:
-    """The targets -1 and 1; if all are 0 or 1, they stand for those."""
+    """The targets as -1 and 1; if all of them are 0 or 1, 0 stands for -1."""
     binary = np.logical_and.reduce(np.logical_or(np.equal(y_true, 0.0), np.equal(y_true, 1.0)), axis=(0, 1))
     return np.where(binary, 2.0 * y_true - 1.0, y_true)
 
 
 @component
 class Hinge(Loss):
-    """The mean of max(1 - y_true · y_pred, 0), the targets -1 or 1 (or 0 and 1).
+    """The mean distance by which predictions miss the margin of 1; targets are -1 or 1, or else 0 or 1.
 
     Formula: mean(max(1 - y_true · y_pred, 0))
     Example: Dense(1, tanh)(Input(64))
@@ -244,7 +248,7 @@ class Hinge(Loss):
 
 @component
 class SquaredHinge(Loss):
-    """The mean of max(1 - y_true · y_pred, 0)², the targets -1 or 1 (or 0 and 1).
+    """The mean of the squared distances by which predictions miss the margin of 1; targets are as for `hinge`.
 
     Formula: mean(max(1 - y_true · y_pred, 0)²)
     Example: Dense(1, tanh)(Input(64))
@@ -267,7 +271,7 @@ class SquaredHinge(Loss):
 
 @component
 class CategoricalHinge(Loss):
-    """max(1 + the greatest wrong score - the right score, 0), the targets one-hot.
+    """The distance by which the score of the target's class misses a margin of 1 over the others; targets are one-hot.
 
     Formula: max(1 + max((1 - y_true) · y_pred) - Σ y_true · y_pred, 0)
     Example: Dense(10)(Input(64))
@@ -295,14 +299,14 @@ class CategoricalHinge(Loss):
 
 
 def smoothed(y_true: Array, smoothing: float, classes: int) -> Array:
-    """The targets with a share of them spread over all classes."""
+    """The targets, with a share of them spread evenly over all classes."""
     if smoothing == 0:
         return y_true
     return y_true * (1 - smoothing) + smoothing / classes
 
 
 def from_logits(target: Array, logits: Array) -> tuple[Array, Array, Array]:
-    """-Σ target · log(softmax(logits)), the softmax, and what the targets of each row sum to, (rows, 1)."""
+    """-Σ target · log(softmax(logits)), the softmax, and the sum of the targets of each row, (rows, 1)."""
     mass = np.add.reduce(target, axis=1, keepdims=True)
     greatest = np.maximum.reduce(logits, axis=1, keepdims=True)
     shifted = logits - greatest
@@ -316,7 +320,7 @@ def from_logits(target: Array, logits: Array) -> tuple[Array, Array, Array]:
 
 
 def clipped(p: Array) -> Array:
-    """Probabilities kept 1e-7 away from 0 and 1, as Keras does."""
+    """Probabilities, kept at least 1e-7 away from 0 and 1, as in Keras."""
     return np.minimum(np.maximum(p, 1e-7), 1 - 1e-7)
 
 
@@ -326,14 +330,14 @@ def inside(p: Array) -> Array:
 
 
 def expects_probabilities(loss: Loss, from_logits: bool, usual: str, head: Activation | None) -> None:
-    """Raise `ShapeError` unless `head` gives what the loss takes: logits, or numbers between 0 and 1."""
+    """Raise `ShapeError` unless `head` gives what the loss expects: logits, or numbers from 0 to 1."""
     if head is None or head.probability is not from_logits:
         return
     if from_logits:
         raise ShapeError(
             f"{type(loss).__name__} with from_logits=True expects logits, got probabilities",
             f"{snake_case(type(head).__name__)} gives probabilities",
-            "leave from_logits out",
+            "remove from_logits",
             code="loss-range",
         )
     raise ShapeError(
@@ -345,7 +349,7 @@ def expects_probabilities(loss: Loss, from_logits: bool, usual: str, head: Activ
 
 
 def expects_classes(loss: Loss, shape: Shape) -> None:
-    """Raise `ShapeError` if the output has one class only."""
+    """Raise `ShapeError` if the output has only one class."""
     if len(shape) < 2 or shape[-1] == 1:
         raise ShapeError(
             f"{type(loss).__name__} expects two or more classes, got {'one' if len(shape) > 1 else 'none'}",
@@ -357,7 +361,7 @@ def expects_classes(loss: Loss, shape: Shape) -> None:
 
 @component
 class KLDivergence(Loss):
-    """Σ y_true · log(y_true / y_pred) (Kullback and Leibler, 1951), the targets probabilities.
+    """The divergence of the predictions from the targets (Kullback and Leibler, 1951); both are probabilities.
 
     Formula: Σ y_true · log(y_true / y_pred)
     Example: Dense(10, softmax)(Input(64))
@@ -381,7 +385,7 @@ class KLDivergence(Loss):
 
 @component
 class BinaryCrossentropy(Loss):
-    """The mean of -y_true · log(y_pred) - (1 - y_true) · log(1 - y_pred), the targets 0 or 1, or between.
+    """The mean crossentropy of yes-or-no predictions; targets are 0, 1, or between.
 
     Formula: mean(-y_true · log(y_pred) - (1 - y_true) · log(1 - y_pred))
     Example: Dense(1, sigmoid)(Input(64))
@@ -422,7 +426,7 @@ class BinaryCrossentropy(Loss):
 
 @component
 class CategoricalCrossentropy(Loss):
-    """-Σ y_true · log(y_pred), the targets distributions: each row sums to 1.
+    """The crossentropy over the classes; targets are probabilities, and those of a row sum to 1.
 
     Formula: -Σ y_true · log(y_pred)
     Example: Dense(10, softmax)(Input(64))
@@ -464,13 +468,13 @@ class CategoricalCrossentropy(Loss):
 
 @component
 class SparseCategoricalCrossentropy(Loss):
-    """-log(y_pred[y_true]), the targets ids of classes.
+    """The crossentropy over the classes; targets are class ids.
 
     Formula: -log(y_pred[y_true])
     Example: Dense(10, softmax)(Input(64))
     """
 
-    unsupported = {**UNSUPPORTED, "ignore_class": "leave such rows out, or weight them 0 by sample_weight"}
+    unsupported = {**UNSUPPORTED, "ignore_class": "remove such rows, or give them a sample_weight of 0"}
     sparse = True
 
     from_logits: bool = False
@@ -538,7 +542,7 @@ class SigmoidBinaryCrossentropy(Loss):
 class SoftmaxCategoricalCrossentropy(Loss):
     """categorical_crossentropy(softmax(logits)): Σ y_true · (log(Σ exp(logits)) - logits).
 
-    The gradient is y_pred - y_true; where the targets of a row do not sum to 1, y_pred counts as often as they do.
+    The gradient is y_pred - y_true.  If the targets of a row do not sum to 1, y_pred is multiplied by their sum.
     """
 
     target_range = CategoricalCrossentropy.target_range

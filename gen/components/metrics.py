@@ -1,8 +1,8 @@
 """Metrics: figures over an epoch.  Formulas, names and defaults are those of `keras/src/metrics`.
 
-`y_true` and `y_pred` are (rows, features); metrics of class ids take `y_true` as (rows,).  Steps that a mask leaves out
-are no rows; where it leaves out all of them, a mean is 0, as in Keras.  `measure` and `result` are copied into the
-generated file.
+`y_true` and `y_pred` are (rows, features); metrics of class ids take `y_true` as (rows,).  A step that a mask leaves
+out is not a row.  If a mask leaves out every step, a mean is 0, as in Keras.  The generated file contains copies of
+`measure` and `result`.
 """
 
 from __future__ import annotations
@@ -20,27 +20,31 @@ from gen.dims import Shape
 UNSUPPORTED = {"dtype": "metrics are computed in the model's float type"}
 PROBABILITIES = {
     **UNSUPPORTED,
-    "from_logits": "gen takes metrics of what the output gives; give the output its activation",
-    "label_smoothing": "the loss has it; a metric of smoothed targets is hard to read",
+    "from_logits": "gen computes metrics from the output of the model; give the output its activation",
+    "label_smoothing": "only the loss smooths targets; a metric of smoothed targets is hard to read",
 }
+
+
+def _called(loss: Loss) -> str:
+    return loss.written or type(loss).__name__
 
 
 def expects_ids(metric: Metric, loss: Loss) -> None:
     """Raise `ShapeError` unless the targets are class ids."""
     if not loss.sparse:
-        message = f"{type(metric).__name__} expects class ids as targets, {type(loss).__name__} takes rows"
+        message = f"{type(metric).__name__} expects class ids as targets, {_called(loss)} takes rows"
         raise ShapeError(message, hint="write `accuracy`, which fits every loss", code="metric-shape")
 
 
 def expects_rows(metric: Metric, loss: Loss) -> None:
     """Raise `ShapeError` unless the targets have the shape of the predictions."""
     if loss.sparse:
-        message = f"{type(metric).__name__} expects targets like the predictions, {type(loss).__name__} takes class ids"
+        message = f"{type(metric).__name__} expects targets like the predictions, {_called(loss)} takes class ids"
         raise ShapeError(message, hint="write `accuracy`, which fits every loss", code="metric-shape")
 
 
 def expects_classes(metric: Metric, shape: Shape) -> None:
-    """Raise `ShapeError` unless there is a number for each class; a `(batch,)` of numbers has none."""
+    """Raise `ShapeError` unless each row has a number for each class: an output of shape `(batch,)` has none."""
     if len(shape) == 1:
         message = f"{type(metric).__name__} expects a number for each class, got one for each row"
         raise ShapeError(message, hint="write `accuracy`, which fits every loss", code="metric-shape")
@@ -51,9 +55,9 @@ def expects_classes(metric: Metric, shape: Shape) -> None:
 
 @component
 class AccuracyOfLoss(Metric):
-    """The share of right answers: binary, categorical or sparse, whichever the loss and the output ask for.
+    """The share of correct answers: binary, categorical, or sparse, as the loss and the output require.
 
-    Keras' class `Accuracy` is another metric.
+    The class `Accuracy` of Keras is a different metric.
 
     Formula: mean(y_true = the class of y_pred)
     Example: Dense(10, softmax)(Input(64))
@@ -73,9 +77,9 @@ class AccuracyOfLoss(Metric):
 
 @component
 class Accuracy(Metric):
-    """The share of predictions that are equal to the target, to the last digit.
+    """The share of predictions that equal the target exactly.
 
-    It is not what Keras makes of the word `accuracy`, which asks for the class of a prediction.
+    The word `accuracy` means another metric in Keras and here: it compares the class of the prediction.
 
     Formula: mean(y_true = y_pred)
     """
@@ -90,17 +94,17 @@ class Accuracy(Metric):
         return self
 
     def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
-        """The number of predictions that are equal to the target, and of all."""
+        """The number of predictions that equal the target, and the number of all predictions."""
         return float(np.count_nonzero(np.equal(y_true, y_pred))), float(y_pred.size)
 
     def result(self, right: float, total: float) -> float:
-        """The share of predictions that are equal; 0 if nothing counts."""
+        """The share of predictions that equal the target; 0 if nothing counts."""
         return right / max(total, 1.0)
 
 
 @component
 class BinaryAccuracy(Metric):
-    """The share of predictions on the right side of `threshold`.
+    """The share of predictions on the correct side of `threshold`; targets are 0 or 1.
 
     Formula: mean(y_true = (y_pred > threshold))
     Example: Dense(1, sigmoid)(Input(64))
@@ -116,18 +120,18 @@ class BinaryAccuracy(Metric):
         return self
 
     def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
-        """The number of right answers, and of all."""
+        """The number of correct answers, and the number of all answers."""
         right = np.equal(y_pred > self.threshold, y_true)
         return float(np.count_nonzero(right)), float(right.size)
 
     def result(self, right: float, total: float) -> float:
-        """The share of right answers; 0 if nothing counts."""
+        """The share of correct answers; 0 if nothing counts."""
         return right / max(total, 1.0)
 
 
 @component
 class CategoricalAccuracy(Metric):
-    """The share of rows whose greatest prediction is at the class of the target, one-hot.
+    """The share of rows whose highest score belongs to the target's class; targets are one-hot, (rows, classes).
 
     Formula: mean(argmax(y_true) = argmax(y_pred))
     Example: Dense(10, softmax)(Input(64))
@@ -143,18 +147,18 @@ class CategoricalAccuracy(Metric):
         return self
 
     def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
-        """The number of right answers, and of all."""
+        """The number of correct answers, and the number of all answers."""
         right = np.equal(y_pred.argmax(axis=1), y_true.argmax(axis=1))
         return float(np.count_nonzero(right)), float(right.size)
 
     def result(self, right: float, total: float) -> float:
-        """The share of right answers; 0 if nothing counts."""
+        """The share of correct answers; 0 if nothing counts."""
         return right / max(total, 1.0)
 
 
 @component
 class SparseCategoricalAccuracy(Metric):
-    """The share of rows whose greatest prediction is at the class of the target, an id.
+    """The share of rows whose highest score belongs to the target's class; targets are class ids, (rows,).
 
     Formula: mean(y_true = argmax(y_pred))
     Example: Dense(10, softmax)(Input(64))
@@ -170,18 +174,18 @@ class SparseCategoricalAccuracy(Metric):
         return self
 
     def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
-        """The number of right answers, and of all."""
+        """The number of correct answers, and the number of all answers."""
         right = np.equal(y_pred.argmax(axis=1), y_true)
         return float(np.count_nonzero(right)), float(right.size)
 
     def result(self, right: float, total: float) -> float:
-        """The share of right answers; 0 if nothing counts."""
+        """The share of correct answers; 0 if nothing counts."""
         return right / max(total, 1.0)
 
 
 @component
 class TopKCategoricalAccuracy(Metric):
-    """The share of rows whose class, one-hot, is among the k greatest predictions.
+    """The share of rows whose class is among the k highest scores; targets are one-hot, (rows, classes).
 
     Formula: mean(argmax(y_true) in the k greatest of y_pred)
     Example: Dense(10, softmax)(Input(64))
@@ -198,19 +202,19 @@ class TopKCategoricalAccuracy(Metric):
         return self
 
     def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
-        """The number of right answers, and of all."""
+        """The number of correct answers, and the number of all answers."""
         chosen = np.take_along_axis(y_pred, y_true.argmax(axis=1)[:, None], axis=1)
         greater = np.count_nonzero(y_pred > chosen, axis=1)
         return float(np.count_nonzero(greater < self.k)), float(len(y_pred))
 
     def result(self, right: float, total: float) -> float:
-        """The share of right answers; 0 if nothing counts."""
+        """The share of correct answers; 0 if nothing counts."""
         return right / max(total, 1.0)
 
 
 @component
 class SparseTopKCategoricalAccuracy(Metric):
-    """The share of rows whose class, an id, is among the k greatest predictions.
+    """The share of rows whose class is among the k highest scores; targets are class ids, (rows,).
 
     Formula: mean(y_true in the k greatest of y_pred)
     Example: Dense(10, softmax)(Input(64))
@@ -227,13 +231,13 @@ class SparseTopKCategoricalAccuracy(Metric):
         return self
 
     def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
-        """The number of right answers, and of all."""
+        """The number of correct answers, and the number of all answers."""
         chosen = np.take_along_axis(y_pred, y_true[:, None], axis=1)
         greater = np.count_nonzero(y_pred > chosen, axis=1)
         return float(np.count_nonzero(greater < self.k)), float(len(y_pred))
 
     def result(self, right: float, total: float) -> float:
-        """The share of right answers; 0 if nothing counts."""
+        """The share of correct answers; 0 if nothing counts."""
         return right / max(total, 1.0)
 
 
@@ -242,7 +246,7 @@ class SparseTopKCategoricalAccuracy(Metric):
 
 @component
 class MeanSquaredError(Metric):
-    """The mean of (y_pred - y_true)².
+    """The mean of the squared errors.
 
     Formula: mean((y_pred - y_true)²)
     """
@@ -257,7 +261,7 @@ class MeanSquaredError(Metric):
         return self
 
     def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
-        """The sum of squared errors, and their number."""
+        """The sum of the squared errors, and the number of errors."""
         error = y_pred - y_true
         return float(np.vdot(error, error)), float(y_pred.size)
 
@@ -268,7 +272,7 @@ class MeanSquaredError(Metric):
 
 @component
 class RootMeanSquaredError(Metric):
-    """The root of the mean of (y_pred - y_true)².
+    """The square root of the mean of the squared errors, in the unit of the targets.
 
     Formula: √mean((y_pred - y_true)²)
     """
@@ -283,18 +287,18 @@ class RootMeanSquaredError(Metric):
         return self
 
     def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
-        """The sum of squared errors, and their number."""
+        """The sum of the squared errors, and the number of errors."""
         error = y_pred - y_true
         return float(np.vdot(error, error)), float(y_pred.size)
 
     def result(self, squares: float, total: float) -> float:
-        """The root of the mean squared error; 0 if nothing counts."""
+        """The square root of the mean squared error; 0 if nothing counts."""
         return math.sqrt(squares / max(total, 1.0))
 
 
 @component
 class MeanAbsoluteError(Metric):
-    """The mean of |y_pred - y_true|.
+    """The mean of the absolute errors, in the unit of the targets.
 
     Formula: mean(|y_pred - y_true|)
     """
@@ -309,7 +313,7 @@ class MeanAbsoluteError(Metric):
         return self
 
     def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
-        """The sum of absolute errors, and their number."""
+        """The sum of the absolute errors, and the number of errors."""
         return float(np.add.reduce(np.abs(y_pred - y_true), axis=None)), float(y_pred.size)
 
     def result(self, errors: float, total: float) -> float:
@@ -319,7 +323,9 @@ class MeanAbsoluteError(Metric):
 
 @component
 class MeanAbsolutePercentageError(Metric):
-    """100 times the mean of |y_pred - y_true| / |y_true|.
+    """The mean of the absolute errors as percentages of the targets.
+
+    A target closer to 0 than 1e-7 counts as 1e-7.
 
     Formula: 100 · mean(|y_pred - y_true| / |y_true|)
     """
@@ -334,18 +340,18 @@ class MeanAbsolutePercentageError(Metric):
         return self
 
     def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
-        """The sum of relative errors, and their number."""
+        """The sum of the relative errors, and the number of errors."""
         error = np.abs((y_pred - y_true) / np.maximum(np.abs(y_true), 1e-7))
         return float(np.add.reduce(error, axis=None)), float(y_pred.size)
 
     def result(self, errors: float, total: float) -> float:
-        """The mean absolute error in percent; 0 if nothing counts."""
+        """The mean absolute error as a percentage; 0 if nothing counts."""
         return 100.0 * errors / max(total, 1.0)
 
 
 @component
 class MeanSquaredLogarithmicError(Metric):
-    """The mean of (log(1 + y_pred) - log(1 + y_true))²; what is negative counts as 0.
+    """The mean of the squared errors of log(1 + y); negative numbers count as 0.
 
     Formula: mean((log(1 + y_pred) - log(1 + y_true))²)
     Example: Dense(1, softplus)(Input(64))
@@ -361,7 +367,7 @@ class MeanSquaredLogarithmicError(Metric):
         return self
 
     def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
-        """The sum of squared errors of the logarithms, and their number."""
+        """The sum of the squared errors of the logarithms, and the number of errors."""
         error = np.log1p(np.maximum(y_pred, 1e-7)) - np.log1p(np.maximum(y_true, 1e-7))
         return float(np.vdot(error, error)), float(y_pred.size)
 
@@ -375,7 +381,7 @@ class MeanSquaredLogarithmicError(Metric):
 
 @component
 class BinaryCrossentropy(Metric):
-    """The mean of -y_true · log(y_pred) - (1 - y_true) · log(1 - y_pred).
+    """The mean crossentropy of yes-or-no predictions; targets are 0, 1, or between.
 
     Formula: mean(-y_true · log(y_pred) - (1 - y_true) · log(1 - y_pred))
     Example: Dense(1, sigmoid)(Input(64))
@@ -391,7 +397,7 @@ class BinaryCrossentropy(Metric):
         return self
 
     def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
-        """The sum of the crossentropies, and their number."""
+        """The sum of the crossentropies, and the number of predictions."""
         p = np.clip(y_pred, 1e-7, 1 - 1e-7)
         values = y_true * np.log(p) + (1.0 - y_true) * np.log(1.0 - p)
         return -float(np.add.reduce(values, axis=None)), float(y_pred.size)
@@ -403,7 +409,7 @@ class BinaryCrossentropy(Metric):
 
 @component
 class CategoricalCrossentropy(Metric):
-    """The mean of -Σ y_true · log(y_pred), the targets distributions.
+    """The mean crossentropy over the classes; targets are probabilities, (rows, classes).
 
     Formula: mean(-Σ y_true · log(y_pred))
     Example: Dense(10, softmax)(Input(64))
@@ -431,7 +437,7 @@ class CategoricalCrossentropy(Metric):
 
 @component
 class SparseCategoricalCrossentropy(Metric):
-    """The mean of -log(y_pred[y_true]), the targets ids of classes.
+    """The mean crossentropy over the classes; targets are class ids, (rows,).
 
     Formula: mean(-log(y_pred[y_true]))
     Example: Dense(10, softmax)(Input(64))
@@ -462,13 +468,15 @@ class SparseCategoricalCrossentropy(Metric):
 SELECTION = {
     **UNSUPPORTED,
     "top_k": "gen counts every prediction above the threshold",
-    "class_id": "gen counts all classes together; give the class an output of its own",
+    "class_id": "gen counts all classes together; give the class its own output",
 }
 
 
 @component
 class Precision(Metric):
-    """Of the predictions above the threshold, 0.5 if none is given, the share that is right.
+    """The share of positive predictions that are correct; a prediction above the threshold is positive.
+
+    The threshold is 0.5 by default.  The result is 0 if no prediction is positive.
 
     Formula: true positives / (true positives + false positives)
     Example: Dense(1, sigmoid)(Input(64))
@@ -484,18 +492,20 @@ class Precision(Metric):
         return self
 
     def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
-        """The number of predictions that are positive and right, and of those that are positive."""
+        """The number of positive predictions that are correct, and of all positive predictions."""
         positive = y_pred > (0.5 if self.thresholds is None else self.thresholds)
         return float(np.count_nonzero(np.logical_and(positive, y_true))), float(np.count_nonzero(positive))
 
     def result(self, right: float, positive: float) -> float:
-        """The share of positive predictions that are right; 0 if there are none."""
+        """The share of positive predictions that are correct; 0 if there are none."""
         return right / positive if positive else 0.0
 
 
 @component
 class Recall(Metric):
-    """Of what is to be found, the share of predictions above the threshold, 0.5 if none is given.
+    """The share of positive targets that the model finds; it finds those with a prediction above the threshold.
+
+    The threshold is 0.5 by default.  The result is 0 if no target is positive.
 
     Formula: true positives / (true positives + false negatives)
     Example: Dense(1, sigmoid)(Input(64))
@@ -511,21 +521,21 @@ class Recall(Metric):
         return self
 
     def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
-        """The number of positive predictions that are right, and of those that there should be."""
+        """The number of positive predictions that are correct, and the number of positive targets."""
         positive = y_pred > (0.5 if self.thresholds is None else self.thresholds)
         return float(np.count_nonzero(np.logical_and(positive, y_true))), float(np.count_nonzero(y_true))
 
     def result(self, right: float, wanted: float) -> float:
-        """The share that was found; 0 if there is nothing to find."""
+        """The share of positive targets that were found; 0 if there are none."""
         return right / wanted if wanted else 0.0
 
 
 @component
 class AUC(Metric):
-    """The area under the curve of true over false positives (ROC), or of precision over recall (PR).
+    """The area under a curve: true over false positives (ROC), or precision over recall (PR).
 
-    The curve is taken at even thresholds; between them it is interpolated, for PR as in Davis and Goadrich, 2006, or
-    taken as low (minoring) or as high (majoring) as it can be.
+    The curve has points at `num_thresholds` evenly spaced thresholds.  Between two points, gen interpolates (for PR, as
+    in Davis and Goadrich, 2006), or takes the lower value (minoring) or the higher value (majoring).
 
     Formula: ∫ tpr · d(fpr), or ∫ precision · d(recall) for PR
     Example: Dense(1, sigmoid)(Input(64))
@@ -533,11 +543,11 @@ class AUC(Metric):
 
     unsupported = {
         **UNSUPPORTED,
-        "thresholds": "gen takes even thresholds; num_thresholds says how many",
-        "multi_label": "gen counts all labels together; give a label an output of its own",
+        "thresholds": "gen spaces the thresholds evenly; num_thresholds says how many there are",
+        "multi_label": "gen counts all labels together; give each label its own output",
         "num_labels": "it belongs to multi_label",
         "label_weights": "it belongs to multi_label",
-        "from_logits": "gen takes metrics of what the output gives; give the output its activation",
+        "from_logits": "gen computes metrics from the output of the model; give the output its activation",
     }
 
     num_thresholds: Annotated[int, Range(2)] = 200
@@ -550,7 +560,7 @@ class AUC(Metric):
         return self
 
     def measure(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
-        """For each threshold the number of predictions above it that are right, and that are wrong."""
+        """For each threshold, the number of correct and of wrong predictions above it."""
         positive = np.not_equal(y_true, 0.0)
         right = counts_above(y_pred[positive], self.num_thresholds)
         wrong = counts_above(y_pred[np.logical_not(positive)], self.num_thresholds)

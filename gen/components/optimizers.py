@@ -1,7 +1,7 @@
 """Optimizers: one step over the flat vector of all weights.  Arithmetic and defaults: `keras/src/optimizers`.
 
-The gradient comes clipped (`clipnorm`, `clipvalue` or `global_clipnorm`); decoupled weight decay comes next, then the
-step.  `learning_rate` and `step`, which counts from 1, are Python numbers.
+The compiler clips the gradient (`clipnorm`, `clipvalue`, or `global_clipnorm`), then applies decoupled weight decay,
+and then takes the step.  `learning_rate` and `step`, which counts from 1, are Python numbers.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ UNSUPPORTED = {
     "use_ema": "gen keeps no moving average of the weights",
     "ema_momentum": "gen keeps no moving average of the weights",
     "ema_overwrite_frequency": "gen keeps no moving average of the weights",
-    "loss_scale_factor": "gen computes in float32 or float64, where a loss needs no scaling",
-    "gradient_accumulation_steps": "gen updates the weights after every batch; make the batch larger",
+    "loss_scale_factor": "gen computes in float32 or float64, which need no scaling of the loss",
+    "gradient_accumulation_steps": "gen updates the weights after every batch; use a larger batch",
 }
 
 
 def at_most_one_clipping(optimizer: Optimizer) -> None:
-    """Raise `ArgumentError` if more than one of the three ways to clip is asked for."""
+    """Raise `ArgumentError` if more than one of the three kinds of clipping is set."""
     given = [name for name in ("clipnorm", "clipvalue", "global_clipnorm") if getattr(optimizer, name) is not None]
     if len(given) > 1:
         raise ArgumentError(given[1], f"`{given[0]}` and `{given[1]}` exclude each other", f"keep `{given[0]}` alone")
 
 
 def plain(optimizer: Optimizer) -> bool:
-    """Whether there is no weight decay, momentum or clipping: nothing but a gradient of its own moves a weight."""
+    """Whether there is no weight decay, momentum, or clipping, so that only its own gradient moves a weight."""
     return not any(
         getattr(optimizer, name, None)
         for name in ("momentum", "weight_decay", "clipnorm", "clipvalue", "global_clipnorm")
@@ -46,7 +46,9 @@ def decoupled(self: Any, w: Array, learning_rate: float) -> Array:
 
 @component
 class SGD(Optimizer):
-    """w - learning_rate · g; with momentum the step is a running sum, with nesterov it looks one step ahead.
+    """Steps against the gradient; with `momentum`, a step includes a share of the step before it.
+
+    With `nesterov`, the step uses the momentum as it is after this gradient.
 
     Formula: w = w - learning_rate · g; with momentum: m = momentum · m - learning_rate · g, w = w + m
     """
@@ -92,7 +94,9 @@ class SGD(Optimizer):
 
 @component
 class RMSprop(Optimizer):
-    """w - learning_rate · g / √(velocity + epsilon), velocity the running mean of g² (Hinton, 2012).
+    """Divides the gradient by the root of its running mean square, the velocity v (Hinton, 2012).
+
+    `momentum` adds a running sum of the steps; `centered` subtracts the square of the running mean from v.
 
     Formula: v = rho · v + (1 - rho) · g², w = w - learning_rate · g / √(v + epsilon)
     """
@@ -162,9 +166,10 @@ class RMSprop(Optimizer):
 
 @component
 class Adam(Optimizer):
-    """w - alpha · momentum / (√velocity + epsilon), running means of g and g² (Kingma and Ba, 2014).
+    """Divides the running mean of the gradient by the root of its running mean square (Kingma and Ba, 2014).
 
-    alpha takes out of the learning rate that both means start at zero; amsgrad divides by the greatest velocity so far.
+    alpha is the learning rate with a correction: both means start at 0, so they are too small at first.  `amsgrad`
+    divides by the root of the largest velocity so far.
 
     Formula: m = beta_1 · m + (1 - beta_1) · g, v = beta_2 · v + (1 - beta_2) · g², w = w - alpha · m / (√v + epsilon)
     """
@@ -220,7 +225,7 @@ class Adam(Optimizer):
 
 @component
 class AdamW(Optimizer):
-    """Adam after a decoupled weight decay, w - learning_rate · weight_decay · w (Loshchilov and Hutter, 2017).
+    """Adam, with decoupled weight decay before each step (Loshchilov and Hutter, 2017).
 
     Formula: w = w - learning_rate · weight_decay · w, then as adam
     """
@@ -277,7 +282,7 @@ class AdamW(Optimizer):
 
 @component
 class Adagrad(Optimizer):
-    """w - learning_rate · g / √(accumulator + epsilon), accumulator the sum of g² (Duchi et al., 2011).
+    """Divides the gradient by the root of the sum of its squares so far, the accumulator a (Duchi et al., 2011).
 
     Formula: a = a + g², w = w - learning_rate · g / √(a + epsilon)
     """

@@ -1,4 +1,4 @@
-"""Regularizers: what a weight adds to the loss.  Source: `keras/src/regularizers/regularizers.py`."""
+"""Regularizers: the penalty that a weight adds to the loss.  Source: `keras/src/regularizers/regularizers.py`."""
 
 # NumPy declares its reductions and comparisons as Any:
 # mypy: disable-error-code="no-any-return"
@@ -14,7 +14,7 @@ from gen.components.kernels import Array
 
 @component
 class L1(Regularizer):
-    """l1 · Σ |w|.
+    """A penalty on the absolute values of a weight.
 
     Formula: penalty = l1 · Σ |w|
     """
@@ -30,7 +30,7 @@ class L1(Regularizer):
 
 @component
 class L2(Regularizer):
-    """l2 · Σ w².
+    """A penalty on the squares of a weight.
 
     Formula: penalty = l2 · Σ w²
     """
@@ -46,7 +46,7 @@ class L2(Regularizer):
 
 @component
 class L1L2(Regularizer):
-    """l1 · Σ |w| + l2 · Σ w².
+    """A penalty on the absolute values and on the squares of a weight.
 
     Formula: penalty = l1 · Σ |w| + l2 · Σ w²
     """

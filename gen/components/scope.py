@@ -1,4 +1,4 @@
-"""Where a name is known: components of one project are not known in another, though one process builds both."""
+"""Scopes of names: one process may build several projects, and each knows only its own components."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ Known = TypeVar("Known")
 
 
 class Scope(MutableMapping[str, Known]):
-    """Things by name.  After `apart`, what is added or removed changes for the current context alone.
+    """Things by name.  After `apart`, additions and removals affect only the current context.
 
-    A context is one of `contextvars`: a thread has one of its own, and `Context.run` enters another.
+    A context is one of `contextvars`: each thread has its own, and `Context.run` enters another.
     """
 
     def __init__(self, name: str) -> None:
@@ -20,11 +20,11 @@ class Scope(MutableMapping[str, Known]):
         self._here: ContextVar[dict[str, Known] | None] = ContextVar(name, default=None)
 
     def apart(self) -> None:
-        """Give the current context a copy."""
+        """Give the current context its own copy."""
         self._here.set(dict(self._known))
 
     def together(self) -> None:
-        """Let the current context have what all others have."""
+        """Let the current context share what all others have."""
         self._here.set(None)
 
     @property
@@ -34,6 +34,9 @@ class Scope(MutableMapping[str, Known]):
 
     def __getitem__(self, name: str) -> Known:
         return self._known[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._known  # the one of a mapping raises an error to find out
 
     def __setitem__(self, name: str, thing: Known) -> None:
         self._known[name] = thing

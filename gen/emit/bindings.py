@@ -1,4 +1,4 @@
-"""The last check of a generated file: every attribute and every name of the module is bound once."""
+"""The last check of a generated file: it binds every attribute and every name of the module once."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _once(where: str, names: Iterable[str]) -> None:
 
 
 def defined(body: Sequence[ast.stmt]) -> Iterator[str]:
-    """What the statements of a module or a class define."""
+    """The definitions of the statements of a module or a class."""
     for node in body:
         match node:
             case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.AnnAssign(target=ast.Name(id=name)):

@@ -55,12 +55,12 @@ def section_lines(program: Program, plan: Plan, section: str, owner: str | None 
 
 
 def parts_line(parts: Parts) -> str:
-    """The line above what runs for one part of arrays after the other."""
+    """The line above statements that run for one part of arrays after another."""
     return f"for {parts.variable} in {ast.unparse(parts.values)}:" + (f"  # {parts.note}" if parts.note else "")
 
 
 def indented(lines: Iterable[str]) -> list[str]:
-    """Lines as they stand in a compound statement."""
+    """Lines inside a compound statement."""
     return [f"    {line}" if line else "" for line in lines]
 
 
@@ -75,7 +75,7 @@ def section_parts(
 
 
 def heading(block: Block) -> list[str]:
-    """The comment above a block: what the `.nn` file says, and the shape that comes of it."""
+    """The comment above a block: the text of the `.nn` file, and the shape of the result."""
     *before, comment = [f"# {line}" for line in block.heading.split("\n")]
     return [*before, f"{comment:<{COMMENT_COLUMN}}  {block.note}" if block.note else comment]
 
@@ -403,13 +403,14 @@ class _Writer:
         known: dict[str, ast.expr] = {}
         steps: list[tuple[str, str]] = []
         """Names of the loop, each with the array that it takes its values from."""
+        used = {*loop.body.pinned.values(), *(name for each in loop.body.statements for name in reads(each.value))}
         for role, argument in zip(loop.roles, statement.value.args, strict=True):
             if role.kind == "constant":
                 known[role.name] = constant = self.expression(argument)
                 if not isinstance(constant, ast.Name) or "." in constant.id:
                     lines.append(f"{role.after} = {ast.unparse(constant)}")
                     known[role.name] = ast.Name(role.after, ast.Load())
-            elif role.kind == "sequence":
+            elif role.kind == "sequence" and role.name in used:
                 steps.append((role.name, ast.unparse(self.expression(argument))))
         first = {
             role.name: ast.unparse(self.expression(argument))

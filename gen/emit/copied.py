@@ -109,12 +109,12 @@ class Copies:
 
 
 def rule_name(cls: type[Component]) -> str:
-    """What the copy of a component's rule is called: a metric `Sum` does not hide Python's `sum`."""
+    """The name of the copy of a component's rule: a metric `Sum` does not hide Python's `sum`."""
     return Names.plain(snake_case(cls.__name__))
 
 
 def is_copied(function: FunctionType) -> bool:
-    """Whether a function that a rule or a kernel calls goes with it into the generated file."""
+    """Whether a function that a rule or a kernel calls is copied into the generated file too."""
     return function.__module__.startswith(("gen.", "components"))
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 
 from gen.components.base import describe
 from gen.emit import code
-from gen.graph.graph import Graph, Output
+from gen.graph.graph import Graph, Input, Output
 from gen.program.ir import reads
-from gen.program.lower.state import Identifiers
-from gen.program.lower.update import decaying
+from gen.program.lower.state import MEASURE, Identifiers
+from gen.program.lower.update import decaying, reads_step
 from gen.program.planned import Programs
 
 
@@ -29,7 +30,7 @@ class Functions:
         """All of them, in order."""
         texts = []
         if self.step is not None and self.update is not None:
-            texts += [self.forward(), self.loss(), self.backward()]
+            texts += [self.forward(), self.loss(), *self.measures(), self.backward()]
             if "track" in self.step.program.sections():
                 texts.append(self.track())
             texts += [*self.row_functions(), self.update_function()]
@@ -63,19 +64,42 @@ class Functions:
     def loss(self) -> str:
         assert self.step is not None
         weights = ["p: Params"] if self.loss_takes_weights() else []
-        signature = [*weights, "b: Buffers", *self.parameters("trues", "weights")]
+        inputs = [f"{self.names.tensors[item.tensor]}: Array" for item in self.loss_inputs()]
+        signature = [*weights, "b: Buffers", *inputs, *self.parameters("trues", "weights")]
         results = self.step.lowered.results["loss"]
         texts = code.result_text(self.step.program, self.step.plan, "loss", results)
-        body = [*self.lines("loss"), f"return {', '.join(texts)}"]
-        document = "The total loss, and that of each output, after `forward`."
+        body = [*self.lines("loss"), f"return {', '.join(texts)}" if len(texts) > 1 else f"return ({texts[0]},)"]
+        document = "The total loss, and the loss of each output, after `forward`."
         return function("loss", signature, "tuple[float, ...]", document, body)
 
     def loss_takes_weights(self) -> bool:
         """Whether `loss` reads weights, as the penalty of a regularizer does."""
+        return any(name.startswith("p.") for name in self.read_by("loss"))
+
+    def loss_inputs(self) -> list[Input]:
+        """The inputs that `loss` reads, as what `add_loss` is given may do."""
+        read = self.read_by("loss")
+        return [item for item in self.graph.inputs if self.names.tensors[item.tensor] in read]
+
+    def read_by(self, section: str) -> set[str]:
+        """The variables that a section of the training step reads."""
         assert self.step is not None
-        statements = (each for each in self.step.program.statements if each.section == "loss")
-        values = [*(each.value for each in statements), *self.step.lowered.results["loss"]]
-        return any(name.startswith("p.") for value in values for name in reads(value))
+        statements = (each for each in self.step.program.statements if each.section == section)
+        values = [*(each.value for each in statements), *self.step.lowered.results[section]]
+        return {name for value in values for name in reads(value)}
+
+    def measures(self) -> list[str]:
+        """The functions of the metrics that the file computes itself."""
+        assert self.step is not None
+        texts = []
+        for (output, name), ident in self.names.measures.items():
+            section = f"{MEASURE}{ident}"
+            results = code.result_text(self.step.program, self.step.plan, section, self.step.lowered.results[section])
+            signature = ["b: Buffers", f"{self.names.related[output, 'true']}: Array"]
+            body = [*self.lines(section), f"return {', '.join(results)}"]
+            document = f"The sum of {name} over a batch, and how much it counts, after `loss`."
+            texts.append(function(ident, signature, "tuple[float, float]", document, body))
+        return texts
 
     def has_input_gradients(self) -> bool:
         """Whether `backward` computes gradients of inputs on request."""
@@ -84,21 +108,38 @@ class Functions:
     def backward(self) -> str:
         assert self.step is not None
         signature = ["p: Params", f"g: {self.gradients()}", "b: Buffers"]
-        signature += self.parameters("inputs", "trues", "weights")
-        body, document = self.lines("backward"), "Every weight's gradient into `g`, after `loss`"
+        given = self.backward_reads()
+        signature += [each for each in self.parameters("inputs", "trues") if each.partition(":")[0] in given]
+        signature += self.parameters("weights")
+        body, document = self.lines("backward"), "Put all gradients into `g`, after `loss`"
         if self.has_input_gradients():
             signature += ["*", "wanted: bool = False"]
-            document += "; if `wanted`, those of the inputs into `b`"
+            document += "; if `wanted`, those of inputs into `b`"
             body += ["", "if wanted:", *code.indented(self.lines("input_gradients"))]
         return function("backward", signature, "None", f"{document}.", body)
 
+    def backward_reads(self) -> set[str]:
+        """The names that `backward` reads."""
+        return _read([*self.lines("backward"), *self.lines("input_gradients")])
+
+    def backward_arguments(self) -> str:
+        """The arrays and weights of a batch that `backward` takes."""
+        given = [each.partition(":")[0] in self.backward_reads() for each in self.parameters("inputs", "trues")]
+        arrays = _chosen("batch.arrays", given)
+        return f"{arrays}, *batch.weights" if arrays else "*batch.weights"
+
     def track(self) -> str:
-        document = "Move the running statistics on, after `forward`."
+        document = "Update the running statistics, after `forward`."
         return function("track", ["p: Params", "b: Buffers"], "None", document, self.lines("track"))
 
     def gradients(self) -> str:
         """The class of `g`."""
         return "Gradients" if self.programs.tables else "Params"
+
+    def update_takes_step(self) -> bool:
+        """Whether a step depends on how many there have been."""
+        assert self.update is not None
+        return "step" in _read(code.section_lines(self.update.program, self.update.plan, "update", "s"))
 
     def update_function(self) -> str:
         assert self.update is not None and self.graph.training is not None
@@ -108,9 +149,10 @@ class Functions:
             over.append("over all weights, block by block" if blocks else "over all weights at once")
         if self.programs.tables:
             over.append("and rows of tables" if over else "over rows of tables")
-        document = f"One step of {describe(self.graph.training.optimizer)}, {', '.join(over)}."
-        signature = ["p: Params", f"g: {self.gradients()}", "s: Slots", "learning_rate: float", "step: int"]
+        document = f"Take a step of {describe(self.graph.training.optimizer)}, {', '.join(over)}."
         body = code.section_lines(program, self.update.plan, "update", "s")
+        signature = ["p: Params", f"g: {self.gradients()}", "s: Slots", "learning_rate: float"]
+        signature += ["step: int"] if "step" in _read(body) else []
         return function("update", signature, "None", document, body)
 
     def row_functions(self) -> list[str]:
@@ -121,14 +163,13 @@ class Functions:
         optimizer = self.graph.training.optimizer
         if untouched is not None:
             name = type(optimizer).__name__
-            document = f"Bring slots of rows up to date, in place, after (rows, 1) steps of {name} without a gradient."
+            document = f"Update the slots of rows, in place, after (rows, 1) steps of {name} without a gradient."
             signature = ["steps: Array", *(f"{slot}: Array" for slot in decaying(optimizer))]
             body = code.section_lines(untouched.program, untouched.plan, "untouched", owner=None)
             texts.append(function("untouched", signature, "None", document, body))
-        document = f"One step of {describe(optimizer)}, over the rows of a table that a batch held."
-        signature = [
-            "table: Array", "gradient: tuple[Array, Array]", "s: TableSlots", "learning_rate: float", "step: int",
-        ]  # fmt: skip
+        document = f"Take a step of {describe(optimizer)}, over the rows of a table that a batch contains."
+        signature = ["table: Array", "gradient: tuple[Array, Array]", "s: TableSlots", "learning_rate: float"]
+        signature += ["step: int"] if reads_step(optimizer) else []
         body = code.section_lines(rows.program, rows.plan, "update_rows", "s")
         return [*texts, function("update_rows", signature, "None", document, body)]
 
@@ -138,7 +179,7 @@ class Functions:
         signature = ["p: Params", "b: InferenceBuffers", *memory, *self.parameters("inputs")]
         results = code.result_text(program, plan, "infer", self.infer.lowered.results["infer"])
         returned = f"return {', '.join(results)}" if len(results) > 1 else f"return ({results[0]},)"
-        document = "The outputs in inference mode"
+        document = "Compute the outputs in inference mode"
         if self.activate is not None:
             heads = [self.names.outputs[output] for output in self.graph.outputs if _is_fused(output)]
             document += f", {_listed(heads)} without {'its' if len(heads) == 1 else 'their'} activation"
@@ -147,10 +188,21 @@ class Functions:
 
     def activate_function(self) -> str:
         assert self.activate is not None
-        heads = [self.names.outputs[output] for output in self.graph.outputs]
-        body = code.section_lines(self.activate.program, self.activate.plan, "activate")
-        signature = ["b: InferenceBuffers", *(f"{head}: Array" for head in heads)]
-        return function("activate", signature, "None", "Make what `infer` gives predictions, in place.", body)
+        body = self.activate_lines()
+        signature = ["b: InferenceBuffers"] if "b" in _read(body) else []
+        signature += [f"{self.names.outputs[output]}: Array" for output in self.graph.outputs if _is_fused(output)]
+        return function("activate", signature, "None", "Turn the results of `infer` into predictions, in place.", body)
+
+    def activate_lines(self) -> list[str]:
+        assert self.activate is not None
+        return code.section_lines(self.activate.program, self.activate.plan, "activate")
+
+    def activate_arguments(self) -> str:
+        """What `activate` takes of the buffers and `heads`."""
+        if self.activate is None:
+            return ""
+        heads = _chosen("heads", [_is_fused(output) for output in self.graph.outputs])
+        return f"b, {heads}" if "b" in _read(self.activate_lines()) else heads
 
 
 def function(name: str, parameters: Sequence[str], result: str, document: str, body: Sequence[str]) -> str:
@@ -159,6 +211,18 @@ def function(name: str, parameters: Sequence[str], result: str, document: str, b
     if body and body[0].startswith("#"):
         lines.append("")
     return "\n".join([*lines, *code.indented(body)])
+
+
+def _read(lines: Sequence[str]) -> set[str]:
+    """The names of statements; what is only written is none of a parameter."""
+    return {node.id for node in ast.walk(ast.parse("\n".join(lines))) if isinstance(node, ast.Name)}
+
+
+def _chosen(values: str, chosen: Sequence[bool]) -> str:
+    """Arguments: all `values`, or those that are chosen."""
+    if all(chosen):
+        return f"*{values}"
+    return ", ".join(f"{values}[{i}]" for i, each in enumerate(chosen) if each)
 
 
 def _is_fused(output: Output) -> bool:

@@ -10,7 +10,7 @@ from gen.components.kernels import kernels
 from gen.dims import Dim
 from gen.emit.copied import is_copied, rule_name
 from gen.emit.names import CHECK_LOCALS, RESERVED, Names, names_of_members
-from gen.graph.graph import Graph, Output, Tensor
+from gen.graph.graph import Graph, Output, OwnLoss, OwnMetric, Tensor
 from gen.graph.rewrites.symbols import rename_symbols
 from gen.program.lower.state import RELATED, Identifiers
 
@@ -42,11 +42,28 @@ def _named(graph: Graph) -> Identifiers:
         related |= {(output, ending): names.make(f"{ident}_{ending}") for ending in RELATED}
     for item in graph.inputs:
         tensors.setdefault(item.tensor, names.make(item.name))
+    for output in graph.outputs:
+        if isinstance(output.loss, OwnLoss):
+            tensors[output.loss.target] = related[output, "true"]
+        for _, metric in output.metrics:
+            if isinstance(metric, OwnMetric):
+                true, predicted = metric.formula.inputs
+                tensors |= {true: related[output, "true"], predicted: outputs[output]}
     split = _split(graph)
     for node in graph.nodes:
         for tensor in (*node.inner, *node.outputs):
             if tensor not in tensors and tensor not in split:
                 tensors[tensor] = names.make(tensor.name)
+    for formula in graph.formulas():
+        for tensor in (*formula.inputs, *(made for node in formula.nodes for made in node.outputs)):
+            if tensor not in tensors:
+                tensors[tensor] = names.make(tensor.name)
+    measures = {
+        (output, name): names.make(f"measure_{output.name}_{name}" if len(graph.outputs) > 1 else f"measure_{name}")
+        for output in graph.outputs
+        for name, metric in output.metrics
+        if isinstance(metric, OwnMetric)
+    }
     for tensor in reversed(split):
         tensors[tensor] = tensors[split[tensor]]
     gradients = {ident: names.make(f"d{ident}") for ident in dict.fromkeys(tensors.values())}
@@ -59,6 +76,7 @@ def _named(graph: Graph) -> Identifiers:
         {(layer, name): weights.make(f"{layer.name}/{name}") for layer in graph.layers for name in layer.weights},
         names.taken,
         frozenset(split),
+        measures=measures,
     )
 
 

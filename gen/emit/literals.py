@@ -1,7 +1,8 @@
-"""Text from a `.nn` file as Python: literals, and comments and docstrings that can do nothing.
+"""Text from a `.nn` file as Python: literals, comments, and docstrings that cannot do anything.
 
-What could mislead a reader or a tool is escaped: control characters, direction marks, and all but the plain letters
-and signs of the common scripts.  The set is fixed here, so that it is the same whatever Unicode a Python knows.
+Everything that could mislead a reader or a tool is escaped: control characters, direction marks, and all but the plain
+letters and signs of the common scripts.  The set is fixed here, so that it does not depend on the Unicode version of
+Python.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Copied functions hold only what their file uses: parameters that no call gives are dropped, with all they decide.
 
-A function's text is edited, not printed anew, so that its comments stay.  A parameter that is never given has its
-default, and where that is None, True, False or a string, tests of it are decided: of an `if`, a conditional expression
-or a `match` the part that runs is left.  What a variable of the function is known to be by then decides further.
+A function's text is edited, not printed anew: its comments, and where its lines break, are written by hand and are no
+part of its tree.  A parameter that is never given has its default, and where that is None, True, False, a string or 1,
+tests of it are decided: of an `if`, a conditional expression or a `match` the part that runs is left, and products with
+1 are gone.  What a variable of the function is known to be by then decides further.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class _Function:
             given = [self._given(call, index, name) for call in self.calls]
             default = defaults.get(name)
             value = default.value if isinstance(default, ast.Constant) else _UNKNOWN
-            settled = value is None or isinstance(value, bool | str)
+            settled = value is None or isinstance(value, bool | str) or value == 1
             if name != "out" and name not in self.assigned and settled and all(item is None for item in given):
                 self.known[name] = value
                 dropped.add(name)
@@ -275,6 +276,10 @@ class _Function:
                 return [*inner, (self._span(before)[1], self._span(value)[1], "")]
             case ast.Call(func=ast.Name(id=name), args=[_, *_], keywords=[_, *_]) if name in self.others:
                 return self._edits_of_call(node, _defaults(self.others[name]))
+            case ast.BinOp(op=ast.Mult() | ast.FloorDiv(), left=factor, right=one) if self._is_one(one, factor):
+                return [(*self._span(node), self._expression(factor))]
+            case ast.BinOp(op=ast.Mult(), left=one, right=factor) if self._is_one(one, factor):
+                return [(*self._span(node), self._expression(factor))]
             case ast.BoolOp(op=op, values=values):
                 left = self._undecided(op, values)
                 if len(left) < len(values):
@@ -294,6 +299,11 @@ class _Function:
                 edits += self._edits(keyword.value)
             before = stop
         return edits
+
+    def _is_one(self, node: ast.expr, factor: ast.expr) -> bool:
+        """Whether a product is its other factor, which needs no brackets where the product stands."""
+        plain = not isinstance(factor, ast.BinOp) or isinstance(factor.op, ast.Mult)
+        return plain and type(value := self._value(node)) is int and value == 1
 
     def _undecided(self, op: ast.boolop, values: list[ast.expr]) -> list[ast.expr]:
         """The parts of `a or b`, `a and b` that are left; where all before it are decided, the last is the value."""

@@ -1,4 +1,4 @@
-"""The tables in the header of a generated file, which are its summary too."""
+"""The tables in the header of a generated file, which are also its summary."""
 
 from __future__ import annotations
 

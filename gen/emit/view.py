@@ -77,6 +77,15 @@ class InputView(_View):
 
 
 @dataclass(frozen=True)
+class LossInputView(_View):
+    """An input that `loss` reads."""
+
+    ident: str
+    index: int
+    """Its place among the inputs, from 0."""
+
+
+@dataclass(frozen=True)
 class OutputView(_View):
     """An output of the model; `b.{ident}` is its head after `forward` and its prediction after `loss`."""
 
@@ -233,12 +242,22 @@ class View:
     """Whether `forward` takes `rng` after `b`."""
     penalties: bool
     """Whether `loss` takes `p` before `b`."""
+    loss_inputs: tuple[LossInputView, ...]
+    """The inputs that `loss` takes after `b`."""
+    watched: tuple[str, ...]
+    """Statements of `evaluate`, where it does not run `forward`: what losses read besides the outputs, into `b`."""
     input_gradients: bool
     """Whether `backward` takes `wanted`."""
     tracks: bool
     """Whether there is `track(p, b)`."""
     fused: bool
-    """Whether there is `activate(b, *heads)`, as some head leaves `infer` without its activation."""
+    """Whether there is `activate`, as some head leaves `infer` without its activation."""
+    backward_arguments: str
+    """What `backward` takes of `batch.arrays`, and `batch.weights`."""
+    update_takes_step: bool
+    """Whether `update` takes the number of the step."""
+    activate_arguments: str
+    """What `activate` takes: buffers and `heads`."""
     evaluates_by_forward: bool
     """Whether `forward` computes what `infer` does, and leaves it in `b`, because no layer depends on training."""
 
@@ -293,6 +312,8 @@ class View:
     metrics: tuple[MetricView, ...] = ()
     counted: tuple[str, ...] = ()
     """Statements of `measure` that leave out the steps that masks leave out."""
+    given: tuple[str, ...] = ()
+    """The values that came from outside: `vocabulary = 5000`."""
     learning_rate: float = 0.001
     epochs: int = 1
     batch_size: int = 32
@@ -341,7 +362,7 @@ class View:
     @property
     def saved(self) -> str:
         """Where the command saves the model unless it is told."""
-        stem = self.source.removesuffix(".nn")
+        stem = self.source.removesuffix(".nn").removesuffix(".py").removesuffix(".ipynb")
         return f"{stem if re.fullmatch(r'[A-Za-z0-9_][A-Za-z0-9_.-]*', stem) else 'model'}.npz"
 
     @property
@@ -408,8 +429,8 @@ class View:
 
     @property
     def outputs_masked(self) -> bool:
-        """Whether `infer` gives masks after the outputs."""
-        return any(output.mask is not None for output in self.outputs)
+        """Whether `infer` gives masks after the outputs, or what losses read."""
+        return bool(self.watched) or any(output.mask is not None for output in self.outputs)
 
     @property
     def several_outputs(self) -> bool:
@@ -434,7 +455,12 @@ class View:
 
     @property
     def input_parameters(self) -> str:
-        return ", ".join(f"{item.ident}: Array" for item in self.inputs)
+        """The parameters of `sizes`: inputs up to the last one that says a size, and the others."""
+        idents = [item.ident for item in self.inputs]
+        last = max(i for i, ident in enumerate(idents) if f"{ident}.shape" in self.sizes)
+        read = [ident if f"{ident}.shape" in self.sizes else f"_{ident}" for ident in idents[: last + 1]]
+        more = ["*_: Array"] if last + 1 < len(idents) else []
+        return ", ".join([*(f"{ident}: Array" for ident in read), *more])
 
     @property
     def input_names(self) -> str:

@@ -1,4 +1,4 @@
-"""Writing a generated file: only if it changed, in one piece, and never over someone's work."""
+"""Writing a generated file: only if it changed, completely, and never over somebody's work."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gen.files import Bounds, WriteError, place
 
 
 class Protected(WriteError):
-    """A file that gen did not write, or that was edited since; `force` writes over it."""
+    """A file that gen did not write, or that was edited since; `force` overwrites it."""
 
 
 def write(path: str | os.PathLike[str], text: str, force: bool = False, bounds: Bounds | None = None) -> bool:

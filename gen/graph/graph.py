@@ -1,23 +1,24 @@
-"""The graph of a model: tensors, the layer calls that make them, inputs, outputs, and how it is trained.
+"""The graph of a model: tensors, layer calls, inputs, outputs, and the settings of training.
 
-Plain frozen data.  Tensors, layers and nodes are compared by identity: two equal calls are still two calls.  Called
-models are already flat here: every node is the call of one layer.
+Plain frozen data.  Tensors, layers, and nodes are compared by identity: two equal calls are still two calls.  Called
+models are already flat: every node is the call of one layer.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from gen.components.base import Activation, Layer, Loss, Metric, Optimizer, Weight
+from gen.components.base import Activation, Layer, Loss, Metric, Optimizer, Regularizer, Weight
 from gen.diagnostics import Span
 from gen.dims import Shape
 
 
 @dataclass(frozen=True, eq=False)
 class Tensor:
-    """An array of the model.  `name` is the variable it is bound to, or made from its layer's name.
+    """An array of the model.  `name` is the variable that it is bound to, or comes from its layer's name.
 
     `shape` has the batch first; `dtype` is `"float"` (the model's float type), `"int32"`, `"bool"`, …
     """
@@ -29,7 +30,7 @@ class Tensor:
 
 @dataclass(frozen=True, eq=False)
 class NamedLayer:
-    """A layer with its name and weights; a layer that is called several times is one object."""
+    """A layer with its name and weights; one object for all calls of the layer."""
 
     name: str
     component: Layer | Activation
@@ -37,7 +38,7 @@ class NamedLayer:
     trainable: bool = True
     """False freezes all weights of the layer (and a BatchNormalization then runs in inference mode, as in Keras)."""
     parts: tuple[NamedLayer, ...] = ()
-    """The layers that it stands for, if it was fused of several; `weights` are theirs."""
+    """The layers that it replaces, if it was fused from several; `weights` are theirs."""
 
     def trainable_weights(self) -> list[Weight]:
         """The weights that training changes."""
@@ -50,7 +51,7 @@ class NamedLayer:
 
 @dataclass(frozen=True, eq=False)
 class Box:
-    """One call of a model or of a block: what it made stands together.  `parent` is the one that it stands in."""
+    """One call of a model or a block, which groups the nodes that it made.  `parent` is the box around it."""
 
     name: str
     parent: Box | None = None
@@ -70,22 +71,22 @@ class Call:
     block: object = None
     before: tuple[str, ...] = ()
     then: str = ""
-    """What a rewrite has moved behind the call, for its heading: `relu after it`."""
+    """What a rewrite has moved after the call, for its heading: `relu after it`."""
     fused: tuple[object, ...] = ()
-    """`block` of the calls that it was fused with, or has taken an activation from."""
+    """`block` of the calls that it was fused with, or took an activation from."""
     box: Box | None = None
     """The call of a model or a block that it is part of."""
     wrapper: str = ""
-    """`TimeDistributed` or `Bidirectional`, if the call is one of those that a wrapper's call stands for."""
+    """`TimeDistributed` or `Bidirectional`, if the call comes from the call of such a wrapper."""
     operator: str = ""
-    """How the call is written, where it is no call of a layer: `+`, `[…]`, `relu(…)`."""
+    """How the file writes it, if it is not the call of a layer: `+`, `[…]`, `relu(…)`."""
 
 
 @dataclass(frozen=True, eq=False)
 class Node:
     """One call of a layer: `outputs = layer(inputs)`.
 
-    `masks` says for each input which of its steps count, if the layer makes use of it; `options` are those of the call.
+    `masks` says for each input which of its steps count, if the layer uses it; `options` are those of the call.
     """
 
     layer: NamedLayer
@@ -97,7 +98,7 @@ class Node:
     predicts: bool = False
     """Whether it does in training what it does in prediction: a call with `training=False`."""
     inner: tuple[Tensor, ...] = ()
-    """Tensors that there are no more since the call was fused of several; their names stay theirs."""
+    """Tensors that no longer exist, because the call was fused from several; their names stay taken."""
 
     @property
     def first(self) -> Tensor | None:
@@ -106,8 +107,97 @@ class Node:
 
     @property
     def reads(self) -> tuple[Tensor, ...]:
-        """What the call needs: its inputs and their masks."""
+        """The tensors that the call reads: its inputs and their masks."""
         return (*self.inputs, *(mask for mask in self.masks if mask is not None))
+
+
+@dataclass(frozen=True, eq=False)
+class Formula:
+    """What a function of the file makes of tensors, in training alone: a loss, a penalty, a metric.
+
+    `inputs` are the tensors that no call gives: the targets and the prediction of an output, a weight.
+    """
+
+    name: str
+    text: str
+    """As the file has it, for comments and the summary."""
+    span: Span
+    inputs: tuple[Tensor, ...]
+    nodes: tuple[Node, ...]
+    """Operations and activations, in order."""
+    value: Tensor
+
+    @property
+    def reads(self) -> set[Tensor]:
+        """What it needs that the calls of layers give, or an input is."""
+        made = {tensor for node in self.nodes for tensor in node.outputs}
+        read = {tensor for node in self.nodes for tensor in node.reads}
+        return (read | {self.value}) - made - set(self.inputs)
+
+
+@dataclass(frozen=True, eq=False)
+class OwnLoss(Loss):
+    """A loss that the file computes itself: what `formula` makes of the targets, its only input, and of the output."""
+
+    formula: Formula
+    summed: bool = False
+    """Whether it is the sum of what the formula gives, not the mean."""
+
+    @property
+    def written(self) -> str:
+        return self.formula.text
+
+    @property
+    def target(self) -> Tensor:
+        """The targets."""
+        return self.formula.inputs[0]
+
+
+@dataclass(frozen=True, eq=False)
+class OwnLossOfIds(OwnLoss):
+    """One whose targets are class ids."""
+
+    sparse = True
+
+
+@dataclass(frozen=True, eq=False)
+class OwnMetric(Metric):
+    """A metric that the file computes itself: what `formula` makes of the targets and of the prediction."""
+
+    name: str
+    formula: Formula
+
+    @property
+    def written(self) -> str:
+        return self.formula.text
+
+
+@dataclass(frozen=True, eq=False)
+class OwnRegularizer(Regularizer):
+    """A regularizer that the file computes itself, with a function of the weight."""
+
+    name: str
+    function: Any
+
+    @property
+    def written(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, eq=False)
+class Penalty:
+    """What one weight costs by a function of the file; the only input of `formula` is the weight."""
+
+    layer: NamedLayer
+    weight: str
+    formula: Formula
+
+
+def target_of(loss: Loss, tensor: Tensor) -> Shape:
+    """The shape of the targets of an output that is trained with this loss."""
+    if isinstance(loss, OwnLoss):
+        return loss.target.shape
+    return tensor.shape[:-1] if loss.sparse else tensor.shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,14 +226,14 @@ class Output:
     """Log name (without the output's name before it) and metric, resolved for this output."""
     loss_input: Tensor | None = None
     loss_text: str = ""
-    """The loss as the file has it, for comments and the summary."""
+    """The loss as the file writes it, for comments and the summary."""
     mask: Tensor | None = None
-    """Which steps count in the loss; None if all do."""
+    """The steps that count in the loss; None if all do."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """What `compile` and `fit` said; `fit` holds the defaults that were given, by argument name."""
+    """The settings of `compile` and `fit`; `fit` contains the defaults that the file gives, by argument name."""
 
     optimizer: Optimizer
     fit: dict[str, int | float | bool] = field(default_factory=dict)
@@ -163,7 +253,7 @@ class Shared:
 
 @dataclass(frozen=True)
 class Graph:
-    """A checked model.  `nodes` are in the order of the calls; `layers` in the order of first use, for the weights."""
+    """A checked model.  `nodes` are in the order of the calls, `layers` in the order of first use, for the weights."""
 
     name: str
     docstring: str | None
@@ -173,11 +263,30 @@ class Graph:
     training: Training | None
     layers: tuple[NamedLayer, ...]
     summary: bool = False
-    """Whether the file asks for the summary to be printed when it is built."""
+    """Whether the file asks gen to print the summary when it builds the model."""
+    added: tuple[Formula, ...] = ()
+    """What `add_loss` adds to the loss."""
+    penalties: tuple[Penalty, ...] = ()
+    """What weights cost by functions of the file."""
     shared: Shared | None = None
     """Where several models of a file are built; `layers` are then those of all, frozen where they are another's."""
     asked: str = ""
     """The name by which it was picked among the models of its file; empty where the file decides."""
+
+    def formulas(self) -> Iterator[Formula]:
+        """What only training computes, by functions of the file."""
+        for output in self.outputs:
+            if isinstance(output.loss, OwnLoss):
+                yield output.loss.formula
+            yield from (metric.formula for _, metric in output.metrics if isinstance(metric, OwnMetric))
+        yield from self.added
+        yield from (penalty.formula for penalty in self.penalties)
+
+    def watched(self) -> tuple[Tensor, ...]:
+        """What the losses read besides the outputs, in the order of the calls that give it; no inputs."""
+        wanted = {tensor for formula in self.formulas() for tensor in formula.reads}
+        wanted -= {output.tensor for output in self.outputs if output.loss is not None}
+        return tuple(tensor for node in self.nodes for tensor in node.outputs if tensor in wanted)
 
     def maker(self, tensor: Tensor) -> Node:
         """The call that makes `tensor`, which is not an input."""
@@ -188,8 +297,9 @@ class Graph:
         return {tensor: node for node in self.nodes for tensor in node.outputs}
 
     def read_counts(self) -> Counter[Tensor]:
-        """How often each tensor is read: by calls, as an input or a mask, as an output, by its loss and as its mask."""
+        """How often each tensor is read: by calls, as an input or a mask, as an output, by losses and as its mask."""
         counts = Counter(tensor for node in self.nodes for tensor in node.reads)
+        counts.update(tensor for formula in self.formulas() for tensor in formula.reads)
         for output in self.outputs:  # a loss that is computed from the output itself reads no more than the output does
             counts.update({each for each in (output.tensor, output.loss_input, output.mask) if each is not None})
         return counts

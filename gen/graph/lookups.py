@@ -1,29 +1,26 @@
-"""Which tables the ids of an input are looked up in, and which part of the input in each."""
+"""Which tables look up the ids of an input, and in which part of the input."""
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 from typing import TypeAlias
 
 from gen.components.base import Activation, Layer, ShapeError
-from gen.components.layers.embedding import AsIds
-from gen.components.layers.operators import MergeSteps, Slice
 from gen.components.operations.base import Operation
 from gen.graph.graph import Graph, Node, Tensor
 
 
 def vocabulary(graph: Graph, tensor: Tensor) -> int | None:
-    """The least table that ids of `tensor` are looked up in; None if they are not."""
+    """The smallest table that looks up ids of `tensor`; None if there is none."""
     return min((size for _, size in lookups(graph, tensor)), default=None)
 
 
 def lookups(graph: Graph, tensor: Tensor, part: str = "", axes: int | None = 1) -> Iterator[tuple[str, int]]:
-    """Where ids of `tensor` are looked up: the part of it, as NumPy's brackets, and the length of the table.
+    """The lookups of ids of `tensor`: its part, as NumPy's brackets, and the length of the table.
 
-    Ids are followed through whatever passes whole numbers on, for none of that changes them.  `axes` is how many axes
-    the rows have so far, of which all is taken: 1 for the batch, more where steps have become rows; None where the
-    numbers have been moved, after which all of them are held to the table, looked up or not.
+    gen follows ids through every layer that passes whole numbers on unchanged.  `axes` is the number of leading axes of
+    which all is taken: 1 for the batch, more if steps have become rows.  It is None if numbers have moved; then all of
+    them must be in the table, looked up or not.
     """
     readers: dict[Tensor, list[Node]] = {}
     for node in graph.nodes:
@@ -50,20 +47,14 @@ _Ids: TypeAlias = "tuple[Tensor, str, int | None]"
 
 
 def _passed_on(node: Node, part: str, axes: int | None) -> Iterator[_Ids]:
-    """What a node makes of ids that it does not look up, if they are ids still."""
+    """The result of a node that passes ids on without looking them up; None if they are no longer ids."""
     component, result = node.layer.component, node.outputs[0]
-    if isinstance(component, Slice) and axes is not None:
-        yield result, part + brackets(component, axes), axes
-    elif isinstance(component, MergeSteps) and axes is not None:
-        yield result, part, axes + 1
-    elif isinstance(component, AsIds):
-        yield result, part, axes
-    elif result.dtype != "bool" and keeps_numbers(component, len(node.inputs)):
-        yield result, part, axes if isinstance(component, Slice) else None
+    if isinstance(component, Layer) and result.dtype != "bool" and keeps_numbers(component, len(node.inputs)):
+        yield result, *component.part_of_ids(part, axes)
 
 
 def keeps_numbers(component: Layer | Activation, inputs: int) -> bool:
-    """Whether a layer passes numbers on as they are, whole ones too: in another shape, or fewer of them."""
+    """Whether a layer passes numbers on unchanged: in another shape, or fewer of them."""
     if not isinstance(component, Layer):
         return False
     if isinstance(component, Operation):
@@ -72,15 +63,3 @@ def keeps_numbers(component: Layer | Activation, inputs: int) -> bool:
         return component.dtype(*["int32"] * inputs) == "int32"
     except ShapeError:
         return False
-
-
-def brackets(component: Slice, axes: int) -> str:
-    """The slice as it is written, with `axes` axes in the place of the batch."""
-    index = ast.Tuple([ast.Slice()] * (axes - 1) + [_part(item) for item in component.parts], ast.Load())
-    return ast.unparse(ast.Subscript(ast.Name("", ast.Load()), index, ast.Load()))
-
-
-def _part(part: int | tuple[int | None, int | None, int | None]) -> ast.expr:
-    if isinstance(part, int):
-        return ast.Constant(part)
-    return ast.Slice(*(None if bound is None else ast.Constant(bound) for bound in part))

@@ -46,7 +46,8 @@ def alone(graph: Graph) -> Graph:
     """One of the graphs of `share` as it is without the other models."""
     if graph.shared is None:
         return graph
-    own = {node.layer for node in graph.nodes}
+    formulas = [node for formula in graph.formulas() for node in formula.nodes]
+    own = {node.layer for node in (*graph.nodes, *formulas)}
     return replace(graph, shared=None, layers=tuple(layer for layer in graph.layers if layer in own))
 
 

@@ -1,4 +1,4 @@
-"""Sizes that only data decide: what they must be at least, so that every layer has something to compute."""
+"""The sizes that only data decides, and their least values, so that every layer has something to compute."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gen.graph.graph import Graph, Node
 
 
 def sizes_needed(node: Node) -> Iterable[Size]:
-    """What has to be 1 or more for a call to make sense: the sizes of its outputs, and what its layer says."""
+    """The sizes that must be 1 or more for a call: those of its outputs, and those that its layer names."""
     for output in node.outputs:
         yield from output.shape[1:]
     if isinstance(node.layer.component, Layer):
@@ -18,7 +18,7 @@ def sizes_needed(node: Node) -> Iterable[Size]:
 
 
 def least_size(graph: Graph, symbol: str) -> tuple[int, Node | None]:
-    """The least that `symbol` can be, and the call that needs as much; None where any size will do."""
+    """The least value of `symbol`, and the call that needs it; None if any value will do."""
     lowest, reason = 1, None
     for node in graph.nodes:
         for size in sizes_needed(node):
@@ -29,12 +29,12 @@ def least_size(graph: Graph, symbol: str) -> tuple[int, Node | None]:
 
 
 def least_sizes(graph: Graph) -> dict[str, int]:
-    """The least of each size that only data decide, by symbol; the batch is not among them."""
+    """The least value of each size that only data decides, by symbol, without the batch."""
     sizes = [size for item in graph.inputs for size in item.tensor.shape[1:] if isinstance(size, Dim)]
     symbols = dict.fromkeys(symbol for size in sizes for symbol in sorted(size.symbols()))
     return {symbol: least_size(graph, symbol)[0] for symbol in symbols}
 
 
 def typical_sizes(least: Mapping[str, int], batch: int) -> dict[str, int]:
-    """Sizes to judge memory by: a batch of so many rows, and whatever else data decide 100, or as much as it must."""
+    """Sizes to estimate memory: a batch of this many rows, and 100 for each other size, or its least value."""
     return {"batch": batch, **{symbol: max(100, lowest) for symbol, lowest in least.items()}}

@@ -14,13 +14,11 @@ the activation of a head that is fused with its loss counts with the loss.  All 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from gen import compiler
-from gen.components.base import Component
-from gen.components.layers.masking import Mask
-from gen.components.layers.operators import SplitSteps
+from gen.components.base import Component, Role
 from gen.diagnostics import Span
 from gen.dims import Shape
 from gen.emit.tables import kind_of
@@ -32,7 +30,7 @@ from gen.program.cost.flops import operations
 from gen.program.planned import Programs
 from gen.program.types import ArrayType
 
-PASSES = frozenset(compiler.PASSES) - {"recurrences"}
+APART = frozenset({"recurrences"})
 """LSTMs that share a loop would share their operations too."""
 
 
@@ -136,12 +134,9 @@ def describe_model(
     graph: Graph,
     batch: int = 32,
     steps: int | None = None,
-    inference: bool = False,
-    between: Callable[[], None] = lambda: None,
+    options: compiler.Options = compiler.DEFAULT,
 ) -> Facts:
-    """The facts of a checked model, for a batch of so many rows; with `inference` as if it were not compiled.
-
-    `between` is called now and then: what it raises ends the work.
+    """The facts of a checked model as it is built with these options, for a batch of so many rows.
 
     Other sizes that only data decide are `steps`, all of them, or else 100, or as much as the model needs.  Raises
     `SizeError` if `steps` is less than that.
@@ -155,11 +150,11 @@ def describe_model(
     sizes = typical_sizes(least, batch)
     if steps is not None:
         sizes |= dict.fromkeys(least, steps)
-    assembler = compiler.assembler(graph, graph.name, compiler.Options(inference, PASSES, between=between))
-    between()
+    assembler = compiler.assembler(graph, graph.name, replace(options, passes=options.passes - APART))
+    options.between()
     measured = {assembler.names.symbols.get(symbol, symbol): size for symbol, size in sizes.items()}
     by_part, by_call = _operations(assembler.programs, measured)
-    between()
+    options.between()
     named = named_calls(graph)
     names, groups = list(named), list(named.values())
     sources = {each: Edge(name, each.shape) for name, nodes in zip(names, groups, strict=True) for each in _made(nodes)}
@@ -170,7 +165,7 @@ def describe_model(
         counts = by_call[nodes[0].call.block]
         calls.append(_call(name, nodes, sources, seen, counts, sizes))
         seen |= {node.layer for node in nodes}
-    trained = graph.training is not None and not inference
+    trained = graph.training is not None and not options.inference
     outputs = [OutputFacts(item.name, sources[item.tensor], item.loss_text * trained) for item in graph.outputs]
     inputs = [InputFacts(item.name, item.tensor.shape, dtype_of(item.tensor), item.span) for item in graph.inputs]
     memory = assembler.footprint().rows(measured)
@@ -211,7 +206,7 @@ def _groups(graph: Graph) -> list[list[Node]]:
     """The nodes of each call in the file, in order; those that compute masks are left out."""
     groups: dict[object, list[Node]] = {}
     for node in graph.nodes:
-        if not isinstance(node.layer.component, Mask) and node.outputs[0].dtype != "bool":
+        if node.layer.component.role is not Role.MASK and node.outputs[0].dtype != "bool":
             groups.setdefault(node.call.block, []).append(node)
     return list(groups.values())
 
@@ -235,7 +230,7 @@ def _made(nodes: Sequence[Node]) -> list[Tensor]:
 
 def _values_read(node: Node) -> tuple[Tensor, ...]:
     """The inputs of a node but those that it reads the shape of only."""
-    return node.inputs[:1] if isinstance(node.layer.component, SplitSteps) else node.inputs
+    return node.inputs[:1] if node.layer.component.role is Role.SPLIT else node.inputs
 
 
 def _kind(nodes: Sequence[Node]) -> str:

@@ -584,10 +584,10 @@ def expressions(statement: Statement) -> Iterator[Expr]:
             yield iterable
             yield target
         case With(items):
-            for scope, target in items:
+            for scope, bound in items:
                 yield scope
-                if target is not None:
-                    yield target
+                if bound is not None:
+                    yield bound
         case Try(handlers=handlers):
             yield from (handler.kind for handler in handlers if handler.kind is not None)
         case Evaluate(value):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gen.commands.building import explained
-from gen.compiler import Options
+from gen.compiler import DEFAULT, Options
 from gen.diagnostics import Span
 from gen.inspect.sourcemap import Lines, SourceMap, source_map
 from gen.language import syntax
@@ -16,7 +16,7 @@ _FUNCTIONS = ("forward", "infer")
 """The functions that compute the model: in training, and, where it is not trained, in prediction."""
 
 
-def generated(analysis: Analysis, inference: bool = False) -> SourceMap | None:
+def generated(analysis: Analysis, options: Options = DEFAULT) -> SourceMap | None:
     """The generated file and where its lines come from; None where the `.nn` file is wrong.
 
     Raises `CommandError` where gen has a bug.
@@ -25,7 +25,7 @@ def generated(analysis: Analysis, inference: bool = False) -> SourceMap | None:
     if graph is None:
         return None
     with explained(path):
-        return source_map(graph, path.name, Options(inference))
+        return source_map(graph, path.name, options)
 
 
 def lines_of(analysis: Analysis, offset: int, made: SourceMap) -> Lines:

@@ -37,6 +37,8 @@ def _statements(analysis: Analysis, statements: Iterable[syntax.Statement]) -> I
             case syntax.Assign(value=value) | syntax.Return(value=value) | syntax.Evaluate(value=value):
                 if value is not None:
                     yield statement.span, analysis.values(value.span)
+            case syntax.AugAssign(target):
+                yield statement.span, analysis.values(target.span)[1::2]  # what was there before is the other half
         for body in syntax.bodies(statement):
             yield from _statements(analysis, body)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,15 +31,15 @@ class Project:
 class Projects:
     """Finds the project of a folder.
 
-    `folder` is the one that the editor has open, `given` are files of components for every project; `warn` and `fail`
+    `folder` is the one that the editor has open; the settings that are `given` hold in every project; `warn` and `fail`
     show the user what is wrong with settings.
     """
 
     def __init__(
-        self, folder: Path, given: Iterable[Path], warn: Callable[[str], object], fail: Callable[[str], object]
+        self, folder: Path, given: Settings, warn: Callable[[str], object], fail: Callable[[str], object]
     ) -> None:
         self.folder = folder
-        self._given, self._warn, self._fail = tuple(given), warn, fail
+        self._given, self._warn, self._fail = given, warn, fail
         self._found: dict[Settings, Project] = {}
         self._said: set[str] = set()
 
@@ -50,6 +50,7 @@ class Projects:
         except (SettingsError, OSError) as error:
             self._say(str(error), self._fail)
             settings = Settings()
+        settings = settings.under(self._given)
         if settings not in self._found:
             self._found[settings] = self._made(settings)
         return self._found[settings]
@@ -57,11 +58,11 @@ class Projects:
     def _made(self, settings: Settings) -> Project:
         for note in ignored(settings):
             self._say(note, self._warn)
-        models = tuple((self.folder / path, name) for path, name in settings.models)
+        models = tuple((None if path is None else self.folder / path, name) for path, name in settings.models)
         project = Project(replace(settings, models=models))
         own = [self.folder / path for path in settings.components]
         try:
-            project._context.run(_load, replace(settings, components=tuple(own)), self._given)
+            project._context.run(_load, replace(settings, components=tuple(own)))
         except (CommandError, OSError) as error:
             self._say(str(error), self._fail)
         return project
@@ -72,6 +73,6 @@ class Projects:
             say(message)
 
 
-def _load(settings: Settings, given: Iterable[Path]) -> None:
+def _load(settings: Settings) -> None:
     know_apart()
-    load_project(settings, given)
+    load_project(settings)

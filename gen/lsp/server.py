@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +19,7 @@ from pygls.lsp.server import LanguageServer
 from pygls.uris import from_fs_path, to_fs_path
 
 from gen import __version__, files
-from gen.commands.building import target_of
+from gen.commands import building
 from gen.commands.formatting import Unreadable, format_text
 from gen.diagnostics import Diagnostic, Span
 from gen.inspect.sourcemap import Lines
@@ -30,6 +30,7 @@ from gen.lsp.document import OUTDATED, Document
 from gen.lsp.projects import Project, Projects
 from gen.lsp.protocol import Protocol
 from gen.lsp.worker import Worker
+from gen.settings import Settings
 
 Result = TypeVar("Result")
 
@@ -47,6 +48,8 @@ _KINDS = {
     "keyword": types.CompletionItemKind.Keyword,
     "module": types.CompletionItemKind.Module,
     "method": types.CompletionItemKind.Method,
+    "attribute": types.CompletionItemKind.Field,
+    "class": types.CompletionItemKind.Class,
     "layer": types.CompletionItemKind.Class,
 }
 """The protocol's kinds of completions; components besides layers are functions."""
@@ -138,7 +141,7 @@ class Server(LanguageServer):
         self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(document.uri, items, version))
 
 
-def serve(components: Iterable[Path] = ()) -> None:
+def serve(given: Settings) -> None:
     """Serve one client over standard input and output, to its end.
 
     What else is printed, as by components of the user's own, goes to standard error: it is no part of the protocol.
@@ -148,7 +151,7 @@ def serve(components: Iterable[Path] = ()) -> None:
     sys.stdout = sys.stderr
     logging.getLogger("pygls.protocol.json_rpc").addFilter(_unexpected)
     with TemporaryDirectory(prefix="gen-") as scratch:
-        asyncio.run(_serve(create(Path(scratch), components), output))
+        asyncio.run(_serve(create(Path(scratch), given), output))
 
 
 async def _serve(server: Server, output: Output) -> None:
@@ -162,10 +165,9 @@ def _unexpected(record: logging.LogRecord) -> bool:
     return bool(record.exc_info and not isinstance(record.exc_info[1], JsonRpcException))
 
 
-def create(scratch: Path, components: Iterable[Path]) -> Server:
-    """A server with all features; `components` are files with components of the user's own."""
+def create(scratch: Path, given: Settings) -> Server:
+    """A server with all features; the settings that it is `given` hold in every project."""
     server = Server(scratch)
-    given = tuple(components)
 
     def initialize(ls: Server, _: types.InitializeParams) -> None:
         _configure(ls, given)
@@ -189,7 +191,7 @@ def _answer(feature: Callable[[Analysis, Any], Any], worker: Worker) -> Callable
     return answer
 
 
-def _configure(ls: Server, given: Sequence[Path]) -> None:
+def _configure(ls: Server, given: Settings) -> None:
     """Read the settings of the open folder, and the components that they name; what is wrong with them is shown."""
 
     def show(kind: types.MessageType, message: str) -> None:
@@ -267,9 +269,10 @@ def _signature_help(analysis: Analysis, params: types.SignatureHelpParams) -> ty
         return None
     word = found.signature.word
     cls = words.component(word) if word else None
+    about = found.signature.about if cls is None else words.brief(cls)
     information = types.SignatureInformation(
         str(found.signature),
-        _markdown(words.brief(cls)) if cls is not None else None,
+        _markdown(about) if about else None,
         [
             types.ParameterInformation(str(each), words.meaning(word or "", each.name) or None)
             for each in found.signature.arguments
@@ -410,12 +413,12 @@ async def _open_generated(ls: Server, uri: str = "", offset: int = 0) -> None:
 def _generated(ls: Server, project: Project, analysis: Analysis, offset: int) -> tuple[Path, Lines] | None:
     """The file with the generated code, and the lines in it; None where the `.nn` file is wrong."""
     settings, folder = project.settings, ls.projects.folder
-    made = generated.generated(analysis, settings.inference)
+    made = generated.generated(analysis, building.options(settings))
     if made is None:
         return None
     source = Path(analysis.source.path)
     source, folders = source if source.stem else Path("model.nn"), [folder / path for path in settings.sources]
-    path = _absolute(target_of(source, map(_absolute, folders), folder / settings.out))
+    path = _absolute(building.target_of(source, map(_absolute, folders), folder / settings.out))
     if not _holds(path, made.text):
         path = ls.scratch / path.name[-100:]
         path.unlink(missing_ok=True)

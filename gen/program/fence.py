@@ -1,4 +1,4 @@
-"""The fence: what becomes of shapes and dtypes in what a rule says, and `FenceError` for what it may not say."""
+"""The fence: the shapes and dtypes of the results of a rule, and `FenceError` for what it may not do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gen.program.types import ArrayType
 
 
 class FenceError(TypeError):
-    """A rule that says what it may not, or arrays that do not fit: a bug in the component, not in a model.
+    """A rule that does something it may not, or arrays that do not fit: a bug in the component, not in a model.
 
     `place` is the file and line of the rule, once it is known.
     """
@@ -23,7 +23,7 @@ WHOLE = ("int32", "int64", "intp")
 
 
 def promote(dtypes: Iterable[str]) -> str:
-    """The dtype of an arithmetic result; a Python number adapts to the arrays beside it."""
+    """The dtype of an arithmetic result; a Python number adapts to the arrays."""
     found = set(dtypes)
     if "float" in found:
         return "float"
@@ -78,7 +78,7 @@ def contracted(a: Shape, b: Shape) -> Shape:
 
 
 def reshaped(shape: Shape, wanted: Sequence[Size]) -> Shape:
-    """`wanted` with a −1 replaced by what is left of `shape`."""
+    """`wanted`, with a −1 replaced by the remaining size of `shape`."""
     sizes = list(wanted)
     if not all(isinstance(size, int | Dim) and not isinstance(size, bool) for size in sizes):
         raise FenceError(f"{tuple(wanted)} is no shape")
@@ -94,7 +94,7 @@ def reshaped(shape: Shape, wanted: Sequence[Size]) -> Shape:
 
 
 def divided(total: Size, part: Size) -> Size:
-    """`total // part`; 0 for a known total and a part that is not known, which can be right for some data only."""
+    """`total // part`; 0 for a known total and an unknown part, which can only be right for some data."""
     if isinstance(total, Dim):
         return total // part
     return total // part if isinstance(part, int) else 0

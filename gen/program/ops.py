@@ -246,9 +246,9 @@ ABSOLUTE = ufunc("absolute", result="size", takes="fib")
 SQUARE, SQRT, RECIPROCAL = ufunc("square"), ufunc("sqrt", "float", result="root"), ufunc("reciprocal", takes="f")
 MAXIMUM = ufunc("maximum", takes="fib", commutes=True, result="at_least")
 MINIMUM = ufunc("minimum", takes="fib", commutes=True, result="at_most")
-LOGICAL_AND = ufunc("logical_and", "bool", operator=ast.BitAnd, commutes=True, result="and")
-LOGICAL_OR = ufunc("logical_or", "bool", operator=ast.BitOr, commutes=True, result="or")
-ufunc("logical_not", "bool", operator=ast.Invert, result="not")
+LOGICAL_AND = ufunc("logical_and", "bool", operator=ast.BitAnd, commutes=True, result="both")
+LOGICAL_OR = ufunc("logical_or", "bool", operator=ast.BitOr, commutes=True, result="either")
+ufunc("logical_not", "bool", operator=ast.Invert, result="negated")
 GREATER = ufunc("greater", "bool", operator=ast.Gt, result="above")
 ufunc("greater_equal", "bool", operator=ast.GtE, result="not_below")
 ufunc("less", "bool", operator=ast.Lt, result="below")
@@ -433,8 +433,9 @@ def _method(value: ast.expr, name: str, arguments: ast.expr) -> ast.expr:
 
 
 def reshaped(value: ast.expr, sizes: ast.expr) -> ast.expr:
-    """`value.reshape(*sizes)`."""
-    return _method(value, "reshape", sizes)
+    """`value.reshape(*sizes)`; a single number has no sizes, but `reshape` needs an argument."""
+    none = isinstance(sizes, ast.Tuple) and not sizes.elts
+    return _method(value, "reshape", ast.Tuple([sizes], ast.Load()) if none else sizes)
 
 
 def unshaped(value: ast.expr) -> ast.expr:
@@ -540,7 +541,7 @@ def _draw(name: str, result: str) -> Op:
 def _astype(a: Array, dtype: str) -> Array | Call:
     """`a.astype(dtype)`; itself where it has that dtype already."""
     if dtype not in DTYPES:
-        raise FenceError(f"{dtype!r} is no dtype of arrays")
+        raise FenceError(f"the dtype {dtype!r} is outside what a rule may use: {', '.join(DTYPES)}")
     if _array("astype", a).type.dtype == dtype:
         return a
     return Call(CAST[dtype], (ArrayType(a.shape, dtype),), (a,))
@@ -549,7 +550,7 @@ def _astype(a: Array, dtype: str) -> Array | Call:
 def _cast(dtype: str) -> Op:
     """An entry for making numbers of another dtype of an array."""
     text = "{buffers}.dtype" if dtype == "float" else DTYPES[dtype].text
-    lines = ("np.copyto({out}, {0}, casting='unsafe')",)
+    lines = ("np.copyto({out}, {0})",) if dtype == "float" else ("np.copyto({out}, {0}, casting='unsafe')",)
     if dtype == "bool":
         lines = ("np.not_equal({0}, 0, out={out})",)
     return _op(f"as_{dtype}", _no_call, lines=lines, single=f"{{0}}.astype({text})")
@@ -559,6 +560,8 @@ TAKE = _op("np.take", _take, room=lambda a, indices, **_: 8 * math.prod(indices)
 CONCATENATE = _op("np.concatenate", _concatenate, result="joined")
 STACK = _op("np.stack", _stack, result="stacked")
 FILL = _op("fill", _fill, lines=("{out}.fill({1})",))
+FULL = _op("full", _no_call, lines=("{out}.fill({0})",), single="{0}")
+"""An array of one number, which lowering alone writes."""
 CAST = {dtype: _cast(dtype) for dtype in DTYPES}
 RANDOM, NORMAL = _draw("rng.random", "random"), _draw("rng.standard_normal", "normal")
 

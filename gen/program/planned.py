@@ -1,4 +1,4 @@
-"""The programs of a model with their memory planned: what the emitter writes."""
+"""The programs of a model with their memory planned: the input of the emitter."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Planned:
 
 @dataclass(frozen=True)
 class Programs:
-    """The programs of a model; without training only the first two, without an activation to leave off only one."""
+    """The programs of a model; without training only the first two, or one if no head is fused."""
 
     infer: Planned
     """Prediction up to the heads."""

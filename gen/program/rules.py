@@ -1,4 +1,4 @@
-"""Reading rules: the source of a component's function, its parameters, what it returns, and whether it may say it."""
+"""Reading rules: a function's source, parameters, and results, and whether a rule may do what it does."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def definition(function: FunctionType) -> ast.FunctionDef:
 
 @cache
 def parameter_names(function: FunctionType) -> tuple[str, ...]:
-    """The names of a rule's parameters without `self`; a `*inputs` keeps its bare name."""
+    """The names of a rule's parameters without `self`; `*inputs` becomes `inputs`."""
     arguments = definition(function).args
     names = [item.arg for item in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
     if arguments.vararg:
@@ -84,7 +84,7 @@ RULES = ("forward", "backward", "predict", "predict_backward", "decay", "update"
 
 
 def refuse_outside_fence(module: object) -> None:
-    """Raise `FenceError`, pointing at the line, for a rule in `module` that says what no rule may say."""
+    """Raise `FenceError`, with the line, for a rule in `module` that does what no rule may do."""
     name_of_module = getattr(module, "__name__", "")
     for item in vars(module).values():
         if isinstance(item, type) and issubclass(item, Component) and item.__module__ == name_of_module:
@@ -107,7 +107,7 @@ def _check_statements(rule: FunctionType) -> None:
 
 
 _OTHERS = ("dtype", "ndarray", "newaxis")
-"""What a rule may say of NumPy besides functions."""
+"""The names of NumPy, besides functions, that a rule may use."""
 _REFUSED_STATEMENTS = (
     ast.While, ast.Try, ast.With, ast.AugAssign, ast.Delete, ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal,
     ast.Lambda, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.JoinedStr, ast.ClassDef, ast.AsyncFunctionDef,

@@ -1,4 +1,4 @@
-"""Arrays and numbers as the compiler knows them: their types, and what a rule sees of them."""
+"""Arrays and numbers in the compiler: their types, and their form in a rule."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Checks a program and its plan: each pass must leave behind what the next one may rely on.
+"""Checks of a program and its plan: each pass must leave what the next one relies on.
 
-Run between passes by the tests and by `gen build --debug`; what it finds is a bug in gen, never in a model.
+The tests and `gen build --debug` run them between passes; an error is a bug in gen, never in a model.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class VerificationError(AssertionError):
 
 
 def verify_program(program: Program) -> None:
-    """Every variable has a type, is written once, and before it is read; arrays are made by operations."""
+    """Check that every variable has a type, and is written once, before it is read; operations make all arrays."""
     written: set[str] = set(program.parameters)
     for statement in program.statements:
         place = f"{statement.section}: {statement.target} ({statement.place})"
@@ -44,7 +44,7 @@ def verify_program(program: Program) -> None:
 
 
 def verify_plan(program: Program, plan: Plan, results: Iterable[tuple[str, Iterable[str]]]) -> None:
-    """Every read finds the value that it means: nothing still needed has been overwritten; no two share a name."""
+    """Check that every read finds its value, not an overwritten one, and that no two things share a name."""
     for guest, host in plan.hosts.items():
         if host in plan.hosts or guest.type.dtype != host.type.dtype:
             raise VerificationError(f"{guest.segments[0].attribute} cannot lie in {host.segments[0].attribute}")
@@ -74,7 +74,7 @@ def verify_plan(program: Program, plan: Plan, results: Iterable[tuple[str, Itera
 
 
 def _verify_names(program: Program, plan: Plan) -> None:
-    """See that no two things share a name: an attribute of the buffers, or a variable of a function."""
+    """Check that no two things share a name: an attribute of the buffers, or a variable of a function."""
     outside = [*program.parameters, *program.pinned.values()]
     owners: dict[str, object] = {name.removeprefix("b."): name for name in outside}
     named = [name for name in plan.display if not _is_outside(plan, name)]
@@ -86,13 +86,13 @@ def _verify_names(program: Program, plan: Plan) -> None:
 
 
 def _owner(plan: Plan, name: str) -> object:
-    """What a variable's name is the name of: the buffer that it is in, or the variable itself."""
+    """The thing that has a variable's name: the buffer that contains it, or the variable itself."""
     segment = plan.segments.get(name)
     return name if segment is None else segment.buffer
 
 
 def _is_outside(plan: Plan, name: str) -> bool:
-    """Whether a variable is in memory from outside, whose name is a place: `g.h_kernel`."""
+    """Whether a variable is in outside memory, whose name is a place: `g.h_kernel`."""
     segment = plan.segments.get(name)
     return segment is not None and bool(segment.place)
 
@@ -110,7 +110,7 @@ def _write(program: Program, plan: Plan, holds: dict[object, str], name: str) ->
 
 
 def _overlapping(plan: Plan, buffer: Buffer | None) -> list[Buffer]:
-    """The buffers that a write to this one spoils: those that lie in it, and the one that it lies in."""
+    """The buffers that a write to this one destroys: those in its memory, and the one whose memory it uses."""
     if buffer is None:
         return []
     return [*plan.guests(buffer), *([plan.hosts[buffer]] if buffer in plan.hosts else [])]

@@ -85,13 +85,13 @@ def test_a_file_that_cannot_be_written_is_told_before_training(
 def test_a_file_that_is_no_history_is_never_written_over(people: ModuleType, tmp_path: Path, contents: str) -> None:
     path = tmp_path / "history.csv"
     path.write_text(contents)
-    with pytest.raises(ValueError, match=r"history\.csv is no history of training"):
+    with pytest.raises(ValueError, match=r"history\.csv is not a history of training"):
         people.Model().fit(X, Y, **OPTIONS, csv=path)
     assert path.read_text() == contents
 
 
 def test_one_file_cannot_be_history_and_checkpoint(people: ModuleType, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="is no history of training"):
+    with pytest.raises(ValueError, match="is not a history of training"):
         people.Model().fit(X, Y, **OPTIONS, csv=tmp_path / "place", checkpoint=tmp_path / "place")
 
 

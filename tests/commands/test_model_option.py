@@ -9,7 +9,8 @@ from click.testing import CliRunner, Result
 
 from gen import cli, compiler
 from gen.diagnostics import Diagnostics, Source
-from gen.emit.seal import asked_of, is_intact, source_of
+from gen.emit.seal import asked_of, given_of, is_intact, source_of
+from gen.settings import Settings, told
 from tests.building import QUICK, load
 
 TEXT = """\
@@ -52,7 +53,7 @@ def built(here: Path) -> str:
 
 
 def picked(text: str, name: str) -> compiler.Graph:
-    graph = compiler.understand(Source("model.nn", text), found := Diagnostics(), name)
+    graph = compiler.understand(Source("model.nn", text), found := Diagnostics(), asked=name)
     assert graph is not None, found.items
     return graph
 
@@ -81,7 +82,7 @@ def test_a_compiled_model_comes_before_others_of_its_name() -> None:
 
 def test_two_compiled_models_of_one_name_are_an_error() -> None:
     text = "x = Input(3)\n" + "m = Model(x, Dense(1)(x))\nm.compile(adam, mse)\n" * 2
-    assert compiler.understand(Source("model.nn", text), found := Diagnostics(), "m") is None
+    assert compiler.understand(Source("model.nn", text), found := Diagnostics(), asked="m") is None
     assert [item.code for item in found.items] == ["two-models"]
 
 
@@ -94,7 +95,7 @@ def test_an_unknown_name_is_an_error_that_lists_the_names(here: Path) -> None:
 
 def test_an_unknown_name_is_no_error_of_a_file_that_has_others() -> None:
     text = "x = Input(3)\nm = Model(x, Dnse(1)(x))\n"
-    assert compiler.understand(Source("model.nn", text), found := Diagnostics(), "other") is None
+    assert compiler.understand(Source("model.nn", text), found := Diagnostics(), asked="other") is None
     assert "no-model" not in [item.code for item in found.items]
 
 
@@ -110,6 +111,16 @@ def test_the_header_knows_the_name_and_a_rebuild_keeps_it(here: Path) -> None:
     assert asked_of(built(here)) == "encoder" and "(None, 5)" in built(here)
     assert gen("build", "ae.nn", "--model", "classifier").exit_code == 0
     assert asked_of(built(here)) == "classifier"
+
+
+def test_the_header_knows_the_name_and_values_from_outside(here: Path) -> None:
+    (here / "ae.nn").write_text(TEXT.replace("Dense(4,", "Dense(units,"), "utf-8")
+    assert gen("build", "ae.nn", "--model", "enc", "--define", "units=5").exit_code == 0
+    assert asked_of(built(here)) == "enc" and given_of(built(here)) == ["units = 5"]
+    assert gen("build", "ae.nn", "--check").exit_code == 0
+    assert gen("build", "ae.nn", "--model", "").exit_code == 0
+    assert asked_of(built(here)) == "" and given_of(built(here)) == ["units = 5"] and "class Models:" in built(here)
+    assert gen("dump", "ae.nn", "--model", "enc", "--define", "units=5").exit_code == 0
 
 
 def test_a_file_of_one_model_says_nothing_of_names() -> None:
@@ -154,8 +165,9 @@ def test_a_notebook_takes_the_name() -> None:
     pytest.importorskip("IPython")
     from gen.notebook import build
 
-    assert build(TEXT, "m", "Cell In[1]", asked="enc").OUTPUTS == {"code": ("float32", (None, 4))}
-    assert build(TEXT, "m", "Cell In[2]").classifier.OUTPUTS
+    encoder = build(TEXT, "m", "Cell In[1]", colour=False, settings=told(models=((None, "enc"),)))
+    assert encoder.OUTPUTS == {"code": ("float32", (None, 4))}
+    assert build(TEXT, "m", "Cell In[2]", colour=False, settings=Settings()).classifier.OUTPUTS
 
 
 def test_several_compiled_models_are_built_together_and_looked_at_one_by_one(here: Path) -> None:

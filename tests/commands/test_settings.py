@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from gen import cli
 from gen.commands.building import Request, build
-from gen.settings import Settings, load
+from gen.settings import DEFINITIONS, FLAG, MODELS, PATH, PATHS, SETTINGS, Settings, SettingsError, load, told
 from tests.building import ROOT
 
 GOOD = "x = Input(4)\ny = Dense(1)(x)\nmodel = Model(x, y)\nmodel.compile(sgd, mse)\n"
@@ -73,7 +73,7 @@ def test_settings_are_found_in_the_folders_above_up_to_the_root_of_the_repositor
     project(folder.parent.parent, "inference = true")
     assert load(folder) == Settings()
     project(folder.parent, "inference = true")
-    assert load(folder) == Settings(inference=True, folder=Path(".."))
+    assert load(folder) == Settings(inference=True, said=frozenset({"inference"}), folder=Path(".."))
 
 
 def test_a_repository_may_say_by_a_file_where_it_is_kept(folder: Path) -> None:
@@ -106,11 +106,39 @@ def test_settings_of_other_tools_are_passed_by(folder: Path) -> None:
     assert load(folder).inference
 
 
+# ---------------------------------------------------------------------------------------------------- what is an entry
+
+WRONG = {FLAG: '"yes"', PATH: "3", PATHS: '"a.py"', DEFINITIONS: "[1]", MODELS: '"m"'}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_setting_is_checked_where_a_project_says_it(folder: Path, name: str) -> None:
+    kind = SETTINGS[name].kind
+    project(folder, f"{name} = {WRONG[kind]}")
+    with pytest.raises(SettingsError) as raised:
+        load(folder)
+    assert str(raised.value) == f"pyproject.toml: `{name}` in [tool.gen] is {kind.must_be}"
+
+
+def test_every_option_of_a_setting_is_one_of_the_commands_that_it_names() -> None:
+    for name, setting in SETTINGS.items():
+        for command in {*setting.commands} - {"%%nn"}:
+            (option,) = (item for item in cli.gen.commands[command].params if item.name == name)
+            assert set(option.opts) <= {part for spelling in setting.spellings for part in spelling.split("/")}
+
+
+def test_a_command_comes_before_its_project_and_adds_to_its_components() -> None:
+    ours = Settings(inference=True, components=(Path("a.py"),), said=frozenset({"inference", "components"}))
+    both = ours.under(told(inference=False, components=(Path("b.py"),), out=None))
+    assert (both.inference, both.every_component, both.out) == (False, (Path("a.py"), Path("b.py")), Path("out"))
+    assert ours.under(told(inference=None, components=())) == ours
+
+
 # ------------------------------------------------------------------------------------------------------ whose they are
 
 COMMANDS = [
     "help", "help twice", "build model.nn", "build model.nn --check", "dump model.nn", "summary model.nn",
-    "graph model.nn", "explain model.nn", "fmt model.nn",
+    "graph model.nn", "explain model.nn", "fmt model.nn", "from-script model.nn -o found.nn",
 ]  # fmt: skip
 
 
@@ -185,7 +213,9 @@ def test_settings_above_those_of_another_user_hold(folder: Path) -> None:
     project(folder.parent, "inference = true")
     project(folder, "inference = false")
     os.chown(folder / "pyproject.toml", 12345, -1)
-    assert load(folder) == Settings(inference=True, folder=Path(".."), ignored=(Path("pyproject.toml"),))
+    assert load(folder) == Settings(
+        inference=True, said=frozenset({"inference"}), folder=Path(".."), ignored=(Path("pyproject.toml"),)
+    )
 
 
 @root_only
@@ -230,7 +260,7 @@ def test_what_runs_components_is_told(folder: Path) -> None:
             (folder / "ran").unlink()
             runs.add(command.split()[0])
     said = (ROOT / "SECURITY.md").read_text("utf-8").split("## Components are code\n")[1]
-    told = re.findall("`gen ([a-z]+)`", said.split(" run none.")[0])
+    told = re.findall("`gen ([a-z-]+)`", said.split(" run none.")[0])
     assert set(told[:-2]) == runs
     assert set(told[-2:]) == set(cli.gen.commands) - runs
     for name in ("editors/README.md", "action.yml"):

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from gen import cli
 from gen.commands import watching
 from gen.commands.building import CommandError, Report, Request
+from gen.settings import told
 from tests.building import ROOT
 
 GOOD = "x = Input(4)\nmodel = Model(x, Dense(1)(x))\n"
@@ -109,7 +110,7 @@ def test_a_change_of_components_builds_everything_with_them(folder: Path) -> Non
     write(mine, COMPONENT)
     write(Path("models/b.nn"), GOOD.replace("Dense(1)", "Dense(1, twice)"))
     first, broken, mended = reports(
-        Request((Path("models"),), components=(mine,)),
+        Request((Path("models"),), told(components=(mine,))),
         lambda: write(mine, "1 +\n"),
         lambda: write(mine, COMPONENT.replace("2.0", "3.0")),
     )

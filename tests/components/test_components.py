@@ -364,7 +364,7 @@ LAYERS: list[LayerCase] = [
     ("Rescaling", {"scale": 0.5}, ((4, 5),)),
     ("Rescaling", {"scale": 0.5, "offset": -1.0}, ((4, 5),)),
 ]
-TESTED_ALONE = {"Dropout", "SpatialDropout1D", "SpatialDropout2D"}
+TESTED_ALONE = {"Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"}
 
 
 def identify_layer(case: LayerCase) -> str:

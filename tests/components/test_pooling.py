@@ -17,7 +17,7 @@ from tests.building import QUICK, load
 
 LAYERS = [
     (rank, size, strides, padding)
-    for rank in (1, 2)
+    for rank in (1, 2, 3)
     for size in (2, 3)
     for strides in (None, 1, 2, 4)
     for padding in ("valid", "same")
@@ -30,7 +30,7 @@ def test_among_equal_numbers_gradients_are_those_of_keras(
     kind: str, rank: int, size: int, strides: int | None, padding: Any
 ) -> None:
     layer = getattr(pooling, f"{kind}Pooling{rank}D")(size, strides, padding)
-    x = np.random.default_rng(1).integers(0, 3, (3, *(7, 5)[:rank], 2)).astype(float)
+    x = np.random.default_rng(1).integers(0, 3, (3, *(7, 5, 6)[:rank], 2)).astype(float)
     twin = getattr(keras.layers, f"{kind}Pooling{rank}D")(size, strides, padding, dtype="float64")
     expected, gradient = jax.vjp(twin, jnp.asarray(x))
     y = layer.forward(x)
@@ -71,6 +71,15 @@ def test_data_that_are_too_short_are_refused_with_the_least_length(call: str, le
         ("4, 3", "MaxPool1D(5)", "MaxPool1D needs 5 steps or more for its window, got (4, 3)"),
         ("4, 3", "GlobalAvgPool2D()", "GlobalAvgPool2D expects (height, width, channels), got (4, 3)"),
         ("2, 3, 4", "Cropping2D((0, 2))", "Cropping2D with cropping (0, 2) needs 5 columns or more, got (2, 3, 4)"),
+        ("2, 3, 4", "MaxPool3D(2)", "MaxPool3D expects (depth, height, width, channels), got (2, 3, 4)"),
+        ("4, 2, 3, 4", "MaxPool3D(3)", "MaxPool3D needs 3 or more along each axis for its window, got (4, 2, 3, 4)"),
+        (
+            "2, 3, 4, 1",
+            "Cropping3D((0, 1, 2))",
+            "Cropping3D with cropping (0, 1, 2) needs 5 columns or more, got (2, 3, 4, 1)",
+        ),
+        ("4, 4, 4, 1", "Conv3D(2, (2, 2))", "`kernel_size` takes an integer (at least 1) or a tuple of 3, got (2, 2)"),
+        ("4, 4, 4, 1", "Conv3D(2, 2, padding=causal)", "`padding` takes 'valid' or 'same', got `causal`"),
         ("2, 3, 4", "UpSampling2D(interpolation=bilinear)", "`interpolation` must be nearest, got bilinear"),
     ],
 )

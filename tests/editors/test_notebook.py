@@ -12,6 +12,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from gen import compiler
+from gen.components.base import registry
 from tests.building import build
 
 TEXT = '''\
@@ -20,6 +21,21 @@ x = Input(2)
 y = Dense(1)(x)
 model = Model(x, y)
 model.compile(sgd(0.1), loss=mse)
+'''
+
+OWN = '''\
+from gen.components.base import Activation, component
+
+
+@component
+class Twice(Activation):
+    """2 x."""
+
+    def forward(self, x):
+        return 2.0 * x
+
+    def backward(self, dy):
+        return 2.0 * dy
 '''
 
 
@@ -94,6 +110,46 @@ def test_warnings_are_printed_and_the_model_is_built(
 def test_a_cell_may_ask_for_the_summary(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
     assert shell.run_cell(f"%%nn\n{TEXT}model.summary()\n").success
     assert "Dense" in capsys.readouterr().out
+
+
+def test_a_cell_follows_the_settings_of_its_folder_and_its_own_options(
+    shell: InteractiveShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "own.py").write_text(OWN)
+    (tmp_path / "pyproject.toml").write_text('[tool.gen]\ncomponents = ["own.py"]\ninference = true\n')
+    assert shell.run_cell(f"%%nn line\n{TEXT.replace('Dense(1)', 'Dense(1, twice)')}").success
+    assert not hasattr(shell.user_ns["line"], "fit")
+    assert "twice" not in registry["activation"]
+    assert shell.run_cell(f"%%nn --training line\n{TEXT}").success
+    assert hasattr(shell.user_ns["line"], "fit")
+    (tmp_path / "pyproject.toml").write_text("")
+    assert shell.run_cell(f"%%nn --components 'own.py'\n{TEXT.replace('Dense(1)', 'Dense(1, twice)')}").success
+
+
+@pytest.mark.parametrize(
+    ("line", "settings", "message"),
+    [
+        ("--inferenz", "", "%%nn: No such option '--inferenz'"),
+        ("'line", "", "%%nn: No closing quotation"),
+        ("--components own.py", "", "cannot read the components in "),
+        ("", "inference = 3", "%%nn: pyproject.toml: `inference` in [tool.gen] is neither true nor false"),
+    ],
+)
+def test_what_is_no_setting_is_refused(
+    shell: InteractiveShell,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    line: str,
+    settings: str,
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pyproject.toml").write_text(f"[tool.gen]\n{settings}\n")
+    assert not shell.run_cell(f"%%nn {line}\n{TEXT}").success
+    assert f"UsageError: {message}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["two names", "a.b", "class", "1st"])

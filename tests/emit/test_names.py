@@ -115,7 +115,7 @@ model.compile(adam(0.01), mse)
 """
     train(text)
     module = build(text)
-    with pytest.raises(ValueError, match=rf"{dims[0]} has to be at least 5"):
+    with pytest.raises(ValueError, match=rf"{dims[0]} must be at least 5"):
         module.Model().predict(np.zeros((1, 3, 9, 3)))
 
 

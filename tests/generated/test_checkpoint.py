@@ -224,7 +224,7 @@ HASH = r"\w{16}"
         ({}, {"rate": 0.02}, "learning_rate was 0.01 and is 0.02"),
         ({}, {"dtype": np.float64}, "dtype was float32 and is float64"),
         ({}, {"module": other_file()}, rf"sha256 of the file was {HASH} and is {HASH}"),
-        ({}, {"epochs": 2}, "epochs is 2, and it has gone on for longer"),
+        ({}, {"epochs": 2}, "epochs is 2, but it has run for more"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("ended", [True, False])
@@ -246,7 +246,7 @@ def test_another_training_is_refused_and_what_differs_is_said(
     kept = path.read_bytes()
     other, options = trained(**{**before, **now})
     start = other._saved()
-    with pytest.raises(ValueError, match=rf"place\.npz: this training cannot go on from it: {reason}"):
+    with pytest.raises(ValueError, match=rf"place\.npz: this training cannot continue from it: {reason}"):
         other.fit(**options, checkpoint=path)
     assert all(np.array_equal(value, start[name]) for name, value in other._saved().items())
     assert path.read_bytes() == kept
@@ -261,13 +261,13 @@ def test_three_folds_are_never_one_model(tmp_path: Path) -> None:
         if number == 0:
             model.fit(**options, checkpoint=path)
             continue
-        with pytest.raises(ValueError, match="cannot go on from it: input pixels was"):
+        with pytest.raises(ValueError, match="cannot continue from it: input pixels was"):
             model.fit(**options, checkpoint=path)
 
 
 @pytest.mark.parametrize(("callbacks", "said"), [
-    ((), "this training has ended after 3 of 3 epochs; nothing is left to do without more epochs"),
-    ([lambda epoch, *_: "stop" if epoch else None], "a callback has ended this training after 2 of 3 epochs"),
+    ((), "this training ended after 3 of 3 epochs; nothing is left to do without more epochs"),
+    ([lambda epoch, *_: "stop" if epoch else None], "a callback ended this training after 2 of 3 epochs"),
 ])  # fmt: skip
 def test_training_that_has_ended_says_so_and_gives_its_history(
     callbacks: Any, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -377,7 +377,7 @@ def test_a_checkpoint_with_nonsense_is_refused_and_changes_nothing(changes: dict
     module.Model(4).fit(*data, **OPTIONS, checkpoint=path)
     edit(path, **changes)
     before, model = path.read_bytes(), module.Model(5)
-    with pytest.raises(ValueError, match=r"place\.npz: this training cannot go on from it"):
+    with pytest.raises(ValueError, match=r"place\.npz: this training cannot continue from it"):
         model.fit(*data, **OPTIONS, checkpoint=path)
     assert not list(differences(model, module.Model(5)))
     assert path.read_bytes() == before
@@ -388,7 +388,7 @@ def test_a_file_that_is_no_checkpoint_is_never_overwritten(tmp_path: Path) -> No
     module.Model(4).save(path)
     for contents in (path.read_bytes(), path.read_bytes()[:500], b"text", b""):
         path.write_bytes(contents)
-        with pytest.raises(ValueError, match=r"model\.npz is no (checkpoint of fit|\.npz file)"):
+        with pytest.raises(ValueError, match=r"model\.npz is not (a checkpoint of fit|an \.npz file)"):
             module.Model(5).fit(*data, **OPTIONS, checkpoint=path)
         assert path.read_bytes() == contents
 
@@ -396,7 +396,7 @@ def test_a_file_that_is_no_checkpoint_is_never_overwritten(tmp_path: Path) -> No
 def test_the_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "place.npz"
     sample("people").Model(4).fit(*data_of("people"), **OPTIONS, shuffle=True, checkpoint=path)
-    with pytest.raises(ValueError, match=r"cannot go on from it: sha256 of the file was \w{16} and is \w{16}"):
+    with pytest.raises(ValueError, match=r"cannot continue from it: sha256 of the file was \w{16} and is \w{16}"):
         sample("digits").Model(4).fit(*data_of("digits"), **OPTIONS, checkpoint=path)
 
 

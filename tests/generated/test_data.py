@@ -199,7 +199,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     (IMAGES, np.zeros((6, 1, 5, 4)), r"got float64 of shape \(6, 1, 5, 4\)"),
     (IMAGES, np.zeros((5, 4)), r"got float64 of shape \(5, 4\)"),
     (IMAGES, np.zeros((6, 5, 4, 3)), r"got float64 of shape \(6, 5, 4, 3\)"),
-    (STEPS, [np.zeros((5, 1))], r"got a list of one array of shape \(5, 1\): all rows or one\?"),
+    (STEPS, [np.zeros((5, 1))], r"got a list of one array of shape \(5, 1\), all rows or one: remove the list"),
     (ROW, np.zeros(3), r"got float64 of shape \(3,\)"),
     (ROW, np.zeros((6, 3, 2)), r"got float64 of shape \(6, 3, 2\)"),
     (ROW, np.array([[1, None, 2]], object), "got object of shape"),

@@ -59,7 +59,7 @@ def test_integers_and_booleans_are_numbers(credit: ModuleType) -> None:
         (X.astype(complex), "input applicant: .*got complex128"),
         (np.full((70, 100), None), "input applicant: .*got object"),
         (X.astype("S4"), "input applicant: .*S4"),
-        ([[1.0, 2.0], [3.0]], "input applicant: .*got rows of different lengths: pad them to one"),
+        ([[1.0, 2.0], [3.0]], "input applicant: .*got rows of different lengths: pad them to one length"),
         ({"person": X}, "input: the model has no input 'person'; expected applicant"),
         ({"applicant": X, "person": X}, "input: the model has no input 'person'; expected applicant"),
         ({}, "input applicant is missing"),
@@ -80,8 +80,8 @@ def test_an_input_that_does_not_fit_is_refused(credit: ModuleType, x: Any, messa
         ([MARKS, SCORES, SCORES], "input: expected 2 arrays for marks, scores, got 3"),
         ({"marks": MARKS}, "input scores is missing; expected marks, scores"),
         ({"marks": MARKS, "scores": SCORES, "more": X}, "input: the model has no input 'more'; expected marks, scores"),
-        ([MARKS[:, :5], SCORES], r"input scores: .*got \(70, 6, 2\) where steps is 5"),
-        ([MARKS[:60], SCORES], "input scores: .*got 70 rows where marks has 60"),
+        ([MARKS[:, :5], SCORES], r"input scores: .*got \(70, 6, 2\), but steps is 5"),
+        ([MARKS[:60], SCORES], "input scores: .*got 70 rows, but marks has 60"),
     ],
 )
 def test_inputs_that_do_not_fit_each_other_are_refused(tags: ModuleType, x: Any, message: str) -> None:
@@ -98,7 +98,7 @@ def test_inputs_that_do_not_fit_each_other_are_refused(tags: ModuleType, x: Any,
         ([AMOUNT], "target: expected 2 arrays"),
         ({"amount": AMOUNT}, "target default is missing"),
         ({**Y, "more": AMOUNT}, "target: the model has no trained output 'more'"),
-        ([AMOUNT, np.eye(2)[:, :1].repeat(35, 0)[:60]], "target default: .*got 60 rows where applicant has 70"),
+        ([AMOUNT, np.eye(2)[:, :1].repeat(35, 0)[:60]], "target default: .*got 60 rows, but applicant has 70"),
         (
             [AMOUNT, np.zeros((70, 2))],
             r"target default: expected float32 of shape \(batch, 1\), got float64 of shape \(70, 2\)",
@@ -125,7 +125,7 @@ def test_targets_that_do_not_fit_are_refused(credit: ModuleType, y: Any, message
             r"target tags: expected int64 of shape \(batch, steps\), got float64 of shape \(70, 6, 4\)",
         ),
         (np.eye(4, dtype=int)[TAG_IDS], r"target tags: .*got int64 of shape \(70, 6, 4\)"),
-        (TAG_IDS[:, :5], r"target tags: .*got \(70, 5\) where steps is 6"),
+        (TAG_IDS[:, :5], r"target tags: .*got \(70, 5\), but steps is 6"),
     ],
 )
 def test_ids_that_do_not_fit_are_refused(tags: ModuleType, y: Any, message: str) -> None:
@@ -167,18 +167,18 @@ def test_lengths_of_inputs_may_differ_where_the_model_says_so() -> None:
         "second": (4, 5, 1),
     }
     model.fit([left, right], [np.ones((4, 3, 2)) / 2, np.zeros((4, 5))], verbose=0)
-    with pytest.raises(ValueError, match=r"target second: .*got \(4, 3, 1\) where right is 5"):
+    with pytest.raises(ValueError, match=r"target second: .*got \(4, 3, 1\), but right is 5"):
         model.fit([left, right], [np.zeros((4, 3, 2)), np.zeros((4, 3))], verbose=0)
 
 
 @pytest.mark.parametrize("length", [0, 1, 3])
 def test_a_sequence_that_is_too_short_is_refused(length: int) -> None:
     model = sample("window").Model()
-    message = rf"input track: .*got \(2, {length}, 2\): track has to be at least 4 for track\[:, 3:\]"
+    message = rf"input track: .*got \(2, {length}, 2\): track must be at least 4 for track\[:, 3:\]"
     with pytest.raises(ValueError, match=message):
         model.predict(np.zeros((2, length, 2)))
     assert model.predict(np.zeros((2, 4, 2))).shape == (2, 1, 2)
-    with pytest.raises(ValueError, match=r"target next_steps: .*got \(2, 5, 2\) where track - 3 is 2"):
+    with pytest.raises(ValueError, match=r"target next_steps: .*got \(2, 5, 2\), but track - 3 is 2"):
         model.fit(np.zeros((2, 5, 2)), np.zeros((2, 5, 2)), verbose=0)
 
 
@@ -190,7 +190,7 @@ def test_whole_numbers_go_in_and_out_as_they_are() -> None:
     assert list(model.fit([ids, x], np.zeros(2), verbose=0)) == ["loss", "y_loss"]
     for wrong in (ids + 2**31, ids.astype("u8") + 2**63, ids - 2**40):
         with pytest.raises(
-            ValueError, match=r"input ids: expected int32 of shape \(batch, 4\), got u?int64 out of its range"
+            ValueError, match=r"input ids: expected int32 of shape \(batch, 4\), got u?int64 numbers out of its range"
         ):
             model.predict([wrong, x])
     assert np.array_equal(model.predict([ids.astype(float), x])["pairs"], pairs)
@@ -205,6 +205,7 @@ def test_numbers_too_large_for_the_model_are_refused(credit: ModuleType) -> None
     x = X.astype(float)
     x[69, 99] = 1e300
     for call in (credit.Model().predict, lambda x: credit.Model().fit(x, Y, verbose=0)):
-        with pytest.raises(ValueError, match=r"input applicant: expected float32 .*got float64 out of its range"):
+        message = r"input applicant: expected float32 .*got float64 numbers out of its range"
+        with pytest.raises(ValueError, match=message):
             call(x)
     credit.Model(dtype=np.float64).predict(x)

@@ -131,9 +131,7 @@ def test_train_saves_the_model_without_being_told_to(credit: Command, folder: Pa
 
 def test_a_model_that_is_there_is_written_over_only_by_its_name(credit: Command, folder: Path) -> None:
     credit("train data.npz --epochs 1 --seed 1")
-    refused(
-        credit, folder, "train data.npz --epochs 1", "credit.npz is there already: --save credit.npz writes over it"
-    )
+    refused(credit, folder, "train data.npz --epochs 1", "credit.npz already exists: --save credit.npz overwrites it")
     before = Path("credit.npz").read_bytes()
     assert credit("train data.npz --epochs 1 --save other.npz").status == 0
     assert Path("credit.npz").read_bytes() == before
@@ -178,7 +176,7 @@ def test_the_name_of_the_file_gives_that_of_the_model(
 ) -> None:
     module = build("x = Input(2)\ny = Dense(1)(x)\nmodel = Model(x, y)\nmodel.compile(sgd, mse)\n", source)
     assert module._command(["train", "--help"]) == 0
-    assert f"(default: {saved}, which must not be there)" in " ".join(capsys.readouterr().out.split())
+    assert f"(default: {saved}, which must not exist)" in " ".join(capsys.readouterr().out.split())
 
 
 # ------------------------------------------------------------------------------------------------------- what is needed
@@ -200,12 +198,12 @@ def test_a_file_for_inference_needs_weights_too(predictor: Command, folder: Path
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("table.csv", ["table.csv is no .npz file", EXPECTED]),
-        ("array.npy", ["array.npy is no .npz file", EXPECTED]),
-        ("notes.txt", ["notes.txt is no .npz file", EXPECTED]),
-        ("empty.npz", ["empty.npz is no .npz file", EXPECTED]),
-        ("damaged.npz", ["damaged.npz is no .npz file", EXPECTED]),
-        ("objects.npz", ["objects.npz is no .npz file", "Python objects", EXPECTED]),
+        ("table.csv", ["table.csv is not an .npz file", EXPECTED]),
+        ("array.npy", ["array.npy is not an .npz file", EXPECTED]),
+        ("notes.txt", ["notes.txt is not an .npz file", EXPECTED]),
+        ("empty.npz", ["empty.npz is not an .npz file", EXPECTED]),
+        ("damaged.npz", ["damaged.npz is not an .npz file", EXPECTED]),
+        ("objects.npz", ["objects.npz is not an .npz file", "Python objects", EXPECTED]),
         ("half.npz", ["half.npz: there is no array for the output default", EXPECTED]),
         ("targets.npz", ["targets.npz: there is no array for the input applicant", EXPECTED]),
         ("more.npz", ["more.npz: the model has no input or trained output 'more'", EXPECTED]),
@@ -230,8 +228,8 @@ def test_data_of_another_kind_are_answered_by_what_is_expected(
         ("missing.npz", "missing.npz: No such file"),
         ("nowhere.npz", "nowhere.npz: No such file"),
         ("folder", "folder: Is a directory"),
-        ("pipe", "pipe is no regular file"),
-        ("/dev/zero", "/dev/zero is no regular file"),
+        ("pipe", "pipe is not a regular file"),
+        ("/dev/zero", "/dev/zero is not a regular file"),
         ("''", ": No such file"),
     ],
 )
@@ -272,14 +270,14 @@ WRITING = [
         ("new/", "'new/' is a folder"),
         ("''", "'' is a folder"),
         ("data.npz/x", "data.npz/x: there is no folder "),
-        ("pipe", "pipe is no regular file"),
-        ("socket", "socket is no regular file"),
-        ("nowhere.npz", "nowhere.npz is a link to a file that is not there"),
+        ("pipe", "pipe is not a regular file"),
+        ("socket", "socket is not a regular file"),
+        ("nowhere.npz", "nowhere.npz is a link to a file that does not exist"),
         ("locked.npz", "locked.npz is read-only"),
         ("/proc/x.npz", "/proc/x.npz: "),
         ("x" * 300, ": File name too long"),
-        ("half.npz", "half.npz is there and holds something else"),
-        ("notes.txt", "notes.txt is there and holds something else"),
+        ("half.npz", "half.npz exists and contains something else"),
+        ("notes.txt", "notes.txt exists and contains something else"),
         ("data.npz", "DATA.npz and "),
         ("./data.npz", "DATA.npz and "),
         ("link.npz", "DATA.npz and "),
@@ -325,10 +323,10 @@ def test_what_was_written_before_is_written_anew(credit: Command, folder: Path) 
     assert len(Path("table.csv").read_text().splitlines()) == 3
     for _ in range(2):
         assert credit("predict inputs.npz --weights empty.npz -o out.npz").status == 0
-    refused(credit, folder, "train data.npz --save place.npz", "holds something else")
-    refused(credit, folder, "train data.npz --save out.npz", "holds something else")
-    refused(credit, folder, "train data.npz --no-save --checkpoint empty.npz", "holds something else")
-    refused(credit, folder, "predict inputs.npz --weights empty.npz -o place.npz", "holds something else")
+    refused(credit, folder, "train data.npz --save place.npz", "contains something else")
+    refused(credit, folder, "train data.npz --save out.npz", "contains something else")
+    refused(credit, folder, "train data.npz --no-save --checkpoint empty.npz", "contains something else")
+    refused(credit, folder, "predict inputs.npz --weights empty.npz -o place.npz", "contains something else")
 
 
 # ------------------------------------------------------------------------------------------------- wrong command lines

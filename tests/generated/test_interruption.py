@@ -374,7 +374,7 @@ def test_the_command_says_what_ctrl_c_kept(
     assert command(module, monkeypatch, capsys, 4, "--no-save") == stopped + "the model is not saved"
     assert os.listdir() == ["data.npz"]
     said = command(module, monkeypatch, capsys, 4, "--save", "model.npz", "--checkpoint", "place.npz")
-    assert said == stopped + "model.npz has the model as it was then; the same command goes on from place.npz"
+    assert said == stopped + "model.npz contains the model as it was then; the same command continues from place.npz"
     model = module.Model.load("model.npz")
     assert model.step == 4
     assert state(model) == state(module.Model.load("place.npz"))

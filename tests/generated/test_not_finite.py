@@ -45,7 +45,7 @@ def test_training_that_diverges_stops(credit: ModuleType) -> None:
 def test_a_validation_loss_that_is_not_finite_stops(credit: ModuleType) -> None:
     x = X.copy()
     x[-1] = np.nan
-    with pytest.raises(ValueError, match="epoch 1/10: the loss of validation is not finite"):
+    with pytest.raises(ValueError, match="epoch 1/10: the validation loss is not finite"):
         credit.Model().fit(x, Y, validation_split=0.2, verbose=0)
 
 
@@ -106,7 +106,7 @@ model.compile(sgd(0.1), mse)
             p.trainable[0] = np.inf  # a row that is not read again
 
     module.update = spoil
-    with pytest.raises(ValueError, match=r"epoch 1/1, step 4: the step before it left weights or slots .* not finite"):
+    with pytest.raises(ValueError, match=r"epoch 1/1, step 4: the step before left weights or slots .* not finite"):
         model.fit(ids, np.zeros((8, 1)), batch_size=1, shuffle=False, verbose=0, epochs=1)
     assert np.isfinite(model.state).all()
     assert model.step == 2

@@ -242,7 +242,7 @@ RAW: dict[str, dict[str, bytes]] = {
 def test_a_file_with_a_broken_member_is_refused(credit: ModuleType, tmp_path: Path, what: str) -> None:
     path = tmp_path / "model.npz"
     archive(path, {**members(credit), **RAW[what]})
-    with pytest.raises(ValueError, match=r"model\.npz (was not saved by this model|is no \.npz file of arrays): "):
+    with pytest.raises(ValueError, match=r"model\.npz (was not saved by this model|is not an \.npz file of arrays): "):
         credit.Model.load(path)
 
 
@@ -251,7 +251,7 @@ def test_members_that_are_there_twice_are_refused(credit: ModuleType, tmp_path: 
     credit.Model().save(path)
     with pytest.warns(UserWarning, match="Duplicate name"), zipfile.ZipFile(path, "a") as file:
         file.writestr("h/bias.npy", npy(np.ones(32, "f4")))
-    with pytest.raises(ValueError, match=r"model\.npz is no \.npz file of arrays: h/bias\.npy is there twice"):
+    with pytest.raises(ValueError, match=r"model\.npz is not an \.npz file of arrays: h/bias\.npy is repeated"):
         credit.Model.load(path)
 
 
@@ -272,7 +272,7 @@ def test_an_encrypted_member_is_refused(credit: ModuleType, tmp_path: Path) -> N
             content[start + place] |= 1
             start = content.find(mark, start + 4)
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"model\.npz is no \.npz file of arrays: .*encrypted"):
+    with pytest.raises(ValueError, match=r"model\.npz is not an \.npz file of arrays: .*encrypted"):
         credit.Model.load(path)
 
 
@@ -309,7 +309,7 @@ def test_a_small_file_does_not_become_gigabytes(credit: ModuleType, tmp_path: Pa
 
     def load() -> None:
         if name == "fit":
-            with pytest.raises(ValueError, match="this training cannot go on from it"):
+            with pytest.raises(ValueError, match="this training cannot continue from it"):
                 credit.Model().fit(*data_of("credit"), verbose=0, checkpoint=path)
         else:
             with pytest.raises(ValueError, match="was not saved by this model"):
@@ -386,14 +386,14 @@ def test_a_pipe_is_neither_read_nor_replaced(credit: ModuleType, tmp_path: Path,
     if linked:
         path = tmp_path / "link"
         path.symlink_to(pipe)
-    with pytest.raises(OSError, match="is no regular file"):
+    with pytest.raises(OSError, match="is not a regular file"):
         credit.Model().save(path)
-    with pytest.raises(ValueError, match="is no regular file"):
+    with pytest.raises(ValueError, match="is not a regular file"):
         credit.Model.load(path)
     for name in ("checkpoint", "csv"):
-        with pytest.raises((OSError, ValueError), match="is no regular file"):
+        with pytest.raises((OSError, ValueError), match="is not a regular file"):
             credit.Model().fit(*data_of("credit"), epochs=1, verbose=0, **{name: path})
-    with pytest.raises(OSError, match="is no regular file"):
+    with pytest.raises(OSError, match="is not a regular file"):
         credit._write(path, {"amount": np.zeros(3)})
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 
@@ -401,7 +401,7 @@ def test_a_pipe_is_neither_read_nor_replaced(credit: ModuleType, tmp_path: Path,
 @pytest.mark.parametrize("path", ["/dev/null", "/dev/full"])
 def test_a_device_is_never_replaced(credit: ModuleType, path: str) -> None:
     before = os.stat(path)
-    with pytest.raises(OSError, match=f"{path} is no regular file"):
+    with pytest.raises(OSError, match=f"{path} is not a regular file"):
         credit.Model().save(path)
     assert os.stat(path).st_rdev == before.st_rdev
 
@@ -414,7 +414,7 @@ def test_nothing_is_written_through_a_link_that_leads_nowhere(credit: ModuleType
     second.symlink_to(link)
     circle.symlink_to(circle)
     for path in (link, second, circle):
-        with pytest.raises(FileNotFoundError, match="is a link to a file that is not there"):
+        with pytest.raises(FileNotFoundError, match="is a link to a file that does not exist"):
             credit.Model().save(path)
         with pytest.raises(FileNotFoundError):
             credit._write(path, {"amount": np.zeros(3)})
@@ -441,7 +441,7 @@ def test_a_model_with_nan_in_it_does_not_replace_a_good_one(credit: ModuleType, 
     path, model = tmp_path / "model.npz", credit.Model(1)
     model.save(path)
     model.weights["h/kernel"][0, 0] = np.nan
-    with pytest.raises(ValueError, match="h/kernel holds NaN"):
+    with pytest.raises(ValueError, match="h/kernel contains NaN"):
         model.save(path)
     assert_same(credit.Model.load(path), credit.Model(1))
 

@@ -44,9 +44,9 @@ WRONG = {
         np.array([[1, 2, 3, 4], [1, 2]], object),
         r"input words: .*rows of different lengths",
     ),
-    "ragged ids": (0, [[1, 2, 3, 4], [1, 2]], r"input words: .*rows of different lengths: pad them to one"),
+    "ragged ids": (0, [[1, 2, 3, 4], [1, 2]], r"input words: .*rows of different lengths: pad them to one length"),
     "another length than the other inputs": (1, np.zeros((2, 8, 3)), r"input marks: .*length"),
-    "another number of rows": (1, np.zeros((3, 9, 3)), r"input marks: .*3 rows where words has 2"),
+    "another number of rows": (1, np.zeros((3, 9, 3)), r"input marks: .*3 rows, but words has 2"),
     "a mask of another length": (2, np.ones((2, 8), bool), r"input counts: .*length"),
     "a mask with features": (2, np.ones((2, 9, 3), bool), r"input counts: expected bool .*got bool of shape"),
     "a mask of numbers": (2, np.full((2, 9), 2.0), r"input counts: expected bool .*got float64"),
@@ -92,7 +92,7 @@ def test_ids_are_held_to_the_table_that_they_reach(name: str) -> None:
 
 @pytest.mark.parametrize("length", [1, 3])
 def test_a_sequence_too_short_is_refused_with_the_least_length(length: int) -> None:
-    with pytest.raises(ValueError, match=r"input words: .*length has to be at least 4 for x = Conv1D"):
+    with pytest.raises(ValueError, match=r"input words: .*length must be at least 4 for x = Conv1D"):
         tagger().Model().predict(data(2, length))
 
 

@@ -45,9 +45,9 @@ DATA: dict[str, Data] = {
 
 
 def test_every_script_has_data() -> None:
-    assert {path.stem for path in SCRIPTS.glob("*.py")} == DATA.keys()
+    assert {path.stem for path in SCRIPTS.glob("*.nn")} == DATA.keys()
 
 
 @pytest.mark.parametrize("name", DATA)
 def test_a_script_keeps_step_with_keras(name: str) -> None:
-    compare((SCRIPTS / f"{name}.py").read_text(), DATA[name])
+    compare((SCRIPTS / f"{name}.nn").read_text(), DATA[name])

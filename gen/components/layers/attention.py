@@ -1,11 +1,11 @@
-"""Attention: each step of a query takes what it needs from the steps of a value.  Source: `keras/src/layers/attention`.
+"""Attention: each step of a query takes a weighted mean of the steps of a value.  Source: `keras/src/layers/attention`.
 
-In all three layers attention = softmax(scores) over the steps of the value, and y = attention @ value; scores and
-attention are (…, query steps, value steps).  Masks follow from the inputs; `use_causal_mask` hides from step i of the
-query all steps of the value that come after i.
+In all three layers, attention = softmax(scores) over the steps of the value, and y = attention @ value; scores and
+attention are (…, query steps, value steps).  Masks follow from the inputs.  `use_causal_mask` hides from step i of the
+query all steps of the value after i.
 
-The gradient of a softmax needs Σ dattention · attention over the steps of the value.  That is Σ dy · y over the
-features, for y = attention @ value, and there are fewer of them (Dao et al., FlashAttention, 2022, appendix B.2).
+The gradient of a softmax needs Σ dattention · attention over the steps of the value.  For y = attention @ value, this
+equals Σ dy · y over the features, which is a shorter sum (Dao et al., FlashAttention, 2022, appendix B.2).
 """
 
 # NumPy declares its reductions and comparisons as Any:
@@ -23,6 +23,7 @@ from gen.components.initializers import GlorotUniform, Ones
 from gen.components.kernels import Array, kernel
 from gen.components.layers.core import size_of
 from gen.components.layers.masking import Masks
+from gen.components.refused import SEED
 from gen.dims import Shape, Size, show
 
 # --------------------------------------------------------------------------------------------------------------- scores
@@ -38,7 +39,7 @@ def later(scores: Array, out: Array | None = None) -> Array:
 
 @kernel(lambda scores, window: scores[-2:], dtype="bool")
 def outside(scores: Array, window: int, out: Array | None = None) -> Array:
-    """Whether steps i of the query and j of the value are `window` steps or more apart, (query steps, value steps)."""
+    """Whether steps i of the query and j of the value are at least `window` steps apart."""
     steps, others = scores.shape[-2:]
     distance = np.abs(np.arange(steps)[:, None] - np.arange(others))
     far: Array = np.greater_equal(distance, window, out=out)
@@ -46,7 +47,7 @@ def outside(scores: Array, window: int, out: Array | None = None) -> Array:
 
 
 def either(*masks: Array | None) -> Array | None:
-    """What any of `masks` hides; None if there are none."""
+    """The places that any of `masks` hides; None if there are no masks."""
     hidden = None
     for mask in masks:
         if mask is not None:
@@ -61,9 +62,9 @@ def softmax(scores: Array) -> Array:
 
 
 def attention_of(scores: Array, masks: Masks, use_causal_mask: bool) -> Array:
-    """The softmax of (batch, query steps, value steps) over what is not hidden.
+    """The softmax of (batch, query steps, value steps) over the scores that are not hidden.
 
-    Hidden scores are lowered by 1e9, as in Keras: where all steps are hidden, they count by their scores.
+    As in Keras, hidden scores are lowered by 1e9: if all steps are hidden, the attention follows from their scores.
     """
     hidden = either(
         None if masks[1] is None else np.logical_not(masks[1])[:, None, :],
@@ -75,7 +76,7 @@ def attention_of(scores: Array, masks: Masks, use_causal_mask: bool) -> Array:
 
 
 def pair_gradients(dsums: Array, pairs: Array) -> tuple[Array, Array]:
-    """The gradients of q and k for sums (batch, query steps, value steps) over the features of pairs = tanh(q + k)."""
+    """The gradients of q and k; `dsums` (batch, query steps, value steps) belongs to Σ pairs, pairs = tanh(q + k)."""
     slope = 1.0 - pairs * pairs
     dq = np.matmul(dsums[:, :, None, :], slope)
     dk = np.matmul(dsums.transpose((0, 2, 1))[:, :, None, :], slope.transpose((0, 2, 1, 3)))
@@ -83,23 +84,23 @@ def pair_gradients(dsums: Array, pairs: Array) -> tuple[Array, Array]:
 
 
 def parts(inputs: tuple[Any, ...]) -> tuple[Any, Any, Any]:
-    """Query, value and key; the value is the key too where there is none."""
+    """Query, value, and key; if there is no key, the value is the key."""
     return inputs[0], inputs[1], inputs[-1]
 
 
 def check(layer: Layer, query: Shape, value: Shape, key: Shape) -> None:
-    """Raise `ShapeError` unless these are sequences, and key and value have the same steps."""
+    """Raise `ShapeError` unless these are sequences, and key and value have equally many steps."""
     name = type(layer).__name__
     for x in (query, value, key):
         if len(x) != 3:
-            raise ShapeError(f"{name} expects (steps, features), got {show(x[1:])}", "is no sequence")
+            raise ShapeError(f"{name} expects (steps, features), got {show(x[1:])}", "is not a sequence")
     if value[1] != key[1]:
         message = f"{name} expects a key for each step of the value, got {show(key[1:])} for {show(value[1:])}"
         raise ShapeError(message, f"{key[1]} is not {value[1]}")
 
 
 def attended(layer: Layer, inputs: tuple[Shape, ...]) -> Shape:
-    """The shape of what Attention and AdditiveAttention give; raises `ShapeError`."""
+    """The output shape of Attention and AdditiveAttention; raises `ShapeError`."""
     name = type(layer).__name__
     if len(inputs) not in (2, 3):
         message = f"{name} expects [query, value] or [query, value, key], got {len(inputs)} tensors"
@@ -117,12 +118,12 @@ def attended(layer: Layer, inputs: tuple[Shape, ...]) -> Shape:
 
 @component
 class Attention(Layer):
-    """Means of the values, weighted by how well the key of each fits the query.
+    """Means of the values; the weights say how well each key fits the query.
 
     scores = scale · query @ keyᵀ, or concat_score_weight · Σ tanh(scale · (query + key)) over the features.
 
-    [query (n, d), value (m, e), key (m, d)] to (n, e); without a key, the value is the key.  Padded steps of the query
-    give 0.  Luong et al., 2015.  Source: `attention.py`.
+    [query (n, d), value (m, e), key (m, d)] to (n, e); if there is no key, the value is the key.  Padded steps of the
+    query give 0.  Luong et al., 2015.  Source: `attention.py`.
 
     Formula: y = softmax(scale · query @ keyᵀ) @ value
     Example: Attention()([Input(20, 64), Input(30, 64)])
@@ -131,7 +132,7 @@ class Attention(Layer):
     merges = True
     supports_masking = True
     call_options: ClassVar[dict[str, Any]] = {"use_causal_mask": False}
-    ignored = {"seed": "Model(seed=…) seeds every draw"}
+    ignored = SEED
 
     use_scale: bool = False
     score_mode: Literal["dot", "concat"] = "dot"
@@ -238,12 +239,12 @@ class Attention(Layer):
 
 @component
 class AdditiveAttention(Layer):
-    """Means of the values, weighted by a sum over the features of query and key.
+    """Means of the values; the weights come from sums of query and key.
 
     scores = Σ scale · tanh(query + key) over the features.
 
-    [query (n, d), value (m, e), key (m, d)] to (n, e); without a key, the value is the key.  Padded steps of the query
-    give 0.  Bahdanau et al., 2015.  Source: `additive_attention.py`.
+    [query (n, d), value (m, e), key (m, d)] to (n, e); if there is no key, the value is the key.  Padded steps of the
+    query give 0.  Bahdanau et al., 2015.  Source: `additive_attention.py`.
 
     Formula: y = softmax(Σ scale · tanh(query + key)) @ value
     Example: AdditiveAttention()([Input(20, 64), Input(30, 64)])
@@ -252,7 +253,7 @@ class AdditiveAttention(Layer):
     merges = True
     supports_masking = True
     call_options: ClassVar[dict[str, Any]] = {"use_causal_mask": False}
-    ignored = {"seed": "Model(seed=…) seeds every draw"}
+    ignored = SEED
 
     use_scale: bool = True
     dropout: Rate = 0.0

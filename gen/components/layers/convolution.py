@@ -1,6 +1,6 @@
 """Convolutions over sequences and images.  Source: `keras/src/layers/convolutional`.
 
-Each is written for any number of axes; the classes for one and for two axes differ in their arguments alone.
+Each is written once, for any number of axes; a class for one, two or three is its rank, its docstring and an example.
 """
 
 # NumPy declares its reductions and comparisons as Any:
@@ -9,7 +9,8 @@ Each is written for any number of axes; the classes for one and for two axes dif
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
@@ -19,7 +20,6 @@ from gen.components.base import (
     Activation,
     ArgumentError,
     Initializer,
-    Layer,
     Regularizer,
     ShapeError,
     Weight,
@@ -32,34 +32,51 @@ from gen.components.layers.convolution_kernels import (
     correlate_input_gradient,
     correlate_kernel_gradient,
 )
-from gen.components.layers.core import CONSTRAINTS, size_of
-from gen.components.layers.windows import check_rank, check_strides, each, slid
+from gen.components.layers.core import size_of
+from gen.components.layers.windows import (
+    Format,
+    Numbers,
+    OfRank,
+    Padding,
+    Ranked,
+    check_rank,
+    check_strides,
+    each,
+    per_axis,
+    slid,
+)
+from gen.components.refused import refused
 from gen.dims import Shape, show
 
-Padding = Literal["valid", "same"]
-CausalPadding = Literal["valid", "same", "causal"]
-Format = Literal["channels_last"] | None
-Surplus = Annotated[int, Range(0)]
-UNSUPPORTED = {
-    "activity_regularizer": "gen regularizes weights, not outputs",
-    "kernel_constraint": CONSTRAINTS,
-    "depthwise_constraint": CONSTRAINTS,
-    "pointwise_constraint": CONSTRAINTS,
-    "bias_constraint": CONSTRAINTS,
-    "lora_rank": "gen has no low-rank adaptation",
-    "lora_alpha": "gen has no low-rank adaptation",
-    "quantization_config": "gen computes in float32 or float64",
-}
+CausalPadding = Annotated[
+    Literal["valid", "same", "causal"],
+    OfRank(lambda rank: Literal["valid", "same", "causal"] if rank == 1 else Padding),
+]
+"""Only a sequence has a past."""
+Extra = Annotated[int, Range(0)]
+Surplus = Annotated[int | tuple[int, ...] | None, per_axis(Extra, None)]
+"""How much longer than it has to be the output is along each axis."""
+UNSUPPORTED = refused(
+    "activity_regularizer",
+    "kernel_constraint",
+    "depthwise_constraint",
+    "pointwise_constraint",
+    "bias_constraint",
+    "lora_rank",
+    "lora_alpha",
+    "quantization_config",
+)
 
 
-class Windowed(Layer):
+class Windowed(Ranked):
     """What the convolutions have in common: their arguments with a number for each axis, as kernels take them."""
 
-    rank: ClassVar[int]
-    kernel_size: Any
-    strides: Any
-    dilation_rate: Any
-    padding: str
+    adds_bias_last = True
+    unsupported = UNSUPPORTED
+    kernel_size: Numbers
+    strides: Numbers
+    dilation_rate: Numbers
+    padding: CausalPadding
 
     @property
     def window(self) -> tuple[int, ...]:
@@ -67,18 +84,18 @@ class Windowed(Layer):
 
     @property
     def steps(self) -> tuple[int, ...] | None:
-        """The strides; None where all are 1."""
+        """The strides; None if all are 1."""
         strides = each(self.strides, self.rank)
         return None if max(strides) == 1 else strides
 
     @property
     def rates(self) -> tuple[int, ...] | None:
-        """The dilation; None where all are 1."""
+        """The dilation; None if all are 1."""
         dilation = each(self.dilation_rate, self.rank)
         return None if max(dilation) == 1 else dilation
 
     def positions(self, x: Shape) -> Shape:
-        """How many windows there are along each axis; raises `ShapeError` where there is none."""
+        """The number of windows along each axis; raises `ShapeError` if there is none."""
         strides, dilation = each(self.strides, self.rank), each(self.dilation_rate, self.rank)
         return slid(self, x, self.window, strides, dilation, self.padding)
 
@@ -94,17 +111,23 @@ def over_rows(dy: Array) -> Array:
 # -------------------------------------------------------------------------------------------------------- convolution
 
 
+@dataclass(frozen=True)
 class Convolution(Windowed):
-    """Conv1D and Conv2D."""
+    """Conv1D, Conv2D and Conv3D."""
 
-    filters: int
-    groups: int
-    activation: Activation
-    use_bias: bool
-    kernel_initializer: Initializer
-    bias_initializer: Initializer
-    kernel_regularizer: Regularizer | None
-    bias_regularizer: Regularizer | None
+    filters: Count
+    kernel_size: Numbers
+    strides: Numbers = 1
+    padding: CausalPadding = "valid"
+    data_format: Format = None
+    dilation_rate: Numbers = 1
+    groups: Count = 1
+    activation: Activation = Linear()
+    use_bias: bool = True
+    kernel_initializer: Initializer = GlorotUniform()
+    bias_initializer: Initializer = Zeros()
+    kernel_regularizer: Regularizer | None = None
+    bias_regularizer: Regularizer | None = None
 
     def __post_init__(self) -> None:
         check_strides(each(self.strides, self.rank), each(self.dilation_rate, self.rank))
@@ -138,75 +161,64 @@ class Convolution(Windowed):
 
 @component
 class Conv1D(Convolution):
-    """A convolution over steps: it computes each position from the steps in its window.
+    """A convolution over steps: each position is a weighted sum over the steps in its window.
 
     (steps, channels) to (positions, filters).  "valid" keeps the positions whose window lies inside.  "same" keeps one
-    position for each stride; so does "causal", whose windows only look back.  Source: `conv1d.py`.
+    position for each stride.  So does "causal", but its windows only look back.  Source: `conv1d.py`.
 
     Formula: y[t] = activation(Σ x[t · strides + k · dilation_rate] @ kernel[k] + bias), over k in the window
     Example: Conv1D(32, 5, activation=relu)(Input(100, 16))
     """
 
     rank = 1
-    unsupported = UNSUPPORTED
-
-    filters: Count
-    kernel_size: Count | tuple[Count]
-    strides: Count | tuple[Count] = 1
-    padding: CausalPadding = "valid"
-    data_format: Format = None
-    dilation_rate: Count | tuple[Count] = 1
-    groups: Count = 1
-    activation: Activation = Linear()
-    use_bias: bool = True
-    kernel_initializer: Initializer = GlorotUniform()
-    bias_initializer: Initializer = Zeros()
-    kernel_regularizer: Regularizer | None = None
-    bias_regularizer: Regularizer | None = None
 
 
 @component
 class Conv2D(Convolution):
-    """Conv1D over two axes: (height, width, channels) to (rows, columns, filters).
+    """A convolution over two axes: (height, width, channels) to (rows, columns, filters).
 
-    In the formula s is `strides`, d is `dilation_rate`.  Source: `conv2d.py`.
+    In the formula, s is `strides` and d is `dilation_rate`.  Source: `conv2d.py`.
 
     Formula: y[r, c] = activation(Σ x[r · s + i · d, c · s + j · d] @ kernel[i, j] + bias)
     Example: Conv2D(32, 3, activation=relu)(Input(28, 28, 1))
     """
 
     rank = 2
-    unsupported = UNSUPPORTED
+
+
+@component
+class Conv3D(Convolution):
+    """Conv1D over three axes: (depth, height, width, channels) to (planes, rows, columns, filters).
+
+    In the formula s is `strides`, d is `dilation_rate`.  Source: `conv3d.py`.
+
+    Formula: y[p, r, c] = activation(Σ x[p · s + h · d, r · s + i · d, c · s + j · d] @ kernel[h, i, j] + bias)
+    Example: Conv3D(16, 3, activation=relu)(Input(16, 28, 28, 1))
+    """
+
+    rank = 3
+
+
+# ---------------------------------------------------------------------------------------- transposed convolution
+
+
+@dataclass(frozen=True)
+class TransposedConvolution(Windowed):
+    """Conv1DTranspose and Conv2DTranspose: what the gradient of a convolution does, as a layer."""
 
     filters: Count
-    kernel_size: Count | tuple[Count, Count]
-    strides: Count | tuple[Count, Count] = (1, 1)
+    kernel_size: Numbers
+    strides: Numbers = 1
     padding: Padding = "valid"
+    output_padding: Surplus = None
     data_format: Format = None
-    dilation_rate: Count | tuple[Count, Count] = (1, 1)
-    groups: Count = 1
+    dilation_rate: Numbers = 1
     activation: Activation = Linear()
     use_bias: bool = True
     kernel_initializer: Initializer = GlorotUniform()
     bias_initializer: Initializer = Zeros()
     kernel_regularizer: Regularizer | None = None
     bias_regularizer: Regularizer | None = None
-
-
-# ---------------------------------------------------------------------------------------- transposed convolution
-
-
-class TransposedConvolution(Windowed):
-    """Conv1DTranspose and Conv2DTranspose: what the gradient of a convolution does, as a layer."""
-
-    filters: int
-    output_padding: Any
-    activation: Activation
-    use_bias: bool
-    kernel_initializer: Initializer
-    bias_initializer: Initializer
-    kernel_regularizer: Regularizer | None
-    bias_regularizer: Regularizer | None
 
     def __post_init__(self) -> None:
         strides = each(self.strides, self.rank)
@@ -217,7 +229,7 @@ class TransposedConvolution(Windowed):
             raise ArgumentError("output_padding", "`output_padding` must be less than `strides` along each axis")
 
     def spread(self, x: Any) -> tuple[tuple[Any, ...], tuple[tuple[int, int], ...]]:
-        """The size of each axis of the output, and the zeros around it from which the convolution comes back to x."""
+        """The size of each axis of the output, and the zeros around it with which a convolution leads back to x."""
         surplus = self.output_padding
         extras = (None,) * self.rank if surplus is None else each(surplus, self.rank)
         sizes = []
@@ -276,46 +288,16 @@ class Conv1DTranspose(TransposedConvolution):
     """
 
     rank = 1
-    unsupported = UNSUPPORTED
-
-    filters: Count
-    kernel_size: Count | tuple[Count]
-    strides: Count | tuple[Count] = 1
-    padding: Padding = "valid"
-    output_padding: Surplus | tuple[Surplus] | None = None
-    data_format: Format = None
-    dilation_rate: Count | tuple[Count] = 1
-    activation: Activation = Linear()
-    use_bias: bool = True
-    kernel_initializer: Initializer = GlorotUniform()
-    bias_initializer: Initializer = Zeros()
-    kernel_regularizer: Regularizer | None = None
-    bias_regularizer: Regularizer | None = None
 
 
 @component
 class Conv2DTranspose(TransposedConvolution):
     """Conv1DTranspose over two axes: (rows, columns, channels) to (height, width, filters).
 
-    In the formula s is `strides`, d is `dilation_rate`.  Source: `conv2d_transpose.py`.
+    In the formula, s is `strides` and d is `dilation_rate`.  Source: `conv2d_transpose.py`.
 
     Formula: y[p, q] = activation(Σ x[r, c] @ kernel[i, j]ᵀ + bias), over all r · s + i · d = p, c · s + j · d = q
     Example: Conv2DTranspose(16, 4, strides=2)(Input(7, 7, 32))
     """
 
     rank = 2
-    unsupported = UNSUPPORTED
-
-    filters: Count
-    kernel_size: Count | tuple[Count, Count]
-    strides: Count | tuple[Count, Count] = (1, 1)
-    padding: Padding = "valid"
-    output_padding: Surplus | tuple[Surplus, Surplus] | None = None
-    data_format: Format = None
-    dilation_rate: Count | tuple[Count, Count] = (1, 1)
-    activation: Activation = Linear()
-    use_bias: bool = True
-    kernel_initializer: Initializer = GlorotUniform()
-    bias_initializer: Initializer = Zeros()
-    kernel_regularizer: Regularizer | None = None
-    bias_regularizer: Regularizer | None = None

@@ -1,7 +1,8 @@
 """Convolution as matrix products, for any number of axes.
 
-Arrays are (batch, *sizes, channels) and (batch, *positions, filters), kernels (*window, channels / groups, filters), as
-in Keras.  Windows are copied into the rows of a matrix, but never all at once: some 2 MB at a time stay in the cache.
+Arrays are (batch, *sizes, channels) and (batch, *positions, filters); kernels are (*window, channels / groups,
+filters), as in Keras.  The kernels copy windows into the rows of a matrix, but never all at once: about 2 MB at a time
+stay in the cache.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from gen.dims import Shape
 def correlated(
     x: Shape, kernel: Any, padding: Any = "valid", strides: Any = None, dilation: Any = None, *_: Any, **__: Any
 ) -> Shape:
-    """The shape that `correlate` gives."""
+    """The shape of the result of `correlate`."""
     window = tuple(int(size) for size in kernel[:-2])
     found = positions(x[1:-1], window, strides or unit_steps(window), dilation or unit_steps(window), padding)
     return (x[0], *found, kernel[-1])
 
 
 def deepened(x: Shape, kernel: Any, *options: Any, **named: Any) -> Shape:
-    """The shape that `depthwise` gives."""
+    """The shape of the result of `depthwise`."""
     return (*correlated(x, kernel, *options, **named)[:-1], kernel[-2] * kernel[-1])
 
 
@@ -36,9 +37,9 @@ TILE = 1 << 21
 
 
 def room_for_tiles(x: Any, kernel: Any, out: Any, widened: Any) -> int:
-    """The bytes of a tile of `column_tiles`, and of the rows that it is made of where there are zeros around them.
+    """The bytes of a tile of `column_tiles`, and of the padded rows that it comes from, if there is padding.
 
-    `out` is the shape of the convolution's result, `widened` that of `x` with the zeros.
+    `out` is the shape of the convolution's result, `widened` the shape of `x` with the zeros.
     """
     window, strided = math.prod(kernel[:-2]), math.prod(x[1:-1]) != math.prod(out[1:-1])
     if window == 1 and not strided:
@@ -63,20 +64,20 @@ def room_to_correlate(
 
 
 def room_for_kernel_gradient(dy: Any, x: Any, kernel: Any, *options: Any, **named: Any) -> int:
-    """The bytes that `correlate_kernel_gradient` needs: its tiles, and what one of them adds."""
+    """The bytes that `correlate_kernel_gradient` needs: its tiles, and the product of one of them."""
     return room_to_correlate(x, kernel, *options, **named) + float32(kernel)
 
 
 def room_for_input_gradient(
     dy: Any, shape: Any, kernel: Any, padding: Any = "valid", strides: Any = None, dilation: Any = None, groups: int = 1
 ) -> int:
-    """The bytes that `correlate_input_gradient` needs: the kernel turned around and tiles, or products of some rows."""
+    """The bytes that `correlate_input_gradient` needs: the turned kernel and tiles, or the products of some rows."""
     window, count = kernel[:-2], math.prod(kernel[:-2])
     if max(strides or unit_steps(window)) > 1 or (count > 1 and dy[-1] >= shape[-1]):
         limit, line = 1 << 20, math.prod(dy[1:-1]) * shape[-1]
         rows = min(dy[0], max(1, limit // (count * line)))
         places = min(count, max(1, limit // (rows * line)))
-        several = bool(rows < dy[0] or places < count)  # the products before go when the next ones are there
+        several = bool(rows < dy[0] or places < count)  # NumPy frees the old products after it has made the new ones
         return (1 + several) * float32((rows, line, places)) + float32(kernel)
     turned = (*window, dy[-1], shape[-1])
     rates = dilation or unit_steps(window)
@@ -93,9 +94,9 @@ def column_tiles(
     strides: tuple[int, ...],
     dilation: tuple[int, ...],
     zeros: tuple[tuple[int, int], ...],
-    groups: int,
+    groups: int = 1,
 ) -> Iterator[tuple[tuple[slice, slice], Array]]:
-    """The windows of `x` as the rows of matrices, some 2 MB at a time, each with its batch rows and positions.
+    """The windows of `x` as rows of matrices, about 2 MB at a time, with their rows and positions.
 
     A matrix is (groups, windows, window · channels / groups).
     """
@@ -142,19 +143,20 @@ def correlate(
     groups: int = 1,
     out: Array | None = None,
 ) -> Array:
-    """A convolution: y[p] = Σ x[p · strides + k · dilation] @ kernel[k], over the places k of the window.
+    """A convolution: y[p] = Σ x[p · strides + k · dilation] @ kernel[k], over k in the window.
 
-    `x` is (batch, *sizes, channels), `kernel` (*window, channels / groups, filters), y (batch, *positions, filters).
+    `x` is (batch, *sizes, channels), `kernel` (*window, channels / groups, filters), y (batch,
+    *positions, filters).
     """
     window, filters = kernel.shape[:-2], kernel.shape[-1]
-    strides, dilation = strides or unit_steps(window), dilation or unit_steps(window)
-    zeros = zeros_around(x.shape[1:-1], window, strides, dilation, padding)
+    steps, rates = strides or unit_steps(window), dilation or unit_steps(window)
+    zeros = zeros_around(x.shape[1:-1], window, steps, rates, padding)
     if out is None:
-        spans = zip(x.shape[1:-1], window, strides, dilation, zeros, strict=True)
+        spans = zip(x.shape[1:-1], window, steps, rates, zeros, strict=True)
         counts = [(size + sum(pair) - (width - 1) * rate - 1) // step + 1 for size, width, step, rate, pair in spans]
         out = np.empty((len(x), *counts, filters), x.dtype)
     matrices = kernel.reshape(-1, groups, filters // groups).swapaxes(0, 1)
-    for part, columns in column_tiles(x, window, out.shape[1:-1], strides, dilation, zeros, groups):
+    for part, columns in column_tiles(x, window, out.shape[1:-1], steps, rates, zeros, groups=groups):
         np.matmul(columns, matrices, out=out[part].reshape(-1, groups, filters // groups).swapaxes(0, 1))
     return out
 
@@ -174,15 +176,15 @@ def correlate_kernel_gradient(
     groups: int = 1,
     out: Array | None = None,
 ) -> Array:
-    """The gradient of `correlate` by its kernel: the windows of `x`, made anew, times `dy`."""
+    """The gradient of `correlate` with respect to its kernel: the windows of `x` times `dy`."""
     if out is None:
         out = np.empty(kernel.shape, kernel.dtype)
     out.fill(0.0)
     window, filters = kernel.shape[:-2], kernel.shape[-1]
-    strides, dilation = strides or unit_steps(window), dilation or unit_steps(window)
-    zeros = zeros_around(x.shape[1:-1], window, strides, dilation, padding)
+    steps, rates = strides or unit_steps(window), dilation or unit_steps(window)
+    zeros = zeros_around(x.shape[1:-1], window, steps, rates, padding)
     total = out.reshape(-1, groups, filters // groups).swapaxes(0, 1)
-    for part, columns in column_tiles(x, window, dy.shape[1:-1], strides, dilation, zeros, groups):
+    for part, columns in column_tiles(x, window, dy.shape[1:-1], steps, rates, zeros, groups=groups):
         rows = dy[part].reshape(-1, groups, filters // groups).swapaxes(0, 1)
         total += np.matmul(columns.swapaxes(1, 2), rows)
     return out
@@ -203,31 +205,32 @@ def correlate_input_gradient(
     groups: int = 1,
     out: Array | None = None,
 ) -> Array:
-    """The gradient of `correlate` by its input, which is of this shape.
+    """The gradient of `correlate` with respect to its input, an array of the shape `shape`.
 
-    Every number of `dy` times the kernel is added to where the window stood.  With strides of 1 it is a correlation of
-    `dy` with the kernel turned around as well, which moves less where there are fewer filters than channels.
+    It multiplies each number of `dy` by the kernel and adds the product where the window was.  With
+    strides of 1, this is also a correlation of `dy` with the turned kernel, which moves fewer
+    numbers if there are fewer filters than channels.
     """
     if out is None:
         out = np.empty(shape, dy.dtype)
     window, channels, filters = kernel.shape[:-2], shape[-1] // groups, kernel.shape[-1] // groups
-    strides, dilation = strides or unit_steps(window), dilation or unit_steps(window)
-    zeros = zeros_around(shape[1:-1], window, strides, dilation, padding)
+    steps, rates = strides or unit_steps(window), dilation or unit_steps(window)
+    zeros = zeros_around(shape[1:-1], window, steps, rates, padding)
     count = math.prod(window)
     by_group = kernel.reshape(count, channels, groups, filters).transpose(2, 0, 1, 3)
-    spans = zip(window, dilation, zeros, strict=True)
+    spans = zip(window, rates, zeros, strict=True)
     around = tuple(((k - 1) * rate - before, (k - 1) * rate - after) for k, rate, (before, after) in spans)
-    if max(strides) == 1 and min(map(min, around)) >= 0 and (count == 1 or filters < channels):
+    if max(steps) == 1 and min(map(min, around)) >= 0 and (count == 1 or filters < channels):
         turned = by_group[:, ::-1].transpose(1, 3, 0, 2).reshape(*window, filters, groups * channels)
-        return correlate(dy, turned, around, strides, dilation, groups, out)
+        return correlate(dy, turned, around, dilation=dilation, groups=groups, out=out)
     limit = 1 << 20  # numbers of the products that are there at once
     line = math.prod(dy.shape[1:-1]) * groups * channels
     for rows in cuts(len(dy), count * line, limit):
         given, taken = dy[rows], out[rows]
         taken.fill(0.0)
         sums = taken.reshape(*taken.shape[:-1], groups, channels)
-        moves = list(shifts(taken, given, window, strides, dilation, zeros))
-        # All places at once, unless a single row of the batch is large.
+        moves = list(shifts(taken, given, window, steps, rates, zeros))
+        # all places at once, unless a single row of the batch is large
         for places in cuts(count, len(given) * line, limit):
             matrices = by_group[:, places].reshape(groups, -1, filters).swapaxes(1, 2)
             products = np.empty((*given.shape[:-1], groups, matrices.shape[2]), dy.dtype)
@@ -257,20 +260,20 @@ def depthwise(
     dilation: tuple[int, ...] | None = None,
     out: Array | None = None,
 ) -> Array:
-    """A convolution of each channel by itself; `kernel` is (*window, channels, multiplier).
+    """A convolution of each channel separately; `kernel` is (*window, channels, multiplier).
 
     `x` is (batch, *sizes, channels); the result is (batch, *positions, channels · multiplier).
     """
     window, (channels, multiplier) = kernel.shape[:-2], kernel.shape[-2:]
-    strides, dilation = strides or unit_steps(window), dilation or unit_steps(window)
-    zeros = zeros_around(x.shape[1:-1], window, strides, dilation, padding)
+    steps, rates = strides or unit_steps(window), dilation or unit_steps(window)
+    zeros = zeros_around(x.shape[1:-1], window, steps, rates, padding)
     if out is None:
-        spans = zip(x.shape[1:-1], window, strides, dilation, zeros, strict=True)
+        spans = zip(x.shape[1:-1], window, steps, rates, zeros, strict=True)
         counts = [(size + sum(pair) - (width - 1) * rate - 1) // step + 1 for size, width, step, rate, pair in spans]
         out = np.empty((len(x), *counts, channels * multiplier), x.dtype)
     out.fill(0.0)
     deep = out.reshape(*out.shape[:-1], channels, multiplier)
-    for place, inside, outside in shifts(x, out, window, strides, dilation, zeros):
+    for place, inside, outside in shifts(x, out, window, steps, rates, zeros):
         deep[outside] += x[inside][..., None] * kernel[place]
     return out
 
@@ -289,15 +292,15 @@ def depthwise_kernel_gradient(
     dilation: tuple[int, ...] | None = None,
     out: Array | None = None,
 ) -> Array:
-    """The gradient of `depthwise` by its kernel."""
+    """The gradient of `depthwise` with respect to its kernel."""
     if out is None:
         out = np.empty(kernel.shape, kernel.dtype)
     out.fill(0.0)
     window = kernel.shape[:-2]
-    strides, dilation = strides or unit_steps(window), dilation or unit_steps(window)
-    zeros = zeros_around(x.shape[1:-1], window, strides, dilation, padding)
+    steps, rates = strides or unit_steps(window), dilation or unit_steps(window)
+    zeros = zeros_around(x.shape[1:-1], window, steps, rates, padding)
     deep = dy.reshape(*dy.shape[:-1], *kernel.shape[-2:])
-    for place, inside, outside in shifts(x, dy, window, strides, dilation, zeros):
+    for place, inside, outside in shifts(x, dy, window, steps, rates, zeros):
         rows = x[inside].reshape(-1, x.shape[-1])
         np.einsum("rc,rcm->cm", rows, deep[outside].reshape(len(rows), *kernel.shape[-2:]), out=out[place])
     return out
@@ -317,14 +320,14 @@ def depthwise_input_gradient(
     dilation: tuple[int, ...] | None = None,
     out: Array | None = None,
 ) -> Array:
-    """The gradient of `depthwise` by its input, which is of this shape."""
+    """The gradient of `depthwise` with respect to its input, which has this shape."""
     if out is None:
         out = np.empty(shape, dy.dtype)
     out.fill(0.0)
     window = kernel.shape[:-2]
-    strides, dilation = strides or unit_steps(window), dilation or unit_steps(window)
-    zeros = zeros_around(shape[1:-1], window, strides, dilation, padding)
+    steps, rates = strides or unit_steps(window), dilation or unit_steps(window)
+    zeros = zeros_around(shape[1:-1], window, steps, rates, padding)
     deep = dy.reshape(*dy.shape[:-1], *kernel.shape[-2:])
-    for place, inside, outside in shifts(out, dy, window, strides, dilation, zeros):
+    for place, inside, outside in shifts(out, dy, window, steps, rates, zeros):
         out[inside] += np.einsum("...cm,cm->...c", deep[outside], kernel[place])
     return out

@@ -1,4 +1,4 @@
-"""Dense, and activations as layers of their own.  Source: `keras/src/layers/core`, `…/activations`."""
+"""Dense, and activations as separate layers.  Source: `keras/src/layers/core`, `…/activations`."""
 
 # NumPy declares its reductions and comparisons as Any:
 # mypy: disable-error-code="no-any-return"
@@ -14,13 +14,12 @@ from gen.components.arguments import Count, NonNegative
 from gen.components.base import Layer, ShapeError, Weight, component
 from gen.components.initializers import GlorotUniform, Zeros
 from gen.components.kernels import Array
+from gen.components.refused import refused
 from gen.dims import Shape, Size, show
-
-CONSTRAINTS = "gen has no constraints on weights; a regularizer is the nearest thing"
 
 
 def size_of(layer: str, size: Size, what: str) -> int:
-    """`size` as a number; raises `ShapeError` if it is known only when data arrives, for a weight must have a size."""
+    """`size` as a number; raises `ShapeError` if only data decides it, because the shape of a weight must be known."""
     if isinstance(size, int):
         return size
     raise ShapeError(f"{layer} needs to know {what} in advance, but it is `{size}`", f"{what} unknown")
@@ -28,7 +27,7 @@ def size_of(layer: str, size: Size, what: str) -> int:
 
 @component
 class Dense(Layer):
-    """Weighted sums of all features, and an activation: (…, features) to (…, units).  Source: `core/dense.py`.
+    """Weighted sums of all features, then an activation: (…, features) to (…, units).  Source: `core/dense.py`.
 
     Formula: y = activation(x @ kernel + bias)
     Example: Dense(32, relu)(Input(64))
@@ -36,14 +35,10 @@ class Dense(Layer):
 
     supports_masking = True
     last_axis = True
-    unsupported = {
-        "activity_regularizer": "gen regularizes weights, not outputs",
-        "kernel_constraint": CONSTRAINTS,
-        "bias_constraint": CONSTRAINTS,
-        "lora_rank": "gen has no low-rank adaptation",
-        "lora_alpha": "gen has no low-rank adaptation",
-        "quantization_config": "gen computes in float32 or float64",
-    }
+    adds_bias_last = True
+    unsupported = refused(
+        "activity_regularizer", "kernel_constraint", "bias_constraint", "lora_rank", "lora_alpha", "quantization_config"
+    )
 
     units: Count
     activation: base.Activation = Linear()
@@ -80,7 +75,7 @@ class Dense(Layer):
 
 # ------------------------------------------------------------------------------------------------ activations as layers
 
-# These layers do nothing but have an `activation`, which the compiler applies as it does Dense's.
+# These layers only have an `activation`.  The compiler applies it, as it applies the activation of Dense.
 
 
 @component
@@ -135,7 +130,7 @@ class ReLU(Layer):
 
 @component
 class LeakyReLU(Layer):
-    """The activation leaky_relu as a layer, with a slope of 0.3 where the function has 0.2; any shape.
+    """The activation leaky_relu as a layer; any shape.  Its default slope is 0.3; the function's default is 0.2.
 
     Source: `leaky_relu.py`.
 
@@ -189,7 +184,7 @@ class ELU(Layer):
 
 @component
 class Softmax(Layer):
-    """The activation softmax as a layer, over `axis`; any shape.  Source: `activations/softmax.py`.
+    """The activation softmax as a layer, along `axis`; any shape.  Source: `activations/softmax.py`.
 
     Formula: y = exp(x) / Σ exp(x)
     Example: Softmax()(Input(10))
@@ -215,16 +210,17 @@ class Softmax(Layer):
 
 @component
 class PReLU(Layer):
-    """A relu that learns its slope below 0: alpha is a weight of x's shape, and of size 1 along `shared_axes`.
+    """A relu that learns its slope below 0; any shape.
 
-    He et al., 2015.  Source: `activations/prelu.py`.
+    The slope alpha is a weight with the shape of x, and with size 1 along `shared_axes`.  He et al., 2015.  Source:
+    `activations/prelu.py`.
 
     Formula: y = x where x > 0, else alpha · x
     Example: PReLU()(Input(64))
     """
 
     supports_masking = True
-    unsupported = {"alpha_constraint": CONSTRAINTS}
+    unsupported = refused("alpha_constraint")
 
     alpha_initializer: base.Initializer = Zeros()
     alpha_regularizer: base.Regularizer | None = None

@@ -1,4 +1,4 @@
-"""Convolutions of each channel by itself.  Source: `keras/src/layers/convolutional`."""
+"""Convolutions of each channel separately.  Source: `keras/src/layers/convolutional`."""
 
 # NumPy declares its reductions and comparisons as Any:
 # mypy: disable-error-code="no-any-return"
@@ -6,27 +6,35 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from gen.components.activations import Linear
 from gen.components.arguments import Count
 from gen.components.base import Activation, Initializer, Regularizer, Weight, component
 from gen.components.initializers import GlorotUniform, Zeros
 from gen.components.kernels import Array
-from gen.components.layers.convolution import UNSUPPORTED, Format, Padding, Windowed, over_rows
+from gen.components.layers.convolution import Windowed, over_rows
 from gen.components.layers.convolution_kernels import depthwise, depthwise_input_gradient, depthwise_kernel_gradient
+from gen.components.layers.windows import Format, Numbers, Padding
 from gen.dims import Shape
 
 
+@dataclass(frozen=True)
 class DepthwiseConvolution(Windowed):
     """DepthwiseConv1D and DepthwiseConv2D."""
 
-    depth_multiplier: int
-    activation: Activation
-    use_bias: bool
-    depthwise_initializer: Initializer
-    bias_initializer: Initializer
-    depthwise_regularizer: Regularizer | None
-    bias_regularizer: Regularizer | None
+    kernel_size: Numbers
+    strides: Numbers = 1
+    padding: Padding = "valid"
+    depth_multiplier: Count = 1
+    data_format: Format = None
+    dilation_rate: Numbers = 1
+    activation: Activation = Linear()
+    use_bias: bool = True
+    depthwise_initializer: Initializer = GlorotUniform()
+    bias_initializer: Initializer = Zeros()
+    depthwise_regularizer: Regularizer | None = None
+    bias_regularizer: Regularizer | None = None
 
     def output(self, x: Shape) -> Shape:
         positions = self.positions(x)
@@ -52,72 +60,50 @@ class DepthwiseConvolution(Windowed):
 
 @component
 class DepthwiseConv1D(DepthwiseConvolution):
-    """A convolution of each channel by itself, with `depth_multiplier` filters for each.
+    """A convolution of each channel separately, with `depth_multiplier` filters for each channel.
 
-    (steps, channels) to (positions, channels · depth_multiplier).  In the formula m is `depth_multiplier`, s is
-    `strides`, d is `dilation_rate`.  Source: `depthwise_conv1d.py`.
+    (steps, channels) to (positions, channels · depth_multiplier).  In the formula, m is `depth_multiplier`, s is
+    `strides`, and d is `dilation_rate`.  Source: `depthwise_conv1d.py`.
 
     Formula: y[t, c · m + j] = activation(Σ x[t · s + k · d, c] · kernel[k, c, j] + bias)
     Example: DepthwiseConv1D(5)(Input(100, 16))
     """
 
     rank = 1
-    unsupported = UNSUPPORTED
-
-    kernel_size: Count | tuple[Count]
-    strides: Count | tuple[Count] = 1
-    padding: Padding = "valid"
-    depth_multiplier: Count = 1
-    data_format: Format = None
-    dilation_rate: Count | tuple[Count] = 1
-    activation: Activation = Linear()
-    use_bias: bool = True
-    depthwise_initializer: Initializer = GlorotUniform()
-    bias_initializer: Initializer = Zeros()
-    depthwise_regularizer: Regularizer | None = None
-    bias_regularizer: Regularizer | None = None
 
 
 @component
 class DepthwiseConv2D(DepthwiseConvolution):
     """DepthwiseConv1D over two axes: (height, width, channels) to (rows, columns, channels · depth_multiplier).
 
-    In the formula m is `depth_multiplier`, s is `strides`, d is `dilation_rate`.  Source: `depthwise_conv2d.py`.
+    In the formula, m is `depth_multiplier`, s is `strides`, and d is `dilation_rate`.  Source: `depthwise_conv2d.py`.
 
     Formula: y[r, t, c · m + j] = activation(Σ x[r · s + a · d, t · s + b · d, c] · kernel[a, b, c, j] + bias)
     Example: DepthwiseConv2D(3)(Input(28, 28, 16))
     """
 
     rank = 2
-    unsupported = UNSUPPORTED
-
-    kernel_size: Count | tuple[Count, Count]
-    strides: Count | tuple[Count, Count] = (1, 1)
-    padding: Padding = "valid"
-    depth_multiplier: Count = 1
-    data_format: Format = None
-    dilation_rate: Count | tuple[Count, Count] = (1, 1)
-    activation: Activation = Linear()
-    use_bias: bool = True
-    depthwise_initializer: Initializer = GlorotUniform()
-    bias_initializer: Initializer = Zeros()
-    depthwise_regularizer: Regularizer | None = None
-    bias_regularizer: Regularizer | None = None
 
 
+@dataclass(frozen=True)
 class SeparableConvolution(Windowed):
     """SeparableConv1D and SeparableConv2D."""
 
-    filters: int
-    depth_multiplier: int
-    activation: Activation
-    use_bias: bool
-    depthwise_initializer: Initializer
-    pointwise_initializer: Initializer
-    bias_initializer: Initializer
-    depthwise_regularizer: Regularizer | None
-    pointwise_regularizer: Regularizer | None
-    bias_regularizer: Regularizer | None
+    filters: Count
+    kernel_size: Numbers
+    strides: Numbers = 1
+    padding: Padding = "valid"
+    data_format: Format = None
+    dilation_rate: Numbers = 1
+    depth_multiplier: Count = 1
+    activation: Activation = Linear()
+    use_bias: bool = True
+    depthwise_initializer: Initializer = GlorotUniform()
+    pointwise_initializer: Initializer = GlorotUniform()
+    bias_initializer: Initializer = Zeros()
+    depthwise_regularizer: Regularizer | None = None
+    pointwise_regularizer: Regularizer | None = None
+    bias_regularizer: Regularizer | None = None
 
     def output(self, x: Shape) -> Shape:
         positions = self.positions(x)
@@ -165,7 +151,7 @@ class SeparableConvolution(Windowed):
 
 @component
 class SeparableConv1D(SeparableConvolution):
-    """A convolution of each channel by itself, then of all channels at each position.
+    """A convolution of each channel separately, then a combination of all channels at each position.
 
     (steps, channels) to (positions, filters).  Source: `separable_conv1d.py`.
 
@@ -174,48 +160,16 @@ class SeparableConv1D(SeparableConvolution):
     """
 
     rank = 1
-    unsupported = UNSUPPORTED
-
-    filters: Count
-    kernel_size: Count | tuple[Count]
-    strides: Count | tuple[Count] = 1
-    padding: Padding = "valid"
-    data_format: Format = None
-    dilation_rate: Count | tuple[Count] = 1
-    depth_multiplier: Count = 1
-    activation: Activation = Linear()
-    use_bias: bool = True
-    depthwise_initializer: Initializer = GlorotUniform()
-    pointwise_initializer: Initializer = GlorotUniform()
-    bias_initializer: Initializer = Zeros()
-    depthwise_regularizer: Regularizer | None = None
-    pointwise_regularizer: Regularizer | None = None
-    bias_regularizer: Regularizer | None = None
 
 
 @component
 class SeparableConv2D(SeparableConvolution):
-    """SeparableConv1D over two axes.  Source: `separable_conv2d.py`.
+    """SeparableConv1D over two axes: (height, width, channels) to (rows, columns, filters).
+
+    Source: `separable_conv2d.py`.
 
     Formula: y = activation(depthwise(x) @ pointwise_kernel + bias)
     Example: SeparableConv2D(32, 3)(Input(28, 28, 16))
     """
 
     rank = 2
-    unsupported = UNSUPPORTED
-
-    filters: Count
-    kernel_size: Count | tuple[Count, Count]
-    strides: Count | tuple[Count, Count] = (1, 1)
-    padding: Padding = "valid"
-    data_format: Format = None
-    dilation_rate: Count | tuple[Count, Count] = (1, 1)
-    depth_multiplier: Count = 1
-    activation: Activation = Linear()
-    use_bias: bool = True
-    depthwise_initializer: Initializer = GlorotUniform()
-    pointwise_initializer: Initializer = GlorotUniform()
-    bias_initializer: Initializer = Zeros()
-    depthwise_regularizer: Regularizer | None = None
-    pointwise_regularizer: Regularizer | None = None
-    bias_regularizer: Regularizer | None = None

@@ -16,20 +16,20 @@ from gen.dims import Shape, show
 
 
 def normalized(x: Array, axis: int) -> tuple[Array, Array]:
-    """`x` with length 1 along `axis`, and the lengths that it had (1e-7 where it had less)."""
+    """`x` scaled to length 1 along `axis`, and the lengths that it had (1e-7 for shorter vectors)."""
     norm = np.maximum(np.sqrt(np.add.reduce(x * x, axis=axis, keepdims=True)), 1e-7)
     return x / norm, norm
 
 
 def before_normalizing(dunit: Array, unit: Array, norm: Array, axis: int) -> Array:
-    """The gradient of what `normalized` was given."""
+    """The gradient of the array that `normalized` took."""
     along = np.add.reduce(dunit * unit, axis=axis, keepdims=True)
     return (dunit - unit * (along * (norm > 1e-7))) / norm
 
 
 @component
 class Dot(Layer):
-    """The product of two tensors, summed over one axis of each, row by row; of unit vectors with `normalize`.
+    """Products of two tensors, row by row, each summed over one axis; `normalize` scales the vectors to length 1 first.
 
     (…, n) and (n, …) to (…, …); two vectors give (1,).  Source: `dot.py`.
 
@@ -112,7 +112,7 @@ class Dot(Layer):
 
 
 def moving(ndim: int, source: int, target: int) -> tuple[int, ...]:
-    """The order of axes that takes the axis `source` to the place `target` and keeps the others in order."""
+    """The order of axes that moves the axis `source` to the place `target` and keeps the others in order."""
     others = tuple(axis for axis in range(ndim) if axis != source)
     return (*others[:target], source, *others[target:])
 

@@ -1,4 +1,4 @@
-"""Embedding: from ids to vectors.  Source: `keras/src/layers/core/embedding.py`."""
+"""The embedding, from ids to vectors.  Source: `keras/src/layers/core/embedding.py`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from gen.components.arguments import Count
 from gen.components.base import Initializer, Layer, Regularizer, ShapeError, Weight, component
 from gen.components.initializers import RandomUniform
 from gen.components.kernels import Array, kernel, sum_by_id
-from gen.components.layers.core import CONSTRAINTS
 from gen.components.layers.masking import NotZero
+from gen.components.refused import refused
 from gen.dims import Shape
 
 
 @kernel(dtype="int32")
 def as_ids(x: Array, out: Array | None = None) -> Array:
-    """Ids that came as floats."""
+    """Ids that arrived as floats."""
     if out is None:
         out = np.empty(x.shape, np.int32)
     np.copyto(out, x, casting="unsafe")
@@ -26,7 +26,7 @@ def as_ids(x: Array, out: Array | None = None) -> Array:
 
 @dataclass(frozen=True)
 class AsIds(Layer):
-    """The numbers of a float Input as ids, where they are looked up; the generated file sees that they are whole."""
+    """Turns the numbers of a float Input into ids for a lookup; the generated file checks that they are whole."""
 
     internal = True
 
@@ -36,15 +36,18 @@ class AsIds(Layer):
     def dtype(self, *inputs: str) -> str:
         return "int32"
 
+    def part_of_ids(self, part: str, axes: int | None) -> tuple[str, int | None]:
+        return part, axes
+
     def forward(self, x: Array) -> Array:
         return as_ids(x)
 
 
 @component
 class Embedding(Layer):
-    """The row of a table for each id: (…) to (…, output_dim); ids go from 0 to `input_dim` - 1.
+    """The row of a table for each id: (…) to (…, output_dim); ids are from 0 to `input_dim` - 1.
 
-    The ids of a float Input must be whole.  With `mask_zero`, the id 0 is padding, and the layers after it leave out
+    The ids of a float Input must be whole numbers.  With `mask_zero`, the id 0 is padding, and later layers leave out
     these steps.
 
     Formula: y = embeddings[x]
@@ -52,11 +55,9 @@ class Embedding(Layer):
     """
 
     unsupported = {
-        "embeddings_constraint": CONSTRAINTS,
+        **refused("embeddings_constraint"),
         "weights": "weights belong to the generated file: `model.weights`",
-        "lora_rank": "gen has no low-rank adaptation",
-        "lora_alpha": "gen has no low-rank adaptation",
-        "quantization_config": "gen computes in float32 or float64",
+        **refused("lora_rank", "lora_alpha", "quantization_config"),
     }
 
     input_dim: Count

@@ -1,4 +1,4 @@
-"""Masking, and what computes masks: (batch, steps) of bool, True where a step counts."""
+"""Masking, and the layers that compute masks: (batch, steps) of bool, True where a step counts."""
 
 # NumPy declares its reductions and comparisons as Any:
 # mypy: disable-error-code="no-any-return"
@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from gen.components.base import Layer, ShapeError, component
+from gen.components.base import Layer, Role, ShapeError, component
 from gen.components.kernels import Array, kernel
 from gen.dims import Shape, show
 
@@ -28,8 +28,9 @@ def all_steps(x: Array, out: Array | None = None) -> Array:
 
 
 class Mask(Layer):
-    """What computes the mask of a layer's output; it belongs to that layer, and a `.nn` file has no name for it."""
+    """Computes the mask of a layer's output.  It belongs to that layer; a `.nn` file has no name for it."""
 
+    role = Role.MASK
     internal = True
     supports_masking = True
 
@@ -66,7 +67,7 @@ class AnyDiffers(Mask):
 
 @dataclass(frozen=True)
 class AnyMask(Mask):
-    """Where a step counts in one of the inputs at least: of `count` inputs and then their masks."""
+    """Where a step counts in at least one input: takes `count` inputs and then their masks."""
 
     merges = True
     count: int
@@ -84,7 +85,7 @@ class AnyMask(Mask):
 
 @dataclass(frozen=True)
 class JoinedMasks(Mask):
-    """The masks of inputs joined along `axis`; `masked` says which have one: in others all steps count."""
+    """The masks of inputs joined along `axis`; `masked` says which inputs have one.  In the others, all steps count."""
 
     merges = True
     masked: tuple[bool, ...]
@@ -103,7 +104,7 @@ class JoinedMasks(Mask):
 
 @component
 class Masking(Layer):
-    """Steps whose numbers are all `mask_value` become 0, and the layers after it leave out these steps.
+    """Sets steps whose numbers are all `mask_value` to 0, and later layers leave out these steps.
 
     (steps, features) to the same.  Source: `keras/src/layers/core/masking.py`.
 
@@ -133,7 +134,7 @@ class Masking(Layer):
 
 @dataclass(frozen=True)
 class ZeroSteps(Layer):
-    """y = x, but 0 in the steps that the mask leaves out: what Bidirectional does to both directions."""
+    """y = x, with 0 in the steps that the mask leaves out: Bidirectional applies it to both directions."""
 
     internal = True
     supports_masking = True

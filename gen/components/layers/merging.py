@@ -1,7 +1,7 @@
-"""Layers that make one tensor of several.  Source: `keras/src/layers/merging`.
+"""Layers that combine several tensors into one.  Source: `keras/src/layers/merging`.
 
-Where the formula goes number by number, the inputs may differ in an axis in which some have size 1, and an input with
-fewer axes than the others gets axes of size 1 after the batch; a gradient is summed over what was stretched.
+In the elementwise layers, the inputs may differ along an axis if some have size 1 there.  An input with fewer axes than
+the others gets axes of size 1 after the batch.  A gradient is summed over the axes that were stretched.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from gen.dims import Shape, Size, show
 
 
 def shapes(inputs: tuple[Shape, ...]) -> str:
-    """The shapes as one says them: `(3,), (4,) and (5,)`."""
+    """The shapes as text: `(3,), (4,) and (5,)`."""
     names = [show(x[1:]) for x in inputs]
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
 
@@ -51,7 +51,7 @@ def stretched(shape: Shape, ndim: int) -> Shape:
 
 
 def in_any(layer: Layer, masks: tuple[int, ...]) -> Layer | int | None:
-    """`masking` of a layer that goes number by number: a step counts where it does in any input, if all have masks."""
+    """`masking` of an elementwise layer: if all inputs have masks, a step counts where it counts in any of them."""
     return AnyMask(len(masks)) if all(masks) else None
 
 
@@ -62,7 +62,7 @@ def aligned(inputs: tuple[Array, ...]) -> tuple[Array, ...]:
 
 
 def shown(inputs: tuple[Array, ...], masks: Masks) -> tuple[Array | None, ...]:
-    """The masks of the inputs, each so that it broadcasts to its `aligned` input."""
+    """The masks of the inputs; each broadcasts to its `aligned` input."""
     ndim = max(x.ndim for x in inputs)
     return tuple(
         None if mask is None else mask.reshape(stretched((*mask.shape, *(1,) * (x.ndim - mask.ndim)), ndim))
@@ -71,7 +71,7 @@ def shown(inputs: tuple[Array, ...], masks: Masks) -> tuple[Array | None, ...]:
 
 
 def shown_in_any(counts: tuple[Array | None, ...]) -> Array | None:
-    """Where a number counts in one of the inputs at least; None if one of them has no mask."""
+    """Where a number counts in at least one input; None if one of the inputs has no mask."""
     either = counts[0]
     for count in counts[1:]:
         either = None if either is None or count is None else np.logical_or(either, count)
@@ -84,7 +84,7 @@ def stretched_axes(before: Shape, after: Shape) -> tuple[int, ...]:
 
 
 def like(x: Array, dy: Array) -> Array:
-    """The gradient of `x` where it was stretched to the shape of `dy`: the sum over what was stretched."""
+    """The gradient of `x` if it was stretched to the shape of `dy`: the sum over the stretched axes."""
     axes = stretched_axes(stretched(x.shape, dy.ndim), dy.shape)
     if axes:
         dy = np.add.reduce(dy, axis=axes, keepdims=True)
@@ -92,7 +92,7 @@ def like(x: Array, dy: Array) -> Array:
 
 
 def those_that_count(parts: tuple[Array, ...], counts: tuple[Array | None, ...]) -> tuple[Array, ...]:
-    """The inputs, where one does not count with the numbers of the first that does; of the first if none does."""
+    """The inputs; where one does not count, the numbers of the first that does, or of the first input if none does."""
     instead = parts[0]
     for x, count in reversed(list(zip(parts, counts, strict=True))):
         instead = x if count is None else np.where(count, x, instead)
@@ -101,7 +101,7 @@ def those_that_count(parts: tuple[Array, ...], counts: tuple[Array | None, ...])
 
 
 def to_the_first(dy: Array, y: Array, counts: tuple[Array | None, ...], inputs: tuple[Array, ...]) -> tuple[Array, ...]:
-    """The gradients of inputs for y, one of them number by number: that of the first that counts and equals it."""
+    """The gradients of inputs if y is one of them at each place: it goes to the first that counts and equals y."""
     rest, either = dy, shown_in_any(counts)
     dinputs: tuple[Array, ...] = ()
     for i, (x, same, count) in enumerate(zip(inputs, aligned(inputs), counts, strict=True)):
@@ -115,12 +115,12 @@ def to_the_first(dy: Array, y: Array, counts: tuple[Array | None, ...], inputs: 
     return dinputs
 
 
-# ----------------------------------------------------------------------------------------------------- number by number
+# --------------------------------------------------------------------------------------------------------- elementwise
 
 
 @component
 class Add(Layer):
-    """The sum of tensors, number by number.  Source: `add.py`.
+    """The elementwise sum of tensors.  Source: `add.py`.
 
     Formula: y = a + b + …
     Example: Add()([Input(32), Input(32)])
@@ -150,7 +150,7 @@ class Add(Layer):
 
 @component
 class Subtract(Layer):
-    """The difference of two tensors, number by number.  Source: `subtract.py`.
+    """The elementwise difference of two tensors.  Source: `subtract.py`.
 
     Formula: y = a - b
     Example: Subtract()([Input(32), Input(32)])
@@ -178,7 +178,7 @@ class Subtract(Layer):
 
 @component
 class Multiply(Layer):
-    """The product of tensors, number by number.  Source: `multiply.py`.
+    """The elementwise product of tensors.  Source: `multiply.py`.
 
     Formula: y = a · b · …
     Example: Multiply()([Input(32), Input(32)])
@@ -228,7 +228,7 @@ class Multiply(Layer):
 
 @component
 class Average(Layer):
-    """The mean of tensors, number by number.  Source: `average.py`.
+    """The elementwise mean of tensors.  Source: `average.py`.
 
     Formula: y = (a + b + …) / n
     Example: Average()([Input(32), Input(32)])
@@ -259,7 +259,7 @@ class Average(Layer):
 
 @component
 class Maximum(Layer):
-    """The greatest of tensors, number by number; of equal inputs the first gets the gradient.  Source: `maximum.py`.
+    """The elementwise maximum of tensors; of equal inputs, the first gets the gradient.  Source: `maximum.py`.
 
     Formula: y = max(a, b, …)
     Example: Maximum()([Input(32), Input(32)])
@@ -290,7 +290,7 @@ class Maximum(Layer):
 
 @component
 class Minimum(Layer):
-    """The least of tensors, number by number; of equal inputs the first gets the gradient.  Source: `minimum.py`.
+    """The elementwise minimum of tensors; of equal inputs, the first gets the gradient.  Source: `minimum.py`.
 
     Formula: y = min(a, b, …)
     Example: Minimum()([Input(32), Input(32)])
@@ -324,7 +324,7 @@ class Minimum(Layer):
 
 @component
 class Concatenate(Layer):
-    """The inputs one after the other along `axis`; all other sizes are equal.  Source: `concatenate.py`.
+    """Joins the inputs along `axis`; all their other sizes are equal.  Source: `concatenate.py`.
 
     Formula: y = [a, b, …] along axis
     Example: Concatenate()([Input(32), Input(16)])

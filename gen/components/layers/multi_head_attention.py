@@ -1,6 +1,6 @@
-"""Attention by several heads, each with projections of its own.  Source: `keras/src/layers/attention`.
+"""Attention by several heads, each with its own projections.  Source: `keras/src/layers/attention`.
 
-Scores, masks and the gradient of a softmax are those of `attention`.
+Scores, masks, and the gradient of a softmax are as in `attention`.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from gen.components.layers.attention import (
     outside,
     softmax,
 )
-from gen.components.layers.core import CONSTRAINTS, size_of
+from gen.components.layers.core import size_of
 from gen.components.layers.masking import Masks
+from gen.components.refused import SEED, refused
 from gen.dims import Shape, Size, show
 
 
 def as_rows(x: Array, kernel: Array) -> tuple[Array, Array]:
-    """Matrices of `x`, (batch · steps, features), and of its kernel, (features, heads · dim)."""
+    """`x`, (batch · steps, features), and its kernel, (features, heads · dim), as matrices."""
     features, count, dim = kernel.shape
     return x.reshape((x.shape[0] * x.shape[1], features)), kernel.reshape((features, count * dim))
 
@@ -42,7 +43,7 @@ def project(x: Array, kernel: Array, bias: Array | None) -> Array:
 
 
 def heads(rows: Array, x: Array, kernel: Array) -> Array:
-    """What `project` gives, as a matrix for each head: (batch, heads, steps, dim)."""
+    """The result of `project` as a matrix for each head: (batch, heads, steps, dim)."""
     return rows.reshape((x.shape[0], x.shape[1], *kernel.shape[1:])).transpose((0, 2, 1, 3))
 
 
@@ -63,13 +64,13 @@ def before_projection(drows: Array, x: Array, kernel: Array, bias: Array | None)
 
 @component
 class MultiHeadAttention(Layer):
-    """Each head projects query, key and value; scores = q @ kᵀ / √key_dim; the heads' results are projected together.
+    """Attention in `num_heads` heads: each projects query, key, and value, and a last projection joins their results.
 
-    query (n, features), value (m, …), key (m, …) to (n, output_shape), by default to (n, features); without a key, the
-    value is the key.  `attention_mask` (n, m) says what each step of the query may see.  If a step may see none, its
-    attention is uniform over all, and 0 with dropout, as in Keras.  Also as in Keras, later layers do not see the masks
-    of query, value, and key.  Vaswani et al., 2017.
-    Source: `multi_head_attention.py`; `dot_product_attention`, which it calls, in `backend/jax/nn.py`.
+    query (n, features), value (m, …), key (m, …) to (n, output_shape), by default (n, features); if there is no key,
+    the value is the key.  `attention_mask` (n, m) says which steps of the value each step of the query may see.  If a
+    step may see none, its attention is uniform over all steps, or 0 with dropout, as in Keras.  Also as in Keras, later
+    layers do not see the masks of query, value, and key.  Vaswani et al., 2017.  Source: `multi_head_attention.py`;
+    `dot_product_attention`, which it calls, in `backend/jax/nn.py`.
 
     Formula: y = attention_output_bias + Σ softmax(q @ kᵀ / √key_dim) @ v @ attention_output_kernel, over all heads
     Example: MultiHeadAttention(4, 16)(Input(20, 64), Input(30, 64))
@@ -81,13 +82,11 @@ class MultiHeadAttention(Layer):
     unsupported = {
         "attention_axes": "gen attends over the steps of a sequence",
         "use_gate": "gen has no gated attention",
-        "activity_regularizer": "gen regularizes weights, not outputs",
-        "kernel_constraint": CONSTRAINTS,
-        "bias_constraint": CONSTRAINTS,
+        **refused("activity_regularizer", "kernel_constraint", "bias_constraint"),
     }
     ignored = {
         "flash_attention": "it computes the same in another order",
-        "seed": "Model(seed=…) seeds every draw",
+        **SEED,
     }
 
     num_heads: Count

@@ -13,12 +13,13 @@ from gen.components.arguments import Positive, Rate
 from gen.components.base import Initializer, Layer, Regularizer, ShapeError, Weight, component
 from gen.components.initializers import Ones, Zeros
 from gen.components.kernels import Array
-from gen.components.layers.core import CONSTRAINTS, size_of
+from gen.components.layers.core import size_of
+from gen.components.refused import refused
 from gen.dims import Shape, show
 
 
 def check_axes(layer: Layer, axes: tuple[int, ...], x: Shape) -> None:
-    """Raise `ShapeError` unless `axes` are axes of `x`, each once, and not the batch."""
+    """Raise `ShapeError` unless `axes` are distinct axes of `x` without the batch."""
     for axis in axes:
         if not -len(x) < axis < len(x) or axis == 0:
             name = type(layer).__name__
@@ -26,7 +27,7 @@ def check_axes(layer: Layer, axes: tuple[int, ...], x: Shape) -> None:
 
 
 def along(weight: Array, axes: tuple[int, ...], x: Array) -> Array:
-    """A weight that belongs to these axes of `x`, so that it broadcasts to `x`."""
+    """`weight`, reshaped so that its axes are these axes of `x` and it broadcasts to `x`."""
     if axes == tuple(range(x.ndim - len(axes), x.ndim)):
         return weight
     return weight.reshape(tuple(x.shape[axis] if axis in axes else 1 for axis in range(x.ndim)))
@@ -34,11 +35,11 @@ def along(weight: Array, axes: tuple[int, ...], x: Array) -> Array:
 
 @component
 class BatchNormalization(Layer):
-    """Normalizes each feature by the mean and the spread of the batch, over all axes but `axis`.
+    """Normalizes each feature by the mean and variance of the batch, taken over all axes but `axis`; any shape.
 
-    In prediction, mean and variance are running means over the batches.  The variance of a batch is not corrected for
-    its size.  Any shape.  Steps that the mask leaves out do not count.  Ioffe and Szegedy, 2015.
-    Source: `batch_normalization.py`.
+    In prediction, it uses running means of the batches' means and variances.  It does not correct the variance of a
+    batch for its size.  Steps that the mask leaves out do not count.  Ioffe and Szegedy, 2015.  Source:
+    `batch_normalization.py`.
 
     Formula: y = gamma · (x - mean) / √(variance + epsilon) + beta
     Example: BatchNormalization()(Input(64))
@@ -46,8 +47,7 @@ class BatchNormalization(Layer):
 
     supports_masking = True
     unsupported = {
-        "beta_constraint": CONSTRAINTS,
-        "gamma_constraint": CONSTRAINTS,
+        **refused("beta_constraint", "gamma_constraint"),
         "renorm": "gen has no batch renormalization",
         "renorm_clipping": "gen has no batch renormalization",
         "synchronized": "gen trains in one process",
@@ -81,6 +81,9 @@ class BatchNormalization(Layer):
         weights["moving_variance"] = Weight(shape, self.moving_variance_initializer, trainable=False)
         return weights
 
+    def takes_bias(self, x: Shape) -> bool:
+        return self.axis % len(x) == len(x) - 1
+
     def others(self, ndim: int) -> tuple[int, ...]:
         """The axes over which mean and variance are taken."""
         return tuple(axis for axis in range(ndim) if axis != self.axis % ndim)
@@ -95,7 +98,7 @@ class BatchNormalization(Layer):
             weight = mask[..., None]
             if axis[0] == x.ndim - 1:
                 count = np.add.reduce(mask, axis=None) + 1e-7
-            else:  # each step has a mean of its own, and counts in some rows
+            else:  # each step has its own mean, and counts only in some rows
                 count = np.add.reduce(np.ones_like(x) * weight, axis=others) + 1e-7
             mean = np.add.reduce(x * weight, axis=others) / count
         centered = x - along(mean, axis, x)
@@ -154,7 +157,7 @@ class BatchNormalization(Layer):
         moving_variance: Array,
         bias: Array | None = None,
     ) -> Array:
-        """`bias` is that of the layer before, where a rewrite has left it to this one."""
+        """`bias` belongs to the layer before, if a rewrite moved it here."""
         axis = (self.axis % x.ndim,)
         deviation = np.sqrt(moving_variance + self.epsilon)
         scale = 1.0 / deviation if gamma is None else gamma / deviation
@@ -189,9 +192,9 @@ class BatchNormalization(Layer):
 
 @component
 class LayerNormalization(Layer):
-    """Normalizes each row by its mean and its spread, along `axis`.
+    """Normalizes each row by its mean and variance along `axis`; any shape.
 
-    Any shape.  Ba, Kiros and Hinton, 2016.  Source: `layer_normalization.py`.
+    Ba, Kiros and Hinton, 2016.  Source: `layer_normalization.py`.
 
     Formula: y = gamma · (x - mean) / √(variance + epsilon) + beta
     Example: LayerNormalization()(Input(64))
@@ -199,8 +202,7 @@ class LayerNormalization(Layer):
 
     supports_masking = True
     unsupported = {
-        "beta_constraint": CONSTRAINTS,
-        "gamma_constraint": CONSTRAINTS,
+        **refused("beta_constraint", "gamma_constraint"),
         "rms_scaling": "Keras itself advises against it",
     }
 
@@ -269,7 +271,9 @@ class LayerNormalization(Layer):
 
 @component
 class UnitNormalization(Layer):
-    """Scales to length 1 along `axis`; 0 where x is 0; any shape.  Source: `unit_normalization.py`.
+    """Scales vectors along `axis` to length 1, and keeps vectors of zeros; any shape.
+
+    Source: `unit_normalization.py`.
 
     Formula: y = x / √(Σ x²)
     Example: UnitNormalization()(Input(64))
@@ -293,7 +297,7 @@ class UnitNormalization(Layer):
 
 @component
 class Rescaling(Layer):
-    """Scales numbers and shifts them, by constants; any shape.  Source: `preprocessing/rescaling.py`.
+    """Multiplies by one constant and adds another; any shape.  Source: `preprocessing/rescaling.py`.
 
     Formula: y = scale · x + offset
     Example: Rescaling(1 / 255)(Input(28, 28, 1))

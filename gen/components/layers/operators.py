@@ -1,7 +1,7 @@
-"""What operators and brackets on tensors mean: `x + 1`, `a / b`, `-x`, `x ** 2`, `a @ b`, `x[:, 0]`.
+"""The operators and brackets on tensors: `x + 1`, `a / b`, `-x`, `x ** 2`, `a @ b`, `x[:, 0]`.
 
-These layers have no name in a `.nn` file, so they are not registered.  `a + b`, `a - b` and `a * b` on two tensors are
-the layers Add, Subtract and Multiply.
+These layers have no name in a `.nn` file, so they are not registered.  On two tensors, `a + b`, `a - b`, and `a * b`
+are the layers Add, Subtract, and Multiply.
 """
 
 # NumPy declares its reductions and comparisons as Any:
@@ -9,12 +9,13 @@ the layers Add, Subtract and Multiply.
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from gen.components.base import Layer, ShapeError
+from gen.components.base import Layer, Role, ShapeError
 from gen.components.kernels import Array, kernel
 from gen.components.layers.merging import aligned, broadcast, exactly_two, like
 from gen.dims import Dim, Shape, Size, show
@@ -143,7 +144,7 @@ class Negative(Layer):
 
 @dataclass(frozen=True)
 class Divide(Layer):
-    """y = a / b, number by number."""
+    """y = a / b, element by element."""
 
     merges = True
 
@@ -162,9 +163,22 @@ class Divide(Layer):
         return dinputs
 
 
+BY_NUMBER = (
+    AddConstant,
+    SubtractFromConstant,
+    MultiplyByConstant,
+    DivideByConstant,
+    DivideConstant,
+    Power,
+    Negative,
+    Divide,
+)
+"""Those that work number by number."""
+
+
 @dataclass(frozen=True)
 class MatrixProduct(Layer):
-    """y = a @ b: the matrices on the last two axes multiplied, one pair for each row of the batch."""
+    """y = a @ b: multiplies the matrices on the last two axes, one pair for each row of the batch."""
 
     merges = True
 
@@ -174,7 +188,7 @@ class MatrixProduct(Layer):
         if len(left) < 3 or len(left) != len(right) or left[:-2] != right[:-2]:
             raise ShapeError(
                 f"`@` expects a matrix for each row, got {show(left[1:])} and {show(right[1:])}",
-                hint="for weights that are trained, write Dense" if len(left) < 3 else None,
+                hint="to multiply by trained weights, write Dense" if len(left) < 3 else None,
             )
         if left[-1] != right[-2]:
             raise ShapeError(
@@ -197,12 +211,16 @@ class MatrixProduct(Layer):
 
 @dataclass(frozen=True)
 class MergeSteps(Layer):
-    """The steps of all rows as rows of their own: (batch, steps, …) to (batch · steps, …)."""
+    """Makes each step of each row a row: (batch, steps, …) to (batch · steps, …)."""
 
+    role = Role.MERGE
     internal = True
 
     def output(self, x: Shape) -> Shape:
         return (x[0] * x[1], *x[2:])
+
+    def part_of_ids(self, part: str, axes: int | None) -> tuple[str, int | None]:
+        return part, None if axes is None else axes + 1
 
     def dtype(self, *inputs: str) -> str:
         return inputs[0]
@@ -216,8 +234,9 @@ class MergeSteps(Layer):
 
 @dataclass(frozen=True)
 class SplitSteps(Layer):
-    """What MergeSteps did to `like`, undone on `x`: (batch · steps, …) to (batch, steps, …)."""
+    """Undoes on `x` what MergeSteps did to `like`: (batch · steps, …) to (batch, steps, …)."""
 
+    role = Role.SPLIT
     internal = True
 
     def output(self, x: Shape, like: Shape) -> Shape:
@@ -235,7 +254,7 @@ class SplitSteps(Layer):
 
 @dataclass(frozen=True)
 class StackSteps(Layer):
-    """Tensors as the steps of one: (batch, …) each to (batch, steps, …)."""
+    """Stacks tensors as the steps of one: each (batch, …) to (batch, steps, …)."""
 
     internal = True
     merges = True
@@ -272,14 +291,14 @@ class ReverseSteps(Layer):
 
 # --------------------------------------------------------------------------------------------------------------- slices
 
-Part: TypeAlias = "int | tuple[Size | None, Size | None, int | None]"
+Part: TypeAlias = int | tuple[Size | None, Size | None, int | None]
 """What brackets say of one axis: an index, or the start, the stop and the step of a slice."""
 WHOLE: Part = (None, None, None)
 
 
 @kernel(lambda dy, x, parts: x)
 def placed(dy: Array, x: Array, parts: tuple[Any, ...]) -> Array:
-    """Zeros in the shape of `x`, but for `dy` at `parts`: the gradient of a slice."""
+    """Zeros in the shape of `x`, with `dy` at `parts`: the gradient of a slice."""
     dx = np.zeros_like(x)
     dx[tuple(part if isinstance(part, int) else slice(*part) for part in parts)] = dy
     return dx
@@ -287,7 +306,7 @@ def placed(dy: Array, x: Array, parts: tuple[Any, ...]) -> Array:
 
 @dataclass(frozen=True)
 class Slice(Layer):
-    """y = x[parts]; an index takes its axis away, a slice keeps it.  The first part is the whole batch."""
+    """y = x[parts]; an index removes its axis, a slice keeps it.  The first part is the whole batch."""
 
     parts: tuple[Part, ...]
 
@@ -303,7 +322,7 @@ class Slice(Layer):
         return (*shape, *x[len(self.parts) :])
 
     def needs(self, *inputs: Shape) -> tuple[Size, ...]:
-        """What has to be 1 or more when data arrives: nothing that the slice asks for may lie beyond the data."""
+        """The sizes that must be 1 or more when data arrives, so that the slice stays within the data."""
         (x,) = inputs
         sizes: list[Size] = []
         for size, part in zip(x, self.parts, strict=False):
@@ -315,10 +334,17 @@ class Slice(Layer):
     def dtype(self, *inputs: str) -> str:
         return inputs[0]
 
+    def part_of_ids(self, part: str, axes: int | None) -> tuple[str, int | None]:
+        known = all(isinstance(bound, int | None) for item in self.parts if isinstance(item, tuple) for bound in item)
+        if axes is None or not known:
+            return part, None
+        index = ast.Tuple([ast.Slice()] * (axes - 1) + [_written(item) for item in self.parts], ast.Load())
+        return part + ast.unparse(ast.Subscript(ast.Name("", ast.Load()), index, ast.Load())), axes
+
     @property
     def index(self) -> tuple[int | slice, ...]:
-        """What stands in the brackets, for NumPy."""
-        return tuple(part if isinstance(part, int) else slice(*part) for part in self.parts)
+        """The contents of the brackets, for NumPy."""
+        return tuple(part if isinstance(part, int) else _slice(*part) for part in self.parts)
 
     def forward(self, x: Array) -> Array:
         return x[self.index]
@@ -327,8 +353,14 @@ class Slice(Layer):
         return placed(dy, x, self.parts)
 
 
+def _written(part: Part) -> ast.expr:
+    if isinstance(part, int):
+        return ast.Constant(part)
+    return ast.Slice(*(None if bound is None else ast.parse(str(bound), mode="eval").body for bound in part))
+
+
 def check_index(x: Shape, axis: int, index: int) -> None:
-    """Raise `ShapeError` if an axis of known size has no such index."""
+    """Raise `ShapeError` if an axis of known size does not have this index."""
     size = x[axis]
     if isinstance(size, int) and not -size <= index < size:
         last = f"indices go from 0 to {size - 1}, or from -1 to {-size} counted from the end"
@@ -336,10 +368,10 @@ def check_index(x: Shape, axis: int, index: int) -> None:
 
 
 def length(x: Shape, axis: int, part: tuple[Size | None, Size | None, int | None]) -> Size:
-    """The size of a slice of an axis; raises `ShapeError` where it is empty or cannot be told."""
+    """The size of a slice of an axis; raises `ShapeError` if it is empty or unknown."""
     size = x[axis]
     if isinstance(size, int) and not any(isinstance(bound, Dim) for bound in part):
-        known = len(range(size)[slice(*part)])
+        known = len(range(size)[_slice(*part)])
         if known == 0:
             raise ShapeError(f"This slice of axis {axis} of {show(x)} is empty", "nothing is left")
         return known
@@ -367,3 +399,8 @@ def length(x: Shape, axis: int, part: tuple[Size | None, Size | None, int | None
 def _is_negative(bound: Size) -> bool:
     """Whether a bound is counted from the end."""
     return isinstance(bound, int) and bound < 0
+
+
+def _slice(start: Any, stop: Any, step: Any) -> slice:
+    """The slice with these bounds, which may be sizes that only data decide."""
+    return slice(start, stop, step)

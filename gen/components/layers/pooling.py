@@ -1,6 +1,6 @@
-"""Layers that make one number of each window, or of each channel.  Source: `keras/src/layers/pooling`.
+"""Layers that reduce each window, or each channel, to one number.  Source: `keras/src/layers/pooling`.
 
-Each is written for any number of axes; the classes for one and for two axes differ in their arguments alone.
+Each is written once, for any number of axes; a class for one, two or three is its rank, its docstring and an example.
 """
 
 # NumPy declares its reductions and comparisons as Any:
@@ -9,30 +9,42 @@ Each is written for any number of axes; the classes for one and for two axes dif
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
 
 from gen.components.arguments import Count
 from gen.components.base import Layer, component
 from gen.components.kernels import Array, float32, kernel
-from gen.components.layers.windows import check_rank, cuts, each, positions, shifts, slid, unit_steps, zeros_around
+from gen.components.layers.windows import (
+    Format,
+    Numbers,
+    Padding,
+    Ranked,
+    check_rank,
+    cuts,
+    each,
+    per_axis,
+    positions,
+    shifts,
+    slid,
+    unit_steps,
+    zeros_around,
+)
 from gen.dims import Shape
-
-Padding = Literal["valid", "same"]
-Format = Literal["channels_last"] | None
 
 # -------------------------------------------------------------------------------------------- kernels: a sliding window
 
 
 def pooled(x: Shape, window: tuple[int, ...], strides: tuple[int, ...], padding: str) -> Shape:
-    """The shape that pooling gives."""
+    """The shape of the result of pooling."""
     return (x[0], *positions(x[1:-1], window, strides, (1,) * len(window), padding), x[-1])
 
 
 @kernel(pooled)
 def empty_pools(x: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: str) -> Array:
-    """An array for a number per window and channel: (batch, *sizes, channels) to (batch, *positions, channels)."""
+    """An empty array, (batch, *positions, channels), for the result of a pooling of `x`."""
     zeros = zeros_around(x.shape[1:-1], window, strides, unit_steps(window), padding)
     sizes = [size + sum(around) for size, around in zip(x.shape[1:-1], zeros, strict=True)]
     counts = [(size - width) // stride + 1 for size, width, stride in zip(sizes, window, strides, strict=True)]
@@ -43,7 +55,7 @@ def empty_pools(x: Array, window: tuple[int, ...], strides: tuple[int, ...], pad
 def clear_between(
     dx: Array, dy: Array, window: tuple[int, ...], strides: tuple[int, ...], zeros: tuple[tuple[int, int], ...]
 ) -> None:
-    """Fill with 0 what of `dx` no window writes; where windows touch, that is only what comes after the last."""
+    """Fill with 0 the parts of `dx` that no window writes; if windows touch, only the end."""
     if window != strides:
         dx.fill(0.0)
         return
@@ -59,7 +71,7 @@ def clear_between(
 def max_pool(
     x: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: str, out: Array | None = None
 ) -> Array:
-    """The greatest number of each window: (batch, *sizes, channels) to (batch, *positions, channels)."""
+    """The maximum of each window: (batch, *sizes, channels) to (batch, *positions, channels)."""
     if out is None:
         out = empty_pools(x, window, strides, padding)
     zeros = zeros_around(x.shape[1:-1], window, strides, unit_steps(window), padding)
@@ -89,10 +101,10 @@ def max_pool_gradient(
     padding: str,
     out: Array | None = None,
 ) -> Array:
-    """The gradient of `max_pool(x, …)`, which was `y`: each of `dy` goes to the first greatest number of its window.
+    """The gradient of `max_pool(x, …)`, which is `y`: it goes to the first maximum of each window.
 
-    `dy` and `y` are (batch, *positions, channels), `x` and the result (batch, *sizes, channels).  Some rows at a time,
-    whose arrays stay in the cache.
+    `dy` and `y` are (batch, *positions, channels), `x` and the result (batch, *sizes, channels).
+    The kernel works on a few rows at a time, so that their arrays stay in the cache.
     """
     if out is None:
         out = np.empty_like(x)
@@ -101,7 +113,7 @@ def max_pool_gradient(
     for rows in cuts(len(x), math.prod(x.shape[1:]) * x.itemsize, 1 << 20):
         part, gradient, greatest = out[rows], dy[rows], y[rows]
         clear_between(part, gradient, window, strides, zeros)
-        free = np.ones(greatest.shape, bool)  # windows whose greatest number was not met yet
+        free = np.ones(greatest.shape, bool)  # windows whose maximum was not met yet
         for _, inside, outside in shifts(part, gradient, window, strides, unit_steps(window), zeros):
             first = x[rows][inside] == greatest[outside]
             first &= free[outside]
@@ -115,7 +127,7 @@ def max_pool_gradient(
 
 @kernel(lambda x, y, *_: (1, *y[1:-1], 1))
 def real_elements(x: Array, y: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: str) -> Array:
-    """How many numbers of `x` each window has, padding left out: (1, *positions, 1), for `y` with these positions."""
+    """How many numbers of `x` each window of `y` contains, without padding: (1, *positions, 1)."""
     zeros = zeros_around(x.shape[1:-1], window, strides, unit_steps(window), padding)
     counts = np.zeros((1, *y.shape[1:-1], 1), x.dtype)
     for _, _, outside in shifts(x, y, window, strides, unit_steps(window), zeros):
@@ -130,7 +142,10 @@ def real_elements(x: Array, y: Array, window: tuple[int, ...], strides: tuple[in
 def average_pool(
     x: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: str, out: Array | None = None
 ) -> Array:
-    """The mean of each window, padding left out: (batch, *sizes, channels) to (batch, *positions, channels)."""
+    """The mean of each window, without padding, channel by channel.
+
+    `x` is (batch, *sizes, channels), the result (batch, *positions, channels).
+    """
     if out is None:
         out = empty_pools(x, window, strides, padding)
     zeros = zeros_around(x.shape[1:-1], window, strides, unit_steps(window), padding)
@@ -149,7 +164,7 @@ def average_pool(
 def average_pool_gradient(
     dy: Array, x: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: str, out: Array | None = None
 ) -> Array:
-    """The gradient of `average_pool(x, …)`: each of `dy` is shared evenly by the numbers of its window.
+    """The gradient of `average_pool(x, …)`: each number of `dy` is shared evenly by its window.
 
     `dy` is (batch, *positions, channels), `x` and the result (batch, *sizes, channels).
     """
@@ -174,9 +189,10 @@ def average_pool_gradient(
 
 @kernel(lambda dy, x, y: x, room=lambda dy, x, y: 2 * math.prod(x) + 8 * len(x) * math.prod(dy))
 def at_first_greatest(dy: Array, x: Array, y: Array, out: Array | None = None) -> Array:
-    """The gradient of the greatest number of each channel: all of it where that number, `y`, is met first.
+    """The gradient of the maximum `y` of each channel: it goes to the first place where `x` is `y`.
 
-    `x` and the result are (batch, *sizes, channels), `dy` and `y` (batch, channels) or (batch, 1, …, channels).
+    `x` and the result are (batch, *sizes, channels), `dy` and `y` are (batch, channels) or (batch,
+    1, …, channels).
     """
     if out is None:
         out = np.empty_like(x)
@@ -191,7 +207,7 @@ def at_first_greatest(dy: Array, x: Array, y: Array, out: Array | None = None) -
 
 @kernel(lambda mask, x: mask)
 def shares_of_steps(mask: Array, x: Array, out: Array | None = None) -> Array:
-    """What each step counts in a mean over those that the mask leaves in: (batch, steps), with sums of 1."""
+    """The weight of each step in a mean over those that count: (batch, steps), with sums of 1."""
     if out is None:
         out = np.empty(mask.shape, x.dtype)
     np.copyto(out, mask)
@@ -202,12 +218,14 @@ def shares_of_steps(mask: Array, x: Array, out: Array | None = None) -> Array:
 # ----------------------------------------------------------------------------------------------------- a sliding window
 
 
-class Pooling(Layer):
+Strides = Annotated[int | tuple[int, ...] | None, per_axis(Count, None)]
+
+
+class Pooling(Ranked):
     """What MaxPooling and AveragePooling have in common: their arguments with a number for each axis."""
 
-    rank: ClassVar[int]
-    pool_size: Any
-    strides: Any
+    pool_size: Numbers
+    strides: Strides
     padding: Padding
 
     @property
@@ -224,8 +242,16 @@ class Pooling(Layer):
         return (x[0], *slid(self, x, self.window, self.steps, (1,) * self.rank, self.padding), x[-1])
 
 
+@dataclass(frozen=True)
 class MaxPooling(Pooling):
-    """MaxPooling1D and MaxPooling2D."""
+    """MaxPooling1D, MaxPooling2D and MaxPooling3D."""
+
+    pools = "greatest"
+
+    pool_size: Numbers = 2
+    strides: Strides = None
+    padding: Padding = "valid"
+    data_format: Format = None
 
     def forward(self, x: Array) -> Array:
         return max_pool(x, self.window, self.steps, self.padding)
@@ -236,10 +262,10 @@ class MaxPooling(Pooling):
 
 @component
 class MaxPooling1D(MaxPooling):
-    """The greatest of every `pool_size` steps, channel by channel: (steps, channels) to (positions, channels).
+    """The maximum of each window of steps, channel by channel: (steps, channels) to (positions, channels).
 
-    Windows begin `strides` apart, by default `pool_size`.  "valid" keeps the positions whose window lies inside.
-    "same" keeps one position for each stride.  Source: `max_pooling1d.py`.
+    A window has `pool_size` steps; windows start `strides` steps apart, by default `pool_size`.  "valid" keeps the
+    positions whose window lies inside.  "same" keeps one position for each stride.  Source: `max_pooling1d.py`.
 
     Formula: y[t] = max x[t · strides + k], k < pool_size
     Example: MaxPooling1D(2)(Input(100, 16))
@@ -248,18 +274,13 @@ class MaxPooling1D(MaxPooling):
     aliases = ("MaxPool1D",)
     rank = 1
 
-    pool_size: Count | tuple[Count] = 2
-    strides: Count | tuple[Count] | None = None
-    padding: Padding = "valid"
-    data_format: Format = None
-
 
 @component
 class MaxPooling2D(MaxPooling):
-    """The greatest number of every window, channel by channel: (height, width, channels) to (rows, columns, channels).
+    """The maximum of each window, channel by channel: (height, width, channels) to (rows, columns, channels).
 
-    Windows begin `strides` apart, by default `pool_size`.  "valid" keeps the positions whose window lies inside.
-    "same" keeps one position for each stride.  Source: `max_pooling2d.py`.
+    Windows start `strides` apart, by default `pool_size`.  "valid" keeps the positions whose window lies inside. "same"
+    keeps one position for each stride.  Source: `max_pooling2d.py`.
 
     Formula: y[r, c] = max x[r · strides[0] + i, c · strides[1] + j], (i, j) in the window
     Example: MaxPooling2D(2)(Input(28, 28, 16))
@@ -268,14 +289,32 @@ class MaxPooling2D(MaxPooling):
     aliases = ("MaxPool2D",)
     rank = 2
 
-    pool_size: Count | tuple[Count, Count] = (2, 2)
-    strides: Count | tuple[Count, Count] | None = None
+
+@component
+class MaxPooling3D(MaxPooling):
+    """The greatest number of every window, channel by channel: (depth, height, width, channels) to fewer positions.
+
+    Windows begin `strides` apart, by default `pool_size`.  "valid" keeps the positions whose window lies inside.
+    "same" keeps one position for each stride.  In the formula s is `strides`.  Source: `max_pooling3d.py`.
+
+    Formula: y[p, r, c] = max x[p · s[0] + h, r · s[1] + i, c · s[2] + j], (h, i, j) in the window
+    Example: MaxPooling3D(2)(Input(16, 28, 28, 8))
+    """
+
+    aliases = ("MaxPool3D",)
+    rank = 3
+
+
+@dataclass(frozen=True)
+class AveragePooling(Pooling):
+    """AveragePooling1D, AveragePooling2D and AveragePooling3D."""
+
+    pools = "mean"
+
+    pool_size: Numbers
+    strides: Strides = None
     padding: Padding = "valid"
     data_format: Format = None
-
-
-class AveragePooling(Pooling):
-    """AveragePooling1D and AveragePooling2D."""
 
     def forward(self, x: Array) -> Array:
         return average_pool(x, self.window, self.steps, self.padding)
@@ -286,10 +325,11 @@ class AveragePooling(Pooling):
 
 @component
 class AveragePooling1D(AveragePooling):
-    """The mean of every `pool_size` steps, channel by channel: (steps, channels) to (positions, channels).
+    """The mean of each window of steps, channel by channel: (steps, channels) to (positions, channels).
 
-    Windows begin `strides` apart, by default `pool_size`.  "valid" keeps the positions whose window lies inside.
-    "same" keeps one position for each stride; what lies outside does not count.  Source: `average_pooling1d.py`.
+    A window has `pool_size` steps; windows start `strides` steps apart, by default `pool_size`.  "valid" keeps the
+    positions whose window lies inside.  "same" keeps one position for each stride, and padding does not count.  Source:
+    `average_pooling1d.py`.
 
     Formula: y[t] = mean x[t · strides + k], k < pool_size
     Example: AveragePooling1D(2)(Input(100, 16))
@@ -298,18 +338,13 @@ class AveragePooling1D(AveragePooling):
     aliases = ("AvgPool1D",)
     rank = 1
 
-    pool_size: Count | tuple[Count]
-    strides: Count | tuple[Count] | None = None
-    padding: Padding = "valid"
-    data_format: Format = None
-
 
 @component
 class AveragePooling2D(AveragePooling):
-    """The mean of every window, channel by channel: (height, width, channels) to (rows, columns, channels).
+    """The mean of each window, channel by channel: (height, width, channels) to (rows, columns, channels).
 
-    Windows begin `strides` apart, by default `pool_size`.  "valid" keeps the positions whose window lies inside.
-    "same" keeps one position for each stride; what lies outside does not count.  Source: `average_pooling2d.py`.
+    Windows start `strides` apart, by default `pool_size`.  "valid" keeps the positions whose window lies inside. "same"
+    keeps one position for each stride, and padding does not count.  Source: `average_pooling2d.py`.
 
     Formula: y[r, c] = mean x[r · strides[0] + i, c · strides[1] + j], (i, j) in the window
     Example: AveragePooling2D(2)(Input(28, 28, 16))
@@ -318,20 +353,32 @@ class AveragePooling2D(AveragePooling):
     aliases = ("AvgPool2D",)
     rank = 2
 
-    pool_size: Count | tuple[Count, Count]
-    strides: Count | tuple[Count, Count] | None = None
-    padding: Padding = "valid"
-    data_format: Format = None
+
+@component
+class AveragePooling3D(AveragePooling):
+    """The mean of every window, channel by channel: (depth, height, width, channels) to fewer positions.
+
+    Windows begin `strides` apart, by default `pool_size`.  "valid" keeps the positions whose window lies inside.
+    "same" keeps one position for each stride; what lies outside does not count.  In the formula s is `strides`.
+    Source: `average_pooling3d.py`.
+
+    Formula: y[p, r, c] = mean x[p · s[0] + h, r · s[1] + i, c · s[2] + j], (h, i, j) in the window
+    Example: AveragePooling3D(2)(Input(16, 28, 28, 8))
+    """
+
+    aliases = ("AvgPool3D",)
+    rank = 3
 
 
 # ---------------------------------------------------------------------------------------------------- the whole channel
 
 
-class GlobalPooling(Layer):
+@dataclass(frozen=True)
+class GlobalPooling(Ranked):
     """What pooling of whole channels has in common."""
 
-    rank: ClassVar[int]
-    keepdims: bool
+    data_format: Format = None
+    keepdims: bool = False
 
     @property
     def between(self) -> tuple[int, ...]:
@@ -350,8 +397,11 @@ def total(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
     return np.add.reduce(x, axis=axis)
 
 
+@dataclass(frozen=True)
 class GlobalMaxPooling(GlobalPooling):
-    """GlobalMaxPooling1D and GlobalMaxPooling2D."""
+    """GlobalMaxPooling1D, GlobalMaxPooling2D and GlobalMaxPooling3D."""
+
+    pools = "greatest"
 
     def forward(self, x: Array) -> Array:
         if self.keepdims:
@@ -364,7 +414,7 @@ class GlobalMaxPooling(GlobalPooling):
 
 @component
 class GlobalMaxPooling1D(GlobalMaxPooling):
-    """The greatest number of each channel: (steps, channels) to (channels,), or (1, channels) with `keepdims`.
+    """The maximum of each channel: (steps, channels) to (channels,), or to (1, channels) with `keepdims`.
 
     Source: `global_max_pooling1d.py`.
 
@@ -375,13 +425,10 @@ class GlobalMaxPooling1D(GlobalMaxPooling):
     aliases = ("GlobalMaxPool1D",)
     rank = 1
 
-    data_format: Format = None
-    keepdims: bool = False
-
 
 @component
 class GlobalMaxPooling2D(GlobalMaxPooling):
-    """The greatest number of each channel: (height, width, channels) to (channels,), or (1, 1, channels).
+    """The maximum of each channel: (height, width, channels) to (channels,), or to (1, 1, channels) with `keepdims`.
 
     Source: `global_max_pooling2d.py`.
 
@@ -392,13 +439,43 @@ class GlobalMaxPooling2D(GlobalMaxPooling):
     aliases = ("GlobalMaxPool2D",)
     rank = 2
 
-    data_format: Format = None
-    keepdims: bool = False
+
+@component
+class GlobalMaxPooling3D(GlobalMaxPooling):
+    """The greatest number of each channel: (depth, height, width, channels) to (channels,), or (1, 1, 1, channels).
+
+    Source: `global_max_pooling3d.py`.
+
+    Formula: y = max x[p, r, c] over all p, r, c
+    Example: GlobalMaxPooling3D()(Input(16, 28, 28, 8))
+    """
+
+    aliases = ("GlobalMaxPool3D",)
+    rank = 3
+
+
+@dataclass(frozen=True)
+class GlobalAveragePooling(GlobalPooling):
+    """GlobalAveragePooling2D and GlobalAveragePooling3D; that over steps follows a mask."""
+
+    pools = "mean"
+
+    @property
+    def stretched(self) -> tuple[slice | None, ...]:
+        """The index that gives a number for each channel the axes that were pooled, one long."""
+        return (slice(None), *(None,) * self.rank, slice(None))
+
+    def forward(self, x: Array) -> Array:
+        return total(x, self.between, self.keepdims) * (1 / math.prod(x.shape[1:-1]))
+
+    def backward(self, dy: Array, x: Array) -> Array:
+        gradient = dy if self.keepdims else dy[self.stretched]
+        return np.broadcast_to(gradient * (1 / math.prod(x.shape[1:-1])), x.shape)
 
 
 @component
 class GlobalAveragePooling1D(GlobalPooling):
-    """The mean of each channel: (steps, channels) to (channels,), or (1, channels) with `keepdims`.
+    """The mean of each channel: (steps, channels) to (channels,), or to (1, channels) with `keepdims`.
 
     Steps that the mask leaves out do not count.  Source: `global_average_pooling1d.py`.
 
@@ -408,10 +485,8 @@ class GlobalAveragePooling1D(GlobalPooling):
 
     aliases = ("GlobalAvgPool1D",)
     rank = 1
+    pools = "mean"
     supports_masking = True
-
-    data_format: Format = None
-    keepdims: bool = False
 
     def masking(self, masks: tuple[int, ...]) -> Layer | int | None:
         return None
@@ -431,7 +506,7 @@ class GlobalAveragePooling1D(GlobalPooling):
 
 
 @component
-class GlobalAveragePooling2D(GlobalPooling):
+class GlobalAveragePooling2D(GlobalAveragePooling):
     """The mean of each channel: (height, width, channels) to (channels,), or (1, 1, channels) with `keepdims`.
 
     Source: `global_average_pooling2d.py`.
@@ -443,12 +518,16 @@ class GlobalAveragePooling2D(GlobalPooling):
     aliases = ("GlobalAvgPool2D",)
     rank = 2
 
-    data_format: Format = None
-    keepdims: bool = False
 
-    def forward(self, x: Array) -> Array:
-        return total(x, self.between, self.keepdims) * (1 / (x.shape[1] * x.shape[2]))
+@component
+class GlobalAveragePooling3D(GlobalAveragePooling):
+    """The mean of each channel: (depth, height, width, channels) to (channels,), or (1, 1, 1, channels).
 
-    def backward(self, dy: Array, x: Array) -> Array:
-        gradient = dy if self.keepdims else dy[:, None, None, :]
-        return np.broadcast_to(gradient * (1 / (x.shape[1] * x.shape[2])), x.shape)
+    Source: `global_average_pooling3d.py`.
+
+    Formula: y = mean x[p, r, c] over all p, r, c
+    Example: GlobalAveragePooling3D()(Input(16, 28, 28, 8))
+    """
+
+    aliases = ("GlobalAvgPool3D",)
+    rank = 3

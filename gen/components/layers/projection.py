@@ -1,11 +1,11 @@
-"""An embedding and the projection after it as one layer, which `rewrites/projections.py` puts in place."""
+"""One layer for an embedding and the projection after it; `rewrites/projections.py` inserts it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from gen.components.base import Layer
+from gen.components.base import Component, Layer
 from gen.components.kernels import Array
 from gen.components.layers.convolution import Conv1D, over_rows
 from gen.components.layers.core import Dense
@@ -28,8 +28,8 @@ from gen.dims import Shape
 class EmbeddedProjection(Layer):
     """y = projection(embedding(x)), without the activation.
 
-    (…) to (…, units) with a dense layer, (batch, steps) to (batch, positions, filters) with a convolution.  Each
-    distinct id is projected once, see `projection_kernels.py`; in prediction once per version of the weights.
+    (…) to (…, units) with a dense layer, (batch, steps) to (batch, positions, filters) with a convolution.  It projects
+    each distinct id once (see `projection_kernels.py`), and in prediction once for each version of the weights.
     """
 
     internal = True
@@ -37,6 +37,16 @@ class EmbeddedProjection(Layer):
 
     embedding: Embedding
     projection: Dense | Conv1D
+
+    @classmethod
+    def of(cls, maker: Component, reader: Component) -> EmbeddedProjection | None:
+        """The layer that `maker` and then `reader` are, without the activation; None if they are not such a pair."""
+        match maker, reader:
+            case Embedding(), Dense():
+                return cls(maker, reader)
+            case Embedding(), Conv1D(steps=None, groups=1):
+                return cls(maker, reader)
+        return None
 
     def output(self, x: Shape) -> Shape:
         return self.projection.output(self.embedding.output(x))

@@ -1,11 +1,12 @@
 """An embedding and the projection after it, computed once for each distinct id.
 
-Where a dense layer or a convolution takes rows of a table, what it makes of an id is the same wherever the id stands:
-each distinct row is multiplied by the kernel once, and the products are gathered; for a convolution they are shifted
-and added.  In the same way the gradient is first summed by id, then multiplied.  Exact but for the order of additions.
+If a dense layer or a convolution takes rows of a table, its product for an id is the same wherever the id stands.  So
+each distinct row is multiplied by the kernel once, and the products are gathered; a convolution also shifts and adds
+them.  In the same way, the gradient is first summed by id and then multiplied.  Exact, except for the order of
+additions.
 
-The kernel of a dense layer is (features, filters), that of a convolution over steps (width, features, filters).
-Products are (width, rows, filters), and the first row is 0: it stands for what lies outside the steps.
+The kernel of a dense layer is (features, filters); the kernel of a convolution over steps is (width, features,
+filters).  Products are (width, rows, filters); their first row is 0 and stands for the places outside the steps.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from gen.dims import Shape
 
 
 def correlated_rows(ids: Shape, table: Any, kernel: Any, padding: str = "valid", dilation: Any = None) -> Shape:
-    """The shape that `correlate_embedded` gives."""
+    """The shape of the result of `correlate_embedded`."""
     return correlated((*ids, table[-1]), kernel, padding, None, dilation)
 
 
@@ -31,7 +32,7 @@ def correlated_rows(ids: Shape, table: Any, kernel: Any, padding: str = "valid",
 
 
 def counts(ids: Any, table: Any, kernel: Any) -> tuple[int, int, int]:
-    """How many ids there are, how many are distinct at most if that is to pay, and products of each."""
+    """The number of ids, the largest number of distinct ids that is worth it, and the products of each."""
     tokens, (vocabulary, features) = math.prod(ids), table
     most = min(vocabulary, int(tokens * max(0.0, 0.9 - 32.0 / features)))
     return tokens, most, math.prod(kernel) // features
@@ -47,7 +48,7 @@ def room_to_project(ids: Any, table: Any, kernel: Any, *_: Any, **__: Any) -> in
 
 
 def room_to_remember(ids: Any, table: Any, kernel: Any, *_: Any, **__: Any) -> int:
-    """The bytes of what is remembered when there is no more room, and of what is made for a batch."""
+    """The bytes of a full memory of products, and of the arrays for a batch."""
     tokens, _most, products = counts(ids, table, kernel)
     if tokens < 64:
         return room_to_project(ids, table, kernel)
@@ -64,14 +65,14 @@ def padded_gradient(dy: Any, ids: Any, kernel: Any) -> int:
 
 
 def room_by_id(dy: Any, ids: Any, table: Any, width: int = 0, *_: Any, **__: Any) -> int:
-    """The bytes of the gradient by ids, and of what it is made from."""
+    """The bytes of the gradient by ids, and of the arrays that it comes from."""
     kernel = (width, table[1], dy[-1]) if width else (table[1], dy[-1])
     tokens, distinct, products = counts(ids, table, kernel)
     return float32((distinct, products)) + padded_gradient(dy, ids, kernel) + 48 * tokens + (1 << 20)
 
 
 def room_for_table(gradient: Any, kernel: Any) -> int:
-    """The bytes of the gradient by ids, which is made already, and of the rows that it is multiplied to."""
+    """The bytes of the gradient by ids, which exists already, and of the rows of its product."""
     dy, ids, table = gradient[:3]
     tokens, distinct, products = counts(ids, table, kernel)
     plain = padded_gradient(dy, ids, kernel) + float32((tokens, table[1])) + room_for_sums(table, ids)
@@ -80,7 +81,7 @@ def room_for_table(gradient: Any, kernel: Any) -> int:
 
 
 def room_for_kernel(gradient: Any, table: Any, kernel: Any, *_: Any, **__: Any) -> int:
-    """The bytes of the gradients by ids, of products and of rows, which are made already, and of sums."""
+    """The bytes of the gradients by ids, of products, and of rows, which exist already, and of sums."""
     dy, ids = gradient[:2]
     tokens, distinct, products = counts(ids, table, kernel)
     plain = padded_gradient(dy, ids, kernel) + float32((tokens, table[1]))
@@ -94,10 +95,11 @@ def room_for_kernel(gradient: Any, table: Any, kernel: Any, *_: Any, **__: Any) 
 
 @kernel()
 def repeats_pay(distinct: int, tokens: int, features: int) -> bool:
-    """Whether it is quicker to project each distinct id, and to gather and add that, than to project every token.
+    """Whether it is faster to project each distinct id and gather the products than every token.
 
-    What a product costs grows with the features, what is moved for it instead does not.  Measured in float32 on two
-    cores: with 256 features three of four ids may be distinct, with 128 two of three, with 64 two of five.
+    The cost of a product grows with the number of features; the cost of moving it does not.
+    Measured in float32 on two cores: with 256 features, three of four ids may be distinct; with
+    128, two of three; with 64, two of five.
     """
     share = 0.9 - 32.0 / features  # of the tokens
     return distinct <= tokens * share
@@ -105,7 +107,7 @@ def repeats_pay(distinct: int, tokens: int, features: int) -> bool:
 
 @kernel(dtype="intp")
 def distinct_ids(ids: Array, vocabulary: int) -> Array:
-    """The ids that occur, in order, each once."""
+    """The distinct ids, in order."""
     seen = np.zeros(vocabulary, bool)
     seen[ids] = True
     return np.flatnonzero(seen)
@@ -113,7 +115,7 @@ def distinct_ids(ids: Array, vocabulary: int) -> Array:
 
 @kernel(dtype="intp")
 def places_among(ids: Array, distinct: Array, vocabulary: int) -> Array:
-    """For each of `ids` its place in `distinct`; no id in between is looked at."""
+    """The place in `distinct` of each of `ids`; the entries for other ids are not initialized."""
     places = np.empty(vocabulary, np.intp)
     places[distinct] = np.arange(len(distinct))
     found: Array = places[ids]
@@ -121,12 +123,12 @@ def places_among(ids: Array, distinct: Array, vocabulary: int) -> Array:
 
 
 def operations_to_project(ids: Any, table: Any, kernel: Any, *_: Any, **__: Any) -> int:
-    """A product for each token, as if no id occurred twice."""
+    """A product for each token, as if every id were distinct."""
     return int(2 * math.prod(ids) * math.prod(kernel))
 
 
 def operations_to_correlate(ids: Any, table: Any, kernel: Any, *options: Any, **named: Any) -> int:
-    """A product for each place of the windows, as if no id occurred twice."""
+    """A product for each place of the windows, as if every id were distinct."""
     return int(2 * math.prod(correlated_rows(ids, table, kernel, *options, **named)) * math.prod(kernel[:-1]))
 
 
@@ -159,15 +161,15 @@ def correlate_embedded(
     """`correlate(table[ids], kernel)`: (batch, steps) to (batch, positions, filters)."""
     distinct = distinct_ids(ids, len(table))
     if not repeats_pay(len(distinct), ids.size, table.shape[1]):
-        return correlate_tokens(ids, table, kernel, padding, dilation, out=out)
+        return correlate_tokens(ids, table, kernel, padding=padding, dilation=dilation, out=out)
     products = products_of(np.take(table, distinct, axis=0, mode="clip"), kernel)
     places = places_among(ids, distinct, len(table)) + 1
-    return add_products(products, places, padding, dilation, out=out)
+    return add_products(products, places, padding=padding, dilation=dilation, out=out)
 
 
 @kernel(lambda rows, kernel: (kernel[0] if len(kernel) == 3 else 1, rows[0] + 1, kernel[-1]))
 def products_of(rows: Array, kernel: Array) -> Array:
-    """The products of rows, (rows, features), with each place of the kernel; before them a row of zeros."""
+    """The products of rows, (rows, features), with each place of the kernel, after a row of 0."""
     matrices = kernel.reshape(-1, *kernel.shape[-2:])
     products = np.empty((len(matrices), len(rows) + 1, kernel.shape[-1]), rows.dtype)
     products[:, 0] = 0.0
@@ -177,9 +179,9 @@ def products_of(rows: Array, kernel: Array) -> Array:
 
 @kernel()
 def empty_positions(
-    like: Array, ids: Array, width: int, filters: int, padding: str, dilation: tuple[int, ...] | None
+    like: Array, ids: Array, width: int, filters: int, padding: str = "valid", dilation: tuple[int, ...] | None = None
 ) -> Array:
-    """An array for a convolution of what `ids`, (batch, steps), stand for: (batch, positions, filters)."""
+    """An empty array, (batch, positions, filters), for a convolution over `ids`, (batch, steps)."""
     rates = dilation or (1,)
     ((before, after),) = zeros_around(ids.shape[1:], (width,), (1,), rates, padding)
     positions = ids.shape[1] + before + after - (width - 1) * rates[0]
@@ -188,15 +190,20 @@ def empty_positions(
 
 @kernel()
 def add_products(
-    products: Array, places: Array, padding: str, dilation: tuple[int, ...] | None, out: Array | None = None
+    products: Array,
+    places: Array,
+    padding: str = "valid",
+    dilation: tuple[int, ...] | None = None,
+    out: Array | None = None,
 ) -> Array:
-    """Gather `products`, of which a token has the row that `places` says, and add those of each window.
+    """Add the `products` of each window; `places` says which row of them each token has.
 
-    `places` is (batch, steps), the result (batch, positions, filters); some batch rows at a time stay in the cache.
+    `places` is (batch, steps), the result (batch, positions, filters).  The kernel works on a few
+    batch rows at a time, which stay in the cache.
     """
     width, _, filters = products.shape
     if out is None:
-        out = empty_positions(products, places, width, filters, padding, dilation)
+        out = empty_positions(products, places, width, filters, padding=padding, dilation=dilation)
     rates = dilation or (1,)
     around = zeros_around(places.shape[1:], (width,), (1,), rates, padding)
     if around != ((0, 0),):
@@ -219,16 +226,17 @@ def correlate_tokens(
     ids: Array,
     table: Array,
     kernel: Array,
-    padding: str,
-    dilation: tuple[int, ...] | None,
+    padding: str = "valid",
+    dilation: tuple[int, ...] | None = None,
     out: Array | None = None,
 ) -> Array:
-    """`correlate_embedded` in the plain way, some batch rows at a time, which stay in the cache."""
+    """`correlate_embedded` in the plain way, a few rows of the batch at a time."""
     if out is None:
-        out = empty_positions(table, ids, len(kernel), kernel.shape[-1], padding, dilation)
+        out = empty_positions(table, ids, len(kernel), kernel.shape[-1], padding=padding, dilation=dilation)
     limit = 1 << 20  # numbers out of the table
     for part in cuts(len(ids), ids.shape[1] * table.shape[1], limit):
-        correlate(np.take(table, ids[part], axis=0, mode="clip"), kernel, padding, None, dilation, out=out[part])
+        rows = np.take(table, ids[part], axis=0, mode="clip")
+        correlate(rows, kernel, padding=padding, dilation=dilation, out=out[part])
     return out
 
 
@@ -238,8 +246,8 @@ def correlate_tokens(
 class ProjectedRows:
     """Rows of a table times a kernel, remembered from one prediction to the next.
 
-    Weights may be changed at any time, so what a product was made of is kept beside it and compared at each use: what
-    is not the same any more is made anew.  What is remembered takes memory as ids occur, twice that of the table at
+    Weights may change at any time.  So each product stands beside the row and the kernel that it
+    was computed from; each use compares them, and computes outdated products again.  The memory
     most (or that of `LEAST` numbers, if that is more); when it is full, all is forgotten.  Threads may share it.
     """
 
@@ -251,7 +259,7 @@ class ProjectedRows:
         self.count = 0
 
     def find(self, ids: Array, table: Array, kernel: Array) -> tuple[Array, Array]:
-        """Products as `products_of` makes them, and which row of them each of `ids` has; ids are distinct."""
+        """The products, as from `products_of`, and the row of each of the distinct `ids` in them."""
         rows = np.take(table, ids, axis=0, mode="clip")
         with self.lock:
             if not np.array_equal(kernel, self.kernel):
@@ -269,7 +277,7 @@ class ProjectedRows:
             if not np.all(new):
                 changed = new | np.any(self.rows[places] != rows, axis=1)
             if np.any(changed):
-                # In this order, so that a row is not taken for known if this is interrupted.
+                # This order makes sure that an interruption leaves no row marked as known.
                 self.products[:, places[changed]] = products_of(rows[changed], self.kernel)[:, 1:]
                 self.rows[places[changed]] = rows[changed]
                 self.count = count
@@ -277,7 +285,7 @@ class ProjectedRows:
             return self.products, places
 
     def forget(self, table: Array, kernel: Array) -> None:
-        """Begin anew, in memory of its own: another thread may still read the products so far."""
+        """Start again with new arrays, because another thread may still read the old products."""
         width, filters = kernel.size // math.prod(kernel.shape[-2:]), kernel.shape[-1]
         room = max(2 * table.size, self.LEAST) // (table.shape[1] + width * filters)
         room = 1 + min(len(table), room)  # the first row stays 0
@@ -293,9 +301,9 @@ class ProjectedRows:
 def project_remembered(
     ids: Array, table: Array, kernel: Array, memory: ProjectedRows, out: Array | None = None
 ) -> Array:
-    """`project_embedded` with the products that `memory` has from earlier predictions, as far as they still hold.
+    """`project_embedded`, with products that `memory` keeps from earlier predictions.
 
-    For a few ids it is quicker to multiply than to see whether the kernel has changed.
+    For a few ids, it is faster to multiply than to check whether the kernel has changed.
     """
     few = 64  # with so many, comparing the kernel begins to pay
     if ids.size < few:
@@ -320,17 +328,17 @@ def correlate_remembered(
     dilation: tuple[int, ...] | None = None,
     out: Array | None = None,
 ) -> Array:
-    """`correlate_embedded` with the products that `memory` has from earlier predictions, as far as they still hold.
+    """`correlate_embedded`, with products that `memory` keeps from earlier predictions.
 
-    For a few ids it is quicker to multiply than to see whether the kernel has changed.
+    For a few ids, it is faster to multiply than to check whether the kernel has changed.
     """
     few = 64  # with so many, comparing the kernel begins to pay
     if ids.size < few:
-        return correlate_tokens(ids, table, kernel, padding, dilation, out=out)
+        return correlate_tokens(ids, table, kernel, padding=padding, dilation=dilation, out=out)
     distinct = distinct_ids(ids, len(table))
     products, rows = memory.find(distinct, table, kernel)
     places = rows[places_among(ids, distinct, len(table))]
-    return add_products(products, places, padding, dilation, out=out)
+    return add_products(products, places, padding=padding, dilation=dilation, out=out)
 
 
 # ------------------------------------------------------------------------------------------------------------- backward
@@ -338,9 +346,10 @@ def correlate_remembered(
 
 @kernel()
 def windows_of_tokens(dy: Array, steps: int, width: int, rate: int, before: int) -> Array:
-    """For each token what `dy` is where it adds to it, (batch, steps, width, filters), the last place first.
+    """The numbers of `dy` to which each token contributes, last place first.
 
-    `dy` is (batch, positions, filters).  The result is a view of a copy that has zeros between the rows of the batch.
+    `dy` is (batch, positions, filters), the result (batch, steps, width, filters): a view of a copy
+    that has zeros between the rows of the batch.
     """
     batch, positions, filters = dy.shape
     reach = (width - 1) * rate
@@ -357,7 +366,7 @@ def windows_of_tokens(dy: Array, steps: int, width: int, rate: int, before: int)
 def correlated_by_id(
     dy: Array, ids: Array, table: Array, width: int, padding: str = "valid", dilation: tuple[int, ...] | None = None
 ) -> tuple[Array, Array]:
-    """`projected_by_id` for a convolution: of the products with all places of its kernel, the last place first."""
+    """`projected_by_id` for a convolution, with all places of its kernel, last place first."""
     rates = dilation or (1,)
     ((before, _),) = zeros_around(ids.shape[1:], (width,), (1,), rates, padding)
     return projected_by_id(windows_of_tokens(dy, ids.shape[1], width, rates[0], before), ids, table)
@@ -365,10 +374,10 @@ def correlated_by_id(
 
 @kernel(lambda *_: (), dtype="rows", room=room_by_id, operations=no_operations)
 def projected_by_id(dy: Array, ids: Array, table: Array) -> tuple[Array, Array]:
-    """The gradient of the products: the distinct ids, and for each the sum of what `dy` is where it occurs.
+    """The gradient of the products: the distinct ids, and for each the sum of `dy` over its places.
 
-    `ids` is (…), `dy` (…, filters) or (…, width, filters), and so are the results, with one axis in place of the first
-    ones.  Where ids hardly repeat, they are given as they are, and so is `dy`.
+    `ids` is (…), `dy` is (…, filters) or (…, width, filters).  The results have one axis in place
+    of the axes of `ids`. If ids hardly repeat, the results are `ids` and `dy` themselves.
     """
     distinct = distinct_ids(ids, len(table))
     if not repeats_pay(len(distinct), ids.size, table.shape[1]):
@@ -380,7 +389,7 @@ def projected_by_id(dy: Array, ids: Array, table: Array) -> tuple[Array, Array]:
     tokens = np.unravel_index(order, ids.shape)
     shape = dy.shape[ids.ndim :]
     sums = np.empty((len(distinct), *shape), dy.dtype)
-    # Of an id that occurs often, some at a time; of all others the first of each, the second, …
+    # ids that occur often: a block of places at a time; all others: their first places, second, …
     many = 16  # times that an id occurs, above which what it has is added apart
     some = 256  # of these at a time, which stay in the cache
     often = np.flatnonzero(counts > many)
@@ -403,7 +412,7 @@ def projected_by_id(dy: Array, ids: Array, table: Array) -> tuple[Array, Array]:
 
 @kernel(lambda *_: (), dtype="rows", room=room_for_table, operations=operations_of_gradient)
 def embedded_table_gradient(gradient: tuple[Array, Array], kernel: Array) -> tuple[Array, Array]:
-    """The gradient of the table, ids and rows, from that of the products by ids."""
+    """The gradient of the table, as ids and rows, from the gradient of the products by ids."""
     ids, products = gradient
     features, filters = kernel.shape[-2:]
     by_place = kernel.reshape(-1, features, filters)[::-1].swapaxes(1, 2)
@@ -419,7 +428,7 @@ def embedded_table_gradient(gradient: tuple[Array, Array], kernel: Array) -> tup
 def embedded_kernel_gradient(
     gradient: tuple[Array, Array], table: Array, kernel: Array, out: Array | None = None
 ) -> Array:
-    """The gradient of the kernel, from that of the products by ids."""
+    """The gradient of the kernel, from the gradient of the products by ids."""
     if out is None:
         out = np.empty_like(kernel)
     ids, products = gradient

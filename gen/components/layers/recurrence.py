@@ -1,4 +1,4 @@
-"""What the recurrent layers share: shapes, the order of steps, dropout, and the gradients of the two products."""
+"""What the recurrent layers share: shapes, the order of steps, dropout, and what comes back."""
 
 # NumPy declares its reductions and comparisons as Any:
 # mypy: disable-error-code="no-any-return"
@@ -10,47 +10,30 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from gen.components.activations import Elu, HardSigmoid, HardTanh, Linear, Relu, Sigmoid, Softplus, Softsign, Tanh
-from gen.components.base import Activation, ArgumentError, Initializer, Layer, Regularizer, ShapeError, Weight
+from gen.components.base import Initializer, Layer, Regularizer, ShapeError, Weight
 from gen.components.kernels import Array
-from gen.components.layers.core import CONSTRAINTS, size_of
-from gen.components.layers.recurrent_kernels import input_gradient, kernel_gradient
+from gen.components.layers.core import size_of
+from gen.components.refused import SEED, refused
 from gen.dims import Shape, show
 
 UNSUPPORTED = {
-    "activity_regularizer": "gen regularizes weights, not outputs",
-    "kernel_constraint": CONSTRAINTS,
-    "recurrent_constraint": CONSTRAINTS,
-    "bias_constraint": CONSTRAINTS,
+    **refused("activity_regularizer", "kernel_constraint", "recurrent_constraint", "bias_constraint"),
     "stateful": "gen keeps no state from batch to batch; return_state gives it, and the call takes it as initial_state",
     "zero_output_for_mask": "a step that is masked repeats the last output",
 }
 IGNORED = {
-    "seed": "Model(seed=…) seeds every draw",
+    **SEED,
     "unroll": "the loop over steps is the same for every length",
     "use_cudnn": "the generated file computes with NumPy",
-    "implementation": "there is one",
+    "implementation": "gen has only one",
 }
-
-NAMES: dict[Activation, str] = {
-    Tanh(): "tanh",
-    Sigmoid(): "sigmoid",
-    Linear(): "linear",
-    Relu(): "relu",
-    HardSigmoid(): "hard_sigmoid",
-    HardTanh(): "hard_tanh",
-    Softsign(): "softsign",
-    Softplus(): "softplus",
-    Elu(): "elu",
-}
-"""The activations that the loops know, whose slope can be had from their result, and their names there."""
 
 Gradient: TypeAlias = "Array | tuple[Array | None, ...]"
-"""That of the output, and with `return_state` of the states too."""
+"""The gradient of the output, and with `return_state` those of the states."""
 
 
 class Recurrent(Protocol):
-    """The arguments that all three layers have."""
+    """The arguments of all recurrent layers."""
 
     @property
     def units(self) -> int: ...
@@ -78,7 +61,7 @@ class Recurrent(Protocol):
 
 @dataclass(frozen=True)
 class UnitForgetBias(Initializer):
-    """The bias of an LSTM: 1 for the forget gate, `value` for the others (Jozefowicz et al., 2015)."""
+    """The bias of an LSTM: 1 for the forget gate, else `value` (Jozefowicz et al., 2015)."""
 
     value: float = 0.0
 
@@ -88,15 +71,8 @@ class UnitForgetBias(Initializer):
         return bias
 
 
-def check_activation(argument: str, activation: Activation) -> None:
-    """Raise `ArgumentError` unless the loops know `activation`."""
-    if activation not in NAMES:
-        *names, last = NAMES.values()
-        raise ArgumentError(argument, f"`{argument}` inside a recurrent layer may be {', '.join(names)} or {last}")
-
-
 def output_of(layer: Recurrent, x: Shape, *states: Shape | None) -> Shape | list[Shape]:
-    """The output, and with `return_state` the states; raises `ShapeError`."""
+    """The shape of the output, and with `return_state` those of the states; raises `ShapeError`."""
     name = type(layer).__name__
     if len(x) != 3:
         raise ShapeError(f"{name} expects (steps, features), got {show(x[1:])}", f"is {show(x[1:])}")
@@ -109,7 +85,7 @@ def output_of(layer: Recurrent, x: Shape, *states: Shape | None) -> Shape | list
 
 
 def weights_of(layer: Recurrent, x: Shape, gates: int, bias: Weight) -> dict[str, Weight]:
-    """Kernel, recurrent kernel and bias, for so many gates."""
+    """Kernel, recurrent kernel, and bias for `gates` gates."""
     features = size_of(type(layer).__name__, x[-1], "the number of features")
     weights = {
         "kernel": Weight((features, gates * layer.units), layer.kernel_initializer, layer.kernel_regularizer),
@@ -121,25 +97,25 @@ def weights_of(layer: Recurrent, x: Shape, gates: int, bias: Weight) -> dict[str
 
 
 def masking_of(layer: Recurrent, masks: tuple[int, ...]) -> Layer | int | None:
-    """`masking` of a recurrent layer: a sequence of outputs has the mask of the inputs."""
+    """The `masking` of a recurrent layer: a sequence of outputs has the mask of the inputs."""
     return 0 if masks[0] and layer.return_sequences else None
 
 
 def results_of(layer: Recurrent, hidden: Array, *cells: Array) -> Array | tuple[Array, ...]:
-    """The output, and with `return_state` the last states, of all states, (steps + 1, units, batch)."""
+    """The output, and with `return_state` the last states, from all states, (steps + 1, units, batch)."""
     y = hidden[1:].transpose(2, 0, 1) if layer.return_sequences else hidden[-1].T
     return (y, hidden[-1].T, *(cell[-1].T for cell in cells)) if layer.return_state else y
 
 
 def with_states(layer: Recurrent, y: Array, *cells: Array) -> Array | tuple[Array, ...]:
-    """The output, and with `return_state` the last states, where `y` is (batch, units) or (batch, steps, units)."""
+    """The output, and with `return_state` the last states; `y` is (batch, units) or (batch, steps, units)."""
     if not layer.return_state:
         return y
     return (y, y[:, -1] if layer.return_sequences else y, *cells)
 
 
 def split_gradient(layer: Recurrent, dy: Gradient) -> tuple[Array | None, ...]:
-    """The gradients of the sequence of outputs, of the last h, and of the last c, where there is one."""
+    """The gradients of the sequence of outputs, of the last h, and of the last c, if there is one."""
     results = dy if isinstance(dy, tuple) else (dy, None, None)
     y, h, c = results[0], results[1], results[2] if len(results) > 2 else None
     if layer.return_sequences:
@@ -150,28 +126,28 @@ def split_gradient(layer: Recurrent, dy: Gradient) -> tuple[Array | None, ...]:
 
 
 def in_order(layer: Recurrent, sequence: Array) -> Array:
-    """A sequence, (batch, steps, …), in the order in which the loop takes its steps, or back from it."""
+    """A sequence, (batch, steps, …), in the order of the loop, or back from that order."""
     return sequence[:, ::-1] if layer.go_backwards else sequence
 
 
 def mask_in_order(layer: Recurrent, mask: Array | None) -> Array | None:
-    """The mask, (batch, steps), in the order in which the loop takes its steps."""
+    """The mask, (batch, steps), in the order of the loop."""
     return None if mask is None else in_order(layer, mask)
 
 
 # -------------------------------------------------------------------------------------------------------------- dropout
 
-# What is dropped is dropped at every step.  With `recurrent_dropout` each gate has draws of its own, as in Keras.
+# Dropout drops the same features at every step.  With `recurrent_dropout`, each gate has its own draws, as in Keras.
 
 
 def drawn_share(rng: np.random.Generator, shape: Shape, rate: float) -> Array:
-    """What to multiply with in order to drop a share `rate`: 0, or 1 / (1 - rate)."""
+    """The factors that drop a share `rate`: 0, or 1 / (1 - rate)."""
     drawn = rng.random(shape)  # type: ignore[arg-type]  # the sizes of an array are numbers
     return np.ceil(drawn - rate) * (1 / (1 - rate))
 
 
 def input_share(layer: Recurrent, gates: int, x: Array, rng: np.random.Generator) -> Array | None:
-    """What to multiply the features with, (batch, features) or (gates, batch, features); None for nothing."""
+    """The factors of the features, (batch, features) or (gates, batch, features); None if nothing is dropped."""
     if layer.dropout == 0:
         return None
     each = (gates,) if gates > 1 and layer.recurrent_dropout > 0 else ()
@@ -179,7 +155,7 @@ def input_share(layer: Recurrent, gates: int, x: Array, rng: np.random.Generator
 
 
 def state_share(layer: Recurrent, gates: int, x: Array, rng: np.random.Generator) -> Array | None:
-    """What to multiply h with in the product of each gate, (gates, units, batch); None for nothing."""
+    """The factors of h in the product of each gate, (gates, units, batch); None if nothing is dropped."""
     if layer.recurrent_dropout == 0:
         return None
     return drawn_share(rng, (gates, layer.units, x.shape[0]), layer.recurrent_dropout)
@@ -191,9 +167,9 @@ def block(array: Array, gate: int, units: int) -> Array:
 
 
 def dropped(x: Array, kernel: Array, share: Array | None, first: int = 0) -> tuple[Array, Array]:
-    """What to project, and the kernel for it; `first` is the gate that the first share belongs to.
+    """The features to project, and their kernel; `first` is the gate that the first share belongs to.
 
-    Where each gate drops features of its own, they stand side by side, and the kernels of the gates on a diagonal.
+    If each gate drops its own features, these are side by side, and the kernels of the gates are on a diagonal.
     """
     if share is None:
         return x, kernel
@@ -211,7 +187,7 @@ def dropped(x: Array, kernel: Array, share: Array | None, first: int = 0) -> tup
 
 
 def undropped(dinputs: Array, dkernel: Array, share: Array | None, first: int = 0) -> tuple[Array, Array]:
-    """The gradients of what `dropped` was given, for those of what it gave."""
+    """The gradients of the arguments of `dropped`, from the gradients of its results."""
     if share is None:
         return dinputs, dkernel
     if share.ndim == 2:
@@ -224,38 +200,3 @@ def undropped(dinputs: Array, dkernel: Array, share: Array | None, first: int = 
         dx = dx + part * share[(gate - first) % gates][:, np.newaxis]
     rows = tuple(dkernel[gate * features : (gate + 1) * features] for gate in range(gates))
     return dx, np.concatenate(tuple(block(part, gate, units) for gate, part in enumerate(rows)), axis=1)
-
-
-# ------------------------------------------------------------------------------------------------------------ gradients
-
-
-def projection_gradients(x: Array, kernel: Array, share: Array | None, dgates: Array) -> tuple[Array, Array]:
-    """The gradients of `x`, (batch, steps, features), and of `kernel`; `dgates` is (steps, gates · units, batch)."""
-    if share is None:
-        return input_gradient(dgates, kernel), kernel_gradient(x.transpose(1, 2, 0), dgates)
-    if share.ndim == 2:
-        kept = (x * share[:, np.newaxis]).transpose(1, 2, 0)
-        return input_gradient(dgates, kernel) * share[:, np.newaxis], kernel_gradient(kept, dgates)
-    gates = share.shape[0]
-    units = kernel.shape[1] // gates
-    dx = input_gradient(block(dgates, 0, units), block(kernel, 0, units)) * share[0][:, np.newaxis]
-    for gate in range(1, gates):
-        part = input_gradient(block(dgates, gate, units), block(kernel, gate, units))
-        dx = dx + part * share[gate][:, np.newaxis]
-    parts = tuple(
-        kernel_gradient((x * share[gate][:, np.newaxis]).transpose(1, 2, 0), block(dgates, gate, units))
-        for gate in range(gates)
-    )
-    return dx, np.concatenate(parts, axis=1)
-
-
-def recurrent_gradient(hidden: Array, drop: Array | None, dgates: Array) -> Array:
-    """The gradient of the recurrent kernel of these gates."""
-    before = hidden[:-1]
-    if drop is None:
-        return kernel_gradient(before, dgates)
-    units = hidden.shape[1]
-    parts = tuple(
-        kernel_gradient(before * drop[gate], block(dgates, gate, units)) for gate in range(dgates.shape[1] // units)
-    )
-    return np.concatenate(parts, axis=1)

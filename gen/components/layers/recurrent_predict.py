@@ -1,8 +1,8 @@
-"""The loop over steps of the LSTM in prediction: nothing is kept but the states and one step's gates.
+"""The loop of the LSTM over steps in prediction: it keeps only the states and the gates of one step.
 
-Arrays lie as `recurrent_kernels.py` says.  The inputs come projected, for all steps at once.  A step is bound by the
-number of calls where the batch is small: results go where the next call wants them, and a half is an array, because
-NumPy takes longer to make one of a Python number than to multiply with it.
+Arrays have the shapes that `recurrent_kernels.py` says.  The inputs come projected, for all steps at once.  With a
+small batch, the number of calls limits the speed of a step.  So each result goes where the next call needs it, and one
+half is an array, because NumPy takes longer to make an array of a Python number than to multiply by it.
 """
 
 from __future__ import annotations
@@ -12,8 +12,33 @@ from typing import Any
 import numpy as np
 
 from gen.components.kernels import Array, float32, kernel
-from gen.components.layers.recurrent_kernels import candidate_first, squash
+from gen.components.layers.recurrent_kernels import operations_of_projection, project_steps
 from gen.dims import Shape
+
+
+@kernel()
+def candidate_first(weights: Array) -> Array:
+    """Columns of the gates i, f, c̃, o in the order c̃, f, i, o, those of f, i and o halved."""
+    gates = weights.reshape(len(weights), 4, -1)[:, [2, 1, 0, 3]]
+    gates[:, 1:] *= 0.5
+    return gates.reshape(weights.shape)
+
+
+@kernel(
+    lambda x, kernel: (x[1], kernel[1], x[0]),
+    room=lambda x, kernel: float32(kernel, kernel),
+    operations=operations_of_projection,
+)
+def lstm_projection(
+    x: Array,
+    kernel: Array,
+    out: Array | None = None,
+) -> Array:
+    """What the inputs of an LSTM add to its gates c̃, f, i, o, (batch, steps, features) to (steps, 4 · units, batch).
+
+    sigmoid(x) = 1/2 + tanh(x / 2) / 2: with the weights of f, i and o halved, one tanh does for all gates.
+    """
+    return project_steps(x, candidate_first(kernel), out=out)
 
 
 def output_shape(projected: Shape, recurrent: Shape, *_: object, sequences: bool = False, **__: object) -> Shape:
@@ -26,12 +51,12 @@ def lstm_predict_shapes(projected: Shape, recurrent: Shape, *_: object, **option
 
 
 def room_for_lstm(projected: Any, recurrent: Any, *_: Any, **__: Any) -> int:
-    """The bytes of the weights in the order of the loop, twice while they are brought there, and of a step's arrays."""
+    """The bytes of the weights in the order of the loop, twice while they are copied, and of the arrays of a step."""
     return float32((2, *recurrent), (9 * recurrent[0], projected[2]))
 
 
 def room_for_lstms(projections: Any, recurrent_kernels: Any, *_: Any, limit: int = 32768, **__: Any) -> int:
-    """The bytes of what stands side by side in one loop, or of the largest of several."""
+    """The bytes of the arrays of several LSTMs in one loop, or of the largest LSTM alone."""
     (steps, _, batch), units = projections[0], sum(each[0] for each in recurrent_kernels)
     if batch * units * units > limit:
         return max(map(room_for_lstm, projections, recurrent_kernels))
@@ -40,13 +65,13 @@ def room_for_lstms(projections: Any, recurrent_kernels: Any, *_: Any, limit: int
 
 
 def operations_of_lstm(projected: Any, recurrent: Any, *_: Any, **__: Any) -> int:
-    """For each step a product of h and 1 below it, and 19 for each unit: for the gates 14, for c and h 5."""
+    """For each step, a product of h with a row of ones, and 19 for each unit: 14 for the gates, 5 for c and h."""
     units = recurrent[0]
     return int(projected[0] * projected[2] * units * (8 * (units + 1) + 19))
 
 
 def operations_of_lstms(projections: Any, recurrent_kernels: Any, *_: Any, **__: Any) -> int:
-    """Those of each LSTM by itself; zeros of a kernel on a diagonal do not count."""
+    """The operations of each LSTM alone; the zeros of a kernel on a diagonal do not count."""
     return sum(map(operations_of_lstm, projections, recurrent_kernels))
 
 
@@ -59,14 +84,13 @@ def lstm_predict(
     c: Array | None = None,
     mask: Array | None = None,
     sequences: bool = False,
-    activation: str = "tanh",
-    recurrent_activation: str = "sigmoid",
     out: tuple[Array, ...] | None = None,
 ) -> tuple[Array, ...]:
-    """The last h and c of an LSTM, (batch, units) each; no others are kept.
+    """The last h and c of an LSTM, (batch, units) each; the loop keeps no others.
 
-    `projected` is `lstm_projection` of the inputs, (steps, 4 · units, batch).  `h` and `c` are the first states,
-    (batch, units), or None for zeros.  With `sequences` it gives h of all steps, (batch, steps, units).
+    `projected` is the `lstm_projection` of the inputs, (steps, 4 · units, batch).  `h` and `c` are
+    the first states, (batch, units), or None for zeros.  With `sequences`, the first result is h at
+    all steps, (batch, steps, units).
     """
     steps, _, batch = projected.shape
     units, dtype = len(recurrent_kernel), projected.dtype
@@ -75,15 +99,14 @@ def lstm_predict(
         out = (y, np.empty((batch, units), dtype))
     y, last_cell = out
 
-    # Below h is a row of ones, for the bias.
-    one_tanh = activation == "tanh" and recurrent_activation == "sigmoid"
+    # A row of ones below h adds the bias.
     last_row = np.zeros(4 * units, dtype) if bias is None else bias
-    weights = candidate_first(np.vstack((recurrent_kernel, last_row)), 0.5 if one_tanh else 1.0).T
+    weights = candidate_first(np.vstack((recurrent_kernel, last_row))).T
     state = np.ones((units + 1, batch), dtype)
     hidden = state[:units]
     hidden[...] = 0.0 if h is None else h.T
 
-    # c, c̃, f, i and o lie side by side: f · c and i · c̃ are one product.
+    # c, c̃, f, i, and o are side by side, so that f · c and i · c̃ are one product.
     room = np.empty((5 * units, batch), dtype)
     cell, output = room[:units], room[4 * units :]
     gates, sigmoids = room[units:], room[2 * units :]
@@ -98,20 +121,12 @@ def lstm_predict(
         kept = True if mask is None else mask[:, step]
         dot(weights, state, gates)
         add(gates, projected[step], gates)
-        if one_tanh:
-            tanh(gates, gates)
-            multiply(sigmoids, half, sigmoids)
-            add(sigmoids, half, sigmoids)
-        else:
-            squash(gates[:units], activation)
-            squash(sigmoids, recurrent_activation)
+        tanh(gates, gates)
+        multiply(sigmoids, half, sigmoids)
+        add(sigmoids, half, sigmoids)
         multiply(values, shares, parts)
         add(old_part, new_part, cell, where=kept)
-        if one_tanh:
-            tanh(cell, squashed)
-        else:
-            np.copyto(squashed, cell)
-            squash(squashed, activation)
+        tanh(cell, squashed)
         multiply(output, squashed, hidden, where=kept)
         if sequences:
             y[:, step] = hidden.T
@@ -131,10 +146,10 @@ def lstm_predict_jointly(
     *,
     out: tuple[Array, ...],
 ) -> tuple[Array, ...]:
-    """What `lstm_predict` gives for each of several LSTMs, one after the other: the last h and c, the last h and c, …
+    """The results of `lstm_predict` for several LSTMs: the last h and c, the last h and c, …
 
-    One loop runs them side by side if they have as many steps and there is little to do in a step: the square of all
-    units, times the batch, is no more than `limit`.
+    One loop runs them side by side if they have equally many steps and a step is cheap: the square
+    of all units, times the batch, is at most `limit`.
     """
     steps, _, batch = projections[0].shape
     units = sum(len(each) for each in recurrent_kernels)
@@ -144,7 +159,7 @@ def lstm_predict_jointly(
             lstm_predict(projected, recurrent_kernels[place], biases[place], sequences=sequences, out=results)
         return out
 
-    # Of each gate the units of all side by side, and the recurrent kernels on a diagonal.
+    # For each gate, the units of all LSTMs side by side; the recurrent kernels on a diagonal.
     projected = np.concatenate([each.reshape(steps, 4, -1, batch) for each in projections], axis=2)
     bias = np.concatenate([each.reshape(4, -1) for each in biases], axis=1)
     recurrent_kernel = np.zeros((units, 4, units), bias.dtype)

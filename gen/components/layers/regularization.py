@@ -1,31 +1,32 @@
-"""Layers that do something in training only.  Source: `keras/src/layers/regularization`."""
+"""Layers that act only in training.  Source: `keras/src/layers/regularization`."""
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from dataclasses import dataclass
 
 import numpy as np
 
 from gen.components.arguments import Count, Rate
 from gen.components.base import Layer, ShapeError, component
 from gen.components.kernels import Array
-from gen.components.layers.windows import check_rank
+from gen.components.layers.windows import Format, Ranked, check_rank
+from gen.components.refused import SEED
 from gen.dims import Shape, show
 
 
 @component
 class Dropout(Layer):
-    """In training, a share `rate` of the numbers becomes 0, and the others grow by 1 / (1 - rate); any shape.
+    """In training, sets a share `rate` of the numbers to 0, and multiplies the others by 1 / (1 - rate); any shape.
 
-    `noise_shape` is the shape of the random numbers, batch first, with None for a size of x: (None, 1, None) drops
-    whole rows of axis 1.  Srivastava et al., 2014.  Source: `dropout.py`.
+    `noise_shape` is the shape of the random numbers, with the batch first; None stands for the size of x.  For example,
+    (None, 1, None) drops whole rows of axis 1.  Srivastava et al., 2014.  Source: `dropout.py`.
 
     Formula: y = x · keep / (1 - rate), keep 0 with probability rate, else 1
     Example: Dropout(0.5)(Input(64))
     """
 
     supports_masking = True
-    ignored = {"seed": "Model(seed=…) seeds every draw"}
+    ignored = SEED
 
     only_trains = True
 
@@ -40,7 +41,7 @@ class Dropout(Layer):
         return x
 
     def noise(self, x: Shape) -> Shape:
-        """The shape of what is drawn."""
+        """The shape of the random numbers."""
         if self.noise_shape is None:
             return x
         return tuple(x[axis] if size is None else size for axis, size in enumerate(self.noise_shape))
@@ -64,13 +65,13 @@ class Dropout(Layer):
         return dy
 
 
-class SpatialDropout(Layer):
-    """SpatialDropout1D and SpatialDropout2D."""
+@dataclass(frozen=True)
+class SpatialDropout(Ranked):
+    """SpatialDropout1D, SpatialDropout2D and SpatialDropout3D."""
 
     supports_masking = True
     only_trains = True
-    ignored = {"seed": "Model(seed=…) seeds every draw"}
-    rank: ClassVar[int]
+    ignored = SEED
 
     rate: Rate
 
@@ -108,8 +109,6 @@ class SpatialDropout1D(SpatialDropout):
 
     rank = 1
 
-    rate: Rate
-
 
 @component
 class SpatialDropout2D(SpatialDropout):
@@ -123,5 +122,19 @@ class SpatialDropout2D(SpatialDropout):
 
     rank = 2
 
-    rate: Rate
-    data_format: Literal["channels_last"] | None = None
+    data_format: Format = None
+
+
+@component
+class SpatialDropout3D(SpatialDropout):
+    """In training, a share `rate` of the channels becomes 0 in the whole volume, and the others grow by 1 / (1 - rate).
+
+    (depth, height, width, channels) to the same.  Tompson et al., 2015.  Source: `spatial_dropout.py`.
+
+    Formula: y = x · keep / (1 - rate), keep 0 with probability rate, else 1, drawn for each channel
+    Example: SpatialDropout3D(0.5)(Input(16, 28, 28, 8))
+    """
+
+    rank = 3
+
+    data_format: Format = None

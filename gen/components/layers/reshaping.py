@@ -1,4 +1,4 @@
-"""Layers that move numbers and change none.  Source: `keras/src/layers/reshaping`."""
+"""Layers that move numbers without changing them.  Source: `keras/src/layers/reshaping`."""
 
 # NumPy declares its reductions and comparisons as Any:
 # mypy: disable-error-code="no-any-return"
@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import numpy as np
 
 from gen.components.arguments import Count
 from gen.components.base import ArgumentError, Layer, ShapeError, component
 from gen.components.kernels import Array
+from gen.components.layers.windows import Format
 from gen.dims import Shape, product, show
 
 
@@ -24,7 +24,7 @@ class Flatten(Layer):
     Example: Flatten()(Input(7, 7, 32))
     """
 
-    data_format: Literal["channels_last"] | None = None
+    data_format: Format = None
 
     def output(self, x: Shape) -> Shape:
         return (x[0], product(x[1:]))
@@ -41,7 +41,7 @@ class Flatten(Layer):
 
 @component
 class Reshape(Layer):
-    """The same numbers in the shape `target_shape`; one size may be -1, and gen computes it.  Source: `reshape.py`.
+    """The same numbers in the shape `target_shape`; gen computes a size of -1.  Source: `reshape.py`.
 
     Formula: y = x in another shape
     Example: Reshape((8, 8, 1))(Input(64))
@@ -74,7 +74,7 @@ class Reshape(Layer):
 
 @component
 class Permute(Layer):
-    """Reorders the axes as `dims` says, counted from 1; the batch stays first; dims (2, 1) transposes.
+    """Reorders the axes as `dims` says, counted from 1: (2, 1) swaps two axes.  The batch stays first.
 
     Source: `permute.py`.
 

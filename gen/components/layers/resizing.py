@@ -1,6 +1,6 @@
-"""Layers that make a sequence or an image longer or shorter.  Source: `keras/src/layers/reshaping`.
+"""Layers that make a sequence, an image or a volume longer or shorter.  Source: `keras/src/layers/reshaping`.
 
-Each is written for any number of axes; the classes for one and for two axes differ in their arguments alone.
+Each is written once, for any number of axes; a class for one, two or three is its rank, its docstring and an example.
 """
 
 # NumPy declares its reductions and comparisons as Any:
@@ -9,33 +9,53 @@ Each is written for any number of axes; the classes for one and for two axes dif
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
 from gen.components.arguments import Count, Range
-from gen.components.base import ArgumentError, Layer, ShapeError, component
+from gen.components.base import ArgumentError, ShapeError, component
 from gen.components.kernels import Array, kernel, no_operations
-from gen.components.layers.windows import check_rank, each, shifts, unit_steps, zeros_around
+from gen.components.layers.windows import (
+    SPACES,
+    Format,
+    Numbers,
+    OfRank,
+    Ranked,
+    check_rank,
+    each,
+    shifts,
+    unit_steps,
+    zeros_around,
+)
 from gen.dims import Shape, Size, show
 
-Format = Literal["channels_last"] | None
 Margin = Annotated[int, Range(0)]
-"""How much is added or taken at an end of an axis."""
+"""The number of elements to add or remove at one end of an axis."""
 Margins = tuple[tuple[int, int], ...]
+
+
+def ends(rank: int) -> Any:
+    """What an argument for both ends of each axis takes: for one axis (before, after), for more one of these each."""
+    one: Any = Margin | tuple[Margin, Margin]
+    return one if rank == 1 else Margin | tuple[(one,) * rank]  # type: ignore[misc]  # known when it runs
+
+
+Ends = Annotated[int | tuple[int | tuple[int, int], ...], OfRank(ends)]
 
 # -------------------------------------------------------------------------------------------------------------- kernels
 
 
 def lengthened(x: Shape, margins: Margins) -> Shape:
-    """The shape of `x` with so much before and after each axis between the batch and the channels."""
+    """The shape of `x` with `margins` before and after each axis between the batch and the channels."""
     sizes = [size + before + after for size, (before, after) in zip(x[1:-1], margins, strict=True)]
     return (x[0], *sizes, x[-1])
 
 
 @kernel(lengthened, operations=no_operations)
 def pad(x: Array, margins: tuple[tuple[int, int], ...], out: Array | None = None) -> Array:
-    """`x` between zeros, so many before and after each axis: (batch, *sizes, channels) to (batch, *more, channels)."""
+    """`x` with `margins` zeros around it: (batch, *sizes, channels) to (batch, *more, channels)."""
     if out is None:
         sizes = [size + before + after for size, (before, after) in zip(x.shape[1:-1], margins, strict=True)]
         out = np.empty((len(x), *sizes, x.shape[-1]), x.dtype)
@@ -53,7 +73,7 @@ def pad(x: Array, margins: tuple[tuple[int, int], ...], out: Array | None = None
     operations=no_operations,
 )
 def repeat(x: Array, size: tuple[int, ...], out: Array | None = None) -> Array:
-    """Each step, or row and column, so many times: (batch, *sizes, channels) to (batch, *sizes · size, channels)."""
+    """Each element `size` times: (batch, *sizes, channels) to (batch, *sizes · size, channels)."""
     if out is None:
         sizes = [length * times for length, times in zip(x.shape[1:-1], size, strict=True)]
         out = np.empty((len(x), *sizes, x.shape[-1]), x.dtype)
@@ -65,7 +85,7 @@ def repeat(x: Array, size: tuple[int, ...], out: Array | None = None) -> Array:
 
 @kernel(lambda dy, x, size: x, operations=lambda dy, *_: math.prod(dy))
 def repeat_gradient(dy: Array, x: Array, size: tuple[int, ...], out: Array | None = None) -> Array:
-    """The gradient of `repeat(x, size)`: the sum over the copies of each number; shapes as there."""
+    """The gradient of `repeat(x, size)`: the sum over the copies of each number."""
     if out is None:
         out = np.empty_like(x)
     out.fill(0.0)
@@ -78,15 +98,16 @@ def repeat_gradient(dy: Array, x: Array, size: tuple[int, ...], out: Array | Non
 # -------------------------------------------------------------------------------------------------- longer and shorter
 
 
-class ZeroPadding(Layer):
-    """ZeroPadding1D and ZeroPadding2D."""
+@dataclass(frozen=True)
+class ZeroPadding(Ranked):
+    """ZeroPadding1D, ZeroPadding2D and ZeroPadding3D."""
 
-    rank: ClassVar[int]
-    padding: Any
+    padding: Ends = 1
+    data_format: Format = None
 
     @property
     def margins(self) -> Margins:
-        """What is added before and after each axis."""
+        """The number of zeros before and after each axis."""
         return pairs(self.padding, self.rank)
 
     def output(self, x: Shape) -> Shape:
@@ -100,22 +121,21 @@ class ZeroPadding(Layer):
         return dy[inner(x.shape, dy.shape, self.margins)]
 
 
-class Cropping(Layer):
-    """Cropping1D and Cropping2D."""
+@dataclass(frozen=True)
+class Cropping(Ranked):
+    """Cropping1D, Cropping2D and Cropping3D."""
 
-    rank: ClassVar[int]
-    cropping: Any
+    cropping: Ends
 
     @property
     def margins(self) -> Margins:
-        """What is taken before and after each axis."""
+        """The number of elements to remove before and after each axis."""
         return pairs(self.cropping, self.rank)
 
     def output(self, x: Shape) -> Shape:
         check_rank(self, self.rank, x)
         sizes: list[Size] = []
-        axes = ("steps",) if self.rank == 1 else ("rows", "columns")
-        for axis, size, (before, after) in zip(axes, x[1:-1], self.margins, strict=True):
+        for axis, size, (before, after) in zip(SPACES[self.rank].axes, x[1:-1], self.margins, strict=True):
             sizes.append(size - (before + after))
             if isinstance(size, int) and size <= before + after:
                 least = before + after + 1
@@ -134,7 +154,7 @@ class Cropping(Layer):
 
 
 def pairs(margins: Any, rank: int) -> Margins:
-    """Before and after each axis: 1 is ((1, 1), (1, 1)), (1, 2) for one axis ((1, 2),), for two ((1, 1), (2, 2))."""
+    """The numbers before and after each axis: 1 is ((1, 1), (1, 1)); (1, 2) is ((1, 2),) or ((1, 1), (2, 2))."""
     if rank == 1:
         before, after = each(margins, 2)
         return ((before, after),)
@@ -146,7 +166,7 @@ def pairs(margins: Any, rank: int) -> Margins:
 
 
 def inner(x: Shape, longer: Shape, margins: Margins) -> tuple[slice, ...]:
-    """Where `x` stands in an array of the shape `longer`, which has so much more before and after each axis."""
+    """The place of `x` in an array of the shape `longer`, which has `margins` before and after each axis."""
     parts = [slice(None)]
     for size, (before, after) in zip(longer[1:-1], margins, strict=True):
         parts.append(slice(before or None, size - after if after else None))
@@ -165,9 +185,6 @@ class ZeroPadding1D(ZeroPadding):
 
     rank = 1
 
-    padding: Margin | tuple[Margin, Margin] = 1
-    data_format: Format = None
-
 
 @component
 class ZeroPadding2D(ZeroPadding):
@@ -182,8 +199,21 @@ class ZeroPadding2D(ZeroPadding):
 
     rank = 2
 
-    padding: Margin | tuple[Margin | tuple[Margin, Margin], Margin | tuple[Margin, Margin]] = (1, 1)
-    data_format: Format = None
+
+@component
+class ZeroPadding3D(ZeroPadding):
+    """Adds zeros around the volume: (depth, height, width, channels) to a larger one.
+
+    `padding` is a pair, before and after, for each of the three axes, or a number for each, or one for all.  Source:
+    `zero_padding3d.py`.
+
+    Formula: y[front + p, top + r, left + c] = x[p, r, c], 0 elsewhere
+    Example: ZeroPadding3D(1)(Input(16, 28, 28, 1))
+    """
+
+    rank = 3
+
+    padding = ((1, 1), (1, 1), (1, 1))
 
 
 @component
@@ -198,12 +228,12 @@ class Cropping1D(Cropping):
 
     rank = 1
 
-    cropping: Margin | tuple[Margin, Margin] = (1, 1)
+    cropping = (1, 1)
 
 
 @component
 class Cropping2D(Cropping):
-    """The image without its edges: (height, width, channels) to a smaller one.
+    """Removes the edges of the image: (height, width, channels) to a smaller one.
 
     `cropping` is ((top, bottom), (left, right)), or (top and bottom, left and right), or a number for all.  Source:
     `cropping2d.py`.
@@ -214,22 +244,39 @@ class Cropping2D(Cropping):
 
     rank = 2
 
-    cropping: Margin | tuple[Margin | tuple[Margin, Margin], Margin | tuple[Margin, Margin]] = ((0, 0), (0, 0))
+    cropping = ((0, 0), (0, 0))
+    data_format: Format = None
+
+
+@component
+class Cropping3D(Cropping):
+    """The volume without its outside: (depth, height, width, channels) to a smaller one.
+
+    `cropping` is a pair, before and after, for each of the three axes, or a number for each, or one for all.  Source:
+    `cropping3d.py`.
+
+    Formula: y[p, r, c] = x[front + p, top + r, left + c]
+    Example: Cropping3D(2)(Input(16, 28, 28, 1))
+    """
+
+    rank = 3
+
+    cropping = ((1, 1), (1, 1), (1, 1))
     data_format: Format = None
 
 
 # ------------------------------------------------------------------------------------------------------------ repeated
 
 
-class UpSampling(Layer):
-    """UpSampling1D and UpSampling2D."""
+@dataclass(frozen=True)
+class UpSampling(Ranked):
+    """UpSampling1D, UpSampling2D and UpSampling3D."""
 
-    rank: ClassVar[int]
-    size: Any
+    size: Numbers = 2
 
     @property
     def times(self) -> tuple[int, ...]:
-        """How often what stands at a place of each axis is repeated."""
+        """How often to repeat each element along each axis."""
         return each(self.size, self.rank)
 
     def output(self, x: Shape) -> Shape:
@@ -268,7 +315,6 @@ class UpSampling2D(UpSampling):
 
     rank = 2
 
-    size: Count | tuple[Count, Count] = (2, 2)
     data_format: Format = None
     interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"] = "nearest"
 
@@ -276,3 +322,18 @@ class UpSampling2D(UpSampling):
         if self.interpolation != "nearest":
             message = f"`interpolation` must be nearest, got {self.interpolation}: gen only repeats rows and columns"
             raise ArgumentError("interpolation", message)
+
+
+@component
+class UpSampling3D(UpSampling):
+    """Repeats each plane, row and column `size` times.
+
+    (depth, height, width, channels) to the shape with each axis times its `size`.  Source: `up_sampling3d.py`.
+
+    Formula: y[p, r, c] = x[p // size[0], r // size[1], c // size[2]]
+    Example: UpSampling3D(2)(Input(7, 14, 14, 8))
+    """
+
+    rank = 3
+
+    data_format: Format = None

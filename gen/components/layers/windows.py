@@ -1,30 +1,110 @@
-"""Windows that slide over the axes between the batch and the channels: what convolution and pooling share.
+"""Windows that slide over the axes between the batch and the channels, shared by convolution and pooling.
 
-Everything here is written for any number of axes: `window`, `strides` and `dilation` have a number for each.
+Everything here works for any number of axes: `window`, `strides`, and `dilation` have a number for each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, dataclass, fields
+from functools import cache, reduce
+from operator import or_
+from typing import Annotated, Any, ClassVar, Literal, get_type_hints
 
 import numpy as np
 
+from gen.components.arguments import Count
 from gen.components.base import ArgumentError, Layer, ShapeError
 from gen.components.kernels import Array, kernel
 from gen.dims import Shape, Size, show
 
-AXES = {1: "(steps, channels)", 2: "(height, width, channels)"}
-"""What a layer over so many axes expects, as its messages say it."""
-LABELS = {1: "needs a sequence", 2: "needs an image"}
+# ------------------------------------------------------------------------------------------- one layer for every rank
+
+
+@dataclass(frozen=True)
+class Space:
+    """What messages say of the data that a layer over so many axes works on."""
+
+    shape: str
+    label: str
+    axes: tuple[str, ...]
+    """What there are more or less of along each axis."""
+
+
+SPACES = {
+    1: Space("(steps, channels)", "needs a sequence", ("steps",)),
+    2: Space("(height, width, channels)", "needs an image", ("rows", "columns")),
+    3: Space("(depth, height, width, channels)", "needs a volume", ("planes", "rows", "columns")),
+}
+
+
+@dataclass(frozen=True)
+class OfRank:
+    """Marks an argument whose type depends on the rank: `made` gives it."""
+
+    made: Callable[[int], Any]
+
+
+def per_axis(item: Any, *others: Any) -> OfRank:
+    """One of `item` for all axes, or one for each; or one of the others."""
+
+    def made(rank: int) -> Any:
+        several: Any = tuple[(item,) * rank]  # type: ignore[misc]  # known when it runs
+        return reduce(or_, (item, several, *others))
+
+    return OfRank(made)
+
+
+Numbers = Annotated[int | tuple[int, ...], per_axis(Count)]
+"""How large or how far along each axis, from 1."""
+Padding = Literal["valid", "same"]
+Format = Literal["channels_last"] | None
+"""Where the channels are; None says the same."""
+
+
+class Ranked(Layer):
+    """A layer over `rank` axes between the batch and the channels.
+
+    Its arguments and rules are written once, in a dataclass.  A class of a rank gives its `rank`, its docstring, and
+    what only this rank has: arguments, and defaults of arguments whose type depends on the rank.  Else the default of
+    such an argument is that of the dataclass; 1 is 1 for one axis, (1, 1) for two.
+    """
+
+    rank: ClassVar[int]
+
+    def __init_subclass__(cls) -> None:
+        if "rank" in vars(cls):
+            annotations = inspect.get_annotations(cls)
+            for name, made, default in _of_rank(cls.__mro__[1]):
+                if name not in annotations:
+                    annotations[name] = made(cls.rank)
+                    several = isinstance(default, int) and cls.rank > 1
+                    if name not in vars(cls) and default is not MISSING:
+                        setattr(cls, name, (default,) * cls.rank if several else default)
+            cls.__annotations__ = annotations
+
+
+@cache
+def _of_rank(family: Any) -> list[tuple[str, Callable[[int], Any], Any]]:
+    """The arguments whose type depends on the rank, with what makes it and their defaults."""
+    hints = get_type_hints(family, include_extras=True)
+    marks = {item: getattr(hints[item.name], "__metadata__", ()) for item in fields(family)}
+    return [
+        (item.name, mark.made, item.default)
+        for item, found in marks.items()
+        for mark in found
+        if isinstance(mark, OfRank)
+    ]
+
 
 # -------------------------------------------------------------------------------------------- when a model is compiled
 
 
 def check_rank(layer: Layer, rank: int, x: Shape) -> None:
-    """Raise `ShapeError` unless `x` has so many axes between the batch and the channels."""
+    """Raise `ShapeError` unless `x` has `rank` axes between the batch and the channels."""
     if len(x) != rank + 2:
-        raise ShapeError(f"{type(layer).__name__} expects {AXES[rank]}, got {show(x[1:])}", LABELS[rank])
+        raise ShapeError(f"{type(layer).__name__} expects {SPACES[rank].shape}, got {show(x[1:])}", SPACES[rank].label)
 
 
 def each(value: int | tuple[int, ...], rank: int) -> tuple[int, ...]:
@@ -33,7 +113,7 @@ def each(value: int | tuple[int, ...], rank: int) -> tuple[int, ...]:
 
 
 def check_strides(strides: tuple[int, ...], dilation: tuple[int, ...]) -> None:
-    """Raise `ArgumentError` where both are more than 1, as Keras does."""
+    """Raise `ArgumentError` if both have a number above 1, as Keras does."""
     if max(strides) > 1 and max(dilation) > 1:
         raise ArgumentError("dilation_rate", "`dilation_rate` and `strides` cannot both be more than 1")
 
@@ -41,7 +121,7 @@ def check_strides(strides: tuple[int, ...], dilation: tuple[int, ...]) -> None:
 def positions(
     sizes: Shape, window: tuple[int, ...], strides: tuple[int, ...], dilation: tuple[int, ...], padding: Any
 ) -> Shape:
-    """How many positions the window has along each axis."""
+    """The number of positions of the window along each axis."""
     result: list[Size] = []
     for axis, (size, width, stride, rate) in enumerate(zip(sizes, window, strides, dilation, strict=True)):
         reach = (width - 1) * rate
@@ -61,7 +141,7 @@ def slid(
     dilation: tuple[int, ...],
     padding: str,
 ) -> Shape:
-    """`positions` of a layer's window; raises `ShapeError` where an axis of known size is too short for it."""
+    """The `positions` of a layer's window; raises `ShapeError` if an axis of known size is too short for it."""
     check_rank(layer, len(window), x)
     result = positions(x[1:-1], window, strides, dilation, padding)
     for size, count, width, rate in zip(x[1:-1], result, window, dilation, strict=True):
@@ -95,9 +175,10 @@ def zeros_around(
     dilation: tuple[int, ...],
     padding: str | tuple[tuple[int, int], ...],
 ) -> tuple[tuple[int, int], ...]:
-    """How many zeros are meant before and after each axis; `padding` can say so itself.
+    """The number of zeros before and after each axis; `padding` may contain these numbers itself.
 
-    With "same" there are as many positions as strides begin in the axis; with "causal" no window looks ahead.
+    With "same", there is one position for each stride that starts in the axis; with "causal", no
+    window looks ahead.
     """
     if not isinstance(padding, str):
         return padding
@@ -121,9 +202,10 @@ def shifts(
     dilation: tuple[int, ...],
     zeros: tuple[tuple[int, int], ...],
 ) -> Iterator[tuple[tuple[int, ...], tuple[slice, ...], tuple[slice, ...]]]:
-    """Each place in the window, what of `x` all the windows have there, and which of `y` these windows are.
+    """For each place in the window: the place, the part of `x` there, and its windows in `y`.
 
-    `x` is (batch, *sizes, channels), `y` (batch, *positions, …); windows that have a zero there are left out.
+    `x` is (batch, *sizes, channels), `y` is (batch, *positions, …).  Windows with a zero at that
+    place are left out.
     """
     for place in np.ndindex(*window):
         inside, outside = [slice(None)], [slice(None)]
@@ -138,7 +220,7 @@ def shifts(
 
 @kernel()
 def cuts(count: int, size: int, limit: int) -> Iterator[slice]:
-    """`count` rows of `size` bytes each in parts of `limit` bytes at most, but of one row at least."""
+    """`count` rows of `size` bytes each, in parts of at most `limit` bytes, or of a single row."""
     rows = max(1, limit // max(1, size))
     for start in range(0, count, rows):
         yield slice(start, min(count, start + rows))

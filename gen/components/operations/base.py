@@ -108,6 +108,9 @@ class Operation(Layer):
     def dtype(self, *inputs: str) -> str:
         return promoted(inputs)
 
+    def fits(self, shapes: Sequence[Shape], known: Mapping[str, Any]) -> None:
+        """Raises `ShapeError` for operands whose numbers are `known`, by name, and do not fit the tensors' shapes."""
+
 
 def weak(number: Any) -> str:
     """The dtype of a Python number, or of a size."""
@@ -139,11 +142,11 @@ def operand_names(cls: type[Operation]) -> tuple[str, ...]:
     return tuple(_parameters(cls))
 
 
-O = TypeVar("O", bound=type[Operation])
+Op = TypeVar("Op", bound=type[Operation])
 
 
 @dataclass_transform(frozen_default=True)
-def operation(cls: O) -> O:
+def operation(cls: Op) -> Op:
     """Make a frozen dataclass of `cls` and register it under its name and its aliases."""
     cls = dataclass(frozen=True)(cls)  # type: ignore[assignment]  # dataclass() does not say that it returns cls itself
     for name in (cls.word or snake_case(cls.__name__), *cls.aliases):
@@ -164,7 +167,7 @@ def axis_of(self: Operation, axis: int, shape: Shape, more: int = 0) -> int:
 
 
 def axes_of(self: Operation, axis: int | tuple[int, ...] | None, shape: Shape) -> tuple[int, ...]:
-    """The axes that `axis` names, in order, all for None; raises `ShapeError` for one that is not there or named twice."""
+    """The axes that `axis` names, in order, all for None; raises `ShapeError` for what is no axis, or is twice."""
     if axis is None:
         return tuple(range(len(shape)))
     axes = [axis_of(self, each, shape) for each in ((axis,) if isinstance(axis, int) else axis)]
@@ -173,7 +176,7 @@ def axes_of(self: Operation, axis: int | tuple[int, ...] | None, shape: Shape) -
     return tuple(sorted(axes))
 
 
-# ------------------------------------------------------------------------------------------------------------ stretching
+# ----------------------------------------------------------------------------------------------------------- stretching
 
 
 def stretched(self: Operation, shapes: Sequence[Shape]) -> Shape:

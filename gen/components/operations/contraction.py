@@ -57,14 +57,19 @@ def size(sizes: dict[str, Any], letters: str) -> Any:
     return product(tuple(sizes[letter] for letter in letters))
 
 
-def spread(x: Array, letters: str, wanted: str, shape: Shape) -> Array:
+def apart(shape: Shape, letters: str, wanted: str) -> Any:
+    """A shape with an axis of size 1 for each that is `wanted` and not among the letters."""
+    sizes = iter(shape)
+    return tuple(next(sizes) if letter in letters else 1 for letter in wanted)
+
+
+def spread(x: Array, letters: str, wanted: str, shape: Any) -> Array:
     """`x`, whose axes are some of those `wanted`, stretched to `shape`, which has all of them."""
     present = "".join(letter for letter in wanted if letter in letters)
     x = turned(x, letters, present)
     if present == wanted:
         return x
-    sizes = iter(x.shape)
-    return np.broadcast_to(x.reshape(tuple(next(sizes) if letter in letters else 1 for letter in wanted)), shape)
+    return np.broadcast_to(x.reshape(apart(x.shape, letters, wanted)), shape)
 
 
 class Contraction(Operation):
@@ -154,8 +159,10 @@ class BatchDot(PairContraction):
 def joined(self: Operation, shapes: tuple[Shape, ...], over: Any, batch: int) -> tuple[str, ...]:
     """Letters where the axes in `over` are summed over in pairs, and the first so many are the same of both."""
     one, two = (len(shape) for shape in shapes)
-    if len(over) != 2 or len(over[0]) != len(over[1]) or any(
-        not -rank <= axis < rank for axes, rank in zip(over, (one, two), strict=True) for axis in axes
+    if (
+        len(over) != 2
+        or len(over[0]) != len(over[1])
+        or any(not -rank <= axis < rank for axes, rank in zip(over, (one, two), strict=True) for axis in axes)
     ):
         raise ShapeError(f"{type(self).__name__} cannot sum over these axes of {show(shapes[0])} and {show(shapes[1])}")
     left = LETTERS[:one]
@@ -220,9 +227,10 @@ class Einsum(Contraction):
     def __post_init__(self) -> None:
         allowed = set(LETTERS) | set(".,-> ")
         if not set(self.subscripts) <= allowed or self.subscripts.count("->") > 1:
-            raise ArgumentError("subscripts", f'`subscripts` takes letters, such as "bij,bjk->bik", got {self.subscripts!r}')
+            message = f'`subscripts` takes letters, such as "bij,bjk->bik", got {self.subscripts!r}'
+            raise ArgumentError("subscripts", message)
         if self.subscripts.count(",") > 1:
-            raise ArgumentError("subscripts", "gen has `einsum` of one or two operands: call it several times")
+            raise ArgumentError("subscripts", "`einsum` takes one or two operands in gen: call it several times")
 
     def output(self, *operands: Shape) -> Shape:
         return self.shape_of(*operands)
@@ -238,7 +246,7 @@ class Einsum(Contraction):
     def backward(self, dy: Array, *operands: Array) -> tuple[Array, ...]:
         if len(operands) == 1:
             letters, wanted = self.letters(operands[0].shape)
-            doperands = (spread(dy, wanted, letters, operands[0].shape),)
+            doperands: tuple[Array, ...] = (spread(dy, wanted, letters, operands[0].shape),)
             return doperands
         left, right, wanted = self.letters(operands[0].shape, operands[1].shape)
         a, b = operands[0].astype("float"), operands[1].astype("float")

@@ -16,7 +16,7 @@ from gen.components.base import ArgumentError, Initializer, Regularizer, ShapeEr
 from gen.components.initializers import GlorotUniform
 from gen.components.kernels import Array
 from gen.components.operations.base import Dtype, Operation, operation
-from gen.dims import Dim, Shape
+from gen.dims import Dim, Shape, show
 
 Whole: TypeAlias = int | Dim
 Sizes: TypeAlias = tuple[Whole, ...] | Whole
@@ -56,10 +56,17 @@ class Constant(Operation):
     def dtype(self, *inputs: str) -> str:
         return getattr(self, "dtype_", None) or "float"
 
+    def least_and_most(self) -> tuple[float, float] | None:
+        """The least number of it and the greatest, where they are known."""
+        return None
+
 
 def sizes(shape: Sizes) -> Shape:
-    """A shape as NumPy takes it: one size, or a tuple of them."""
-    return shape if isinstance(shape, tuple) else (shape,)
+    """A shape as NumPy takes it: one size, or a tuple of them; raises `ShapeError` for an empty one."""
+    made = shape if isinstance(shape, tuple) else (shape,)
+    if any(isinstance(size, int) and size < 1 for size in made):
+        raise ShapeError(f"An array of the shape {show(made)} holds nothing", "nothing is in it")
+    return made
 
 
 @operation
@@ -123,7 +130,7 @@ class Eye(Constant):
         return (self.n, self.n if self.m is None else self.m)
 
     def forward(self) -> Array:
-        return np.eye(self.n, self.m, self.k)
+        return np.eye(self.n, self.m, self.k)  # type: ignore[arg-type]  # where it runs, sizes are numbers
 
 
 @operation
@@ -139,7 +146,7 @@ class Tri(Constant):
         return (self.n, self.n if self.m is None else self.m)
 
     def forward(self) -> Array:
-        return np.tri(self.n, self.m, self.k)
+        return np.tri(self.n, self.m, self.k)  # type: ignore[arg-type]  # where it runs, sizes are numbers
 
 
 @operation
@@ -157,10 +164,14 @@ class Arange(Constant):
         if self.stop is None:
             object.__setattr__(self, "stop", self.start)
             object.__setattr__(self, "start", 0)
+        numbers = [type(number) for number in (self.start, self.stop)]
+        if Dim in numbers and float in numbers:
+            raise ArgumentError("start", "`start` and `stop` are whole numbers where data decide one of them")
 
     def output(self) -> Shape:
         assert self.stop is not None
-        span, step = self.stop - self.start, self.step
+        span: Any = self.stop - self.start  # type: ignore[operator]  # a size and a fraction are refused below
+        step = self.step
         if isinstance(span, Dim):
             if not isinstance(step, int):
                 raise ShapeError(f"{type(self).__name__} takes a whole step where data decide how many there are")
@@ -173,8 +184,14 @@ class Arange(Constant):
     def dtype(self, *inputs: str) -> str:
         return self.dtype_ or of_numbers(self.start, self.stop, self.step)
 
+    def least_and_most(self) -> tuple[float, float] | None:
+        if not isinstance(self.start, int) or not isinstance(self.stop, int) or not isinstance(self.step, int):
+            return None
+        numbers = range(self.start, self.stop, self.step)
+        return min(numbers[0], numbers[-1]), max(numbers[0], numbers[-1])
+
     def forward(self) -> Array:
-        return np.arange(self.start, self.stop, self.step)
+        return np.arange(self.start, self.stop, self.step)  # type: ignore[arg-type]  # sizes are numbers
 
 
 @operation
@@ -206,6 +223,9 @@ class Literal(Constant):
 
     def dtype(self, *inputs: str) -> str:
         return self.dtype_ or DTYPE_OF[np.array(self.values).dtype.kind]
+
+    def least_and_most(self) -> tuple[float, float] | None:
+        return float(np.min(self.values)), float(np.max(self.values))
 
     def forward(self) -> Array:
         return np.array(self.values)

@@ -28,7 +28,7 @@ class Norm(Reduction):
 
     def __post_init__(self) -> None:
         if self.ord not in (None, 1, 2, "euclidean", "fro"):
-            raise ArgumentError("ord", f"gen has norms with `ord` 1 and 2, got {self.ord!r}")
+            raise ArgumentError("ord", f"`ord` is 1 or 2 in gen, got {self.ord!r}")
 
     def output(self, x: Shape) -> Shape:
         if self.ord in (1, 2) and len(axes_of(self, self.axis, x)) > 1:

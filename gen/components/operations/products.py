@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from gen.components.base import ShapeError
 from gen.components.kernels import Array
 from gen.components.operations.base import Operation, operation, share, stretched
@@ -47,16 +45,16 @@ class Matmul(Product):
 def multiplied(x1: Array, x2: Array) -> Array:
     """`x1 @ x2`; of one matrix for all rows and steps as one product."""
     if x1.ndim > 2 and x2.ndim <= 2:
-        rows = x1.reshape((rows_of(x1.shape), x1.shape[-1]))
+        rows = x1.reshape((rows_of(x1.shape), x1.shape[-1]))  # type: ignore[arg-type]  # where it runs, sizes are numbers
         return (rows @ x2).reshape((*x1.shape[:-1], *x2.shape[1:]))
     return x1 @ x2
 
 
-def gradients(dy: Array, x1: Array, x2: Array) -> tuple[Array, Array]:
+def gradients(dy: Array, x1: Array, x2: Array) -> tuple[Array | None, Array | None]:
     """The gradients of the factors of `x1 @ x2`."""
     if x2.ndim == 1:
         column = x2.reshape((1, x2.shape[0]))
-        rows, dys = x1.reshape((rows_of(x1.shape), x1.shape[-1])), dy.reshape((rows_of(x1.shape), 1))
+        rows, dys = x1.reshape((rows_of(x1.shape), x1.shape[-1])), dy.reshape((rows_of(x1.shape), 1))  # type: ignore[arg-type]  # where it runs, sizes are numbers
         return (dys @ column).reshape(x1.shape), (rows.T @ dys).reshape(x2.shape)
     if x1.ndim == 1:
         upper = dy.reshape((*dy.shape[:-1], 1, dy.shape[-1]))
@@ -64,7 +62,7 @@ def gradients(dy: Array, x1: Array, x2: Array) -> tuple[Array, Array]:
         right = x1.reshape((x1.shape[0], 1)) * upper
         return share(x1, left.reshape((*dy.shape[:-1], x1.shape[0]))), right
     if x2.ndim == 2:
-        rows, dys = x1.reshape((rows_of(x1.shape), x1.shape[-1])), dy.reshape((rows_of(dy.shape), dy.shape[-1]))
+        rows, dys = x1.reshape((rows_of(x1.shape), x1.shape[-1])), dy.reshape((rows_of(dy.shape), dy.shape[-1]))  # type: ignore[arg-type]  # where it runs, sizes are numbers
         return (dys @ x2.T).reshape(x1.shape), rows.T @ dys
     return share(x1, dy @ x2.swapaxes(-1, -2)), share(x2, x1.swapaxes(-1, -2) @ dy)
 

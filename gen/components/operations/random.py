@@ -38,7 +38,7 @@ class RandomNormal(Operation):
         return "float"
 
     def forward(self, rng: np.random.Generator) -> Array:
-        return rng.standard_normal(self.shape) * self.stddev + self.mean
+        return rng.standard_normal(self.shape) * self.stddev + self.mean  # type: ignore[arg-type]  # where it runs, sizes are numbers
 
     def backward(self, dy: Array) -> None:
         return None
@@ -63,7 +63,7 @@ class RandomUniform(Operation):
         return "float"
 
     def forward(self, rng: np.random.Generator) -> Array:
-        return rng.random(self.shape) * (self.maxval - self.minval) + self.minval
+        return rng.random(self.shape) * (self.maxval - self.minval) + self.minval  # type: ignore[arg-type]  # where it runs, sizes are numbers
 
     def backward(self, dy: Array) -> None:
         return None
@@ -85,7 +85,7 @@ class RandomDropout(Operation):
     def forward(self, inputs: Array, rng: np.random.Generator) -> Array:
         if self.rate == 0:
             return inputs
-        kept = rng.random(inputs.shape if self.noise_shape is None else sizes(self.noise_shape)) >= self.rate
+        kept = rng.random(inputs.shape if self.noise_shape is None else sizes(self.noise_shape)) >= self.rate  # type: ignore[arg-type]  # where it runs, sizes are numbers
         return inputs * kept * (1 / (1 - self.rate))
 
     def backward(self, dy: Array, kept: Array) -> Array:

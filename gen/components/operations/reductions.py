@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from gen.components.kernels import Array, float32, kernel
 from gen.components.operations.base import Operation, axes_of, axis_of, operation
-from gen.dims import Shape, Size, product
+from gen.dims import Shape, product
 
 Axes: TypeAlias = int | tuple[int, ...] | None
 
@@ -30,8 +30,12 @@ def at_first(dy: Array, x: Array, y: Array, axes: tuple[int, ...], out: Array | 
     rest = tuple(axis for axis in range(x.ndim) if axis not in axes)
     kept = tuple(1 if axis in axes else size for axis, size in enumerate(x.shape))
     sizes, others = [x.shape[axis] for axis in axes], [x.shape[axis] for axis in rest]
-    same = (x == np.reshape(y, kept)).transpose((*rest, *axes)).reshape((*others, -1))
-    chosen = iter(np.unravel_index(same.argmax(axis=-1), sizes))
+    same, first, last = x == np.reshape(y, kept), axes[0], axes[-1]
+    if last - first < len(axes):  # the axes are side by side
+        places = same.reshape((*x.shape[:first], -1, *x.shape[last + 1 :])).argmax(axis=first)
+    else:
+        places = same.transpose((*rest, *axes)).reshape((*others, -1)).argmax(axis=-1)
+    chosen = iter(np.unravel_index(places, sizes))
     free = iter(np.ix_(*map(np.arange, others)))
     out.fill(0.0)
     out[tuple(next(chosen) if axis in axes else next(free) for axis in range(x.ndim))] = np.reshape(dy, others)
@@ -70,17 +74,17 @@ class Reduction(Operation):
         axes = self.axes(x)
         return None if len(axes) == len(x) else axes[0] if len(axes) == 1 else axes
 
-    def kept(self, x: Shape) -> Shape:
+    def kept(self, x: Shape) -> Any:
         """The shape of the result with the axes kept."""
         axes = self.axes(x)
         return tuple(1 if axis in axes else size for axis, size in enumerate(x))
 
-    def reduced(self, x: Shape) -> Shape:
+    def reduced(self, x: Shape) -> Any:
         """The shape of the result."""
         axes = self.axes(x)
         return self.kept(x) if self.keepdims else tuple(size for axis, size in enumerate(x) if axis not in axes)
 
-    def count(self, x: Shape) -> Size:
+    def count(self, x: Shape) -> Any:
         """How many numbers become one."""
         return product(tuple(x[axis] for axis in self.axes(x)))
 
@@ -163,7 +167,7 @@ class Max(Reduction):
     aliases = ("amax",)
 
     def forward(self, x: Array) -> Array:
-        return np.maximum.reduce(x, axis=self.over(x.shape), keepdims=self.keepdims)
+        return np.maximum.reduce(x, axis=self.over(x.shape), keepdims=self.keepdims)  # type: ignore[call-overload]  # one overload for each
 
     def backward(self, dy: Array, x: Array, y: Array) -> Array:
         return at_first(dy, x, y, self.axes(x.shape))
@@ -176,7 +180,7 @@ class Min(Reduction):
     aliases = ("amin",)
 
     def forward(self, x: Array) -> Array:
-        return np.minimum.reduce(x, axis=self.over(x.shape), keepdims=self.keepdims)
+        return np.minimum.reduce(x, axis=self.over(x.shape), keepdims=self.keepdims)  # type: ignore[call-overload]  # one overload for each
 
     def backward(self, dy: Array, x: Array, y: Array) -> Array:
         return at_first(dy, x, y, self.axes(x.shape))
@@ -187,7 +191,7 @@ class Prod(Reduction):
     """y = Π x."""
 
     def forward(self, x: Array) -> Array:
-        return np.multiply.reduce(x, axis=self.over(x.shape), keepdims=self.keepdims)
+        return np.multiply.reduce(x, axis=self.over(x.shape), keepdims=self.keepdims)  # type: ignore[call-overload]  # one overload for each
 
     def backward(self, dy: Array, x: Array) -> Array:
         return product_of_others(x, self.axes(x.shape)) * self.back(dy, x)
@@ -218,19 +222,23 @@ class Truths(Reduction):
 
 
 @operation
-class Any(Truths):
+class AnyTrue(Truths):
     """y = whether any x is true."""
 
+    word = "any"
+
     def forward(self, x: Array) -> Array:
-        return np.logical_or.reduce(x, axis=self.over(x.shape), keepdims=self.keepdims)
+        return np.logical_or.reduce(x, axis=self.over(x.shape), keepdims=self.keepdims)  # type: ignore[call-overload]  # one overload for each
 
 
 @operation
-class All(Truths):
+class AllTrue(Truths):
     """y = whether all x are true."""
 
+    word = "all"
+
     def forward(self, x: Array) -> Array:
-        return np.logical_and.reduce(x, axis=self.over(x.shape), keepdims=self.keepdims)
+        return np.logical_and.reduce(x, axis=self.over(x.shape), keepdims=self.keepdims)  # type: ignore[call-overload]  # one overload for each
 
 
 @operation

@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -59,7 +62,7 @@ def put_back(dy: Array, x: Array, indices: Array, axis: int, out: Array | None =
     if out is None:
         out = np.empty_like(x)
     out.fill(0.0)
-    np.add.at(out, (*(slice(None),) * axis, indices), dy)
+    np.add.at(out, (*(slice(None),) * axis, indices), dy)  # type: ignore[arg-type]  # where it runs, sizes are numbers
     return out
 
 
@@ -80,6 +83,13 @@ class Take(Operation):
     def output(self, x: Shape, indices: Shape) -> Shape:
         return _taken_shape(self.flat(x), indices, self.at(x))
 
+    def fits(self, shapes: Sequence[Shape], known: Mapping[str, Any]) -> None:
+        size = self.flat(shapes[0])[self.at(shapes[0])]
+        wanted = known.get("indices")
+        for index in np.ravel(wanted) if isinstance(size, int) and not isinstance(wanted, Dim | None) else ():
+            if not -size <= index < size:
+                raise ShapeError(f"{type(self).__name__} gets the index {index} among {size} of {show(shapes[0])}")
+
     def dtype(self, *inputs: str) -> str:
         if inputs[1] in ("float", "real"):
             raise ShapeError(
@@ -88,7 +98,7 @@ class Take(Operation):
         return inputs[0]
 
     def forward(self, x: Array, indices: Array) -> Array:
-        parts = x.reshape(self.flat(x.shape))
+        parts = x.reshape(self.flat(x.shape))  # type: ignore[arg-type]  # where it runs, sizes are numbers
         if isinstance(indices, int):
             return parts[(*(slice(None),) * self.at(x.shape), indices)]
         return taken(parts, indices, self.at(x.shape))
@@ -160,7 +170,7 @@ class OneHot(Operation):
 
     def __post_init__(self) -> None:
         if self.dtype_ not in (None, "float"):
-            raise ArgumentError("dtype_", "gen has `one_hot` as floats alone: cast what it gives")
+            raise ArgumentError("dtype_", "`dtype` of `one_hot` is a float in gen: cast what it gives")
 
     def output(self, x: Shape) -> Shape:
         axis = axis_of(self, self.axis, x, 1)
@@ -175,7 +185,36 @@ class OneHot(Operation):
         return one_hot_of(x, self.num_classes, self.axis % (x.ndim + 1))
 
 
-# --------------------------------------------------------------------------------------------------------- along an axis
+@kernel(lambda ids, size: ids, dtype="first", operations=no_operations)
+def checked_ids(ids: Array, size: int, out: Array | None = None) -> Array:
+    """The ids, all of which are among so many from 0 on; raises `ValueError` if one is not."""
+    if ids.size and not (ids.min() >= 0 and ids.max() < size):
+        raise ValueError(f"ids are looked up among {size}, from 0 on, got {ids.min()} to {ids.max()}")
+    if out is None:
+        out = np.empty_like(ids)
+    np.copyto(out, ids)
+    return out
+
+
+@dataclass(frozen=True)
+class CheckedIds(Operation):
+    """y = x, ids that the model itself has made; all of them are in a table of this size."""
+
+    internal = True
+
+    size: int
+
+    def output(self, x: Shape) -> Shape:
+        return x
+
+    def dtype(self, *inputs: str) -> str:
+        return inputs[0]
+
+    def forward(self, x: Array) -> Array:
+        return checked_ids(x, self.size)
+
+
+# -------------------------------------------------------------------------------------------------------- along an axis
 
 
 @kernel(lambda x, axis, backwards=False: x, dtype="first")
@@ -354,11 +393,11 @@ class Split(Operation):
             if part * count != size:
                 raise ShapeError(f"{type(self).__name__} cannot make {count} equal parts of {size}: {show(x)}")
             places = tuple(part * i for i in range(count + 1))
-        for start, stop in zip(places, places[1:], strict=False):
+        for start, stop in pairwise(places):
             span = stop - start
             if isinstance(span, int) and span < 1:
                 raise ShapeError(f"{type(self).__name__} at {list(places[1:-1])} leaves a part of {show(x)} empty")
-        return tuple(zip(places, places[1:], strict=False))
+        return tuple(pairwise(places))
 
     def output(self, x: Shape) -> list[Shape]:
         axis = axis_of(self, self.axis, x)
@@ -402,9 +441,9 @@ class Unstack(Operation):
 
     def forward(self, x: Array) -> tuple[Array, ...]:
         before = (slice(None),) * (self.axis % x.ndim)
-        return tuple(x[(*before, place)] for place in range(x.shape[self.axis]))
+        return tuple(x[(*before, place)] for place in range(x.shape[self.axis]))  # type: ignore[arg-type]  # where it runs, sizes are numbers
 
     def backward(self, dy: tuple[Array | None, ...], x: Array) -> Array:
         first = (*(slice(None),) * (self.axis % x.ndim), 0)
-        parts = [np.zeros_like(x[first]) if part is None else part for part in dy]
+        parts = [np.zeros_like(x[first]) if part is None else part for part in dy]  # type: ignore[index]  # where it runs, sizes are numbers
         return np.stack(parts, axis=self.axis % x.ndim)

@@ -223,7 +223,7 @@ class BroadcastTo(Moving):
         return tuple(x[i - new] if size == -1 and i >= new else size for i, size in enumerate(self.shape))
 
     def forward(self, x: Array) -> Array:
-        return np.broadcast_to(x, self.wanted(x.shape))
+        return np.broadcast_to(x, self.wanted(x.shape))  # type: ignore[arg-type]  # where it runs, sizes are numbers
 
     def backward(self, dy: Array, x: Array) -> Array | None:
         return share(x, dy)
@@ -260,12 +260,12 @@ class Tile(Moving):
 
     def forward(self, x: Array) -> Array:
         one, whole = self.apart(x.shape)
-        return (+np.broadcast_to(x.reshape(one), whole)).reshape(self.output(x.shape))
+        return (+np.broadcast_to(x.reshape(one), whole)).reshape(self.output(x.shape))  # type: ignore[arg-type]  # where it runs, sizes are numbers
 
     def backward(self, dy: Array, x: Array) -> Array:
         one, whole = self.apart(x.shape)
         axes = stretched_axes(one, whole)
-        parts = dy.reshape(whole)
+        parts = dy.reshape(whole)  # type: ignore[arg-type]  # where it runs, sizes are numbers
         return (np.add.reduce(parts, axis=axes) if axes else parts).reshape(x.shape)
 
 
@@ -293,10 +293,10 @@ class Repeat(Moving):
 
     def forward(self, x: Array) -> Array:
         one, whole = self.apart(x.shape)
-        return (+np.broadcast_to(x.reshape(one), whole)).reshape(self.output(x.shape))
+        return (+np.broadcast_to(x.reshape(one), whole)).reshape(self.output(x.shape))  # type: ignore[arg-type]  # where it runs, sizes are numbers
 
     def backward(self, dy: Array, x: Array) -> Array:
-        return np.add.reduce(dy.reshape(self.apart(x.shape)[1]), axis=self.at(x.shape) + 1).reshape(x.shape)
+        return np.add.reduce(dy.reshape(self.apart(x.shape)[1]), axis=self.at(x.shape) + 1).reshape(x.shape)  # type: ignore[arg-type]  # where it runs, sizes are numbers
 
 
 @operation
@@ -329,7 +329,7 @@ class Roll(Moving):
         return self.moved(dy, -self.shift)
 
 
-# --------------------------------------------------------------------------------------------------------------- joining
+# -------------------------------------------------------------------------------------------------------------- joining
 
 
 def one_dtype(self: Operation, inputs: tuple[str, ...]) -> str:
@@ -400,7 +400,7 @@ class Stack(Moving):
 
     def backward(self, dy: Array, *x: Array) -> tuple[Array, ...]:
         before = (slice(None),) * (self.axis % dy.ndim)
-        dx = tuple(dy[(*before, place)] for place in range(len(x)))
+        dx = tuple(dy[(*before, place)] for place in range(len(x)))  # type: ignore[arg-type]  # where it runs, sizes are numbers
         return dx
 
 
@@ -415,9 +415,9 @@ Widths: TypeAlias = tuple[tuple[int, int], ...]
 def surrounded(x: Array, widths: tuple[tuple[int, int], ...], value: float, out: Array | None = None) -> Array:
     """`x` with so many of `value` before and after it along each axis."""
     if out is None:
-        out = np.empty([before + size + after for size, (before, after) in zip(x.shape, widths)], x.dtype)
+        out = np.empty([before + size + after for size, (before, after) in zip(x.shape, widths, strict=True)], x.dtype)
     out.fill(value)
-    out[tuple(slice(before, before + size) for size, (before, _) in zip(x.shape, widths))] = x
+    out[tuple(slice(before, before + size) for size, (before, _) in zip(x.shape, widths, strict=True))] = x
     return out
 
 
@@ -430,8 +430,8 @@ class Pad(Operation):
     constant_values: int | float | None = None
 
     def __post_init__(self) -> None:
-        if self.mode != "constant":
-            raise ArgumentError("mode", f"gen has `pad` with the mode 'constant' alone, got {self.mode!r}")
+        if self.mode.lower() != "constant":
+            raise ArgumentError("mode", f"`mode` is 'constant' in gen, got {self.mode!r}")
 
     def dtype(self, *inputs: str) -> str:
         return inputs[0]
@@ -443,7 +443,7 @@ class Pad(Operation):
             return ((given, given),) * len(x)
         pairs = [(each, each) if isinstance(each, int) else tuple(each) * (3 - len(each)) for each in given]
         if all(isinstance(each, int) for each in given):
-            pairs = [(given[0], given[-1])] * len(x)
+            pairs = [given] * len(x)  # type: ignore[list-item]  # they are two numbers
         pairs = pairs * len(x) if len(pairs) == 1 else pairs
         if len(pairs) != len(x) or any(len(pair) != 2 or min(pair) < 0 for pair in pairs):
             raise ShapeError(f"{type(self).__name__} takes two widths for each axis of {show(x)}, got {self.pad_width}")

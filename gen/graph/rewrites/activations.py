@@ -1,21 +1,20 @@
-"""Rewrite: a layer's `activation` becomes a node of its own, so that it can be fused with what follows it.
+"""Rewrite: a layer's `activation` becomes a separate node, so that it can be fused with the next one.
 
 Exact: `Dense(32, relu)` is `Dense(32)` and then `relu`.  Layers that use their activation inside (recurrent ones) say
-so with `applies_activation` and stay as they are.
+so with `applies_activation`, and stay as they are.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from gen.components.activations import Linear
 from gen.components.base import Activation
 from gen.graph.checks import head_of
 from gen.graph.graph import Graph, NamedLayer, Node, Tensor
 
 
 def split_activations(graph: Graph) -> Graph:
-    """The graph in which every activation is a node; it shares the call of the layer that it belongs to."""
+    """The graph with every activation as a node, which shares the call of its layer."""
     return replace(graph, nodes=tuple(part for node in graph.nodes for part in _split(node)))
 
 
@@ -30,7 +29,7 @@ def _split(node: Node) -> list[Node]:
 
 
 def activation_of(node: Node) -> Activation | None:
-    """The activation that a node applies last, besides what it is itself; None for linear."""
+    """The activation that a node applies last, in addition to its own work; None for linear."""
     component = node.layer.component
     activation = head_of(component)
-    return None if activation is component or isinstance(activation, Linear) else activation
+    return None if activation is component or (activation is not None and activation.identity) else activation

@@ -1,17 +1,15 @@
-"""Rewrite, for prediction alone: a batch normalization adds the bias of the layer before it, within its own shift.
+"""Rewrite, only for prediction: a batch normalization adds the bias of the layer before it, within its own shift.
 
 (x @ kernel + bias - mean) · scale + beta is x @ kernel · scale + ((bias - mean) · scale + beta): the bias costs a pass
-over vectors instead of one over all that the layer gives.  Equal up to rounding.  Scale and shift are made of the
-weights in each prediction, which may be written to at any time.
+over vectors instead of one over all results of the layer.  Equal up to rounding.  Each prediction computes scale and
+shift from the weights, because users can write to these at any time.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from gen.components.layers.convolution import Windowed
-from gen.components.layers.core import Dense
-from gen.components.layers.normalization import BatchNormalization
+from gen.components.base import Layer
 from gen.graph.graph import Graph, NamedLayer, Node
 from gen.passes import exact
 from gen.program.lower.state import Identifiers
@@ -23,7 +21,7 @@ from gen.program.lower.state import Identifiers
     because="(x + bias - mean) · scale + beta is multiplied out, with the weights of each call",
 )
 def fold_normalizations(graph: Graph, names: Identifiers) -> tuple[Graph, Identifiers]:
-    """The graph for prediction, and where its weights are: a bias that was handed on has two owners."""
+    """The graph for prediction, and the places of its weights: a bias that was moved has two owners."""
     makers, reads = graph.makers(), graph.read_counts()
     changed: dict[Node, Node] = {}
     weights = dict(names.weights)
@@ -41,12 +39,12 @@ def fold_normalizations(graph: Graph, names: Identifiers) -> tuple[Graph, Identi
 
 
 def _folds(maker: Node, node: Node) -> bool:
-    """Whether `node` normalizes the last axis of what `maker` gives, to which it adds its bias last of all."""
+    """Whether `node` normalizes the last axis of the result of `maker`, which adds its bias last."""
     linear, normalization = maker.layer.component, node.layer.component
-    if not isinstance(normalization, BatchNormalization) or not isinstance(linear, Dense | Windowed):
+    if not isinstance(linear, Layer) or not isinstance(normalization, Layer):
         return False
-    rank = len(node.inputs[0].shape)
-    return "bias" in maker.layer.weights and normalization.axis % rank == rank - 1
+    adds = linear.adds_bias_last and "bias" in maker.layer.weights
+    return adds and normalization.takes_bias(node.inputs[0].shape)
 
 
 def _without_bias(layer: NamedLayer) -> NamedLayer:

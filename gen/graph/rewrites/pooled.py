@@ -1,9 +1,9 @@
 """Rewrite: relu before max-pooling is applied after it, to fewer numbers.
 
-Exact: relu never falls, so the greatest number is the same one before and after it.  The gradient too: where the
-greatest number of a window is above 0, relu makes no other number equal to it, and where it is not, relu passes nothing
-back, whichever number would have had it.  The same holds for relu's `max_value`, at which it passes nothing back
-either.  It does not hold for a `negative_slope`, which may round two numbers to one.
+Exact: relu never decreases, so the maximum is the same number before and after it.  The gradient is the same too: if
+the maximum of a window is above 0, relu makes no other number equal to it; otherwise, relu passes no gradient back,
+whichever number would get it.  The same holds for relu's `max_value`, at which it passes no gradient either.  It does
+not hold for a `negative_slope`, which may round two numbers to one.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from gen.components.activations import Relu, Relu6
-from gen.components.base import describe
-from gen.components.layers.pooling import GlobalMaxPooling, MaxPooling
+from gen.components.base import Activation, Layer, describe
 from gen.graph.graph import Graph, Node, Tensor
 from gen.passes import exact
 
@@ -24,15 +22,13 @@ from gen.passes import exact
     because="relu never decreases, so the maximum of a window stays the maximum, and gets the same gradient",
 )
 def pool_before_relu(graph: Graph) -> Graph:
-    """The graph in which relu comes after max-pooling, where nothing else reads what it gives or takes."""
+    """The graph in which relu comes after max-pooling, if nothing else reads its input or its result."""
     reads = graph.read_counts()
     nodes: list[Node] = []
     for node in graph.nodes:
-        at = (
-            _relu_before(nodes, node, reads)
-            if isinstance(node.layer.component, MaxPooling | GlobalMaxPooling)
-            else None
-        )
+        layer = node.layer.component
+        greatest = isinstance(layer, Layer) and layer.pools == "greatest"
+        at = _relu_before(nodes, node, reads) if greatest else None
         if at is None:
             nodes.append(node)
             continue
@@ -52,16 +48,12 @@ def pool_before_relu(graph: Graph) -> Graph:
 
 
 def _relu_before(nodes: list[Node], pooling: Node, reads: Mapping[Tensor, int]) -> int | None:
-    """Where among `nodes` the relu is whose result goes into `pooling` alone."""
+    """The place in `nodes` of the relu whose result only `pooling` reads."""
     (x,) = pooling.inputs
     at = next((i for i, node in enumerate(nodes) if x in node.outputs), None)
-    if at is None or reads[x] > 1 or not _moves(nodes[at].layer.component):
+    activation = None if at is None or reads[x] > 1 else nodes[at].layer.component
+    if at is None or not isinstance(activation, Activation) or not activation.keeps_greatest():
         return None
     (linear,) = nodes[at].inputs
     made = any(node.outputs == (linear,) for node in nodes)
     return at if made and reads[linear] == 1 else None
-
-
-def _moves(activation: object) -> bool:
-    """Whether an activation may change places with the greatest number of a window."""
-    return isinstance(activation, Relu6) or (isinstance(activation, Relu) and activation.negative_slope == 0)

@@ -1,24 +1,21 @@
 """Rewrite: an embedding before a dense layer or a convolution becomes one layer, which works on the distinct ids.
 
-Exact but for the order in which numbers are added: both are linear in the rows of the table, so that each row can be
-projected once, wherever its id stands.  It is done where nothing else reads the embedding's output, so that it need not
-exist, and where its rows are long enough that products are worth saving.  A mask depends on the ids, not on their rows,
-and neither layer makes use of one.
+Exact except for the order of additions: both are linear in the rows of the table, so each row can be projected once,
+wherever its id stands.  It requires that nothing else reads the embedding's output, which then need not exist, and that
+its rows are long enough to make products worth saving.  A mask depends on the ids, not on their rows, and neither layer
+uses one.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from gen.components.layers.convolution import Conv1D
-from gen.components.layers.core import Dense
-from gen.components.layers.embedding import Embedding
 from gen.components.layers.projection import EmbeddedProjection
 from gen.graph.graph import Call, Graph, NamedLayer, Node
 from gen.passes import exact
 
 LEAST_FEATURES = 64
-"""How long the rows of a table have to be, see `repeats_pay`."""
+"""The least length of the rows of a table; see `repeats_pay`."""
 
 
 @exact(
@@ -27,15 +24,18 @@ LEAST_FEATURES = 64
     because="both are linear in the rows of the table; only the order of additions changes",
 )
 def fuse_projections(graph: Graph) -> Graph:
-    """The graph in which an embedding and the layer that alone reads it are one node."""
+    """The graph in which an embedding and its only reader are one node."""
     makers, reads = graph.makers(), graph.read_counts()
     fused: dict[Node, Node] = {}
     calls: dict[object, Call] = {}
-    """What calls that were fused have become: the embedding's mask and the activation after it stand there too."""
+    """The new call for each fused one; the embedding's mask and the activation after it belong to it too."""
     for node in graph.nodes:
         maker = makers.get(node.first)
-        if maker is not None and _fits(maker, node) and reads[maker.outputs[0]] == 1:
-            fused[maker] = fused[node] = _fused(maker, node)
+        both = None if maker is None else EmbeddedProjection.of(maker.layer.component, node.layer.component)
+        if maker is None or both is None or reads[maker.outputs[0]] != 1:
+            continue
+        if both.embedding.output_dim >= LEAST_FEATURES:
+            fused[maker] = fused[node] = _fused(maker, node, both)
             calls[maker.call.block] = calls[node.call.block] = fused[node].call
     nodes = []
     for node in graph.nodes:
@@ -46,24 +46,9 @@ def fuse_projections(graph: Graph) -> Graph:
     return replace(graph, nodes=tuple(nodes))
 
 
-def _fits(maker: Node, node: Node) -> bool:
-    embedding, layer = maker.layer.component, node.layer.component
-    if not isinstance(embedding, Embedding) or not isinstance(layer, Conv1D | Dense):
-        return False
-    if isinstance(layer, Conv1D) and (layer.steps is not None or layer.groups > 1):
-        return False
-    return embedding.output_dim >= LEAST_FEATURES
-
-
-def _fused(maker: Node, node: Node) -> Node:
+def _fused(maker: Node, node: Node, component: EmbeddedProjection) -> Node:
     embedding, layer = maker.layer, node.layer
-    assert isinstance(embedding.component, Embedding) and isinstance(layer.component, Conv1D | Dense)
-    both = NamedLayer(
-        layer.name,
-        EmbeddedProjection(embedding.component, layer.component),
-        {**embedding.weights, **layer.weights},
-        parts=(embedding, layer),
-    )
+    both = NamedLayer(layer.name, component, {**embedding.weights, **layer.weights}, parts=(embedding, layer))
     within = maker.call.text in node.call.text  # as in `Dense(8)(Embedding(100, 64)(ids))`
     before = node.call.before if within else (*maker.call.before, maker.call.text)
     call = replace(node.call, before=before, fused=(*node.call.fused, *maker.call.fused, maker.call.block))

@@ -130,16 +130,15 @@ def pages(request: Request, wakes: Iterable[object], batch: int, steps: int | No
 def _page(request: Request, batch: int, steps: int | None) -> str:
     (path,) = request.sources
     try:
-        settings = load(path.parent)
-        building.load_project(settings, request.components)
-        inference = settings.inference if request.inference is None else request.inference
-        asked = settings.model(path) if request.model is None else request.model
-        with building.explained(path, (*settings.components, *request.components), request.debug):
+        settings = load(path.parent).under(request.given)
+        building.load_project(settings)
+        with building.explained(path, settings.every_component, request.debug):
             source, diagnostics = building.read(path)
-            graph = None if diagnostics.failed else compiler.understand(source, diagnostics, asked)
+            known = settings.define, settings.model(path)
+            graph = None if diagnostics.failed else compiler.understand(source, diagnostics, *known)
             if graph is None:
                 return problem(path.name, render_text(source, diagnostics.in_source_order()))
-            return page(source, graph, batch, steps, inference, live=True)
+            return page(source, graph, batch, steps, building.options(settings, request.debug), live=True)
     except (CommandError, SettingsError, SizeError) as error:
         return problem(path.name, f"gen: {error}")
 

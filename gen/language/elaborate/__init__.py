@@ -9,12 +9,14 @@
 | `names` | what names are bound to, and who reads them |
 | `spellings` | how Keras spells its modules, components and functions |
 | `arithmetic` | arithmetic on constants, with bounds |
+| `functions`, `operations` | how functions on tensors are spelled, and their calls |
 | `construct`, `inputs`, `models` | calls of words: layers, activations, `Input`, `Model`, `Sequential` |
 | `binding` | the arguments of a call, against those of a component |
 | `called` | what a layer or model is called on |
 | `apply`, `replay`, `wrappers`, `tensors` | calls of layers, models, wrappers, operators: shapes, dtypes, masks |
 | `trail` | the notes of a shape error |
 | `training` | `compile` and `fit` |
+| `own`, `loss_functions` | losses, metrics and penalties that the file computes itself; Keras' losses as functions |
 | `naming` | the names of layers, tensors, inputs and outputs |
 | `finish` | the file's model as a graph |
 | `unused` | warnings about what reaches no output |
@@ -29,9 +31,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import gen.components  # noqa: F401  (registers the components)
-from gen.diagnostics import Diagnostics, Source
+from gen.diagnostics import Diagnostics, Source, Span
+from gen.given import Given
 from gen.graph.graph import Graph
 from gen.graph.several import alone
 from gen.language import syntax
@@ -40,21 +44,37 @@ from gen.language.elaborate.interpreter import Interpreter, Raised
 from gen.language.elaborate.observed import Observed, Observer
 from gen.language.elaborate.to_graph import finish
 from gen.language.elaborate.unused import warn_of_unused
-from gen.language.elaborate.values import Frame, ModelValue
+from gen.language.elaborate.values import DictValue, Frame, ModelValue, Value
 
 
-def elaborate(file: syntax.File, source: Source, diagnostics: Diagnostics, asked: str = "") -> Graph | None:
+def elaborate(
+    file: syntax.File, source: Source, diagnostics: Diagnostics, given: Given, asked: str = ""
+) -> Graph | None:
     """The checked graph of the file's model, or of the one that is asked for by its name.
 
-    What is wrong goes to `diagnostics`; None if there is an error.  Raises nothing, whatever the file says.
+    What is wrong goes to `diagnostics`; None if there is an error.  `given` has values for variables of the file.
+    Raises nothing, whatever the file says.
     """
-    made = _run(Interpreter(_context(file, source, diagnostics, asked, single=True)), file)
+    context = replace(_context(file, source, diagnostics, asked, single=True), given=_values(given))
+    made = _run(Interpreter(context), file)
     return made[0][1] if made else None
 
 
-def elaborate_all(file: syntax.File, source: Source, diagnostics: Diagnostics, asked: str = "") -> list[Graph]:
+def elaborate_all(
+    file: syntax.File, source: Source, diagnostics: Diagnostics, given: Given, asked: str = ""
+) -> list[Graph]:
     """The same, of each model that is built of a file which compiles several; none if there is an error."""
-    return [graph for _, graph in _run(Interpreter(_context(file, source, diagnostics, asked)), file)]
+    context = replace(_context(file, source, diagnostics, asked), given=_values(given))
+    return [graph for _, graph in _run(Interpreter(context), file)]
+
+
+def passed_over(file: syntax.File, source: Source, given: Given) -> tuple[frozenset[Span], frozenset[Span]]:
+    """What a file's model does not depend on: statements and arguments, and variables that nothing reads."""
+    diagnostics = Diagnostics()
+    context = replace(_context(file, source, diagnostics), given=_values(given))
+    _run(Interpreter(context), file)
+    unused = frozenset(each.span for each in diagnostics.items if each.code == "unused-variable")
+    return frozenset(context.ignored), unused
 
 
 def observe(
@@ -74,8 +94,26 @@ def observe(
     return observer.observed((made[0][0], alone(made[0][1])) if made else None)
 
 
-def _context(file: syntax.File, source: Source, diagnostics: Diagnostics, asked: str, single: bool = False) -> Context:
+def _context(
+    file: syntax.File, source: Source, diagnostics: Diagnostics, asked: str = "", single: bool = False
+) -> Context:
     return Context(source, diagnostics, single=single, asked=asked, unread=file.unread, readable=not diagnostics.failed)
+
+
+def _values(given: Given) -> dict[str, Value]:
+    """Values from outside as the interpreter has them, which a file may change for itself."""
+
+    def value(each: Value) -> Value:
+        match each:
+            case dict():
+                return DictValue({key: value(item) for key, item in each.items()})
+            case list():
+                return [value(item) for item in each]
+            case tuple():
+                return tuple(value(item) for item in each)
+        return each
+
+    return {name: value(each) for name, each in given.items()}
 
 
 @contextmanager

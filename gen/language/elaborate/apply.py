@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gen.components.base import Activation, ArgumentError, Layer, ShapeError, Weight
+from gen.components.base import Activation, ArgumentError, Layer, Role, ShapeError, Weight
 from gen.components.layers.embedding import AsIds
-from gen.components.layers.masking import Mask
 from gen.components.operations.base import Operation
+from gen.components.operations.making import Constant
+from gen.components.operations.selecting import CheckedIds
 from gen.diagnostics import Note, Span
 from gen.dims import Shape, divisions, product, show
 from gen.graph.checks import MAX_ELEMENTS, MAX_PARAMETERS, parameters
@@ -62,9 +63,18 @@ def apply_layer(
         message = f"gen does not support `training=False` in the call of {layer.word} with a dropout of its own yet"
         return context.error("unsupported-argument", site.span, message)
     vocabulary = layer.component.vocabulary() if isinstance(layer.component, Layer) else None
+    as_ids: Layer | None = None
     if vocabulary is not None and _gives_ids(inputs[0], vocabulary):
+        as_ids = AsIds()
+    elif vocabulary is not None and inputs[0].dtype != "float" and _makes_ids(inputs[0], vocabulary):
+        as_ids = CheckedIds(vocabulary)
+        known = _constant_range(inputs[0])
+        if known is not None:
+            message = f"{layer.word} looks up ids from 0 to {vocabulary - 1}, got {known[0]:g} to {known[1]:g}"
+            return context.error("bad-index", site.span, message, notes=trail(inputs))
+    if as_ids is not None:
         with context.one_call():
-            maker = LayerValue(AsIds(), "ids", site.span, layer.group)
+            maker = LayerValue(as_ids, "ids", site.span, layer.group)
             ids = apply_layer(context, maker, inputs[:1], site)
             assert isinstance(ids, TensorValue)
             ids.ids_of = inputs[0]
@@ -107,6 +117,31 @@ def _gives_ids(tensor: TensorValue, vocabulary: int) -> bool:
             seen.add(maker)
             pending += maker.inputs
     return True
+
+
+def _constant_range(tensor: TensorValue) -> tuple[float, float] | None:
+    """The least and the greatest number of a constant, where they are known."""
+    component = tensor.maker.layer.component if isinstance(tensor.maker, LayerCall) else None
+    return component.least_and_most() if isinstance(component, Constant) else None
+
+
+def _makes_ids(tensor: TensorValue, vocabulary: int) -> bool:
+    """Whether the model makes the ids itself, so that no check of its inputs holds them to the table."""
+    pending, seen = [tensor], set[LayerCall]()
+    while pending:
+        maker = pending.pop().maker
+        if isinstance(maker, LayerCall) and maker not in seen:
+            component = maker.layer.component
+            if isinstance(component, CheckedIds) and component.size <= vocabulary:
+                continue
+            known = component.least_and_most() if isinstance(component, Constant) else None
+            if known is not None and known[0] >= 0 and known[1] < vocabulary:
+                continue
+            if isinstance(component, Constant) or not keeps_numbers(component, len(maker.inputs)):
+                return True
+            seen.add(maker)
+            pending += maker.inputs
+    return False
 
 
 def _infer(
@@ -179,7 +214,7 @@ def carry_masks(context: Context, call: LayerCall) -> None:
         return
     taken = [tensor.mask is not None and _is_taken(tensor, call.inputs) for tensor in call.inputs]
     masks = [None if gone else tensor.mask for tensor, gone in zip(call.inputs, taken, strict=True)]
-    if isinstance(component, Mask):
+    if component.role is Role.MASK:
         return
     if any(taken):
         mask = call.inputs[taken.index(True)].mask

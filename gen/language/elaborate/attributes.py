@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from gen.components.arguments import Word
 from gen.components.base import Activation, Component, Layer, parameters
+from gen.components.operations.making import Parameter
 from gen.diagnostics import Span
 from gen.dims import Dim, Shape
 from gen.language import syntax
@@ -16,8 +18,10 @@ from gen.language.elaborate import arrays
 from gen.language.elaborate.builtin import MATH
 from gen.language.elaborate.context import Context, note_binding, note_training
 from gen.language.elaborate.keras_names import KERAS
+from gen.language.elaborate.keras_names import MODULES as MODULES_OF_KERAS
 from gen.language.elaborate.listed import layers_of
 from gen.language.elaborate.methods import methods_of
+from gen.language.elaborate.older import INSIDE, present_path, warn_of_module
 from gen.language.elaborate.problems import Problem
 from gen.language.elaborate.spellings import MODULES, member, members, suggestion
 from gen.language.elaborate.values import (
@@ -115,8 +119,8 @@ def attribute_of(context: Context, owner: Value, attribute: syntax.Attribute) ->
     match owner:
         case Wrong():
             return WRONG
-        case Unknown(missing=missing):
-            return replace(owner, text=context.text(attribute.span)) if missing else owner
+        case Unknown():
+            return _of_unknown(context, owner, attribute)
         case Namespace():
             return _member(context, owner, attribute)
         case ObjectValue() | Super():
@@ -129,6 +133,14 @@ def attribute_of(context: Context, owner: Value, attribute: syntax.Attribute) ->
     names = _names(owner)
     message = f"{sentence(describe_value(owner))} has no `{name}`"
     return context.error("unknown-attribute", span, message, hint=suggestion(name, names))
+
+
+def _of_unknown(context: Context, owner: Unknown, attribute: syntax.Attribute) -> Value:
+    """An attribute of what is not known: its value may come from outside, as `args.units`."""
+    text = context.text(attribute.span)
+    if text in context.given:
+        return context.given[text]
+    return replace(owner, text=text, span=owner.span if owner.missing else attribute.span, name=None)
 
 
 def has_attribute(context: Context, owner: Value, name: str) -> bool:
@@ -201,14 +213,21 @@ def _member(context: Context, owner: Namespace, attribute: syntax.Attribute) -> 
     if attribute.name in GETTERS and owner.path[-1] in MODULES:
         return PlainFunction(f"{owner.path[-1]}.{attribute.name}")
     found = member(owner, attribute.name)
+    if isinstance(found, Word):
+        warn_of_module(context, owner.path, attribute.value.span)
+    if isinstance(found, Namespace) and owner.path == ("keras",) and attribute.name not in MODULES_OF_KERAS:
+        hint = suggestion(attribute.name, MODULES)
+        if hint is not None:
+            message = f"There is no `{attribute.name}` in keras"
+            return context.error("unknown-name", attribute.name_span, message, hint=hint)
     return _report_no_member(context, owner, attribute) if found is None else found
 
 
-def _report_no_member(context: Context, owner: Namespace, attribute: syntax.Attribute) -> Wrong | Unknown:
-    module, name, span = owner.path[-1], attribute.name, attribute.name_span
-    if name in KERAS.get(module, ()):
-        return Unknown(context.text(attribute.span), attribute.span, missing=True)
+def _report_no_member(context: Context, owner: Namespace, attribute: syntax.Attribute) -> Value:
+    module, name, span = present_path((*owner.path, "_"))[-2], attribute.name, attribute.name_span
     if name in SUBMODULES:
+        return Namespace((*owner.path, name), known=False)
+    if name in KERAS.get(module, ()):
         return Unknown(context.text(attribute.span), attribute.span, missing=True)
     names = [word for kind in MODULES.get(module, ()) for word in members(kind)]
     code = "unknown-layer" if module == "layers" else "unknown-name"
@@ -218,7 +237,7 @@ def _report_no_member(context: Context, owner: Namespace, attribute: syntax.Attr
 
 GETTERS = ("get", "deserialize")
 """Functions of Keras' modules that give what a name or a configuration means."""
-SUBMODULES = ("schedules", "experimental", "legacy", "preprocessing", "layers", "v1", "wrappers", "core")
+SUBMODULES = ("schedules", "layers", "v1", *(name for names in INSIDE.values() for name in names))
 """Modules inside those of Keras that have components."""
 
 # ---------------------------------------------------------------------------------------------- tensors, layers, models
@@ -379,13 +398,15 @@ def _of_class(context: Context, owner: ClassValue, attribute: syntax.Attribute) 
 
 # -------------------------------------------------------------------------------------------------------------- setting
 
+UNNAMED = "variable"
+"""What Keras calls a weight that has no name; here the attribute that holds it gives it one."""
 WITHOUT_EFFECT = ("supports_masking", "input_spec", "_name", "optimizer", "stop_training", "stateful", "built")
 
 
 def set_attribute(context: Context, owner: Value, attribute: syntax.Attribute, value: Value) -> None:
     """`owner.name = value`; what cannot be set is reported."""
     name = attribute.name
-    context.changes += 1
+    context.changes += name != "trainable" or not isinstance(value, bool)
     match owner:
         case Wrong() | Unknown():
             return
@@ -430,8 +451,9 @@ def _set_on_object(context: Context, owner: ObjectValue, name: str, value: Value
     if isinstance(value, Wrapped) and owner.cls.kind:
         value.variable = value.variable or name
     elif isinstance(value, TensorValue) and isinstance(value.maker, LayerCall) and not value.maker.inputs:
-        layer = value.maker.layer  # a weight of the object
-        layer.variable = layer.variable or name
+        layer = value.maker.layer
+        if isinstance(layer.component, Parameter) and layer.kind == UNNAMED:  # a weight of the object
+            layer.component = replace(layer.component, weight=name)
 
 
 def set_trainable(owner: Wrapped | InputValue | Any, trainable: bool) -> None:

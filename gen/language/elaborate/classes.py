@@ -17,20 +17,23 @@ from gen.diagnostics import Span
 from gen.language import syntax
 from gen.language.elaborate import models
 from gen.language.elaborate.apply import apply_layer
-from gen.language.elaborate.attributes import static
+from gen.language.elaborate.attributes import UNNAMED, static
 from gen.language.elaborate.binding import accepted_value, option_name
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.inputs import new_input
+from gen.language.elaborate.operations import constant_tensor
 from gen.language.elaborate.parameters import takes
 from gen.language.elaborate.values import (
     MISSING,
     PHASE,
     WRONG,
+    AddedLoss,
     Argument,
     Arguments,
     BoxValue,
     ClassValue,
     DictValue,
+    Function,
     FunctionValue,
     Group,
     InputValue,
@@ -130,6 +133,7 @@ _OPTIONS = (
     "batch_input_shape",
 )
 _OPTIONS_OF_OTHERS = ("name", "dtype", "reduction")
+"""What they take and what comes of it: the reduction is an attribute."""
 
 
 def base_init(context: Context, made: ObjectValue, arguments: Arguments) -> bool:
@@ -154,6 +158,8 @@ def base_init(context: Context, made: ObjectValue, arguments: Arguments) -> bool
     made.given_name = own_name
     if made.model is not None:
         made.model.given_name = own_name
+    if "reduction" in given:
+        made.attributes["reduction"] = given["reduction"].value
     if "trainable" in given and isinstance(given["trainable"].value, bool):
         made.trainable = given["trainable"].value
     shape = given.get("input_shape")
@@ -182,9 +188,7 @@ def call_base_method(context: Context, method: Method, arguments: Arguments, gro
         case "add_weight":
             return add_weight(context, made, arguments, group)
         case "add_loss":
-            if arguments.positional:
-                made.losses.append((arguments.positional[0], arguments.site(group)))
-            return None
+            return add_loss(context, made, arguments, group)
         case "build":
             if made.cls.kind == "model" and not isinstance(method.owner, Super):
                 return build_model(context, made, arguments)
@@ -196,6 +200,33 @@ def call_base_method(context: Context, method: Method, arguments: Arguments, gro
             message = f"`{made.cls.name}` has no `call` of its own"
             return context.error("unknown-attribute", method.span, message, hint="define `def call(self, x):`")
     return None
+
+
+def add_loss(context: Context, made: ObjectValue, arguments: Arguments, group: Group | None) -> Value:
+    """`self.add_loss(value)`: one more summand of the loss of every model that the call is part of."""
+    given = models.bind(context, "add_loss", ("losses",), arguments)
+    if given is None or "losses" not in given:
+        return None
+    argument = given["losses"]
+    values = argument.value if isinstance(argument.value, list | tuple) else [argument.value]
+    for value in values:
+        if isinstance(value, bool | int | float):
+            value = constant_tensor(context, float(value), arguments.site(group))
+        if isinstance(value, TensorValue):
+            made.losses.append((value, context.text(argument.span)))
+        elif isinstance(value, Unknown):
+            return context.unknown(value, argument.span)
+        elif not is_wrong(value):
+            message = f"`add_loss` takes a tensor, got {describe_value(value)}"
+            hint = "compute it in `call`, of the tensors there" if isinstance(value, FunctionValue) else None
+            return context.error("not-a-tensor", argument.span, message, hint=hint)
+    return None
+
+
+def _note_losses(context: Context, made: ObjectValue, first: int, result: Value) -> None:
+    """What a call has added to the loss, from the `first` on, belongs to what it gave."""
+    results = tuple(tensors_in(result))
+    context.added += [AddedLoss(value, text, results) for value, text in made.losses[first:]]
 
 
 _WEIGHT = (
@@ -240,8 +271,9 @@ def add_weight(context: Context, made: ObjectValue, arguments: Arguments, group:
         message = "gen does not support `constraint` of `add_weight` yet"
         return context.error("unsupported-argument", given["constraint"].span, message)
     trainable = given["trainable"].value is not False if "trainable" in given else True
-    component = Parameter(name or "variable", tuple(shape), initializer, regularizer, trainable)
-    layer = LayerValue(component, "variable", arguments.span, made.group or group, name, written="add_weight")
+    component = Parameter(name or UNNAMED, tuple(shape), initializer, regularizer, trainable)
+    kind = "weight" if name else UNNAMED
+    layer = LayerValue(component, kind, arguments.span, made.group or group, written="add_weight")
     layer.trainable = made.trainable
     return apply_layer(context, layer, [], Site(arguments.span, arguments.heading, made.group or group))
 
@@ -297,6 +329,12 @@ def call_object(context: Context, made: ObjectValue, arguments: Arguments, site:
     own = made.cls.find("__call__")
     if isinstance(own, FunctionValue):
         return context.caller.call_function_of(Method(made, "__call__", arguments.function, own), arguments, site.group)
+    called = made.cls.find("call")
+    if made.cls.kind == "loss" and isinstance(called, FunctionValue):
+        method = Method(made, "call", arguments.function, called)
+        values = context.caller.call_function_of(method, arguments, site.group)
+        mean = Function("mean", ("keras", "ops", "mean"))
+        return context.caller.call_with(mean, [values], site) if isinstance(values, TensorValue) else values
     if made.cls.kind not in ("layer", "model"):
         return context.error("not-callable", arguments.function, f"An object of `{made.cls.name}` cannot be called")
     method = made.cls.find("call")
@@ -320,10 +358,11 @@ def _call_layer(context: Context, made: ObjectValue, method: FunctionValue, argu
         return WRONG
     arguments = _with_options(arguments, method)
     assert made.group is not None
-    before = set(context.calls)
+    before, first = set(context.calls), len(made.losses)
     with context.calling(made), context.boxed(BoxValue(made.group, context.box)), context.running_call():
         bound = Method(made, "call", arguments.function, method)
         result = context.caller.call_function_of(bound, arguments, made.group)
+    _note_losses(context, made, first, result)
     for tensor in tensors_in(result):
         if tensor.maker not in before and not isinstance(tensor.maker, InputValue):
             tensor.wrapper = tensor.wrapper if tensor.wrapper is not None else made
@@ -381,7 +420,7 @@ def _call_model(context: Context, made: ObjectValue, method: FunctionValue, argu
     if not made.model.inputs and not made.model.broken:
         _define(context, made, method, first, arguments, site)
     if made.model.broken:
-        return WRONG
+        return WRONG if made.model.unknown is None else made.model.unknown.of_model(arguments.span)
     result = models.call_model(context, made.model, tensors, site.span, site.group)
     if isinstance(result, Wrong):
         return WRONG
@@ -416,9 +455,10 @@ def _define(
     if not _build(context, made, on):
         model.broken = True
         return
-    bound = Method(made, "call", arguments.function, method)
+    bound, first = Method(made, "call", arguments.function, method), len(made.losses)
     with context.running_call():
         result = context.caller.call_function_of(bound, _with_options(on, method), model.parent)
+    _note_losses(context, made, first, result)
     outputs = list(tensors_in(result))
     if is_wrong(result) or not outputs:
         model.broken = True

@@ -6,11 +6,14 @@ from gen.components.arguments import Word
 from gen.components.base import Activation, Layer, registry, snake_case
 from gen.language.elaborate.apply import apply_layer, call_layer
 from gen.language.elaborate.binding import Made, make
+from gen.language.elaborate.cells import CELLS, make_cell, make_rnn
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.inputs import make_input
+from gen.language.elaborate.loss_functions import call_loss_function, formula_of, is_on_tensors
 from gen.language.elaborate.models import make_model, make_sequential
+from gen.language.elaborate.older import LAYER_NAMES, STILL_THERE
 from gen.language.elaborate.operations import call_function
-from gen.language.elaborate.spellings import function_forms, kinds_of
+from gen.language.elaborate.spellings import function_forms, kinds_of, layer_names
 from gen.language.elaborate.values import (
     WRONG,
     Arguments,
@@ -41,6 +44,10 @@ def call_word(context: Context, word: Word, arguments: Arguments, group: Group |
             return make_time_distributed(context, arguments, group)
         case "Bidirectional":
             return make_bidirectional(context, arguments, group)
+        case "RNN":
+            return make_rnn(context, arguments, group)
+        case _ if word.name in CELLS:
+            return make_cell(context, word.name, arguments)
         case "Lambda":
             return make_lambda(context, arguments, group)
     kinds = kinds_of(word)
@@ -57,6 +64,10 @@ def call_word(context: Context, word: Word, arguments: Arguments, group: Group |
         if isinstance(first, TensorValue):
             made = make(context, registry["activation"][word.name], word.name, arguments.without_first())
             return apply_activation(context, made.component, arguments, group) if isinstance(made, Made) else WRONG
+    if ("loss" in kinds or "metric" in kinds) and is_on_tensors(arguments):
+        formula = formula_of(word.name)
+        if formula is not None:
+            return call_loss_function(context, formula, arguments, group)
     if len(kinds) > 1:
         return Undecided(word, kinds, arguments)
     made = make(context, registry[kinds[0]][word.name], word.name, arguments)
@@ -64,7 +75,9 @@ def call_word(context: Context, word: Word, arguments: Arguments, group: Group |
 
 
 def _make_layer(context: Context, name: str, arguments: Arguments, group: Group | None) -> Value:
-    cls = registry["layer"][name]
+    cls = layer_names()[name]
+    if name in LAYER_NAMES and name not in STILL_THERE and name not in registry["layer"]:
+        context.warning("old-spelling", arguments.function, f"Keras 3 calls `{name}` `{LAYER_NAMES[name]}`")
     made = make(context, cls, name, arguments)
     if not isinstance(made, Made):
         return WRONG

@@ -10,8 +10,10 @@ from typing import Protocol
 
 from gen.diagnostics import Diagnostics, Note, Source, Span
 from gen.dims import Dim, Size
+from gen.language.elaborate.keras_names import said_of
 from gen.language.elaborate.values import (
     WRONG,
+    AddedLoss,
     Arguments,
     BoxValue,
     FunctionValue,
@@ -116,10 +118,16 @@ class Context:
     layers: list[LayerValue] = field(default_factory=list)
     models: list[ModelValue] = field(default_factory=list)
     symbols: Symbols = field(default_factory=Symbols)
+    added: list[AddedLoss] = field(default_factory=list)
+    """What calls of layers add to the loss of whatever model they are part of."""
     active: list[tuple[FunctionValue, Span]] = field(default_factory=list)
     """The functions that are running, the innermost last, with the call of each."""
     ignored: list[Span] = field(default_factory=list)
     """The statements that no model depends on, and that gen passes over."""
+    passings: int = 0
+    """How often a statement was passed over because of what gen cannot know."""
+    passed_over: list[Unknown] = field(default_factory=list)
+    """Why statements were passed over in which a model is made or compiled."""
     given: Mapping[str, Value] = field(default_factory=dict)
     """Values for variables of the file that come from outside."""
     single: bool = False
@@ -136,8 +144,12 @@ class Context:
     """The innermost call of a function or a model that calls are made in now."""
     unit: Unit | None = None
     """The outermost model, wrapper or object that is being called now."""
+    notes: tuple[Note, ...] = ()
+    """What every error says besides, while a function is run for something that the file does not call it for."""
     changes: int = 0
-    """How often an attribute or an item of something was set."""
+    """How often an attribute was set, or a model was changed."""
+    mutations: int = 0
+    """How often a list or a dict was changed by a method."""
     in_call: bool = False
     """Whether the `call` of a class of the file runs."""
     predicts: bool = False
@@ -147,6 +159,7 @@ class Context:
     _steps: int = 0
     _order: int = 0
     _reported: set[tuple[str, Span]] = field(default_factory=set)
+    _unknown: set[tuple[str, Span]] = field(default_factory=set)
     _texts: dict[Span, str] = field(default_factory=dict)
 
     # Diagnostics
@@ -164,7 +177,8 @@ class Context:
         """Report an error, once for each place, and give what stands for the value that there is none of."""
         if (code, span) not in self._reported:
             self._reported.add((code, span))
-            self.diagnostics.error(code, span, message, label=label, notes=notes + self._calls_of_blocks(), hint=hint)
+            notes += self._calls_of_blocks() + self.notes
+            self.diagnostics.error(code, span, message, label=label, notes=notes, hint=hint)
             if self.diagnostics.enough(span):
                 raise Stop
         return WRONG
@@ -177,27 +191,52 @@ class Context:
             self._reported.add((code, span))
             self.diagnostics.warning(code, span, message, notes=notes, hint=hint)
 
+    def reported(self) -> set[tuple[str, Span]]:
+        """What is reported so far, and where."""
+        return set(self._reported)
+
+    def forget_reports(self, reported: set[tuple[str, Span]]) -> None:
+        """Report anew what is not among `reported`."""
+        self._reported = reported
+
     def _calls_of_blocks(self) -> tuple[Note, ...]:
         return tuple(Note(span, f"in this call of `{function.name}`") for function, span in reversed(self.active[-3:]))
 
     def unknown(self, value: Unknown, span: Span) -> Wrong:
-        """Report that what is at `span` depends on what gen cannot know."""
-        at, name = value.needed or span, value.name
-        if value.missing:
-            return self.error("unsupported-call", value.span, f"gen does not have `{value.text}` yet")
+        """Report that what is at `span` depends on what gen cannot know: an error for each thing that it comes from."""
+        for each in sorted((value, *value.others), key=lambda found: (found.needed or span).start):
+            if each.missing:
+                self._report_missing(each)
+            elif (each.name or each.text, each.span) not in self._unknown:
+                self._unknown.add((each.name or each.text, each.span))
+                self._report_unknown(each, each.needed or span)
+        return WRONG
+
+    def _report_missing(self, value: Unknown) -> None:
+        path = value.text.partition("(")[0]
+        reason, hint = said_of(path)
+        message = f"gen does not have `{path}`: {reason}" if reason else f"gen does not have `{path}` yet"
+        self.error("unsupported-call", value.span, message, hint=hint)
+
+    def _report_unknown(self, value: Unknown, at: Span) -> None:
+        name = value.name or (value.text if _NAME.fullmatch(value.text) else None)
         if name is None:
             message = f"The model depends on `{value.text}`, which is not known when gen reads the file"
-            return self.error("unknown-value", at, message, hint="write the value that it has")
-        return self.error(
+            self.error("unknown-value", at, message, hint="write the value that it has")
+            return
+        came = (Note(value.span, f"it comes from `{value.text}`"),) if value.text != name else ()
+        written = "" if "." in name else f", `{name} = …`"
+        self.error(
             "unknown-value",
             at,
             f"The model depends on `{name}`, which is not known when gen reads the file",
-            notes=(Note(value.span, f"it comes from `{value.text}`"),),
-            hint=f"write the value, `{name} = …`, or give it: `gen build --define {name}=…`",
+            notes=came,
+            hint=f"write the value{written}, or give it: `gen build --define {name}=…`",
         )
 
-    def ignore(self, span: Span) -> None:
-        """Note that a statement is passed over."""
+    def ignore(self, span: Span, unknown: bool = True) -> None:
+        """Note that a statement is passed over; `unknown` where that is because of what gen cannot know."""
+        self.passings += unknown
         if span not in self.ignored:
             self.ignored.append(span)
 
@@ -328,6 +367,8 @@ def note_binding(context: Context, value: Value, name: str) -> None:
         model.bound.append((len(context.active), name))
 
 
+_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)?")
+"""What `--define` can give: a variable, or an attribute of what the file does not know, such as `args.units`."""
 _PIECE = re.compile(
     r"""(?P<string>'''(?:[^\\]|\\.)*?'''|\"\"\"(?:[^\\]|\\.)*?\"\"\"|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
     r"|(?P<space>(?:\s|\#[^\n]*(?:\n|$)|\\\r?\n)+)"

@@ -15,6 +15,8 @@ from gen.language.elaborate.context import MAX_TEXT
 from gen.language.elaborate.problems import Problem
 from gen.language.elaborate.values import Value, count_items, describe_value, everything_in
 
+SHOWN = (bool, int, float, str, list, tuple, dict, set, frozenset, range, Word, Dim)
+"""What a list may hold that a string shows."""
 _WIDTH = re.compile(r"\d{5,}")
 
 
@@ -29,8 +31,7 @@ def written(value: Value) -> Value:
     if isinstance(value, list | tuple | dict | set | frozenset | range):
         if count_items(value, MAX_TEXT) > MAX_TEXT or (isinstance(value, range) and len(value) > MAX_TEXT):
             raise Problem(f"This would have more than {MAX_TEXT:,} characters", code="loop-limit")
-        plain = None | bool | int | float | str | list | tuple | dict | set | frozenset | range | Word | Dim
-        if all(isinstance(each, plain) for each in everything_in(value)):
+        if all(each is None or isinstance(each, SHOWN) for each in everything_in(value)):
             return _plain(value)
     raise Problem(f"A string cannot show {describe_value(value)}")
 

@@ -168,7 +168,12 @@ TWINS: dict[str, tuple[str, ...]] = {
     "ones": ("tf.ones(shape, dtype)", "K.ones(shape, dtype)"),
     "full": ("tf.fill(dims:shape, value:fill_value)",),
     "tri": ("ops.tri(N:n, M:m, k, dtype)",),
-    "eye": ("ops.eye(N:n, M:m, k, dtype)", "ops.identity(n, dtype)", "tf/linalg.eye(num_rows:n, num_columns:m)", "K.eye(size:n, dtype)"),
+    "eye": (
+        "ops.eye(N:n, M:m, k, dtype)",
+        "ops.identity(n, dtype)",
+        "tf/linalg.eye(num_rows:n, num_columns:m)",
+        "K.eye(size:n, dtype)",
+    ),
     "arange": ("tf.range(start, limit:stop, delta:step=1, dtype)", "K.arange(start, stop, step, dtype)"),
     "linspace": ("tf.linspace(start, stop, num)",),
     "zeros_like": ("tf.zeros_like(input:x, dtype)", "K.zeros_like(x, dtype)"),
@@ -282,3 +287,11 @@ def _argument(text: str) -> Argument:
 def is_activation(target: str) -> bool:
     """Whether a function is an activation."""
     return target not in operations and target in registry["activation"]
+
+
+def names(path: tuple[str, ...]) -> list[str]:
+    """The functions that a module has, sorted."""
+    found = {each[-1] for each in _twins() if each[:-1] == path}
+    if path == ("keras", "ops"):
+        found |= {name for name, cls in operations.items() if cls.of_keras}
+    return sorted(found)

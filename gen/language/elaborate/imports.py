@@ -7,7 +7,8 @@ from gen.language import syntax
 from gen.language.elaborate.attributes import SUBMODULES, plain_member
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.keras_names import KERAS
-from gen.language.elaborate.spellings import member, module
+from gen.language.elaborate.older import warn_of_module
+from gen.language.elaborate.spellings import member, module, rooted
 from gen.language.elaborate.values import Member, Namespace, Unknown, Value
 
 PLAIN = ("math", "numpy")
@@ -23,6 +24,8 @@ def imported(context: Context, statement: syntax.Import) -> list[tuple[str, Valu
         if statement.module not in NOTHING_OF_THE_MODEL:
             context.ignore(statement.span)
         return [(name, Unknown(name, statement.span)) for name in _names(statement)]
+    if statement.module not in PLAIN:
+        warn_of_module(context, rooted(statement.module), statement.span)
     if statement.names is None:
         return [_module_name(statement, found)]
     names = [(name, alias) for name, alias in statement.names if name != "*"]
@@ -39,7 +42,9 @@ def _member(owner: Namespace, name: str, span: Span) -> Value:
     if owner.path[0] in PLAIN:
         return plain_member(owner, name)
     found = member(owner, name)
-    if found is None and (name in KERAS.get(owner.path[-1], ()) or name in SUBMODULES):
+    if found is None and name in SUBMODULES:
+        return Namespace((*owner.path, name), known=False)
+    if found is None and name in KERAS.get(owner.path[-1], ()):
         return Unknown(name, span, missing=True)
     return found or Member(name, ())
 

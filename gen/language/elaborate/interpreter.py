@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from gen.components.arguments import Word
-from gen.components.base import Activation, Component
+from gen.components.base import Activation, Component, Loss
 from gen.diagnostics import Note, Span
 from gen.dims import Dim
 from gen.language import syntax
 from gen.language.elaborate import tensors
 from gen.language.elaborate.apply import call_layer
 from gen.language.elaborate.attributes import attribute_of, set_attribute
+from gen.language.elaborate.binding import known_arguments
 from gen.language.elaborate.builtin import iterated
 from gen.language.elaborate.called import (
     call_options,
@@ -29,20 +30,32 @@ from gen.language.elaborate.called import (
     only_trains,
     said_training,
 )
-from gen.language.elaborate.changes import bound_names, changed_names
+from gen.language.elaborate.changes import (
+    CHANGING,
+    MODEL_CHANGING,
+    bound_names,
+    changed_names,
+    changes,
+    changes_model,
+    leaves,
+    makes_model,
+)
 from gen.language.elaborate.classes import call_object, class_kind, instantiate, tensors_in
 from gen.language.elaborate.construct import apply_activation, call_word
 from gen.language.elaborate.context import MAX_BLOCKS, MAX_ITEMS, MAX_NESTED, MAX_ROUNDS, MAX_RUNNING, Context, Stop
 from gen.language.elaborate.formatting import formatted
 from gen.language.elaborate.functions import SETTINGS, spelling
 from gen.language.elaborate.imports import imported
+from gen.language.elaborate.keras_names import AROUND, KERAS, PLAIN_MODULES, SCHEDULES, in_keras
+from gen.language.elaborate.loss_functions import call_loss, call_loss_function, has_function, is_on_tensors
 from gen.language.elaborate.models import call_model
 from gen.language.elaborate.names import Names
-from gen.language.elaborate.objects import call_builtin, call_method, data_of, without_effect
+from gen.language.elaborate.objects import call_builtin, call_method, data_of
 from gen.language.elaborate.operators import combine, compare, delete_item, hashable, item, negated, set_item, truth
+from gen.language.elaborate.own import wrapped_function
 from gen.language.elaborate.parameters import bind_parameters
 from gen.language.elaborate.problems import Problem
-from gen.language.elaborate.spellings import is_calculating, members, namespace, suggestion
+from gen.language.elaborate.spellings import is_calculating, kinds_of, members, namespace, suggestion
 from gen.language.elaborate.values import (
     NO_OPTIONS,
     PHASE,
@@ -71,9 +84,11 @@ from gen.language.elaborate.values import (
     Site,
     Super,
     TensorValue,
+    Undecided,
     Unit,
     Unknown,
     Value,
+    Wrapped,
     Wrapper,
     Wrong,
     count_items,
@@ -85,6 +100,9 @@ from gen.language.elaborate.values import (
     unknown_in,
 )
 from gen.language.elaborate.wrappers import call_any
+
+MOST_OF_DATA = 10
+"""How many rounds of a loop are run at most that trains or prepares data: each does the same for a model, nothing."""
 
 
 @dataclass
@@ -107,6 +125,15 @@ _GOES_ON, _BREAK, _CONTINUE = _Signal(), _Signal(), _Signal()
 @dataclass
 class _Returned(_Signal):
     value: Value
+
+
+@dataclass
+class _Doubt(_Signal):
+    """Perhaps the statement leaves those around it: that depends on what gen cannot know."""
+
+    why: Lost
+    returns: bool
+    """Whether it may leave the function, and not only the round of a loop."""
 
 
 Lost: TypeAlias = Wrong | Unknown
@@ -137,9 +164,11 @@ class Interpreter:
 
     def run(self, statements: Sequence[syntax.Statement], frame: Frame) -> _Signal:
         """Run statements in order, until one of them leaves them."""
-        for statement in statements:
+        for index, statement in enumerate(statements):
             self.context.step(statement.span)
             signal = self._execute(statement, frame)
+            if isinstance(signal, _Doubt):
+                self._mark(statements[index + 1 :], signal.why, statement.span, frame)
             if signal is not _GOES_ON:
                 return signal
         return _GOES_ON
@@ -197,7 +226,8 @@ class Interpreter:
         self._statement = _Statement(statement.span, value if whole else None)
         self._expect(targets, value)
         result = self.evaluate(value, frame)
-        if isinstance(result, Unknown):
+        outside = frame.kind == "file" and isinstance(first, syntax.Name) and first.id in self.context.given
+        if isinstance(result, Unknown) and not result.kept and not outside:
             self.context.ignore(statement.span)
         for target in targets:
             self._bind(target, result, value.span, frame)
@@ -277,8 +307,8 @@ class Interpreter:
             self.context.error("bad-index", target.span, message, hint="make a new tensor: `keras.ops.where(…)`")
         elif lost(owner, key) is None:
             self._plain(target.span, set_item, owner, key, value)
-        elif isinstance(key, Unknown) and isinstance(owner, list | dict):
-            owner.clear()
+        elif isinstance(key, Unknown):
+            self._mark_value(owner, "[]", key, target.span)
 
     def _delete(self, target: syntax.Expr, frame: Frame) -> None:
         match target:
@@ -300,9 +330,16 @@ class Interpreter:
     # What stands alone
 
     def _evaluate_alone(self, value: syntax.Expr, frame: Frame) -> None:
+        before = self.context.effects + self.context.mutations
         result = self.evaluate(value, frame)
-        if isinstance(result, Unknown) or without_effect(value):
-            self.context.ignore(value.span)
+        if isinstance(result, Unknown):
+            passed_over = not result.kept
+        else:
+            alone = frame.kind == "file" or (isinstance(value, syntax.Call) and _is_print(value))
+            changed = self.context.effects + self.context.mutations != before
+            passed_over = alone and not changed and not isinstance(result, Wrong)
+        if passed_over and not isinstance(value, syntax.Constant):
+            self.context.ignore(value.span, isinstance(result, Unknown))
 
     def _foreign(self, statement: syntax.Foreign, frame: Frame) -> None:
         if statement.word in ("%", "!", "global") and frame.kind == "file":
@@ -325,7 +362,7 @@ class Interpreter:
             message = (
                 f"This assertion does not hold: {said}" if isinstance(said, str) else "This assertion does not hold"
             )
-            self.context.error("assertion", statement.span, message)
+            self.context.error("failed-assertion", statement.span, message)
 
     def _raise(self, statement: syntax.Raise, frame: Frame) -> None:
         self._statement = _Statement(statement.span)
@@ -333,7 +370,7 @@ class Interpreter:
         if isinstance(exception, syntax.Call):
             values = [self.evaluate(each, frame) for each in exception.positional[:1]]
             said = values[0] if values and isinstance(values[0], str) else ""
-        self.context.error("raised", statement.span, said or "The file raises an exception here")
+        self.context.error("raised-exception", statement.span, said or "The file raises an exception here")
         raise Raised
 
     # Conditions and loops
@@ -345,7 +382,7 @@ class Interpreter:
 
     def _truth_of(self, value: Value, span: Span) -> bool | Lost:
         gone = lost(value)
-        return gone if gone is not None else self._plain(span, truth, value)  # type: ignore[no-any-return]
+        return gone if gone is not None else self._plain(span, truth, value)
 
     def _if(self, statement: syntax.If, frame: Frame) -> _Signal:
         self._statement = _Statement(statement.test.span)
@@ -354,8 +391,7 @@ class Interpreter:
         held = True if _is_main(statement.test) else self._truth(statement.test, frame)
         if isinstance(held, bool):
             return self.run(statement.body if held else statement.otherwise, frame)
-        self._pass_over(statement, held, frame)
-        return _GOES_ON
+        return self._pass_over(statement, held, frame)
 
     def _is_phase(self, test: syntax.Expr, frame: Frame) -> bool:
         """Whether a condition is `training` alone."""
@@ -370,24 +406,94 @@ class Interpreter:
             self._plain(statement.test.span, truth, PHASE)
         return signal
 
-    def _pass_over(self, statement: syntax.Statement, why: Lost, frame: Frame) -> None:
+    def _pass_over(self, statement: syntax.Statement, why: Lost, frame: Frame) -> _Signal:
         """Leave out a statement whose condition cannot be known; so is what it would have bound or changed."""
         if isinstance(why, Unknown):
             self.context.ignore(statement.span)
+        at = _condition(statement)
+        self._mark([statement], why, at, frame)
         inside = [each for body in syntax.bodies(statement) for each in body]
-        names = list(bound_names([statement]))
-        for name in dict.fromkeys((*names, *changed_names(inside))):
-            frame.bindings[name] = Binding(why, statement.span, read=True)
-        returns = any(isinstance(each, syntax.Return) for each in syntax.walk(inside))
-        sets = any(
-            isinstance(target, syntax.Attribute) and target.name == "trainable"
-            for each in syntax.walk(inside)
-            for target in (each.targets if isinstance(each, syntax.Assign) else ())
-        )
-        if (isinstance(why, Unknown) and (returns or sets) and frame.kind != "file") or (
-            isinstance(why, Unknown) and sets
-        ):
-            self.context.unknown(why, statement.span)
+        for each in syntax.walk(inside):
+            for expression in syntax.expressions(each):
+                self._read(expression, frame)
+        if isinstance(why, Unknown) and makes_model(inside):
+            self.context.passed_over.append(why.of_model(at))
+        returns, loops = leaves(inside)
+        loops = loops and isinstance(statement, syntax.If)
+        return _Doubt(why, returns) if returns or loops else _GOES_ON
+
+    def _mark(
+        self, statements: Sequence[syntax.Statement], why: Lost, at: Span, frame: Frame, settled: Collection[str] = ()
+    ) -> None:
+        """Note that nobody knows what statements have bound and changed, because of what is at `at`.
+
+        Of what is `settled` each round of a loop makes the same.
+        """
+        inside = [each for each in statements if not isinstance(each, syntax.Def | syntax.Class)]
+        for expression, what in changes(inside):
+            held = self._held(expression, frame)
+            if what in settled:
+                continue
+            if what == "trainable" and isinstance(why, Unknown) and (held is None or isinstance(held, Unknown)):
+                self.context.unknown(why, at)
+            elif held is not None:
+                self._mark_value(held, what, why, at)
+        bound = tuple(bound_names(statements))
+        for name in dict.fromkeys((*bound, *changed_names(inside))):
+            held = self._held(syntax.Name(name, at), frame)
+            if name in bound and isinstance(held, ModelValue):
+                self._mark_value(held, "compile", why, at)
+            if name in bound or not isinstance(held, Wrapped):
+                frame.bindings[name] = Binding(self._changed(frame, name, why, at), at, read=True)
+
+    def _read(self, expression: syntax.Expr, frame: Frame) -> None:
+        """Note that the names in an expression are read, which is not evaluated."""
+        for each in syntax.inside(expression):
+            if isinstance(each, syntax.Name):
+                self.names.look_up(each.id, frame)
+
+    def _held(self, expression: syntax.Expr, frame: Frame) -> Value:
+        """What a name, or an attribute of an object, holds, without running anything; None for all else."""
+        match expression:
+            case syntax.Name(name):
+                found = frame.find(name)
+                return None if found is None else found.value
+            case syntax.Attribute(value, name):
+                held = self._held(value, frame)
+                return held.attributes.get(name) if isinstance(held, ObjectValue) else None
+        return None
+
+    def _mark_value(self, held: Value, what: str, why: Lost, at: Span) -> None:
+        """Note that nobody knows what is changed of a value: an attribute, what a method does, items, or anything."""
+        doubt = why.of_model(at) if isinstance(why, Unknown) else why
+        match held:
+            case ModelValue() if what in MODEL_CHANGING or what == "trainable":
+                held.broken = held.broken or isinstance(doubt, Wrong)
+                held.unknown = held.unknown or (doubt if isinstance(doubt, Unknown) else None)
+            case LayerValue() | Distributed() | BidirectionalValue() | LambdaValue() if what == "trainable":
+                if isinstance(why, Unknown):
+                    self.context.unknown(why, at)
+            case ObjectValue() if what not in ("()", "[]"):
+                if what in held.attributes:
+                    held.attributes[what] = doubt
+                elif what == "trainable" and isinstance(why, Unknown):
+                    self.context.unknown(why, at)
+            case list() if what in CHANGING or what == "[]":
+                held[:] = [doubt]
+            case dict() if what in CHANGING or what == "[]":
+                held.update(dict.fromkeys(held, doubt))
+
+    def _changed(self, frame: Frame, name: str, why: Lost, at: Span) -> Value:
+        """What a name holds that a statement would have bound or changed, had the condition at `at` been known."""
+        before = frame.bindings.get(name)
+        if isinstance(why, Wrong) or before is None:
+            return why
+        inside = list(everything_in(before.value))
+        if any(isinstance(each, Unknown) for each in inside):
+            first = next(each for each in inside if isinstance(each, Unknown))
+            return first.with_others([why.of_model(at)]) if first.needed else why
+        of_model = any(isinstance(each, TensorValue | Wrapped) for each in inside)
+        return why.of_model(at) if of_model else why
 
     def _for(self, loop: syntax.For, frame: Frame) -> _Signal:
         self._statement = _Statement(loop.iterable.span)
@@ -397,33 +503,44 @@ class Interpreter:
         if not isinstance(values, list):
             if isinstance(values, Wrong):
                 self._try_once(loop, frame)
-            self._pass_over(loop, values, frame)
-            return _GOES_ON
-        before = self._state(loop, frame)
-        for value in values:
+            return self._pass_over(loop, values, frame)
+        works_on_data = False
+        before = self.context.effects, self.context.passings
+        for index, value in enumerate(values):
+            if index == 1 and len(iterable) > MOST_OF_DATA:
+                effects, passings = self.context.effects, self.context.passings
+                works_on_data = effects == before[0] and passings > before[1] and not self._may_change(loop, frame)
+            if works_on_data:
+                why = Unknown(self.context.text(loop.iterable.span), loop.span)
+                self._mark([loop], why, loop.span, frame, settled=("trainable",))
+                return _GOES_ON
             self.context.step(loop.span)
             self._bind_quietly(loop.target, value, loop.iterable.span, frame)
             signal = self.run(loop.body, frame)
+            if isinstance(signal, _Doubt):
+                self._mark([loop], signal.why, loop.span, frame)
+                return signal if signal.returns else _GOES_ON
             if signal is _BREAK:
                 return _GOES_ON
             if isinstance(signal, _Returned):
                 return signal
-            after = self._state(loop, frame)
-            if after is not None and after == before:
-                return _GOES_ON  # another round would do the same again: it works on data
-            before = after
         if too_long:
             message = f"This loop would run {len(iterable):,} times; at most {MAX_ROUNDS:,} are allowed"
             self.context.error("loop-limit", loop.iterable.span, message)
         return self.run(loop.otherwise, frame)
 
-    def _state(self, loop: syntax.For | syntax.While, frame: Frame) -> object:
-        """What a round of a loop can change; None where that is more than names of what gen cannot know."""
-        bound = {name: frame.bindings.get(name) for name in bound_names(loop.body)}
-        values = {name: None if held is None else held.value for name, held in bound.items()}
-        if not all(isinstance(value, Unknown | None) for value in values.values()):
-            return None
-        return self.context.effects, {name for name, value in values.items() if value is not None}
+    def _may_change(self, loop: syntax.For, frame: Frame) -> bool:
+        """Whether a loop may change what a model is in one of its rounds."""
+
+        def function(called: syntax.Expr) -> syntax.Def | None:
+            held = self._held(called, frame)
+            if held is None and isinstance(called, syntax.Attribute):
+                owner = self._held(called.value, frame)
+                held = owner.cls.find(called.name) if isinstance(owner, ObjectValue) else None
+            definition = held.definition if isinstance(held, FunctionValue) else None
+            return definition if isinstance(definition, syntax.Def) else None
+
+        return changes_model(loop.body, function)
 
     def _try_once(self, loop: syntax.For, frame: Frame) -> None:
         """Run the body of a loop over what is wrong already, for the errors in it."""
@@ -460,8 +577,7 @@ class Interpreter:
             self._statement = _Statement(loop.test.span)
             held = self._truth(loop.test, frame)
             if not isinstance(held, bool):
-                self._pass_over(loop, held, frame)
-                return _GOES_ON
+                return self._pass_over(loop, held, frame)
             if not held:
                 return self.run(loop.otherwise, frame)
             rounds += 1
@@ -471,6 +587,9 @@ class Interpreter:
                 return _GOES_ON
             self.context.step(loop.test.span)
             signal = self.run(loop.body, frame)
+            if isinstance(signal, _Doubt):
+                self._mark([loop], signal.why, loop.span, frame)
+                return signal if signal.returns else _GOES_ON
             if signal is _BREAK:
                 return _GOES_ON
             if isinstance(signal, _Returned):
@@ -717,8 +836,12 @@ class Interpreter:
             return Word(name.id)
         if name.id in ("__name__", "__file__"):
             return "__main__"
-        if name.id in dir(builtins):
+        if name.id in PLAIN_MODULES:
+            return Namespace((PLAIN_MODULES[name.id],))
+        if name.id in dir(builtins) or name.id in AROUND or name.id in KERAS["callbacks"]:
             return Unknown(name.id, name.span)
+        if in_keras(name.id) or name.id in SCHEDULES:
+            return Unknown(name.id, name.span, missing=True)
         if called and name.id[:1].isupper():
             layers = [*members("layer"), "Input", "Model", "Sequential"]
             hint = suggestion(name.id, layers)
@@ -792,7 +915,10 @@ class Interpreter:
         made: list[Value] = []
         problem = self._repeat(comprehension, 0, inner, made)
         if problem is not None:
-            return problem
+            names = [each.id for each in syntax.inside(comprehension.element) if isinstance(each, syntax.Name)]
+            held = [found.value for name in names if (found := inner.find(name)) is not None]
+            of_model = any(isinstance(each, TensorValue | Wrapped) for each in held)
+            return problem.of_model(comprehension.span) if of_model and isinstance(problem, Unknown) else problem
         match comprehension.kind:
             case "set":
                 return self._set(made, comprehension.span)
@@ -869,6 +995,11 @@ class Interpreter:
         parts = [self._part(each, frame) for each in index.items]
         if (gone := lost(*parts)) is not None:
             return gone
+        for each, part in zip(index.items, parts, strict=True):
+            whole = part is None or part is ... or (isinstance(part, int) and not isinstance(part, bool))
+            if not whole and not isinstance(each, syntax.Slice):
+                message = f"Brackets take integers and slices, got {describe_value(part)}"
+                return self.context.error("bad-index", each.span, message)
         spans = tuple(each.span for each in index.items)
         site = Site(index.span, self._heading(index), frame.group)
         return tensors.slice_tensor(self.context, owner, tuple(parts), spans, site)
@@ -941,6 +1072,9 @@ class Interpreter:
                 return instantiate(context, function, arguments, group)
             case Builtin() | PlainFunction():
                 return call_builtin(context, function, arguments, group)
+        if isinstance(function, Word) and not isinstance(function, Function) and "layer" in kinds_of(function):
+            arguments = known_arguments(context, members("layer").get(function.name), function.name, arguments)
+            values = [each.value for each in (*arguments.positional, *arguments.keywords.values())]
         unknown = next((found for each in values if (found := unknown_in(each)) is not None), None)
         if unknown is not None and function not in (Word("Model"), Word("Sequential")):
             return unknown.of_model(arguments.span)
@@ -952,6 +1086,10 @@ class Interpreter:
             with context.predicting(None if training is None else not training):
                 return self._call_unit(function, arguments, site)
         match function:
+            case Function("MeanMetricWrapper"):
+                return wrapped_function(context, arguments)
+            case Function(_, path) if has_function(path):
+                return call_loss_function(context, path, arguments, group)
             case Function(_, path) if spelling(path) is None:
                 if path[-1] in SETTINGS:
                     return SETTINGS[path[-1]]
@@ -968,6 +1106,8 @@ class Interpreter:
                     context.forget_names()
                 made = Unknown(context.text(arguments.function), arguments.span, missing=is_calculating(path))
                 return self._made_of(made, values, arguments.span)
+            case Loss() | Undecided() if is_on_tensors(arguments):
+                return call_loss(context, function, arguments, group)
             case Component():
                 return Unknown(context.text(arguments.function), arguments.span)
         message = f"{sentence(describe_value(function))} cannot be called"
@@ -977,6 +1117,8 @@ class Interpreter:
         """The result of a call of what calls layers itself."""
         context = self.context
         match function:
+            case ModelValue() if function.unknown is not None:
+                return function.unknown.of_model(arguments.span)
             case ModelValue():
                 given = model_inputs(context, function, arguments)
                 function.called = True
@@ -991,10 +1133,14 @@ class Interpreter:
             case ObjectValue():
                 return call_object(context, function, arguments, site)
 
-    def _made_of(self, unknown: Unknown, values: Sequence[Value], span: Span) -> Unknown:
-        """What an unknown function makes of `values`."""
-        of_model = any(isinstance(each, TensorValue | LayerValue) for value in values for each in everything_in(value))
-        return unknown.of_model(span) if of_model else unknown
+    def _made_of(self, unknown: Unknown, values: Sequence[Value], span: Span | None) -> Unknown:
+        """What an unknown function makes of `values`, called at `span`; None if it is a condition that is unknown."""
+        inside = [each for value in values for each in everything_in(value)]
+        of_model = any(isinstance(each, TensorValue | LayerValue) for each in inside)
+        made = unknown.of_model(span or unknown.span) if of_model else unknown
+        if not made.missing and made.needed is None and span is not None:
+            made = replace(made, text=self.context.text(span), span=span, name=None)
+        return made.with_others(each for each in inside if isinstance(each, Unknown))
 
     def call(self, function: Value, arguments: Arguments, site: Site) -> Value:
         """The result of a call of anything, as part of a call at `site`."""
@@ -1048,11 +1194,18 @@ class Interpreter:
     def _arguments(
         self, call: syntax.Call, heading: Span, frame: Frame, data: Collection[str | int] = ()
     ) -> Arguments | Lost:
-        """The evaluated arguments of a call, but for those in `data`, by name or position: these are `WRONG`."""
+        """The evaluated arguments of a call, but for those in `data`, by name or position.
+
+        These are not evaluated: they are what a name holds, or `WRONG`.
+        """
 
         def argument(name: str | int, item: syntax.Expr) -> Argument:
             is_data = name in data and not (isinstance(item, syntax.Constant) and item.value is None)
-            return Argument(WRONG if is_data else self.evaluate(item, frame), item)
+            if not is_data:
+                return Argument(self.evaluate(item, frame), item)
+            self._read(item, frame)
+            found = frame.find(item.id) if isinstance(item, syntax.Name) else None
+            return Argument(WRONG if found is None else found.value, item)
 
         positional: list[Argument] = []
         for index, node in enumerate(call.positional):
@@ -1128,12 +1281,29 @@ class Interpreter:
                 except Raised:
                     signal = _Returned(WRONG)
                 result = signal.value if isinstance(signal, _Returned) else None
+                if isinstance(signal, _Doubt):
+                    values = [argument.value for argument in given.values()]
+                    result = WRONG if isinstance(signal.why, Wrong) else self._made_of(signal.why, values, None)
         self._statement = statement
         return result
 
 
 class Raised(Exception):
     """The file raises an exception; the diagnostic is already made."""
+
+
+def _condition(statement: syntax.Statement) -> Span:
+    """What decides whether a statement runs, or how often."""
+    match statement:
+        case syntax.If(test=test) | syntax.While(test=test):
+            return test.span
+        case syntax.For(iterable=iterable):
+            return iterable.span
+    return statement.span
+
+
+def _is_print(call: syntax.Call) -> bool:
+    return isinstance(call.function, syntax.Name) and call.function.id == "print"
 
 
 def _is_main(test: syntax.Expr) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from gen.diagnostics import Note, Span
 from gen.dims import Dim, Shape, Size, show, sizes_in
@@ -12,8 +13,10 @@ from gen.language.elaborate.context import Context
 from gen.language.elaborate.shape_trail import trail
 from gen.language.elaborate.values import (
     WRONG,
+    AddedLoss,
     BoxValue,
     Group,
+    LayerCall,
     LayerValue,
     ModelValue,
     Site,
@@ -47,7 +50,9 @@ def _repeated(
     values = dict(zip(model.inputs, tensors, strict=True))
     statements: dict[object, object] = {}
     sizes = _sizes(model, tensors)
-    for call in model.calls:
+    added = [each for each in context.added if not values_of(model).isdisjoint(each.results)]
+    model.added = leading_to([each.value for each in added], values_of(model), context.calls)
+    for call in (*model.calls, *model.added):
         if call.makes_mask:  # the call that it belongs to makes it again
             continue
         needed = [tensor.ids_of or tensor for tensor in call.inputs]  # ids are made again, too
@@ -71,6 +76,9 @@ def _repeated(
             values[before] = after
             if before.mask is not None and after.mask is not None:
                 values[before.mask] = after.mask
+    for each in added:
+        results = tuple(values[tensor] for tensor in each.results if tensor in values)
+        context.added.append(AddedLoss(values[each.value], each.text, results))
     outputs = [values[tensor] for tensor in model.outputs]
     return outputs[0] if len(outputs) == 1 else outputs
 
@@ -93,7 +101,24 @@ def _resized(layer: LayerValue, sizes: Mapping[str, Size]) -> LayerValue:
     changed = {name: new for name, old in fields.items() if (new := sizes_in(old, sizes)) != old}
     if not changed:
         return layer
-    return replace(layer, component=replace(layer.component, **changed), calls=[])
+    component: Any = layer.component
+    return replace(layer, component=replace(component, **changed), calls=[])
+
+
+def values_of(model: ModelValue) -> set[TensorValue]:
+    """The inputs of a model, and all that its layers give."""
+    return {*model.inputs, *(tensor for call in model.calls for tensor in call.outputs)}
+
+
+def leading_to(values: Sequence[TensorValue], known: set[TensorValue], made: Sequence[LayerCall]) -> list[LayerCall]:
+    """The calls of `made` that `values` depend on, in order, from `known` tensors on."""
+    wanted = set(values) - known
+    found = []
+    for call in reversed(made):
+        if not wanted.isdisjoint(call.outputs):
+            found.append(call)
+            wanted.update(set(call.reads) - known)
+    return found[::-1]
 
 
 def _accepts(context: Context, model: ModelValue, tensors: Sequence[TensorValue], span: Span) -> bool:

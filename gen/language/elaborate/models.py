@@ -14,6 +14,7 @@ from gen.language.elaborate.called import items_of
 from gen.language.elaborate.context import MAX_NESTED, Context
 from gen.language.elaborate.inputs import new_input
 from gen.language.elaborate.model_calls import repeat, replay
+from gen.language.elaborate.older import present_arguments
 from gen.language.elaborate.shape_trail import trail
 from gen.language.elaborate.spellings import kinds_of, suggestion
 from gen.language.elaborate.values import (
@@ -110,6 +111,7 @@ def _broken(context: Context, kind: str, arguments: Arguments, group: Group | No
 
 def bind(context: Context, called: str, names: tuple[str, ...], arguments: Arguments) -> dict[str, Argument] | None:
     """The arguments by name; None, and a diagnostic, if there is one that cannot be."""
+    arguments = present_arguments(context, None, called, names, names, arguments)
     given = dict(zip(names, arguments.positional, strict=False))
     good = True
     if len(arguments.positional) > len(names):
@@ -357,20 +359,22 @@ def add(context: Context, model: ModelValue, argument: Argument, heading: Span) 
         _extend(context, model, item)
     else:
         model.broken = True
-        if isinstance(value, Unknown):
-            model.unknown = model.unknown or value
+        found = value if isinstance(value, Unknown) else value.unknown if isinstance(value, ModelValue) else None
+        if found is not None:
+            found = found.of_model(argument.span)
+            model.unknown = found if model.unknown is None else model.unknown.with_others([found])
         elif not is_wrong(value) and not is_broken(value):
             _report_no_layer(context, argument)
     return None
 
 
 def is_broken(value: Value) -> bool:
-    """Whether `value` is a model that is reported as wrong, or holds one."""
+    """Whether `value` is a model that is reported as wrong, or depends on what gen cannot know, or holds one."""
     while isinstance(value, Distributed):
         value = value.inner
     if isinstance(value, ObjectValue):
         value = value.model
-    return isinstance(value, ModelValue) and value.broken
+    return isinstance(value, ModelValue) and (value.broken or value.unknown is not None)
 
 
 def depth_of(value: Wrapped) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -52,7 +53,9 @@ class Names:
 
     def is_word(self, name: str) -> bool:
         """Whether a name means something though the file does not bind it."""
-        return name in self._named_words or name in self._option_words
+        if name in self._named_words:
+            return True
+        return not hasattr(builtins, name) and name in self._option_words  # it takes long to find them all
 
     @cached_property
     def words(self) -> tuple[str, ...]:

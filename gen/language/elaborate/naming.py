@@ -14,9 +14,11 @@ from gen.language.elaborate.context import Numbering
 from gen.language.elaborate.values import (
     Group,
     InputValue,
+    LambdaValue,
     LayerCall,
     LayerValue,
     ModelValue,
+    ObjectValue,
     TensorValue,
     Unit,
 )
@@ -31,7 +33,10 @@ def _name_of(owner: Unit) -> str:
     """The name of what heads the names of its layers."""
     if isinstance(owner, ModelValue):
         return name_of_model(owner)
-    output = owner.output.variable if owner.output is not None else None
+    output = None
+    if owner.output is not None:
+        inside = isinstance(owner, ObjectValue | LambdaValue) and owner.output.public_group is owner.group
+        output = None if inside else owner.output.public or owner.output.variable
     return owner.given_name or owner.variable or output or owner.kind
 
 

@@ -192,17 +192,12 @@ def _type_of(value: Value) -> Value:
 NO_EFFECT = ("seed", "set_random_seed", "set_seed", "enable_unsafe_deserialization", "clear_session", "plot_model")
 
 
-def without_effect(expression: syntax.Expr) -> bool:
-    """Whether a statement that is this expression says nothing of a model: `print(…)`."""
-    return isinstance(expression, syntax.Call) and getattr(expression.function, "id", "") == "print"
-
-
 def data_of(function: Value, call: syntax.Call) -> set[str | int]:
     """The arguments that are for the running model, by name or position: what is in them is not looked at."""
     if isinstance(function, Method) and function.name == "fit" and isinstance(function.owner, ModelValue):
         unread = {*DATA, *WHEN_CALLED}
         return {*unread, *(index for index, name in enumerate(FIT_ORDER) if name in unread)}
-    if isinstance(function, Unknown):
+    if isinstance(function, Unknown) and not function.missing and function.needed is None:
         return {*range(len(call.positional)), *(keyword.name for keyword in call.keywords)}
     return set()
 
@@ -219,7 +214,7 @@ def call_method(context: Context, method: Method, arguments: Arguments, group: G
             return static(owner.shape)
         case LayerValue() | Distributed() | BidirectionalValue() | LambdaValue():
             return _of_layer(context, owner, method, arguments, group)
-    context.changes += method.name in CHANGING
+    context.mutations += method.name in CHANGING
     positional = [each.value for each in arguments.positional]
     keywords = {name: each.value for name, each in arguments.keywords.items()}
     for each in (*positional, *keywords.values()):
@@ -243,6 +238,7 @@ def call_method(context: Context, method: Method, arguments: Arguments, group: G
 
 def _of_model(context: Context, model: ModelValue, method: Method, arguments: Arguments, group: Group | None) -> Value:
     """`compile` and `fit` are kept for the end, when everything has its name; `add` works at once."""
+    context.changes += method.name != "fit"
     match method.name:
         case "compile":
             model.compilations.append(arguments)
@@ -250,7 +246,7 @@ def _of_model(context: Context, model: ModelValue, method: Method, arguments: Ar
         case "fit":
             model.fits.append(arguments)
             note_training(context, model)
-            return Unknown(context.text(arguments.span), arguments.span)
+            return Unknown(context.text(arguments.span), arguments.span, kept=True)
         case "summary":
             _summarise(context, model, arguments)
         case "add":

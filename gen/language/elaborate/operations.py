@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gen.components.base import Activation, ArgumentError, parameters, registry, snake_case
+from gen.components.base import Activation, ArgumentError, ShapeError, parameters, registry, snake_case
 from gen.components.operations.base import DTYPES, Operation, operations
 from gen.components.operations.casting import Cast
 from gen.components.operations.making import Like, Literal, Parameter
@@ -24,6 +24,7 @@ from gen.language.elaborate.values import (
     Arguments,
     CallOptions,
     Group,
+    LayerCall,
     LayerValue,
     Site,
     TensorValue,
@@ -189,7 +190,20 @@ def apply_operation(
     if isinstance(component, Cast) and component.dtype_ == tensors[0].dtype:
         return tensors[0]
     layer = LayerValue(component, snake_case(type(component).__name__), site.span, site.group, written=called)
+    try:
+        component.fits([tensor.shape for tensor in tensors], {name: _known(value) for name, value in operands.items()})
+    except ShapeError as problem:
+        message = layer.in_words(problem.message)
+        return context.error("bad-index", site.span, message, label=problem.label, hint=problem.hint)
     return apply_layer(context, layer, tensors, site, CallOptions(options=numbers, operator=f"{called}(…)"))
+
+
+def _known(value: Value) -> Any:
+    """The number or the numbers that an operand is, where they are known; None otherwise."""
+    if not isinstance(value, TensorValue):
+        return value
+    maker = value.maker.layer.component if isinstance(value.maker, LayerCall) else None
+    return maker.values if isinstance(maker, Literal) else None
 
 
 def _of_numbers(context: Context, called: str, component: Operation, numbers: Mapping[str, Any], site: Site) -> Value:
@@ -262,7 +276,7 @@ def constant_tensor(context: Context, value: Any, site: Site, dtype: Any = None)
     """A tensor of the numbers in a list."""
     literal = Literal(_as_tuples(value), dtype or None)
     layer = LayerValue(literal, "constant", site.span, site.group, written="constant")
-    return apply_layer(context, layer, [], site)
+    return apply_layer(context, layer, [], site, CallOptions(operator="constant"))
 
 
 def parameter(
@@ -270,7 +284,8 @@ def parameter(
 ) -> TensorValue | Wrong:
     """A weight of a layer of one's own as a tensor; `owner` is the group of that layer, which heads its name."""
     layer = LayerValue(weight, weight.weight, site.span, owner, trainable=trainable, written=weight.weight)
-    return apply_layer(context, layer, [], site)  # type: ignore[no-any-return]  # it gives one tensor
+    said = CallOptions(operator="weight")
+    return apply_layer(context, layer, [], site, said)  # type: ignore[no-any-return]  # it gives one tensor
 
 
 def _as_tuples(value: Any) -> Any:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gen.components.base import Activation, Layer, ShapeError
-from gen.components.layers.operators import MergeSteps
+from gen.components.base import Activation, Layer, Role, ShapeError
 from gen.diagnostics import Note
 from gen.dims import Shape, show
 from gen.language.elaborate.values import InputValue, LayerCall, LayerValue, TensorValue
@@ -62,9 +61,9 @@ def hint_from_trail(layer: LayerValue, inputs: Sequence[TensorValue]) -> str | N
     maker, name = found[0].layer, layer.word
     if getattr(maker.component, "return_sequences", None) is False:
         return f"give the {maker.word} before it `return_sequences=True`"
-    if "Pooling" in type(maker.component).__name__:
+    if isinstance(maker.component, Layer) and maker.component.pools:
         return f"move the pooling after the last {name}"
-    if isinstance(maker.component, MergeSteps):
+    if maker.component.role is Role.MERGE:
         return f"leave out the {maker.word}: {name} takes all steps at once"
     if found[0].said.operator == "[…]":
         return f"keep the steps: an index removes them, and {name} needs them"

@@ -12,7 +12,7 @@ from gen.components.operations.base import Operation
 from gen.components.operations.products import Matmul
 from gen.components.operations.shapes import ExpandDims
 from gen.diagnostics import Span
-from gen.dims import Dim
+from gen.dims import BATCH, Dim
 from gen.language.elaborate.apply import apply_layer
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.operations import apply_operation, constant_tensor, is_numbers
@@ -58,7 +58,8 @@ def combine_tensors(context: Context, symbol: str, left: Value, right: Value, si
         return apply_operator(context, symbol, component, tensors, site)
     operands: dict[str, Value] = {}
     for name, value in (("x1", left), ("x2", right)) if symbol in OPERATIONS else ():
-        value = constant_tensor(context, value, site) if is_numbers(value) else value
+        if not isinstance(value, TensorValue | Dim | bool | int | float) and is_numbers(value):
+            value = constant_tensor(context, value, site)
         if is_wrong(value):
             return WRONG
         if isinstance(value, TensorValue | Dim | bool | int | float):
@@ -75,8 +76,9 @@ def apply_operator(context: Context, symbol: str, component: Layer, tensors: lis
 
 
 def _operation(symbol: str, left: Value, right: Value) -> Layer | None:
-    """The layer that an operator on floats is, tensors with as many axes or a number; None if it is none."""
-    if any(isinstance(value, TensorValue) and value.dtype != "float" for value in (left, right)):
+    """The layer that an operator on floats with a batch is, as many axes or a number; None if it is none."""
+    tensors = [each for each in (left, right) if isinstance(each, TensorValue)]
+    if any(each.dtype != "float" or each.shape[:1] != (BATCH,) for each in tensors):
         return None
     if isinstance(left, TensorValue) and isinstance(right, TensorValue):
         if len(left.shape) != len(right.shape):
@@ -143,7 +145,8 @@ def slice_tensor(
 ) -> Value:
     """`tensor[parts]`: indices, slices, new axes (None) and one `...`."""
     whole = _without_ellipsis(parts, len(tensor.shape))
-    if isinstance(tensor.shape[0] if tensor.shape else 0, Dim) and (whole[:1] == (None,) or whole[0] != operators.WHOLE):
+    of_batch = bool(tensor.shape) and isinstance(tensor.shape[0], Dim)
+    if of_batch and whole[:1] != (operators.WHOLE,):
         return context.error(
             "bad-index",
             spans[0],
@@ -171,5 +174,5 @@ def _without_ellipsis(
         if part is ...:
             found += [operators.WHOLE] * (rank - sum(each is not None and each is not ... for each in parts))
         else:
-            found.append(part)  # type: ignore[arg-type]  # it is no `...`
+            found.append(part)
     return tuple(found)

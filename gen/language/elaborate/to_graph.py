@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
+from gen.components.base import Loss, Metric
 from gen.components.operations.making import Parameter
 from gen.diagnostics import Note, Span
 from gen.graph.checks import MAX_PARAMETERS, parameters
-from gen.graph.graph import Box, Call, Graph, Input, NamedLayer, Node, Output, Tensor, Training
+from gen.graph.graph import (
+    Box,
+    Call,
+    Formula,
+    Graph,
+    Input,
+    NamedLayer,
+    Node,
+    Output,
+    OwnLoss,
+    OwnLossOfIds,
+    OwnMetric,
+    OwnRegularizer,
+    Penalty,
+    Tensor,
+    Training,
+)
 from gen.graph.several import share
 from gen.language import syntax
 from gen.language.elaborate.context import Context, Numbering, frozen
 from gen.language.elaborate.naming import Namer, name_of_model, names_of_inputs
+from gen.language.elaborate.own import Addition, Computed, LossOfFile, MetricOfFile, additions, own_penalty
 from gen.language.elaborate.spellings import suggestion
 from gen.language.elaborate.training import Compilation, Plan, compiled, fitted
 from gen.language.elaborate.values import (
@@ -36,8 +55,9 @@ def finish(context: Context, file: syntax.File) -> list[tuple[ModelValue, Graph]
     if several:
         for each in context.models:
             each.variable = each.outside
-    layers = _names_of_layers(models) if several else None
-    found = [_finished(context, file, model, layers) for model in models]
+    parts = [_Parts(*additions(context, each)) if _is_usable(context, each) else None for each in models]
+    layers = _names_of_layers(models, parts) if several else None
+    found = [_finished(context, file, *each, layers) for each in zip(models, parts, strict=True)]
     _check_others(context, models)
     made = [(model, graph) for model, graph in zip(models, found, strict=True) if graph is not None]
     if context.diagnostics.failed or len(made) < len(found):
@@ -52,18 +72,34 @@ def finish(context: Context, file: syntax.File) -> list[tuple[ModelValue, Graph]
     return made
 
 
-def _finished(context: Context, file: syntax.File, model: ModelValue, layers: Namer | None) -> Graph | None:
+@dataclass(frozen=True)
+class _Parts:
+    """What a model consists of: its calls, and what they add to the loss."""
+
+    calls: list[LayerCall]
+    added: list[Addition]
+
+    @property
+    def every(self) -> list[LayerCall]:
+        """All calls."""
+        return [*self.calls, *(call for each in self.added for call in each.calls)]
+
+
+def _finished(
+    context: Context, file: syntax.File, model: ModelValue, parts: _Parts | None, layers: Namer | None
+) -> Graph | None:
     """The graph of one model; `layers` has the names of layers, where other models use them too."""
-    namer = Namer(model.calls, model.parent) if _is_usable(context, model) else None
+    calls, added = (parts.calls, parts.added) if parts is not None else ([], [])
+    namer = Namer(parts.every, model.parent) if parts is not None else None
     plans = _plans(context, model, namer) if namer is not None else []
-    compilation = _train(context, model, plans)
+    compilation = _train(context, model, plans, bool(added))
     defaults = _fit(context, model)
     if namer is None or context.diagnostics.failed:
         return None
     training = None
     if compilation is not None and not isinstance(compilation.optimizer, Wrong):
         training, plans = Training(compilation.optimizer, defaults), compilation.plans
-    return _Assembly(context, model, namer, layers or namer).graph(plans, training, file.docstring)
+    return _Assembly(context, model, namer, layers or namer).graph(plans, training, file.docstring, calls, added)
 
 
 def _models_of_file(context: Context, file: syntax.File) -> list[ModelValue]:
@@ -94,9 +130,9 @@ def _depth(model: ModelValue) -> int:
     return min((depth for depth, _ in model.bound), default=0)
 
 
-def _names_of_layers(models: Sequence[ModelValue]) -> Namer:
+def _names_of_layers(models: Sequence[ModelValue], parts: Sequence[_Parts | None]) -> Namer:
     """One name for each layer of several models: that which it has farthest inside of models that are called."""
-    calls = [call for model in models for call in model.calls]
+    calls = [call for each in parts if each is not None for call in each.every]
     parents = {model.parent for model in models}
     around = parents.pop() if len(parents) == 1 else None
     return Namer(sorted(calls, key=lambda call: -_models_around(call.owner)), around)
@@ -137,6 +173,8 @@ def _together(context: Context, made: list[tuple[ModelValue, Graph]]) -> list[tu
 def _model_of_file(context: Context, file: syntax.File) -> ModelValue | None:
     """The model that is asked for; else the one that is compiled; else the last one defined."""
     if not context.models:
+        if not context.diagnostics.failed and context.passed_over:
+            context.unknown(context.passed_over[0], context.passed_over[0].span)
         if not context.diagnostics.failed:
             context.error(
                 "no-model",
@@ -186,6 +224,8 @@ def _is_usable(context: Context, model: ModelValue) -> bool:
     if model.unknown is not None:
         context.unknown(model.unknown, model.span)
     if model.broken:
+        if not context.diagnostics.failed:
+            context.error("no-model", model.span, "This model depends on what gen cannot build")
         return False
     if not model.inputs:
         if not context.readable:
@@ -222,11 +262,11 @@ def _plans(context: Context, model: ModelValue, namer: Namer) -> list[Plan]:
     return plans
 
 
-def _train(context: Context, model: ModelValue, plans: Sequence[Plan]) -> Compilation | None:
+def _train(context: Context, model: ModelValue, plans: Sequence[Plan], added: bool) -> Compilation | None:
     """What the last `compile` says; all of them are checked."""
     compilation = None
     for arguments in model.compilations:
-        compilation = compiled(context, arguments, plans)
+        compilation = compiled(context, arguments, plans, added)
     for earlier in model.compilations[:-1] if not context.diagnostics.failed else ():
         note = Note(model.compilations[-1].span, "gen uses this one")
         context.warning(
@@ -260,47 +300,131 @@ class _Assembly:
         self._layers: dict[LayerValue, NamedLayer] = {}
         self._boxes: dict[BoxValue, Box] = {}
         self._frozen = frozen(context) if model.frozen is None else model.frozen
+        self._formulas: set[NamedLayer] = set()
+        """The layers that formulas consist of, which are none of the model's."""
 
-    def graph(self, plans: Sequence[Plan], training: Training | None, docstring: str | None) -> Graph:
+    def graph(
+        self,
+        plans: Sequence[Plan],
+        training: Training | None,
+        docstring: str | None,
+        calls: Sequence[LayerCall],
+        added: Sequence[Addition],
+    ) -> Graph:
         model = self._model
         inputs = self._inputs([plan.name for plan in plans])
-        nodes = tuple(
-            Node(
-                self._layer(call.layer),
-                tuple(self._tensors[tensor] for tensor in call.inputs),
-                tuple(self._tensor(tensor) for tensor in call.outputs),
-                Call(
-                    self._context.text(call.heading),
-                    call.span,
-                    call.statement,
-                    box=self._box(call.box),
-                    wrapper=_wrapper(call),
-                    operator=call.said.operator,
-                ),
-                tuple(None if mask is None else self._tensors[mask] for mask in call.masks),
-                call.said.options,
-                call.said.predicts,
-            )
-            for call in model.calls
-        )
+        nodes = tuple(self._node(call) for call in calls)
         outputs = tuple(
             Output(
                 plan.name,
                 self._tensors[plan.tensor],
                 plan.tensor.maker.span,
-                plan.loss,
+                self._loss(plan),
                 plan.loss_weight,
-                plan.metrics,
+                tuple((name, self._metric(plan, metric)) for name, metric in plan.metrics),
                 loss_text=plan.loss_text,
                 mask=None if plan.tensor.last_mask is None else self._tensors.get(plan.tensor.last_mask),
             )
             for plan in plans
         )
-        layers = tuple(self._layers.values())
-        asked = self._context.asked
+        terms = tuple(self._added(each) for each in added) if training is not None else ()
+        penalties = tuple(self._penalties()) if training is not None else ()
+        layers = tuple(each for each in self._layers.values() if each.weights or each not in self._formulas)
         return Graph(
-            name_of_model(model), docstring, inputs, nodes, outputs, training, layers, model.summary, asked=asked
+            name_of_model(model),
+            docstring,
+            inputs,
+            nodes,
+            outputs,
+            training,
+            layers,
+            model.summary,
+            terms,
+            penalties,
+            asked=self._context.asked,
         )
+
+    def _added(self, added: Addition) -> Formula:
+        """What `add_loss` was given, as calls of its own."""
+        nodes = tuple(replace(self._node(call), call=place) for call, place in self._by_statement(added.calls))
+        self._formulas |= {node.layer for node in nodes}
+        return Formula("add_loss", added.text, Span(0, 0), (), nodes, self._tensors[added.value])
+
+    def _penalties(self) -> Iterator[Penalty]:
+        """What weights cost by functions of the file."""
+        for value, layer in list(self._layers.items()):
+            for name, weight in layer.weights.items():
+                own = weight.regularizer
+                if not isinstance(own, OwnRegularizer) or not (layer.trainable and weight.trainable):
+                    continue
+                computed = own_penalty(self._context, own.function, own.name, weight.shape, value.span)
+                if not isinstance(computed, Wrong):
+                    leaf = Tensor("w", weight.shape)
+                    yield Penalty(layer, name, self._formula(computed, {computed.inputs[0]: leaf}, (leaf,)))
+
+    def _node(self, call: LayerCall) -> Node:
+        return Node(
+            self._layer(call.layer),
+            tuple(self._tensors[tensor] for tensor in call.inputs),
+            tuple(self._tensor(tensor) for tensor in call.outputs),
+            Call(
+                self._context.text(call.heading),
+                call.span,
+                call.statement,
+                box=self._box(call.box),
+                wrapper=_wrapper(call),
+                operator=call.said.operator,
+            ),
+            tuple(None if mask is None else self._tensors[mask] for mask in call.masks),
+            call.said.options,
+            call.said.predicts,
+        )
+
+    def _loss(self, plan: Plan) -> Loss | None:
+        """The loss of an output; what the file computes itself becomes calls."""
+        if not isinstance(plan.loss, LossOfFile):
+            return plan.loss
+        computed = plan.loss.computed
+        true, predicted = computed.inputs
+        leaf = Tensor(f"{plan.name}_true", true.shape, true.dtype)
+        formula = self._formula(computed, {true: leaf, predicted: self._tensors[plan.tensor]}, (leaf,))
+        return (OwnLossOfIds if computed.ids else OwnLoss)(formula, computed.summed)
+
+    def _metric(self, plan: Plan, metric: Metric) -> Metric:
+        """A metric of an output, the same way."""
+        if not isinstance(metric, MetricOfFile):
+            return metric
+        true, predicted = metric.computed.inputs
+        leaves = (
+            Tensor(f"{plan.name}_true", true.shape, true.dtype),
+            Tensor(plan.name, predicted.shape, predicted.dtype),
+        )
+        given = dict(zip((true, predicted), leaves, strict=True))
+        return OwnMetric(metric.name, self._formula(metric.computed, given, leaves))
+
+    def _formula(self, computed: Computed, given: dict[TensorValue, Tensor], leaves: tuple[Tensor, ...]) -> Formula:
+        """The calls of a function of the file on tensors that are `given`; they have names of their own."""
+        self._tensors |= given
+        model, self._namer = self._namer, Namer(computed.calls, computed.group)
+        nodes = [replace(self._node(call), call=place) for call, place in self._by_statement(computed.calls)]
+        self._namer = model
+        self._formulas |= {node.layer for node in nodes}
+        value = self._tensors[computed.value]
+        return Formula(computed.name, computed.text, computed.span, leaves, tuple(nodes), value)
+
+    def _by_statement(self, calls: Sequence[LayerCall]) -> list[tuple[LayerCall, Call]]:
+        """The calls of a formula with their places; what one statement says stands together, under all of it."""
+        found: list[tuple[LayerCall, Call]] = []
+        last: LayerCall | None = None
+        place = Call("", Span(0, 0))
+        for call in reversed(calls):
+            inside = (
+                last is not None and last.heading.start <= call.heading.start <= call.heading.end <= last.heading.end
+            )
+            if last is None or not inside or call.box is not last.box:
+                last, place = call, Call(self._context.text(call.heading), call.span, object(), operator="formula")
+            found.append((call, place))
+        return found[::-1]
 
     def _inputs(self, outputs: Sequence[str]) -> tuple[Input, ...]:
         entries = [tensor.maker for tensor in self._model.inputs if isinstance(tensor.maker, InputValue)]

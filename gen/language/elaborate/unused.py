@@ -10,6 +10,7 @@ from gen.language.elaborate.context import Context
 from gen.language.elaborate.names import Assignment, Names
 from gen.language.elaborate.naming import name_of_model
 from gen.language.elaborate.values import (
+    Arguments,
     BidirectionalValue,
     ClassValue,
     Distributed,
@@ -56,22 +57,18 @@ def _warn_of_ignored(context: Context) -> None:
     spans = sorted(context.ignored, key=lambda span: span.start)
     if not spans:
         return
-    lines = dict.fromkeys(context.source.position(span.start)[0] for span in spans)
-    listed = _ranges(list(lines))
-    message = f"gen passed over what the model does not depend on: line{'s' * (len(lines) > 1)} {listed}"
-    context.warning("ignored-lines", spans[0], message)
+    place = context.source.position
+    lines = sorted({line for span in spans for line in range(place(span.start)[0], place(span.end)[0] + 1)})
+    which = f"line{'s' * (len(lines) > 1)} {context.source.listed(lines)}"
+    message = f"gen passed over what the model does not depend on: {which}"
+    data = any(model.fits and any(_is_data(context, fit) for fit in model.fits) for model in context.models)
+    hint = "data and callbacks are for the generated model: `Model().fit(x, y)`" if data else None
+    context.warning("ignored-lines", spans[0], message, hint=hint)
 
 
-def _ranges(lines: list[int]) -> str:
-    """`1, 3 to 7, 20`."""
-    ranges: list[list[int]] = []
-    for line in lines:
-        if ranges and line == ranges[-1][1] + 1:
-            ranges[-1][1] = line
-        else:
-            ranges.append([line, line])
-    shown = [str(first) if first == last else f"{first} to {last}" for first, last in ranges]
-    return ", ".join(shown[:20]) + (", …" if len(shown) > 20 else "")
+def _is_data(context: Context, fit: Arguments) -> bool:
+    """Whether something in a call of `fit` is passed over."""
+    return any(argument.span in context.ignored for argument in (*fit.positional, *fit.keywords.values()))
 
 
 def _wrapper(tensor: TensorValue) -> str | None:
@@ -91,7 +88,8 @@ def _used(context: Context) -> set[InputValue | LayerCall]:
     used: set[InputValue | LayerCall] = set()
     for model in context.models:
         used.update(model.calls)
-        used.update(tensor.maker for call in model.calls for tensor in call.reads)
+        used.update(model.added)
+        used.update(tensor.maker for call in (*model.calls, *model.added) for tensor in call.reads)
     return used
 
 
@@ -109,7 +107,7 @@ def _warn_of_variable(context: Context, span: Span, assignment: Assignment, buil
     if isinstance(value, LayerValue | TensorValue | Wrong | Unknown) or value is None:
         return  # said already of what it holds
     if isinstance(value, FunctionValue | ClassValue):
-        context.ignore(span)
+        context.ignore(value.definition.span)
         return
     if isinstance(value, ModelValue):
         if context.asked or len(built) > 1:

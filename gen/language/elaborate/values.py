@@ -6,7 +6,7 @@ Numbers, strings, `None`, lists, tuples, sets, ranges and sizes (`gen.dims.Dim`)
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -29,6 +29,10 @@ class Wrong:
 WRONG = Wrong()
 
 
+MOST_CAUSES = 20
+"""How many unknown values are kept that something comes from."""
+
+
 @dataclass(frozen=True)
 class Unknown:
     """What gen cannot know when it reads a file: data, and whatever is made of data or of other libraries.
@@ -46,10 +50,23 @@ class Unknown:
     """Where something of a model was first made of it."""
     missing: bool = False
     """Whether it is something of Keras that gen does not have."""
+    kept: bool = False
+    """Whether the statement that makes it says something of the model: `model.fit(…)`."""
+    others: tuple[Unknown, ...] = ()
+    """What else it comes from."""
 
     def of_model(self, span: Span) -> Unknown:
         """The same for something of a model that is made of it at `span`."""
         return self if self.needed else replace(self, needed=span)
+
+    def with_others(self, found: Iterable[Unknown]) -> Unknown:
+        """The same, where it also comes from what is `found`, as far as that is something of a model."""
+        others = dict.fromkeys(self.others)
+        for each in found:
+            if each.missing or each.needed:
+                others |= dict.fromkeys((replace(each, others=()), *each.others))
+        others.pop(replace(self, others=()), None)
+        return replace(self, others=tuple(others)[:MOST_CAUSES]) if len(others) > len(self.others) else self
 
     def __repr__(self) -> str:
         return f"`{self.name or self.text}`, which is not known when gen reads the file"
@@ -382,6 +399,8 @@ class ModelValue:
     """What it depends on and gen cannot know."""
     output_names: dict[TensorValue, str] = field(default_factory=dict)
     """The names of outputs that are given as a dict."""
+    added: list[LayerCall] = field(default_factory=list)
+    """The calls that only the losses depend on which its layers add."""
     fits: list[Arguments] = field(default_factory=list)
     frozen: set[LayerValue] | None = None
     """The layers that were frozen when it was trained first, after its last `compile`; None if it was not trained."""
@@ -449,6 +468,21 @@ class BidirectionalValue:
 
     def __repr__(self) -> str:
         return f"the layer `{self.word}`"
+
+
+@dataclass(eq=False)
+class CellValue:
+    """`LSTMCell(…)`: what an RNN does at each step; `component` is the layer that it becomes."""
+
+    component: Layer
+    word: str
+    span: Span
+    trainable: bool = True
+    taken: bool = False
+    """Whether an RNN has it."""
+
+    def __repr__(self) -> str:
+        return f"the cell `{self.word}`"
 
 
 Wrapper: TypeAlias = Distributed | BidirectionalValue
@@ -589,8 +623,8 @@ class ObjectValue:
     model: ModelValue | None = None
     """For a model: what `call` has made of its inputs."""
     depth: int = 1
-    losses: list[tuple[Value, Site]] = field(default_factory=list)
-    """What `add_loss` was given."""
+    losses: list[tuple[TensorValue, str]] = field(default_factory=list)
+    """What `add_loss` was given, and how the file writes it."""
     auto_name: str = ""
 
     @property
@@ -632,6 +666,15 @@ Unit: TypeAlias = ModelValue | Distributed | BidirectionalValue | LambdaValue | 
 """What calls layers when it is called."""
 Wrapped: TypeAlias = LayerValue | ModelValue | Distributed | BidirectionalValue | LambdaValue | ObjectValue
 """What a wrapper can hold, and a Sequential: all that can be called on tensors."""
+
+
+@dataclass(frozen=True, eq=False)
+class AddedLoss:
+    """What one call of a layer or a model adds to the loss, as the file writes it, and what that call gave."""
+
+    value: TensorValue
+    text: str
+    results: tuple[TensorValue, ...]
 
 
 @dataclass(frozen=True)

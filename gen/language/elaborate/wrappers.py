@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 from gen.components.base import Activation, Layer
 from gen.components.layers import operators
@@ -195,6 +195,8 @@ def _operate(
 
 MERGING: dict[str, Layer] = {"concat": Concatenate(), "sum": Add(), "ave": Average(), "mul": Multiply()}
 """What joins the two directions, by `merge_mode`."""
+MERGE_MODE: Any = Literal[*MERGING] | None
+"""What `merge_mode` may be."""
 
 
 def _both_ways(
@@ -278,7 +280,7 @@ def make_bidirectional(context: Context, arguments: Arguments, group: Group | No
             return context.error("unsupported-argument", arguments.name_spans.get(other, given[other].span), message)
     mode, name = "concat", option_name(context, given.get("name"))
     if "merge_mode" in given:
-        mode = accepted_value(context, "merge_mode", Literal[*MERGING] | None, given["merge_mode"])
+        mode = accepted_value(context, "merge_mode", MERGE_MODE, given["merge_mode"])
     if isinstance(name, Wrong) or isinstance(mode, Wrong):
         return WRONG
     layer = _recurrent(context, given["layer"])
@@ -354,6 +356,8 @@ def _held(context: Context, called: str, names: tuple[str, ...], arguments: Argu
         context.error("missing-argument", arguments.span, message, hint=f"write `{called}(LSTM(8))`")
         return None
     held = given["layer"]
+    if isinstance(held.value, ModelValue) and held.value.unknown is not None:
+        context.unknown(held.value.unknown, held.span)
     if is_wrong(held.value) or models.is_broken(held.value):
         return None
     if not isinstance(held.value, Wrapped):

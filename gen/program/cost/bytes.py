@@ -1,4 +1,4 @@
-"""How much memory a plan takes: its buffers, and what kernels allocate for themselves while they run.
+"""The memory of a plan: its buffers, and the memory that kernels allocate while they run.
 
 All figures are bytes in float32, for known sizes of the data.
 """
@@ -18,7 +18,7 @@ from gen.program.types import NUMBER, ArrayType
 
 
 def buffer_bytes(programs: Iterable[Planned], sizes: Mapping[str, int]) -> int:
-    """What programs work in: the buffers of each that lie in no other one, and the ones and zeros, which they share."""
+    """The buffers of programs, without those that lie in others, and the ones and zeros, which programs share."""
     types: list[ArrayType] = []
     filled: dict[str, ArrayType] = {}
     for each in programs:
@@ -28,7 +28,7 @@ def buffer_bytes(programs: Iterable[Planned], sizes: Mapping[str, int]) -> int:
 
 
 def room_bytes(program: Program, sizes: Mapping[str, int]) -> int:
-    """The most that any of its statements allocates while it runs; those run on request alone do not count."""
+    """The most that a statement allocates while it runs; statements that run on request do not count."""
     usual = [statement for statement in program.statements if statement.section != "input_gradients"]
     made = {statement.target: statement for statement in usual if program.types[statement.target].dtype == "rows"}
     return max((_room(statement, program, sizes, made) for statement in usual), default=0)
@@ -40,9 +40,9 @@ def array_bytes(kind: ArrayType, sizes: Mapping[str, int]) -> int:
 
 
 def _room(statement: Statement, program: Program, sizes: Mapping[str, int], made: Mapping[str, Statement]) -> int:
-    """What a statement allocates besides its result: ids as indices, what a kernel needs.
+    """The bytes that a statement allocates besides its result: ids as indices, and a kernel's room.
 
-    `made` are the statements that make gradients by rows, which stay outside of buffers.
+    `made` contains the statements that make gradients by rows, which have no buffers.
     """
     if statement.loop is not None:
         return room_bytes(statement.loop.body, sizes)

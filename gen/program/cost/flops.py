@@ -1,11 +1,11 @@
-"""How many floating-point operations a program takes, from its statements.
+"""The floating-point operations of a program, from its statements.
 
-The convention: a multiplication and the addition of its product are two, so that a product of (m, k) and (k, n) takes
-2 · m · k · n; whatever else a function of NumPy does to a number is one, be it a sum, a comparison or an exponential.
-What only moves numbers takes none.  Each operation says what it takes (`Op.operations`); a kernel that does not takes
-one for each number that it gives.  Where ids decide, every one counts as if it occurred once.
+By convention, a multiplication and the addition of its product are two operations, so a product of (m, k) and (k, n)
+takes 2 · m · k · n.  Every other function of NumPy takes one for each number: a sum, a comparison, an exponential.
+Moving numbers takes none.  Each operation gives its own count (`Op.operations`); a kernel without one takes one for
+each number of its result.  If ids decide, every id counts as if it occurred once.
 
-What runs on request alone is left out: `input_gradients`, and what is done to the weights of rows where they are given.
+Statements that run only on request do not count: `input_gradients`, and guarded statements for sample weights.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from gen.program.ir import Program, Statement
 
 
 def operations(program: Program, sizes: Mapping[str, int]) -> Iterator[tuple[Statement, int]]:
-    """Each statement of a program with its operations, where there are some, for known sizes of the data."""
+    """Each statement of a program with its number of operations, if there are any, for known sizes of the data."""
     usual = [each for each in program.statements if each.section != "input_gradients" and each.guard is None]
     made = {each.target: each for each in usual if program.types[each.target].dtype == "rows"}
     for statement in usual:

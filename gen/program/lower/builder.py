@@ -1,4 +1,4 @@
-"""Writes statements down: what a rule does to arrays becomes one operation after the other."""
+"""Writes statements: turns what a rule does to arrays into one operation after another."""
 
 from __future__ import annotations
 
@@ -24,13 +24,15 @@ class Builder:
     soft: dict[str, str] = field(default_factory=dict)
     fallback: dict[str, str] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
-    """Names that nothing may be called that did not claim them."""
+    """Names that only the variables that claim them may have."""
     claimed: dict[str, str] = field(default_factory=dict)
-    """Names that were set aside, each with the one variable that has it."""
+    """Reserved names, each with the only variable that has it."""
     views: dict[str, Array] = field(default_factory=dict)
     """The variables that look at another one's memory, and which."""
+    stretched: set[str] = field(default_factory=set)
+    """The variables that stretch another one's memory to more axes or larger ones."""
     turned: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    """The order of axes in which a transpose looks at it."""
+    """The order of axes in which a transpose shows it."""
     lifted: set[str] = field(default_factory=set)
     """The transposes that a loop gives: who turns one back has what it looks at."""
     read: set[str] = field(default_factory=set)
@@ -40,7 +42,7 @@ class Builder:
     block: Block = Block("")
     place: str = ""
     prefix: str = "v"
-    """How the variables begin that have no name yet."""
+    """The prefix of variables that have no name yet."""
     renames: bool = False
     """Whether the last name that a rule gives counts, not the first: that of the function of a step, not of a part."""
     local: set[str] = field(default_factory=set)
@@ -106,6 +108,9 @@ class Builder:
                 return same
             if (bases := self._bases(operands)) is not None:
                 return self.reshape(self.call(op, *bases), type.shape)
+            if any(isinstance(item, Array) and item.name in self.stretched for item in operands):
+                made = self.call(op, *(self._unstretched(item) for item in operands))
+                return made if made.shape == type.shape else self.apply(ops.BROADCAST.call(made, type.shape))
         if op.function is not None:
             self.kernels[op.name] = op.function
         options = {name: expression(item) for name, item in call.options.items()}
@@ -115,9 +120,15 @@ class Builder:
         result = self.emit(value, type, guard=guard)
         if op.view:
             self.views[result.name] = operands[0]
+        if op is ops.BROADCAST:
+            self.stretched.add(result.name)
         if op is ops.TRANSPOSE:
             self.turned[result.name] = operands[1]
         return result
+
+    def _unstretched(self, item: Any) -> Any:
+        """What an operand was before it was stretched: an operation number by number stretches it itself."""
+        return self.views[item.name] if isinstance(item, Array) and item.name in self.stretched else item
 
     def turns_back(self, array: Array, axes: tuple[int, ...]) -> bool:
         """Whether `axes` brings a transpose back into the order of what it looks at."""

@@ -25,7 +25,7 @@ def lower_forward(state: Lowering, section: str, nodes: tuple[Node, ...]) -> Non
             state.values[node.outputs[0]] = state.constant(node)
             continue
         state.enter(section, state.block_of(section, node))
-        _apply(state, node, predicting=section != "forward")
+        _apply(state, node, predicting=section == "infer")
 
 
 def _apply(state: Lowering, node: Node, predicting: bool) -> None:

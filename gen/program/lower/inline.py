@@ -1,11 +1,11 @@
-"""Inlining: runs the source of a rule on variables instead of arrays, and writes down what it does.
+"""Inlining: runs the source of a rule on variables instead of arrays, and records what it does.
 
-An abstract interpreter over the rule's `ast`.  Fields of the component, ranks, shapes and Python numbers are known and
-are computed on the spot; `if` and `for` over them disappear.  What happens to arrays becomes statements, one operation
-each, and the rule's own local names become the names of the variables.
+An abstract interpreter over the rule's `ast`.  It computes fields of the component, ranks, shapes, and Python numbers
+on the spot, so `if` and `for` over them disappear.  Operations on arrays become statements, one operation each, and the
+rule's local names become the names of the variables.
 
-Nothing is passed over: what a case does not make use of is refused, with its line.  A rule means here what Python and
-NumPy make of it, or it is no rule.
+It ignores nothing: it refuses what it does not use, and shows the line.  A rule means here what it means in Python and
+NumPy, or it is not a rule.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class _Method:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of running a rule: its result, its local names, and the names that the result was returned under."""
+    """The outcome of a rule: its result, its local names, and the names in its `return`."""
 
     result: Any
     names: dict[str, Any]

@@ -1,4 +1,4 @@
-"""Arithmetic on Python numbers of which some are known only when the generated file runs."""
+"""Arithmetic on Python numbers, some of which are known only when the generated file runs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Lowering, the optimizer: `update` over the flat vector of weights, `update_rows` over a table, and `untouched`.
 
-What a step does is statements here: gradients are clipped, the optimizer's rule is inlined, rows are taken out of a
-table and put back.  A large vector, and the rows of a table, are gone through part by part, in a loop.
+A step consists of statements: they clip gradients, apply the optimizer's rule, take rows out of a table, and put them
+back.  A loop goes through a large vector, or the rows of a table, part by part.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from gen.program.ir import Block, Parts, Program, Statement, expression, formula
 from gen.program.lower.builder import Builder
 from gen.program.lower.inline import run
 from gen.program.lower.state import Identifiers, Lowered
-from gen.program.rules import parameter_names
+from gen.program.rules import definition, parameter_names
 from gen.program.types import NUMBER, Array, ArrayType, Number
 
 BLOCK = 32768
-"""How many weights are worked on at a time, where there are more."""
+"""The number of weights in a part, if there are more."""
 
 ROWS: Shape = (Dim.symbol("rows"), Dim.symbol("features"))
 """The shape of rows of a table."""
@@ -96,6 +96,13 @@ def decaying(optimizer: Optimizer) -> tuple[str, ...]:
     return () if rule is None else tuple(slot for slot in optimizer.slots() if slot in parameter_names(rule))
 
 
+def reads_step(optimizer: Optimizer) -> bool:
+    """Whether a step over rows of a table depends on how many there have been."""
+    rule = definition(type(optimizer).update)  # type: ignore[attr-defined]  # every optimizer has one
+    read = {node.id for statement in rule.body for node in ast.walk(statement) if isinstance(node, ast.Name)}
+    return bool(decaying(optimizer)) or "step" in read
+
+
 class _Step:
     """Writes one of the programs down."""
 
@@ -152,7 +159,8 @@ class _Step:
         table = build.parameter(f"p.{ident}", ArrayType(shape))
         build.parameter(f"g.{ident}", GRADIENT)
         build.parameter(f"s.{ident}", ArrayType((), "slots"))
-        self.change([table], formula("update_rows", table.name, f"g.{ident}", f"s.{ident}", "learning_rate", "step"))
+        step = ["step"] if reads_step(self.optimizer) else []
+        self.change([table], formula("update_rows", table.name, f"g.{ident}", f"s.{ident}", "learning_rate", *step))
 
     def rows(self) -> None:
         """A step over the rows of a table."""

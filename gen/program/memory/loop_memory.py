@@ -1,8 +1,8 @@
-"""Pass: the memory of what a loop computes at each step is planned; its buffers are results of the loop.
+"""Pass: plans the memory of each step of a loop; its buffers are results of the loop.
 
-So they have names, and the memory of others before and after, as everything has that is computed outside of a loop.
-Numbers become arrays, which are made before the loop: NumPy takes three times as long to make one of a Python number as
-to multiply a small array with it.
+So these buffers have names, and can share memory with others before and after, like everything outside the loop.
+Numbers become arrays that are made before the loop: NumPy takes three times as long to make an array of a Python number
+as to multiply a small array by it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from gen.program.memory.planning import plan_memory
 
 
 def plan_loops(program: Program, reuse: bool = True) -> Program:
-    """`program` with a plan in each of its loops."""
+    """`program`, with a plan in each of its loops."""
     types, names, taken = dict(program.types), dict(program.names), set(program.taken)
     numbers: dict[float, str] = {}
 

@@ -1,7 +1,7 @@
-"""Pass: a place in memory for every variable: that of an operand, a buffer that is free again, or a new one.
+"""Pass: gives every variable a place in memory: that of an operand, a free buffer, or a new one.
 
-A variable's values are in one *segment*: a stretch of statements that work in place on one buffer.  A segment has one
-attribute of the generated `Buffers` class; the variables in it share that memory one after the other.
+The values of a variable are in one *segment*: a run of statements that work in place on one buffer.  A segment has one
+attribute in the generated `Buffers`; its variables share that memory one after another.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ class Buffer:
 
 @dataclass(eq=False)
 class Segment:
-    """Variables that hold the same memory in turn, each computed in place of the one before."""
+    """Variables that hold the same memory in turn; each is computed in place of the one before."""
 
     buffer: Buffer | None
-    """None: memory from outside (`place` says which) or from a function that makes its own."""
+    """None for outside memory (`place` says which), or for memory that a function allocates."""
     place: str = ""
     variables: list[str] = field(default_factory=list)
     attribute: str = ""
@@ -40,20 +40,20 @@ class Segment:
 
 @dataclass(frozen=True)
 class Plan:
-    """Where every variable is, and how it is called in the generated code."""
+    """The place of every variable, and its name in the generated code."""
 
     segments: dict[str, Segment]
-    """By variable; not for numbers, views and parameters."""
+    """By variable, without numbers, views, and parameters."""
     display: dict[str, str]
     in_place: dict[str, str]
     """Variables computed in place of an operand: result → operand."""
     buffers: tuple[Buffer, ...]
     bases: dict[str, str]
-    """Views, and results of kernels that overwrite their argument: the variable whose memory each one looks at."""
+    """Views, and results of kernels that overwrite their argument: the variable whose memory each one shows."""
     stored_numbers: tuple[str, ...] = ()
-    """Numbers that are computed in one section and read in another; they are attributes of the buffers too."""
+    """Numbers that one section computes and another reads; they are attributes of the buffers too."""
     hosts: dict[Buffer, Buffer] = field(default_factory=dict)
-    """Buffers that lie in the memory of another one, which holds nothing while they do: guest → host."""
+    """Buffers in the memory of another one, which is unused while they are in use: guest → host."""
 
     def attributes(self) -> dict[str, object]:
         """The attributes of the generated buffers, each with what it holds: a buffer, or a number by its variable."""
@@ -61,7 +61,7 @@ class Plan:
         return dict(held) | {self.display[name]: name for name in self.stored_numbers}
 
     def guests(self, host: Buffer) -> list[Buffer]:
-        """What lies in a buffer's memory, in order."""
+        """The buffers in a buffer's memory, in order."""
         return [guest for guest, each in self.hosts.items() if each is host]
 
 
@@ -89,7 +89,7 @@ def plan_memory(
     results: Iterable[tuple[str, Iterable[str]]] = (),
     reuse: bool = True,
 ) -> Plan:
-    """Assign memory: `results` are variables read at the end of a section; with `reuse` off nothing is shared."""
+    """Assign memory: `results` are variables that the end of a section reads; without `reuse`, nothing is shared."""
     return _Planner(program, results, reuse).run()
 
 
@@ -105,7 +105,7 @@ class _Planner:
                 places = [self.changed.get(name, program.pinned.get(name, name)) for name in statement.changes]
                 self.changed.update(zip(statement.targets, places, strict=True))
         self.uses: dict[str, int] = {}
-        """The index of the last statement that reads a variable, or what is at a place outside."""
+        """The index of the last statement that reads a variable, or a place outside."""
         ends = {statement.section: i for i, statement in enumerate(self.statements)}
         stops = {statement.block.parts: i for i, statement in enumerate(self.statements)}
         for i, statement in enumerate(self.statements):

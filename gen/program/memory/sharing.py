@@ -1,9 +1,9 @@
-"""Pass: large buffers that are never needed at the same time lie in the same memory, whatever their shapes.
+"""Pass: large buffers of different shapes share memory if they are never needed at the same time.
 
-`planning.py` uses a buffer again for variables of its own shape.  Here a large buffer, the host, lends its memory to
-smaller ones of other shapes, side by side.  It is exact because no variable of a guest lives, from the statement that
-computes it to the last that reads it, while one of the host does, and because the guests together are never larger
-than the host, whatever sizes the data have.
+`planning.py` reuses a buffer for variables of its own shape.  Here, a large buffer, the host, lends its memory to
+smaller buffers of other shapes, side by side.  This is exact because no variable of a guest lives, from the statement
+that computes it to its last reader, while one of the host does, and because the guests together are never larger than
+the host, whatever the sizes of the data.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from gen.program.memory.planning import Buffer, Plan
 
 BATCH_ROWS = 32
 SMALL = 1 << 14
-"""How many numbers a buffer has to hold, at a batch of 32 rows, to be worth it."""
+"""The least size of a buffer, in numbers at a batch of 32 rows, that is worth it."""
 
 
 @dataclass(frozen=True)
 class Life:
-    """From the statement that computes a segment's first variable to the last that reads one: their indices."""
+    """The statements, by index, from the one that computes a segment's first variable to its last reader."""
 
     first: int
     last: int
@@ -41,7 +41,7 @@ class Life:
 def share_memory(
     program: Program, plan: Plan, results: Iterable[tuple[str, Iterable[str]]], least: Mapping[str, int]
 ) -> Plan:
-    """`plan` with hosts for some of its buffers; `least` are the least sizes that data may have, by symbol."""
+    """`plan`, with hosts for some of its buffers; `least` contains the least sizes of the data, by symbol."""
     typical = typical_sizes(least, BATCH_ROWS)
     sizes = {buffer: product(buffer.type.shape) for buffer in plan.buffers if buffer.type.dtype == "float"}
     weighed = {buffer: value_of(size, typical) for buffer, size in sizes.items()}
@@ -63,7 +63,7 @@ def share_memory(
 
 
 def _lives(program: Program, plan: Plan, results: Iterable[tuple[str, Iterable[str]]]) -> dict[Buffer, list[Life]]:
-    """When each buffer holds something that is still to be read: a life for each of its segments."""
+    """When each buffer contains something that is still read: a life for each of its segments."""
     last: dict[str, int] = {}
     first: dict[str, int] = {}
     ends: dict[str, int] = {}

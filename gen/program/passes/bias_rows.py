@@ -1,7 +1,7 @@
-"""Pass, for prediction alone: a vector of weights is added to the rows of a matrix as a matrix of one row.
+"""Pass, only for prediction: adds a vector of weights to the rows of a matrix as a matrix of one row.
 
-Exact.  Where the matrix has one row too, as for a single sample, both have one shape, and NumPy adds them in a third of
-the time that it takes to stretch the vector; with more rows there is no difference.
+Exact.  If the matrix has one row too, as for a single sample, both have one shape, and NumPy adds them in a third of
+the time that it takes to stretch the vector.  With more rows, there is no difference.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from gen.program.types import ArrayType
     because="the row holds the numbers of the vector",
 )
 def weights_as_rows(program: Program) -> Program:
-    """`program` that reads `p.h_bias_row`, (1, features), where it read `p.h_bias` beside (batch, features)."""
+    """`program`, which reads `p.h_bias_row`, (1, features), where it read `p.h_bias` with (batch, features)."""
     types = dict(program.types)
 
     def with_row(statement: Statement) -> Statement:
@@ -45,5 +45,5 @@ def weights_as_rows(program: Program) -> Program:
 
 
 def rows_of_weights(program: Program, weights: Collection[str]) -> list[str]:
-    """Those of the `weights` that a program reads as rows, by their names in `Params`, in order."""
+    """The `weights` that a program reads as rows, by their names in `Params`, in order."""
     return sorted(name for name in weights if f"p.{name}_row" in program.parameters and f"{name}_row" not in weights)

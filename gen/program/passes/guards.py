@@ -1,6 +1,6 @@
-"""Pass: what works in place by its nature is given memory of its own: what it would spoil for others is copied first.
+"""Pass: gives memory of their own to statements that work in place by nature, and copies what others still read.
 
-That is a statement that only runs under a condition, and the call of a kernel that overwrites its first argument.
+These are statements that run under a condition, and calls of kernels that overwrite their first argument.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from gen.program.types import ArrayType
 
 
 def protect_guarded(program: Program) -> Program:
-    """`program` in which the first operand of each such statement is memory that nobody reads afterwards."""
+    """`program`, in which nobody reads the first operand of such a statement afterwards."""
     last: dict[str, int] = {}
     bases: dict[str, str] = {}
     plain: set[str] = set()
@@ -54,7 +54,7 @@ def protect_guarded(program: Program) -> Program:
 
 
 def _path(name: str, bases: dict[str, str]) -> list[str]:
-    """The views from `name` down to the memory that it looks at."""
+    """The views from `name` down to the memory that they show."""
     found = []
     while name in bases:
         found.append(name)

@@ -1,8 +1,8 @@
-"""Pass: the greatest number of each row of a narrow matrix is taken down the columns of its transpose.
+"""Pass: takes the maximum of each row of a narrow matrix down the columns of its transpose.
 
-Exact.  NumPy reduces row after row, and to begin one costs more than a short row itself; down the columns it takes the
-greater of two whole rows at a time.  With the copy it takes two thirds of the time for 32 rows of ten, an eighth for
-640; for a single row it would take longer, so a prediction does it only where a sample has several rows.
+Exact.  NumPy reduces row by row, and starting a row costs more than a short row itself; down the columns, it compares
+two whole rows at a time.  Including the copy, this takes two thirds of the time for 32 rows of ten, and an eighth for
+640.  For a single row it would take longer, so a prediction does it only if a sample has several rows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gen.program.ir import Program, Statement, operation
 from gen.program.types import ArrayType
 
 WIDEST = 32
-"""From so many columns on, the rows are worth their beginning."""
+"""From this number of columns on, rows are long enough."""
 
 
 @exact(
@@ -26,7 +26,7 @@ WIDEST = 32
     because="a maximum does not depend on the order",
 )
 def maxima_down_columns(program: Program) -> Program:
-    """`program` in which no reduction to a maximum runs along a short last axis of a matrix."""
+    """`program`, in which no maximum runs along a short last axis of a matrix."""
     types, soft = dict(program.types), dict(program.soft)
 
     def parts(statement: Statement) -> list[Statement]:

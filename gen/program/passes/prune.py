@@ -1,4 +1,4 @@
-"""Pass: statements whose result nobody reads are left out; what only `check` needs moves out of the training step."""
+"""Pass: removes statements whose result nobody reads; moves what only `check` needs out of the training step."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from gen.program.ir import Program, Statement, reads
     because="nobody reads the results",
 )
 def prune(program: Program, results: Iterable[ast.expr], places: Iterable[str] = ()) -> Program:
-    """`program` without the statements that lead nowhere.
+    """`program` without statements that lead nowhere.
 
-    What a section must leave behind is needed: what is pinned, kept or returned, and the variables in `places`.  In
-    `backward`, statements that only the gradients of the inputs need become part of the section `input_gradients`.
+    A section needs what it must leave behind: what is pinned, kept, or returned, and the variables in `places`.  In
+    `backward`, statements that only the gradients of the inputs need become the section `input_gradients`.
     """
     outside = {name for section, names in program.kept.items() if section != "input_gradients" for name in names}
     outside |= set(places)

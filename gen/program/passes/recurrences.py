@@ -1,8 +1,8 @@
 """Pass: LSTMs that do not depend on each other predict in one loop over their steps.
 
-A step costs its NumPy calls where the batch is small, and one loop makes them once.  Exact: the recurrent kernels stand
-on a diagonal, so that each LSTM keeps its own sums.  The two directions of a Bidirectional layer are such a pair, and
-so are layers on different inputs, whose lengths the generated function compares when it runs.
+With a small batch, a step costs its NumPy calls, and one loop makes them once.  Exact: the recurrent kernels are on a
+diagonal, so each LSTM keeps its own sums.  The two directions of a Bidirectional layer are such a pair.  So are layers
+on different inputs; the generated function compares their lengths when it runs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from gen.program.lower.state import Lowered
 from gen.program.types import ArrayType
 
 LIMIT: int = inspect.signature(lstm_predict_jointly).parameters["limit"].default
-"""`lstm_predict_jointly` takes one loop as long as the square of all units, times the batch, is no more."""
+"""`lstm_predict_jointly` uses one loop if the square of all units, times the batch, is at most this."""
 
 
 @exact(
@@ -29,9 +29,9 @@ LIMIT: int = inspect.signature(lstm_predict_jointly).parameters["limit"].default
     because="their recurrent kernels stand on a diagonal, so each keeps its own sums",
 )
 def join_recurrences(lowered: Lowered) -> Lowered:
-    """`lowered` with one statement in place of each group of LSTMs that can share a loop."""
+    """`lowered`, with one statement for each group of LSTMs that can share a loop."""
     program = lowered.program
-    while groups := _groups(program):  # anew after each: of two groups one may need the other, and be needed by it
+    while groups := _groups(program):  # again after each, because two groups may need each other
         program = program.with_statements(_with_one(list(program.statements), groups[0]))
     if program is lowered.program:
         return lowered
@@ -40,7 +40,7 @@ def join_recurrences(lowered: Lowered) -> Lowered:
 
 
 def _groups(program: Program) -> list[list[Statement]]:
-    """The groups of two or more LSTMs that do not depend on each other and may have as many steps."""
+    """The groups of two or more LSTMs that do not depend on each other and may have equally many steps."""
     groups: list[list[Statement]] = []
     for statement in program.statements:
         if not _plain(statement):
@@ -56,7 +56,7 @@ def _groups(program: Program) -> list[list[Statement]]:
 
 
 def _plain(statement: Statement) -> bool:
-    """Whether it is an LSTM with a bias and without mask, first states or activations of its own."""
+    """Whether it is an LSTM with a bias, and without a mask, first states, or its own activations."""
     if statement.op.function is not lstm_predict:
         return False
     assert isinstance(statement.value, ast.Call)
@@ -64,12 +64,12 @@ def _plain(statement: Statement) -> bool:
 
 
 def _depends(statements: Sequence[Statement], statement: Statement, sources: set[str]) -> bool:
-    """Whether `statement` needs one of `sources`, be it through others."""
+    """Whether `statement` needs one of `sources`, directly or through others."""
     return statement in _dependents(statements, sources)
 
 
 def _dependents(statements: Sequence[Statement], sources: set[str]) -> list[Statement]:
-    """The statements that need one of `sources`, be it through others."""
+    """The statements that need one of `sources`, directly or through others."""
     reached, found = set(sources), []
     for statement in statements:
         if not reached.isdisjoint(reads(statement.value)):
@@ -79,7 +79,7 @@ def _dependents(statements: Sequence[Statement], sources: set[str]) -> list[Stat
 
 
 def _fit(types: dict[str, ArrayType], group: list[Statement]) -> bool:
-    """Whether a loop over all of the group can be worth it, and gives what each of them gives."""
+    """Whether one loop can be worth it, and gives what each LSTM of the group gives."""
     calls = [statement.value for statement in group if isinstance(statement.value, ast.Call)]
     steps = {types[reads(call)[0]].shape[0] for call in calls}
     rows = {types[reads(call)[0]].shape[2] for call in calls}
@@ -91,7 +91,7 @@ def _fit(types: dict[str, ArrayType], group: list[Statement]) -> bool:
 
 
 def _with_one(statements: list[Statement], group: list[Statement]) -> list[Statement]:
-    """`statements` with the group at the place of its last; what needs the others follows it."""
+    """`statements`, with the group at the place of its last member; statements that need the others follow it."""
     *others, last = group
     at = statements.index(last)
     later = _dependents(statements[:at], {name for statement in others for name in statement.targets})
@@ -100,7 +100,7 @@ def _with_one(statements: list[Statement], group: list[Statement]) -> list[State
 
 
 def _together(group: list[Statement]) -> Statement:
-    """One statement for all of the group."""
+    """One statement for the whole group."""
     calls = [statement.value for statement in group if isinstance(statement.value, ast.Call)]
     arguments = [ast.Tuple([call.args[place] for call in calls], ast.Load()) for place in range(3)]
     options = {item.arg: item.value for item in calls[0].keywords if item.arg}
@@ -115,5 +115,5 @@ def _together(group: list[Statement]) -> Statement:
 
 
 def _name(block: Block) -> str:
-    """What the call of a block is bound to, or the call where it is bound to nothing."""
+    """The variable that the call of a block is bound to, or the call if there is none."""
     return block.heading.split("\n")[-1].partition(" = ")[0]

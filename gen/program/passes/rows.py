@@ -1,12 +1,12 @@
-"""Pass: which tables are updated row by row, by the ids that a batch held, and which get a dense gradient.
+"""Pass: which tables are updated row by row, by the ids of a batch, and which get a dense gradient.
 
-The gradient of a table that rules only ever read by row is made of distinct ids and a row for each.  Where a step
-without a gradient leaves a weight exactly where it is, only these rows have to be updated; what the steps that a row
-missed would have done to its slots is done when its id occurs next: RMSprop's velocity decays by rho at each.  This is
-exact up to rounding, as rho to the power of the steps is, beside so many products.
+If rules only read a table by row, its gradient is distinct ids and a row for each.  If a step without a gradient leaves
+a weight exactly as it is, only these rows need an update.  The steps that a row missed would have changed its slots;
+this happens when its id occurs next: RMSprop's velocity decays by rho at each step.  This is exact up to rounding,
+because a power of rho stands for many products.
 
-Weight decay and momentum move a weight by themselves, a regularizer has a gradient everywhere, and what Adam would have
-done depends on the learning rates of the steps that were missed; clipping takes the norm of the whole.  There a
+Weight decay and momentum move a weight without a gradient, a regularizer has a gradient everywhere, Adam's missed steps
+depend on the learning rates at that time, and clipping takes the norm of the whole gradient.  In these cases, the
 gradient stays dense.
 """
 
@@ -16,7 +16,7 @@ from gen.graph.graph import Graph, NamedLayer
 from gen.passes import exact
 
 LEAST = 32768
-"""The smallest table that is worth it: of less, the whole stays in the cache and is updated with everything else."""
+"""The smallest table that is worth it: a smaller one stays in the cache and is updated with everything else."""
 
 
 @exact(
@@ -25,7 +25,7 @@ LEAST = 32768
     because="a step without a gradient leaves a row where it is; its next step makes up for what its slots missed",
 )
 def tables_by_row(graph: Graph) -> tuple[tuple[NamedLayer, str], ...]:
-    """The trained weights that are updated row by row, in the order of the layers."""
+    """The trained weights to update row by row, in the order of the layers."""
     if graph.training is None or not graph.training.optimizer.ignores_zero_gradients():
         return ()
     return tuple(

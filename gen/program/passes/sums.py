@@ -1,4 +1,4 @@
-"""Pass: sums over the rows or the columns of a matrix, and of the losses of a batch, become products with ones.
+"""Pass: turns sums over the rows or columns of a matrix, and over the losses of a batch, into products with ones.
 
 BLAS takes half the time of `np.add.reduce` for a small matrix, and an eighth for a tall one.
 """
@@ -24,9 +24,9 @@ from gen.program.types import NUMBER, ArrayType
     because="the products add the same numbers, in another order",
 )
 def sums_as_products(program: Program) -> Program:
-    """`program` with products in place of sums; the ones are parameters of it, `b.ones_batch`, `b.ones_10`.
+    """`program`, with products in place of sums; the ones are its parameters, `b.ones_batch`, `b.ones_10`.
 
-    Where their number is a longer formula, they are named after what is summed: `b.ones_x_bias`.
+    If their number is a longer formula, their name comes from the sum: `b.ones_x_bias`.
     """
     names = known_constants("ones", program)
     bases = {statement.target: reads(statement.value)[0] for statement in program.statements if statement.op.view}
@@ -39,7 +39,7 @@ def sums_as_products(program: Program) -> Program:
         return names[shape]
 
     class Totals(ast.NodeTransformer):
-        """`np.add.reduce(losses)`, over all of a batch, inside the formula of a number."""
+        """`np.add.reduce(losses)`, over a whole batch, inside the formula of a number."""
 
         def __init__(self, total: str) -> None:
             self.total = total
@@ -105,7 +105,7 @@ def _sizes(shape: Shape) -> str:
 
 
 def _purpose(program: Program, total: str, summed: str) -> str:
-    """What a vector is first needed for: the weight or the loss whose sum it makes, or else what is summed."""
+    """The purpose of a vector: the weight or the loss whose sum it makes, or else the summed array."""
     weight = program.pinned.get(total, "").removeprefix("g.")
     named = (
         names[name]
@@ -117,7 +117,7 @@ def _purpose(program: Program, total: str, summed: str) -> str:
 
 
 def with_constants(program: Program, kind: str, names: dict[Shape, str]) -> Program:
-    """`program` with these arrays of ones or zeros among its parameters."""
+    """`program`, with these arrays of ones or zeros among its parameters."""
     return replace(
         program,
         types=program.types | {name: ArrayType(shape) for shape, name in names.items()},
@@ -128,5 +128,5 @@ def with_constants(program: Program, kind: str, names: dict[Shape, str]) -> Prog
 
 
 def known_constants(kind: str, program: Program) -> dict[Shape, str]:
-    """The arrays of ones, or of zeros, that are parameters of a program already, by shape."""
+    """The arrays of ones or zeros that are already parameters of a program, by shape."""
     return {constant.shape: name for name, constant in program.constants.items() if constant.kind == kind}

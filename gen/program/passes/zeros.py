@@ -1,7 +1,7 @@
-"""Pass: arrays are compared with an array of zeros instead of the number 0.
+"""Pass: compares arrays with an array of zeros instead of the number 0.
 
-Exact.  NumPy has vector instructions for the greater of two arrays, none for that of an array and a number: with them
-relu takes a fifth of the time.  A small array gets zeros of its own shape, a large one a row of them.
+Exact.  NumPy has vector instructions for the maximum of two arrays, but none for an array and a number: with them, relu
+takes a fifth of the time.  A small array gets zeros of its own shape, a large one a row of zeros.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ COMPARED = (ops.MAXIMUM, ops.GREATER)
     because="the array holds the same number",
 )
 def zeros_as_arrays(program: Program) -> Program:
-    """`program` with the zeros as parameters of it, `b.zeros_batch_32`, `b.zeros_128`."""
+    """`program`, with the zeros as its parameters, `b.zeros_batch_32`, `b.zeros_128`."""
     names = known_constants("zeros", program)
 
     def with_array(statement: Statement) -> Statement:
@@ -52,7 +52,7 @@ def zeros_as_arrays(program: Program) -> Program:
 
 
 def _zeros_for(kind: ArrayType) -> Shape | None:
-    """The shape of the zeros to compare with: the whole one where a row is small; None where a number does as well."""
+    """The shape of the zeros to compare with: the whole shape if a row is small; None if a number is as good."""
     row = product(kind.shape[1:])
     if len(kind.shape) > 1 and isinstance(row, int) and row <= 512:
         return kind.shape

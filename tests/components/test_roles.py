@@ -1,0 +1,91 @@
+"""What components say of themselves is all that the compiler asks: it knows none of their classes by name."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gen import compiler
+from gen.compiler import PASSES, Options
+from gen.components.base import Activation, Layer, Role, component, registry
+from gen.components.kernels import Array
+from tests.building import ROOT, graph_of, load
+
+OUTSIDE = [path for path in sorted((ROOT / "gen").rglob("*.py")) if "components" not in path.relative_to(ROOT).parts]
+KINDS = ("gen.components.base", "gen.components.arguments")
+
+
+def asked_for(tree: ast.Module) -> Iterator[str]:
+    """The classes of components that a module tells apart: in `isinstance`, in a pattern, or by the name of a type."""
+    made = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    named = [node for node in made if (node.module or "").startswith("gen.components") and node.module not in KINDS]
+    names = {item.asname or item.name for node in named for item in node.names}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(ast.Name("isinstance" | "issubclass"), [_, classes]):
+                asked: ast.AST = classes
+            case ast.MatchClass(cls):
+                asked = cls
+            case _:
+                continue
+        yield from (each.id for each in ast.walk(asked) if isinstance(each, ast.Name) and each.id in names)
+
+
+@pytest.mark.parametrize("path", OUTSIDE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_module_outside_the_components_asks_for_one_of_their_classes(path: Path) -> None:
+    assert list(asked_for(ast.parse(path.read_text("utf-8")))) == []
+
+
+def test_every_mask_and_every_change_of_steps_has_its_role() -> None:
+    text = "x = Input(4, 3, 2)\ny = TimeDistributed(LSTM(2))(Masking()(x))\nmodel = Model(x, Dense(1)(Flatten()(y)))\n"
+    roles = [node.layer.component.role for node in graph_of(text).nodes]
+    assert {Role.MAIN, Role.MASK, Role.MERGE, Role.SPLIT} == set(roles)
+
+
+@pytest.mark.usefixtures("components_apart")
+def test_components_of_ones_own_take_part_in_rewrites() -> None:
+    @component
+    class Steep(Activation):
+        """3 max(x, 0)."""
+
+        def keeps_greatest(self) -> bool:
+            return True
+
+        def forward(self, x: Array) -> Array:
+            return 3.0 * np.maximum(x, 0.0)
+
+        def backward(self, dy: Array, y: Array) -> Array:
+            return 3.0 * dy * (y > 0.0)
+
+    @component
+    class Highest(Layer):
+        """The greatest number of each channel."""
+
+        pools = "greatest"
+
+        def output(self, x: tuple[int, ...]) -> tuple[int, ...]:
+            return (x[0], x[-1])
+
+        def forward(self, x: Array) -> Array:
+            return np.maximum.reduce(x, axis=1)
+
+        def backward(self, dy: Array, x: Array, y: Array) -> Array:
+            return dy[:, None, :] * (x == y[:, None, :])
+
+    text = "x = Input(9, 3)\ny = Dense(2)(Highest()(Conv1D(4, 2, steep)(x)))\nmodel = Model(x, y)\n"
+    text += "model.compile(sgd(0.1), mse)\n"
+    assert "steep" in registry["activation"]
+    graph = graph_of(text)
+    kinds = [type(node.layer.component).__name__ for node in compiler.rewrite(graph).nodes]
+    assert kinds.index("Highest") < kinds.index("Steep")
+    x = np.random.default_rng(0).normal(size=(5, 9, 3)).astype(np.float32)
+    results = []
+    for passes in (frozenset(PASSES), frozenset(PASSES) - {"pooled"}):
+        model = load(compiler.generate(graph, "own.nn", Options(passes=passes, verify=True)), "own").Model(1)
+        model.fit(x, np.ones((5, 2), np.float32), epochs=3, verbose=0)
+        results.append(model.predict(x))
+    np.testing.assert_allclose(*results, rtol=1e-5)
