@@ -13,7 +13,7 @@ from gen.language.elaborate.loss_functions import call_loss_function, formula_of
 from gen.language.elaborate.models import make_model, make_sequential
 from gen.language.elaborate.older import LAYER_NAMES, STILL_THERE
 from gen.language.elaborate.operations import call_function
-from gen.language.elaborate.spellings import function_forms, kinds_of, layer_names
+from gen.language.elaborate.spellings import function_forms, kinds_of, layer_named
 from gen.language.elaborate.values import (
     WRONG,
     Arguments,
@@ -75,7 +75,7 @@ def call_word(context: Context, word: Word, arguments: Arguments, group: Group |
 
 
 def _make_layer(context: Context, name: str, arguments: Arguments, group: Group | None) -> Value:
-    cls = layer_names()[name]
+    cls = layer_named(name)
     if name in LAYER_NAMES and name not in STILL_THERE and name not in registry["layer"]:
         context.warning("old-spelling", arguments.function, f"Keras 3 calls `{name}` `{LAYER_NAMES[name]}`")
     made = make(context, cls, name, arguments)

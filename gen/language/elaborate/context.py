@@ -31,7 +31,7 @@ from gen.language.elaborate.values import (
     Wrong,
 )
 
-MAX_STEPS = 50_000
+MAX_STEPS = 30_000
 """How many statements may run."""
 MAX_CALLS = 20_000
 """How many times layers may be called."""

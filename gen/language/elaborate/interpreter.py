@@ -55,7 +55,7 @@ from gen.language.elaborate.operators import combine, compare, delete_item, hash
 from gen.language.elaborate.own import wrapped_function
 from gen.language.elaborate.parameters import bind_parameters
 from gen.language.elaborate.problems import Problem
-from gen.language.elaborate.spellings import is_calculating, kinds_of, members, namespace, suggestion
+from gen.language.elaborate.spellings import is_calculating, kinds_of, layer_called, members, namespace, suggestion
 from gen.language.elaborate.values import (
     NO_OPTIONS,
     PHASE,
@@ -1073,7 +1073,7 @@ class Interpreter:
             case Builtin() | PlainFunction():
                 return call_builtin(context, function, arguments, group)
         if isinstance(function, Word) and not isinstance(function, Function) and "layer" in kinds_of(function):
-            arguments = known_arguments(context, members("layer").get(function.name), function.name, arguments)
+            arguments = known_arguments(context, layer_called(function.name), function.name, arguments)
             values = [each.value for each in (*arguments.positional, *arguments.keywords.values())]
         unknown = next((found for each in values if (found := unknown_in(each)) is not None), None)
         if unknown is not None and function not in (Word("Model"), Word("Sequential")):

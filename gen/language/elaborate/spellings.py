@@ -140,6 +140,19 @@ def layer_names() -> Mapping[str, type[Component]]:
     return {**{old: layers[new] for old, new in LAYER_NAMES.items() if new in layers}, **layers}
 
 
+def layer_called(name: str) -> type[Component] | None:
+    """The layer that a call of a name makes, or applies at once; None if none."""
+    layers = registry["layer"]
+    found = layers[name] if name in layers else layers.get(LAYER_NAMES.get(name, ""))
+    return found if found is not None or not name[:1].islower() else function_forms().get(name)
+
+
+def layer_named(name: str) -> type[Component]:
+    """The layer that Keras has, or had, under a name."""
+    layers = registry["layer"]
+    return layers[name] if name in layers else layers[LAYER_NAMES[name]]
+
+
 def function_forms() -> dict[str, type[Component]]:
     """The layers that Keras has as functions of a list of tensors, by the function's name: `concatenate`, `add`."""
     return _function_forms(tuple(registry["layer"].values()))
