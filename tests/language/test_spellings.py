@@ -96,7 +96,12 @@ def test_imports_of_modules_that_keras_had_are_read() -> None:
         (layer("BatchNormalization(mode=2)"), "unknown-argument", "mode", None),
         (layer("Dense(3, activation=Dense(3))"), "bad-argument", "takes an activation", None),
         (layer("Normalization()"), "unsupported-call", "does not have `Normalization` yet", "Rescaling"),
-        (layer("layers.Conv3DTranspose(3, 3)"), "unsupported-call", "does not have `layers.Conv3DTranspose` yet", "volumes"),
+        (
+            layer("layers.Conv3DTranspose(3, 3)"),
+            "unsupported-call",
+            "does not have `layers.Conv3DTranspose` yet",
+            "volumes",
+        ),
         (layer("RandomFlip()"), "unsupported-call", "augmentation belongs to the program", "the line can go"),
         (optimizer("'nadam'"), "unsupported-call", "does not have `nadam` yet", "the optimizers are"),
         (optimizer("keras.optimizers.Nadam()"), "unsupported-call", "Nadam` yet", "the optimizers are"),
