@@ -266,7 +266,7 @@ def _outputs(request: Request, report: Report) -> list[Output]:
             continue
         path, bounds = _target(request, settings, given, source, name)
         output = Output(source, path, settings, bounds)
-        if os.path.realpath(output.path) == os.path.realpath(source):
+        if os.path.abspath(output.path) == os.path.abspath(source):
             raise CommandError(f"{shown(source)} would be built over itself: name another folder with `-o`")
         other = outputs.setdefault(_on_any_system(output.path), output)
         if other is not output:

@@ -36,7 +36,11 @@ def format_files(paths: Iterable[Path], check: bool = False, diff: bool = False,
     Raises `CommandError` for a path that is neither a `.nn` file nor a folder with one.
     """
     report = Report()
-    for path, name in tuple(sources(paths)):
+    found = tuple(sources(paths))
+    for path, _ in found:
+        if path.suffix != ".nn":
+            raise CommandError(f"{shown(path)} is not a .nn file")
+    for path, name in found:
         try:
             source, diagnostics = read(path)
             text = _formatted(path, source, diagnostics, report)

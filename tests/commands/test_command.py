@@ -622,7 +622,8 @@ def test_the_nearest_project_counts(gen: Gen, folder: Path, monkeypatch: pytest.
         ('outt = "x"', "gen: pyproject.toml: [tool.gen] has no `outt`; did you mean `out`?"),
         (
             "xyz = 1",
-            "gen: pyproject.toml: [tool.gen] has no `xyz`; it may have components, define, inference, models, out, runtime, sources",
+            "gen: pyproject.toml: [tool.gen] has no `xyz`; it may have components, define, inference, models, out, "
+            "runtime, sources",
         ),
         ("out = 3", "gen: pyproject.toml: `out` in [tool.gen] is not a path"),
         ('sources = "models"', "gen: pyproject.toml: `sources` in [tool.gen] is not a list of paths"),

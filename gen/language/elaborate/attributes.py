@@ -453,7 +453,7 @@ def _set_on_object(context: Context, owner: ObjectValue, name: str, value: Value
     elif isinstance(value, TensorValue) and isinstance(value.maker, LayerCall) and not value.maker.inputs:
         layer = value.maker.layer
         if isinstance(layer.component, Parameter) and layer.kind == UNNAMED:  # a weight of the object
-            layer.component = replace(layer.component, weight=name)
+            layer.component, layer.kind = replace(layer.component, weight=name), name
 
 
 def set_trainable(owner: Wrapped | InputValue | Any, trainable: bool) -> None:

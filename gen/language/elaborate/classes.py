@@ -272,8 +272,7 @@ def add_weight(context: Context, made: ObjectValue, arguments: Arguments, group:
         return context.error("unsupported-argument", given["constraint"].span, message)
     trainable = given["trainable"].value is not False if "trainable" in given else True
     component = Parameter(name or UNNAMED, tuple(shape), initializer, regularizer, trainable)
-    kind = "weight" if name else UNNAMED
-    layer = LayerValue(component, kind, arguments.span, made.group or group, written="add_weight")
+    layer = LayerValue(component, component.weight, arguments.span, made.group or group, written="add_weight")
     layer.trainable = made.trainable
     return apply_layer(context, layer, [], Site(arguments.span, arguments.heading, made.group or group))
 
