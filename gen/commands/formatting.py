@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gen import compiler
-from gen.commands.building import CommandError, Line, Report, decoded, difference, explained, read, sources
+from gen.commands.building import CommandError, Line, Report, decoded, difference, explained, read, shown, sources
 from gen.diagnostics import Diagnostics, Source, Span
 from gen.emit.black_layout import black
 from gen.files import Bounds, WriteError, place
