@@ -1,5 +1,7 @@
 """`gen build` takes scripts and notebooks as they are, `gen from-script` writes the `.nn` file that is in them."""
 
+# ruff: noqa: F811  (fixtures)
+
 from __future__ import annotations
 
 import json
@@ -7,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.test_command import Gen
+from tests.commands.test_command import Gen, folder, gen  # noqa: F401  (fixtures)
 
 SCRIPT = '''\
 #!/usr/bin/env python
