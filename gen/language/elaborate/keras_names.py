@@ -94,6 +94,7 @@ AROUND = frozenset(
         "fashion_mnist",
         "functools",
         "gc",
+        "get_ipython",
         "glob",
         "h5py",
         "image",
