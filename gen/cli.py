@@ -64,7 +64,7 @@ def build(
     quiet: bool,
     debug: bool,
 ) -> None:
-    """Build .nn files; of a folder, all that are in it.
+    """Build .nn files, Python scripts or notebooks with a model; of a folder, all .nn files that are in it.
 
     What is not given is taken from [tool.gen] of the pyproject.toml nearest to each file; without a file or folder,
     `sources` is taken from that nearest to the current folder.
@@ -106,6 +106,40 @@ def _watch(request: Request, form: str, quiet: bool) -> NoReturn:
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     raise AssertionError("there is always another change to wait for")
+
+
+@gen.command("from-script")
+@click.argument("script", metavar="SCRIPT", type=click.Path(path_type=Path))
+@click.option("-o", "--out", metavar="FILE.nn", type=click.Path(path_type=Path), help="Where to write [default: here].")
+@click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+@follows_settings("from-script")
+@click.option("-q", "--quiet", is_flag=True, help="Report errors and warnings only.")
+@debug_option
+def from_script(script: Path, out: Path | None, force: bool, quiet: bool, debug: bool, given: Settings) -> None:
+    """Write the .nn file that is in a Python script or a notebook; say what of it is left out."""
+    from gen.commands import building, extracting
+    from gen.diagnostics import render_text
+    from gen.files import WriteError
+
+    out = Path(f"{script.stem}.nn") if out is None else out
+    try:
+        if out.suffix != ".nn":
+            raise building.CommandError(f"{building.shown(out)} does not end in .nn")
+        settings = _settings(script.parent).under(given)
+        building.load_project(settings)
+        found = extracting.extract(script, settings.define, debug)
+        if found.diagnostics:
+            click.echo(render_text(found.source, found.diagnostics, colour=_colours()), err=True)
+        if found.text is None:
+            sys.exit(1)
+        what = extracting.write(out, found.text, force)
+    except (building.CommandError, WriteError) as error:
+        _fail(str(error))
+    if not quiet:
+        click.echo(f"{building.shown(out)}  {what}")
+        if found.left_out:
+            several = "s" if len(found.left_out) > 1 else ""
+            click.echo(f"left out of {building.shown(script)}: line{several} {extracting.in_words(found)}")
 
 
 @gen.command()
@@ -168,7 +202,8 @@ def dump(
         building.load_project(settings)
         with building.explained(source, settings.every_component, debug):
             text, diagnostics = building.read(source)
-            shown = None if diagnostics.failed else dump(text, stage, options, diagnostics)
+            asked = settings.model(source)
+            shown = None if diagnostics.failed else dump(text, stage, options, diagnostics, settings.define, asked)
     except building.CommandError as error:
         _fail(str(error))
     if diagnostics.items:
@@ -420,7 +455,8 @@ def _with_graph(path: Path, settings: Settings, debug: bool, use: Callable[[Sour
         building.load_project(settings)
         with building.explained(path, settings.every_component, debug):
             source, diagnostics = building.read(path)
-            graph = None if diagnostics.failed else compiler.understand(source, diagnostics)
+            known = settings.define, settings.model(path)
+            graph = None if diagnostics.failed else compiler.understand(source, diagnostics, *known)
             found = diagnostics.in_source_order()
             if found:
                 click.echo(render_text(source, found, colour=_colours()), err=True)

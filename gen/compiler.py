@@ -8,15 +8,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from gen.diagnostics import Diagnostics, Source
 from gen.emit.assemble import Assembler
+from gen.emit.copied import Copies
 from gen.emit.identifiers import name_everything, reserved_names
 from gen.emit.names import SAVED, UPDATE_LOCALS
 from gen.emit.view import View
+from gen.given import Given
 from gen.graph.graph import Graph
 from gen.graph.rewrites.activations import split_activations
 from gen.graph.rewrites.heads import fuse_heads
@@ -61,7 +64,12 @@ EVERY_PASS: tuple[Pass[..., Any], ...] = (
     share_memory,
 )
 """The parts that can be left out without changing a result, in the order in which they run."""
+ALONE: tuple[Pass[..., Any], ...] = (fuse_projections, tables_by_row)
+"""What gen leaves out where several models work on one set of weights: it is about where weights are."""
 PASSES = tuple(each.name for each in EVERY_PASS)
+
+
+NOTHING_GIVEN: Given = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -75,6 +83,8 @@ class Options:
     """Whether the text goes through Black."""
     runtime: bool = False
     """Whether what models share is in a module beside the file instead of in it."""
+    given: tuple[str, ...] = ()
+    """The values that came from outside, for the header: `vocabulary = 5000`."""
     between: Callable[[], None] = field(default=lambda: None, compare=False, repr=False)
     """Called between passes; raises an exception to end a build that nobody waits for."""
 
@@ -89,15 +99,29 @@ DEFAULT = Options()
 def check(source: Source) -> Diagnostics:
     """All errors and warnings of a `.nn` file."""
     diagnostics = Diagnostics()
-    understand(source, diagnostics)
+    understand_all(source, diagnostics)
     return diagnostics
 
 
-def understand(source: Source, diagnostics: Diagnostics) -> Graph | None:
-    """Text → syntax → graph; None if there are errors, which are then in `diagnostics`."""
+def understand(source: Source, diagnostics: Diagnostics, given: Given = NOTHING_GIVEN, asked: str = "") -> Graph | None:
+    """Text → syntax → graph; None if there are errors, which are then in `diagnostics`.
+
+    `given` has values for variables of the file that come from outside, `asked` is the name of the model that is
+    wanted, where the file is not to decide.
+    """
     file = parse(source, diagnostics)
-    graph = elaborate(file, source, diagnostics)
+    graph = elaborate(file, source, diagnostics, given, asked)
     return None if diagnostics.failed else graph
+
+
+def understand_all(
+    source: Source, diagnostics: Diagnostics, given: Given = NOTHING_GIVEN, asked: str = ""
+) -> list[Graph]:
+    """The same for a file that may compile several models, which are built together; none if there are errors."""
+    from gen.language.elaborate import elaborate_all
+
+    graphs = elaborate_all(parse(source, diagnostics), source, diagnostics, given, asked)
+    return [] if diagnostics.failed else graphs
 
 
 def parse(source: Source, diagnostics: Diagnostics) -> syntax.File:
@@ -107,11 +131,13 @@ def parse(source: Source, diagnostics: Diagnostics) -> syntax.File:
     return parse(source, diagnostics)
 
 
-def elaborate(file: syntax.File, source: Source, diagnostics: Diagnostics) -> Graph | None:
+def elaborate(
+    file: syntax.File, source: Source, diagnostics: Diagnostics, given: Given = NOTHING_GIVEN, asked: str = ""
+) -> Graph | None:
     """Syntax → graph, checked."""
     from gen.language.elaborate import elaborate
 
-    return elaborate(file, source, diagnostics)
+    return elaborate(file, source, diagnostics, given, asked)
 
 
 def generate(graph: Graph, source: str, options: Options = Options()) -> str:
@@ -119,11 +145,27 @@ def generate(graph: Graph, source: str, options: Options = Options()) -> str:
     return render(view(graph, source, options), options.formatted, options.runtime)
 
 
+def build(graphs: Sequence[Graph], source: str, options: Options = Options()) -> tuple[list[View], str]:
+    """The graphs of one file → the view of each, and the text of its generated file."""
+    from gen.emit.render import render_together
+
+    if len(graphs) == 1:
+        alone = view(graphs[0], source, options)
+        return [alone], render(alone, options.formatted, options.runtime)
+    each = replace(options, passes=options.passes - {item.name for item in ALONE})
+    copies = Copies()
+    made = [assembler(graph, source, each, copies) for graph in graphs]
+    views = [replace(one.view(), given=options.given) for one in made]
+    helpers = copies.texts([call for one in made for call in one.kernel_calls()])
+    return views, render_together(views, helpers, options.formatted, options.runtime)
+
+
 def rewrite(graph: Graph, options: Options = Options()) -> Graph:
     """Graph → graph: activations as nodes, behind the making of steps, relu behind pooling; losses fused with heads,
     embeddings with the projection after them."""
     if options.inference:
-        graph = replace(graph, training=None, outputs=tuple(replace(item, loss=None) for item in graph.outputs))
+        outputs = tuple(replace(item, loss=None, metrics=()) for item in graph.outputs)
+        graph = replace(graph, training=None, outputs=outputs, added=(), penalties=())
     graph = split_before_activations(split_activations(graph))
     if options.has(pool_before_relu):
         graph = pool_before_relu(graph)
@@ -133,13 +175,13 @@ def rewrite(graph: Graph, options: Options = Options()) -> Graph:
 
 def view(graph: Graph, source: str, options: Options = Options()) -> View:
     """Graph → view: lowered, planned, and as finished lines."""
-    return assembler(graph, source, options).view()
+    return replace(assembler(graph, source, options).view(), given=options.given)
 
 
-def assembler(graph: Graph, source: str, options: Options = Options()) -> Assembler:
-    """Graph → the assembler of its view: lowered and planned."""
+def assembler(graph: Graph, source: str, options: Options = Options(), copies: Copies | None = None) -> Assembler:
+    """Graph → the assembler of its view: lowered and planned; it copies functions into `copies`."""
     named, names = name_everything(rewrite(graph, options))
-    return Assembler(named, names, source, graph, _programs(named, names, options))
+    return Assembler(named, names, source, graph, _programs(named, names, options), copies)
 
 
 def programs(graph: Graph, options: Options = Options()) -> list[Planned]:

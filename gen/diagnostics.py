@@ -35,6 +35,8 @@ class Source:
 
     path: str
     text: str
+    cells: tuple[tuple[int, int], ...] = ()
+    """For a notebook: the first line of each cell of code, and the number of the cell."""
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -48,6 +50,35 @@ class Source:
         """Line and column of `offset`, both counted from 1."""
         line = bisect.bisect_right(self._starts, offset)
         return line, offset - self._starts[line - 1] + 1
+
+    def cell(self, line: int) -> tuple[int, int] | None:
+        """The number of the cell that a line is in, and that of the line in it; None where there are no cells."""
+        if not self.cells:
+            return None
+        first, number = self.cells[max(bisect.bisect_right(self.cells, (line, len(self.text))) - 1, 0)]
+        return number, line - first + 1
+
+    def listed(self, lines: Sequence[int]) -> str:
+        """The numbers of lines in words: `1, 3 to 7`, or `2 to 3 in cell 1, 4 in cell 2`."""
+        ranges: list[tuple[int | None, list[int]]] = []
+        for line in lines:
+            found = self.cell(line)
+            cell, number = (None, line) if found is None else found
+            if ranges and ranges[-1][0] == cell and number == ranges[-1][1][-1] + 1:
+                ranges[-1][1].append(number)
+            else:
+                ranges.append((cell, [number]))
+        shown = [
+            (str(each[0]) if len(each) == 1 else f"{each[0]} to {each[-1]}") + (f" in cell {cell}" if cell else "")
+            for cell, each in ranges
+        ]
+        return ", ".join(shown[:20]) + (", …" if len(shown) > 20 else "")
+
+    def place(self, offset: int) -> str:
+        """`offset` as messages name it: `model.nn:3:1`, or `model.ipynb:cell 2:3:1`."""
+        line, column = self.position(offset)
+        cell = self.cell(line)
+        return f"{self.path}:{line}:{column}" if cell is None else f"{self.path}:cell {cell[0]}:{cell[1]}:{column}"
 
     def line(self, number: int) -> str:
         """The text of line `number` (from 1), without its line end."""
@@ -181,8 +212,12 @@ def to_json(source: Source, items: Sequence[Diagnostic]) -> list[dict[str, Any]]
 def _as_dict(source: Source, item: Diagnostic) -> dict[str, Any]:
     line, column = source.position(item.span.start)
     end_line, end_column = source.position(item.span.end)
+    cell = source.cell(line)
+    if cell is not None:
+        line, end_line = cell[1], end_line - line + cell[1]
     return {
         "file": source.path,
+        **({} if cell is None else {"cell": cell[0]}),
         "line": line,
         "column": column,
         "end_line": end_line,
@@ -212,14 +247,14 @@ _COLOURS = {"error": "red", "warning": "yellow", "note": "blue"}
 
 
 def _render(source: Source, item: Diagnostic, colour: bool) -> str:
-    line, column = source.position(item.span.start)
+    line = source.position(item.span.start)[0]
     numbers = [line, *(source.position(note.span.start)[0] for note in item.notes)]
     gutter = " " * (len(str(max(numbers))) + 2)
     bar = _style(f"{gutter}|", "note", colour)
     title = _style(f"{item.severity}[{item.code}]", item.severity, colour)
     rows = [
         f"{title}: {visible(item.message)}",
-        f"{_style(f'{gutter[1:]}-->', 'note', colour)} {visible(source.path)}:{line}:{column}",
+        f"{_style(f'{gutter[1:]}-->', 'note', colour)} {visible(source.place(item.span.start))}",
         bar,
         *_excerpt(source, item.span, "^", item.label, gutter, item.severity, colour),
     ]
@@ -242,6 +277,8 @@ def _excerpt(
     before, marked, after = _clip(text[max(start - most, 0) : start], text[start:end][:most], text[end : end + most])
     underline = mark * max(_width(marked), 1)
     row = f"{before}{marked}{after}"
+    cell = source.cell(number)
+    number = number if cell is None else cell[1]
     margin = _style(f"{number:>{len(gutter) - 1}} |", "note", colour)
     below = _style(f"{underline} {visible(label)}".rstrip(), style, colour)
     bar = _style(f"{gutter}|", "note", colour)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -21,9 +21,9 @@ class Quotient:
     dividend: Dim
     divisor: int
 
-    def renamed(self, names: Mapping[str, str]) -> Size:
-        """The same quotient with other names for its symbols."""
-        return self.dividend.renamed(names) // self.divisor
+    def at(self, sizes: Mapping[str, Size]) -> Size:
+        """The same quotient, with these sizes in the place of symbols."""
+        return self.dividend.at(sizes) // self.divisor
 
 
 Atom: TypeAlias = "str | Quotient"
@@ -97,11 +97,15 @@ class Dim:
 
     def renamed(self, names: Mapping[str, str]) -> Size:
         """The same formula with other names for its symbols; symbols that `names` lacks keep theirs."""
+        return self.at({old: Dim.symbol(new) for old, new in names.items()})
+
+    def at(self, sizes: Mapping[str, Size]) -> Size:
+        """The formula with these sizes in the place of its symbols; those that `sizes` does not hold stay."""
         total: Size = 0
         for product, factor in self.terms:
             term: Size = factor
             for atom in product:
-                inner = Dim.symbol(names.get(atom, atom)) if isinstance(atom, str) else atom.renamed(names)
+                inner = sizes.get(atom, Dim.symbol(atom)) if isinstance(atom, str) else atom.at(sizes)
                 term = term * inner
             total = total + term
         return total
@@ -275,3 +279,10 @@ def show(shape: Shape) -> str:
     """The shape as people write it: `(batch, 64)`, `(batch,)`."""
     sizes = [str(size) for size in shape]
     return f"({sizes[0]},)" if len(sizes) == 1 else f"({', '.join(sizes)})"
+
+
+def sizes_in(value: Any, sizes: Mapping[str, Size]) -> Any:
+    """A value, or tuples of values, with these sizes in the place of the symbols of each size."""
+    if isinstance(value, tuple):
+        return tuple(sizes_in(item, sizes) for item in value)
+    return value.at(sizes) if isinstance(value, Dim) else value

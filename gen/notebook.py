@@ -9,6 +9,7 @@
 `digits` is then a fresh `Model(seed=0)` of the generated module; without a name it is called `model`.  If something is
 wrong with the cell it fails with the same report as `gen build`, and the name keeps what it had.  Settings come from
 the current folder and from options, as those of `gen build`: `%%nn --inference digits`.
+`%%nn --model classifier digits` takes the model `classifier`, of a cell that has several.
 """
 
 from __future__ import annotations
@@ -93,7 +94,9 @@ def _settings(given: Settings) -> Settings:
 
 
 def build(cell: str, name: str, place: str, colour: bool, settings: Settings) -> Any:
-    """A fresh `Model` of the cell `%%nn name`; `place` is what messages call it.
+    """A fresh `Model` of the cell `%%nn name`, or `Models` of one that compiles several.
+
+    `place` is what messages call the cell.
 
     Prints warnings, and the summary if the cell asks for it.  Raises `ModelError` if there are errors.
     """
@@ -101,17 +104,19 @@ def build(cell: str, name: str, place: str, colour: bool, settings: Settings) ->
     load_project(settings)
     source, diagnostics = Source(place, f"\n{cell}"), Diagnostics()  # the magic stands on the first line of the cell
     with explained(Path(f"%%nn {name}"), settings.every_component):
-        graph = compiler.understand(source, diagnostics)
-        view = None if graph is None else compiler.view(graph, f"%%nn {name}", options(settings))
-        text = "" if view is None else compiler.render(view)
+        asked = settings.model(Path(place))
+        graphs = compiler.understand_all(source, diagnostics, settings.define, asked)
+        views, text = compiler.build(graphs, f"%%nn {name}", options(settings)) if graphs else ([], "")
     report = render_text(source, diagnostics.in_source_order(), colour=colour)
-    if graph is None or view is None:
+    if not graphs:
         raise ModelError(f"there are errors in the model of {place}", report)
     if report:
         print(report, file=sys.stderr)
-    if graph.summary:
-        print(visible_lines(f"{view.layers}\n\n{view.footprint}"))
-    return _module(text, name).Model()
+    for graph, view in zip(graphs, views, strict=True):
+        if graph.summary:
+            print(visible_lines(f"{view.layers}\n\n{view.footprint}"))
+    module = _module(text, name)
+    return module.Models() if len(graphs) > 1 else module.Model()
 
 
 def _module(text: str, name: str) -> ModuleType:

@@ -12,7 +12,7 @@ from pygments.regexopt import regex_opt
 from pygments.token import Comment, Error, Keyword, Name, Number, Operator, Punctuation, String, Whitespace
 from pygments.util import Future
 
-from gen.language.words import words
+from gen.language.words import KEYWORDS, words
 
 
 class _Words(Future):
@@ -31,6 +31,8 @@ _NUMBER = (
     r"(?<![\w.])(?:0[xX][0-9A-Fa-f_]+|0[oO][0-7_]+|0[bB][01_]+"
     r"|(?:[0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9_]+)?)(?!\w)"
 )
+_QUOTES = ('"""', "'''", '"', "'")
+_STATEMENT_WORDS = sorted(set(KEYWORDS) - {"True", "False", "None", "import", "from", "as", "and", "is", "not", "or"})
 _KINDS = {
     "reserved": Error,
     "model": Name.Class,
@@ -51,6 +53,14 @@ def _until(end: str, token: object) -> list[object]:
     ]
 
 
+def _until_or_field(end: str) -> list[object]:
+    """The rules inside a formatted string, whose fields are expressions."""
+    ending, escape, text, *rest = _until(end, String)
+    plain = str(text[0]) if isinstance(text, tuple) else ""
+    fields = [(r"\{\{|\}\}", String.Escape), (r"\{", String.Interpol, "field")]
+    return [ending, escape, *fields, (plain.replace("[^", "[^{}"), String), *rest]
+
+
 class NnLexer(RegexLexer):
     """Reads `.nn` files: neural networks for the compiler gen."""
 
@@ -65,11 +75,15 @@ class NnLexer(RegexLexer):
         "expression": [
             (r"\n|[^\S\n]+", Whitespace),
             (r"#.*$", Comment.Single),
-            *((rf"(?:\b[rRuU])?{end}", String, end) for end in ('"""', "'''", '"', "'")),
+            *((rf"\b(?:[fF][rR]?|[rR][fF]){end}", String, f"f{end}") for end in _QUOTES),
+            *((rf"(?:\b[rRuU])?{end}", String, end) for end in _QUOTES),
             (_NUMBER, Number),
+            (rf"^([ \t]*)(@)({_NAME}(?:\.{_NAME})*)", bygroups(Whitespace, Operator, Name.Decorator)),
             (rf"\b(def)(\s+)({_NAME})", bygroups(Keyword.Declaration, Whitespace, Name.Function)),
+            (rf"\b(class)(\s+)({_NAME})", bygroups(Keyword.Declaration, Whitespace, Name.Class)),
             (r"\b(?:import|from|as)\b", Keyword.Namespace),
-            (r"\b(?:def|for|in|return)\b", Keyword),
+            (r"\b(?:and|is|not|or)\b", Operator.Word),
+            (regex_opt(_STATEMENT_WORDS, prefix=r"\b", suffix=r"\b"), Keyword),
             (r"\b(?:True|False|None)\b", Keyword.Constant),
             (r"(?<=\.)(?:add|compile|fit|summary)(?=\s*\()", Name.Function),
             (rf"\b{_NAME}(?=\s*\.\s*[A-Za-z_])", Name.Namespace),
@@ -77,8 +91,8 @@ class NnLexer(RegexLexer):
             (_NAME, Name),
             (r"\(", Punctuation, "arguments"),
             (r"[\[{]", Punctuation, "brackets"),
-            (r"\*\*|//|[-+*/%@=]", Operator),
-            (r"[,:.)\]}]", Punctuation),
+            (r":=|->|\*\*|//|<<|>>|[-+*/%@=<>!&|^~]", Operator),
+            (r"\.\.\.|[,:.;)\]}\\]", Punctuation),
         ],
         "arguments": [
             (r"\)", Punctuation, "#pop"),
@@ -87,5 +101,10 @@ class NnLexer(RegexLexer):
         ],
         "brackets": [(r"[\]}]", Punctuation, "#pop"), include("expression")],
         **{end: _until(end, String) for end in ('"""', "'''", '"', "'")},
+        **{f"f{end}": _until_or_field(end) for end in _QUOTES},
         **{f"doc{end}": _until(end, String.Doc) for end in ('"""', "'''")},
+        "field": [
+            (r"(?:![rsa])?(?::[^{}'\"\n]*)?\}|$", String.Interpol, "#pop"),
+            include("expression"),
+        ],
     }

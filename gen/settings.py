@@ -17,9 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from gen.files import ForeignError, is_ours, read, reason
+from gen.given import GivenError, checked, is_name
 
 COMPILING = ("build", "dump", "summary", "graph", "explain", "%%nn")
+READING = (*COMPILING, "from-script")
 """The commands that take a model as far as its generated file."""
+
+
+Models = tuple[tuple[Path | None, str], ...]
+"""The names of models, each with its file; None stands for the file that a command is given."""
 
 
 class SettingsError(Exception):
@@ -44,9 +50,30 @@ def _paths(value: object, folder: Path) -> tuple[Path, ...] | None:
     return None if None in paths else tuple(path for path in paths if path is not None)
 
 
+def _models(value: object, folder: Path) -> Models | None:
+    if not isinstance(value, dict):
+        return None
+    files = [_path(file, folder) for file in value]
+    if None in files or not all(isinstance(name, str) for name in value.values()):
+        return None
+    return tuple(zip(files, value.values(), strict=True))
+
+
+def _definitions(value: object, folder: Path) -> dict[str, Any] | None:
+    if not isinstance(value, dict):
+        return None
+    for name, each in value.items():
+        if not is_name(name):
+            raise GivenError(f"`{name}` is no name")
+        checked(name, each)
+    return value
+
+
 FLAG = Kind("neither true nor false", lambda value, _: value if isinstance(value, bool) else None)
 PATH = Kind("not a path", _path)
 PATHS = Kind("not a list of paths", _paths)
+MODELS = Kind("not a table from a .nn file to the name of its model", _models)
+DEFINITIONS = Kind("not a table of names and values", _definitions)
 
 
 @dataclass(frozen=True)
@@ -63,7 +90,10 @@ class Setting:
 
 
 def _setting(default: Any, kind: Kind, *spellings: str, **about: Any) -> Any:
-    return field(default=default, metadata={"setting": Setting(kind, spellings, **about)})
+    metadata = {"setting": Setting(kind, spellings, **about)}
+    if isinstance(default, dict):
+        return field(default_factory=dict, hash=False, metadata=metadata)
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -98,13 +128,31 @@ class Settings:
         commands=("build",),
     )
     """Whether what all files share is in a module beside them."""
+    models: Models = _setting(
+        (),
+        MODELS,
+        "--model",
+        metavar="NAME",
+        help="Which model to take, of a file that has several: its variable, or its `name=`.",
+        commands=COMPILING,
+    )
+    """The model that is built of a file which has several."""
+    define: dict[str, Any] = _setting(
+        {},
+        DEFINITIONS,
+        "--define",
+        metavar="NAME=VALUE",
+        help="Give a variable of the files its value; may be repeated.",
+        commands=READING,
+    )
+    """Values for variables of the files."""
     components: tuple[Path, ...] = _setting(
         (),
         PATHS,
         "--components",
         metavar="FILE",
         help="Components of your own.",
-        commands=(*COMPILING, "lsp", "help"),
+        commands=(*READING, "lsp", "help"),
     )
     """Files with components of one's own."""
 
@@ -122,10 +170,15 @@ class Settings:
         """The files of components of the project and of the command."""
         return (*self.components, *self.besides)
 
+    def model(self, source: Path) -> str:
+        """The name of the model that is built of a file; empty where the file decides."""
+        path = os.path.abspath(source)
+        return next((name for file, name in self.models if file is None or os.path.abspath(file) == path), "")
+
     def under(self, told: Settings) -> Settings:
         """These settings of a project, where a command is `told` others: those hold, and its components as well."""
-        over = {name: getattr(told, name) for name in told.said - {"components"}}
-        return replace(self, **over, besides=told.components)
+        over = {name: getattr(told, name) for name in told.said - {"components", "define"}}
+        return replace(self, **over, define={**self.define, **told.define}, besides=told.components)
 
 
 SETTINGS: dict[str, Setting] = {
@@ -194,7 +247,10 @@ def _settings(table: dict[str, object], path: Path, ignored: tuple[Path, ...]) -
     values: dict[str, Any] = {}
     for name, setting in SETTINGS.items():
         if name in table:
-            values[name] = setting.kind.read(table[name], path.parent)
+            try:
+                values[name] = setting.kind.read(table[name], path.parent)
+            except GivenError as error:
+                raise SettingsError(f"{path}: `{name}` in [tool.gen]: {error}") from error
             if values[name] is None:
                 raise SettingsError(f"{path}: `{name}` in [tool.gen] is {setting.kind.must_be}")
     return Settings(**values, said=frozenset(values), folder=path.parent, ignored=ignored)

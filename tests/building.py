@@ -17,7 +17,7 @@ from gen import compiler
 from gen.compiler import Options
 from gen.diagnostics import Diagnostics, Source, render_text
 from gen.dims import Shape
-from gen.graph.graph import Graph, Tensor
+from gen.graph.graph import Graph, OwnLoss, Tensor
 from gen.graph.lookups import vocabulary
 
 Item = TypeVar("Item")
@@ -112,6 +112,9 @@ def random_targets(
     found = []
     for output in graph.outputs:
         if output.loss is None:
+            continue
+        if isinstance(output.loss, OwnLoss) and not output.loss.sparse:
+            found.append(rng.uniform(0.1, 0.9, (rows, *sizes(output.loss.target.shape, length))).astype(dtype))
             continue
         shape = (rows, *sizes(output.tensor.shape, length))
         found.append(_targets(type(output.loss).__name__, output.loss.sparse, shape, rng, dtype))

@@ -5,6 +5,7 @@ Keras computes everything here, gradients by automatic differentiation; what is 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import fields
 from functools import cache
@@ -29,6 +30,9 @@ from gen.components.base import (
     snake_case,
 )
 from gen.components.layers.masking import Mask
+from gen.components.operations.base import Operation, operations
+from gen.components.operations.making import Literal, Parameter
+from gen.dims import Size, sizes_in
 from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
 
 # With this table Keras on JAX computes some functions in float32 even where float64 is asked for.
@@ -78,6 +82,61 @@ OPERATORS: dict[str, Callable[..., Any]] = {
 }
 
 
+class OperationTwin(keras.layers.Layer):
+    """An operation as Keras' function of the same name, on its tensors and, for the sizes, the inputs of the model."""
+
+    def __init__(self, node: Node, graph: Graph, dtype: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.node, self.shapes, self.floats = node, [item.tensor.shape for item in graph.inputs], dtype
+
+    def build(self, _: Any) -> None:
+        component = self.node.layer.component
+        if isinstance(component, Parameter):
+            (name,) = self.node.layer.weights
+            self.value = self.add_weight(shape=component.shape, name=name, trainable=component.trained)
+
+    def call(self, arguments: Any) -> Any:
+        node, component = self.node, self.node.layer.component
+        tensors, inputs = arguments[: len(node.inputs)], arguments[len(node.inputs) :]
+        if isinstance(component, Parameter):
+            return self.value
+        sizes: dict[str, Size] = {}
+        for shape, array in zip(self.shapes, inputs, strict=True):
+            sizes |= {str(size): now for size, now in zip(shape, array.shape, strict=True) if not isinstance(size, int)}
+        fields = {item.name: self.known(getattr(component, item.name), sizes) for item in dataclasses.fields(component)}
+        if isinstance(component, Literal):
+            return keras.ops.convert_to_tensor(component.values, dtype=self.dtype_of(component.dtype()))
+        name = next(name for name, cls in operations.items() if cls is type(component))
+        if "dtype_" in fields:
+            fields["dtype"] = self.dtype_of(fields.pop("dtype_") or component.dtype())
+        for ours, theirs in {"n": "N", "m": "M"}.items():
+            if ours in fields:
+                fields[theirs] = fields.pop(ours)
+        numbers = {key: self.known(value, sizes) for key, value in node.options.items()}
+        if component.listed:
+            first = [fields.pop("subscripts")] if component.spread else []
+            given = list(tensors) if component.spread else [list(tensors)]
+            return getattr(keras.ops, name)(*first, *given, **fields)
+        waiting = iter(tensors)
+        operands = [numbers[each] if each in numbers else next(waiting) for each in component.names(numbers, tensors)]
+        return getattr(keras.ops, name)(*operands, **fields)
+
+    def known(self, value: Any, sizes: dict[str, Size]) -> Any:
+        return sizes_in(value, sizes)
+
+    def dtype_of(self, dtype: str) -> str:
+        return self.floats if dtype == "float" else dtype
+
+    def compute_output_spec(self, arguments: Any) -> Any:
+        self.build(None)
+        self.built = True
+        made = [
+            keras.KerasTensor([size if isinstance(size, int) else None for size in shape], self.dtype_of(dtype))
+            for shape, dtype in ((each.shape, each.dtype) for each in self.node.outputs)
+        ]
+        return made[0] if len(made) == 1 else made
+
+
 class SplitSteps(keras.layers.Layer):
     """(batch · steps, …) to (batch, steps, …), as many steps as the second input has."""
 
@@ -108,7 +167,10 @@ def twin(graph: Graph, dtype: str = "float64") -> keras.Model:
         kind = dtype if item.tensor.dtype == "float" else item.tensor.dtype
         tensors[item.tensor] = keras.Input(shape, dtype=kind, name=f"input.{item.name}".replace("/", "."))
     for node in graph.nodes:
-        _apply(node, tensors, layers)
+        if isinstance(node.layer.component, Operation):
+            _operate(node, graph, dtype, tensors, layers)
+        else:
+            _apply(node, tensors, layers)
     outputs = [_named(output, tensors) for output in graph.outputs]
     model = keras.Model([tensors[item.tensor] for item in graph.inputs], outputs)
     model.gen_layers = {layer.name: made for layer, made in layers.items()}
@@ -119,6 +181,16 @@ def twin(graph: Graph, dtype: str = "float64") -> keras.Model:
 
 def _named(output: Output, tensors: dict[Tensor, Any]) -> Any:
     return keras.layers.Identity(name=output.name.replace("/", "."))(tensors[output.tensor])
+
+
+def _operate(node: Node, graph: Graph, dtype: str, tensors: dict[Tensor, Any], layers: dict[NamedLayer, Any]) -> None:
+    inputs = [tensors[tensor] for tensor in (*node.inputs, *(item.tensor for item in graph.inputs))]
+    made = OperationTwin(node, graph, dtype, trainable=node.layer.trainable)
+    if isinstance(node.layer.component, Parameter):
+        made = layers.setdefault(node.layer, made)
+    result = made(inputs)
+    for tensor, value in zip(node.outputs, result if isinstance(result, list | tuple) else [result], strict=True):
+        tensors[tensor] = value
 
 
 def _apply(node: Node, tensors: dict[Tensor, Any], layers: dict[NamedLayer, Any]) -> None:

@@ -12,15 +12,17 @@ import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
-from gen import compiler, files
+from gen import compiler, files, scripts
+from gen import given as outside
 from gen.diagnostics import Diagnostic, Diagnostics, Source, visible, visible_lines
 from gen.emit.literals import docstring
 from gen.emit.names import RUNTIME
-from gen.emit.seal import is_sealed, source_of
+from gen.emit.seal import asked_of, given_of, is_sealed, source_of
 from gen.emit.write import present, write
 from gen.files import Bounds, WriteError, reason
 from gen.settings import Settings, SettingsError
@@ -114,9 +116,17 @@ def build(request: Request, only: Collection[Path] | None = None) -> Report:
         report.errors.append(str(error))
         report.fail(2)
         outputs = []
+    if request.given.models and len(outputs) > 1:
+        asked = visible(request.given.model(Path()))
+        raise CommandError(f"`--model {asked}` is about one file: name that file alone")
     wanted = [output for output in outputs if only is None or output.source in only]
     for settings, group in groupby(wanted, key=lambda output: output.settings):
         copy_context().run(_build_project, settings, group, request, report)
+    texts = [source.text for source, _ in report.diagnostics] if only is None else []
+    for name in request.given.define if texts else ():
+        if not any(re.search(rf"\b{re.escape(name)}\b", text) for text in texts):
+            report.errors.append(f"`--define {name}=…` gives a value to nothing: no file has a `{name}`")
+            report.fail(2)
     if request.check and only is None:
         _list_left_over(request, outputs, report)
     return report
@@ -147,15 +157,17 @@ def _build_explained(output: Output, request: Request, report: Report) -> None:
 def _build_one(output: Output, request: Request, report: Report) -> None:
     path, runtime = output.source, output.runtime
     source, diagnostics = read(path)
-    graph = None if diagnostics.failed else compiler.understand(source, diagnostics)
+    values, asked = _given(output), _asked(output, request)
+    graphs = [] if diagnostics.failed else compiler.understand_all(source, diagnostics, values, asked)
     report.diagnostics.append((source, diagnostics.in_source_order()))
-    if graph is None:
+    if not graphs:
         report.fail(1)
         return
-    view = compiler.view(graph, path.name, options(output.settings, request.debug))
-    text = compiler.render(view, runtime=runtime is not None)
-    if graph.summary:
-        report.summaries.append(f"{view.layers}\n\n{view.footprint}")
+    said = replace(options(output.settings, request.debug), given=outside.lines(values), runtime=runtime is not None)
+    views, text = compiler.build(graphs, path.name, said)
+    report.summaries += [
+        f"{view.layers}\n\n{view.footprint}" for graph, view in zip(graphs, views, strict=True) if graph.summary
+    ]
     if runtime is not None and all(line.path != runtime for line in report.lines):
         _bring(runtime, compiler.runtime(), output.bounds, request, report)
     _bring(output.path, text, output.bounds, request, report)
@@ -183,6 +195,21 @@ def options(settings: Settings, debug: bool = False) -> compiler.Options:
     return compiler.Options(inference=settings.inference, verify=debug)
 
 
+def _given(output: Output) -> dict[str, Any]:
+    """The values for variables of a file: from the command and the settings, or else the output as it is now."""
+    if output.settings.define:
+        return output.settings.define
+    before = present(output.path, output.bounds)
+    return outside.read_lines(given_of(before)) if before is not None and is_sealed(before) else {}
+
+
+def _asked(output: Output, request: Request) -> str:
+    """The name of the model to build of a file, in the same way; empty where the file decides."""
+    said = output.settings.model(output.source)
+    before = None if said or request.given.models else present(output.path, output.bounds)
+    return asked_of(before) if before is not None and is_sealed(before) else said
+
+
 # ---------------------------------------------------------------------------------------------------- reading files
 
 
@@ -201,6 +228,11 @@ def decoded(name: str, data: bytes) -> tuple[Source, Diagnostics]:
 
     diagnostics = Diagnostics()
     source = decode(name, data, diagnostics)
+    if source is not None and name.endswith(".ipynb"):
+        try:
+            return scripts.notebook(name, source.text), diagnostics
+        except scripts.NotebookError as error:
+            raise CommandError(f"{visible(name)} is no notebook: {error}") from error
     return source or Source(name, data.decode("utf-8", "replace")), diagnostics
 
 
@@ -234,6 +266,8 @@ def _outputs(request: Request, report: Report) -> list[Output]:
             continue
         path, bounds = _target(request, settings, given, source, name)
         output = Output(source, path, settings, bounds)
+        if os.path.realpath(output.path) == os.path.realpath(source):
+            raise CommandError(f"{shown(source)} would be built over itself: name another folder with `-o`")
         other = outputs.setdefault(_on_any_system(output.path), output)
         if other is not output:
             raise CommandError(_twins(other, output))
@@ -356,8 +390,8 @@ def _sources(given: Path) -> Iterator[tuple[Path, Path]]:
     for file in found_files:
         if not str(file).isprintable():
             raise CommandError(f"the name of {shown(file)} contains a character that is not printable")
-        if file.suffix != ".nn":
-            raise CommandError(f"{shown(file)} is not a .nn file")
+        if file.suffix not in scripts.ENDINGS:
+            raise CommandError(f"{shown(file)} is not a .nn file, a .py script or an .ipynb notebook")
         yield file, file.relative_to(given) if folder else Path(file.name)
 
 
@@ -416,8 +450,9 @@ def _list_left_over(request: Request, outputs: Sequence[Output], report: Report)
     others = {
         docstring(path.name)
         for folder in (*projects, *(given for given in request.sources if os.path.isdir(given)))
-        for path in _files_below(folder, ".nn", strict=False)
-        if os.path.abspath(path) not in sources_built
+        for ending in scripts.ENDINGS
+        for path in _files_below(folder, ending, strict=False)
+        if os.path.abspath(path) not in sources_built and (ending != ".py" or _source_name(path) is None)
     }
     for path, name in dict(others_left).items():
         if name not in others:

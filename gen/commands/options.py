@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
-from gen.settings import FLAG, PATHS, SETTINGS, Setting, told
+from gen.given import GivenError, parse
+from gen.settings import DEFINITIONS, FLAG, MODELS, PATHS, SETTINGS, Models, Setting, told
 
 T = TypeVar("T")
 
@@ -34,7 +35,31 @@ def follows_settings(command: str) -> Callable[[Callable[..., T]], Callable[...,
 def _option(name: str, setting: Setting) -> Callable[[Callable[..., T]], Callable[..., T]]:
     if setting.kind is FLAG:
         return click.option(*setting.spellings, name, default=None, help=setting.help)
+    if setting.kind is DEFINITIONS:
+        return click.option(
+            *setting.spellings,
+            name,
+            multiple=True,
+            metavar=setting.metavar,
+            help=setting.help,
+            callback=_defined,
+        )
+    if setting.kind is MODELS:
+        return click.option(*setting.spellings, name, metavar=setting.metavar, help=setting.help, callback=_asked)
     several, path = setting.kind is PATHS, click.Path(path_type=Path)
     return click.option(
         *setting.spellings, name, multiple=several, metavar=setting.metavar, type=path, help=setting.help
     )
+
+
+def _asked(context: click.Context, parameter: click.Parameter, name: str | None) -> Models | None:
+    """The model that `--model NAME` asks for."""
+    return None if name is None else ((None, name),)
+
+
+def _defined(context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> dict[str, Any] | None:
+    """The values that `--define NAME=VALUE` gives."""
+    try:
+        return parse(texts) if texts else None
+    except GivenError as error:
+        raise click.UsageError(str(error), context) from error

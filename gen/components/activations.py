@@ -108,9 +108,13 @@ class HardSigmoid(Activation):
     """
 
     probability = True
+    factor = 1 / 6
 
     def forward(self, x: Array) -> Array:
-        return np.minimum(np.maximum(x * (1 / 6) + 0.5, 0.0), 1.0)
+        return self.of_multiple(x * (1 / 6))
+
+    def of_multiple(self, x: Array) -> Array:
+        return np.minimum(np.maximum(x + 0.5, 0.0), 1.0)
 
     def backward(self, dy: Array, y: Array) -> Array:
         return dy * np.logical_and(y > 0.0, y < 1.0) * (1 / 6)
@@ -232,9 +236,13 @@ class Sigmoid(Activation):
     """
 
     probability = True
+    factor = 0.5
 
     def forward(self, x: Array) -> Array:
-        return 0.5 * np.tanh(0.5 * x) + 0.5
+        return self.of_multiple(0.5 * x)
+
+    def of_multiple(self, x: Array) -> Array:
+        return 0.5 * np.tanh(x) + 0.5
 
     def backward(self, dy: Array, y: Array) -> Array:
         return dy * y * (1.0 - y)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from gen.components.base import Activation, ArgumentError, Component, parameters, registry
 from gen.diagnostics import did_you_mean
+from gen.dims import Dim
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,8 @@ def _try(argument: str, option: Any, value: Any) -> Any:
         return value if isinstance(value, bool) else _REFUSED
     if option is int:
         return value if isinstance(value, int) and not isinstance(value, bool) else _REFUSED
+    if option is Dim:
+        return value if isinstance(value, Dim) else _REFUSED
     if option is float:
         return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else _REFUSED
     if option is str:
@@ -138,7 +141,7 @@ def _try_component(base: type[Component], value: Any) -> Any:
     return found()
 
 
-_NAMES = {int: "an integer", float: "a number", str: "a string", bool: "True or False"}
+_NAMES = {int: "an integer", float: "a number", str: "a string", bool: "True or False", Dim: "a size"}
 
 
 def _describe(option: Any) -> str:
@@ -188,5 +191,11 @@ def _guess(annotation: Any, value: Any) -> str | None:
             known += [word for word in get_args(option) if isinstance(word, str)]
         elif isinstance(option, type) and issubclass(option, Component):
             known += list(registry[option.kind])
+    if name == "channels_first" and "channels_last" in known:
+        return CHANNELS_LAST
     close = did_you_mean(name, known)
     return f"did you mean `{close}`?" if close else None
+
+
+CHANNELS_LAST = "put the channels last before it: steps with `Permute((2, 1))(x)`, images with `Permute((2, 3, 1))(x)`"
+"""What to do where channels come first; a layer that keeps the axes has to be followed by their way back."""

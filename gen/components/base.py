@@ -84,6 +84,11 @@ class Component:
     ignored: ClassVar[dict[str, str]] = {}
     """Arguments of Keras that change nothing here, each with the reason; gen warns about them."""
 
+    @property
+    def written(self) -> str:
+        """How it reads, where that does not follow from its arguments."""
+        return ""
+
 
 @dataclass(frozen=True)
 class Weight:
@@ -134,6 +139,8 @@ class Activation(Component):
     """Whether the result is the input."""
     probability: ClassVar[bool] = False
     """Whether results lie between 0 and 1, so that a crossentropy can use them."""
+    factor: ClassVar[float] = 1.0
+    """What `forward` multiplies x with before all else; another one than 1 has a rule `of_multiple` for factor · x."""
 
     def output(self, x: Shape) -> Shape:
         """The shape of the output, the same as the input's; raises `ShapeError` if the input lacks an axis."""
@@ -158,7 +165,8 @@ class Layer(Component, ABC):
     weights that it changes; it returns their new values under their names.
 
     A layer that works differently in prediction has `predict` besides `forward`; its parameters are only inputs and
-    weights.  A frozen layer with statistics uses `predict` in training too, and has `predict_backward` for that.
+    weights.  Where that is another result, it has `predict_backward`: a frozen layer with statistics uses `predict` in
+    training too, and so does a call with `training=False`.
     """
 
     kind = "layer"
@@ -171,6 +179,8 @@ class Layer(Component, ABC):
 
     internal: ClassVar[bool] = False
     """Whether the layer is part of another call, and gen does not list it separately."""
+    only_trains: ClassVar[bool] = False
+    """Whether the layer does nothing in prediction, as Dropout."""
     supports_masking: ClassVar[bool] = False
     """Whether steps that the mask leaves out stay apart, so that the mask goes on to the output."""
     pools: ClassVar[Literal["greatest", "mean"] | None] = None
@@ -374,6 +384,8 @@ def _parameter(item: Any, annotation: Any) -> Parameter:
 
 def describe(item: Component) -> str:
     """The component as source text: `Dense(32, activation=relu)`; it leaves out arguments that have their defaults."""
+    if item.written:
+        return item.written
     given = []
     for parameter in parameters(type(item)):
         value = getattr(item, parameter.name)

@@ -28,7 +28,8 @@ class Kernel:
     """A function to copy, and the shape of its result, from the shapes of its arrays and its other arguments.
 
     A list of shapes stands for several results, which the function returns as a tuple.  The dtype `"rows"`, with the
-    shape (), stands for the gradient of a table: a tuple of distinct ids and a row for each.
+    shape (), stands for the gradient of a table: a tuple of distinct ids and a row for each.  The dtype `"first"` is
+    that of the first array.
 
     `room` gives the bytes that the function allocates for itself while it runs, without results, in float32 and for
     known shapes.  `operations` gives its floating-point operations, counted as `gen/program/cost/flops.py` says; None

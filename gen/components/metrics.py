@@ -25,17 +25,21 @@ PROBABILITIES = {
 }
 
 
+def _called(loss: Loss) -> str:
+    return loss.written or type(loss).__name__
+
+
 def expects_ids(metric: Metric, loss: Loss) -> None:
     """Raise `ShapeError` unless the targets are class ids."""
     if not loss.sparse:
-        message = f"{type(metric).__name__} expects class ids as targets, {type(loss).__name__} takes rows"
+        message = f"{type(metric).__name__} expects class ids as targets, {_called(loss)} takes rows"
         raise ShapeError(message, hint="write `accuracy`, which fits every loss", code="metric-shape")
 
 
 def expects_rows(metric: Metric, loss: Loss) -> None:
     """Raise `ShapeError` unless the targets have the shape of the predictions."""
     if loss.sparse:
-        message = f"{type(metric).__name__} expects targets like the predictions, {type(loss).__name__} takes class ids"
+        message = f"{type(metric).__name__} expects targets like the predictions, {_called(loss)} takes class ids"
         raise ShapeError(message, hint="write `accuracy`, which fits every loss", code="metric-shape")
 
 

@@ -35,6 +35,9 @@ class Scope(MutableMapping[str, Known]):
     def __getitem__(self, name: str) -> Known:
         return self._known[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._known  # the one of a mapping raises an error to find out
+
     def __setitem__(self, name: str, thing: Known) -> None:
         self._known[name] = thing
 

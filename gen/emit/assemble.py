@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable
 from dataclasses import replace
 
-from gen.components.kernels import as_dense
+from gen.components.kernels import as_dense, quotient
 from gen.dims import BATCH, Dim, Shape
 from gen.emit import code
 from gen.emit.copied import Copies, call_text, options
@@ -15,12 +15,23 @@ from gen.emit.functions import Functions
 from gen.emit.literals import comment
 from gen.emit.names import Names
 from gen.emit.tables import interface_table, layer_table
-from gen.emit.view import DimView, FormulaView, InputView, MetricView, OutputView, SlotView, TableView, View, WeightView
-from gen.graph.graph import Graph, Input, NamedLayer, Output
+from gen.emit.view import (
+    DimView,
+    FormulaView,
+    InputView,
+    LossInputView,
+    MetricView,
+    OutputView,
+    SlotView,
+    TableView,
+    View,
+    WeightView,
+)
+from gen.graph.graph import Graph, Input, NamedLayer, Output, OwnMetric, target_of
 from gen.graph.lookups import lookups, vocabulary
 from gen.graph.sizes import least_size
 from gen.program.ir import size_text
-from gen.program.lower import masked_outputs
+from gen.program.lower import masked_outputs, watched_tensors
 from gen.program.lower.state import Identifiers
 from gen.program.lower.update import BLOCK, ROWS, decaying, dense_size
 from gen.program.passes.bias_rows import rows_of_weights
@@ -33,17 +44,30 @@ DRAWN = 1 << 20
 class Assembler:
     """Makes the view of one model."""
 
-    def __init__(self, graph: Graph, names: Identifiers, source: str, layers: Graph, programs: Programs) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        names: Identifiers,
+        source: str,
+        layers: Graph,
+        programs: Programs,
+        copies: Copies | None = None,
+    ) -> None:
         self.graph, self.names, self.source, self.written = graph, names, source, layers
         self.programs, self.infer, self.step = programs, programs.infer, programs.step
-        self.copies = Copies()
+        self.copies = Copies() if copies is None else copies
         self.dims = names.symbols
         order = [(layer, name) for layer in graph.layers for name in layer.weights]
         self.weights = sorted(order, key=lambda item: not _trained(*item))
+        if graph.shared is not None:
+            ranks = {name: rank for rank, name in enumerate(graph.shared.order)}
+            self.weights = sorted(order, key=lambda item: ranks[f"{item[0].name}/{item[1]}"])
         trained = [item for item in self.weights if _trained(*item)]
         self.trainable_size = _total(trained)
         self.dense_size = self.trainable_size - _total(programs.tables)
         self.rows = frozenset(rows_of_weights(programs.infer.program, set(names.weights.values())))
+        formulas = [node for formula in layers.formulas() for node in formula.nodes]
+        self.own = {node.layer.name for node in (*layers.nodes, *formulas)}
         self.decaying = decaying(graph.training.optimizer) if programs.untouched and graph.training else ()
         self.functions = Functions(graph, names, programs)
 
@@ -66,12 +90,15 @@ class Assembler:
             title=title,
             doc=doc,
             source=self.source,
+            asked=graph.asked,
             interface=interface_table(graph, self.names, training is not None),
             layers=layer_table(self.written),
             footprint=footprint_table(self.footprint()),
             training=training is not None,
             random=bool(self.step and self.step.lowered.random),
             penalties=bool(self.step) and self.functions.loss_takes_weights(),
+            loss_inputs=self.loss_inputs() if self.step else (),
+            watched=self.watched() if self.step else (),
             input_gradients=bool(self.step) and self.functions.has_input_gradients(),
             tracks=bool(self.step and "track" in self.step.program.sections()),
             fused=self.programs.activate is not None,
@@ -99,7 +126,11 @@ class Assembler:
             shared=self.step is not None and bool(self.step.plan.hosts),
             inference_shared=any(planned.plan.hosts for planned in self.predicting()),
             memory=memory,
-            slots=tuple(SlotView(name, i + 1, value) for i, (name, value) in enumerate(slots.items())),
+            member=graph.shared.member if graph.shared is not None else "",
+            trained_part=self.trained_part(),
+            slots=tuple(
+                SlotView(name, i + (graph.shared is None), value) for i, (name, value) in enumerate(slots.items())
+            ),
             blocks=self.in_blocks(),
             block=BLOCK,
             scratch=self.scratch(),
@@ -112,6 +143,14 @@ class Assembler:
             validation_split=float(given.get("validation_split", 0.0)),
             shuffle=bool(given.get("shuffle", True)),
         )
+
+    def trained_part(self) -> str:
+        """Where the trainable weights are in the flat vector."""
+        if self.graph.shared is None:
+            return ": Params.trainable_size"
+        before = next((i for i, item in enumerate(self.weights) if _trained(*item)), 0)
+        start = _total(self.weights[:before])
+        return f"{start}:{start + self.trainable_size}"
 
     def footprint(self) -> Footprint:
         """What the model takes when it runs."""
@@ -193,14 +232,37 @@ class Assembler:
         )
         if item.loss is None or self.step is None:
             return view
+        target = target_of(item.loss, tensor)
         if not item.loss.sparse:
-            example = f"rng.uniform(0.1, 0.9, {self.example_size(tensor.shape)})"
+            example = f"rng.uniform(0.1, 0.9, {self.example_size(target)})"
             low, high = item.loss.target_range
-            return replace(view, target_shape=shape, example=example, low=low, high=high)
+            return replace(view, target_shape=self.shape(target), example=example, low=low, high=high)
         classes = tensor.shape[-1]
         assert isinstance(classes, int)
         example = f"rng.integers(0, {classes}, {self.example_size(tensor.shape[:-1])})"
         return replace(view, target_shape=shape[:-1], target_dtype="int64", classes=classes, example=example)
+
+    def loss_inputs(self) -> tuple[LossInputView, ...]:
+        """The inputs that `loss` reads."""
+        read = self.functions.loss_inputs()
+        return tuple(
+            LossInputView(self.names.tensors[item.tensor], index)
+            for index, item in enumerate(self.graph.inputs)
+            if item in read
+        )
+
+    def watched(self) -> tuple[str, ...]:
+        """The statements with which `evaluate` puts what losses read besides the outputs where `forward` leaves it."""
+        assert self.step is not None
+        first = len(self.graph.outputs) + len(masked_outputs(self.graph))
+        lines = []
+        for index, tensor in enumerate(watched_tensors(self.graph), first):
+            place = code.place_text(
+                self.step.program, self.step.plan, self.step.lowered.places[f"watched:{self.names.tensors[tensor]}"]
+            )
+            copied = f"np.copyto({place}, heads[{index}])" if tensor.shape else f"{place} = heads[{index}]"
+            lines.append(copied)
+        return tuple(lines)
 
     def head(self, index: int, item: Output) -> str:
         """Where `evaluate` puts a head: its buffer, which may hold the last axis of all steps as a matrix."""
@@ -218,7 +280,8 @@ class Assembler:
         ident = self.names.weights[layer, name]
         by_row = (layer, name) in self.programs.tables
         row = ident in self.rows
-        return WeightView(f"{layer.name}/{name}", ident, sizes, _trained(layer, name), by_row, row)
+        own = layer.name in self.own
+        return WeightView(f"{layer.name}/{name}", ident, sizes, _trained(layer, name), by_row, own, row)
 
     def tables(self) -> tuple[TableView, ...]:
         """The weights that are updated row by row, which follow the others of the trainable ones."""
@@ -256,19 +319,25 @@ class Assembler:
             metric: (self.copies.rule(metric, "measure"), self.copies.rule(metric, "result", "_result"))
             for output in self.graph.outputs
             for _, metric in output.metrics
+            if not isinstance(metric, OwnMetric)
         }
         names = Names(result for _, result in copied.values())  # which `metrics` calls
         found = []
         for output in self.graph.outputs:
             ident, true = self.names.outputs[output], self.names.related[output, "true"]
             for name, metric in output.metrics:
+                log = f"{output.name}_{name}" if len(self.graph.outputs) > 1 else name
+                if isinstance(metric, OwnMetric):
+                    sums, divided = names.make(log), self.copies.function(quotient)
+                    measured = f"{self.names.measures[output, name]}(b, {true})"
+                    found.append(MetricView(log, sums, measured, f"{divided}(*{sums})"))
+                    continue
                 measure, result = copied[metric]
                 arguments = [true, self.predicted(output) if output.mask is None else ident]
                 if output.mask is None and len(output.tensor.shape) > 2:
                     rows = f".reshape(-1, {size_text(output.tensor.shape[-1])})"
                     sparse = output.loss is not None and output.loss.sparse
                     arguments = [arguments[0] + (".reshape(-1)" if sparse else rows), arguments[1] + rows]
-                log = f"{output.name}_{name}" if len(self.graph.outputs) > 1 else name
                 sums = names.make(log)
                 found.append(
                     MetricView(
@@ -284,7 +353,8 @@ class Assembler:
         """Statements of `measure` that make rows of the steps that count, where an output has a mask."""
         found = []
         for output in self.graph.outputs:
-            if output.metrics and output.mask is not None:
+            metrics = [metric for _, metric in output.metrics if not isinstance(metric, OwnMetric)]
+            if metrics and output.mask is not None:
                 ident, true = self.names.outputs[output], self.names.related[output, "true"]
                 mask = f"b.{self.names.related[output, 'mask']}"
                 found.append(f"{true}, {ident} = {true}[{mask}], {self.predicted(output)}[{mask}]")
@@ -299,14 +369,15 @@ class Assembler:
     # ---------------------------------------------------------------------------------------------------- buffers
 
     def sizes_read(self, texts: Iterable[str]) -> list[str]:
-        """The lines that keep the sizes and the dtype which functions read from the buffers."""
+        """The lines that keep the sizes and the dtype which functions read from the buffers, and the generator."""
         nodes = (node for text in texts for node in ast.walk(ast.parse(text)))
         read = {
             node.attr
             for node in nodes
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "b"
         }
-        return [f"self.{ident} = {ident}" for ident in ("batch", *self.dims.values(), "dtype") if ident in read]
+        lines = [f"self.{ident} = {ident}" for ident in ("batch", *self.dims.values(), "dtype") if ident in read]
+        return [*lines, "self.rng = np.random.default_rng()"] if "rng" in read else lines
 
     def buffers(self) -> tuple[str, ...]:
         if self.step is None:

@@ -15,6 +15,7 @@ from gen.program.ir import (
     SIZE,
     STEP,
     Block,
+    Constant,
     Loop,
     Parts,
     Program,
@@ -142,10 +143,14 @@ def buffer_lines(
 def constant_lines(*programs: Program) -> list[str]:
     """The lines that make the arrays of ones and of zeros which these programs read."""
     found = {name: constant for program in programs for name, constant in program.constants.items()}
-    return [
-        f"self.{name.removeprefix('b.')} = np.{found[name].kind}({shape_text(found[name].shape)}, dtype)"
-        for name in sorted(found)
-    ]
+    return [f"self.{name.removeprefix('b.')} = {constant_text(found[name])}" for name in sorted(found)]
+
+
+def constant_text(constant: Constant) -> str:
+    """The call that makes a constant, where the symbols of sizes are names in scope."""
+    if constant.text:
+        return f"{constant.text[:-1]}, dtype={DTYPES[constant.dtype].text})"
+    return f"np.{constant.kind}({shape_text(constant.shape)}, dtype)"
 
 
 def shape_text(shape: Shape, sizes: Mapping[str, str] = NOTHING) -> str:
@@ -269,6 +274,10 @@ class _Writer:
         array, index, value = map(ast.unparse, call.args)
         return f"{array}[{index}] = {value}"
 
+    def rng(self) -> str:
+        """The generator that numbers are drawn from: that of the model, and in predictions that of the buffers."""
+        return f"{self.owner}.rng" if self.section == "infer" else "rng"
+
     def number(self, statement: Statement) -> list[str]:
         if statement.target in self.program.pinned and self.program.types[statement.target].dtype == "rows":
             return [f"{self.program.pinned[statement.target]} = {ast.unparse(self.expression(statement.value))}"]
@@ -277,11 +286,15 @@ class _Writer:
             if isinstance(value, ast.Call) and statement.op is ops.COPY:
                 (value,) = value.args
             return [f"{self.program.pinned[statement.target]}[...] = {ast.unparse(value)}"]
-        name = self.plan.display[statement.target]
+        name, text = self.plan.display[statement.target], ast.unparse(_infix(self.expression(statement.value)))
+        if statement.op.single:
+            assert isinstance(statement.value, ast.Call)
+            operands = [ast.unparse(self.expression(item)) for item in statement.value.args]
+            options = {str(item.arg): ast.unparse(item.value) for item in statement.value.keywords}
+            text = statement.op.single.format(*operands, **options, buffers=self.owner, rng=self.rng())
         if statement.target in self.plan.stored_numbers:
-            name_elsewhere = f"{self.owner}.{name}"
-            return [f"{name} = {ast.unparse(_infix(self.expression(statement.value)))}", f"{name_elsewhere} = {name}"]
-        return [f"{name} = {ast.unparse(_infix(self.expression(statement.value)))}"]
+            return [f"{name} = {text}", f"{self.owner}.{name} = {name}"]
+        return [f"{name} = {text}"]
 
     def local_view(self, statement: Statement) -> list[str]:
         """A view gets a line of its own if it has a name and is read more than once."""
@@ -363,7 +376,7 @@ class _Writer:
         if op.filled:
             texts = list(map(ast.unparse, call.args))
             options = {str(item.arg): ast.unparse(item.value) for item in call.keywords}
-            return [f"{assign}{op.filled.format(*texts, **options, buffers=self.owner, out=place)}"]
+            return [f"{assign}{op.filled.format(*texts, **options, buffers=self.owner, rng=self.rng(), out=place)}"]
         if op.method and not isinstance(ops.unturned(call.args[0]), ast.Call):
             call = ast.Call(ast.Attribute(call.args[0], op.method, ast.Load()), call.args[1:], [])
         if self.owner is not None or segment.place:
@@ -390,13 +403,14 @@ class _Writer:
         known: dict[str, ast.expr] = {}
         steps: list[tuple[str, str]] = []
         """Names of the loop, each with the array that it takes its values from."""
+        used = {*loop.body.pinned.values(), *(name for each in loop.body.statements for name in reads(each.value))}
         for role, argument in zip(loop.roles, statement.value.args, strict=True):
             if role.kind == "constant":
                 known[role.name] = constant = self.expression(argument)
                 if not isinstance(constant, ast.Name) or "." in constant.id:
                     lines.append(f"{role.after} = {ast.unparse(constant)}")
                     known[role.name] = ast.Name(role.after, ast.Load())
-            elif role.kind == "sequence":
+            elif role.kind == "sequence" and role.name in used:
                 steps.append((role.name, ast.unparse(self.expression(argument))))
         first = {
             role.name: ast.unparse(self.expression(argument))

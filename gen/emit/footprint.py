@@ -9,7 +9,7 @@ from gen.dims import product, value_of
 from gen.dtypes import DTYPES, FLOAT
 from gen.emit.tables import table
 from gen.emit.view import is_large
-from gen.graph.graph import Graph
+from gen.graph.graph import Graph, target_of
 from gen.graph.sizes import least_sizes, typical_sizes
 from gen.program.cost.bytes import array_bytes, buffer_bytes, room_bytes
 from gen.program.lower.state import Identifiers
@@ -70,10 +70,9 @@ class Footprint:
             state = self.weights
         arrays = [ArrayType(item.tensor.shape, item.tensor.dtype) for item in self.graph.inputs]
         for output in self.graph.outputs:
-            if output.loss is not None and output.loss.sparse:
-                arrays.append(ArrayType(output.tensor.shape[:-1], "int64"))
-            elif output.loss is not None:
-                arrays.append(ArrayType(output.tensor.shape))
+            if output.loss is not None:
+                dtype = "int64" if output.loss.sparse else "float"
+                arrays.append(ArrayType(target_of(output.loss, output.tensor), dtype))
         return state + sum(array_bytes(kind, sizes) for kind in arrays)
 
     def prediction_buffers(self, sizes: Mapping[str, int]) -> int:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from gen.components.base import describe
 from gen.emit import code
-from gen.graph.graph import Graph, Output
+from gen.graph.graph import Graph, Input, Output
 from gen.program.ir import reads
-from gen.program.lower.state import Identifiers
+from gen.program.lower.state import MEASURE, Identifiers
 from gen.program.lower.update import decaying, reads_step
 from gen.program.planned import Programs
 
@@ -30,7 +30,7 @@ class Functions:
         """All of them, in order."""
         texts = []
         if self.step is not None and self.update is not None:
-            texts += [self.forward(), self.loss(), self.backward()]
+            texts += [self.forward(), self.loss(), *self.measures(), self.backward()]
             if "track" in self.step.program.sections():
                 texts.append(self.track())
             texts += [*self.row_functions(), self.update_function()]
@@ -64,19 +64,42 @@ class Functions:
     def loss(self) -> str:
         assert self.step is not None
         weights = ["p: Params"] if self.loss_takes_weights() else []
-        signature = [*weights, "b: Buffers", *self.parameters("trues", "weights")]
+        inputs = [f"{self.names.tensors[item.tensor]}: Array" for item in self.loss_inputs()]
+        signature = [*weights, "b: Buffers", *inputs, *self.parameters("trues", "weights")]
         results = self.step.lowered.results["loss"]
         texts = code.result_text(self.step.program, self.step.plan, "loss", results)
-        body = [*self.lines("loss"), f"return {', '.join(texts)}"]
+        body = [*self.lines("loss"), f"return {', '.join(texts)}" if len(texts) > 1 else f"return ({texts[0]},)"]
         document = "The total loss, and the loss of each output, after `forward`."
         return function("loss", signature, "tuple[float, ...]", document, body)
 
     def loss_takes_weights(self) -> bool:
         """Whether `loss` reads weights, as the penalty of a regularizer does."""
+        return any(name.startswith("p.") for name in self.read_by("loss"))
+
+    def loss_inputs(self) -> list[Input]:
+        """The inputs that `loss` reads, as what `add_loss` is given may do."""
+        read = self.read_by("loss")
+        return [item for item in self.graph.inputs if self.names.tensors[item.tensor] in read]
+
+    def read_by(self, section: str) -> set[str]:
+        """The variables that a section of the training step reads."""
         assert self.step is not None
-        statements = (each for each in self.step.program.statements if each.section == "loss")
-        values = [*(each.value for each in statements), *self.step.lowered.results["loss"]]
-        return any(name.startswith("p.") for value in values for name in reads(value))
+        statements = (each for each in self.step.program.statements if each.section == section)
+        values = [*(each.value for each in statements), *self.step.lowered.results[section]]
+        return {name for value in values for name in reads(value)}
+
+    def measures(self) -> list[str]:
+        """The functions of the metrics that the file computes itself."""
+        assert self.step is not None
+        texts = []
+        for (output, name), ident in self.names.measures.items():
+            section = f"{MEASURE}{ident}"
+            results = code.result_text(self.step.program, self.step.plan, section, self.step.lowered.results[section])
+            signature = ["b: Buffers", f"{self.names.related[output, 'true']}: Array"]
+            body = [*self.lines(section), f"return {', '.join(results)}"]
+            document = f"The sum of {name} over a batch, and how much it counts, after `loss`."
+            texts.append(function(ident, signature, "tuple[float, float]", document, body))
+        return texts
 
     def has_input_gradients(self) -> bool:
         """Whether `backward` computes gradients of inputs on request."""

@@ -9,8 +9,8 @@ from gen.components.base import Activation, registry
 from gen.components.kernels import kernels
 from gen.dims import Dim
 from gen.emit.copied import is_copied, rule_name
-from gen.emit.names import CHECK_LOCALS, RESERVED, Names
-from gen.graph.graph import Graph, Output, Tensor
+from gen.emit.names import CHECK_LOCALS, RESERVED, Names, names_of_members
+from gen.graph.graph import Graph, Output, OwnLoss, OwnMetric, Tensor
 from gen.graph.rewrites.symbols import rename_symbols
 from gen.program.lower.state import RELATED, Identifiers
 
@@ -30,7 +30,7 @@ def name_everything(graph: Graph) -> tuple[Graph, Identifiers]:
 
 def _named(graph: Graph) -> Identifiers:
     """Identifiers for outputs, what belongs to them, tensors, gradients and weights, in this order."""
-    names = Names(copied_names(graph))
+    names = Names(copied_names(graph) | _of_members(graph))
     outputs: dict[Output, str] = {}
     related: dict[tuple[Output, str], str] = {}
     tensors: dict[Tensor, str] = {}
@@ -42,11 +42,28 @@ def _named(graph: Graph) -> Identifiers:
         related |= {(output, ending): names.make(f"{ident}_{ending}") for ending in RELATED}
     for item in graph.inputs:
         tensors.setdefault(item.tensor, names.make(item.name))
+    for output in graph.outputs:
+        if isinstance(output.loss, OwnLoss):
+            tensors[output.loss.target] = related[output, "true"]
+        for _, metric in output.metrics:
+            if isinstance(metric, OwnMetric):
+                true, predicted = metric.formula.inputs
+                tensors |= {true: related[output, "true"], predicted: outputs[output]}
     split = _split(graph)
     for node in graph.nodes:
         for tensor in (*node.inner, *node.outputs):
             if tensor not in tensors and tensor not in split:
                 tensors[tensor] = names.make(tensor.name)
+    for formula in graph.formulas():
+        for tensor in (*formula.inputs, *(made for node in formula.nodes for made in node.outputs)):
+            if tensor not in tensors:
+                tensors[tensor] = names.make(tensor.name)
+    measures = {
+        (output, name): names.make(f"measure_{output.name}_{name}" if len(graph.outputs) > 1 else f"measure_{name}")
+        for output in graph.outputs
+        for name, metric in output.metrics
+        if isinstance(metric, OwnMetric)
+    }
     for tensor in reversed(split):
         tensors[tensor] = tensors[split[tensor]]
     gradients = {ident: names.make(f"d{ident}") for ident in dict.fromkeys(tensors.values())}
@@ -59,6 +76,7 @@ def _named(graph: Graph) -> Identifiers:
         {(layer, name): weights.make(f"{layer.name}/{name}") for layer in graph.layers for name in layer.weights},
         names.taken,
         frozenset(split),
+        measures=measures,
     )
 
 
@@ -67,7 +85,7 @@ def _split(graph: Graph) -> dict[Tensor, Tensor]:
     makers = graph.makers()
     found = {}
     for node in graph.nodes:
-        maker = makers.get(node.inputs[0])
+        maker = makers.get(node.first)
         if isinstance(node.layer.component, Activation) and maker is not None and maker.call is node.call:
             found[node.inputs[0]] = node.outputs[0]
     return found
@@ -91,7 +109,12 @@ def _symbols(graph: Graph, things: Identifiers) -> dict[str, str]:
 
 def reserved_names(graph: Graph) -> set[str]:
     """What the variables of a program may not be called."""
-    return {*RESERVED, *copied_names(graph)}
+    return {*RESERVED, *copied_names(graph), *_of_members(graph)}
+
+
+def _of_members(graph: Graph) -> set[str]:
+    """What the module defines for each model, where it has several."""
+    return names_of_members(graph.shared.members) if graph.shared is not None else set()
 
 
 def copied_names(graph: Graph | None = None) -> set[str]:

@@ -182,6 +182,23 @@ BUILTINS = frozenset(
 
 RESERVED = MODULE | LOCALS | MEMBERS | BUILTINS
 
+
+def of_member(name: str, member: str) -> str:
+    """What a definition of the module is called where it belongs to one model of several: `encoder_forward`."""
+    lead, bare = "_" * name.startswith("_"), name.lstrip("_")
+    camel = "".join(part[:1].upper() + part[1:] for part in member.split("_"))
+    if bare == "Model":
+        return camel
+    if bare.isupper():
+        return f"{lead}{member.upper()}_{bare}"
+    return f"{lead}{camel}{bare}" if bare[0].isupper() else f"{lead}{member}_{bare}"
+
+
+def names_of_members(members: Iterable[str]) -> set[str]:
+    """What the module of several models defines, besides `MODULE`."""
+    return {"Models", "SharedParams", *(of_member(name, member) for member in members for name in MODULE)}
+
+
 RUNTIME = "gen_runtime"
 """The module that models of a folder may share.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from gen.emit.bindings import verify_bindings
 from gen.emit.black_layout import format_python
 from gen.emit.runtime import filled, without_shared
 from gen.emit.seal import UNTOUCHED, seal
+from gen.emit.several import filled_together
 from gen.emit.templates import environment
 from gen.emit.view import View
 from gen.resources import resource
@@ -25,6 +27,13 @@ def render(view: View, formatted: bool = True, runtime: bool = False) -> str:
     """
     view = without_shared(view) if runtime else view
     return _finished(environment().get_template("module.py.jinja").render(view.holes()), formatted)
+
+
+def render_together(
+    views: Sequence[View], helpers: Sequence[str], formatted: bool = True, runtime: bool = False
+) -> str:
+    """The text of the module that has several models, with the functions that they copy; `runtime` as above."""
+    return _finished(filled_together(views, helpers, runtime), formatted)
 
 
 @cache

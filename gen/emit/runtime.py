@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 from gen.emit.bindings import defined
 from gen.emit.templates import environment
@@ -30,6 +31,8 @@ _COMPLETE = {
     "per_step": True,
     "several_inputs": True,
     "kept_buffers": View.kept_buffers,
+    "member": "",
+    "members": (),
 }
 """What the shared parts ask for: all that a model may need.  What a model alone knows is not here, and fails."""
 
@@ -52,10 +55,15 @@ def without_shared(view: View) -> View:
     """The view of a file that takes what is shared from the module beside it."""
     template = environment().get_template("module.py.jinja")
     own = replace(view, common=False, identity=identity())
-    used = _names(ast.parse(template.render(own.holes())))
+    return replace(own, **borrowing(template.render(own.holes()), template.render(view.holes())))
+
+
+def borrowing(own: str, whole: str) -> dict[str, Any]:
+    """What the header asks for of a file whose own part is given, and what it imports where it has all itself."""
+    used = _names(ast.parse(own))
     borrowed = [f"{name} = _runtime.{name}" for name in _given() if name in used]
-    whole = ast.parse(template.render(view.holes()))
-    return replace(own, imports="\n".join(_imports(whole, used)), borrowed="\n".join(borrowed))
+    imports = _imports(ast.parse(whole), used)
+    return {"imports": "\n".join(imports), "borrowed": "\n".join(borrowed), "identity": identity()}
 
 
 def _names(module: ast.Module) -> set[str]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from gen.emit.literals import literal
+from gen.emit.names import of_member
 
 
 class _View:
@@ -76,6 +77,15 @@ class InputView(_View):
 
 
 @dataclass(frozen=True)
+class LossInputView(_View):
+    """An input that `loss` reads."""
+
+    ident: str
+    index: int
+    """Its place among the inputs, from 0."""
+
+
+@dataclass(frozen=True)
 class OutputView(_View):
     """An output of the model; `b.{ident}` is its head after `forward` and its prediction after `loss`."""
 
@@ -131,6 +141,8 @@ class WeightView(_View):
     trainable: bool = True
     by_row: bool = False
     """Whether it is one of the `tables`."""
+    own: bool = True
+    """Whether the model has it, rather than another one that works on the same set of weights."""
     row: bool = False
     """Whether prediction reads it as a matrix of one row, `p.{ident}_row`."""
 
@@ -216,6 +228,8 @@ class View:
     """The rest of it, or empty."""
     source: str
     """The name of the `.nn` file."""
+    asked: str
+    """The name by which the model was picked among those of its file; empty where the file decided."""
     interface: str
     """The table of inputs and outputs; no empty lines."""
     layers: str
@@ -228,6 +242,10 @@ class View:
     """Whether `forward` takes `rng` after `b`."""
     penalties: bool
     """Whether `loss` takes `p` before `b`."""
+    loss_inputs: tuple[LossInputView, ...]
+    """The inputs that `loss` takes after `b`."""
+    watched: tuple[str, ...]
+    """Statements of `evaluate`, where it does not run `forward`: what losses read besides the outputs, into `b`."""
     input_gradients: bool
     """Whether `backward` takes `wanted`."""
     tracks: bool
@@ -294,6 +312,8 @@ class View:
     metrics: tuple[MetricView, ...] = ()
     counted: tuple[str, ...] = ()
     """Statements of `measure` that leave out the steps that masks leave out."""
+    given: tuple[str, ...] = ()
+    """The values that came from outside: `vocabulary = 5000`."""
     learning_rate: float = 0.001
     epochs: int = 1
     batch_size: int = 32
@@ -305,6 +325,13 @@ class View:
     """The size of the batch that `check` uses."""
     kept_buffers: int = 4
     """For how many sets of sizes buffers are kept."""
+
+    member: str = ""
+    """Where several models of a file work on one set of weights: the identifier of this one."""
+    members: tuple[View, ...] = ()
+    """In the view of a file that has several models: theirs."""
+    trained_part: str = ": Params.trainable_size"
+    """Where the trainable weights are in the flat vector, as a slice."""
 
     own: bool = True
     """Whether what is the model's own is written, which is left out of the module that models share."""
@@ -323,6 +350,10 @@ class View:
         names += [name for name, value in vars(type(self)).items() if isinstance(value, property)]
         return {name: getattr(self, name) for name in names}
 
+    def class_of_member(self) -> str:
+        """The class of the model, where its file has several."""
+        return of_member("Model", self.member)
+
     @property
     def description(self) -> str:
         """The title as argparse takes it, which fills in what looks like `%(prog)`."""
@@ -331,7 +362,7 @@ class View:
     @property
     def saved(self) -> str:
         """Where the command saves the model unless it is told."""
-        stem = self.source.removesuffix(".nn")
+        stem = self.source.removesuffix(".nn").removesuffix(".py").removesuffix(".ipynb")
         return f"{stem if re.fullmatch(r'[A-Za-z0-9_][A-Za-z0-9_.-]*', stem) else 'model'}.npz"
 
     @property
@@ -356,7 +387,7 @@ class View:
     @property
     def frozen(self) -> bool:
         """Whether there are weights that are not trained."""
-        return not all(weight.trainable for weight in self.weights)
+        return bool(self.member) or not all(weight.trainable for weight in self.weights)
 
     @property
     def limits(self) -> bool:
@@ -370,12 +401,12 @@ class View:
 
     @property
     def state_rows(self) -> int:
-        return 1 + len(self.slots)
+        return (not self.member) + len(self.slots)
 
     @property
     def large_state(self) -> bool:
         """Whether `fit` keeps a copy of the weights alone, and not at each step."""
-        return is_large(self.size * self.state_rows)
+        return is_large(self.size * (1 + len(self.slots)))
 
     @property
     def snapshot_steps(self) -> int:
@@ -398,8 +429,8 @@ class View:
 
     @property
     def outputs_masked(self) -> bool:
-        """Whether `infer` gives masks after the outputs."""
-        return any(output.mask is not None for output in self.outputs)
+        """Whether `infer` gives masks after the outputs, or what losses read."""
+        return bool(self.watched) or any(output.mask is not None for output in self.outputs)
 
     @property
     def several_outputs(self) -> bool:

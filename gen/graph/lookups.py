@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from gen.components.base import Activation, Layer, ShapeError
+from gen.components.operations.base import Operation
 from gen.graph.graph import Graph, Node, Tensor
 
 
@@ -56,6 +57,8 @@ def keeps_numbers(component: Layer | Activation, inputs: int) -> bool:
     """Whether a layer passes numbers on unchanged: in another shape, or fewer of them."""
     if not isinstance(component, Layer):
         return False
+    if isinstance(component, Operation):
+        return component.moves
     try:
         return component.dtype(*["int32"] * inputs) == "int32"
     except ShapeError:

@@ -11,16 +11,19 @@ from gen.compiler import Options
 from gen.components.base import describe
 from gen.diagnostics import Diagnostics, Source, Span
 from gen.dims import show
+from gen.given import Given
 from gen.graph.graph import Graph
 from gen.program.ir import Program
 from gen.program.planned import Planned
 
 
-def dump(source: Source, stage: str, options: Options, diagnostics: Diagnostics) -> str | None:
+def dump(
+    source: Source, stage: str, options: Options, diagnostics: Diagnostics, given: Given, asked: str = ""
+) -> str | None:
     """The text of a stage; None if the file has errors, which are then in `diagnostics`."""
     if stage == "syntax":
         return "\n".join(_tree(compiler.parse(source, diagnostics)))
-    graph = compiler.understand(source, diagnostics)
+    graph = compiler.understand(source, diagnostics, given, asked)
     if graph is None:
         return None
     if stage == "graph":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from lark import Token
 
@@ -19,8 +20,19 @@ MAX_DEPTH = 100
 NEWLINE = "_NEWLINE"
 CLOSING = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
 
-_STATEMENT_KEYWORDS = {"DEF", "RETURN", "IMPORT", "FROM"}
-_OPERAND_ENDS = {"NAME", "NUMBER", "STRING", "TRUE", "FALSE", "NONE", "UNTERMINATED_STRING", *CLOSING.values()}
+_STATEMENT_KEYWORDS = {
+    *("DEF", "CLASS", "RETURN", "IMPORT", "WHILE", "WITH", "TRY", "EXCEPT", "FINALLY", "ELIF", "PASS", "BREAK"),
+    *("CONTINUE", "RAISE", "ASSERT", "DEL", "GLOBAL", "NONLOCAL"),
+}
+"""What cannot stand inside brackets."""
+OPERAND_ENDS = {
+    *("NAME", "NUMBER", "STRING", "FORMATTED", "TRUE", "FALSE", "NONE", "ELLIPSIS", "UNTERMINATED_STRING"),
+    *CLOSING.values(),
+}
+CLAUSES = {"ELIF", "ELSE", "EXCEPT", "FINALLY"}
+"""The words that begin a block of a statement that has begun before."""
+HEADERS = {"DEF", "CLASS", "IF", "FOR", "WHILE", "WITH", "TRY", "ASYNC", *CLAUSES}
+"""The words that begin the header of a block."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +57,11 @@ def logical_lines(text: str, tokens: Sequence[Token]) -> Iterator[Line]:
         if tokens[position].type == NEWLINE:
             position += 1
             continue
+        if tokens[position].value[0] in "%!":
+            end, line = _command(text, tokens, position)
+            yield line
+            position = end
+            continue
         statement = _Statement(tokens, position)
         end = statement.end
         kept = [token for token in tokens[position:end] if token.type != NEWLINE]
@@ -53,9 +70,31 @@ def logical_lines(text: str, tokens: Sequence[Token]) -> Iterator[Line]:
         position = end
 
 
+def _command(text: str, tokens: Sequence[Token], start: int) -> tuple[int, Line]:
+    """A line of a notebook that is a command, `%matplotlib inline` or `!pip install keras`: one token, and its end."""
+    end = next(index for index in range(start, len(tokens)) if tokens[index].type == NEWLINE)
+    span = span_of(tokens[start]).to(span_of(tokens[end - 1]))
+    command = Token("MAGIC", text[span.start : span.end], span.start, end_pos=span.end)
+    newline = Token(NEWLINE, "", span.end, end_pos=span.end)
+    return end, Line(_indent(text, tokens[start]), (command, newline))
+
+
 def _indent(text: str, token: Token) -> str:
+    """The white space before the first token of a line.
+
+    Where backslashes join it to lines before that hold nothing, the first of them that is indented counts.
+    """
     start = span_of(token).start
-    return text[start - _column(token) + 1 : start]
+    begin = start - _column(token) + 1
+    indent = text[begin:start]
+    while text.endswith(("\\\n", "\\\r\n"), 0, begin):
+        end = begin
+        begin = text.rfind("\n", 0, begin - 1) + 1
+        before = text[begin:end].rstrip("\r\n").removesuffix("\\")
+        if before.strip(" \t"):  # the backslash is in a comment
+            break
+        indent = before or indent
+    return indent
 
 
 def _column(token: Token) -> int:
@@ -111,14 +150,27 @@ class _Statement:
         """Whether the line at `index`, inside a bracket, can only be a new statement; notes it where it merely may."""
         token, before, after = self._tokens[index], self._before(index), self._tokens[index + 1]
         first = self._tokens[self._start]
-        keyword = token.type in _STATEMENT_KEYWORDS
+        keyword = token.type in _STATEMENT_KEYWORDS or self._begins_block(index, before)
         if not keyword and not (token.type == "NAME" and after.type in {"EQUAL", "DOT", "LPAR", "COMMA"}):
             return False
-        certain = keyword or before.type in _OPERAND_ENDS
-        if _column(token) > _column(first) and not (certain and first.type in {"DEF", "FOR"}):
+        certain = keyword or before.type in OPERAND_ENDS
+        if _column(token) > _column(first) and not (certain and first.type in HEADERS):
             return False  # a missing comma is likelier than a missing bracket, but in a header, whose block this may be
         self._resume = self._resume or (index, self._open[-1])
         return certain
+
+    def _begins_block(self, index: int, before: Token) -> bool:
+        """Whether a word that may stand in brackets cannot be meant so: `for i in x:` is a whole line."""
+        token = self._tokens[index]
+        if token.type == "FROM":
+            return before.type != "YIELD"
+        if token.type not in {"FOR", "IF", "ELSE"}:
+            return False
+        end = next(place for place in range(index, len(self._tokens)) if self._tokens[place].type == NEWLINE)
+        line = [token.type for token in self._tokens[index:end]]
+        depths = accumulate((kind in CLOSING) - (kind in CLOSING.values()) for kind in line)
+        whole = line[-1] == "COLON" and min(depths) == 0
+        return whole and (token.type == "ELSE") == (len(line) == 2) and "ELSE" not in line[1:]
 
     def _before(self, index: int) -> Token:
         while self._tokens[index - 1].type == NEWLINE:

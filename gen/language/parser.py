@@ -7,26 +7,19 @@ not cause others, and every statement that has one is reported.
 
 from __future__ import annotations
 
-import io
 import re
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from itertools import takewhile
-from typing import Any, Literal
 
-import lark
-from lark import Lark, Token, UnexpectedToken
-from lark.lark import PostLex
-from lark.parsers.lalr_parser_state import ParserState
+from lark import Token
 
-from gen import store
 from gen.diagnostics import Diagnostic, Diagnostics, Source, Span, visible
-from gen.language import refusals, syntax
-from gen.language.lines import MAX_DEPTH, Line, logical_lines, span_of, too_deep
-from gen.language.tree import Refused, TreeBuilder
-from gen.resources import resource
+from gen.language import grammar, refusals, syntax
+from gen.language.grammar import Stack, Unexpected
+from gen.language.lines import CLAUSES, CLOSING, HEADERS, MAX_DEPTH, NEWLINE, Line, logical_lines, span_of, too_deep
+from gen.language.rules import broken_rules
+from gen.language.strings import Refused
 
 MAX_CHARACTERS = 200_000
 """How long a file may be: what a person writes is a hundred times shorter, and more takes more than a few seconds."""
@@ -77,7 +70,7 @@ def parse(source: Source, diagnostics: Diagnostics) -> syntax.File:
         if diagnostics.enough(span_of(line.tokens[0])):
             break
         reader.read(line)
-    return replace(reader.finish(), span=Span(0, len(text)))
+    return replace(reader.finish(":=" in text), span=Span(0, len(text)))
 
 
 def without_controls(text: str, diagnostics: Diagnostics) -> str:
@@ -98,103 +91,124 @@ def without_controls(text: str, diagnostics: Diagnostics) -> str:
     return _CONTROL.sub(lambda found: " " * len(found[0]), text)
 
 
-class _KeepForeign(PostLex):
-    """Makes Lark's lexer keep the terminals that no rule uses: they are there to be refused."""
-
-    always_accept = refusals.FOREIGN_TERMINALS
-
-    def process(self, stream: Iterator[Token]) -> Iterator[Token]:
-        return stream
-
-
-_OPTIONS: dict[str, Any] = {"start": "file", "parser": "lalr", "lexer": "basic", "maybe_placeholders": False}
-
-
-@cache
-def _grammar() -> Lark:
-    """Lark's parser; its tables are kept, as making them takes longer than reading a file."""
-    text = resource("grammar", "nn.lark").read_text(encoding="utf-8")
-    key = f"{text} {_OPTIONS} {_KeepForeign} {TreeBuilder} {lark.__version__} {sys.version}"
-    return Lark.load(io.BytesIO(store.recalled("grammar", key, lambda: _tables(text))))
-
-
-def _tables(grammar: str) -> bytes:
-    tables = io.BytesIO()
-    Lark(grammar, **_OPTIONS, postlex=_KeepForeign(), transformer=TreeBuilder()).save(tables)
-    return tables.getvalue()
+def read_field(text: str, offset: int) -> syntax.Expr:
+    """The expression in the braces of a formatted string, which begins at `offset`.  Raises `Refused`."""
+    tokens = [token for token in grammar.tokenize(text, offset) if token.type != NEWLINE]
+    end = offset + len(text)
+    tokens.append(Token(NEWLINE, "", end, end_pos=end))
+    stack = Stack("field")
+    for index, token in enumerate(tokens):
+        try:
+            if index < len(tokens) - 1:
+                stack.feed(token)
+            else:
+                value: syntax.Expr = stack.finish()
+        except Unexpected as error:
+            raise Refused(refusals.explain(tokens, index, error.expected)) from None
+    if isinstance(value, syntax.Starred):
+        raise Refused(refusals.lonely_star(value.span))
+    return value
 
 
 def tokenize(text: str) -> list[Token]:
     """The tokens of a text, in order, with a newline at the end; what the language does not know is a token too."""
-    return [*_grammar().lex(text), Token("_NEWLINE", "", len(text), end_pos=len(text))]
+    return [*grammar.tokenize(text), Token(NEWLINE, "", len(text), end_pos=len(text))]
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Block:
     """An indented block that is being read, or the file itself.
 
-    `name` is the name of the block's `def`, if it is one; `stray` marks indentation that belongs to no header.
+    `kind` is the type of the token that heads it, `FILE`, or `UNREAD` where the header could not be read.  `name` is
+    that of a `def` or a `class`; `stray` marks indentation that belongs to no header.  `height` is how many blocks are
+    around what it holds, and `branches` how many `elif` the statement has that is being read in it: each is a block
+    inside the one before.
     """
 
-    indent: str
-    kind: Literal["file", "def", "for"]
+    width: tuple[int, int]
+    kind: str
+    height: int
     name: str = ""
+    asynchronous: bool = False
     stray: bool = False
+    branches: int = 0
+
+
+@dataclass(frozen=True)
+class _Opening:
+    """A line that opens a block: a header, which needs one, or a line that could not be read, which may be a header."""
+
+    line: Line
+    kind: str
+    needed: bool = True
 
 
 class _Reader:
-    """Feeds logical lines to Lark's parser, with the indentation between them."""
+    """Feeds logical lines to the parser, with the indentation between them."""
 
     def __init__(self, diagnostics: Diagnostics) -> None:
         self._diagnostics = diagnostics
-        self._state: ParserState[int] = _grammar().parse_interactive("").parser_state
-        self._blocks = [_Block("", "file")]
+        self._stack = Stack()
+        self._blocks = [_Block((0, 0), "FILE", 0)]
         self._unread: set[str] = set()
-        self._header: Line | None = None  # the line before, where it opened a block
-        self._mark = 0  # how high the parser's stack stood before that line
+        self._opening: _Opening | None = None  # what the line before opens
+        self._mark = 0  # how high the stack stood before that line
         self._bodiless = False  # whether a `def` lacks its block: its `return` may stand below, not indented
-        self._misplaced: Line | None = None  # the last line whose indentation is wrong
-        self._skipped: str | None = None  # the indentation of a line that could not be read: its block is passed over
+        self._misplaced_at = -1  # where the last line begins whose indentation is wrong
+        self._decorator: Line | None = None  # the line before, where it is a decorator
 
     def read(self, line: Line) -> None:
         """Reads one line."""
-        if self._skipped is not None and line.indent != self._skipped and line.indent.startswith(self._skipped):
-            self._unread.update(_bound_names(line))
-            return
-        self._skipped = None
+        if self._decorator is not None and not self._is_decorated(line):
+            self._diagnostics.items.append(refusals.lonely_decorator(self._decorator))
+        self._decorator = None
         self._indent(line)
-        self._statement(line)
+        if any(block.kind == "UNREAD" for block in self._blocks):
+            self._unread.update(_bound_names(line))
+        self._statement(replace(line, tokens=self._marked(line.tokens)))
 
-    def finish(self) -> syntax.File:
-        """Ends the file."""
+    def finish(self, walrus: bool) -> syntax.File:
+        """Ends the file; `walrus` says that there may be a `:=` in it."""
+        if self._decorator is not None:
+            self._diagnostics.items.append(refusals.lonely_decorator(self._decorator))
         self._require_block()
         while len(self._blocks) > 1:
             self._close_block()
-        file: syntax.File = self._state.feed_token(Token("$END", ""), is_end=True)
+        file: syntax.File = self._stack.finish()
+        for error in broken_rules(file.statements, walrus):
+            if self._diagnostics.enough(error.span):
+                break
+            self._diagnostics.items.append(error)
         return replace(file, unread=frozenset(self._unread))
+
+    # Indentation
 
     def _indent(self, line: Line) -> None:
         """Opens and closes blocks, as the indentation of `line` says."""
-        deeper = line.indent.startswith(self._blocks[-1].indent) and line.indent != self._blocks[-1].indent
-        if deeper and self._header:
-            self._open_block(line.indent, self._header)
+        width, top = _width(line.indent), self._blocks[-1].width
+        deeper = width[0] > top[0] and width[1] > top[1]
+        if deeper and self._opening:
+            self._open_block(width, self._opening)
             return
         self._require_block()
-        if any(block.indent == line.indent for block in self._blocks):
-            while self._blocks[-1].indent != line.indent:
+        if any(block.width == width for block in self._blocks):
+            while self._blocks[-1].width != width:
                 self._close_block()
         else:  # the lines below it may be indented in the same way: they are taken to belong to the block before
             self._diagnostics.items.append(refusals.bad_indentation(line, deeper))
-            self._misplaced = line
-            self._blocks.append(replace(self._blocks[-1], indent=line.indent, stray=True))
+            self._misplaced_at = span_of(line.tokens[0]).start
+            self._blocks.append(replace(self._blocks[-1], width=width, stray=True))
 
-    def _open_block(self, indent: str, header: Line) -> None:
-        self._header = None
+    def _open_block(self, width: tuple[int, int], opening: _Opening) -> None:
+        self._opening = None
         self._feed("_INDENT")
-        if header.tokens[0].type == "DEF":
-            self._blocks.append(_Block(indent, "def", header.tokens[1].value))
-        else:
-            self._blocks.append(_Block(indent, "for"))
+        around = self._blocks[-1]
+        height = around.height + 1 + around.branches
+        first, second = opening.line.tokens[:2]
+        if first.type == "ASYNC":
+            second = opening.line.tokens[2]
+        name = second.value if opening.kind in {"DEF", "CLASS"} else ""
+        self._blocks.append(_Block(width, opening.kind, height, name, first.type == "ASYNC"))
 
     def _close_block(self) -> None:
         if not self._blocks.pop().stray:
@@ -202,45 +216,52 @@ class _Reader:
 
     def _require_block(self) -> None:
         """Reports a header that no block follows."""
-        if self._header:
-            self._diagnostics.items.append(refusals.missing_block(self._header))
-            self._give_up(self._header)
-            self._bodiless = self._header.tokens[0].type == "DEF"
-            self._header = None
+        opening, self._opening = self._opening, None
+        if opening and opening.needed:
+            self._diagnostics.items.append(refusals.missing_block(opening.line))
+            self._give_up(opening.line)
+            self._bodiless = opening.kind == "DEF"
+
+    # Statements
 
     def _statement(self, line: Line) -> None:
-        self._mark = len(self._state.state_stack)
-        if self._returns_to_nobody(line):
-            if not self._bodiless:
-                self._diagnostics.items.append(refusals.misplaced_return(line))
-            self._give_up(line)
-            return
-        error = line.error or self._feed_line(line)
-        if error is None and len(self._blocks) >= MAX_DEPTH and self._opens_block():
-            error = too_deep(span_of(line.tokens[0]))
+        self._mark = len(self._stack)
+        tokens = line.tokens
+        block = self._blocks[-1]
+        if tokens[0].type == "ELIF":
+            block.branches += 1
+        elif tokens[0].type not in CLAUSES:
+            block.branches = 0
+        error = line.error or self._feed_line(tokens) or self._misplaced_word(tokens)
+        opens = error is None and self._stack.takes("_INDENT")
+        deep = block.height + block.branches + 1 >= MAX_DEPTH and (opens or block.branches)
+        if error is None and deep and all(each.kind != "UNREAD" for each in self._blocks):
+            error = too_deep(span_of(tokens[0]))
         if error is not None:
-            said = self._misplaced is line and error.span.start <= span_of(line.tokens[0]).start
-            if not said:
+            said = self._misplaced_at == span_of(tokens[0]).start >= error.span.start
+            if not said and not (self._bodiless and error.code == "misplaced-return"):
                 self._diagnostics.items.append(error)
             self._give_up(line)
-            self._skipped = line.indent
-        elif self._opens_block():
-            self._header = line
+            self._opening = _Opening(line, "UNREAD", needed=False)
+        elif opens:
+            header = tokens[1] if tokens[0].type == "ASYNC" else tokens[0]
+            self._opening = _Opening(line, header.type)
+        elif tokens[0].type == "AT":
+            self._decorator = line
 
-    def _feed_line(self, line: Line) -> Diagnostic | None:
+    def _feed_line(self, tokens: Sequence[Token]) -> Diagnostic | None:
         """Feeds a line to the parser; returns what is wrong with it."""
-        tokens = _with_docstring(line.tokens)
         index = 0
         try:
             for index, token in enumerate(tokens):
-                self._state.feed_token(token)
+                self._stack.feed(token)
                 if index == 0:  # only now has the statement before been put on the stack as a whole
-                    self._mark = len(self._state.state_stack) - 1
+                    self._mark = len(self._stack) - 1
         except Refused as refused:
             return refused.diagnostic
-        except UnexpectedToken as error:
+        except Unexpected as error:
             if index == 0:
-                self._mark = len(self._state.state_stack)
+                self._mark = len(self._stack)
             return refusals.explain(tokens, index, error.expected)
         return None
 
@@ -248,40 +269,103 @@ class _Reader:
         """Puts a placeholder where `line`, which cannot be read, should have been."""
         self._unread.update(_bound_names(line))
         self._unread.update(block.name for block in self._blocks if block.name)
-        del self._state.state_stack[self._mark :]
-        del self._state.value_stack[self._mark - 1 :]  # the stack of states has the start state below
-        self._feed("BROKEN")
+        self._stack.cut(self._mark)
+        word = line.tokens[0].type
+        if word in CLAUSES and self._stack.takes("BROKEN_CLAUSE"):
+            self._feed("BROKEN_CLAUSE")
+        else:
+            self._feed("BROKEN_HEADER" if word in HEADERS else "BROKEN")
 
     def _feed(self, kind: str) -> None:
-        self._state.feed_token(Token(kind, ""))
+        self._stack.feed(Token(kind, ""))
 
-    def _opens_block(self) -> bool:
-        return "_INDENT" in self._state.parse_conf.states[self._state.position]
+    def _is_decorated(self, line: Line) -> bool:
+        """Whether `line` can follow the decorator before it."""
+        assert self._decorator is not None
+        words = [token.type for token in line.tokens[:2]]
+        head = words[1] if words[0] == "ASYNC" else words[0]
+        return _width(line.indent) == _width(self._decorator.indent) and head in {"AT", "DEF", "CLASS"}
 
-    def _returns_to_nobody(self, line: Line) -> bool:
-        if line.tokens[0].type in {"DEF", "RESERVED"} or any(block.kind == "def" for block in self._blocks):
-            return False
-        kinds = ["COLON", *(token.type for token in line.tokens)]
-        return any(
-            kind == "RETURN" and before == "COLON" and after != "EQUAL"
-            for before, kind, after in zip(kinds, kinds[1:], kinds[2:], strict=False)
-        )
+    def _marked(self, tokens: tuple[Token, ...]) -> tuple[Token, ...]:
+        """The tokens of a line, of other types where only the place tells what they are."""
+        first = tokens[0]
+        if first == "match" and len(tokens) > 3 and tokens[-2].type == "COLON":
+            return (_retyped(first, "MATCH"), *tokens[1:])
+        kind = self._blocks[-1].kind
+        if first == "case" and (kind == "MATCH" or (kind == "UNREAD" and tokens[-2].type == "COLON")):
+            return (_retyped(first, "CASE"), *tokens[1:])
+        start = 1 if first.type == "WITH" else 2
+        if "WITH" in {token.type for token in tokens[:2]} and (end := _scopes_end(tokens, start)):
+            opening, closing = _retyped(tokens[start], "WITH_LPAR"), _retyped(tokens[end], "WITH_RPAR")
+            return (*tokens[:start], opening, *tokens[start + 1 : end], closing, *tokens[end + 1 :])
+        scopes = {"DEF", "CLASS", "ASYNC", "UNREAD"}
+        inside = first.type in scopes or any(block.kind in scopes for block in self._blocks)
+        if not inside and any(token.type == "GLOBAL" for token in tokens):
+            return tuple(_retyped(each, "GLOBAL_IN_FILE") if each.type == "GLOBAL" else each for each in tokens)
+        return tokens
+
+    def _misplaced_word(self, tokens: Sequence[Token]) -> Diagnostic | None:
+        """What is wrong with a line that has been read: `return` outside of a `def`, `break` outside of a loop."""
+        kinds = [block.kind for block in self._blocks]
+        first = tokens[0].type
+        if first in HEADERS and not self._stack.takes("_INDENT"):
+            kinds.append(tokens[1].type if first == "ASYNC" else first)
+        scopes = [kind for kind in kinds if kind in {"DEF", "CLASS", "UNREAD"}]
+        scope = scopes[-1] if scopes else "FILE"
+        around = [kind for kind in kinds if kind in {"DEF", "CLASS", "UNREAD", "FOR", "WHILE"}]
+        for token in tokens:
+            match token.type:
+                case "RETURN" if scope not in {"DEF", "UNREAD"}:
+                    return refusals.misplaced_return(token)
+                case "BREAK" | "CONTINUE" if (around or ["FILE"])[-1] not in {"FOR", "WHILE", "UNREAD"}:
+                    return refusals.misplaced_break(token)
+                case "LAMBDA":
+                    scope = "DEF"
+                case "YIELD" | "AWAIT" if scope not in {"DEF", "UNREAD"}:
+                    return refusals.misplaced_yield(token)
+        return None
 
 
-def _with_docstring(tokens: Sequence[Token]) -> Sequence[Token]:
-    """A string that is a line of its own, marked so: the grammar says where one may stand."""
-    if len(tokens) == 2 and tokens[0].type == "STRING":
-        return (Token.new_borrow_pos("DOCSTRING", tokens[0].value, tokens[0]), tokens[1])
-    return tokens
+def _retyped(token: Token, kind: str) -> Token:
+    return Token.new_borrow_pos(kind, token.value, token)
 
 
-_BEFORE_BOUND_NAMES = {"NAME", "COMMA", "DEF", "FOR", "RESERVED", "IMPORT", "FROM", "AS", "LPAR", "LSQB"}
+def _scopes_end(tokens: Sequence[Token], start: int) -> int | None:
+    """Where the bracket that begins at `start` of a `with` line ends, if what it holds are the scopes, not a value."""
+    if tokens[start].type != "LPAR":
+        return None
+    depth, several = 0, False
+    for index in range(start, len(tokens)):
+        kind, before = tokens[index].type, tokens[index - 1].type
+        if kind in CLOSING:
+            depth += 1
+        elif kind in CLOSING.values():
+            depth -= 1
+            if depth == 0:
+                return index if several and tokens[index + 1].type == "COLON" else None
+        elif depth == 1:
+            if kind in {"WALRUS", "YIELD", "FOR"} or (kind == "STAR" and before in {"LPAR", "COMMA"}):
+                return None
+            several = several or kind in {"AS", "COMMA"}
+    return None
+
+
+def _width(indent: str) -> tuple[int, int]:
+    """How wide an indentation is with tabs of eight columns, and with tabs of one: as in Python, both have to agree."""
+    return len(indent.expandtabs(8)), len(indent)
+
+
+_BEFORE_BOUND_NAMES = {
+    *("NAME", "COMMA", "DEF", "CLASS", "FOR", "WITH", "IMPORT", "FROM", "AS", "LPAR", "LSQB", "STAR", "ASYNC"),
+    *("IF", "WHILE", "ELIF", "DEL", "DOT", "GLOBAL", "NONLOCAL"),
+}
+_CHANGING_NOTHING = {"compile", "fit", "summary"}
 
 
 def _bound_names(line: Line) -> Iterable[str]:
     """The names that a line binds or changes, as far as its beginning tells: too many rather than too few."""
     match [token.value for token in line.tokens[:3]]:
-        case [_, ".", method] if method != "add":  # of the methods only `add` changes what a model is
+        case [_, ".", method] if method in _CHANGING_NOTHING:
             return []
     beginning = takewhile(lambda token: token.type in _BEFORE_BOUND_NAMES, line.tokens)
     return [token.value for token in beginning if token.type == "NAME"]

@@ -1,60 +1,31 @@
 """Makes the syntax tree: one method for each rule of grammar/nn.lark, called as soon as the rule is complete.
 
-What a grammar cannot say stands here too: an argument named twice, a number that is too large, a target that is no
-name.  Such a check raises `Refused`; the parser reports it and goes on with the next statement.
+What a grammar cannot say stands here too: what can be assigned to, the order of parameters and arguments, a number that
+is too large.  Such a check raises `Refused`; the parser reports it and goes on with the next statement.  Only what is
+complete before its line ends may raise: the rules around blocks are complete when the next statement has begun.
 """
 
 from __future__ import annotations
 
-import ast
 import inspect
 import math
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import NoReturn, TypeAlias
+from typing import Any, Literal, NoReturn, TypeAlias, TypeVar, cast
 
-from lark import Token, Transformer, v_args
+from lark import Token
 
 from gen.diagnostics import Diagnostic, Note, Span
-from gen.language import syntax
+from gen.language import strings, syntax
 from gen.language.lines import MAX_DEPTH, span_of, too_deep
-from gen.language.refusals import misplaced_string
+from gen.language.strings import Refused
 
 MAX_DIGITS = 18
-
-_ESCAPE = re.compile(
-    r"""\\(?:\r?\n|[\\'"abfnrtv]|[0-3]?[0-7]{1,2}|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|N\{[^}]+\})"""
-)
-
-
-class Refused(Exception):
-    """A statement has a form that the grammar admits and the language does not; carries the diagnostic."""
-
-    def __init__(self, diagnostic: Diagnostic) -> None:
-        super().__init__(diagnostic.message)
-        self.diagnostic = diagnostic
 
 
 @dataclass(frozen=True)
 class _Dotted:
     text: str
-    span: Span
-
-
-@dataclass(frozen=True)
-class _Header:
-    """`def name(parameters):`, before its body is read."""
-
-    name: str
-    parameters: tuple[syntax.Parameter, ...]
-    span: Span
-
-
-@dataclass(frozen=True)
-class _LoopHeader:
-    target: syntax.Name
-    iterable: syntax.Expr
     span: Span
 
 
@@ -68,42 +39,171 @@ class _Alias:
 
 
 @dataclass(frozen=True)
-class _Docstring:
+class _Header:
+    """`def name(parameters) -> returns:`, before its body is read."""
+
+    name: str
+    parameters: tuple[syntax.Parameter, ...]
+    returns: syntax.Expr | None
+    asynchronous: bool
+    span: Span
+
+
+@dataclass(frozen=True)
+class _ClassHeader:
+    name: str
+    bases: tuple[syntax.Expr, ...]
+    keywords: tuple[syntax.Keyword, ...]
+    span: Span
+
+
+@dataclass(frozen=True)
+class _Decorator:
+    """`@value`, which belongs to the statement after it."""
+
+    value: syntax.Expr
+
+
+@dataclass(frozen=True)
+class _Documentation:
+    """A string that stands alone."""
+
     text: str
+    span: Span
 
 
-_Body: TypeAlias = tuple[syntax.Statement, ...]
-_Item: TypeAlias = syntax.Statement | _Body | Token  # a line may hold several imports; a token is a placeholder
+@dataclass(frozen=True)
+class _Suite:
+    """The body of a block; `end` is where its last statement ends, if any could be read."""
+
+    body: tuple[syntax.Statement, ...]
+    end: Span | None
 
 
-@v_args(inline=True)
-class TreeBuilder(Transformer[Token, syntax.File]):
-    """The callbacks of the grammar.  Stateless: one builder serves every file."""
+@dataclass(frozen=True)
+class _Clause:
+    """`elif`, `else`, `except` or `finally` with its block; `star` marks `except*`."""
 
-    # Statements
+    word: str
+    span: Span
+    suite: _Suite
+    test: syntax.Expr | None = None
+    name: syntax.Name | None = None
+    star: bool = False
 
-    def file(self, *items: _Docstring | _Item) -> syntax.File:
-        docstring = next((item.text for item in items if isinstance(item, _Docstring)), None)
-        return syntax.File(docstring, _statements(items), Span(0, 0))
 
-    def docstring(self, token: Token) -> _Docstring:
-        return _Docstring(inspect.cleandoc(_string_value(token)))
+@dataclass(frozen=True)
+class _Turn:
+    """A clause of a comprehension."""
 
-    def assign(self, target: syntax.Expr, value: syntax.Expr) -> syntax.Assign:
-        _check_depth(value)
-        return syntax.Assign(_targets(target), value, target.span.to(value.span))
+    clause: syntax.Clause
+    asynchronous: bool
 
-    def evaluate(self, value: syntax.Expr) -> syntax.Evaluate:
+
+@dataclass(frozen=True)
+class _Names:
+    """What a part of a `match` binds."""
+
+    names: tuple[str, ...]
+    end: Span
+
+
+_Body: TypeAlias = "tuple[syntax.Statement, ...]"
+_Spanned: TypeAlias = "syntax.Expr | syntax.Keyword | syntax.Slice | _Dotted | _Alias | Token"
+_Lines: TypeAlias = "tuple[_Item, ...]"
+_Item: TypeAlias = "syntax.Statement | _Decorator | _Documentation | _Lines | Token"
+"""What a line can be: several statements or, if it could not be read, a token."""
+
+
+class TreeBuilder:
+    """The methods of the grammar.  Stateless: one builder serves every file.
+
+    Of the tokens, each method gets those that its rule calls by a name.
+    """
+
+    # Statements of one line
+
+    def file(self, *items: _Item) -> syntax.File:
+        flat = _flat(items)
+        first = flat[0] if flat else None
+        if isinstance(first, _Documentation):
+            return syntax.File(inspect.cleandoc(first.text), _statements(flat[1:]), Span(0, 0))
+        return syntax.File(None, _statements(flat), Span(0, 0))
+
+    def line(self, *items: _Item) -> _Lines:
+        return items
+
+    def assign(self, *items: syntax.Expr) -> syntax.Assign:
+        *left, value = items
+        targets = tuple(_target(each, alone=True) for each in left)
+        return _checked(syntax.Assign(targets, _whole(value), left[0].span.to(value.span)))
+
+    def annotate(
+        self, left: syntax.Expr, annotation: syntax.Expr, value: syntax.Expr | None = None
+    ) -> syntax.Assign | syntax.Pass:
+        _check_depth(annotation)
+        if isinstance(left, syntax.Tuple | syntax.List):
+            _refuse(
+                "syntax-error", left.span, "Only a single name can have an annotation", hint="write a line for each"
+            )
+        target = _target(left, alone=True)
+        if value is None:
+            _check_depth(left)
+            return syntax.Pass(left.span.to(annotation.span))
+        return _checked(syntax.Assign((target,), _whole(value), left.span.to(value.span), annotation))
+
+    def augment(self, left: syntax.Expr, operator: Token, value: syntax.Expr) -> syntax.AugAssign:
+        if not isinstance(left, syntax.Name | syntax.Attribute | syntax.Index):
+            raise _wrong_target(left, str(operator))
+        return _checked(syntax.AugAssign(left, operator.value[:-1], _whole(value), left.span.to(value.span)))
+
+    def evaluate(self, value: syntax.Expr) -> syntax.Evaluate | _Documentation:
         if isinstance(value, syntax.Constant) and isinstance(value.value, str):
-            raise Refused(misplaced_string(value.span))
-        _check_depth(value)
-        return syntax.Evaluate(value, value.span)
+            return _Documentation(value.value, value.span)
+        return _checked(syntax.Evaluate(_whole(value), value.span))
 
-    def return_statement(self, keyword: Token, value: syntax.Expr) -> syntax.Return:
-        _check_depth(value)
-        return syntax.Return(value, span_of(keyword).to(value.span))
+    def delete(self, keyword: Token, value: syntax.Expr) -> syntax.Delete:
+        bare = isinstance(value, syntax.Tuple) and value.items and value.span.start == value.items[0].span.start
+        items = value.items if bare and isinstance(value, syntax.Tuple) else (value,)
+        targets = tuple(_target(item, "del") for item in items)
+        return _checked(syntax.Delete(targets, span_of(keyword).to(value.span)))
 
-    def import_statement(self, keyword: Token, *modules: syntax.Import) -> _Body:
+    def pass_statement(self, keyword: Token) -> syntax.Pass:
+        return syntax.Pass(span_of(keyword))
+
+    def break_statement(self, keyword: Token) -> syntax.Break:
+        return syntax.Break(span_of(keyword))
+
+    def continue_statement(self, keyword: Token) -> syntax.Continue:
+        return syntax.Continue(span_of(keyword))
+
+    def return_statement(self, keyword: Token, value: syntax.Expr | None = None) -> syntax.Return:
+        if value is None:
+            return syntax.Return(None, span_of(keyword))
+        return _checked(syntax.Return(_whole(value), span_of(keyword).to(value.span)))
+
+    def raise_statement(
+        self, keyword: Token, exception: syntax.Expr | None = None, cause: syntax.Expr | None = None
+    ) -> syntax.Raise:
+        if exception is None:
+            return syntax.Raise(None, span_of(keyword))
+        if cause is not None:
+            _check_depth(cause)
+        return _checked(syntax.Raise(exception, span_of(keyword).to((cause or exception).span)))
+
+    def assert_statement(self, keyword: Token, test: syntax.Expr, message: syntax.Expr | None = None) -> syntax.Assert:
+        return _checked(syntax.Assert(test, message, span_of(keyword).to((message or test).span)))
+
+    def scope_statement(self, keyword: Token, *names: Token) -> syntax.Foreign | syntax.Pass:
+        span = span_of(keyword).to(span_of(names[-1]))
+        if keyword.type == "GLOBAL_IN_FILE":
+            return syntax.Pass(span)
+        return syntax.Foreign(keyword.value, tuple(name.value for name in names), span)
+
+    def magic(self, token: Token) -> syntax.Foreign:
+        return syntax.Foreign(token.value[:1], (), span_of(token))
+
+    def import_statement(self, keyword: Token, *modules: syntax.Import) -> _Lines:
         return tuple(replace(module, span=span_of(keyword).to(module.span)) for module in modules)
 
     def module(self, name: _Dotted, *alias: Token) -> syntax.Import:
@@ -113,7 +213,7 @@ class TreeBuilder(Transformer[Token, syntax.File]):
 
     def from_statement(self, keyword: Token, module: _Dotted, _: Token, *names: _Alias | Token) -> syntax.Import:
         end = names[-1]
-        span = span_of(keyword).to(span_of(end) if isinstance(end, Token) else end.span)
+        span = span_of(keyword).to(_span(end))
         if isinstance(end, Token) and end.type == "STAR":
             return syntax.Import(module.text, (("*", "*"),), None, span)
         pairs = tuple((name.name, name.alias) for name in names if isinstance(name, _Alias))
@@ -123,41 +223,194 @@ class TreeBuilder(Transformer[Token, syntax.File]):
         last = alias[-1] if alias else name
         return _Alias(name.value, last.value, span_of(name).to(span_of(last)))
 
+    def origin(self, *parts: Token | _Dotted) -> _Dotted:
+        text = "".join(part.text if isinstance(part, _Dotted) else part.value for part in parts)
+        return _Dotted(text, _span(parts[0]).to(_span(parts[-1])))
+
     def dotted(self, *parts: Token) -> _Dotted:
-        return _Dotted(".".join(part.value for part in parts), span_of(parts[0]).to(span_of(parts[-1])))
+        names = [part for part in parts if part.type == "NAME"]
+        return _Dotted(".".join(names), span_of(names[0]).to(span_of(names[-1])))
 
-    # Blocks and loops
+    # Statements with blocks
 
-    def block(self, header: _Header, body: _Body) -> syntax.Def:
-        span = header.span.to(body[-1].span) if body else header.span
-        return syntax.Def(header.name, header.parameters, body, header.span, span)
+    def suite(self, *items: _Item) -> _Suite:
+        end = next((item.span for item in reversed(_flat(items)) if not isinstance(item, Token | _Decorator)), None)
+        return _Suite(_statements(items), end)
 
-    def block_header(self, keyword: Token, name: Token, *rest: syntax.Parameter | Token) -> _Header:
-        parameters = tuple(item for item in rest if isinstance(item, syntax.Parameter))
-        _check_parameters(parameters)
+    def test(self, value: syntax.Expr) -> syntax.Expr:
+        _check_depth(value)
+        return value
+
+    def if_statement(
+        self, keyword: Token, test: syntax.Expr, colon: Token, suite: _Suite, *all_clauses: _Clause | Token
+    ) -> syntax.If:
+        clauses = [clause for clause in all_clauses if isinstance(clause, _Clause)]
+        otherwise: _Body = ()
+        end = _end(colon, suite, *clauses)
+        for clause in reversed(clauses):
+            if clause.test is None:
+                otherwise = clause.suite.body
+            else:
+                otherwise = (syntax.If(clause.test, clause.suite.body, otherwise, Span(clause.span.start, end.end)),)
+        return syntax.If(test, suite.body, otherwise, span_of(keyword).to(end))
+
+    def elif_clause(self, keyword: Token, test: syntax.Expr, colon: Token, suite: _Suite) -> _Clause:
+        return _Clause("elif", span_of(keyword).to(_end(colon, suite)), suite, test)
+
+    def else_clause(self, keyword: Token, colon: Token, suite: _Suite) -> _Clause:
+        return _Clause("else", span_of(keyword).to(_end(colon, suite)), suite)
+
+    def while_statement(
+        self, keyword: Token, test: syntax.Expr, colon: Token, suite: _Suite, *clauses: _Clause
+    ) -> syntax.While:
+        span = span_of(keyword).to(_end(colon, suite, *clauses))
+        return syntax.While(test, suite.body, _body(clauses, "else"), span)
+
+    def turns(self, target: syntax.Expr, iterable: syntax.Expr) -> tuple[syntax.Target, syntax.Expr]:
+        _check_depth(target)
+        _check_depth(iterable)
+        return _target(target, "for", alone=True), _whole(iterable)
+
+    def for_statement(self, *parts: Token | tuple[syntax.Target, syntax.Expr] | _Suite | _Clause) -> syntax.Statement:
+        keywords = [part for part in parts if isinstance(part, Token)]
+        target, iterable = next(part for part in parts if isinstance(part, tuple))
+        suite = next(part for part in parts if isinstance(part, _Suite))
+        clauses = [part for part in parts if isinstance(part, _Clause)]
+        span = span_of(keywords[0]).to(_end(keywords[-1], suite, *clauses))
+        loop = syntax.For(target, iterable, suite.body, _body(clauses, "else"), span)
+        return _foreign("async for", loop) if keywords[0].type == "ASYNC" else loop
+
+    def scope(self, value: syntax.Expr, target: syntax.Expr | None = None) -> tuple[syntax.Expr, syntax.Target | None]:
+        _check_depth(value)
+        if target is None:
+            return value, None
+        _check_depth(target)
+        return value, _target(target, "with", alone=True)
+
+    def with_statement(
+        self, *parts: Token | tuple[syntax.Expr, syntax.Target | None] | _Suite
+    ) -> syntax.With | syntax.Foreign:
+        keywords = [part for part in parts if isinstance(part, Token)]
+        items = tuple(part for part in parts if isinstance(part, tuple))
+        suite = next(part for part in parts if isinstance(part, _Suite))
+        statement = syntax.With(items, suite.body, span_of(keywords[0]).to(_end(keywords[-1], suite)))
+        return _foreign("async with", statement) if keywords[0].type == "ASYNC" else statement
+
+    def try_statement(
+        self, keyword: Token, colon: Token, suite: _Suite, *all_clauses: _Clause | Token
+    ) -> syntax.Try | syntax.Foreign | _Lines:
+        clauses = [clause for clause in all_clauses if isinstance(clause, _Clause)]
+        if all_clauses and not clauses:  # none of them could be read
+            return suite.body
+        handlers = tuple(
+            syntax.Handler(clause.test, clause.name, clause.suite.body, clause.span)
+            for clause in clauses
+            if clause.word == "except"
+        )
+        span = span_of(keyword).to(_end(colon, suite, *clauses))
+        statement = syntax.Try(suite.body, handlers, _body(clauses, "else"), _body(clauses, "finally"), span)
+        return _foreign("except*", statement) if any(clause.star for clause in clauses) else statement
+
+    def caught(self, kind: syntax.Expr, name: Token | None = None) -> tuple[syntax.Expr, syntax.Name | None]:
+        _check_depth(kind)
+        return kind, None if name is None else self.name(name)
+
+    def except_clause(self, keyword: Token, *parts: Token | tuple[syntax.Expr, syntax.Name | None] | _Suite) -> _Clause:
+        kind, name = next((part for part in parts if isinstance(part, tuple)), (None, None))
+        suite, colon = parts[-1], parts[-2]
+        assert isinstance(suite, _Suite) and isinstance(colon, Token)
+        star = isinstance(parts[0], Token) and parts[0].type == "STAR"
+        return _Clause("except", span_of(keyword).to(_end(colon, suite)), suite, kind, name, star)
+
+    def finally_clause(self, keyword: Token, colon: Token, suite: _Suite) -> _Clause:
+        return _Clause("finally", span_of(keyword).to(_end(colon, suite)), suite)
+
+    def function(self, header: _Header, suite: _Suite) -> syntax.Def:
+        return syntax.Def(
+            header.name,
+            header.parameters,
+            suite.body,
+            header.span,
+            header.span.to(suite.end or header.span),
+            returns=header.returns,
+            asynchronous=header.asynchronous,
+        )
+
+    def function_header(self, *parts: Token | tuple[syntax.Parameter, ...] | syntax.Expr) -> _Header:
+        tokens = [part for part in parts if isinstance(part, Token)]
+        parameters = next((part for part in parts if isinstance(part, tuple)), ())
+        returns = next((part for part in parts if not isinstance(part, Token | tuple)), None)
+        if returns is not None:
+            _check_depth(returns)
+        name = next(token for token in tokens if token.type == "NAME")
+        span = span_of(tokens[0]).to(span_of(tokens[-1]))
+        return _Header(name.value, parameters, returns, tokens[0].type == "ASYNC", span)
+
+    def parameters(self, *items: syntax.Parameter) -> tuple[syntax.Parameter, ...]:
+        return _parameters(items)
+
+    lambda_parameters = parameters
+
+    def parameter(self, *parts: Token | syntax.Expr) -> syntax.Parameter:
+        """A parameter, `*` or `/`, each with the sign as its kind; the order is looked at later."""
+        sign = "" if _type(parts[0]) == "NAME" else str(parts[0])
+        name = next((part for part in parts if isinstance(part, Token) and part.type == "NAME"), None)
+        annotation: syntax.Expr | None = None
+        default: syntax.Expr | None = None
+        for before, part in zip((None, *parts), parts, strict=False):
+            if isinstance(part, Token):
+                continue
+            _check_depth(part)
+            if _type(before) in {"COLON", "STAR"}:
+                annotation = part
+            else:
+                default = part
+        span = _span(parts[0]).to(_span(parts[-1]))
+        kind = cast(Literal["plain"], sign)  # made one of the kinds when all parameters are known
+        return syntax.Parameter("" if name is None else name.value, default, span, kind, annotation)
+
+    lambda_parameter = parameter
+
+    def class_statement(self, header: _ClassHeader, suite: _Suite) -> syntax.Class:
+        span = header.span.to(suite.end or header.span)
+        return syntax.Class(header.name, header.bases, header.keywords, suite.body, header.span, span)
+
+    def class_header(self, keyword: Token, name: Token, *rest: syntax.Expr | syntax.Keyword | Token) -> _ClassHeader:
         colon = rest[-1]
         assert isinstance(colon, Token)
-        return _Header(name.value, parameters, span_of(keyword).to(span_of(colon)))
+        bases, keywords = _arguments([item for item in rest if not isinstance(item, Token)])
+        for value in (*bases, *(keyword.value for keyword in keywords)):
+            _check_depth(value)
+        return _ClassHeader(name.value, bases, keywords, span_of(keyword).to(span_of(colon)))
 
-    def parameter(self, name: Token, default: syntax.Expr | None = None) -> syntax.Parameter:
-        if default is None:
-            return syntax.Parameter(name.value, None, span_of(name))
-        _check_depth(default)
-        return syntax.Parameter(name.value, default, span_of(name).to(default.span))
+    def decorator(self, _: Token, value: syntax.Expr) -> _Decorator:
+        return _Decorator(value)
 
-    def block_body(self, *items: _Docstring | _Item) -> _Body:
-        return _statements(items)
+    def broken(self, token: Token, *_: object) -> Token:
+        return token
 
-    def loop(self, header: _LoopHeader, body: _Body) -> syntax.For:
-        span = header.span.to(body[-1].span) if body else header.span
-        return syntax.For(header.target, header.iterable, body, span)
+    broken_clause = broken
 
-    def loop_header(self, keyword: Token, target: Token, iterable: syntax.Expr, colon: Token) -> _LoopHeader:
-        _check_depth(iterable)
-        return _LoopHeader(self.name(target), iterable, span_of(keyword).to(span_of(colon)))
+    # `match`
 
-    def loop_body(self, *items: _Docstring | _Item) -> _Body:
-        return _statements(items)
+    def subject(self, *values: syntax.Expr) -> None:
+        for value in values:
+            _check_depth(value)
+
+    def match_statement(self, keyword: Token, _: None, colon: Token, *cases: _Names | Token) -> syntax.Foreign:
+        read = [case for case in cases if isinstance(case, _Names)]
+        names = dict.fromkeys(name for case in read for name in case.names)
+        end = read[-1].end if read else span_of(colon)
+        return syntax.Foreign("match", tuple(names), span_of(keyword).to(end))
+
+    def case(self, keyword: Token, *parts: object) -> _Names:
+        suite, colon = parts[-1], parts[-2]
+        assert isinstance(suite, _Suite) and isinstance(colon, Token)
+        captured = [name for part in parts if isinstance(part, _Names) for name in part.names]
+        return _Names((*captured, *_bound(suite.body)), _end(colon, suite))
+
+    def captured(self, name: Token) -> _Names:
+        return _Names((name.value,) if name != "_" else (), span_of(name))
 
     # Expressions
 
@@ -167,8 +420,10 @@ class TreeBuilder(Transformer[Token, syntax.File]):
     def number(self, token: Token) -> syntax.Constant:
         return syntax.Constant(_number_value(token), span_of(token))
 
-    def string(self, token: Token) -> syntax.Constant:
-        return syntax.Constant(_string_value(token), span_of(token))
+    def strings(self, *tokens: Token) -> syntax.Constant | syntax.Formatted:
+        from gen.language.parser import read_field  # the parser needs the tree
+
+        return strings.joined(tokens, read_field)
 
     def true(self, token: Token) -> syntax.Constant:
         return syntax.Constant(True, span_of(token))
@@ -179,6 +434,42 @@ class TreeBuilder(Transformer[Token, syntax.File]):
     def none(self, token: Token) -> syntax.Constant:
         return syntax.Constant(None, span_of(token))
 
+    def ellipsis(self, token: Token) -> syntax.Constant:
+        return syntax.Constant(..., span_of(token))
+
+    def starred(self, star: Token, value: syntax.Expr) -> syntax.Starred:
+        return syntax.Starred(value, span_of(star).to(value.span))
+
+    def yielded(self, keyword: Token, *values: syntax.Expr) -> syntax.ForeignExpr:
+        end = values[-1].span if values else span_of(keyword)
+        return syntax.ForeignExpr("yield", tuple(map(_whole, values)), span_of(keyword).to(end))
+
+    def await_expression(self, keyword: Token, value: syntax.Expr) -> syntax.ForeignExpr:
+        return syntax.ForeignExpr("await", (value,), span_of(keyword).to(value.span))
+
+    def named_expression(self, name: Token, value: syntax.Expr) -> syntax.NamedExpr:
+        return syntax.NamedExpr(self.name(name), value, span_of(name).to(value.span))
+
+    def conditional(self, value: syntax.Expr, test: syntax.Expr, otherwise: syntax.Expr) -> syntax.Conditional:
+        return syntax.Conditional(test, value, otherwise, value.span.to(otherwise.span))
+
+    def lambda_expression(self, keyword: Token, *parts: tuple[syntax.Parameter, ...] | syntax.Expr) -> syntax.Lambda:
+        body = parts[-1]
+        assert not isinstance(body, tuple)
+        parameters = parts[0] if isinstance(parts[0], tuple) else ()
+        return syntax.Lambda(parameters, body, span_of(keyword).to(body.span))
+
+    def logical(self, *parts: syntax.Expr | Token) -> syntax.Logical:
+        values = _expressions(parts)
+        return syntax.Logical(str(parts[1]), values, values[0].span.to(values[-1].span))
+
+    def compare(self, left: syntax.Expr, *rest: str | syntax.Expr) -> syntax.Compare:
+        pairs = tuple(zip(cast(Sequence[str], rest[::2]), cast(Sequence[syntax.Expr], rest[1::2]), strict=True))
+        return syntax.Compare(left, pairs, left.span.to(pairs[-1][1].span))
+
+    def comparator(self, *words: Token) -> str:
+        return " ".join(words)
+
     def binary(self, left: syntax.Expr, operator: Token, right: syntax.Expr) -> syntax.Binary:
         return syntax.Binary(operator.value, left, right, left.span.to(right.span))
 
@@ -188,29 +479,27 @@ class TreeBuilder(Transformer[Token, syntax.File]):
     def attribute(self, value: syntax.Expr, name: Token) -> syntax.Attribute:
         return syntax.Attribute(value, name.value, span_of(name), value.span.to(span_of(name)))
 
-    def call(self, function: syntax.Expr, *rest: syntax.Expr | syntax.Keyword | Token) -> syntax.Call:
-        positional: list[syntax.Expr] = []
-        keywords: list[syntax.Keyword] = []
-        for item in rest[:-1]:
-            if isinstance(item, syntax.Keyword):
-                keywords.append(item)
-            else:
-                assert not isinstance(item, Token)
-                _check_order(item, keywords)
-                positional.append(item)
-        _check_repetition((keyword.name, keyword.name_span) for keyword in keywords)
-        closing = rest[-1]
-        assert isinstance(closing, Token)
-        return syntax.Call(function, tuple(positional), tuple(keywords), function.span.to(span_of(closing)))
+    def call(self, function: syntax.Expr, _: Token, *rest: syntax.Expr | syntax.Keyword | Token) -> syntax.Call:
+        *items, closing = rest
+        positional, keywords = _arguments(cast(Sequence[syntax.Expr | syntax.Keyword], items))
+        return syntax.Call(function, positional, keywords, function.span.to(_span(closing)))
+
+    def call_of_generator(
+        self, function: syntax.Expr, opening: Token, element: syntax.Expr, clauses: tuple[_Turn, ...], closing: Token
+    ) -> syntax.Call:
+        generator = self.generator(opening, element, clauses, closing)
+        return syntax.Call(function, (generator,), (), function.span.to(span_of(closing)))
 
     def keyword(self, name: Token, value: syntax.Expr) -> syntax.Keyword:
         return syntax.Keyword(name.value, span_of(name), value, span_of(name).to(value.span))
 
+    def unpacked(self, stars: Token, value: syntax.Expr) -> syntax.Keyword:
+        return syntax.Keyword("", span_of(stars), value, span_of(stars).to(value.span))
+
     def subscription(self, value: syntax.Expr, _: Token, *rest: syntax.Expr | syntax.Slice | Token) -> syntax.Index:
         items = tuple(item for item in rest if not isinstance(item, Token))
-        closing = rest[-1]
-        assert isinstance(closing, Token)
-        return syntax.Index(value, items, value.span.to(span_of(closing)))
+        tupled = len(rest) > 2 or isinstance(items[0], syntax.Starred)
+        return syntax.Index(value, items, value.span.to(_span(rest[-1])), tupled)
 
     def slicing(self, *parts: syntax.Expr | Token) -> syntax.Slice:
         bounds: list[syntax.Expr | None] = [None]
@@ -234,86 +523,293 @@ class TreeBuilder(Transformer[Token, syntax.File]):
     def list_display(self, opening: Token, *rest: syntax.Expr | Token) -> syntax.List:
         return syntax.List(_expressions(rest), span_of(opening).to(_span(rest[-1])))
 
-    def pair(self, key: syntax.Expr, value: syntax.Expr) -> tuple[syntax.Expr, syntax.Expr]:
+    def set_display(self, opening: Token, *rest: syntax.Expr | Token) -> syntax.Set:
+        return syntax.Set(_expressions(rest), span_of(opening).to(_span(rest[-1])))
+
+    def pair(self, *parts: syntax.Expr | Token) -> tuple[syntax.Expr | None, syntax.Expr]:
+        key, value = (part if not isinstance(part, Token) else None for part in parts)
+        assert value is not None
         return key, value
 
-    def dict_display(self, opening: Token, *rest: tuple[syntax.Expr, syntax.Expr] | Token) -> syntax.Dict:
+    def dict_display(self, opening: Token, *rest: tuple[syntax.Expr | None, syntax.Expr] | Token) -> syntax.Dict:
         closing = rest[-1]
         assert isinstance(closing, Token)
         items = tuple(item for item in rest if not isinstance(item, Token))
         return syntax.Dict(items, span_of(opening).to(span_of(closing)))
 
+    # Comprehensions
 
-def _span(item: syntax.Expr | Token) -> Span:
+    def clauses(self, *clauses: _Turn) -> tuple[_Turn, ...]:
+        return clauses
+
+    def clause(self, *parts: Token | syntax.Expr) -> _Turn:
+        keywords, rest = [part for part in parts if isinstance(part, Token)], _expressions(parts)
+        target = _target(rest[0], "for", alone=True)
+        clause = syntax.Clause(target, rest[1], rest[2:], span_of(keywords[0]).to(rest[-1].span))
+        return _Turn(clause, keywords[0].type == "ASYNC")
+
+    def bare_generator(self, element: syntax.Expr, clauses: tuple[_Turn, ...]) -> syntax.Expr:
+        span = element.span.to(clauses[-1].clause.span)
+        return _comprehension("generator", _whole(element), None, clauses, span)
+
+    def generator(
+        self, opening: Token, element: syntax.Expr, clauses: tuple[_Turn, ...], closing: Token
+    ) -> syntax.Expr:
+        return _comprehension("generator", element, None, clauses, span_of(opening).to(span_of(closing)))
+
+    def list_comprehension(
+        self, opening: Token, element: syntax.Expr, clauses: tuple[_Turn, ...], closing: Token
+    ) -> syntax.Expr:
+        return _comprehension("list", element, None, clauses, span_of(opening).to(span_of(closing)))
+
+    def set_comprehension(
+        self, opening: Token, element: syntax.Expr, clauses: tuple[_Turn, ...], closing: Token
+    ) -> syntax.Expr:
+        return _comprehension("set", element, None, clauses, span_of(opening).to(span_of(closing)))
+
+    def dict_comprehension(
+        self,
+        opening: Token,
+        pair: tuple[syntax.Expr | None, syntax.Expr],
+        clauses: tuple[_Turn, ...],
+        closing: Token,
+    ) -> syntax.Expr:
+        key, value = pair
+        if key is None:
+            hint = "write `key: value for …`"
+            _refuse("syntax-error", value.span, "A comprehension cannot unpack with `**`", hint=hint)
+        return _comprehension("dict", key, value, clauses, span_of(opening).to(span_of(closing)))
+
+
+def _comprehension(
+    kind: Literal["list", "set", "dict", "generator"],
+    element: syntax.Expr,
+    value: syntax.Expr | None,
+    turns: tuple[_Turn, ...],
+    span: Span,
+) -> syntax.Expr:
+    made = syntax.Comprehension(kind, element, value, tuple(turn.clause for turn in turns), span)
+    return syntax.ForeignExpr("async for", (made,), span) if any(turn.asynchronous for turn in turns) else made
+
+
+# -------------------------------------------------------------------------------------------------------------- bodies
+
+
+def _flat(items: Iterable[_Item]) -> list[Any]:
+    """The items of all lines in one row."""
+    row: list[Any] = []
+    for item in items:
+        if isinstance(item, tuple):
+            row += _flat(item)
+        else:
+            row.append(item)
+    return row
+
+
+def _statements(items: Iterable[_Item]) -> _Body:
+    """The statements of a body, decorated, without what could not be read."""
+    row: list[syntax.Statement] = []
+    decorators: list[syntax.Expr] = []
+    for item in _flat(items):
+        if isinstance(item, _Decorator):
+            decorators.append(item.value)
+            continue
+        if isinstance(item, _Documentation):
+            row.append(syntax.Pass(item.span))
+        elif isinstance(item, syntax.Def | syntax.Class):
+            row.append(replace(item, decorators=tuple(decorators)) if decorators else item)
+        elif not isinstance(item, Token):
+            row.append(item)
+        decorators = []
+    return tuple(row)
+
+
+def _body(clauses: Iterable[_Clause], word: str) -> _Body:
+    return next((clause.suite.body for clause in clauses if clause.word == word), ())
+
+
+def _end(colon: Token, suite: _Suite, *clauses: _Clause) -> Span:
+    """Where a statement ends: with the last clause, with its own block, or, if nothing in that was read, before it."""
+    return clauses[-1].span if clauses else suite.end or span_of(colon)
+
+
+def _foreign(word: str, statement: syntax.Statement) -> syntax.Foreign:
+    return syntax.Foreign(word, _bound((statement,)), statement.span)
+
+
+def _bound(statements: Iterable[syntax.Statement]) -> tuple[str, ...]:
+    """The names that statements bind where they stand; not those inside a `def` or a `class`."""
+    names: list[str] = []
+    for statement in statements:
+        match statement:
+            case syntax.Assign(targets) | syntax.Delete(targets):
+                names += _names(targets)
+            case syntax.AugAssign(target) | syntax.For(target):
+                names += _names((target,))
+            case syntax.With(items):
+                names += _names(target for _, target in items if target is not None)
+            case syntax.Try(handlers=handlers):
+                names += [handler.name.id for handler in handlers if handler.name is not None]
+            case syntax.Def(name) | syntax.Class(name):
+                names.append(name)
+                continue
+            case syntax.Import(module, None, alias):
+                names.append(alias or module.partition(".")[0])
+            case syntax.Import(names=pairs) if pairs is not None:
+                names += [alias for _, alias in pairs]
+            case syntax.Foreign(names=inner):
+                names += inner
+        for expression in syntax.expressions(statement):
+            for each in syntax.inside(expression):
+                if isinstance(each, syntax.NamedExpr):
+                    names.append(each.target.id)
+        for body in syntax.bodies(statement):
+            names += _bound(body)
+    return tuple(dict.fromkeys(names))
+
+
+def _names(targets: Iterable[syntax.Target]) -> list[str]:
+    return [name.id for target in targets for name in syntax.names_bound(target)]
+
+
+# ------------------------------------------------------------------------------------------------------------- details
+
+
+def _span(item: _Spanned) -> Span:
     return span_of(item) if isinstance(item, Token) else item.span
+
+
+def _type(item: object) -> str:
+    return item.type if isinstance(item, Token) else ""
 
 
 def _expressions(items: Iterable[syntax.Expr | Token]) -> tuple[syntax.Expr, ...]:
     return tuple(item for item in items if not isinstance(item, Token))
 
 
-def _statements(items: Iterable[_Docstring | _Item]) -> _Body:
-    """The statements of a body in one row, without its documentation and what could not be read."""
-    row: list[syntax.Statement] = []
-    for item in items:
-        if isinstance(item, tuple):
-            row.extend(item)
-        elif not isinstance(item, Token | _Docstring):
-            row.append(item)
-    return tuple(row)
-
-
 def _refuse(code: str, span: Span, message: str, *, notes: tuple[Note, ...] = (), hint: str | None = None) -> NoReturn:
     raise Refused(Diagnostic(code, message, span, notes=notes, hint=hint))
 
 
-def _targets(target: syntax.Expr) -> tuple[syntax.Name, ...]:
-    items = target.items if isinstance(target, syntax.Tuple | syntax.List) else (target,)
-    names = tuple(item for item in items if isinstance(item, syntax.Name))
-    if items and len(names) == len(items):
-        return names
-    wrong = next((item for item in items if not isinstance(item, syntax.Name)), target)
-    if isinstance(wrong, syntax.Constant) and (wrong.value is None or isinstance(wrong.value, bool)):
-        _refuse("keyword-name", wrong.span, f"`{wrong.value}` is a word of the language and cannot be a name")
-    if isinstance(wrong, syntax.Attribute):
-        hint = f"`{wrong.name}` is an argument of the call that makes it: `Dense(8, trainable=False)`"
-        if wrong.name != "trainable":
-            hint = "give it as an argument to the call that makes the layer or the model"
-        _refuse("unsupported-syntax", wrong.span, "There is no assignment to an attribute", hint=hint)
-    hint = "`==` is not part of the language; for an argument, put it in the brackets of the call"
-    _refuse(
-        "syntax-error",
-        wrong.span,
-        "Only a name can be on the left of `=`",
-        hint="write `name = …`, or `a, b = …` for several" if not isinstance(wrong, syntax.Constant) else hint,
-    )
+def _whole(value: syntax.Expr) -> syntax.Expr:
+    """`value`, which is not `*items` alone."""
+    if isinstance(value, syntax.Starred):
+        hint = "write `[*…]` for a list, or a comma after it for a tuple"
+        _refuse("syntax-error", value.span, "`*` can unpack only inside brackets or in a tuple", hint=hint)
+    return value
 
 
-def _check_parameters(parameters: tuple[syntax.Parameter, ...]) -> None:
-    _check_repetition((parameter.name, parameter.span) for parameter in parameters)
-    with_default: syntax.Parameter | None = None
-    for parameter in parameters:
-        if parameter.default is not None:
-            with_default = parameter
-        elif with_default is not None:
-            _refuse(
-                "syntax-error",
-                parameter.span,
-                f"`{parameter.name}` has no default, but follows a parameter that has one",
-                notes=(Note(with_default.span, "this one has a default"),),
-                hint="put the parameters without a default first",
-            )
+_SEVERAL = {"=": "`a, b = …`", "for": "`for a, b in …`", "with": "`as (a, b)`", "del": "`del a, b`"}
+
+
+def _target(target: syntax.Expr, what: str = "=", alone: bool = False) -> syntax.Target:
+    """`target`, which can be bound; `alone` says that it is not an item of another one."""
+    match target:
+        case syntax.Name() | syntax.Attribute() | syntax.Index():
+            return target
+        case syntax.Starred(value) if what != "del":
+            if alone:
+                hint = "put a comma after it: `*a, = …`"
+                _refuse("syntax-error", target.span, "A `*` target needs others beside it", hint=hint)
+            if isinstance(value, syntax.Starred):
+                raise _wrong_target(value, what)
+            return replace(target, value=_target(value, what))
+        case syntax.Tuple(items) | syntax.List(items):
+            starred = [item for item in items if isinstance(item, syntax.Starred)]
+            if len(starred) > 1:
+                notes = (Note(starred[0].span, "the first one"),)
+                _refuse("syntax-error", starred[1].span, "Only one target can have a `*`", notes=notes)
+            for item in items:
+                _target(item, what)
+            return target
+    raise _wrong_target(target, what)
+
+
+def _wrong_target(target: syntax.Expr, what: str) -> Refused:
+    if isinstance(target, syntax.Constant) and (target.value is None or isinstance(target.value, bool)):
+        message = f"`{target.value}` is a word of the language and cannot be a name"
+        return Refused(Diagnostic("keyword-name", message, target.span))
+    where = {"for": "after `for`", "with": "after `as`", "del": "after `del`"}.get(what, f"on the left of `{what}`")
+    if what == "=":
+        hint = "to compare, write `==`; for an argument, put it in the brackets of the call"
+        if not isinstance(target, syntax.Constant | syntax.Compare | syntax.Logical):
+            hint = "write `name = …`, or `a, b = …` for several"
+    else:
+        hint = f"for several, write {_SEVERAL[what]}" if what in _SEVERAL else f"write `name {what} …`"
+    message = f"Only a name, an attribute or an item can be {where}"
+    return Refused(Diagnostic("syntax-error", message, target.span, hint=hint))
+
+
+def _arguments(
+    items: Sequence[syntax.Expr | syntax.Keyword],
+) -> tuple[tuple[syntax.Expr, ...], tuple[syntax.Keyword, ...]]:
+    """The positional and the named arguments of a call, whose order is checked."""
+    positional: list[syntax.Expr] = []
+    keywords: list[syntax.Keyword] = []
+    for item in items:
+        if isinstance(item, syntax.Keyword):
+            keywords.append(item)
+            continue
+        _check_order(item, keywords)
+        positional.append(item)
+    _check_repetition((keyword.name, keyword.name_span) for keyword in keywords if keyword.name)
+    return tuple(positional), tuple(keywords)
 
 
 def _check_order(argument: syntax.Expr, keywords: list[syntax.Keyword]) -> None:
-    if keywords:
+    starred = isinstance(argument, syntax.Starred)
+    before = next((keyword for keyword in reversed(keywords) if not (starred and keyword.name)), None)
+    if before is not None:
+        what = "An argument with `*`" if starred else "An argument without a name"
         _refuse(
             "syntax-error",
             argument.span,
-            "An argument without a name follows one with a name",
-            notes=(Note(keywords[-1].span, "named argument"),),
-            hint="put it before the named ones, or name it too",
+            f"{what} follows one with {'a name' if before.name else '`**`'}",
+            notes=(Note(before.span, "named argument" if before.name else "unpacked here"),),
+            hint="put it before the named ones, or name it too" if before.name else "put it before that",
         )
+
+
+def _parameters(items: Sequence[syntax.Parameter]) -> tuple[syntax.Parameter, ...]:
+    """The parameters, each with its kind; the signs that stand alone have done their part."""
+    found: list[syntax.Parameter] = []
+    star: syntax.Parameter | None = None
+    slash: syntax.Parameter | None = None
+    with_default: syntax.Parameter | None = None
+    for item in items:
+        sign = str(item.kind)
+        if found and found[-1].kind == "kwargs":
+            _refuse("syntax-error", item.span, f"Nothing can follow `**{found[-1].name}`", hint="put it before that")
+        if sign == "/":
+            if slash is not None or star is not None or not found:
+                hint = "write it once, after the parameters that have no name in a call, and before any `*`"
+                _refuse("syntax-error", item.span, "This `/` is out of place", hint=hint)
+            found = [replace(each, kind="only") for each in found]
+            slash = item
+        elif sign == "*":
+            if star is not None:
+                notes = (Note(star.span, "the first one"),)
+                _refuse("syntax-error", item.span, "There can be only one `*`", notes=notes, hint="remove one of them")
+            star = item
+            if item.name:
+                found.append(replace(item, kind="args"))
+        elif sign == "**":
+            found.append(replace(item, kind="kwargs"))
+        else:
+            if star is None and item.default is None and with_default is not None:
+                _refuse(
+                    "syntax-error",
+                    item.span,
+                    f"`{item.name}` has no default, but follows a parameter that has one",
+                    notes=(Note(with_default.span, "this one has a default"),),
+                    hint="put the parameters without a default first",
+                )
+            with_default = item if item.default is not None else with_default
+            found.append(replace(item, kind="plain" if star is None else "named"))
+    if star is not None and not star.name and not any(each.kind == "named" for each in found):
+        _refuse("syntax-error", star.span, "No parameter follows this `*`", hint="name one after it, or remove it")
+    _check_repetition((parameter.name, parameter.span) for parameter in found)
+    return tuple(found)
 
 
 def _check_repetition(names: Iterable[tuple[str, Span]]) -> None:
@@ -328,6 +824,15 @@ def _check_repetition(names: Iterable[tuple[str, Span]]) -> None:
                 hint="remove one of them",
             )
         seen[name] = span
+
+
+_S = TypeVar("_S", bound=syntax.Statement)
+
+
+def _checked(statement: _S) -> _S:
+    for expression in syntax.expressions(statement):
+        _check_depth(expression)
+    return statement
 
 
 def _check_depth(expression: syntax.Expr) -> None:
@@ -362,41 +867,3 @@ def _integer_value(token: Token, text: str) -> int:
 
 def _short(token: Token) -> str:
     return token.value if len(token) <= 24 else f"{token[:12]}…{token[-8:]}"
-
-
-def _string_value(token: Token) -> str:
-    prefix = token[0].lower() if token[0] in "rRuU" else ""
-    quoted = token.value[len(prefix) :]
-    quotes = 3 if quoted[:3] in {'"""', "'''"} else 1
-    body: str = quoted[quotes:-quotes].replace("\r\n", "\n")
-    if prefix == "r" or "\\" not in body:
-        return body
-    _check_escapes(token)
-    return _evaluated(token, quoted)
-
-
-def _check_escapes(token: Token) -> None:
-    for found in re.finditer(r"\\(?:\r\n|.)", token.value, re.DOTALL):
-        if not _ESCAPE.match(token.value, found.start()):
-            start = span_of(token).start + found.start()
-            _refuse_escape(Span(start, start + len(found[0])), found[0])
-
-
-def _evaluated(token: Token, quoted: str) -> str:
-    try:
-        value = ast.literal_eval(quoted)
-    except (SyntaxError, ValueError):  # no such character: "\N{…}", "\Uffffffff"
-        _refuse_escape(span_of(token), "\\")
-    assert isinstance(value, str)
-    if any("\ud800" <= character <= "\udfff" for character in value):
-        _refuse_escape(span_of(token), "\\u")
-    return value
-
-
-def _refuse_escape(span: Span, escape: str) -> NoReturn:
-    _refuse(
-        "invalid-escape",
-        span,
-        f"`{escape}` is not the start of an escape sequence",
-        hint='write `\\\\` for a backslash, or put `r` before the string: r"…"',
-    )

@@ -30,6 +30,34 @@ class Construct:
 
 _LAYER = ("a layer or a model", None)
 _NAME = ("a string", "None")
+_INITIALIZER, _REGULARIZER = "an initializer", "a regularizer or None"
+_GATE: dict[str, tuple[str, str | None]] = {"recurrent_activation": ("an activation", "sigmoid")}
+
+
+def _cell(name: str, about: str, formula: str, first: dict[str, tuple[str, str | None]], **last: str) -> Construct:
+    """A cell of an RNN, with the arguments that all of them have."""
+    forget = {} if "unit_forget_bias" not in last else {"unit_forget_bias": ("True or False", last["unit_forget_bias"])}
+    arguments: dict[str, tuple[str, str | None]] = {
+        "units": ("a whole number, 1 or more", None),
+        "activation": ("an activation", "tanh"),
+        **first,
+        "use_bias": ("True or False", "True"),
+        "kernel_initializer": (_INITIALIZER, "glorot_uniform"),
+        "recurrent_initializer": (_INITIALIZER, "orthogonal"),
+        "bias_initializer": (_INITIALIZER, "zeros"),
+        **forget,
+        "kernel_regularizer": (_REGULARIZER, "None"),
+        "recurrent_regularizer": (_REGULARIZER, "None"),
+        "bias_regularizer": (_REGULARIZER, "None"),
+        "dropout": ("a number from 0 up to, but not including, 1", "0.0"),
+        "recurrent_dropout": ("a number from 0 up to, but not including, 1", "0.0"),
+    }
+    if "reset_after" in last:
+        arguments["reset_after"] = ("True or False", last["reset_after"])
+    example = f"x = Input(5, 8)\ny = RNN({name}(3))(x)\n\nmodel = Model(x, y)"
+    return Construct(name, f"{about}\n\nAn RNN goes through a sequence with it.", example, arguments, formula)
+
+
 _TRAINED = "x = Input(8)\ny = Dense(1)(x)\n\nmodel = Model(x, y)\nmodel.compile(optimizer=adam(0.01), loss=mse)"
 WORDS = (
     Construct(
@@ -85,6 +113,34 @@ WORDS = (
         "y = [layer(x), backward_layer(x reversed)], joined",
     ),
     Construct(
+        "RNN",
+        "A recurrent layer, by the cell that says what happens at each step.\n\n"
+        "`RNN(LSTMCell(8))` is the same as `LSTM(8)`.",
+        "x = Input(5, 8)\ny = RNN(LSTMCell(3), return_sequences=True)(x)\n\nmodel = Model(x, y)",
+        {
+            "cell": ("a SimpleRNNCell, LSTMCell or GRUCell", None),
+            "return_sequences": ("True or False", "False"),
+            "return_state": ("True or False", "False"),
+            "go_backwards": ("True or False", "False"),
+            "name": _NAME,
+            "trainable": ("True or False", "True"),
+        },
+    ),
+    _cell(
+        "SimpleRNNCell",
+        "One step of a SimpleRNN.",
+        "h = activation(x @ kernel + h @ recurrent_kernel + bias)",
+        {},
+    ),
+    _cell(
+        "LSTMCell",
+        "One step of an LSTM.",
+        "c = f · c + i · c̃, h = o · activation(c)",
+        _GATE,
+        unit_forget_bias="True",
+    ),
+    _cell("GRUCell", "One step of a GRU.", "h = z · h + (1 - z) · h̃", _GATE, reset_after="True"),
+    Construct(
         "compile",
         "Sets how the model is trained.\n\n"
         "A loss is a name, a call, a list in the order of the outputs, or a dict by output; so are weights and "
@@ -122,8 +178,11 @@ WORDS = (
 )
 """Each word of the language that is called and is no component."""
 
-KEYWORDS = ("def", "return", "for", "in", "import", "from", "as", "True", "False", "None")
-"""The keywords of Python that the language has; the others are marked as wrong."""
+FOREIGN_KEYWORDS = ("async", "await", "global", "nonlocal", "yield")
+"""The keywords of Python that are read, but mean nothing to a model; they are marked."""
+
+KEYWORDS = tuple(word for word in keyword.kwlist if word not in FOREIGN_KEYWORDS)
+"""The keywords of Python that the language has."""
 
 
 def words() -> dict[str, list[str]]:
@@ -138,5 +197,5 @@ def words() -> dict[str, list[str]]:
     for kind, components in registry.items():
         lists[kind] = sorted(set(components) - taken)
         taken.update(components)
-    lists["reserved"] = sorted(set(keyword.kwlist) - set(KEYWORDS))
+    lists["reserved"] = list(FOREIGN_KEYWORDS)
     return lists

@@ -4,7 +4,8 @@
 | --- | --- |
 | `text` | positions of the protocol (UTF-16 by default) to offsets and back |
 | `analysis` | a text → its tree, diagnostics, values, names: all that the features look at |
-| `variables` | which names of a file are one variable |
+| `variables` | which names of a file, and which attributes of its classes, are one variable |
+| `members` | what stands before a dot, and what can stand behind it |
 | `cursor` | what is being written at a position, from the tokens alone |
 | `words` | what the language's own words are: their arguments and documentation |
 | `hover`, `hints`, `completion`, `signatures`, `navigation`, `fixes`, `generated` | a feature each |

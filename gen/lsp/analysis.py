@@ -17,7 +17,7 @@ from gen.inspect.facts import Facts, describe_model
 from gen.language import syntax
 from gen.language.elaborate import observe
 from gen.language.elaborate.observed import Observed
-from gen.language.elaborate.values import ModelValue, Value
+from gen.language.elaborate.values import ModelValue, ObjectValue, Value
 from gen.language.lines import Line, logical_lines
 from gen.language.parser import MAX_CHARACTERS, tokenize, without_controls
 from gen.lsp.text import Text
@@ -56,7 +56,12 @@ class Analysis:
 
     @cached_property
     def variables(self) -> Variables:
-        return Variables(self.file, self.text.text, self.lines)
+        return Variables(self.file, self.text.text, self.lines, self._class_of)
+
+    def _class_of(self, span: Span) -> syntax.Class | None:
+        """The class of the object that the expression at `span` is; None where that is not one object of one class."""
+        classes = {each.cls for each in self.observed.values.get(span, ()) if isinstance(each, ObjectValue)}
+        return classes.pop().definition if len(classes) == 1 else None
 
     @cached_property
     def facts(self) -> Facts | None:
@@ -76,6 +81,11 @@ class Analysis:
             return found
         before = self._before(span)
         return () if before is None else self.good.observed.values.get(before, ())
+
+    def bound(self, binding: Span) -> Sequence[Value]:
+        """What the name at `binding`, where it is bound, has been."""
+        definition = self.variables.block(binding) or getattr(self.variables.cls(binding), "definition", None)
+        return self.values(binding if definition is None else definition.header)
 
     def _before(self, span: Span) -> Span | None:
         """Where `span` was in the last good text; None for what has been changed since."""
@@ -99,14 +109,18 @@ def analyse(
     text: str,
     encoding: types.PositionEncodingKind = types.PositionEncodingKind.Utf16,
     before: Analysis | None = None,
+    asked: str = "",
 ) -> Analysis:
-    """The analysis of a text; `before` is that of the text before it.  Raises nothing, whatever the text is."""
+    """The analysis of a text; `before` is that of the text before it, `asked` the name of the model that is wanted.
+
+    Raises nothing, whatever the text is.
+    """
     source, diagnostics, bug = Source(path, text), Diagnostics(), None
     file, observed = syntax.File(None, (), Span(0, len(text))), Observed(None, None, {}, ())
     try:
         with explained(Path(path)):
             file = compiler.parse(source, diagnostics)
-            observed = observe(file, source, diagnostics, go_on)
+            observed = observe(file, source, diagnostics, go_on, asked)
     except CommandError as error:
         bug = str(error)
     good = before if before is None or not before.failed else before.good

@@ -7,23 +7,26 @@ from dataclasses import dataclass
 
 from gen.components.base import registry
 from gen.diagnostics import Span
-from gen.language.elaborate.attributes import METHODS
+from gen.language.elaborate.attributes import MODEL_METHODS
+from gen.language.elaborate.objects import PYTHON
 from gen.language.elaborate.spellings import DTYPES, MODULES, ROOTS, SPECIAL
 from gen.language.elaborate.training import COMPILE
-from gen.language.elaborate.values import ModelValue
 from gen.language.words import KEYWORDS
 from gen.lsp import words
 from gen.lsp.analysis import Analysis
-from gen.lsp.cursor import Bracket, Cursor, cursor
+from gen.lsp.cursor import QUOTED, Bracket, Cursor, cursor
 from gen.lsp.hover import summary
+from gen.lsp.members import UNKNOWN, names_of, of_strings, owner_at
 
+IN_EXPRESSIONS = ("and", "else", "for", "if", "in", "is", "lambda", "not", "or")
+"""The keywords that stand inside expressions."""
 KINDS_OF_COMPILE = {"optimizer": "optimizer", "loss": "loss", "metrics": "metric"}
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A completion: its kind is `variable`, `output`, `argument`, `value`, `keyword`, `module`, `method`, or that of a
-    component; `detail` is a few words beside it."""
+    """A completion: its kind is `variable`, `attribute`, `output`, `argument`, `value`, `keyword`, `module`, `method`,
+    `function`, `operation`, `class`, or that of a component; `detail` is a few words beside it."""
 
     label: str
     kind: str
@@ -38,7 +41,11 @@ def completions(analysis: Analysis, offset: int) -> list[Suggestion]:
     if not at.open:
         return []
     if at.owner is not None:
-        found = _members(analysis, at.owner, offset)
+        found = _behind_string() if at.owner == QUOTED else _members(analysis, at.owner, offset)
+    elif at.after == "DEF":
+        found = _definitions(analysis, offset)
+    elif at.after == "CLASS":
+        return []
     elif at.fresh:
         found = iter(
             [*_variables(analysis, offset), *(Suggestion(word, "keyword") for word in KEYWORDS if word.islower())]
@@ -70,7 +77,10 @@ def _expressions(analysis: Analysis, at: Cursor, offset: int) -> Iterator[Sugges
     for kind in registry:
         yield from (Suggestion(name, kind, kind) for name in words.spelled(kind))
     yield from (Suggestion(name, "value", "dtype") for name in DTYPES)
-    yield from (Suggestion(word, "keyword") for word in KEYWORDS if not word.islower())
+    words_inside = (word for word in KEYWORDS if word in IN_EXPRESSIONS or not word.islower())
+    yield from (Suggestion(word, "keyword") for word in words_inside)
+    yield from (Suggestion(name, "function", "Python") for name in sorted(PYTHON))
+    yield from (Suggestion(name, "module") for name in (*ROOTS, "ops", *MODULES))
 
 
 def _choices(analysis: Analysis, at: Cursor, offset: int) -> Iterator[Suggestion]:
@@ -137,23 +147,32 @@ def _outputs(analysis: Analysis, offset: int) -> Iterator[Suggestion]:
 
 def _variables(analysis: Analysis, offset: int) -> Iterator[Suggestion]:
     for name, span in sorted(analysis.variables.visible(offset).items()):
-        yield Suggestion(name, "variable", summary(analysis.values(span)), span)
+        kind = "class" if analysis.variables.cls(span) is not None else "variable"
+        yield Suggestion(name, kind, summary(analysis.bound(span)), span)
+
+
+def _behind_string() -> Iterator[Suggestion]:
+    return (Suggestion(each.name, each.kind) for each in of_strings())
 
 
 def _members(analysis: Analysis, owner: str, offset: int) -> Iterator[Suggestion]:
     """What can stand behind `owner` and a dot."""
-    bound = analysis.variables.visible(offset).get(owner)
-    last = owner.rpartition(".")[2]
-    values = analysis.values(bound) if bound is not None else ()
-    if bound is not None and last not in MODULES and last not in ROOTS:
-        if not values or isinstance(values[-1], ModelValue):
-            yield from (Suggestion(name, "method") for name in METHODS)
-    elif last in MODULES:
-        for kind in MODULES[last]:
-            yield from (Suggestion(name, kind, kind) for name in words.spelled(kind))
-        yield from (Suggestion(name, "layer") for name, modules in SPECIAL.items() if last in modules)
-    elif last in ("tf", "tensorflow"):
-        yield Suggestion("keras", "module")
-    elif last == "keras":
-        yield from (Suggestion(name, "module") for name in MODULES)
-        yield from (Suggestion(name, "layer") for name, modules in SPECIAL.items() if "" in modules)
+    held = owner_at(analysis, owner, offset)
+    if held is UNKNOWN and "." not in owner and owner in analysis.variables.visible(offset):
+        yield from (Suggestion(name, "method") for name in MODEL_METHODS)  # in a broken file it may be a model
+        return
+    for each in names_of(held):
+        known = () if each.binding is None else analysis.bound(each.binding)
+        detail = each.kind if each.kind in registry or each.kind == "operation" else summary(known)
+        yield Suggestion(each.name, each.kind, detail, each.binding)
+
+
+METHODS_OF_LAYERS = ("__init__", "build", "call", "compute_output_shape", "get_config")
+"""The methods that a class of a layer or a model may define."""
+
+
+def _definitions(analysis: Analysis, offset: int) -> Iterator[Suggestion]:
+    """What can be defined at `offset`: in a class, the methods that it has not."""
+    members = analysis.variables.body_of(offset)
+    if members is not None:
+        yield from (Suggestion(name, "method") for name in METHODS_OF_LAYERS if name not in members.bindings)

@@ -16,6 +16,8 @@ from gen.lsp.analysis import Analysis
 
 _CALLED = ("NAME", *CLOSING.values())
 """What a call follows: any other parenthesis is one around an expression."""
+QUOTED = "''"
+"""The owner of what stands behind a string and a dot."""
 _STRINGS = ("STRING", "UNTERMINATED_STRING", "DOCSTRING")
 
 
@@ -49,6 +51,8 @@ class Cursor:
     fresh: bool = False
     open: bool = True
     quoted: bool = False
+    after: str = ""
+    """The kind of the token before the word: `DEF`."""
 
     @property
     def call(self) -> Bracket | None:
@@ -82,7 +86,9 @@ def cursor(analysis: Analysis, offset: int) -> Cursor:
     if not brackets and tokens and "\n" in text[end : word.start]:
         tokens = []
     owner = _dotted(tokens[:-1]) if tokens and tokens[-1].type == "DOT" else None
-    return Cursor(word, owner, brackets, not tokens, quoted=quoted)
+    if owner == "" and tokens[-2:-1] and tokens[-2].type in _STRINGS:
+        owner = QUOTED
+    return Cursor(word, owner, brackets, not tokens, quoted=quoted, after=tokens[-1].type if tokens else "")
 
 
 def _before(analysis: Analysis, offset: int) -> Sequence[Token]:

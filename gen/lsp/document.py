@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from lsprotocol import types
@@ -92,5 +93,7 @@ class Document:
 
     def _analyse(self, text: str) -> Analysis:
         """In the worker's thread, where one text comes after the other."""
-        self._newest = analyse(to_fs_path(self.uri) or self.uri, text, self._encoding, self._newest)
+        path = to_fs_path(self.uri) or self.uri
+        asked = self.project.settings.model(Path(path))
+        self._newest = analyse(path, text, self._encoding, self._newest, asked)
         return self._newest

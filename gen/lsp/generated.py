@@ -48,6 +48,6 @@ def _statement(statements: Iterable[syntax.Statement], offset: int) -> Span | No
     """The innermost statement at `offset`."""
     for statement in statements:
         if statement.span.start <= offset <= statement.span.end:
-            inner = _statement(statement.body, offset) if isinstance(statement, syntax.Def | syntax.For) else None
-            return inner or statement.span
+            inner = [_statement(body, offset) for body in syntax.bodies(statement)]
+            return next((span for span in inner if span is not None), statement.span)
     return None

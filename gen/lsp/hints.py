@@ -35,9 +35,12 @@ def _statements(analysis: Analysis, statements: Iterable[syntax.Statement]) -> I
     for statement in statements:
         match statement:
             case syntax.Assign(value=value) | syntax.Return(value=value) | syntax.Evaluate(value=value):
-                yield statement.span, analysis.values(value.span)
-            case syntax.Def(body=body) | syntax.For(body=body):
-                yield from _statements(analysis, body)
+                if value is not None:
+                    yield statement.span, analysis.values(value.span)
+            case syntax.AugAssign(target):
+                yield statement.span, analysis.values(target.span)[1::2]  # what was there before is the other half
+        for body in syntax.bodies(statement):
+            yield from _statements(analysis, body)
 
 
 def _calls(analysis: Analysis) -> Iterator[tuple[Span, Sequence[Value]]]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import builtins
+import inspect
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
 
 from gen.components.arguments import Word
 from gen.components.base import Component, Weight, describe
 from gen.diagnostics import Span
-from gen.dims import show
+from gen.dims import Dim, show
 from gen.emit.footprint import bytes_text
 from gen.graph.checks import parameters
 from gen.graph.graph import Tensor
@@ -16,18 +21,42 @@ from gen.inspect.facts import Facts
 from gen.language import syntax
 from gen.language.elaborate.values import (
     BidirectionalValue,
-    BlockValue,
+    Builtin,
+    ClassValue,
     Distributed,
+    Function,
+    FunctionValue,
+    LambdaValue,
     LayerCall,
     LayerValue,
+    Method,
     ModelValue,
+    Namespace,
+    ObjectValue,
+    Phase,
+    PlainFunction,
+    Super,
     TensorValue,
+    Unit,
+    Unknown,
     Value,
-    Wrapper,
     describe_value,
+    sentence,
 )
 from gen.lsp.analysis import Analysis
-from gen.lsp.words import brief, component, documentation, meaning, signature, word_signature
+from gen.lsp.variables import Occurrence
+from gen.lsp.words import (
+    brief,
+    class_signature,
+    component,
+    documentation,
+    function_signature,
+    meaning,
+    operation_signature,
+    signature,
+    value_signature,
+    word_signature,
+)
 
 
 @dataclass(frozen=True)
@@ -42,10 +71,10 @@ def hover(analysis: Analysis, offset: int) -> Hover | None:
     """What there is to say about the name at `offset`; None where there is no name, or nothing is known."""
     found = analysis.variables.at(offset)
     if found is not None:
-        values = analysis.values(found.span) or analysis.values(found.definition)
-        if not values:  # a parameter, what a loop goes through: as it is where it is read
+        values = analysis.values(found.span) or analysis.bound(found.definition)
+        if not values:  # a parameter: as it is where it is read
             values = next(filter(None, map(analysis.values, found.variable.reads)), ())
-        about = list(_about(analysis, found.variable.name, values, offset))
+        about = list(_about(analysis, found.variable.name, values)) or list(_written(analysis, found))
         return Hover(found.span, "\n\n".join(about)) if about else None
     return _about_word(analysis, offset)
 
@@ -59,13 +88,74 @@ def summary(values: Sequence[Value]) -> str:
             return describe(component)
         case [*_, ModelValue() | Distributed() | BidirectionalValue() as value]:
             return describe_value(value)
-        case [*_, int() | float() | str() | list() | tuple() as value]:
-            return repr(value)[:60]
+        case [*_, FunctionValue() | ClassValue() | ObjectValue() | LambdaValue() as value]:
+            return describe_value(value)
+        case [
+            *_,
+            int() | float() | str() | list() | tuple() | dict() | set() | range() | np.ndarray() | Dim() as value,
+        ]:
+            return shown(value)
     return ""
 
 
-def _about(analysis: Analysis, name: str, values: Sequence[Value], offset: int) -> Iterator[str]:
-    """The paragraphs about a variable."""
+MOST_SHOWN = 60
+"""How many characters a value is shown in, at most."""
+
+
+def shown(value: Value, depth: int = 2) -> str:
+    """A value as one would write it, cut where it is long: a list of layers shows the layers."""
+
+    def several(items: Iterable[Value], left: str, right: str) -> str:
+        if depth == 0:
+            return f"{left}…{right}"
+        first = [shown(each, depth - 1) for each in islice(items, MOST_ITEMS + 1)]
+        return f"{left}{', '.join([*first[:MOST_ITEMS], *(['…'] if len(first) > MOST_ITEMS else [])])}{right}"
+
+    match value:
+        case TensorValue():
+            text = show(value.shape)
+        case LayerValue(component):
+            text = describe(component)
+        case list():
+            text = several(value, "[", "]")
+        case tuple():
+            text = several(value, "(", ",)" if len(value) == 1 else ")")
+        case set() | frozenset():
+            text = several(value, "{", "}") if value else "set()"
+        case dict() if depth:
+            pairs = [f"{shown(key, 0)}: {shown(each, depth - 1)}" for key, each in islice(value.items(), MOST_ITEMS)]
+            text = "{" + ", ".join([*pairs, *(["…"] if len(value) > MOST_ITEMS else [])]) + "}"
+        case dict():
+            text = "{…}"
+        case str() | int() | float() | range() | None:
+            text = repr(value)
+        case np.ndarray():
+            text = f"an array {value.shape} of {value.dtype}"
+        case Dim():
+            text = str(value)
+        case Component():
+            text = describe(value)
+        case _:
+            text = describe_value(value)
+    return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 1]}…"
+
+
+MOST_ITEMS = 8
+"""How many items of a list are shown, at most."""
+
+
+def _written(analysis: Analysis, found: Occurrence) -> Iterator[str]:
+    """About a function or a class that was not run: in a class that is not used, or in a broken file."""
+    definition = analysis.variables.block(found.definition)
+    members = analysis.variables.cls(found.definition)
+    if definition is not None:
+        yield _code(f"def {function_signature(analysis, found.variable.name, definition)}")
+    elif members is not None:
+        yield _code(f"class {class_signature(analysis, members)}")
+
+
+def _about(analysis: Analysis, name: str, values: Sequence[Value]) -> Iterator[str]:
+    """The paragraphs about a variable, or an attribute."""
     match values:
         case [*_, TensorValue() as tensor]:
             shapes = dict.fromkeys(show(value.shape) for value in values if isinstance(value, TensorValue))
@@ -84,18 +174,60 @@ def _about(analysis: Analysis, name: str, values: Sequence[Value], offset: int) 
             held = wrapper.inner if isinstance(wrapper, Distributed) else wrapper.forward
             yield _code(f"{name} = {_name_of(wrapper)}({summary([held])})")
             yield f"---\n\n{documentation(_name_of(wrapper))}"
-        case [*_, BlockValue()]:
-            found = signature(analysis, name, offset)
-            yield _code(f"def {found or name}")
-            yield "A block: each call builds new layers."
+        case [*_, FunctionValue() as function]:
+            yield _code(f"def {function_signature(analysis, name, function.definition)}")
+            yield "A function of the file: each call makes new layers."
+        case [*_, Method(function=FunctionValue() as function)]:
+            yield _code(f"def {function_signature(analysis, name, function.definition)}")
+            yield f"A method of `{function.owner.name if function.owner else name}`"
+        case [*_, ClassValue() as cls]:
+            found = value_signature(analysis, name, cls)
+            yield _code(f"class {found or name}")
+            kind = {"layer": "A layer of the file.", "model": "A model of the file."}.get(cls.kind)
+            yield kind or "A class of the file."
+        case [*_, ObjectValue() as made]:
+            yield from _about_object(analysis, name, made)
+        case [*_, Function(path=path)]:
+            found = operation_signature(path)
+            yield _code(str(found or ".".join(path)))
+            if found is not None and found.about:
+                yield f"---\n\n{found.about}"
+        case [*_, Builtin(word)]:
+            yield _code(word)
+            about = inspect.getdoc(getattr(builtins, word, None)) or ""
+            yield f"Python's own: {about.partition('.')[0]}." if about else "Python's own."
         case [*_, Word(word)]:
             yield _word(word) or _code(word)
         case [*_, Component() as value]:
             yield _code(f"{name} = {describe(value)}")
             yield from _documented(value)
-        case [*_, value] if describe_value(value) != "nothing":
-            shown = dict.fromkeys(repr(each)[:60] for each in values)
-            yield _code(f"{name} = {' | '.join(shown)}")
+        case [*_, Unknown() as unknown]:
+            yield _code(f"{name}: not known when gen reads the file")
+            yield f"It comes from `{unknown.text}`"
+        case [*_, Namespace() | PlainFunction() | Phase() | Super() as value]:
+            yield _code(name)
+            yield sentence(describe_value(value))
+        case [*_, value] if value is not None:
+            yield _code(f"{name} = {' | '.join(dict.fromkeys(map(shown, values)))}")
+
+
+def _about_object(analysis: Analysis, name: str, made: ObjectValue) -> Iterator[str]:
+    """An object of a class of the file: its attributes, and the weights of the layers that its calls use."""
+    shapes = "" if made.output is None else f" → {show(made.output.shape)}"
+    yield _code(f"{name}: {made.cls.name}{shapes}")
+    layers = dict.fromkeys(call.layer for call in analysis.observed.calls if call.unit is made)
+    layers |= {each.maker.layer: None for each in made.attributes.values() if _is_weight(each)}
+    count = sum(parameters((layer.weights or {}).values()) for layer in layers)
+    if count:
+        yield f"{count:,} parameters"
+    rows = [f"- `{key}`: `{shown(value)}`" for key, value in islice(made.attributes.items(), 2 * MOST_ITEMS)]
+    if rows:
+        yield "\n".join(rows)
+
+
+def _is_weight(value: Value) -> bool:
+    """Whether an attribute is a weight of its object, which no call of the object makes."""
+    return isinstance(value, TensorValue) and isinstance(value.maker, LayerCall) and not value.maker.inputs
 
 
 def _about_tensor(analysis: Analysis, tensor: TensorValue) -> Iterator[str]:
@@ -124,8 +256,8 @@ def _about_tensor(analysis: Analysis, tensor: TensorValue) -> Iterator[str]:
         yield f"---\n\n{documentation(_name_of(tensor.wrapper))}"
 
 
-def _name_of(wrapper: Wrapper) -> str:
-    return "TimeDistributed" if isinstance(wrapper, Distributed) else "Bidirectional"
+def _name_of(wrapper: Unit) -> str:
+    return "Model" if isinstance(wrapper, ModelValue) else wrapper.word
 
 
 def _about_weights(layer: LayerValue) -> Iterator[str]:
@@ -161,8 +293,11 @@ def _about_word(analysis: Analysis, offset: int) -> Hover | None:
             span = Span(token.start_pos or 0, token.end_pos or 0)
             if token.type == "NAME" and span.start <= offset <= span.end:
                 keyword = _keyword_at(analysis.file.statements, span)
-                about = _argument(analysis, *keyword) if keyword is not None else _word(token.value)
-                return Hover(span, about) if about is not None else None
+                if keyword is not None:
+                    about = _argument(analysis, *keyword)
+                else:
+                    about = "\n\n".join(_about(analysis, token.value, analysis.values(span))) or _word(token.value)
+                return Hover(span, about) if about else None
     return None
 
 

@@ -35,9 +35,11 @@ def renamable(analysis: Analysis, offset: int) -> Span:
     """The name at `offset`, which the file has given.  Raises `RenameError` for what has its name from elsewhere."""
     found = analysis.variables.at(offset)
     if found is None:
-        raise RenameError("Only names that the file defines can change: variables, blocks, and their parameters")
+        raise RenameError("Only names that the file defines can change, not those of gen, Keras, or Python")
     if found.variable.imported:
         raise RenameError(f"`{found.variable.name}` is imported, and keeps the name that it has there")
+    if analysis.variables.of_keras(found.variable):
+        raise RenameError(f"Keras calls `{found.variable.name}` by this name")
     return found.span
 
 

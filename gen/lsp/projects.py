@@ -58,7 +58,8 @@ class Projects:
     def _made(self, settings: Settings) -> Project:
         for note in ignored(settings):
             self._say(note, self._warn)
-        project = Project(settings)
+        models = tuple((None if path is None else self.folder / path, name) for path, name in settings.models)
+        project = Project(replace(settings, models=models))
         own = [self.folder / path for path in settings.components]
         try:
             project._context.run(_load, replace(settings, components=tuple(own)))

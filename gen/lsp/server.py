@@ -48,6 +48,8 @@ _KINDS = {
     "keyword": types.CompletionItemKind.Keyword,
     "module": types.CompletionItemKind.Module,
     "method": types.CompletionItemKind.Method,
+    "attribute": types.CompletionItemKind.Field,
+    "class": types.CompletionItemKind.Class,
     "layer": types.CompletionItemKind.Class,
 }
 """The protocol's kinds of completions; components besides layers are functions."""
@@ -267,9 +269,10 @@ def _signature_help(analysis: Analysis, params: types.SignatureHelpParams) -> ty
         return None
     word = found.signature.word
     cls = words.component(word) if word else None
+    about = found.signature.about if cls is None else words.brief(cls)
     information = types.SignatureInformation(
         str(found.signature),
-        _markdown(words.brief(cls)) if cls is not None else None,
+        _markdown(about) if about else None,
         [
             types.ParameterInformation(str(each), words.meaning(word or "", each.name) or None)
             for each in found.signature.arguments

@@ -27,5 +27,11 @@ def signature_help(analysis: Analysis, offset: int) -> Help | None:
 def _active(found: Signature, call: Bracket) -> int | None:
     names = [each.name for each in found.arguments]
     if call.keyword is not None:
-        return names.index(call.keyword) if call.keyword in names else None
-    return call.index if call.index < len(names) and not call.given else None
+        others = (index for index, each in enumerate(found.arguments) if each.kind == "kwargs")
+        return names.index(call.keyword) if call.keyword in names else next(others, None)
+    if call.given:
+        return None
+    by_position = [index for index, each in enumerate(found.arguments) if each.kind in ("plain", "only")]
+    if call.index < len(by_position):
+        return by_position[call.index]
+    return next((index for index, each in enumerate(found.arguments) if each.kind == "args"), None)

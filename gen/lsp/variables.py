@@ -1,21 +1,30 @@
 """Which names of a file are one variable: what a definition, references and a renaming are about.
 
-Names are resolved in the syntax tree, not by running the file: so blocks that nobody calls have theirs too.  The rules
-are Python's, but that a block may read a name of the file before it binds its own.  Lines that cannot be read have no
-tree; their names are taken from the tokens.
+Names are resolved in the syntax tree, not by running the file: so functions that nobody calls have theirs too.  The
+rules are Python's, but that a function may read a name of the file before it binds its own.  Lines that cannot be read
+have no tree; their names are taken from the tokens.
+
+Attributes of the file's own classes are variables too: what a class binds in its body, and what its methods bind on
+their first parameter.  Those of
+classes that extend each other are one.
 """
 
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from lark import Token
 
 from gen.diagnostics import Span
 from gen.language import syntax
+from gen.language.elaborate.attributes import KERAS_LAYER_METHODS
 from gen.language.lines import CLOSING, NEWLINE, Line, span_of
+
+_HEAD = re.compile(r"\b(?:def|class)\b[\s\\]*")
+"""What stands before the name of a function or a class."""
 
 
 @dataclass(eq=False)
@@ -27,6 +36,8 @@ class Variable:
     reads: list[Span] = field(default_factory=list)
     imported: bool = False
     """Whether an import binds it, so that the name is not the file's to choose."""
+    attribute: bool = False
+    """Whether it is an attribute of objects of the file's classes."""
 
     @property
     def occurrences(self) -> list[Span]:
@@ -45,11 +56,20 @@ class Occurrence:
 
 @dataclass(eq=False)
 class _Scope:
-    """The names of the file, or of a block; `effects` says from which offset on each binding holds."""
+    """The names of the file, a function, a class or a comprehension.
+
+    `effects` says from which offset on each binding holds.
+    """
 
     parent: _Scope | None
     start: int
     end: int
+    cls: Members | None = None
+    """The class whose body it is."""
+    inner: bool = False
+    """Whether it is a comprehension's, where `:=` binds outside."""
+    receiver: tuple[str, Members] | None = None
+    """For a method: its first parameter, and the class."""
     variables: dict[str, Variable] = field(default_factory=dict)
     effects: dict[str, list[tuple[int, Span]]] = field(default_factory=dict)
 
@@ -64,21 +84,107 @@ class _Scope:
         held = bisect.bisect_right(self.effects.get(name, ()), offset, key=_effect)
         return self.effects[name][held - 1][1] if held else None
 
+    def around(self) -> Iterator[_Scope]:
+        """The scopes that a name is looked for in: this one, and those around it but for bodies of classes."""
+        yield self
+        scope = self.parent
+        while scope is not None:
+            if scope.cls is None:
+                yield scope
+            scope = scope.parent
+
+    def find_receiver(self, name: str) -> Members | None:
+        """The class whose objects `name` stands for, where it is the first parameter of a method around this place."""
+        for scope in self.around():
+            if scope.receiver is not None and scope.receiver[0] == name:
+                return scope.receiver[1]
+            if name in scope.variables:
+                return None
+        return None
+
+
+@dataclass(eq=False)
+class Members:
+    """A class of the file: its bases among the file's classes, and what it binds as attributes."""
+
+    definition: syntax.Class
+    bases: tuple[Members, ...]
+    bindings: dict[str, list[Span]] = field(default_factory=dict)
+    derived: list[Members] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for base in self.bases:
+            base.derived.append(self)
+
+    def order(self) -> Iterator[Members]:
+        """The class and its bases, in the order in which attributes are looked for."""
+        seen: dict[Members, None] = {}
+        for each in (self, *(found for base in self.bases for found in base.order())):
+            seen.pop(each, None)  # what several share comes after all of them
+            seen[each] = None
+        return iter(seen)
+
+    def below(self) -> Iterator[Members]:
+        """The classes that extend this one."""
+        seen: dict[Members, None] = {}
+        pending = list(self.derived)
+        while pending:
+            each = pending.pop(0)
+            if each not in seen:
+                seen[each] = None
+                pending += each.derived
+        return iter(seen)
+
+    def owners(self, name: str) -> list[Members]:
+        """The classes that an attribute of an object comes from: this one and its bases, else those that extend it."""
+        found = [each for each in self.order() if name in each.bindings]
+        return found or [each for each in self.below() if name in each.bindings]
+
+    def names(self) -> dict[str, Span]:
+        """The attributes of its objects, each with the place where it is bound first."""
+        found: dict[str, Span] = {}
+        for each in self.order():
+            for name, spans in each.bindings.items():
+                found.setdefault(name, spans[0])
+        return found
+
+
+@dataclass(frozen=True)
+class _Use:
+    """An attribute of an object of a class, where it is read or bound."""
+
+    name: str
+    span: Span
+    owner: Members
+
 
 class Variables:
-    """The variables of one file."""
+    """The variables of one file.
 
-    def __init__(self, file: syntax.File, text: str, lines: Sequence[Line]) -> None:
-        self._text, self._lines = text, lines
+    `class_of` gives the class of the object that an expression is, as far as that is known from running the file.
+    """
+
+    def __init__(
+        self,
+        file: syntax.File,
+        text: str,
+        lines: Sequence[Line],
+        class_of: Callable[[Span], syntax.Class | None] = lambda span: None,
+    ) -> None:
+        self._text, self._lines, self._class_of = text, lines, class_of
         self._file = _Scope(None, 0, len(text))
         self._scopes = [self._file]
         self._blocks: dict[Span, tuple[syntax.Def, _Scope]] = {}
+        self._classes: dict[Span, Members] = {}
         self._pending: list[tuple[str, Span, _Scope]] = []
-        self._keywords: list[tuple[Span, syntax.Keyword]] = []
+        self._attributes: list[tuple[syntax.Attribute, _Scope]] = []
+        self._uses: list[_Use] = []
+        self._keywords: list[tuple[syntax.Call, syntax.Keyword, _Scope]] = []
         self._covered: list[Span] = []
         self.occurrences: dict[Span, Occurrence] = {}
         self._visit_all(file.statements, self._file)
         self._covered.sort(key=_start)
+        self._scopes.sort(key=_start)
         for line in lines:
             if not self._is_read(span_of(line.tokens[0]).start):
                 self._visit_unread(line)
@@ -92,21 +198,60 @@ class Variables:
         """The names that can be read at `offset`, each with the binding that holds there."""
         names: dict[str, Span] = {}
         innermost = self._scope_at(offset)
-        scope: _Scope | None = innermost
-        while scope is not None:
+        for scope in innermost.around():
             for name, variable in scope.variables.items():
                 span = scope.before(name, offset)
                 if span is None and scope.parent is None and scope is not innermost:
-                    span = variable.bindings[0]  # a block may be called after it
+                    span = variable.bindings[0]  # a function may be called after it
                 if span is not None:
                     names.setdefault(name, span)
-            scope = scope.parent
         return names
 
     def block(self, binding: Span) -> syntax.Def | None:
-        """The block whose name is at `binding`."""
+        """The function whose name is at `binding`."""
         found = self._blocks.get(binding)
         return found and found[0]
+
+    def cls(self, binding: Span) -> Members | None:
+        """The class whose name is at `binding`."""
+        return self._classes.get(binding)
+
+    @property
+    def classes(self) -> Sequence[Members]:
+        """The classes of the file, in order."""
+        return tuple(self._classes.values())
+
+    def body_of(self, offset: int) -> Members | None:
+        """The class in whose body a statement at `offset` stands, which may be unfinished: its indentation tells."""
+        before = self._text[self._text.rfind("\n", 0, offset) + 1 : offset]
+        indent = len(before) - len(before.lstrip())
+        scope: _Scope | None = self._last_scope(offset)
+        while scope is not None and self._column(scope.start) >= indent and scope.parent is not None:
+            scope = scope.parent
+        return None if scope is None else scope.cls
+
+    def _column(self, offset: int) -> int:
+        return offset - self._text.rfind("\n", 0, offset) - 1
+
+    def of_keras(self, variable: Variable) -> bool:
+        """Whether an attribute has its name from Python or from a class that is not the file's, which calls it so."""
+        name = variable.name
+        if not variable.attribute:
+            return False
+        if name.startswith("__") and name.endswith("__"):
+            return True
+        owners = [each for each in self.classes if name in each.bindings]
+        extends = any(len(each.definition.bases) > len(each.bases) for owner in owners for each in owner.order())
+        return extends and name in KERAS_LAYER_METHODS
+
+    def receiver(self, name: str, offset: int) -> Members | None:
+        """The class of the object that `name` stands for at `offset`, where it is the first parameter of a method."""
+        return self._scope_at(offset).find_receiver(name)
+
+    def method(self, owner: Members, name: str) -> syntax.Def | None:
+        """The method of this name that objects of a class have."""
+        spans = (span for each in owner.order() for span in reversed(each.bindings.get(name, ())))
+        return next((self._blocks[span][0] for span in spans if span in self._blocks), None)
 
     def _scope_at(self, offset: int) -> _Scope:
         scope = self._last_scope(offset)
@@ -126,39 +271,116 @@ class Variables:
 
     def _visit(self, statement: syntax.Statement, scope: _Scope) -> None:
         match statement:
-            case syntax.Assign(targets, value, span):
-                self._covered.append(span)
-                self._read(value, scope)
-                for target in targets:
-                    scope.bind(target.id, target.span, value.span.end)
-            case syntax.Evaluate(value, span) | syntax.Return(value, span):
-                self._covered.append(span)
-                self._read(value, scope)
-            case syntax.For(target, iterable, body, span):
-                self._covered.append(Span(span.start, iterable.span.end))
-                self._read(iterable, scope)
-                scope.bind(target.id, target.span, iterable.span.end)
-                self._visit_all(body, scope)
             case syntax.Def():
                 self._visit_def(statement, scope)
+            case syntax.Class():
+                self._visit_class(statement, scope)
             case syntax.Import(span=span):
                 self._covered.append(span)
                 self._visit_import(statement, scope)
+            case syntax.Try():
+                self._visit_try(statement, scope)
+            case _:
+                self._visit_expressions(statement, scope)
+                for body in syntax.bodies(statement):
+                    self._visit_all(body, scope)
+
+    def _visit_expressions(self, statement: syntax.Statement, scope: _Scope) -> None:
+        """The names that a statement reads and binds, but for those in statements inside it."""
+        found = list(syntax.expressions(statement))
+        inner = any(True for _ in syntax.bodies(statement))
+        end = max((each.span.end for each in found), default=statement.span.start) if inner else statement.span.end
+        self._covered.append(Span(statement.span.start, end))
+        targets = list(_targets(statement))
+        bound = {name.span for target in targets for name in syntax.names_bound(target)}
+        for each in (*found, *_annotations(statement)):
+            self._read(each, scope, bound)
+        for target in targets:
+            for name in syntax.names_bound(target):
+                self._bind(scope, name.id, name.span, end)
+            for attribute in _attributes_bound(target):
+                self._bind_attribute(attribute, scope)
+
+    def _bind(self, scope: _Scope, name: str, span: Span, effect: int) -> None:
+        """Bind a name; in the body of a class it is an attribute as well."""
+        variable = scope.bind(name, span, effect)
+        if scope.cls is not None:
+            variable.attribute = True
+            scope.cls.bindings.setdefault(name, []).append(span)
+            self._uses.append(_Use(name, span, scope.cls))
+
+    def _bind_attribute(self, attribute: syntax.Attribute, scope: _Scope) -> None:
+        match attribute.value:
+            case syntax.Name(id):
+                owner = scope.find_receiver(id)
+                if owner is not None:
+                    owner.bindings.setdefault(attribute.name, []).append(attribute.name_span)
+
+    def _visit_try(self, statement: syntax.Try, scope: _Scope) -> None:
+        self._covered.append(Span(statement.span.start, statement.span.start + len("try")))
+        self._visit_all(statement.body, scope)
+        for handler in statement.handlers:
+            end = handler.span.start + len("except")
+            if handler.kind is not None:
+                self._read(handler.kind, scope)
+                end = handler.kind.span.end
+            if handler.name is not None:
+                end = handler.name.span.end
+                self._bind(scope, handler.name.id, handler.name.span, end)
+            self._covered.append(Span(handler.span.start, end))
+            self._visit_all(handler.body, scope)
+        self._visit_all(statement.otherwise, scope)
+        self._visit_all(statement.finish, scope)
+
+    def _visit_class(self, definition: syntax.Class, scope: _Scope) -> None:
+        self._visit_head(definition, scope)
+        name = self._name_of(definition)
+        bases = [self._class_named(base, scope) for base in definition.bases]
+        members = Members(definition, tuple(base for base in bases if base is not None))
+        self._classes[name] = members
+        self._bind(scope, definition.name, name, definition.header.start)
+        inner = _Scope(scope, definition.header.start, definition.span.end, cls=members)
+        self._scopes.append(inner)
+        self._visit_all(definition.body, inner)
+
+    def _class_named(self, base: syntax.Expr, scope: _Scope) -> Members | None:
+        """The class of the file that an expression names, among those above it."""
+        if isinstance(base, syntax.Name):
+            for around in scope.around():
+                variable = around.variables.get(base.id)
+                if variable is not None:
+                    return self._classes.get(variable.bindings[-1])
+        return None
 
     def _visit_def(self, definition: syntax.Def, scope: _Scope) -> None:
-        self._covered.append(definition.header)
-        start = self._text.index(definition.name, definition.header.start + len("def"))
-        name = Span(start, start + len(definition.name))
-        scope.bind(definition.name, name, definition.header.start)
+        self._visit_head(definition, scope)
+        name = self._name_of(definition)
+        self._bind(scope, definition.name, name, definition.header.start)
         inner = _Scope(scope, definition.header.start, definition.span.end)
+        decorators = {each.id for each in definition.decorators if isinstance(each, syntax.Name)}
+        if scope.cls is not None and definition.parameters and not decorators & {"staticmethod", "classmethod"}:
+            inner.receiver = definition.parameters[0].name, scope.cls
         self._scopes.append(inner)
         self._blocks[name] = definition, inner
-        for parameter in definition.parameters:
-            span = Span(parameter.span.start, parameter.span.start + len(parameter.name))
-            inner.bind(parameter.name, span, definition.header.start)
-            if parameter.default is not None:
-                self._read(parameter.default, scope)
+        self._bind_parameters(definition.parameters, inner)
         self._visit_all(definition.body, inner)
+
+    def _visit_head(self, definition: syntax.Def | syntax.Class, scope: _Scope) -> None:
+        """What a definition reads where it stands: decorators, defaults, bases, annotations."""
+        self._covered.append(definition.header)
+        self._covered += [each.span for each in definition.decorators]
+        for each in (*syntax.expressions(definition), *_annotations(definition)):
+            self._read(each, scope)
+
+    def _name_of(self, definition: syntax.Def | syntax.Class) -> Span:
+        head = _HEAD.search(self._text, definition.header.start)
+        start = head.end() if head is not None else definition.header.start
+        return Span(start, start + len(definition.name))
+
+    def _bind_parameters(self, parameters: Iterable[syntax.Parameter], scope: _Scope) -> None:
+        for parameter in parameters:
+            start = self._text.find(parameter.name, parameter.span.start)
+            scope.bind(parameter.name, Span(start, start + len(parameter.name)), scope.start)
 
     def _visit_import(self, statement: syntax.Import, scope: _Scope) -> None:
         if statement.names is None:
@@ -171,16 +393,52 @@ class Variables:
                 bound.remove(token.value)
                 scope.bind(token.value, span_of(token), statement.span.end).imported = True
 
-    def _read(self, expression: syntax.Expr, scope: _Scope) -> None:
+    def _read(self, expression: syntax.Expr, scope: _Scope, bound: Collection[Span] = ()) -> None:
         match expression:
-            case syntax.Name(id, span):
+            case syntax.Name(id, span) if span not in bound:
                 self._pending.append((id, span, scope))
-            case syntax.Call(syntax.Name(span=span), _, keywords):
-                self._keywords += [(span, keyword) for keyword in keywords]
-            case syntax.Call(syntax.Attribute(name="compile"), positional, keywords):
-                self._read_outputs([*positional, *(keyword.value for keyword in keywords)], scope)
+            case syntax.Attribute():
+                self._attributes.append((expression, scope))
+            case syntax.Call(function, positional, keywords):
+                self._keywords += [(expression, keyword, scope) for keyword in keywords if keyword.name]
+                if isinstance(function, syntax.Attribute) and function.name == "compile":
+                    self._read_outputs([*positional, *(keyword.value for keyword in keywords)], scope)
+            case syntax.Lambda(parameters, body, span):
+                for default in syntax.defaults(parameters):
+                    self._read(default, scope)
+                inner = _Scope(scope, span.start, span.end)
+                self._scopes.append(inner)
+                self._bind_parameters(parameters, inner)
+                self._read(body, inner)
+                return
+            case syntax.Comprehension():
+                self._read_comprehension(expression, scope)
+                return
+            case syntax.NamedExpr(target, value, span):
+                self._read(value, scope)
+                outside = scope
+                while outside.inner and outside.parent is not None:
+                    outside = outside.parent
+                outside.bind(target.id, target.span, span.end)
+                return
         for child in syntax.children(expression):
-            self._read(child, scope)
+            self._read(child, scope, bound)
+
+    def _read_comprehension(self, comprehension: syntax.Comprehension, scope: _Scope) -> None:
+        """A comprehension has a scope of its own, but for what its first clause goes through."""
+        inner = _Scope(scope, comprehension.span.start, comprehension.span.end, inner=True)
+        self._scopes.append(inner)
+        for index, clause in enumerate(comprehension.clauses):
+            self._read(clause.iterable, inner if index else scope)
+            names = list(syntax.names_bound(clause.target))
+            self._read(clause.target, inner, {name.span for name in names})
+            for name in names:
+                inner.bind(name.id, name.span, comprehension.span.start)
+            for test in clause.tests:
+                self._read(test, inner)
+        self._read(comprehension.element, inner)
+        if comprehension.value is not None:
+            self._read(comprehension.value, inner)
 
     def _read_outputs(self, arguments: Iterable[syntax.Expr], scope: _Scope) -> None:
         """The keys of `loss={"age": mse}` that are strings: an output has the name of its variable."""
@@ -228,17 +486,126 @@ class Variables:
             for variable in scope.variables.values():
                 for span in variable.bindings:
                     self.occurrences[span] = Occurrence(span, variable, span)
-        for called, keyword in self._keywords:
-            self._resolve_keyword(called, keyword)
+        self._resolve_attributes()
+        for call, keyword, scope in self._keywords:
+            self._resolve_keyword(call, keyword, scope)
 
-    def _resolve_keyword(self, called: Span, keyword: syntax.Keyword) -> None:
-        """The name in `block(rate=0.1)` is the block's parameter."""
-        occurrence = self.occurrences.get(called)
-        block = self._blocks.get(occurrence.definition) if occurrence else None
+    def _owner(self, expression: syntax.Expr, scope: _Scope) -> Members | None:
+        """The class whose attributes `expression` has: it is an object, the class itself, or `super()`."""
+        match expression:
+            case syntax.Name(id, span):
+                receiver = scope.find_receiver(id)
+                if receiver is not None:
+                    return receiver
+                occurrence = self.occurrences.get(span)
+                if occurrence is not None and occurrence.definition in self._classes:
+                    return self._classes[occurrence.definition]
+            case syntax.Call(syntax.Name("super")):
+                methods = (each.receiver for each in scope.around() if each.receiver is not None)
+                return next((base for _, members in methods for base in members.bases), None)
+        definition = self._class_of(expression.span)
+        return next((each for each in self._classes.values() if each.definition is definition), None)
+
+    def _resolve_attributes(self) -> None:
+        """Which attributes are one variable: those that an object may have from several of its classes are."""
+        for attribute, scope in self._attributes:
+            owner = self._owner(attribute.value, scope)
+            if owner is not None:
+                self._uses.append(_Use(attribute.name, attribute.name_span, owner))
+        joined: dict[tuple[Members, str], tuple[Members, str]] = {}
+
+        def root(key: tuple[Members, str]) -> tuple[Members, str]:
+            while key in joined:
+                key = joined[key]
+            return key
+
+        for use in self._uses:
+            first, *others = ((each, use.name) for each in use.owner.owners(use.name) or (use.owner,))
+            for other in others:
+                if root(first) != root(other):
+                    joined[root(other)] = root(first)
+        variables: dict[tuple[Members, str], Variable] = {}
+        bound = {span for members in self._classes.values() for spans in members.bindings.values() for span in spans}
+        for use in self._uses:
+            owners = use.owner.owners(use.name)
+            if not owners:
+                continue  # Keras' classes have it, or nobody
+            variable = variables.setdefault(root((owners[0], use.name)), Variable(use.name, attribute=True))
+            held = self.occurrences.get(use.span)
+            if held is not None:  # of the body of a class, where it may be read as a name
+                variable.reads += held.variable.reads
+                for span in held.variable.reads:
+                    self.occurrences[span] = Occurrence(span, variable, self.occurrences[span].definition)
+                held.variable.reads.clear()
+            (variable.bindings if use.span in bound else variable.reads).append(use.span)
+            definition = use.span if use.span in bound else owners[0].bindings[use.name][0]
+            self.occurrences[use.span] = Occurrence(use.span, variable, definition)
+
+    def _resolve_keyword(self, call: syntax.Call, keyword: syntax.Keyword, scope: _Scope) -> None:
+        """The name in `block(rate=0.1)` is the function's parameter, or that of the class's `__init__`."""
+        match call.function:
+            case syntax.Name(span=span) | syntax.Attribute(name_span=span):
+                occurrence = self.occurrences.get(span)
+            case _:
+                return
+        if occurrence is None:
+            return
+        definition = occurrence.definition
+        if definition in self._classes:
+            members = self._classes[definition]
+            owners = members.owners("__init__")
+            if not owners:
+                self._resolve_field(members, keyword)
+                return
+            definition = owners[0].bindings["__init__"][-1]
+        block = self._blocks.get(definition)
         if block is not None and keyword.name in (parameter.name for parameter in block[0].parameters):
             variable = block[1].variables[keyword.name]
             variable.reads.append(keyword.name_span)
             self.occurrences[keyword.name_span] = Occurrence(keyword.name_span, variable, variable.bindings[0])
+
+    def _resolve_field(self, members: Members, keyword: syntax.Keyword) -> None:
+        """The name in `Settings(units=3)` is the field of a dataclass."""
+        owners = members.owners(keyword.name)
+        if owners:
+            definition = owners[0].bindings[keyword.name][0]
+            variable = self.occurrences[definition].variable
+            variable.reads.append(keyword.name_span)
+            self.occurrences[keyword.name_span] = Occurrence(keyword.name_span, variable, definition)
+
+
+def _annotations(statement: syntax.Statement) -> Iterator[syntax.Expr]:
+    """What annotates names of a statement, which Python evaluates."""
+    match statement:
+        case syntax.Assign(annotation=annotation) if annotation is not None:
+            yield annotation
+        case syntax.Def(parameters=parameters, returns=returns):
+            yield from (each.annotation for each in parameters if each.annotation is not None)
+            if returns is not None:
+                yield returns
+
+
+def _attributes_bound(target: syntax.Expr) -> Iterator[syntax.Attribute]:
+    """The attributes that a target binds."""
+    match target:
+        case syntax.Attribute():
+            yield target
+        case syntax.Tuple(items) | syntax.List(items):
+            for each in items:
+                yield from _attributes_bound(each)
+        case syntax.Starred(value):
+            yield from _attributes_bound(value)
+
+
+def _targets(statement: syntax.Statement) -> Iterator[syntax.Target]:
+    """What a statement binds."""
+    match statement:
+        case syntax.Assign(targets):
+            yield from targets
+        case syntax.AugAssign(target) | syntax.For(target):
+            yield target
+        case syntax.With(items):
+            yield from (target for _, target in items if target is not None)
 
 
 def _start(part: _Scope | Span) -> int:
@@ -255,17 +622,13 @@ def _effect(binding: tuple[int, Span]) -> int:
 
 def _find(name: str, offset: int, scope: _Scope) -> tuple[Variable, Span] | None:
     """The variable that `name` is at `offset`, and its binding there."""
-    around: _Scope | None = scope
-    while around is not None:
+    for around in scope.around():
         span = around.before(name, offset)
         if span is not None:
             return around.variables[name], span
-        around = around.parent
-    around = scope
-    while around is not None:  # bound below: by the round of a loop before, or before a block is called
+    for around in scope.around():  # bound below: by the round of a loop before, or before a function is called
         if name in around.variables:
             return around.variables[name], around.variables[name].bindings[0]
-        around = around.parent
     return None
 
 
@@ -281,8 +644,8 @@ def _names_in(tokens: Sequence[Token]) -> Iterator[tuple[Span, str]]:
 
 
 def _bound_in(tokens: Sequence[Token]) -> Iterator[Span]:
-    """Which of them the line binds: those before `=`, and the name of a block."""
-    if tokens[0].type == "DEF":
+    """Which of them the line binds: those before `=`, and the name of a function or a class."""
+    if tokens[0].type in ("DEF", "CLASS"):
         yield from (span_of(token) for token in tokens[1:2])
         return
     kinds = [token.type for token in tokens]

@@ -7,30 +7,53 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from gen.components.arguments import Word
 from gen.components.base import Component, describe, parameters, registry, snake_case
 from gen.components.docstrings import docstring
+from gen.components.operations.base import operations
 from gen.inspect.reference import UnknownComponent, entry, markdown
 from gen.language import syntax
-from gen.language.elaborate.attributes import METHODS
+from gen.language.elaborate import functions
+from gen.language.elaborate.attributes import MODEL_METHODS
 from gen.language.elaborate.binding import LAYER_OPTIONS
 from gen.language.elaborate.spellings import MODULES, members
 from gen.language.elaborate.training import FIT
-from gen.language.elaborate.values import BlockValue, LayerValue, ModelValue
+from gen.language.elaborate.values import (
+    BidirectionalValue,
+    ClassValue,
+    Distributed,
+    Function,
+    FunctionValue,
+    LambdaValue,
+    LayerValue,
+    Method,
+    ModelValue,
+    Namespace,
+    ObjectValue,
+    Value,
+)
 from gen.language.elaborate.wrappers import MERGE_MODE
 from gen.language.words import WORDS
 from gen.lsp.analysis import Analysis
+from gen.lsp.members import owner_at
+from gen.lsp.variables import Members
 
 
 @dataclass(frozen=True)
 class Argument:
-    """An argument: `default` as one would write it, None where it has to be given; `annotation` what it may be."""
+    """An argument: `default` as one would write it, None where it has to be given; `annotation` what it may be.
+
+    `kind` is that of `syntax.Parameter`.
+    """
 
     name: str
     default: str | None = None
     annotation: Any = None
+    kind: str = "plain"
 
     def __str__(self) -> str:
-        return self.name if self.default is None else f"{self.name}={self.default}"
+        stars = {"args": "*", "kwargs": "**"}.get(self.kind, "")
+        return f"{stars}{self.name}" if self.default is None else f"{self.name}={self.default}"
 
 
 @dataclass(frozen=True)
@@ -41,9 +64,21 @@ class Signature:
     arguments: tuple[Argument, ...]
     word: str | None = None
     options: tuple[Argument, ...] = ()
+    about: str = ""
+    """What it does, as Markdown, where it is no component."""
 
     def __str__(self) -> str:
-        return f"{self.name}({', '.join(map(str, self.arguments))})"
+        parts: list[str] = []
+        for index, each in enumerate(self.arguments):
+            before = self.arguments[index - 1].kind if index else ""
+            if before == "only" and each.kind != "only":
+                parts.append("/")
+            if each.kind == "named" and before not in ("named", "args"):
+                parts.append("*")
+            parts.append(str(each))
+        if self.arguments and self.arguments[-1].kind == "only":
+            parts.append("/")
+        return f"{self.name}({', '.join(parts)})"
 
     def find(self, name: str) -> Argument | None:
         """The argument of this name."""
@@ -53,6 +88,7 @@ class Signature:
 _ANNOTATIONS: dict[str, dict[str, Any]] = {
     "fit": FIT,
     "Bidirectional": {"merge_mode": MERGE_MODE},
+    "RNN": dict.fromkeys(("return_sequences", "return_state", "go_backwards", "trainable"), bool),
     "Model": {"trainable": bool},
     "Sequential": {"trainable": bool},
 }
@@ -69,28 +105,120 @@ _WORDS["range"] = (Argument("start"), Argument("stop", "None"), Argument("step",
 """What is called and is no component: its arguments."""
 
 
+_WEIGHT = tuple(
+    Argument(name, None if name == "shape" else default)
+    for name, default in {
+        "shape": "",
+        "initializer": "glorot_uniform",
+        "dtype": "None",
+        "trainable": "True",
+        "regularizer": "None",
+        "name": "None",
+    }.items()
+)
+"""The arguments of `self.add_weight`."""
+
+
 def signature(analysis: Analysis, called: str, offset: int) -> Signature | None:
     """What `called`, a dotted name at `offset`, takes; None where that is not known."""
     owner, _, name = called.rpartition(".")
-    if owner and owner.rpartition(".")[2] not in MODULES and name in METHODS:
-        return Signature(name, _WORDS[name])
-    bound = analysis.variables.visible(offset).get(name) if not owner else None
+    if owner:
+        return _member_signature(analysis, owner, name, offset)
+    bound = analysis.variables.visible(offset).get(name)
     if bound is None:
         return word_signature(name)
     definition = analysis.variables.block(bound)
     if definition is not None:
         return Signature(name, tuple(_parameters(analysis, definition)))
-    match analysis.values(bound):
-        case [*_, LayerValue() | ModelValue()]:
+    members = analysis.variables.cls(bound)
+    if members is not None:
+        return class_signature(analysis, members)
+    held = owner_at(analysis, name, offset)
+    return value_signature(analysis, name, held) or (word_signature(name) if isinstance(held, Word) else None)
+
+
+def _member_signature(analysis: Analysis, owner: str, name: str, offset: int) -> Signature | None:
+    held = owner_at(analysis, owner, offset)
+    if isinstance(held, ObjectValue):
+        held = next((each for each in analysis.variables.classes if each.definition is held.cls.definition), held)
+    match held:
+        case Members():
+            method = analysis.variables.method(held, name)
+            if method is not None:
+                return Signature(name, tuple(_parameters(analysis, method))[1:])
+            if name == "add_weight":
+                return Signature(name, _WEIGHT, about="A weight of the layer: a tensor that is trained.")
+            binding = held.names().get(name)
+            values = analysis.bound(binding) if binding is not None else ()
+            return value_signature(analysis, name, values[-1]) if values else None
+        case Namespace(path):
+            return operation_signature((*path, name)) or word_signature(name)
+    if name in MODEL_METHODS:
+        return Signature(name, _WORDS[name])
+    return word_signature(name) if owner.rpartition(".")[2] in MODULES else None
+
+
+def value_signature(analysis: Analysis, name: str, value: Value) -> Signature | None:
+    """What a value takes that is called."""
+    match value:
+        case LayerValue() | ModelValue() | Distributed() | BidirectionalValue() | LambdaValue():
             return Signature(name, (Argument("inputs"),))
-        case [*_, BlockValue(definition)]:
+        case ObjectValue(cls):
+            call = cls.find("call")
+            return value_signature(analysis, name, Method(value, "call", value.span, call)) if call else None
+        case Method(function=FunctionValue(definition)):
+            return Signature(name, tuple(_parameters(analysis, definition))[1:])
+        case FunctionValue(definition):
             return Signature(name, tuple(_parameters(analysis, definition)))
+        case ClassValue():
+            found = (each for each in analysis.variables.classes if each.definition is value.definition)
+            return next((class_signature(analysis, each) for each in found), None)
+        case Function(path=path):
+            return operation_signature(path, name)
     return None
+
+
+def function_signature(analysis: Analysis, name: str, definition: syntax.Def | syntax.Lambda) -> Signature:
+    """What a function of the file takes, `self` too."""
+    return Signature(name, tuple(_parameters(analysis, definition)))
+
+
+def class_signature(analysis: Analysis, members: Members) -> Signature:
+    """What a class of the file takes when an object of it is made."""
+    name, method = members.definition.name, analysis.variables.method(members, "__init__")
+    if method is not None:
+        return Signature(name, tuple(_parameters(analysis, method))[1:])
+    return Signature(name, tuple(_fields(analysis, members)))
+
+
+def _fields(analysis: Analysis, members: Members) -> Iterator[Argument]:
+    """The fields of a dataclass; none for another class."""
+    if not any("dataclass" in analysis.source.slice(each.span) for each in members.definition.decorators):
+        return
+    for statement in members.definition.body:
+        match statement:
+            case syntax.Assign((syntax.Name(name), *_), value, annotation=annotation) if annotation is not None:
+                yield Argument(name, analysis.source.slice(value.span))
+
+
+def operation_signature(path: tuple[str, ...], name: str | None = None) -> Signature | None:
+    """What a function on tensors takes; None if there is none at this path."""
+    found = functions.spelling(path)
+    if found is None:
+        return None
+    cls = operations.get(found.target) or registry["activation"].get(found.target)
+    known = {each.name: each for each in parameters(cls)} if cls is not None else {}
+    arguments = []
+    for each in found.arguments:
+        field = known.get(each.ours)
+        default = None if field is None or field.required else _written(field.default)
+        arguments.append(Argument(each.name, default if each.default is ... else repr(each.default)))
+    return Signature(name or path[-1], tuple(arguments), about=brief(cls) if cls is not None else "")
 
 
 def word_signature(name: str) -> Signature | None:
     """What a word of the language takes when it is called."""
-    if name in _WORDS and name not in METHODS:
+    if name in _WORDS and name not in MODEL_METHODS:
         return Signature(name, _WORDS[name], name)
     cls = component(name)
     if cls is None:
@@ -164,7 +292,7 @@ def _written(value: Any) -> str:
     return describe(value) if isinstance(value, Component) else repr(value)
 
 
-def _parameters(analysis: Analysis, definition: syntax.Def) -> Iterator[Argument]:
+def _parameters(analysis: Analysis, definition: syntax.Def | syntax.Lambda) -> Iterator[Argument]:
     for each in definition.parameters:
         default = None if each.default is None else analysis.source.slice(each.default.span)
-        yield Argument(each.name, default)
+        yield Argument(each.name, default, kind=each.kind)

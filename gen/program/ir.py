@@ -27,11 +27,14 @@ STEP = "step"
 
 @dataclass(frozen=True)
 class Constant:
-    """An array of ones or of zeros, which is made with the buffers."""
+    """An array that nothing changes, which is made with the buffers."""
 
     kind: str
-    """`ones` or `zeros`: the function of NumPy that makes it."""
+    """`ones` or `zeros`: the function of NumPy that makes it; `""` for a constant of the model's own."""
     shape: Shape
+    dtype: str = "float"
+    text: str = ""
+    """The call that makes it, but for its dtype, if it is the model's own: `np.arange(0, 12, 1)`."""
 
 
 @dataclass(frozen=True)

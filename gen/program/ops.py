@@ -22,6 +22,7 @@ import numpy as np
 
 from gen.components.kernels import Kernel, kernels
 from gen.dims import Dim, Shape, Size, product, value_of
+from gen.dtypes import DTYPES
 from gen.program import fence
 from gen.program.fence import FenceError
 from gen.program.types import Array, ArrayType, Generator, Number
@@ -63,10 +64,15 @@ class Op:
     filled: str = ""
     """How it is written where it fills an array, unless that is its call with `out=`.
 
-    `{0}` is the first operand, `{axis}` an option, `{call}` the call, `{out}` the array, `{buffers}` what has arrays.
+    `{0}` is the first operand, `{axis}` an option, `{call}` the call, `{out}` the array, `{buffers}` what has arrays,
+    `{rng}` the generator.
     """
     lines: tuple[str, ...] = ()
     """The same, for what is no expression."""
+    draws: bool = False
+    """Whether its result is something else each time."""
+    single: str = ""
+    """How it is written where its result is a single number, if not as its call."""
     in_place: tuple[str, ...] | None = None
     """The lines that compute it in place of an operand, `{out}`, unless these are `infix` or the call with `out=`."""
     look: Callable[[ast.expr, ast.expr], ast.expr] | None = None
@@ -85,6 +91,10 @@ class Op:
     def replaces_any(self) -> bool:
         """Whether the result may take the place of any operand."""
         return self.elementwise and self.replaced is None
+
+
+def _no_call(*_: Any) -> Any:
+    raise AssertionError("no rule calls this")
 
 
 @dataclass(frozen=True)
@@ -249,6 +259,7 @@ ufunc("floor_divide", operator=ast.FloorDiv)
 ufunc("mod", operator=ast.Mod)
 ufunc("sign")
 ufunc("logaddexp", "float", commutes=True)
+ufunc("arctan2", "float")
 for _name in ("isfinite", "isnan", "signbit"):
     ufunc(_name, "bool")
 for _name in ("ceil", "copysign", "floor", "rint", "trunc"):
@@ -360,7 +371,13 @@ def _count_nonzero(a: Array) -> Call:
     return Call(COUNT_NONZERO, (ArrayType((), "int64"),), (_array("np.count_nonzero", a),))
 
 
-ARGMAX = _op("argmax", _argmax, result="greatest_at", filled="{0}.argmax(axis={axis}, out={out})")
+ARGMAX = _op(
+    "argmax",
+    _argmax,
+    result="greatest_at",
+    filled="{0}.argmax(axis={axis}, out={out})",
+    single="{0}.argmax(axis={axis})",
+)
 COUNT_NONZERO = _op("np.count_nonzero", _count_nonzero)
 
 
@@ -416,8 +433,9 @@ def _method(value: ast.expr, name: str, arguments: ast.expr) -> ast.expr:
 
 
 def reshaped(value: ast.expr, sizes: ast.expr) -> ast.expr:
-    """`value.reshape(*sizes)`."""
-    return _method(value, "reshape", sizes)
+    """`value.reshape(*sizes)`; a single number has no sizes, but `reshape` needs an argument."""
+    none = isinstance(sizes, ast.Tuple) and not sizes.elts
+    return _method(value, "reshape", ast.Tuple([sizes], ast.Load()) if none else sizes)
 
 
 def unshaped(value: ast.expr) -> ast.expr:
@@ -505,22 +523,47 @@ def _like(name: str, value: float) -> Callable[[Array], Call]:
     return call
 
 
-def _random(shape: Any) -> Call:
-    sizes = _sizes(shape)
-    if not all(isinstance(size, int | Dim) and not isinstance(size, bool) for size in sizes):
-        raise FenceError(f"{shape!r} is no shape")
-    return Call(RANDOM, (ArrayType(sizes),), (sizes,))
+def _draw(name: str, result: str) -> Op:
+    """An entry for a method of the generator, which draws numbers of a shape."""
+
+    def call(shape: Any) -> Call:
+        sizes = _sizes(shape)
+        if not all(isinstance(size, int | Dim) and not isinstance(size, bool) for size in sizes):
+            raise FenceError(f"{shape!r} is no shape")
+        return Call(op, (ArrayType(sizes),), (sizes,))
+
+    drawn = f"{{rng}}.{name.removeprefix('rng.')}(dtype={{buffers}}.dtype"
+    single = f"{drawn}, size=())"
+    op = _op(name, call, result=result, filled=f"{drawn}, out={{out}})", single=single, draws=True)
+    return op
+
+
+def _astype(a: Array, dtype: str) -> Array | Call:
+    """`a.astype(dtype)`; itself where it has that dtype already."""
+    if dtype not in DTYPES:
+        raise FenceError(f"the dtype {dtype!r} is outside what a rule may use: {', '.join(DTYPES)}")
+    if _array("astype", a).type.dtype == dtype:
+        return a
+    return Call(CAST[dtype], (ArrayType(a.shape, dtype),), (a,))
+
+
+def _cast(dtype: str) -> Op:
+    """An entry for making numbers of another dtype of an array."""
+    text = "{buffers}.dtype" if dtype == "float" else DTYPES[dtype].text
+    lines = ("np.copyto({out}, {0})",) if dtype == "float" else ("np.copyto({out}, {0}, casting='unsafe')",)
+    if dtype == "bool":
+        lines = ("np.not_equal({0}, 0, out={out})",)
+    return _op(f"as_{dtype}", _no_call, lines=lines, single=f"{{0}}.astype({text})")
 
 
 TAKE = _op("np.take", _take, room=lambda a, indices, **_: 8 * math.prod(indices))  # it makes indices of ids
 CONCATENATE = _op("np.concatenate", _concatenate, result="joined")
 STACK = _op("np.stack", _stack, result="stacked")
 FILL = _op("fill", _fill, lines=("{out}.fill({1})",))
-RANDOM = _op("rng.random", _random, result="random", filled="rng.random(dtype={buffers}.dtype, out={out})")
-
-
-def _no_call(*_: Any) -> Call:
-    raise AssertionError("no rule calls this")
+FULL = _op("full", _no_call, lines=("{out}.fill({0})",), single="{0}")
+"""An array of one number, which lowering alone writes."""
+CAST = {dtype: _cast(dtype) for dtype in DTYPES}
+RANDOM, NORMAL = _draw("rng.random", "random"), _draw("rng.standard_normal", "normal")
 
 
 PUT = _op("put", _no_call)
@@ -593,6 +636,7 @@ def _joining(op: Op) -> Callable[..., Array | Call]:
 SPELLINGS: dict[str, Callable[..., Array | Call]] = {
     "abs": ABSOLUTE.call,
     "argmax": _argmax,
+    "astype": _astype,
     "broadcast_to": _broadcast_to,
     "conj": _copy,
     "copy": _copy,
@@ -630,7 +674,8 @@ def _of_kernel(kernel: Kernel) -> Op:
             raise FenceError(f"where {op.name} puts its result is decided when a file is written")
         shape = kernel.shape(*map(_shape_of, arguments), **{key: _shape_of(item) for key, item in options.items()})
         shapes = shape if isinstance(shape, list) else [shape]
-        types = tuple(ArrayType(tuple(each), kernel.dtype) for each in shapes)
+        dtype = arguments[0].type.dtype if kernel.dtype == "first" else kernel.dtype
+        types = tuple(ArrayType(tuple(each), dtype) for each in shapes)
         return Call(op, types, *_given(kernel.function, arguments, options), several=shapes is shape)
 
     allocates = not kernel.fills and kernel.dtype != "rows"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import inspect
+import math
 import textwrap
 from functools import cache
 from types import FunctionType
 
 from gen.components.base import Component
+from gen.dims import Dim
 from gen.program import ops
 from gen.program.fence import FenceError
 
@@ -48,6 +50,29 @@ def returned_names(function: FunctionType) -> frozenset[str]:
     """The names in the `return`s of a rule."""
     returns = (node for node in ast.walk(definition(function)) if isinstance(node, ast.Return))
     return frozenset(name for node in returns for name in names_in(node.value) if name)
+
+
+def called_with_fields(component: Component) -> str:
+    """What a rule says that is one call, with the fields of its component as they are: `np.arange(0, 12, 1)`.
+
+    Sizes that only data decide are written as their formulas.
+    """
+    rule: FunctionType = type(component).forward  # type: ignore[attr-defined]  # whatever computes has one
+    match definition(rule).body:
+        case [*_, ast.Return(value=ast.Call(func=function, args=arguments, keywords=[]))]:
+            given = ", ".join(_shown(getattr(component, ast.unparse(item).removeprefix("self."))) for item in arguments)
+            return f"{ast.unparse(function)}({given})"
+    place = f"{rule.__code__.co_filename}:{rule.__code__.co_firstlineno}"
+    raise FenceError(f"{rule.__qualname__} is not one call of NumPy with fields", place)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        items = ", ".join(map(_shown, value))
+        return f"({items},)" if len(value) == 1 else f"({items})"
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"inf": "np.inf", "-inf": "-np.inf"}.get(str(value), "np.nan")
+    return str(value) if isinstance(value, Dim) else repr(value)
 
 
 def names_in(value: ast.expr | None) -> tuple[str, ...]:

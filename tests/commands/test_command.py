@@ -368,7 +368,7 @@ def test_with_json_standard_output_holds_nothing_else(gen: Gen, folder: Path, ar
         (["build", "broken.nn"], "gen: there is no file or folder broken.nn"),
         (["build", "a" * 300 + ".nn"], f"gen: cannot read {'a' * 300}.nn: file name too long"),
         (["build", "model.nn", "-o", "notes.txt"], "gen: cannot write to notes.txt: it is a file, not a folder"),
-        (["build", "model.nn", "-o", "notes.txt/x"], "gen: cannot make the folder notes.txt/x: not a directory"),
+        (["build", "model.nn", "-o", "notes.txt/x"], "gen: cannot write to notes.txt/x: it is a file, not a folder"),
         (["build", "model.nn", "-o", "taken"], "gen: cannot write taken/model.py: it is a directory"),
         (["build", "model.nn", "-o", "taken", "--check"], "gen: cannot write taken/model.py: it is a directory"),
         (["dump", "missing.nn"], "gen: cannot read missing.nn: no such file or directory"),
@@ -490,8 +490,8 @@ def test_a_bug_in_gen_is_one_sentence_and_the_other_files_are_built(
 ) -> None:
     (folder / "a.nn").write_text(GOOD)
     (folder / "b.nn").write_text(GOOD)
-    render = compiler.render
-    monkeypatch.setattr(compiler, "render", lambda view: broken() if view.source == "a.nn" else render(view))
+    build = compiler.build
+    monkeypatch.setattr(compiler, "build", lambda *given: broken() if given[1] == "a.nn" else build(*given))
     outcome = gen("build", ".")
     assert outcome.status == 2
     assert outcome.lines == ["out/b.py  written"]
@@ -512,7 +512,7 @@ def bug_line(outcome: Outcome) -> str:
 
 def test_debug_shows_where_gen_failed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "a.nn").write_text(GOOD)
-    monkeypatch.setattr(compiler, "render", broken)
+    monkeypatch.setattr(compiler, "build", broken)
     result = CliRunner().invoke(cli.gen, ["build", "a.nn", "--debug"])
     assert result.exit_code == 2
     assert "Traceback" in result.stderr
@@ -620,7 +620,10 @@ def test_the_nearest_project_counts(gen: Gen, folder: Path, monkeypatch: pytest.
     ("text", "sentence"),
     [
         ('outt = "x"', "gen: pyproject.toml: [tool.gen] has no `outt`; did you mean `out`?"),
-        ("xyz = 1", "gen: pyproject.toml: [tool.gen] has no `xyz`; it may have components, inference, out, sources"),
+        (
+            "xyz = 1",
+            "gen: pyproject.toml: [tool.gen] has no `xyz`; it may have components, define, inference, models, out, runtime, sources",
+        ),
         ("out = 3", "gen: pyproject.toml: `out` in [tool.gen] is not a path"),
         ('sources = "models"', "gen: pyproject.toml: `sources` in [tool.gen] is not a list of paths"),
         ("components = [1]", "gen: pyproject.toml: `components` in [tool.gen] is not a list of paths"),

@@ -95,6 +95,58 @@ def test_a_line_may_be_as_long_as_in_a_generated_file() -> None:
     assert format_text(line.replace("1]", "100]")).startswith("x = [\n    1,\n")
 
 
+@pytest.mark.parametrize(
+    ("text", "formatted"),
+    [
+        ("x=[i for i in y if i if i>1]\n", "x = [i for i in y if i if i > 1]\n"),
+        ("x={**a,'b':1};y={1,2}\n", 'x = {**a, "b": 1}\ny = {1, 2}\n'),
+        ("x=lambda a,/,b=1,*c,d,**e:a if b else not c\n", "x = lambda a, /, b=1, *c, d, **e: a if b else not c\n"),
+        ("def f(a,*b:int,c=1,**d)->int: return f'{a!r:>{c}} {c=}'\n", None),
+        ("@a.b(1)\nclass A( B,metaclass = C ):\n  x:int=3\n  def f(self): ...\n", None),
+        ("with a as b,c(1) as (d,*e):pass\n", "with a as b, c(1) as (d, *e):\n    pass\n"),
+        ("try:\n x=1\nexcept (A,B) as e:\n raise X(1) from e\nelse:pass\nfinally:\n del x,y[0]\n", None),
+        ("while not(x): break\nelse: y[1:2,::3,...]=z=1\n", None),
+        ("if (n:=3)>2 and n is not None: x@=n//2\nelif n<<2|~n: assert x,'m'\n", None),
+        ("def f():\n  yield (1)\n", None),
+        ("match x:\n  case [a,*b] if a: y=3\n", "match x:\n    case [a, *b] if a:\n        y = 3\n"),
+        ("%matplotlib  inline\nx=1\n", "%matplotlib  inline\nx = 1\n"),
+        ("def f():\n  !ls  -l 'a'\n  return(1)\n", "def f():\n    !ls  -l 'a'\n    return 1\n"),
+    ],
+)
+def test_every_construct_is_laid_out_and_means_the_same(text: str, formatted: str | None) -> None:
+    found = format_text(text)
+    assert found != text
+    assert formatted in (None, found)
+    assert format_text(found) == found
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("match x:\n    case 1:\n        y = 2\n", "match x:\n    case 1:\n        y = 3\n"),
+        ("raise A from b\n", "raise A from c\n"),
+        ("x: int\n", "x: str\n"),
+        ("x = [i for i in y if a]\n", "x = [i for i in y if b]\n"),
+        ("x = f'{a!r}'\n", "x = f'{a!s}'\n"),
+        ("def f(a, /, b): ...\n", "def f(a, b, /): ...\n"),
+        ("'words'\n'more'\n", "'words'\n'less'\n"),
+    ],
+)
+def test_a_change_anywhere_is_noticed(before: str, after: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert format_text(before)
+    monkeypatch.setattr(formatting, "black", lambda texts: [after])
+    with pytest.raises(AssertionError, match="Black changed the meaning"):
+        format_text(before)
+
+
+def test_a_notebook_is_left_alone(folder: Path) -> None:
+    text = '{"cells": [{"cell_type": "code", "source": ["x=1"]}], "nbformat": 4}'
+    (folder / "model.ipynb").write_text(text)
+    assert fmt("model.ipynb").exit_code == 2
+    fmt(".")
+    assert (folder / "model.ipynb").read_text() == text
+
+
 def test_the_settings_of_black_do_not_count(folder: Path) -> None:
     (folder / "pyproject.toml").write_text("[tool.black]\nline-length = 20\nskip-string-normalization = true\n")
     (folder / "model.nn").write_text(UNTIDY)

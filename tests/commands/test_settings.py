@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from gen import cli
 from gen.commands.building import Request, build
-from gen.settings import FLAG, PATH, PATHS, SETTINGS, Settings, SettingsError, load, told
+from gen.settings import DEFINITIONS, FLAG, MODELS, PATH, PATHS, SETTINGS, Settings, SettingsError, load, told
 from tests.building import ROOT
 
 GOOD = "x = Input(4)\ny = Dense(1)(x)\nmodel = Model(x, y)\nmodel.compile(sgd, mse)\n"
@@ -108,7 +108,7 @@ def test_settings_of_other_tools_are_passed_by(folder: Path) -> None:
 
 # ---------------------------------------------------------------------------------------------------- what is an entry
 
-WRONG = {FLAG: '"yes"', PATH: "3", PATHS: '"a.py"'}
+WRONG = {FLAG: '"yes"', PATH: "3", PATHS: '"a.py"', DEFINITIONS: "[1]", MODELS: '"m"'}
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -138,7 +138,7 @@ def test_a_command_comes_before_its_project_and_adds_to_its_components() -> None
 
 COMMANDS = [
     "help", "help twice", "build model.nn", "build model.nn --check", "dump model.nn", "summary model.nn",
-    "graph model.nn", "explain model.nn", "fmt model.nn",
+    "graph model.nn", "explain model.nn", "fmt model.nn", "from-script model.nn -o found.nn",
 ]  # fmt: skip
 
 
@@ -260,7 +260,7 @@ def test_what_runs_components_is_told(folder: Path) -> None:
             (folder / "ran").unlink()
             runs.add(command.split()[0])
     said = (ROOT / "SECURITY.md").read_text("utf-8").split("## Components are code\n")[1]
-    told = re.findall("`gen ([a-z]+)`", said.split(" run none.")[0])
+    told = re.findall("`gen ([a-z-]+)`", said.split(" run none.")[0])
     assert set(told[:-2]) == runs
     assert set(told[-2:]) == set(cli.gen.commands) - runs
     for name in ("editors/README.md", "action.yml"):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import takewhile
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 
@@ -17,6 +19,7 @@ from gen.components.initializers import GlorotUniform, Orthogonal, Zeros
 from gen.components.kernels import Array
 from gen.components.layers.cells import Cell, activate, differentiated
 from gen.components.layers.recurrent import SimpleRNN
+from gen.diagnostics import Diagnostics, Source
 from gen.program.cost.flops import total
 from tests.building import QUICK, build, graph_of, sample
 from tests.proof import check_gradients, compare_with_keras
@@ -167,3 +170,78 @@ def test_a_loop_counts_its_operations_for_each_step() -> None:
     (planned,) = compiler.programs(graph_of(text), Options(inference=True))
     found = total(planned.program, {"batch": 5, "steps": 10})
     assert found == 10 * 5 * 6 * (2 * 4 + 2 * 6 + 1 + 1)  # two products, their sum, tanh
+
+
+RNN = "x = Input(None, 2)\ny = RNN({cell}, return_sequences=True, go_backwards=True)(x)\nmodel = Model(x, y)\n"
+CELLS = {
+    "SimpleRNNCell(3, activation=softsign)": lambda: keras.layers.SimpleRNNCell(3, activation="softsign"),
+    "LSTMCell(3, recurrent_activation=hard_sigmoid)": lambda: keras.layers.LSTMCell(
+        3, recurrent_activation="hard_sigmoid"
+    ),
+    "GRUCell(3, reset_after=False)": lambda: keras.layers.GRUCell(3, reset_after=False),
+}
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_an_rnn_of_a_cell_has_the_weights_and_results_of_the_one_in_keras(cell: str) -> None:
+    model = build(RNN.format(cell=cell)).Model(3)
+    x = np.random.default_rng(0).standard_normal((4, 6, 2)).astype(np.float32)
+    twin = keras.layers.RNN(CELLS[cell](), return_sequences=True, go_backwards=True)
+    twin.build(x.shape)
+    assert [f"y/{variable.name}" for variable in twin.weights] == list(model.weights)
+    twin.set_weights(list(model.weights.values()))
+    np.testing.assert_allclose(model.predict(x), twin(x), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ("RNN(LSTM(3))", r"`RNN` takes a cell, got the layer `LSTM`"),
+        ("RNN([LSTMCell(3), LSTMCell(3)])", r"`RNN` takes a cell, got a list"),
+        ("RNN()", r"`RNN` needs its argument `cell`"),
+        ("RNN(LSTMCell(3), stateful=True)", r"gen does not support `stateful` of `RNN`"),
+        ("RNN(LSTMCell(3), 2)", r"return_sequences"),
+        ("RNN(LSTMCell(3, return_state=True))", r"`LSTMCell` has no argument `return_state`"),
+        ("RNN(LSTMCell())", r"`LSTMCell` needs its argument `units`"),
+        ("RNN(LSTMCell(3), name='a/b')", r"name"),
+        ("LSTMCell(3)", r"cannot be called"),
+    ],
+)
+def test_what_is_no_rnn_of_a_cell_is_an_error(call: str, message: str) -> None:
+    diagnostics = Diagnostics()
+    source = Source("model.nn", f"x = Input(None, 2)\ny = {call}(x)\nmodel = Model(x, y)\n")
+    assert compiler.understand(source, diagnostics) is None
+    (found,) = [item for item in diagnostics.items if item.severity == "error"]
+    assert re.search(message, found.message)
+
+
+def test_a_cell_belongs_to_one_rnn() -> None:
+    diagnostics = Diagnostics()
+    text = "x = Input(None, 2)\ncell = GRUCell(2)\nmodel = Model(x, [RNN(cell)(x), RNN(cell)(x)])\n"
+    assert compiler.understand(Source("model.nn", text), diagnostics) is None
+    assert [item.message for item in diagnostics.items] == ["This cell belongs to another RNN"]
+
+
+MASKED = """
+ids = Input(None, int32)
+x = Embedding(7, 3, mask_zero=True)(ids)
+h = RNN(LSTMCell(3, recurrent_activation=hard_sigmoid), return_sequences=True)(x)
+both = Bidirectional(RNN(GRUCell(2), return_sequences=True))(h)
+y, state = RNN(SimpleRNNCell(2, activation=gelu), return_state=True, go_backwards=True)(both)
+model = Model(ids, [y, state])
+"""
+
+
+def test_rnns_of_cells_hand_masks_on_as_in_keras() -> None:
+    layers = keras.layers
+    ids = keras.Input((None,), dtype="int32")
+    h = layers.Embedding(7, 3, mask_zero=True)(ids)
+    h = layers.RNN(layers.LSTMCell(3, recurrent_activation="hard_sigmoid"), return_sequences=True)(h)
+    h = layers.Bidirectional(layers.RNN(layers.GRUCell(2), return_sequences=True))(h)
+    cell = layers.SimpleRNNCell(2, activation="gelu")
+    twin = keras.Model(ids, layers.RNN(cell, return_state=True, go_backwards=True)(h))
+    model = build(MASKED).Model(3)
+    twin.set_weights(list(model.weights.values()))
+    x = np.random.default_rng(0).integers(0, 7, (5, 9)).astype(np.int32)
+    for found, expected in zip(model.predict(x).values(), twin(x), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)

@@ -43,6 +43,15 @@ def block(x, units=32, rate=0.5, act=relu):
     return x
 
 
+@keras.saving.register
+class Block(layers.Layer):
+    def call(self, x):
+        if x is not None and self.rate >= 0.5:
+            x = Dense(3, name=f"block_{len(x)!r:>3}_{{x}}")(x)
+        else: pass
+        return x
+
+
 text = Input(None, int32, name="te#xt")
 answer = block(text, rate=.25)
 model = keras.Model([text], answer)
@@ -71,6 +80,19 @@ SEEN = [
     ("softmax", "support.function.activation.nn", "nnActivation", "Name.Builtin"),
     ("1.5e-3", "constant.numeric.nn", "nnNumber", "Literal.Number"),
     ("return", "keyword.control.flow.nn", "nnStatement", "Keyword"),
+    ("@keras", "punctuation.definition.decorator.nn", "nnDecorator", "Operator"),
+    ("class", "storage.type.class.nn", "nnDefine", "Keyword.Declaration"),
+    ("Block", "entity.name.class.nn", "nnFunction", "Name.Class"),
+    ("if", "keyword.control.flow.nn", "nnConditional", "Keyword"),
+    ("is", "keyword.operator.logical.nn", "nnLogical", "Operator.Word"),
+    ("and", "keyword.operator.logical.nn", "nnLogical", "Operator.Word"),
+    ('f"block', "punctuation.definition.string.begin.nn", "nnString", "Literal.String"),
+    ("block_", "string.quoted.single.nn", "nnString", "Literal.String"),
+    ("{len", "punctuation.definition.template-expression.begin.nn", "nnEscape", "Literal.String.Interpol"),
+    ("_{{", "string.quoted.single.nn", "nnString", "Literal.String"),
+    ("{{x", "constant.character.escape.nn", "nnEscape", "Literal.String.Escape"),
+    ("else", "keyword.control.flow.nn", "nnConditional", "Keyword"),
+    ("pass", "keyword.control.flow.nn", "nnStatement", "Keyword"),
     ("Input", "support.class.model.nn", "nnModel", "Name.Class"),
     ("None", "constant.language.nn", "nnConstant", "Keyword.Constant"),
     ("name=", "variable.parameter.function-call.nn", "nnArgument", "Name.Attribute"),
@@ -157,22 +179,23 @@ def test_the_textmate_grammar_sees_what_things_are(grammar: Grammar) -> None:
 
 
 def test_the_textmate_grammar_marks_what_python_has_and_the_language_has_not(grammar: Grammar) -> None:
-    marked = [
-        piece.text for piece in grammar.read("if x: y = lambda z: z\nclass_ = 1\n") if "invalid" in str(piece.scopes)
-    ]
-    assert marked == ["if", "lambda"]
+    text = "if x: y = lambda z: z\nglobal_ = 1\nglobal x\nyield z\n"
+    marked = [piece.text for piece in grammar.read(text) if "invalid" in str(piece.scopes)]
+    assert marked == ["global", "yield"]
 
 
 # By kind of token in the compiler: the scopes of which it has one.
 SCOPES = {
-    "STRING": ("string.",),
+    **dict.fromkeys(("STRING", "FORMATTED"), ("string.",)),
     "NUMBER": ("constant.numeric.nn",),
     **dict.fromkeys(("TRUE", "FALSE", "NONE"), ("constant.language.nn",)),
-    **dict.fromkeys(("FOR", "IN", "RETURN"), ("keyword.control.flow.nn",)),
+    **dict.fromkeys(("FOR", "IN", "RETURN", "IF", "ELSE", "PASS"), ("keyword.control.flow.nn",)),
     **dict.fromkeys(("IMPORT", "FROM", "AS"), ("keyword.control.import.nn",)),
+    **dict.fromkeys(("AND", "OR", "NOT", "IS"), ("keyword.operator.logical.nn",)),
+    "CLASS": ("storage.type.class.nn",),
     "DEF": ("storage.type.function.nn",),
-    "NAME": ("variable.", "entity.name.function.nn", "meta.function-call.", "support."),
-    **dict.fromkeys(("PLUS", "MINUS", "STAR", "SLASH", "AT", "EQUAL"), ("keyword.operator.",)),
+    "NAME": ("variable.", "entity.name.", "meta.function-call.", "support."),
+    **dict.fromkeys(("PLUS", "MINUS", "STAR", "SLASH", "EQUAL", "COMPARISON"), ("keyword.operator.",)),
 }
 
 
@@ -186,7 +209,9 @@ def test_the_textmate_grammar_sees_in_a_text_what_the_compiler_sees(path: Path |
         assert token.line is not None and token.column is not None
         scopes = scopes_at(pieces, token.line, token.column)
         assert any(scope.startswith(SCOPES[token.type]) for scope in scopes), f"{token.line}: {token!r} is {scopes}"
-        assert token.type == "STRING" or not any(scope.startswith(("string", "comment")) for scope in scopes)
+        assert token.type in {"STRING", "FORMATTED"} or not any(
+            scope.startswith(("string", "comment")) for scope in scopes
+        )
 
 
 @pytest.mark.parametrize("path", [None, *EXAMPLES], ids=lambda path: path.stem if path else "sample")
@@ -213,14 +238,16 @@ def test_pygments_sees_what_things_are() -> None:
 
 # By kind of token in the compiler: the tokens of which Pygments has one.
 TOKENS = {
-    "STRING": ("Literal.String",),
+    **dict.fromkeys(("STRING", "FORMATTED"), ("Literal.String",)),
     "NUMBER": ("Literal.Number",),
     **dict.fromkeys(("TRUE", "FALSE", "NONE"), ("Keyword.Constant",)),
-    **dict.fromkeys(("FOR", "IN", "RETURN"), ("Keyword",)),
+    **dict.fromkeys(("FOR", "IN", "RETURN", "IF", "ELSE", "PASS"), ("Keyword",)),
     **dict.fromkeys(("IMPORT", "FROM", "AS"), ("Keyword.Namespace",)),
+    **dict.fromkeys(("AND", "OR", "NOT", "IS"), ("Operator.Word",)),
+    "CLASS": ("Keyword.Declaration",),
     "DEF": ("Keyword.Declaration",),
     "NAME": ("Name",),
-    **dict.fromkeys(("PLUS", "MINUS", "STAR", "SLASH", "AT", "EQUAL"), ("Operator",)),
+    **dict.fromkeys(("PLUS", "MINUS", "STAR", "SLASH", "EQUAL", "COMPARISON"), ("Operator",)),
 }
 
 
@@ -244,8 +271,8 @@ def test_pygments_reads_any_text_to_its_end(text: str) -> None:
 
 
 def test_pygments_marks_what_python_has_and_the_language_has_not() -> None:
-    pieces = NnLexer().get_tokens_unprocessed("if x: y = lambda z: z\nclass_ = 1\n")
-    assert [piece for _, token, piece in pieces if str(token) == "Token.Error"] == ["if", "lambda"]
+    pieces = NnLexer().get_tokens_unprocessed("if x: y = lambda z: z\nglobal_ = 1\nglobal x\nyield z\n")
+    assert [piece for _, token, piece in pieces if str(token) == "Token.Error"] == ["global", "yield"]
 
 
 def test_pygments_finds_the_lexer_by_its_entry_point() -> None:

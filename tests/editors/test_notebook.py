@@ -172,6 +172,6 @@ def test_where_gen_itself_fails_it_says_so(
     def fail(*_: Any) -> None:
         raise RuntimeError("out of order")
 
-    monkeypatch.setattr(compiler, "view", fail)
+    monkeypatch.setattr(compiler, "build", fail)
     assert not shell.run_cell(f"%%nn\n{TEXT}").success
     assert "UsageError: %%nn model: this is a bug in gen, in gen/notebook.py" in capsys.readouterr().err

@@ -131,9 +131,7 @@ def test_train_saves_the_model_without_being_told_to(credit: Command, folder: Pa
 
 def test_a_model_that_is_there_is_written_over_only_by_its_name(credit: Command, folder: Path) -> None:
     credit("train data.npz --epochs 1 --seed 1")
-    refused(
-        credit, folder, "train data.npz --epochs 1", "credit.npz already exists: --save credit.npz overwrites it"
-    )
+    refused(credit, folder, "train data.npz --epochs 1", "credit.npz already exists: --save credit.npz overwrites it")
     before = Path("credit.npz").read_bytes()
     assert credit("train data.npz --epochs 1 --save other.npz").status == 0
     assert Path("credit.npz").read_bytes() == before

@@ -342,3 +342,68 @@ def test_watching_shows_each_change_and_what_is_wrong(chromium: Browser, tmp_pat
             process.send_signal(signal.SIGINT)
         assert process.wait(20) == 128 + signal.SIGINT
     assert list(tmp_path.iterdir()) == [file]
+
+
+# ----------------------------------------------------------------------------------------- functions, classes, and rest
+
+
+IN_BODIES = """\
+import keras
+
+width = 4
+
+
+class Block(keras.layers.Layer):
+    def __init__(self, units):
+        super().__init__()
+        self.dense = Dense(units)
+
+    def call(self, x):
+        h = self.dense(x)
+        return h * 2
+
+
+def unused(x):
+    return Dense(3)(x)
+
+
+def twice(x):
+    for _ in range(2):
+        x = Dense(width)(x)
+    return x
+
+
+x = Input(8)
+first, second = Block(3), Block(3)
+y = first(x) + second(x)
+y = twice(y)
+model = Model(x, y)
+model.compile(sgd, mse)
+"""
+
+
+def keys_and_idle() -> tuple[dict[str, set[str]], list[str]]:
+    """The keys of each expression in the text of the page, and what has no code of its own."""
+    text = page_of(IN_BODIES)
+    shown = text[text.index("<pre") : text.index("</pre>")]
+    shown = re.sub(r'<span class="(?!link|idle)\w+">(.*?)</span>', r"\1", shown)
+    links = re.findall(r'<span class="link" tabindex="0" data-keys="([^"]*)">(.*?)</span>', shown)
+    idle = re.findall(r'<span class="idle" title="[^"]*">(.*?)</span>', shown, re.DOTALL)
+    return {said: set(keys.split()) for keys, said in links}, idle
+
+
+def test_a_line_of_a_function_or_a_method_has_the_keys_of_all_that_its_calls_became() -> None:
+    keys, _ = keys_and_idle()
+    assert keys["self.dense(x)"] == {"call:first/dense", "call:second/dense"}
+    assert len(keys["h * 2"]) == 2
+    assert len(keys["Dense(width)(x)"]) == 2
+    assert all(key.startswith("call:twice/") for key in keys["Dense(width)(x)"])
+
+
+def test_lines_that_made_no_code_are_shown_as_such() -> None:
+    _, idle = keys_and_idle()
+    first_lines = [said.partition("\n")[0] for said in idle]
+    for line in ("import keras", "width = 4", "def unused(x):", "def __init__(self, units):", "model = Model(x, y)"):
+        assert line in first_lines
+    for line in ("y = twice(y)", "model.compile(sgd, mse)", "h = self.dense(x)", "class Block(keras.layers.Layer):"):
+        assert line not in first_lines

@@ -225,8 +225,8 @@ def test_a_statement_that_cannot_be_read_causes_no_other_error() -> None:
         ("a = 2**0.5**-1000000", "number-too-large"),
         ("a = 999999999999999999 * 999999999999999999", "number-too-large"),
         ("a = [0] * 10**15", "loop-limit"),
-        ("a = 'a' * 10**15", "bad-operand"),
-        ("a = '%1000000000d' % 1", "bad-operand"),
+        ("a = 'a' * 10**15", "loop-limit"),
+        ("a = '%1000000000d' % 1", "loop-limit"),
         ("def f(x):\n    return f(f(x))\na = f(1)", "recursive-block"),
         ("a = 1" + " + 1" * 5000, "too-deep"),
         ("x = Input(8)\ny = Dense(10**17)(x)", "too-large"),
@@ -273,18 +273,15 @@ def test_a_chain_of_blocks_does_not_exhaust_the_stack() -> None:
 
 
 def test_data_is_not_looked_at() -> None:
-    """Lines that a pasted script has after the model: one error for each piece of data, and none for what is in it."""
-    assert (
-        codes("""\
+    """Lines that a pasted script has after the model: one warning of all, and none of what is in them."""
+    assert codes("""\
         x = Input(8)
         y = Dense(1)(x)
         model = Model(x, y)
         model.compile(adam, mse)
         model.fit(x_train, y_train, 32, 10, 1, [Stop()], validation_data=(x_val, y_val), sample_weight=None)
         score = model.evaluate(x_test, y_test, verbose=0)
-        """)
-        == ["data-in-file", "data-in-file", "ignored-argument", "ignored-argument", "data-in-file", "unknown-attribute"]
-    )
+        """) == ["ignored-lines"]
 
 
 def test_fit_takes_arguments_by_position() -> None:
@@ -300,29 +297,25 @@ def test_a_line_that_cannot_be_read_has_no_follow_up() -> None:
         model.add(Dense(8, input_dim=3));
         model.add(Dense(3))
         model.compile(adam, mse)
-        """) == ["unsupported-syntax"]
+        """) == []
     assert codes("""\
         x = Input(8)
         y = Dense(1)(x)
         model = Model(x, y)
-        model.compile(adam, mse);
+        model.compile(adam, mse
         model.fit(epochs=0)
-        """) == ["unsupported-syntax", "bad-argument"]
+        """) == ["unclosed-bracket", "bad-argument"]
 
 
 @pytest.mark.parametrize(
     ("line", "code", "hint"),
     [
-        ("z = SGD(lr=0.1)", "unknown-argument", "write `learning_rate`"),
+        ("z = SGD(decay=0.1)", "unsupported-argument", "set `model.learning_rate`"),
+        ("z = SGD(rate=0.1)", "unknown-argument", "learning_rate"),
         ("z = add(x, x)", "wrong-call", "write `add([x, x])`"),
-        ("z = tf.nn.relu(x)", "unsupported-call", "write `relu`"),
-        ("z = keras.ops.relu(x)", "unsupported-call", "write `relu`"),
-        ("z = keras.layer.Dense(3)(x)", "unsupported-call", "did you mean `layers`?"),
-        ("z = keras.ops.sum(x)", "unsupported-call", "operators, and slices"),
-        ("print(x)", "unknown-name", "only one function of Python's"),
-        ("z = Model(x, {'y': y})", "not-a-tensor", "write a list"),
+        ("z = keras.layer.Dense(3)(x)", "unknown-name", "did you mean `layers`?"),
+        ("print(x)", "ignored-lines", None),
         ("z = Model(x, x)", "disconnected-output", "Activation(linear)"),
-        ("y.trainable = False", "unsupported-syntax", "trainable=False"),
         ("model(z=x)", "unknown-argument", "write the tensor alone"),
         ("model.compile(adam, los=mse)", "unknown-argument", "did you mean `loss`?"),
         ("model.compile(adam, mse, metrics=[{'y': acc}])", "bad-argument", None),

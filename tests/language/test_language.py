@@ -422,7 +422,6 @@ def test_operators_on_tensors_are_layers(expression: str, components: list[str])
         ("x[:, ::2]", "(batch, (steps + 1) // 2, 4)"),
         ("x[:, :, 1:3]", "(batch, steps, 2)"),
         ("x @ Permute((2, 1))(x)", "(batch, steps, steps)"),
-        ("x * x[:, 0]", "(batch, steps, 4)"),
     ],
 )
 def test_the_shapes_of_slices_and_products(expression: str, shape: str) -> None:

@@ -88,14 +88,11 @@ def states(count: int = 1) -> np.ndarray:
     return random(STEPS, count * UNITS, BATCH)
 
 
-MORE = random(STEPS + 1, UNITS, BATCH)
 IMAGE, KERNEL, FILTERED = random(4, 12, 12, 6), random(3, 3, 6, 8), random(4, 10, 10, 8)
 DEEP, DEEPENED = random(3, 3, 6, 2), random(4, 10, 10, 12)
 POOLED = ((2, 2), (2, 2), "valid")
 
 CALLS: dict[str, tuple[list[Any], dict[str, Any]]] = {
-    "lstm": (recurrent(4), {}),
-    "lstm_backward": ([MORE, MORE, states(), states(4), random(UNITS, 4 * UNITS), random(BATCH, STEPS, UNITS)], {}),
     "lstm_predict": ([states(4), random(UNITS, 4 * UNITS), random(4 * UNITS)], {}),
     "kernel_gradient": ([random(STEPS, FEATURES, BATCH), states(4)], {}),
     "input_gradient": ([states(4), random(FEATURES, 4 * UNITS)], {}),
@@ -169,8 +166,9 @@ def test_the_gradient_of_an_input_is_left_out() -> None:
 
 def test_operations_grow_with_the_steps_of_a_sequence() -> None:
     text = 'x = Input("steps", 4)\ny = LSTM(6)(x)\nmodel = Model(x, y)\nmodel.compile(sgd, mse)\n'
-    ten, twenty = (sections(text, steps=steps)["forward"] for steps in (10, 20))
-    assert twenty == 2 * ten
+    ten, twenty, thirty = (sections(text, steps=steps)["forward"] for steps in (10, 20, 30))
+    once = 4 * 6 * (4 + 6 + 1)  # the weights of the gates, times their factors
+    assert thirty - twenty == twenty - ten == ten - once
 
 
 def test_a_product_of_all_numbers_takes_two_operations_for_each() -> None:

@@ -17,9 +17,11 @@ from pathlib import Path
 import pytest
 
 from gen import compiler
+from gen.language import lines, parser
+from gen.language.elaborate import context
 from tests.building import ROOT
 
-PAGES = [ROOT / "docs" / name for name in ("tutorial.md", "from-keras.md")]
+PAGES = [ROOT / "docs" / name for name in ("tutorial.md", "from-keras.md", "language.md")]
 BLOCK = re.compile(r"^```(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
 
 
@@ -79,6 +81,22 @@ def _pattern(expected: str) -> str:
         r"(?:.*\n)*" if line == "…\n" else re.escape(line).replace("…", ".*") for line in expected.splitlines(True)
     ]
     return "".join(lines)
+
+
+def test_the_limits_of_the_language_are_those_of_the_page() -> None:
+    text = (ROOT / "docs" / "language.md").read_text("utf-8")
+    table = dict(re.findall(r"^\| ([^|]+) \| ([\d,]+) \|$", text, re.MULTILINE))
+    assert table == {
+        "characters in a file": f"{parser.MAX_CHARACTERS:,}",
+        "brackets or blocks inside each other": f"{lines.MAX_DEPTH:,}",
+        "statements that run": f"{context.MAX_STEPS:,}",
+        "rounds of a loop": f"{context.MAX_ROUNDS:,}",
+        "calls of layers": f"{context.MAX_CALLS:,}",
+        "items in a list, with all that is in them": f"{context.MAX_ITEMS:,}",
+        "characters in a computed string": f"{context.MAX_TEXT:,}",
+        "functions in each other's calls": f"{context.MAX_BLOCKS:,}",
+        "models and wrappers inside each other": f"{context.MAX_NESTED:,}",
+    }
 
 
 def test_an_output_that_differs_is_noticed() -> None:

@@ -5,13 +5,16 @@ if exists('b:current_syntax')
   finish
 endif
 
-syntax keyword nnStatement return
-syntax keyword nnRepeat for in
+syntax keyword nnStatement return pass break continue del assert raise with lambda
+syntax keyword nnConditional if elif else
+syntax keyword nnRepeat for while in
+syntax keyword nnException try except finally
+syntax keyword nnLogical and or not is
 syntax keyword nnInclude import from as
 syntax keyword nnConstant True False None
-syntax keyword nnDefine def nextgroup=nnFunction skipwhite
+syntax keyword nnDefine def class nextgroup=nnFunction skipwhite
 
-syntax keyword nnReserved and assert async await break class continue del elif else except finally global if is lambda nonlocal not or pass raise try while with yield
+syntax keyword nnReserved async await global nonlocal yield
 syntax keyword nnModel Input Model Sequential
 syntax keyword nnLayer Activation Add AdditiveAttention Attention Average AveragePooling1D AveragePooling2D AveragePooling3D AvgPool1D AvgPool2D AvgPool3D BatchNormalization Concatenate Conv1D Conv1DTranspose Conv2D Conv2DTranspose Conv3D Cropping1D Cropping2D Cropping3D Dense DepthwiseConv1D DepthwiseConv2D Dot Dropout ELU Embedding Flatten GRU GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D GlobalAvgPool1D GlobalAvgPool2D GlobalAvgPool3D GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPool3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D LSTM LayerNormalization LeakyReLU Masking MaxPool1D MaxPool2D MaxPool3D MaxPooling1D MaxPooling2D MaxPooling3D Maximum Minimum MultiHeadAttention Multiply PReLU Permute ReLU RepeatVector Rescaling Reshape SeparableConv1D SeparableConv2D SimpleRNN Softmax SpatialDropout1D SpatialDropout2D SpatialDropout3D Subtract UnitNormalization UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D
 syntax keyword nnActivation Celu Elu Exponential Gelu HardShrink HardSigmoid HardSilu HardTanh LeakyRelu Linear LogSigmoid LogSoftmax Mish Relu Relu6 Selu Sigmoid Silu SoftShrink Softplus Softsign SparsePlus SparseSigmoid Sparsemax Squareplus Tanh TanhShrink Threshold celu elu exponential gelu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu linear log_sigmoid log_softmax mish relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign sparse_plus sparse_sigmoid sparsemax squareplus swish tanh tanh_shrink threshold
@@ -23,7 +26,8 @@ syntax keyword nnRegularizer L1 L1L2 L2 l1 l1_l2 l1l2 l2
 
 syntax match nnFunction "\<\h\w*" contained
 syntax match nnMethod "\.\s*\zs\%(add\|compile\|fit\|summary\)\ze\s*("
-syntax match nnOperator "[-+*/%@=]"
+syntax match nnOperator "[-+*/%@=<>&|^~]\|!="
+syntax match nnDecorator "^\s*@\h\%(\w\|\.\)*"
 syntax match nnNumber "\%(\w\|\.\)\@1<!\%(0[xX][0-9A-Fa-f_]\+\|0[oO][0-7_]\+\|0[bB][01_]\+\)\>"
 syntax match nnNumber "\%(\w\|\.\)\@1<!\%(\d[0-9_]*\.\=[0-9_]*\|\.\d[0-9_]*\)\%([eE][-+]\=[0-9_]\+\)\=\w\@!"
 
@@ -35,6 +39,12 @@ syntax region nnString start=+\%(\<[rRuU]\)\="+ skip=+\\.+ end=+"\|$+ contains=n
 syntax region nnString start=+\%(\<[rRuU]\)\='+ skip=+\\.+ end=+'\|$+ contains=nnEscape
 syntax region nnString start=+\%(\<[rRuU]\)\="""+ skip=+\\.+ end=+"""+ contains=nnEscape keepend
 syntax region nnString start=+\%(\<[rRuU]\)\='''+ skip=+\\.+ end=+'''+ contains=nnEscape keepend
+syntax region nnString start=+\<\%([fF][rR]\=\|[rR][fF]\)"+ skip=+\\.+ end=+"\|$+ contains=nnEscape,nnField
+syntax region nnString start=+\<\%([fF][rR]\=\|[rR][fF]\)'+ skip=+\\.+ end=+'\|$+ contains=nnEscape,nnField
+syntax region nnString start=+\<\%([fF][rR]\=\|[rR][fF]\)"""+ skip=+\\.+ end=+"""+ contains=nnEscape,nnField keepend
+syntax region nnString start=+\<\%([fF][rR]\=\|[rR][fF]\)'''+ skip=+\\.+ end=+'''+ contains=nnEscape,nnField keepend
+syntax match nnEscape "{{\|}}" contained
+syntax region nnField matchgroup=nnEscape start="{{\@!" end="}" contained oneline contains=ALLBUT,nnFunction,nnEscape,nnTodo,nnDocumentation,nnArgument
 syntax region nnDocumentation start=+^\s*[rRuU]\="""+ skip=+\\.+ end=+"""+ contains=nnEscape,@Spell keepend
 syntax region nnDocumentation start=+^\s*[rRuU]\='''+ skip=+\\.+ end=+'''+ contains=nnEscape,@Spell keepend
 syntax match nnComment "#.*$" contains=nnTodo,@Spell
@@ -43,7 +53,10 @@ syntax keyword nnTodo TODO FIXME XXX contained
 syntax sync minlines=200
 
 highlight default link nnStatement Statement
+highlight default link nnConditional Conditional
 highlight default link nnRepeat Repeat
+highlight default link nnException Exception
+highlight default link nnLogical Operator
 highlight default link nnInclude Include
 highlight default link nnConstant Constant
 highlight default link nnDefine Define
@@ -59,6 +72,8 @@ highlight default link nnRegularizer Function
 highlight default link nnFunction Function
 highlight default link nnMethod Function
 highlight default link nnOperator Operator
+highlight default link nnDecorator PreProc
+highlight default link nnField Special
 highlight default link nnNumber Number
 highlight default link nnArgument Identifier
 highlight default link nnEscape SpecialChar

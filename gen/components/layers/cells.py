@@ -9,12 +9,13 @@ Arrays have the shape (steps, gates · units, batch): each gate of a step is one
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 import numpy as np
 
 from gen.components.base import Activation, Initializer, Layer, Regularizer, Weight
-from gen.components.kernels import Array
+from gen.components.kernels import Array, kernel
 from gen.components.layers.recurrence import (
     IGNORED,
     UNSUPPORTED,
@@ -70,8 +71,7 @@ class Cell(Layer):
     """The gate for which Keras first draws which features to drop."""
 
     def output(self, x: Shape, h: Shape | None = None) -> Shape | list[Shape]:
-        for activation in (self.activation, getattr(self, "recurrent_activation", self.activation)):
-            activation.output((x[0], self.units))
+        check_activations(self, x)
         return output_of(self, x, h)
 
     def weights(self, x: Shape, h: Shape | None = None) -> dict[str, Weight]:
@@ -90,18 +90,7 @@ class Cell(Layer):
         mask: Array | None,
         rng: np.random.Generator,
     ) -> Array | tuple[Array, ...]:
-        share = input_share(self, self.gates, x, rng)
-        drop = state_share(self, self.gates, x, rng)
-        inputs, wide = dropped(x, kernel, share, self.first_share)
-        weights = {"kernel": wide, "recurrent_kernel": recurrent_kernel, "bias": bias, "drop": drop}
-        left_out = None if mask is None else steps_of(self, np.logical_not(mask))
-        states, kept, _ = scan(
-            step_of,
-            {"h": Zeros((self.units, x.shape[0])) if h is None else h.T},
-            {"x": steps_of(self, inputs), "left_out": left_out, "kept": None},
-            {"cell": self, "weights": weights, "training": True},
-            every=True,
-        )
+        states, kept, share, weights = trained(self, x, {"h": h}, kernel, recurrent_kernel, bias, mask, rng)
         return results_of(self, states["h"])
 
     def backward(
@@ -114,23 +103,9 @@ class Cell(Layer):
         weights: dict[str, Array | None],
         kept: dict[str, Any],
     ) -> tuple[Array | None, ...]:
-        dsequence, dlast, _ = split_gradient(self, dy)
-        states, inputs, gradients = scan(
-            step_back_of,
-            {"dh": Zeros((self.units, x.shape[0])) if dlast is None else dlast.T},
-            {
-                "dy": None if dsequence is None else dsequence.transpose(1, 2, 0),
-                "kept": None if mask is None else steps_of(self, mask),
-                "names": kept,
-            },
-            {"cell": self, "weights": weights},
-            backwards=True,
-        )
-        dinputs, dkernel = undropped(inputs["dx"].transpose(2, 0, 1), gradients["dkernel"], share, self.first_share)
-        dx = in_order(self, dinputs)
-        dh = None if h is None else states["dh"].T
-        drecurrent_kernel = gradients["drecurrent_kernel"]
-        dbias = gradients["dbias"]
+        dx, dstates, gradients = differentiated_steps(self, dy, x, {"h": h}, mask, share, weights, kept)
+        dh = dstates["h"]
+        dkernel, drecurrent_kernel, dbias = gradients
         return dx, dh, dkernel, drecurrent_kernel, dbias
 
     def predict(
@@ -142,52 +117,93 @@ class Cell(Layer):
         bias: Array | None,
         mask: Array | None,
     ) -> Array | tuple[Array, ...]:
-        weights = {"kernel": kernel, "recurrent_kernel": recurrent_kernel, "bias": bias, "drop": None}
-        kept = None if mask is None else steps_of(self, mask)
-        states, _, _ = scan(
-            step_of,
-            {"h": Zeros((self.units, x.shape[0])) if h is None else h.T},
-            {"x": steps_of(self, x), "left_out": None, "kept": kept},
-            {"cell": self, "weights": weights, "training": False},
-            every=self.return_sequences,
-        )
-        if self.return_sequences:
-            return results_of(self, states["h"])
-        y = states["h"].T
-        return (y, y) if self.return_state else y
+        return predicted(self, x, {"h": h}, kernel, recurrent_kernel, bias, mask)
 
 
 # ------------------------------------------------------------------------------------------------------------- one step
 
 
 def step_of(states: dict[str, Array], at: dict[str, Any], constants: dict[str, Any]) -> tuple[dict[str, Any], ...]:
-    """One step of a cell; h stays as it is where the mask leaves the step out."""
-    cell, h = constants["cell"], states["h"]
-    after, kept = applied(cell.step, cell.step_backward, {"x": at["x"], "h": h}, constants["weights"])
+    """What a cell does at one step; where the mask leaves it out, the states stay as they are."""
+    cell = constants["cell"]
+    result, kept = applied(cell.step, cell.step_backward, {"x": at["x"], **states}, constants["weights"])
+    new = dict(zip(states, result if isinstance(result, tuple) else (result,), strict=True))
     if at["left_out"] is not None:
-        after = np.where(at["left_out"], h, after)
+        new = {name: np.where(at["left_out"], states[name], after) for name, after in new.items()}
     if at["kept"] is not None:
-        after = np.where(at["kept"], after, h)
-    return {"h": after}, kept if constants["training"] else {}, {}
+        new = {name: np.where(at["kept"], after, states[name]) for name, after in new.items()}
+    return new, kept if constants["training"] else {}, {}
 
 
 def step_back_of(states: dict[str, Array], at: dict[str, Any], constants: dict[str, Any]) -> tuple[dict[str, Any], ...]:
-    """The gradients of one step; if the mask leaves it out, only the gradient of h passes, unchanged."""
+    """The gradients of one step; where the mask leaves it out, those of states stay as they are, others are none."""
     cell, weights = constants["cell"], constants["weights"]
-    dafter = states["dh"] if at["dy"] is None else states["dh"] + at["dy"]
-    used = dafter if at["kept"] is None else dafter * at["kept"]
-    found = called(cell.step_backward, {**weights, **at["names"], "dh": used})
-    dh = found["dh"] if at["kept"] is None else np.where(at["kept"], found["dh"], dafter)
+    dafter = states if at["dy"] is None else {**states, "dh": states["dh"] + at["dy"]}
+    used = {name: counted(value, at["kept"]) for name, value in dafter.items()}
+    found = called(cell.step_backward, {**weights, **at["names"], **used})
+    before = {name: found[name] for name in states}
+    if at["kept"] is not None:
+        before = {name: np.where(at["kept"], value, dafter[name]) for name, value in before.items()}
     gradients = {name: found.get(name) for name in ("dkernel", "drecurrent_kernel", "dbias")}
-    return {"dh": dh}, {"dx": found["dx"]}, gradients
+    return before, {"dx": found["dx"]}, gradients
 
 
-def activate(activation: Activation, x: Array) -> tuple[Array, dict[str, Array]]:
-    """An activation of (units, batch) or (gates, units, batch), and the values that its `backward` asks for."""
+def counted(dafter: Array, kept: Array | None) -> Array:
+    """The gradient of a state, 0 where the mask leaves the step out."""
+    used = dafter if kept is None else dafter * kept
+    return used  # its name is that of the array in the generated file
+
+
+def check_activations(cell: Cell, x: Shape) -> None:
+    """Raise `ShapeError` where an activation does not take what a cell gives it."""
+    for activation in (cell.activation, getattr(cell, "recurrent_activation", cell.activation)):
+        activation.output((x[0], cell.units))
+
+
+def activate(activation: Activation, x: Array, multiplied: bool = False) -> tuple[Array, dict[str, Array]]:
+    """An activation of (units, batch) or (gates, units, batch), and what its `backward` asks for.
+
+    `multiplied` says that x has the activation's factor already; see `prefactor`.
+    """
     if over_units(activation):
         rows, kept = applied(activation.forward, activation.backward, {"x": units_last(x)})  # type: ignore[attr-defined]  # every activation has both
         return units_first(rows, x.shape), kept
+    if multiplied and activation.factor != 1:
+        return applied(activation.of_multiple, activation.backward, {"x": x})  # type: ignore[attr-defined]  # who has a factor has both
     return applied(activation.forward, activation.backward, {"x": x})  # type: ignore[attr-defined]  # every activation has both
+
+
+def prefactor(activation: Activation) -> float:
+    """What the weights of a gate are multiplied with, once, so that no step has to do that to their sums.
+
+    The sigmoid is 1/2 + tanh(x / 2) / 2, and the half may be a matter of the weights that x comes from.
+    """
+    return 1.0 if over_units(activation) else activation.factor
+
+
+@kernel(
+    lambda weights, factors, order=None: weights, operations=lambda weights, factors, order=None: math.prod(weights)
+)
+def multiplied_blocks(
+    weights: Array, factors: tuple[float, ...], order: tuple[int, ...] | None = None, out: Array | None = None
+) -> Array:
+    """The blocks along the last axis, each times its factor; in another order, where first is block `order[0]`."""
+    if out is None:
+        out = np.empty_like(weights)
+    blocks = weights.reshape(*weights.shape[:-1], len(factors), -1)
+    result = out.reshape(blocks.shape)
+    by_block = np.array(factors, weights.dtype)[:, np.newaxis]
+    if order is not None:
+        blocks = np.take(blocks, order, axis=-2, out=result, mode="clip")
+    np.multiply(blocks, by_block, out=result)
+    return out
+
+
+def in_blocks(weights: Array, factors: tuple[float, ...], order: tuple[int, ...] | None = None) -> Array:
+    """`multiplied_blocks`, or what is the same where all have one factor."""
+    if order is None and len(set(factors)) == 1:
+        return weights * factors[0]
+    return multiplied_blocks(weights, factors, order)
 
 
 def differentiated(activation: Activation, dy: Array, kept: dict[str, Array]) -> Array:
@@ -235,6 +251,86 @@ def units_first(rows: Array, shape: Shape) -> Array:
 
 
 # -------------------------------------------------------------------------------------------------------- all the steps
+
+
+def trained(
+    cell: Cell,
+    x: Array,
+    first: dict[str, Array | None],
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array | None,
+    mask: Array | None,
+    rng: np.random.Generator,
+) -> tuple[dict[str, Array], dict[str, Any], Array | None, dict[str, Array | None]]:
+    """The states of all steps, and what the gradients are computed from: what steps keep, what is dropped, weights."""
+    share = input_share(cell, cell.gates, x, rng)
+    drop = state_share(cell, cell.gates, x, rng)
+    inputs, wide = dropped(x, kernel, share, cell.first_share)
+    weights = {"kernel": wide, "recurrent_kernel": recurrent_kernel, "bias": bias, "drop": drop}
+    left_out = None if mask is None else steps_of(cell, np.logical_not(mask))
+    states, kept, _ = scan(
+        step_of,
+        {name: Zeros((cell.units, x.shape[0])) if state is None else state.T for name, state in first.items()},
+        {"x": steps_of(cell, inputs), "left_out": left_out, "kept": None},
+        {"cell": cell, "weights": weights, "training": True},
+        every=True,
+    )
+    return states, kept, share, weights
+
+
+def differentiated_steps(
+    cell: Cell,
+    dy: Gradient,
+    x: Array,
+    first: dict[str, Array | None],
+    mask: Array | None,
+    share: Array | None,
+    weights: dict[str, Array | None],
+    kept: dict[str, Any],
+) -> tuple[Array, dict[str, Array | None], tuple[Array | None, ...]]:
+    """The gradients of x, of the first states that are given, and of the weights."""
+    dresults = split_gradient(cell, dy)
+    dsequence, last = dresults[0], dict(zip(first, dresults[1:], strict=False))
+    states, inputs, found = scan(
+        step_back_of,
+        {"d" + name: Zeros((cell.units, x.shape[0])) if end is None else end.T for name, end in last.items()},
+        {
+            "dy": None if dsequence is None else dsequence.transpose(1, 2, 0),
+            "kept": None if mask is None else steps_of(cell, mask),
+            "names": kept,
+        },
+        {"cell": cell, "weights": weights},
+        backwards=True,
+    )
+    dinputs, dkernel = undropped(inputs["dx"].transpose(2, 0, 1), found["dkernel"], share, cell.first_share)
+    dstates = {name: None if start is None else states["d" + name].T for name, start in first.items()}
+    return in_order(cell, dinputs), dstates, (dkernel, found["drecurrent_kernel"], found["dbias"])
+
+
+def predicted(
+    cell: Cell,
+    x: Array,
+    first: dict[str, Array | None],
+    kernel: Array,
+    recurrent_kernel: Array,
+    bias: Array | None,
+    mask: Array | None,
+) -> Array | tuple[Array, ...]:
+    """The results in prediction, which keeps no more of the states than is asked for."""
+    weights = {"kernel": kernel, "recurrent_kernel": recurrent_kernel, "bias": bias, "drop": None}
+    kept = None if mask is None else steps_of(cell, mask)
+    states, _, _ = scan(
+        step_of,
+        {name: Zeros((cell.units, x.shape[0])) if state is None else state.T for name, state in first.items()},
+        {"x": steps_of(cell, x), "left_out": None, "kept": kept},
+        {"cell": cell, "weights": weights, "training": False},
+        every=cell.return_sequences,
+    )
+    if cell.return_sequences:
+        return results_of(cell, *states.values())
+    last = tuple(state.T for state in states.values())
+    return (last[0], *last) if cell.return_state else last[0]
 
 
 def steps_of(layer: Cell, sequence: Array) -> Array:

@@ -78,9 +78,14 @@ def shown_in_any(counts: tuple[Array | None, ...]) -> Array | None:
     return either
 
 
+def stretched_axes(before: Shape, after: Shape) -> tuple[int, ...]:
+    """The axes along which an array was stretched, where it has as many as before."""
+    return tuple(axis for axis, size in enumerate(before) if size != after[axis])
+
+
 def like(x: Array, dy: Array) -> Array:
     """The gradient of `x` if it was stretched to the shape of `dy`: the sum over the stretched axes."""
-    axes = tuple(axis for axis, size in enumerate(stretched(x.shape, dy.ndim)) if size != dy.shape[axis])
+    axes = stretched_axes(stretched(x.shape, dy.ndim), dy.shape)
     if axes:
         dy = np.add.reduce(dy, axis=axes, keepdims=True)
     return dy if dy.ndim == x.ndim else dy.reshape(x.shape)

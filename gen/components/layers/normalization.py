@@ -166,8 +166,28 @@ class BatchNormalization(Layer):
             shift = shift + beta
         return x * along(scale, axis, x) + along(shift, axis, x)
 
-    def predict_backward(self, dy: Array, scale: Array) -> Array:
-        return dy * along(scale, (self.axis % dy.ndim,), dy)
+    def predict_backward(
+        self,
+        dy: Array,
+        x: Array,
+        scale: Array,
+        deviation: Array,
+        moving_mean: Array,
+        gamma: Array | None,
+        beta: Array | None,
+    ) -> Array | tuple[Array, ...]:
+        axis, others = (self.axis % dy.ndim,), self.others(dy.ndim)
+        dx = dy * along(scale, axis, dy)
+        if gamma is None and beta is None:
+            return dx
+        dbeta = np.add.reduce(dy, axis=others)
+        if gamma is None:
+            return dx, dbeta
+        normal = (x - along(moving_mean, axis, x)) / along(deviation, axis, x)
+        dgamma = np.add.reduce(dy * normal, axis=others)
+        if beta is None:
+            return dx, dgamma
+        return dx, dgamma, dbeta
 
 
 @component

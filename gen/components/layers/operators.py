@@ -18,7 +18,7 @@ import numpy as np
 from gen.components.base import Layer, Role, ShapeError
 from gen.components.kernels import Array, kernel
 from gen.components.layers.merging import aligned, broadcast, exactly_two, like
-from gen.dims import Shape, Size, show
+from gen.dims import Dim, Shape, Size, show
 
 # ---------------------------------------------------------------------------------------------- a tensor and a constant
 
@@ -163,6 +163,19 @@ class Divide(Layer):
         return dinputs
 
 
+BY_NUMBER = (
+    AddConstant,
+    SubtractFromConstant,
+    MultiplyByConstant,
+    DivideByConstant,
+    DivideConstant,
+    Power,
+    Negative,
+    Divide,
+)
+"""Those that work number by number."""
+
+
 @dataclass(frozen=True)
 class MatrixProduct(Layer):
     """y = a @ b: multiplies the matrices on the last two axes, one pair for each row of the batch."""
@@ -278,7 +291,7 @@ class ReverseSteps(Layer):
 
 # --------------------------------------------------------------------------------------------------------------- slices
 
-Part: TypeAlias = "int | tuple[int | None, int | None, int | None]"
+Part: TypeAlias = int | tuple[Size | None, Size | None, int | None]
 """What brackets say of one axis: an index, or the start, the stop and the step of a slice."""
 WHOLE: Part = (None, None, None)
 
@@ -314,7 +327,7 @@ class Slice(Layer):
         sizes: list[Size] = []
         for size, part in zip(x, self.parts, strict=False):
             for bound, last in ((part, True),) if isinstance(part, int) else ((part[0], True), (part[1], False)):
-                if bound is not None and not isinstance(size, int):
+                if isinstance(bound, int) and not isinstance(size, int):
                     sizes.append(size + bound + 1 if bound < 0 else size - bound + (0 if last else 1))
         return tuple(sizes)
 
@@ -322,7 +335,8 @@ class Slice(Layer):
         return inputs[0]
 
     def part_of_ids(self, part: str, axes: int | None) -> tuple[str, int | None]:
-        if axes is None:
+        known = all(isinstance(bound, int | None) for item in self.parts if isinstance(item, tuple) for bound in item)
+        if axes is None or not known:
             return part, None
         index = ast.Tuple([ast.Slice()] * (axes - 1) + [_written(item) for item in self.parts], ast.Load())
         return part + ast.unparse(ast.Subscript(ast.Name("", ast.Load()), index, ast.Load())), axes
@@ -330,7 +344,7 @@ class Slice(Layer):
     @property
     def index(self) -> tuple[int | slice, ...]:
         """The contents of the brackets, for NumPy."""
-        return tuple(part if isinstance(part, int) else slice(*part) for part in self.parts)
+        return tuple(part if isinstance(part, int) else _slice(*part) for part in self.parts)
 
     def forward(self, x: Array) -> Array:
         return x[self.index]
@@ -342,7 +356,7 @@ class Slice(Layer):
 def _written(part: Part) -> ast.expr:
     if isinstance(part, int):
         return ast.Constant(part)
-    return ast.Slice(*(None if bound is None else ast.Constant(bound) for bound in part))
+    return ast.Slice(*(None if bound is None else ast.parse(str(bound), mode="eval").body for bound in part))
 
 
 def check_index(x: Shape, axis: int, index: int) -> None:
@@ -353,11 +367,11 @@ def check_index(x: Shape, axis: int, index: int) -> None:
         raise ShapeError(f"Axis {axis} of {show(x)} has no index {index}", "out of range", last)
 
 
-def length(x: Shape, axis: int, part: tuple[int | None, int | None, int | None]) -> Size:
+def length(x: Shape, axis: int, part: tuple[Size | None, Size | None, int | None]) -> Size:
     """The size of a slice of an axis; raises `ShapeError` if it is empty or unknown."""
     size = x[axis]
-    if isinstance(size, int):
-        known = len(range(size)[slice(*part)])
+    if isinstance(size, int) and not any(isinstance(bound, Dim) for bound in part):
+        known = len(range(size)[_slice(*part)])
         if known == 0:
             raise ShapeError(f"This slice of axis {axis} of {show(x)} is empty", "nothing is left")
         return known
@@ -369,14 +383,24 @@ def length(x: Shape, axis: int, part: tuple[int | None, int | None, int | None])
             f"This slice goes backwards through axis {axis} of {show(x)}, whose size is not known",
             hint="give the Input a size, or reverse the whole axis with `::-1`",
         )
-    if start < 0 and stop is not None and stop >= 0:
+    if _is_negative(start) and isinstance(stop, int) and stop >= 0:
         raise ShapeError(
             f"This slice of axis {axis} of {show(x)} begins at the end and ends at the beginning",
             hint="count both ends of it from the same side",
         )
-    end: Size = size if stop is None else size + stop if stop < 0 else stop
-    begin: Size = size + start if start < 0 else start
+    end: Size = size if stop is None else size + stop if _is_negative(stop) else stop
+    begin: Size = size + start if _is_negative(start) else start
     count = end - begin
     if isinstance(count, int) and count <= 0:
         raise ShapeError(f"This slice of axis {axis} of {show(x)} is empty", "nothing is left")
     return count if step == 1 else (count + (step - 1)) // step
+
+
+def _is_negative(bound: Size) -> bool:
+    """Whether a bound is counted from the end."""
+    return isinstance(bound, int) and bound < 0
+
+
+def _slice(start: Any, stop: Any, step: Any) -> slice:
+    """The slice with these bounds, which may be sizes that only data decide."""
+    return slice(start, stop, step)

@@ -1,4 +1,4 @@
-"""Helpers of the recurrent layers: shapes, the order of steps, dropout, and the gradients of the two products."""
+"""What the recurrent layers share: shapes, the order of steps, dropout, and what comes back."""
 
 # NumPy declares its reductions and comparisons as Any:
 # mypy: disable-error-code="no-any-return"
@@ -10,11 +10,9 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from gen.components.activations import Elu, HardSigmoid, HardTanh, Linear, Relu, Sigmoid, Softplus, Softsign, Tanh
-from gen.components.base import Activation, ArgumentError, Initializer, Layer, Regularizer, ShapeError, Weight
+from gen.components.base import Initializer, Layer, Regularizer, ShapeError, Weight
 from gen.components.kernels import Array
 from gen.components.layers.core import size_of
-from gen.components.layers.recurrent_kernels import input_gradient, kernel_gradient
 from gen.components.refused import SEED, refused
 from gen.dims import Shape, show
 
@@ -29,19 +27,6 @@ IGNORED = {
     "use_cudnn": "the generated file computes with NumPy",
     "implementation": "gen has only one",
 }
-
-NAMES: dict[Activation, str] = {
-    Tanh(): "tanh",
-    Sigmoid(): "sigmoid",
-    Linear(): "linear",
-    Relu(): "relu",
-    HardSigmoid(): "hard_sigmoid",
-    HardTanh(): "hard_tanh",
-    Softsign(): "softsign",
-    Softplus(): "softplus",
-    Elu(): "elu",
-}
-"""The activations that the loops support, with their names there; their slope follows from their result."""
 
 Gradient: TypeAlias = "Array | tuple[Array | None, ...]"
 """The gradient of the output, and with `return_state` those of the states."""
@@ -84,13 +69,6 @@ class UnitForgetBias(Initializer):
         bias = np.full(shape, self.value)
         bias[shape[0] // 4 : shape[0] // 2] = 1.0
         return bias
-
-
-def check_activation(argument: str, activation: Activation) -> None:
-    """Raise `ArgumentError` unless the loops support `activation`."""
-    if activation not in NAMES:
-        *names, last = NAMES.values()
-        raise ArgumentError(argument, f"`{argument}` inside a recurrent layer may be {', '.join(names)} or {last}")
 
 
 def output_of(layer: Recurrent, x: Shape, *states: Shape | None) -> Shape | list[Shape]:
@@ -222,38 +200,3 @@ def undropped(dinputs: Array, dkernel: Array, share: Array | None, first: int = 
         dx = dx + part * share[(gate - first) % gates][:, np.newaxis]
     rows = tuple(dkernel[gate * features : (gate + 1) * features] for gate in range(gates))
     return dx, np.concatenate(tuple(block(part, gate, units) for gate, part in enumerate(rows)), axis=1)
-
-
-# ------------------------------------------------------------------------------------------------------------ gradients
-
-
-def projection_gradients(x: Array, kernel: Array, share: Array | None, dgates: Array) -> tuple[Array, Array]:
-    """The gradients of `x`, (batch, steps, features), and of `kernel`; `dgates` is (steps, gates · units, batch)."""
-    if share is None:
-        return input_gradient(dgates, kernel), kernel_gradient(x.transpose(1, 2, 0), dgates)
-    if share.ndim == 2:
-        kept = (x * share[:, np.newaxis]).transpose(1, 2, 0)
-        return input_gradient(dgates, kernel) * share[:, np.newaxis], kernel_gradient(kept, dgates)
-    gates = share.shape[0]
-    units = kernel.shape[1] // gates
-    dx = input_gradient(block(dgates, 0, units), block(kernel, 0, units)) * share[0][:, np.newaxis]
-    for gate in range(1, gates):
-        part = input_gradient(block(dgates, gate, units), block(kernel, gate, units))
-        dx = dx + part * share[gate][:, np.newaxis]
-    parts = tuple(
-        kernel_gradient((x * share[gate][:, np.newaxis]).transpose(1, 2, 0), block(dgates, gate, units))
-        for gate in range(gates)
-    )
-    return dx, np.concatenate(parts, axis=1)
-
-
-def recurrent_gradient(hidden: Array, drop: Array | None, dgates: Array) -> Array:
-    """The gradient of the recurrent kernel of these gates."""
-    before = hidden[:-1]
-    if drop is None:
-        return kernel_gradient(before, dgates)
-    units = hidden.shape[1]
-    parts = tuple(
-        kernel_gradient(before * drop[gate], block(dgates, gate, units)) for gate in range(dgates.shape[1] // units)
-    )
-    return np.concatenate(parts, axis=1)

@@ -1,48 +1,43 @@
-"""Layers that go through a sequence step by step and carry a state.  Source: `keras/src/layers/rnn`."""
+"""Layers that go through a sequence step by step and carry states.  Source: `keras/src/layers/rnn`."""
 
 # NumPy declares its reductions and comparisons as Any:
 # mypy: disable-error-code="no-any-return"
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from gen.components.activations import Sigmoid, Tanh
 from gen.components.arguments import Count, Rate
-from gen.components.base import Activation, ArgumentError, Initializer, Layer, Regularizer, Weight, component
+from gen.components.base import Activation, ArgumentError, Initializer, Regularizer, Weight, component
 from gen.components.initializers import Constant, GlorotUniform, Ones, Orthogonal, Zeros
 from gen.components.kernels import Array
-from gen.components.layers.cells import Cell, activate, differentiated, gate_gradients, gate_products
+from gen.components.layers.cells import (
+    Cell,
+    activate,
+    check_activations,
+    differentiated,
+    differentiated_steps,
+    gate_gradients,
+    gate_products,
+    in_blocks,
+    predicted,
+    prefactor,
+    trained,
+)
 from gen.components.layers.recurrence import (
-    IGNORED,
-    NAMES,
-    UNSUPPORTED,
     Gradient,
     UnitForgetBias,
-    check_activation,
-    dropped,
     in_order,
-    input_share,
     mask_in_order,
-    masking_of,
     output_of,
-    projection_gradients,
-    recurrent_gradient,
     results_of,
-    split_gradient,
-    state_share,
     weights_of,
     with_states,
 )
-from gen.components.layers.recurrent_kernels import (
-    bias_gradient,
-    lstm,
-    lstm_backward,
-    lstm_projection,
-)
-from gen.components.layers.recurrent_predict import (
-    lstm_predict,
-)
+from gen.components.layers.recurrent_predict import lstm_predict, lstm_projection
 from gen.dims import Shape
 
 
@@ -108,8 +103,12 @@ class SimpleRNN(Cell):
         return dx, dh, dkernel, drecurrent_kernel, dbias
 
 
+CANDIDATE_FIRST = (2, 0, 1, 3)
+"""The order of an LSTM's gates in its loop: those that are `recurrent_activation` of something follow each other."""
+
+
 @component
-class LSTM(Layer):
+class LSTM(Cell):
     """A recurrent layer with a memory c and three gates i, f, o; y is the last h, or h at all steps.
 
     i, f, o = recurrent_activation(x @ kernel + h @ recurrent_kernel + bias), c̃ = activation(…); the weights hold i, f,
@@ -121,10 +120,7 @@ class LSTM(Layer):
     Example: LSTM(32)(Input("steps", 16))
     """
 
-    applies_activation = True
-    supports_masking = True
-    unsupported = UNSUPPORTED
-    ignored = IGNORED
+    gates = 4
 
     units: Count
     activation: Activation = Tanh()
@@ -144,8 +140,6 @@ class LSTM(Layer):
     go_backwards: bool = False
 
     def __post_init__(self) -> None:
-        check_activation("activation", self.activation)
-        check_activation("recurrent_activation", self.recurrent_activation)
         if self.use_bias and self.unit_forget_bias and not isinstance(self.bias_initializer, Zeros | Ones | Constant):
             raise ArgumentError(
                 "bias_initializer",
@@ -154,6 +148,7 @@ class LSTM(Layer):
             )
 
     def output(self, x: Shape, h: Shape | None = None, c: Shape | None = None) -> Shape | list[Shape]:
+        check_activations(self, x)
         return output_of(self, x, h, c)
 
     def weights(self, x: Shape, h: Shape | None = None, c: Shape | None = None) -> dict[str, Weight]:
@@ -162,9 +157,69 @@ class LSTM(Layer):
             start = UnitForgetBias(start.value if isinstance(start, Constant) else float(isinstance(start, Ones)))
         return weights_of(self, x, 4, Weight((4 * self.units,), start, self.bias_regularizer))
 
-    masking = masking_of
+    def step(
+        self,
+        x: Array,
+        h: Array,
+        c: Array,
+        kernel: Array,
+        recurrent_kernel: Array,
+        bias: Array | None,
+        drop: Array | None,
+    ) -> tuple[Array, Array]:
+        units, batch = h.shape
+        factors = (prefactor(self.activation), *(3 * (prefactor(self.recurrent_activation),)))
+        ordered_kernel = in_blocks(kernel, factors, CANDIDATE_FIRST)
+        ordered_recurrent = in_blocks(recurrent_kernel, factors, CANDIDATE_FIRST)
+        inputs = ordered_kernel.T @ x
+        if bias is not None:
+            ordered_bias = in_blocks(bias, factors, CANDIDATE_FIRST)
+            inputs = inputs + ordered_bias[:, np.newaxis]
+        each = None if drop is None else np.concatenate((drop[2:3], drop[:2], drop[3:]), axis=0)
+        product = gate_products(ordered_recurrent, h, each, 4)
+        sums = (inputs + product).reshape(4, units, batch)
+        candidate_sums, gate_sums = sums[0], sums[1:]
+        candidate, kept_candidate = activate(self.activation, candidate_sums, multiplied=True)
+        gates, kept_gates = activate(self.recurrent_activation, gate_sums, multiplied=True)
+        i, f, o = gates[0], gates[1], gates[2]
+        memory = f * c + i * candidate
+        squashed, kept = activate(self.activation, memory)
+        return o * squashed, memory
 
-    def forward(
+    def step_backward(
+        self,
+        dh: Array,
+        dc: Array,
+        x: Array,
+        h: Array,
+        c: Array,
+        kernel: Array,
+        recurrent_kernel: Array,
+        bias: Array | None,
+        drop: Array | None,
+        candidate: Array,
+        kept_candidate: dict[str, Array],
+        gates: Array,
+        kept_gates: dict[str, Array],
+        squashed: Array,
+        kept: dict[str, Array],
+    ) -> tuple[Array | None, ...]:
+        units, batch = h.shape
+        i, f, o = gates[0], gates[1], gates[2]
+        dmemory = dc + differentiated(self.activation, dh * o, kept)
+        dcandidate = differentiated(self.activation, dmemory * i, kept_candidate)
+        each = np.stack((dmemory * candidate, dmemory * c, dh * squashed))
+        dgates = differentiated(self.recurrent_activation, each, kept_gates)
+        parts = (dgates[:2], dcandidate.reshape(1, units, batch), dgates[2:])
+        dsums = np.concatenate(parts, axis=0).reshape(4 * units, batch)
+        dx = kernel @ dsums
+        dh, drecurrent_kernel = gate_gradients(recurrent_kernel, h, drop, dsums, 4)
+        dc = dmemory * f
+        dkernel = x @ dsums.T
+        dbias = None if bias is None else np.add.reduce(dsums, axis=1)
+        return dx, dh, dc, dkernel, drecurrent_kernel, dbias
+
+    def forward(  # type: ignore[override]  # the same
         self,
         x: Array,
         h: Array | None,
@@ -175,64 +230,26 @@ class LSTM(Layer):
         mask: Array | None,
         rng: np.random.Generator,
     ) -> Array | tuple[Array, ...]:
-        share = input_share(self, 4, x, rng)
-        drop = state_share(self, 4, x, rng)
-        inputs, wide = dropped(x, kernel, share)
-        hidden, cells, squashed, gates = lstm(
-            in_order(self, inputs),
-            wide,
-            recurrent_kernel,
-            bias=bias,
-            h=h,
-            c=c,
-            drop=drop,
-            mask=mask_in_order(self, mask),
-            activation=NAMES[self.activation],
-            recurrent_activation=NAMES[self.recurrent_activation],
-        )
-        return results_of(self, hidden, cells)
+        states, kept, share, weights = trained(self, x, {"h": h, "c": c}, kernel, recurrent_kernel, bias, mask, rng)
+        return results_of(self, states["h"], states["c"])
 
-    def backward(
+    def backward(  # type: ignore[override]  # the same
         self,
         dy: Gradient,
         x: Array,
         h: Array | None,
         c: Array | None,
-        kernel: Array,
-        recurrent_kernel: Array,
-        bias: Array | None,
         mask: Array | None,
         share: Array | None,
-        drop: Array | None,
-        hidden: Array,
-        cells: Array,
-        squashed: Array,
-        gates: Array,
+        weights: dict[str, Array | None],
+        kept: dict[str, Any],
     ) -> tuple[Array | None, ...]:
-        dsequence, dlast, dcell = split_gradient(self, dy)
-        dgates, dfirst, dfirst_cell = lstm_backward(
-            hidden,
-            cells,
-            squashed,
-            gates,
-            recurrent_kernel,
-            dy=dsequence,
-            dlast=dlast,
-            dcell=dcell,
-            drop=drop,
-            mask=mask_in_order(self, mask),
-            activation=NAMES[self.activation],
-            recurrent_activation=NAMES[self.recurrent_activation],
-        )
-        dx, dkernel = projection_gradients(in_order(self, x), kernel, share, dgates)
-        dx = in_order(self, dx)
-        drecurrent_kernel = recurrent_gradient(hidden, drop, dgates)
-        dbias = None if bias is None else bias_gradient(dgates)
-        dh = None if h is None else dfirst.T
-        dc = None if c is None else dfirst_cell.T
+        dx, dstates, gradients = differentiated_steps(self, dy, x, {"h": h, "c": c}, mask, share, weights, kept)
+        dh, dc = dstates["h"], dstates["c"]
+        dkernel, drecurrent_kernel, dbias = gradients
         return dx, dh, dc, dkernel, drecurrent_kernel, dbias
 
-    def predict(
+    def predict(  # type: ignore[override]  # the same
         self,
         x: Array,
         h: Array | None,
@@ -242,26 +259,13 @@ class LSTM(Layer):
         bias: Array | None,
         mask: Array | None,
     ) -> Array | tuple[Array, ...]:
-        projected = lstm_projection(
-            in_order(self, x),
-            kernel,
-            activation=NAMES[self.activation],
-            recurrent_activation=NAMES[self.recurrent_activation],
-        )
-        return with_states(
-            self,
-            *lstm_predict(
-                projected,
-                recurrent_kernel,
-                bias=bias,
-                h=h,
-                c=c,
-                mask=mask_in_order(self, mask),
-                sequences=self.return_sequences,
-                activation=NAMES[self.activation],
-                recurrent_activation=NAMES[self.recurrent_activation],
-            ),
-        )
+        if self.activation != Tanh() or self.recurrent_activation != Sigmoid():
+            return predicted(self, x, {"h": h, "c": c}, kernel, recurrent_kernel, bias, mask)
+        projected = lstm_projection(in_order(self, x), kernel)
+        keeps = mask_in_order(self, mask)
+        sequences = self.return_sequences
+        results = lstm_predict(projected, recurrent_kernel, bias=bias, h=h, c=c, mask=keeps, sequences=sequences)
+        return with_states(self, *results)
 
 
 @component
@@ -312,22 +316,28 @@ class GRU(Cell):
         drop: Array | None,
     ) -> Array:
         units, both = self.units, 2 * self.units
-        inputs = kernel.T @ x
+        factor = prefactor(self.recurrent_activation)
+        factors = (factor, factor, 1.0)
+        scaled_kernel = in_blocks(kernel, factors)
+        inputs = scaled_kernel.T @ x
         if bias is not None and self.reset_after:  # only h̃'s part of the second bias has to wait for r
             columns = bias.T
-            shift = np.concatenate((columns[:both, :1] + columns[:both, 1:], columns[both:, :1]), axis=0)
+            gate_shift = (columns[:both, :1] + columns[:both, 1:]) * factor
+            shift = np.concatenate((gate_shift, columns[both:, :1]), axis=0)
             inputs = inputs + shift
         elif bias is not None:
-            inputs = inputs + bias[:, np.newaxis]
+            scaled_bias = in_blocks(bias, factors)
+            inputs = inputs + scaled_bias[:, np.newaxis]
         if self.reset_after:
-            product = gate_products(recurrent_kernel, h, drop, 3)
+            scaled_recurrent = in_blocks(recurrent_kernel, factors)
+            product = gate_products(scaled_recurrent, h, drop, 3)
         else:
-            product = gate_products(recurrent_kernel[:, :both], h, drop, 2)
+            scaled_recurrent = recurrent_kernel[:, :both] * factor
+            product = gate_products(scaled_recurrent, h, drop, 2)
         gate_inputs, inputs = inputs[:both], inputs[both:]
         gate_product = product[:both]
-        gates, kept_gates = activate(
-            self.recurrent_activation, (gate_inputs + gate_product).reshape(2, units, h.shape[1])
-        )
+        gate_sums = (gate_inputs + gate_product).reshape(2, units, h.shape[1])
+        gates, kept_gates = activate(self.recurrent_activation, gate_sums, multiplied=True)
         z, r = gates[0], gates[1]
         if self.reset_after:
             inner = product[both:]

@@ -12,8 +12,33 @@ from typing import Any
 import numpy as np
 
 from gen.components.kernels import Array, float32, kernel
-from gen.components.layers.recurrent_kernels import candidate_first, squash
+from gen.components.layers.recurrent_kernels import operations_of_projection, project_steps
 from gen.dims import Shape
+
+
+@kernel()
+def candidate_first(weights: Array) -> Array:
+    """Columns of the gates i, f, c̃, o in the order c̃, f, i, o, those of f, i and o halved."""
+    gates = weights.reshape(len(weights), 4, -1)[:, [2, 1, 0, 3]]
+    gates[:, 1:] *= 0.5
+    return gates.reshape(weights.shape)
+
+
+@kernel(
+    lambda x, kernel: (x[1], kernel[1], x[0]),
+    room=lambda x, kernel: float32(kernel, kernel),
+    operations=operations_of_projection,
+)
+def lstm_projection(
+    x: Array,
+    kernel: Array,
+    out: Array | None = None,
+) -> Array:
+    """What the inputs of an LSTM add to its gates c̃, f, i, o, (batch, steps, features) to (steps, 4 · units, batch).
+
+    sigmoid(x) = 1/2 + tanh(x / 2) / 2: with the weights of f, i and o halved, one tanh does for all gates.
+    """
+    return project_steps(x, candidate_first(kernel), out=out)
 
 
 def output_shape(projected: Shape, recurrent: Shape, *_: object, sequences: bool = False, **__: object) -> Shape:
@@ -59,8 +84,6 @@ def lstm_predict(
     c: Array | None = None,
     mask: Array | None = None,
     sequences: bool = False,
-    activation: str = "tanh",
-    recurrent_activation: str = "sigmoid",
     out: tuple[Array, ...] | None = None,
 ) -> tuple[Array, ...]:
     """The last h and c of an LSTM, (batch, units) each; the loop keeps no others.
@@ -77,9 +100,8 @@ def lstm_predict(
     y, last_cell = out
 
     # A row of ones below h adds the bias.
-    one_tanh = activation == "tanh" and recurrent_activation == "sigmoid"
     last_row = np.zeros(4 * units, dtype) if bias is None else bias
-    weights = candidate_first(np.vstack((recurrent_kernel, last_row)), 0.5 if one_tanh else 1.0).T
+    weights = candidate_first(np.vstack((recurrent_kernel, last_row))).T
     state = np.ones((units + 1, batch), dtype)
     hidden = state[:units]
     hidden[...] = 0.0 if h is None else h.T
@@ -99,20 +121,12 @@ def lstm_predict(
         kept = True if mask is None else mask[:, step]
         dot(weights, state, gates)
         add(gates, projected[step], gates)
-        if one_tanh:
-            tanh(gates, gates)
-            multiply(sigmoids, half, sigmoids)
-            add(sigmoids, half, sigmoids)
-        else:
-            squash(gates[:units], activation)
-            squash(sigmoids, recurrent_activation)
+        tanh(gates, gates)
+        multiply(sigmoids, half, sigmoids)
+        add(sigmoids, half, sigmoids)
         multiply(values, shares, parts)
         add(old_part, new_part, cell, where=kept)
-        if one_tanh:
-            tanh(cell, squashed)
-        else:
-            np.copyto(squashed, cell)
-            squash(squashed, activation)
+        tanh(cell, squashed)
         multiply(output, squashed, hidden, where=kept)
         if sequences:
             y[:, step] = hidden.T

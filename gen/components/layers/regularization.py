@@ -28,6 +28,8 @@ class Dropout(Layer):
     supports_masking = True
     ignored = SEED
 
+    only_trains = True
+
     rate: Rate
     noise_shape: tuple[Count | None, ...] | None = None
 
@@ -59,12 +61,16 @@ class Dropout(Layer):
     def predict(self, x: Array) -> Array:
         return x
 
+    def predict_backward(self, dy: Array) -> Array:
+        return dy
+
 
 @dataclass(frozen=True)
 class SpatialDropout(Ranked):
     """SpatialDropout1D, SpatialDropout2D and SpatialDropout3D."""
 
     supports_masking = True
+    only_trains = True
     ignored = SEED
 
     rate: Rate
@@ -86,6 +92,9 @@ class SpatialDropout(Ranked):
 
     def predict(self, x: Array) -> Array:
         return x
+
+    def predict_backward(self, dy: Array) -> Array:
+        return dy
 
 
 @component

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gen.components.base import Activation, describe
-from gen.graph.graph import Graph, Node, Output
+from gen.graph.graph import Graph, Node, Output, OwnLoss
 from gen.passes import exact
 
 
@@ -31,6 +31,8 @@ def _fuse(output: Output, maker: Node | None) -> Output:
     if output.loss is None:
         return replace(output, loss_input=output.tensor)
     loss = output.loss
+    if isinstance(loss, OwnLoss):
+        return replace(output, loss_input=output.tensor)
     output = replace(output, loss_text=describe(loss))
     head = maker.layer.component if maker is not None and isinstance(maker.layer.component, Activation) else None
     better = loss.after(head)

@@ -26,7 +26,7 @@ def fold_normalizations(graph: Graph, names: Identifiers) -> tuple[Graph, Identi
     changed: dict[Node, Node] = {}
     weights = dict(names.weights)
     for node in graph.nodes:
-        maker = makers.get(node.inputs[0])
+        maker = makers.get(node.first)
         if maker is None or not _folds(maker, node) or reads[node.inputs[0]] > 1:
             continue
         owners = dict.fromkeys(maker.layer.weights, maker.layer) | dict.fromkeys(node.layer.weights, node.layer)

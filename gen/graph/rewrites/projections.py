@@ -30,7 +30,7 @@ def fuse_projections(graph: Graph) -> Graph:
     calls: dict[object, Call] = {}
     """The new call for each fused one; the embedding's mask and the activation after it belong to it too."""
     for node in graph.nodes:
-        maker = makers.get(node.inputs[0])
+        maker = makers.get(node.first)
         both = None if maker is None else EmbeddedProjection.of(maker.layer.component, node.layer.component)
         if maker is None or both is None or reads[maker.outputs[0]] != 1:
             continue

@@ -18,7 +18,7 @@ def split_before_activations(graph: Graph) -> Graph:
     moved: set[Node] = set()
     nodes: list[Node] = []
     for node in graph.nodes:
-        maker = makers.get(node.inputs[0])
+        maker = makers.get(node.first)
         activated = maker is not None and isinstance(maker.layer.component, Activation)
         if node.layer.component.role is not Role.SPLIT or not activated or reads[node.inputs[0]] > 1:
             nodes.append(node)

@@ -11,6 +11,7 @@ import ast
 import base64
 import hashlib
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from pygments.token import Comment, Keyword, Name, Number, String, _TokenType, i
 from gen import compiler
 from gen.components.base import registry
 from gen.components.docstrings import docstring
-from gen.diagnostics import Source, Span
+from gen.diagnostics import Diagnostics, Source, Span
 from gen.dims import show
 from gen.emit.footprint import bytes_text
 from gen.graph.graph import Graph
@@ -34,12 +35,15 @@ from gen.inspect.diagram.svg import svg
 from gen.inspect.facts import CallFacts, Edge, Facts, describe_model
 from gen.inspect.sourcemap import SourceMap, source_map
 from gen.inspect.summary import count_text
+from gen.language import syntax
+from gen.language.elaborate import observe
 from gen.pygments import NnLexer
 
 _COLOURS: dict[_TokenType, str] = {
     Comment: "comment", Keyword: "keyword", String: "string", Number: "number",
     Name.Class: "kind", Name.Builtin: "kind", Name.Function: "defined", Name.Attribute: "option",
 }  # fmt: skip
+NO_CODE = "This has no code of its own"
 PAGE_NUMBER = 'data-page="{}"'
 """How a live page says which it is: 0 until it is sent."""
 LEFT, RIGHT = ("forward", "loss"), ("backward",)
@@ -131,7 +135,11 @@ def _render(live: bool, **values: Any) -> str:
 
 
 def _source(source: Source, facts: Facts) -> Markup:
-    """The text of the file, with what each call and each input says in an element of its own."""
+    """The text of the file, with what each call and each input says in an element of its own.
+
+    An expression in a function, a method or a loop has the keys of all calls that it became.  What has no code of its
+    own is in an element of the class `idle`.
+    """
     keys: dict[tuple[int, int], list[str]] = {}
     for item in facts.inputs:
         keys.setdefault((item.span.start, item.span.end), []).append(f"input:{item.name}")
@@ -143,7 +151,33 @@ def _source(source: Source, facts: Facts) -> Markup:
     for span, found in sorted(spans, key=lambda item: item[0].start - item[0].end):  # the longest first: it is around
         opened[span.start].append(found)
         closed[span.end] += 1
+    for span in _idle(source, sorted(span.start for span, _ in spans)):
+        opened.setdefault(span.start, []).append([])
+        closed[span.end] = closed.get(span.end, 0) + 1
     return Markup("").join(_marked(source.text, opened, closed))
+
+
+def _idle(source: Source, starts: Sequence[int]) -> Iterator[Span]:
+    """The statements that have no code of their own, given where the calls and inputs begin that have some.
+
+    `compile` has the loss and the optimizer.
+    """
+    diagnostics = Diagnostics()
+    file = compiler.parse(source, diagnostics)
+    observed = observe(file, source, diagnostics)
+
+    def idle(statements: Iterable[syntax.Statement]) -> Iterator[Span]:
+        for statement in statements:
+            span, bodies = statement.span, list(syntax.bodies(statement))
+            has_code = bisect_left(starts, span.start) < bisect_left(starts, span.end) or span in observed.calling
+            compiles = any(getattr(call.function, "name", "") == "compile" for call in syntax.calls([statement]))
+            if not has_code and not compiles:
+                yield span
+            for body in bodies if has_code or compiles else ():
+                yield from idle(body)
+
+    if observed.graph is not None:  # it may need values from outside
+        yield from idle(file.statements)
 
 
 def _marked(text: str, opened: dict[int, list[list[str]]], closed: dict[int, int]) -> Iterator[Markup]:
@@ -152,7 +186,10 @@ def _marked(text: str, opened: dict[int, list[list[str]]], closed: dict[int, int
     for start, end in zip(edges, [*edges[1:], len(text)], strict=True):
         yield Markup("</span>") * closed.get(start, 0)
         for found in opened.get(start, ()):
-            yield Markup('<span class="link" tabindex="0" data-keys="{}">').format(" ".join(found))
+            if found:
+                yield Markup('<span class="link" tabindex="0" data-keys="{}">').format(" ".join(found))
+            else:
+                yield Markup('<span class="idle" title="{}">').format(NO_CODE)
         for place, kind, word in tokens:
             part = word[max(start - place, 0) : max(end - place, 0)]
             if part:

@@ -134,7 +134,8 @@ def _page(request: Request, batch: int, steps: int | None) -> str:
         building.load_project(settings)
         with building.explained(path, settings.every_component, request.debug):
             source, diagnostics = building.read(path)
-            graph = None if diagnostics.failed else compiler.understand(source, diagnostics)
+            known = settings.define, settings.model(path)
+            graph = None if diagnostics.failed else compiler.understand(source, diagnostics, *known)
             if graph is None:
                 return problem(path.name, render_text(source, diagnostics.in_source_order()))
             return page(source, graph, batch, steps, building.options(settings, request.debug), live=True)

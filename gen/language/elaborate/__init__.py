@@ -9,12 +9,14 @@
 | `names` | what names are bound to, and who reads them |
 | `spellings` | how Keras spells its modules, components and functions |
 | `arithmetic` | arithmetic on constants, with bounds |
+| `functions`, `operations` | how functions on tensors are spelled, and their calls |
 | `construct`, `inputs`, `models` | calls of words: layers, activations, `Input`, `Model`, `Sequential` |
 | `binding` | the arguments of a call, against those of a component |
 | `called` | what a layer or model is called on |
 | `apply`, `replay`, `wrappers`, `tensors` | calls of layers, models, wrappers, operators: shapes, dtypes, masks |
 | `trail` | the notes of a shape error |
 | `training` | `compile` and `fit` |
+| `own`, `loss_functions` | losses, metrics and penalties that the file computes itself; Keras' losses as functions |
 | `naming` | the names of layers, tensors, inputs and outputs |
 | `finish` | the file's model as a graph |
 | `unused` | warnings about what reaches no output |
@@ -26,53 +28,119 @@ is wrong too, and silent.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 import gen.components  # noqa: F401  (registers the components)
-from gen.diagnostics import Diagnostics, Source
+from gen.diagnostics import Diagnostics, Source, Span
+from gen.given import Given
 from gen.graph.graph import Graph
+from gen.graph.several import alone
 from gen.language import syntax
-from gen.language.elaborate.context import Context, Stop
-from gen.language.elaborate.interpreter import Interpreter
+from gen.language.elaborate.context import MAX_RUNNING, Context, Stop
+from gen.language.elaborate.interpreter import Interpreter, Raised
 from gen.language.elaborate.observed import Observed, Observer
 from gen.language.elaborate.to_graph import finish
 from gen.language.elaborate.unused import warn_of_unused
-from gen.language.elaborate.values import Frame, ModelValue
+from gen.language.elaborate.values import DictValue, Frame, ModelValue, Value
 
 
-def elaborate(file: syntax.File, source: Source, diagnostics: Diagnostics) -> Graph | None:
-    """The checked graph of the file's model.  What is wrong goes to `diagnostics`; None if there is an error.
+def elaborate(
+    file: syntax.File, source: Source, diagnostics: Diagnostics, given: Given, asked: str = ""
+) -> Graph | None:
+    """The checked graph of the file's model, or of the one that is asked for by its name.
 
+    What is wrong goes to `diagnostics`; None if there is an error.  `given` has values for variables of the file.
     Raises nothing, whatever the file says.
     """
-    made = _run(Interpreter(_context(file, source, diagnostics)), file)
-    return None if made is None else made[1]
+    context = replace(_context(file, source, diagnostics, asked, single=True), given=_values(given))
+    made = _run(Interpreter(context), file)
+    return made[0][1] if made else None
+
+
+def elaborate_all(
+    file: syntax.File, source: Source, diagnostics: Diagnostics, given: Given, asked: str = ""
+) -> list[Graph]:
+    """The same, of each model that is built of a file which compiles several; none if there is an error."""
+    context = replace(_context(file, source, diagnostics, asked), given=_values(given))
+    return [graph for _, graph in _run(Interpreter(context), file)]
+
+
+def passed_over(file: syntax.File, source: Source, given: Given) -> tuple[frozenset[Span], frozenset[Span]]:
+    """What a file's model does not depend on: statements and arguments, and variables that nothing reads."""
+    diagnostics = Diagnostics()
+    context = replace(_context(file, source, diagnostics), given=_values(given))
+    _run(Interpreter(context), file)
+    unused = frozenset(each.span for each in diagnostics.items if each.code == "unused-variable")
+    return frozenset(context.ignored), unused
 
 
 def observe(
-    file: syntax.File, source: Source, diagnostics: Diagnostics, between: Callable[[], None] = lambda: None
+    file: syntax.File,
+    source: Source,
+    diagnostics: Diagnostics,
+    between: Callable[[], None] = lambda: None,
+    asked: str = "",
 ) -> Observed:
-    """The same, and what every expression was; it is there for a file with errors too, as far as it could be run.
+    """The same of the first model, and what every expression was.
 
-    `between` is called before each statement: what it raises ends the run.
+    That is there for a file with errors too, as far as it could be run.  `between` is called before each statement:
+    what it raises ends the run.
     """
-    observer = Observer(_context(file, source, diagnostics), between)
-    return observer.observed(_run(observer, file))
+    observer = Observer(_context(file, source, diagnostics, asked), between)
+    made = _run(observer, file)
+    return observer.observed((made[0][0], alone(made[0][1])) if made else None)
 
 
-def _context(file: syntax.File, source: Source, diagnostics: Diagnostics) -> Context:
-    return Context(source, diagnostics, unread=file.unread, readable=not diagnostics.failed)
+def _context(
+    file: syntax.File, source: Source, diagnostics: Diagnostics, asked: str = "", single: bool = False
+) -> Context:
+    return Context(source, diagnostics, single=single, asked=asked, unread=file.unread, readable=not diagnostics.failed)
 
 
-def _run(interpreter: Interpreter, file: syntax.File) -> tuple[ModelValue, Graph] | None:
-    """The file's model and its graph; None, and diagnostics, if anything is wrong."""
-    context = interpreter.context
+def _values(given: Given) -> dict[str, Value]:
+    """Values from outside as the interpreter has them, which a file may change for itself."""
+
+    def value(each: Value) -> Value:
+        match each:
+            case dict():
+                return DictValue({key: value(item) for key, item in each.items()})
+            case list():
+                return [value(item) for item in each]
+            case tuple():
+                return tuple(value(item) for item in each)
+        return each
+
+    return {name: value(each) for name, each in given.items()}
+
+
+@contextmanager
+def _room_to_run() -> Iterator[None]:
+    """Let Python's own recursion go as deep as `MAX_RUNNING` expressions inside each other need."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, FRAMES_EACH * MAX_RUNNING + before))
     try:
-        interpreter.run(file.statements, Frame())
-        made = finish(context, file)
-    except Stop:
-        return None
-    if made is None or context.diagnostics.failed:
-        return None
-    warn_of_unused(context, interpreter.names, made[0])
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+FRAMES_EACH = 12
+"""The most frames of Python's between an expression and one inside it."""
+
+
+def _run(interpreter: Interpreter, file: syntax.File) -> list[tuple[ModelValue, Graph]]:
+    """The file's models and their graphs; none, and diagnostics, if anything is wrong."""
+    context = interpreter.context
+    with _room_to_run():
+        try:
+            interpreter.run(file.statements, Frame(kind="file"))
+            made = finish(context, file)
+        except (Stop, Raised):
+            return []
+    if not made or context.diagnostics.failed:
+        return []
+    warn_of_unused(context, interpreter.names, [model for model, _ in made])
     return made

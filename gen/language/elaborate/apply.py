@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from gen.components.base import Activation, ArgumentError, Layer, Role, ShapeError, Weight
 from gen.components.layers.embedding import AsIds
+from gen.components.operations.base import Operation
+from gen.components.operations.making import Constant
+from gen.components.operations.selecting import CheckedIds
 from gen.diagnostics import Note, Span
 from gen.dims import Shape, divisions, product, show
 from gen.graph.checks import MAX_ELEMENTS, MAX_PARAMETERS, parameters
 from gen.graph.lookups import keeps_numbers
-from gen.language.elaborate.called import call_options, layer_inputs, mask_fits, rule_parameters
+from gen.language.elaborate.called import call_options, layer_inputs, mask_fits, rule_parameters, varies
 from gen.language.elaborate.context import MAX_CALLS, MAX_DIVISIONS, Context, Stop
 from gen.language.elaborate.shape_trail import hint_from_trail, trail
 from gen.language.elaborate.values import (
@@ -53,17 +58,30 @@ def apply_layer(
     if len(context.calls) >= MAX_CALLS:
         context.error("too-large", site.span, f"The file calls layers more than {MAX_CALLS:,} times")
         raise Stop
+    said = replace(said, predicts=True) if context.predicts else said
+    if said.predicts and varies(layer.component) and not hasattr(layer.component, "predict_backward"):
+        message = f"gen does not support `training=False` in the call of {layer.word} with a dropout of its own yet"
+        return context.error("unsupported-argument", site.span, message)
     vocabulary = layer.component.vocabulary() if isinstance(layer.component, Layer) else None
+    as_ids: Layer | None = None
     if vocabulary is not None and _gives_ids(inputs[0], vocabulary):
+        as_ids = AsIds()
+    elif vocabulary is not None and inputs[0].dtype != "float" and _makes_ids(inputs[0], vocabulary):
+        as_ids = CheckedIds(vocabulary)
+        known = _constant_range(inputs[0])
+        if known is not None:
+            message = f"{layer.word} looks up ids from 0 to {vocabulary - 1}, got {known[0]:g} to {known[1]:g}"
+            return context.error("bad-index", site.span, message, notes=trail(inputs))
+    if as_ids is not None:
         with context.one_call():
-            maker = LayerValue(AsIds(), "ids", site.span, layer.group)
+            maker = LayerValue(as_ids, "ids", site.span, layer.group)
             ids = apply_layer(context, maker, inputs[:1], site)
             assert isinstance(ids, TensorValue)
             ids.ids_of = inputs[0]
             return apply_layer(context, layer, [ids, *inputs[1:]], site, said)
     shapes = tuple(tensor.shape for tensor in inputs)
     try:
-        made, dtype, weights = _infer(layer.component, shapes, tuple(tensor.dtype for tensor in inputs))
+        made, dtype, weights = _infer(layer.component, shapes, tuple(tensor.dtype for tensor in inputs), said.options)
     except ShapeError as problem:
         hint = problem.hint or hint_from_trail(layer, inputs)
         message, notes = layer.in_words(problem.message), trail(inputs)
@@ -101,9 +119,36 @@ def _gives_ids(tensor: TensorValue, vocabulary: int) -> bool:
     return True
 
 
+def _constant_range(tensor: TensorValue) -> tuple[float, float] | None:
+    """The least and the greatest number of a constant, where they are known."""
+    component = tensor.maker.layer.component if isinstance(tensor.maker, LayerCall) else None
+    return component.least_and_most() if isinstance(component, Constant) else None
+
+
+def _makes_ids(tensor: TensorValue, vocabulary: int) -> bool:
+    """Whether the model makes the ids itself, so that no check of its inputs holds them to the table."""
+    pending, seen = [tensor], set[LayerCall]()
+    while pending:
+        maker = pending.pop().maker
+        if isinstance(maker, LayerCall) and maker not in seen:
+            component = maker.layer.component
+            if isinstance(component, CheckedIds) and component.size <= vocabulary:
+                continue
+            known = component.least_and_most() if isinstance(component, Constant) else None
+            if known is not None and known[0] >= 0 and known[1] < vocabulary:
+                continue
+            if isinstance(component, Constant) or not keeps_numbers(component, len(maker.inputs)):
+                return True
+            seen.add(maker)
+            pending += maker.inputs
+    return False
+
+
 def _infer(
-    component: Layer | Activation, shapes: tuple[Shape, ...], dtypes: tuple[str, ...]
+    component: Layer | Activation, shapes: tuple[Shape, ...], dtypes: tuple[str, ...], options: Mapping[str, Any]
 ) -> tuple[Shape | list[Shape], str, dict[str, Weight]]:
+    if isinstance(component, Operation):
+        return *component.inferred(shapes, dtypes, options), component.weights(*shapes)
     if isinstance(component, Layer):
         dtype = component.dtype(*dtypes)
         return component.output(*shapes), dtype, component.weights(*shapes)
@@ -156,6 +201,8 @@ def _too_large(context: Context, name: str, shape: Shape, weights: dict[str, Wei
 def carry_masks(context: Context, call: LayerCall) -> None:
     """Give a call the masks of its inputs, and its outputs theirs; warns where a mask ends unused."""
     component, said = call.layer.component, call.said
+    if not call.inputs:
+        return
     if not said.carries:
         mask = None if said.masked_like is None else said.masked_like.mask
         if said.moves_mask and call.inputs[0].mask is not None:

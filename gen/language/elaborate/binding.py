@@ -4,25 +4,33 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
-from gen.components.arguments import Count, Word, accept
+from gen.components.arguments import CHANNELS_LAST, Count, Word, accept
 from gen.components.base import Activation, ArgumentError, Component, Layer, parameters, registry
-from gen.diagnostics import Note
+from gen.diagnostics import Note, Span
+from gen.graph.graph import OwnRegularizer
 from gen.language.elaborate.context import Context
+from gen.language.elaborate.keras_names import kind_in_keras
+from gen.language.elaborate.older import present_arguments, refused
 from gen.language.elaborate.spellings import kinds_of, suggestion
 from gen.language.elaborate.values import (
+    WRONG,
     Argument,
     Arguments,
+    FunctionValue,
     LayerValue,
+    ObjectValue,
     TensorValue,
     Undecided,
+    Unknown,
     Value,
     Wrong,
     describe_value,
     is_wrong,
     sentence,
+    unknown_in,
 )
 
 LAYER_OPTIONS: dict[str, Any] = {
@@ -35,17 +43,6 @@ LAYER_OPTIONS: dict[str, Any] = {
     "batch_input_shape": tuple[Count | None, ...],
 }
 """What every layer takes besides its own arguments."""
-
-RENAMED = {
-    "lr": "learning_rate",
-    "output_dim": "units",
-    "init": "kernel_initializer",
-    "W_regularizer": "kernel_regularizer",
-    "b_regularizer": "bias_regularizer",
-    "p": "rate",
-    "alpha": "negative_slope",
-}
-"""Arguments as older versions of Keras call them, and what they are called now."""
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
 
@@ -88,7 +85,10 @@ def make(context: Context, cls: type[Component], called: str, arguments: Argumen
     options: dict[str, Any] = {}
     signature = _signature(cls)
     for name, argument in (given or {}).items():
-        accepted = accepted_value(context, name, signature.annotations[name], argument)
+        if argument.value == "channels_first" and name == "data_format":
+            accepted = _report_channels_first(context, called, argument)
+        else:
+            accepted = accepted_value(context, name, signature.annotations[name], argument)
         if isinstance(accepted, Wrong) or (name == "name" and not valid_name(context, accepted, argument)):
             wrong = True
         else:
@@ -105,6 +105,18 @@ def make(context: Context, cls: type[Component], called: str, arguments: Argumen
         return context.error("bad-argument", span, sentence(problem.message), hint=problem.hint)
 
 
+def _report_channels_first(context: Context, called: str, argument: Argument) -> Wrong:
+    """Says what does the same as a layer with the channels first, which gen does not have."""
+    before, after = {"1D": ("(2, 1)", "(2, 1)"), "2D": ("(2, 3, 1)", "(3, 1, 2)")}.get(called[-2:], ("", ""))
+    hint: str | None = CHANNELS_LAST
+    if called.startswith("Global"):
+        hint = f"`{called}()(Permute({before})(x))` does the same"
+    elif before:
+        hint = f"`Permute({after})({called}(…)(Permute({before})(x)))` does the same"
+    message = f"`data_format` of `{called}` is 'channels_last' here: gen has no layers with the channels first"
+    return context.error("bad-argument", argument.span, message, hint=hint)
+
+
 def accepted_value(context: Context, name: str, annotation: Any, argument: Argument) -> Value:
     """The argument's value as its annotation asks for; `WRONG`, and a diagnostic, if it does not fit."""
     if is_wrong(argument.value):
@@ -115,7 +127,18 @@ def accepted_value(context: Context, name: str, annotation: Any, argument: Argum
     try:
         return accept(name, annotation, value)
     except ArgumentError as problem:
+        written = value.name if isinstance(value, Word) else value
+        kind = next(
+            (kind for kind in _kinds(annotation) if isinstance(written, str) and is_missing(kind, written)), None
+        )
+        if kind is not None:
+            return context.unknown(Unknown(written, argument.span, missing=True), argument.span)
         return context.error("bad-argument", argument.span, sentence(problem.message), hint=problem.hint)
+
+
+def is_missing(kind: str, name: str) -> bool:
+    """Whether Keras has a component of this kind under a name, and gen has not."""
+    return kind_in_keras(kind, name) and name not in registry[kind]
 
 
 def settle(context: Context, value: Value, annotation: Any) -> Value:
@@ -126,14 +149,30 @@ def settle(context: Context, value: Value, annotation: Any) -> Value:
             kind = next((kind for kind in kinds if kind in wanted), kinds[0])
             made = make(context, registry[kind][word.name], word.name, arguments)
             return made.component if isinstance(made, Made) else made
-        case LayerValue():
-            return value.component
+        case LayerValue(component=component):
+            return _as_activation(context, value) if "activation" in _kinds(annotation) else component
+        case FunctionValue() if "regularizer" in _kinds(annotation):
+            return OwnRegularizer(value.name, value)
+        case ObjectValue() if value.cls.kind == "regularizer" and "regularizer" in _kinds(annotation):
+            return OwnRegularizer(value.cls.name, value)
         case list():
             return [settle(context, item, annotation) for item in value]
         case tuple():
             return tuple(settle(context, item, annotation) for item in value)
         case _:
             return value
+
+
+def _as_activation(context: Context, layer: LayerValue) -> Component:
+    """A layer that only applies an activation, given as an activation: `activation=LeakyReLU()`."""
+    component = layer.component
+    if isinstance(component, Layer) and type(component).weights is Layer.weights:
+        inner = getattr(component, "activation", None)
+        if isinstance(inner, Activation):
+            if not layer.calls and layer in context.layers:
+                context.layers.remove(layer)  # it is no layer of its own
+            return inner
+    return component
 
 
 def _kinds(annotation: Any) -> set[str]:
@@ -148,6 +187,7 @@ def _assign(context: Context, cls: type[Component], called: str, arguments: Argu
     signature = _signature(cls)
     names = signature.names
     given: dict[str, Argument] = {}
+    arguments = present_arguments(context, cls, called, names, signature.annotations, arguments)
     for index, argument in enumerate(arguments.positional):
         if isinstance(argument.value, TensorValue) and issubclass(cls, Layer):
             _report_called_once(context, called, argument)
@@ -171,6 +211,12 @@ def _assign(context: Context, cls: type[Component], called: str, arguments: Argu
         else:
             _report_other(context, cls, called, name, arguments)
     return given
+
+
+def renamed(context: Context, span: Span, called: str, old: str, new: str) -> str:
+    """The name that Keras 3 has for an argument that older versions call `old`, with a warning."""
+    context.warning("old-spelling", span, f"Keras 3 calls the argument `{old}` of `{called}` `{new}`")
+    return new
 
 
 def _is_activation(value: Value) -> bool:
@@ -216,9 +262,12 @@ def _report_other(context: Context, cls: type[Component], called: str, name: str
         context.warning("ignored-argument", span, f"`{name}` of `{called}` has no effect: {cls.ignored[name]}")
     else:
         signature = _signature(cls)
+        reason = refused(cls, name)
+        if reason is not None:
+            message = f"gen does not support `{name}` of `{called}`: {reason[0]}"
+            context.error("unsupported-argument", span, message, hint=reason[1])
+            return
         hint = suggestion(name, signature.annotations)
-        if RENAMED.get(name) in signature.annotations:
-            hint = f"write `{RENAMED[name]}`"
         if hint is None and signature.names:
             hint = f"`{called}` takes {_enumeration(signature.names)}"
         context.error("unknown-argument", span, f"`{called}` has no argument `{name}`", hint=hint)
@@ -269,3 +318,25 @@ def option_name(context: Context, argument: Argument | None) -> str | Wrong | No
     if not isinstance(value, str):
         return context.error("bad-argument", argument.span, f"`name` takes a string, got {describe_value(value)}")
     return value if valid_name(context, value, argument) else Wrong()
+
+
+def known_arguments(context: Context, cls: type[Component] | None, called: str, arguments: Arguments) -> Arguments:
+    """The arguments without those that only data gives, and that change nothing of what the model is.
+
+    A matrix of weights, given as `weights=` or in an initializer, is for the generated model; gen has no constraints.
+    """
+    kept: dict[str, Argument] = {}
+    for name, argument in arguments.keywords.items():
+        found = unknown_in(argument.value)
+        first = name == "weights" or name.endswith("_initializer")
+        if name == "weights" or (found is not None and first and not found.missing):
+            message = f"`{name}` of `{called}` is data, which the generated model begins without"
+            hint = "load the numbers into it: `model.weights[…][...] = matrix`"
+            if argument.value is not None:
+                context.warning("ignored-argument", arguments.name_spans[name], message, hint=hint)
+        elif found is not None and cls is not None and name in cls.unsupported:
+            _report_other(context, cls, called, name, arguments)
+            return replace(arguments, keywords={**kept, name: replace(argument, value=WRONG)})
+        else:
+            kept[name] = argument
+    return arguments if len(kept) == len(arguments.keywords) else replace(arguments, keywords=kept)

@@ -12,6 +12,7 @@ from gen.dims import show
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.shape_trail import trail
 from gen.language.elaborate.values import (
+    PHASE,
     WRONG,
     Argument,
     Arguments,
@@ -34,6 +35,11 @@ def rule_parameters(component: Layer | Activation) -> Collection[str]:
 @cache
 def _parameters(rule: Callable[..., Any]) -> Collection[str]:
     return frozenset(inspect.signature(rule).parameters)
+
+
+def only_trains(component: Layer | Activation) -> bool:
+    """Whether a layer does nothing in prediction, as Dropout."""
+    return isinstance(component, Layer) and component.only_trains
 
 
 def mask_fits(context: Context, said: CallOptions, x: TensorValue, arguments: Arguments) -> bool:
@@ -80,7 +86,44 @@ def call_options(context: Context, layer: LayerValue, arguments: Arguments) -> C
                 message = f"`{name}` takes True or False, got {describe_value(given.value)}"
                 return context.error("bad-argument", given.span, message)
             options[name] = given.value
-    return CallOptions(None if mask is None else mask.value, options)
+    training = said_training(context, arguments)
+    if isinstance(training, Wrong):
+        return WRONG
+    if training is True and varies(component):
+        return context.error(
+            "unsupported-argument",
+            arguments.name_spans["training"],
+            f"gen does not support `training=True` in the call of {layer.word}: `predict` would draw numbers",
+            hint="leave it out: `fit` trains, and `predict` predicts",
+        )
+    predicts = context.predicts if training is None else not training
+    return CallOptions(None if mask is None else mask.value, options, predicts=predicts)
+
+
+def said_training(context: Context, arguments: Arguments) -> bool | Wrong | None:
+    """What a call says of `training`; None where it leaves that to the model.
+
+    Outside of the `call` of a class, Keras puts its own value in the place of what the file says: True in `fit`, False
+    in `predict` (`operation_fn` in Keras' `functional.py`).
+    """
+    given = arguments.keywords.get("training")
+    if given is None or given.value is None or given.value is PHASE:
+        return None
+    if isinstance(given.value, bool) and not context.in_call:
+        message = f"`training={given.value}` has no effect here: Keras says True in `fit` and False in `predict`"
+        hint = "to keep layers as they are, set `trainable = False`" if given.value is False else None
+        context.warning("ignored-argument", arguments.name_spans["training"], message, hint=hint)
+        return None
+    if isinstance(given.value, bool | Wrong):
+        return given.value
+    message = f"`training` takes True or False, got {describe_value(given.value)}"
+    return context.error("bad-argument", given.span, message)
+
+
+def varies(component: Layer | Activation) -> bool:
+    """Whether a layer does something else in training than in prediction."""
+    rates = [getattr(component, name, 0.0) for name in ("rate", "dropout", "recurrent_dropout")]
+    return hasattr(component, "update") or ("rng" in rule_parameters(component) and any(rates))
 
 
 def layer_inputs(
@@ -155,12 +198,11 @@ def _check_keywords(context: Context, name: str, arguments: Arguments, names: tu
     """Reports the keywords of a call on a tensor that gen does not have; whether all are known."""
     known = True
     reasons = {
-        "training": "`fit` and `predict` set it themselves",
         "return_attention_scores": "a layer returns only its result",
         "initial_state": "this layer has no state",
     }
     for keyword in arguments.keywords:
-        if keyword in names:
+        if keyword in names or keyword == "training":
             continue
         if keyword in reasons:
             message = f"gen does not support `{keyword}` in the call of a layer: {reasons[keyword]}"

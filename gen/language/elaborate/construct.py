@@ -6,14 +6,19 @@ from gen.components.arguments import Word
 from gen.components.base import Activation, Layer, registry, snake_case
 from gen.language.elaborate.apply import apply_layer, call_layer
 from gen.language.elaborate.binding import Made, make
+from gen.language.elaborate.cells import CELLS, make_cell, make_rnn
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.inputs import make_input
+from gen.language.elaborate.loss_functions import call_loss_function, formula_of, is_on_tensors
 from gen.language.elaborate.models import make_model, make_sequential
-from gen.language.elaborate.spellings import function_forms, kinds_of
+from gen.language.elaborate.older import LAYER_NAMES, STILL_THERE
+from gen.language.elaborate.operations import call_function
+from gen.language.elaborate.spellings import function_forms, kinds_of, layer_named
 from gen.language.elaborate.values import (
     WRONG,
     Arguments,
     CallOptions,
+    Function,
     Group,
     LayerValue,
     TensorValue,
@@ -21,11 +26,13 @@ from gen.language.elaborate.values import (
     Value,
     is_wrong,
 )
-from gen.language.elaborate.wrappers import make_bidirectional, make_time_distributed
+from gen.language.elaborate.wrappers import make_bidirectional, make_lambda, make_time_distributed
 
 
 def call_word(context: Context, word: Word, arguments: Arguments, group: Group | None, target: str | None) -> Value:
     """What the call of `word` makes; `target` is the variable that it is bound to, if it is."""
+    if isinstance(word, Function):
+        return call_function(context, word.path, arguments, group)
     match word.name:
         case "Input" | "InputLayer":
             return make_input(context, arguments, group, target)
@@ -37,8 +44,12 @@ def call_word(context: Context, word: Word, arguments: Arguments, group: Group |
             return make_time_distributed(context, arguments, group)
         case "Bidirectional":
             return make_bidirectional(context, arguments, group)
-        case "range":
-            return _range(context, arguments)
+        case "RNN":
+            return make_rnn(context, arguments, group)
+        case _ if word.name in CELLS:
+            return make_cell(context, word.name, arguments)
+        case "Lambda":
+            return make_lambda(context, arguments, group)
     kinds = kinds_of(word)
     if not kinds and word.name in function_forms():
         return _call_function_form(context, word.name, arguments, group)
@@ -53,6 +64,10 @@ def call_word(context: Context, word: Word, arguments: Arguments, group: Group |
         if isinstance(first, TensorValue):
             made = make(context, registry["activation"][word.name], word.name, arguments.without_first())
             return apply_activation(context, made.component, arguments, group) if isinstance(made, Made) else WRONG
+    if ("loss" in kinds or "metric" in kinds) and is_on_tensors(arguments):
+        formula = formula_of(word.name)
+        if formula is not None:
+            return call_loss_function(context, formula, arguments, group)
     if len(kinds) > 1:
         return Undecided(word, kinds, arguments)
     made = make(context, registry[kinds[0]][word.name], word.name, arguments)
@@ -60,12 +75,15 @@ def call_word(context: Context, word: Word, arguments: Arguments, group: Group |
 
 
 def _make_layer(context: Context, name: str, arguments: Arguments, group: Group | None) -> Value:
-    cls = registry["layer"][name]
+    cls = layer_named(name)
+    if name in LAYER_NAMES and name not in STILL_THERE and name not in registry["layer"]:
+        context.warning("old-spelling", arguments.function, f"Keras 3 calls `{name}` `{LAYER_NAMES[name]}`")
     made = make(context, cls, name, arguments)
     if not isinstance(made, Made):
         return WRONG
     assert isinstance(made.component, Layer)
     layer = LayerValue(made.component, snake_case(cls.__name__), arguments.span, group, written=name)
+    layer.auto_name = context.auto_name(layer.kind)
     _set_options(context, layer, made, arguments)
     context.layers.append(layer)
     return layer
@@ -128,16 +146,3 @@ def _call_function_form(context: Context, name: str, arguments: Arguments, group
     _set_options(context, layer, made, arguments)
     on = Arguments(arguments.positional[:1], {}, {}, arguments.span, arguments.function, arguments.heading)
     return call_layer(context, layer, on, arguments.site(group))
-
-
-def _range(context: Context, arguments: Arguments) -> Value:
-    values = [argument.value for argument in arguments.positional]
-    if is_wrong(values):
-        return WRONG
-    numbers = [value for value in values if isinstance(value, int) and not isinstance(value, bool)]
-    if len(numbers) < len(values) or not 1 <= len(values) <= 3 or arguments.keywords:
-        message = "`range` takes one to three integers: the end, or the start, the end and the step"
-        return context.error("bad-argument", arguments.span, message)
-    if len(numbers) == 3 and numbers[2] == 0:
-        return context.error("bad-argument", arguments.positional[2].span, "The step of a range cannot be 0")
-    return range(*numbers)

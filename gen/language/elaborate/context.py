@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from gen.diagnostics import Diagnostics, Note, Source, Span
 from gen.dims import Dim, Size
+from gen.language.elaborate.keras_names import said_of
 from gen.language.elaborate.values import (
     WRONG,
-    BlockValue,
+    AddedLoss,
+    Arguments,
     BoxValue,
+    FunctionValue,
+    Group,
     InputValue,
     LayerCall,
     LayerValue,
+    Method,
     ModelValue,
-    Wrapper,
+    ObjectValue,
+    Site,
+    Unit,
+    Unknown,
+    Value,
     Wrong,
 )
 
-MAX_STEPS = 50_000
+MAX_STEPS = 30_000
 """How many statements may run."""
 MAX_CALLS = 20_000
 """How many times layers may be called."""
@@ -29,16 +39,36 @@ MAX_ROUNDS = 10_000
 """How often a loop may repeat its body."""
 MAX_ITEMS = 10_000
 """How many items a list may have."""
+MAX_TEXT = 10_000
+"""How many characters a string may have that is computed."""
 MAX_DIVISIONS = 50
 """How many floor divisions may be inside each other in the formula of a size."""
 MAX_NESTED = 100
 """How many models and wrappers may hold each other."""
-MAX_BLOCKS = 20
-"""How many blocks may be inside each other's calls."""
+MAX_BLOCKS = 50
+"""How many functions may be inside each other's calls."""
+MAX_RUNNING = 1_000
+"""How many expressions may be inside each other's evaluation, through all functions that run."""
 
 
 class Stop(Exception):
     """Ends elaboration: the file does too much.  The diagnostic is already made."""
+
+
+class Caller(Protocol):
+    """The interpreter, as the other modules see it: it runs functions of the file."""
+
+    def call(self, function: Value, arguments: Arguments, site: Site) -> Value:
+        """Call anything that can be called."""
+
+    def call_with(self, function: Value, values: Sequence[Value], site: Site) -> Value:
+        """Call a function on values that no expression stands for."""
+
+    def call_function_of(self, method: Method, arguments: Arguments, group: Group | None) -> Value:
+        """Call a method of a class of the file, with what it makes in `group`."""
+
+    def call_method(self, method: Method, span: Span) -> Value:
+        """Call a method without arguments."""
 
 
 class Numbering:
@@ -88,8 +118,22 @@ class Context:
     layers: list[LayerValue] = field(default_factory=list)
     models: list[ModelValue] = field(default_factory=list)
     symbols: Symbols = field(default_factory=Symbols)
-    active: list[tuple[BlockValue, Span]] = field(default_factory=list)
-    """The blocks that are running, the innermost last, with the call of each."""
+    added: list[AddedLoss] = field(default_factory=list)
+    """What calls of layers add to the loss of whatever model they are part of."""
+    active: list[tuple[FunctionValue, Span]] = field(default_factory=list)
+    """The functions that are running, the innermost last, with the call of each."""
+    ignored: list[Span] = field(default_factory=list)
+    """The statements that no model depends on, and that gen passes over."""
+    passings: int = 0
+    """How often a statement was passed over because of what gen cannot know."""
+    passed_over: list[Unknown] = field(default_factory=list)
+    """Why statements were passed over in which a model is made or compiled."""
+    given: Mapping[str, Value] = field(default_factory=dict)
+    """Values for variables of the file that come from outside."""
+    single: bool = False
+    """Whether one model is wanted of a file that compiles several."""
+    asked: str = ""
+    """The name of the model that is wanted; empty where the file decides."""
     unread: frozenset[str] = frozenset()
     """Names whose value is not known, because a statement that binds them could not be read."""
     readable: bool = True
@@ -97,12 +141,25 @@ class Context:
     statement: object = None
     """The same for all calls that one call in the file becomes; None if it becomes one."""
     box: BoxValue | None = None
-    """The innermost call of a block or a model that calls are made in now."""
-    unit: ModelValue | Wrapper | None = None
-    """The outermost model or wrapper that is being called now."""
+    """The innermost call of a function or a model that calls are made in now."""
+    unit: Unit | None = None
+    """The outermost model, wrapper or object that is being called now."""
+    notes: tuple[Note, ...] = ()
+    """What every error says besides, while a function is run for something that the file does not call it for."""
+    changes: int = 0
+    """How often an attribute was set, or a model was changed."""
+    mutations: int = 0
+    """How often a list or a dict was changed by a method."""
+    in_call: bool = False
+    """Whether the `call` of a class of the file runs."""
+    predicts: bool = False
+    """Whether calls are made inside a call with `training=False`."""
+    _caller: Caller | None = None
+    _automatic: dict[str, int] = field(default_factory=dict)
     _steps: int = 0
     _order: int = 0
     _reported: set[tuple[str, Span]] = field(default_factory=set)
+    _unknown: set[tuple[str, Span]] = field(default_factory=set)
     _texts: dict[Span, str] = field(default_factory=dict)
 
     # Diagnostics
@@ -120,7 +177,8 @@ class Context:
         """Report an error, once for each place, and give what stands for the value that there is none of."""
         if (code, span) not in self._reported:
             self._reported.add((code, span))
-            self.diagnostics.error(code, span, message, label=label, notes=notes + self._calls_of_blocks(), hint=hint)
+            notes += self._calls_of_blocks() + self.notes
+            self.diagnostics.error(code, span, message, label=label, notes=notes, hint=hint)
             if self.diagnostics.enough(span):
                 raise Stop
         return WRONG
@@ -133,10 +191,54 @@ class Context:
             self._reported.add((code, span))
             self.diagnostics.warning(code, span, message, notes=notes, hint=hint)
 
+    def reported(self) -> set[tuple[str, Span]]:
+        """What is reported so far, and where."""
+        return set(self._reported)
+
+    def forget_reports(self, reported: set[tuple[str, Span]]) -> None:
+        """Report anew what is not among `reported`."""
+        self._reported = reported
+
     def _calls_of_blocks(self) -> tuple[Note, ...]:
-        return tuple(
-            Note(span, f"in this call of `{block.definition.name}`") for block, span in reversed(self.active[-3:])
+        return tuple(Note(span, f"in this call of `{function.name}`") for function, span in reversed(self.active[-3:]))
+
+    def unknown(self, value: Unknown, span: Span) -> Wrong:
+        """Report that what is at `span` depends on what gen cannot know: an error for each thing that it comes from."""
+        for each in sorted((value, *value.others), key=lambda found: (found.needed or span).start):
+            if each.missing:
+                self._report_missing(each)
+            elif (each.name or each.text, each.span) not in self._unknown:
+                self._unknown.add((each.name or each.text, each.span))
+                self._report_unknown(each, each.needed or span)
+        return WRONG
+
+    def _report_missing(self, value: Unknown) -> None:
+        path = value.text.partition("(")[0]
+        reason, hint = said_of(path)
+        message = f"gen does not have `{path}`: {reason}" if reason else f"gen does not have `{path}` yet"
+        self.error("unsupported-call", value.span, message, hint=hint)
+
+    def _report_unknown(self, value: Unknown, at: Span) -> None:
+        name = value.name or (value.text if _NAME.fullmatch(value.text) else None)
+        if name is None:
+            message = f"The model depends on `{value.text}`, which is not known when gen reads the file"
+            self.error("unknown-value", at, message, hint="write the value that it has")
+            return
+        came = (Note(value.span, f"it comes from `{value.text}`"),) if value.text != name else ()
+        written = "" if "." in name else f", `{name} = …`"
+        self.error(
+            "unknown-value",
+            at,
+            f"The model depends on `{name}`, which is not known when gen reads the file",
+            notes=came,
+            hint=f"write the value{written}, or give it: `gen build --define {name}=…`",
         )
+
+    def ignore(self, span: Span, unknown: bool = True) -> None:
+        """Note that a statement is passed over; `unknown` where that is because of what gen cannot know."""
+        self.passings += unknown
+        if span not in self.ignored:
+            self.ignored.append(span)
 
     # Limits
 
@@ -151,6 +253,27 @@ class Context:
                 hint="a model of this size is usually a mistake; check the loops around this line",
             )
             raise Stop
+
+    @property
+    def effects(self) -> int:
+        """A number that grows whenever something of a model is made or changed."""
+        return self.changes + len(self.calls) + len(self.inputs) + len(self.layers) + len(self.models)
+
+    @property
+    def caller(self) -> Caller:
+        """What runs functions of the file."""
+        assert self._caller is not None
+        return self._caller
+
+    def auto_name(self, kind: str) -> str:
+        """The name that Keras gives the next layer of a kind: `dense`, `dense_1`, …"""
+        count = self._automatic.get(kind, 0)
+        self._automatic[kind] = count + 1
+        return f"{kind}_{count}" if count else kind
+
+    def forget_names(self) -> None:
+        """What `clear_session` does: Keras numbers layers from the beginning."""
+        self._automatic.clear()
 
     def next_order(self) -> int:
         """A number larger than all before."""
@@ -177,7 +300,7 @@ class Context:
             self.box = before
 
     @contextmanager
-    def calling(self, unit: ModelValue | Wrapper) -> Iterator[None]:
+    def calling(self, unit: Unit) -> Iterator[None]:
         """While calls are made that are a call of `unit`."""
         before, self.unit = self.unit, self.unit or unit
         try:
@@ -186,9 +309,28 @@ class Context:
             self.unit = before
 
     @contextmanager
-    def inside(self, block: BlockValue, span: Span) -> Iterator[None]:
-        """While the body of `block` runs for the call at `span`."""
-        self.active.append((block, span))
+    def running_call(self) -> Iterator[None]:
+        """While the `call` of a class of the file, or the function of a Lambda, runs."""
+        before, self.in_call = self.in_call, True
+        try:
+            yield
+        finally:
+            self.in_call = before
+
+    @contextmanager
+    def predicting(self, predicts: bool | None) -> Iterator[None]:
+        """While calls are made inside a call that says `training=False`, or True; None says nothing."""
+        before = self.predicts
+        self.predicts = before if predicts is None else predicts
+        try:
+            yield
+        finally:
+            self.predicts = before
+
+    @contextmanager
+    def inside(self, function: FunctionValue, span: Span) -> Iterator[None]:
+        """While the body of `function` runs for the call at `span`."""
+        self.active.append((function, span))
         try:
             yield
         finally:
@@ -203,6 +345,30 @@ class Context:
         return self._texts[span]
 
 
+def frozen(context: Context) -> set[LayerValue]:
+    """The layers that are not trained now: those that say so, and those of models that do."""
+    found = {layer for layer in context.layers if not layer.trainable}
+    found |= {call.layer for call in context.calls if not call.layer.trainable}
+    for model in context.models:
+        found |= {call.layer for call in model.calls if not (model.trainable and call.layer.trainable)}
+    return found
+
+
+def note_training(context: Context, model: ModelValue) -> None:
+    """Note which layers are frozen when a model is trained for the first time since it was compiled."""
+    if model.frozen is None and model.compilations:
+        model.frozen = frozen(context)
+
+
+def note_binding(context: Context, value: Value, name: str) -> None:
+    """Let a model know a variable or an attribute that it is bound to."""
+    model = value.model if isinstance(value, ObjectValue) else value
+    if isinstance(model, ModelValue) and (len(context.active), name) not in model.bound:
+        model.bound.append((len(context.active), name))
+
+
+_NAME = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)?")
+"""What `--define` can give: a variable, or an attribute of what the file does not know, such as `args.units`."""
 _PIECE = re.compile(
     r"""(?P<string>'''(?:[^\\]|\\.)*?'''|\"\"\"(?:[^\\]|\\.)*?\"\"\"|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
     r"|(?P<space>(?:\s|\#[^\n]*(?:\n|$)|\\\r?\n)+)"

@@ -1,33 +1,56 @@
-"""Imports of Keras, so that the model part of a Keras script is a `.nn` file."""
+"""Imports: Keras and TensorFlow, `math` and NumPy; what another module has is not known when the file is read."""
 
 from __future__ import annotations
 
+from gen.diagnostics import Span
 from gen.language import syntax
+from gen.language.elaborate.attributes import SUBMODULES, plain_member
 from gen.language.elaborate.context import Context
-from gen.language.elaborate.spellings import member, module
-from gen.language.elaborate.values import WRONG, Member, Namespace, Value
+from gen.language.elaborate.keras_names import KERAS
+from gen.language.elaborate.older import warn_of_module
+from gen.language.elaborate.spellings import member, module, rooted
+from gen.language.elaborate.values import Member, Namespace, Unknown, Value
+
+PLAIN = ("math", "numpy")
+"""Modules of plain values."""
+NOTHING_OF_THE_MODEL = ("__future__", "typing", "typing_extensions")
+"""Modules whose names only annotate."""
 
 
 def imported(context: Context, statement: syntax.Import) -> list[tuple[str, Value]]:
-    """The names that an import binds, with what they mean; a module that is none of Keras is reported."""
-    found = module(statement.module)
+    """The names that an import binds, with what they mean."""
+    found: Namespace | None = Namespace((statement.module,)) if statement.module in PLAIN else module(statement.module)
     if found is None:
-        context.error(
-            "unknown-import",
-            statement.span,
-            f"`{statement.module}` is not part of Keras; a `.nn` file can import nothing else",
-            hint="remove the line; the program that uses the generated file loads the data",
-        )
+        if statement.module not in NOTHING_OF_THE_MODEL:
+            context.ignore(statement.span)
+        return [(name, Unknown(name, statement.span)) for name in _names(statement)]
+    if statement.module not in PLAIN:
+        warn_of_module(context, rooted(statement.module), statement.span)
     if statement.names is None:
         return [_module_name(statement, found)]
     names = [(name, alias) for name, alias in statement.names if name != "*"]
-    if found is None:
-        return [(alias, WRONG) for _, alias in names]
-    return [(alias, member(found, name) or Member(name, ())) for name, alias in names]
+    return [(alias, _member(found, name, statement.span)) for name, alias in names]
 
 
-def _module_name(statement: syntax.Import, found: Namespace | None) -> tuple[str, Value]:
+def _names(statement: syntax.Import) -> list[str]:
+    if statement.names is None:
+        return [statement.alias or statement.module.split(".")[0]]
+    return [alias for _, alias in statement.names if alias != "*"]
+
+
+def _member(owner: Namespace, name: str, span: Span) -> Value:
+    if owner.path[0] in PLAIN:
+        return plain_member(owner, name)
+    found = member(owner, name)
+    if found is None and name in SUBMODULES:
+        return Namespace((*owner.path, name), known=False)
+    if found is None and name in KERAS.get(owner.path[-1], ()):
+        return Unknown(name, span, missing=True)
+    return found or Member(name, ())
+
+
+def _module_name(statement: syntax.Import, found: Namespace) -> tuple[str, Value]:
     """What `import a.b` binds (`a`), or `import a.b as c` (`c`)."""
     if statement.alias is not None:
-        return statement.alias, WRONG if found is None else found
-    return statement.module.split(".")[0], WRONG if found is None else Namespace(found.path[:1])
+        return statement.alias, found
+    return statement.module.split(".")[0], Namespace(found.path[:1])

@@ -2,27 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from gen.diagnostics import Note, Span
-from gen.dims import Shape, show
+from gen.dims import Dim, Shape, Size, show, sizes_in
 from gen.language.elaborate.apply import apply_layer
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.shape_trail import trail
-from gen.language.elaborate.values import WRONG, BoxValue, Group, ModelValue, Site, TensorValue, Value, Wrong
+from gen.language.elaborate.values import (
+    WRONG,
+    AddedLoss,
+    BoxValue,
+    Group,
+    LayerCall,
+    LayerValue,
+    ModelValue,
+    Site,
+    TensorValue,
+    Value,
+    Wrong,
+)
 
 
-def replay(
-    context: Context, model: ModelValue, tensors: Sequence[TensorValue], span: Span, group: Group | None
-) -> Value:
+def replay(context: Context, model: ModelValue, tensors: Sequence[TensorValue], span: Span) -> Value:
     """Calls the model's layers once more, on `tensors`."""
     if not _accepts(context, model, tensors, span):
         return WRONG
     groups, boxes = _Groups(model), _Boxes(model, BoxValue(model_group(model), context.box))
+    return _repeated(context, model, tensors, span, groups.of, boxes.of)
+
+
+def repeat(context: Context, model: ModelValue, tensors: Sequence[TensorValue], span: Span) -> Value:
+    """The same for a model that is only a part of what is around it: nothing has its name."""
+    return _repeated(context, model, tensors, span, lambda group: group, lambda box: box)
+
+
+def _repeated(
+    context: Context,
+    model: ModelValue,
+    tensors: Sequence[TensorValue],
+    span: Span,
+    group_of: Callable[[Group | None], Group | None],
+    box_of: Callable[[BoxValue | None], BoxValue | None],
+) -> Value:
     values = dict(zip(model.inputs, tensors, strict=True))
     statements: dict[object, object] = {}
-    for call in model.calls:
+    sizes = _sizes(model, tensors)
+    added = [each for each in context.added if not values_of(model).isdisjoint(each.results)]
+    model.added = leading_to([each.value for each in added], values_of(model), context.calls)
+    for call in (*model.calls, *model.added):
         if call.makes_mask:  # the call that it belongs to makes it again
             continue
         needed = [tensor.ids_of or tensor for tensor in call.inputs]  # ids are made again, too
@@ -31,22 +61,64 @@ def replay(
             call.said,
             mask=call.said.mask and values.get(call.said.mask, call.said.mask),
             masked_like=call.said.masked_like and values.get(call.said.masked_like, call.said.masked_like),
+            options={name: sizes_in(value, sizes) for name, value in call.said.options.items()},
         )
         statement = statements.setdefault(call.statement, object())
-        with context.one_call(statement), context.boxed(boxes.of(call.box)):
-            site = Site(span, call.heading, groups.of(call.group))
-            result = apply_layer(context, call.layer, inputs, site, said)
+        with context.one_call(statement), context.boxed(box_of(call.box)):
+            site = Site(span, call.heading, group_of(call.group))
+            result = apply_layer(context, _resized(call.layer, sizes), inputs, site, said)
         if isinstance(result, Wrong):
             return WRONG
         for before, after in zip(call.outputs, result if isinstance(result, list) else [result], strict=True):
             after.variable = before.variable
             made = after.maker
-            made.span, made.owner, made.repeated = call.span, groups.of(call.owner), True
+            made.span, made.owner, made.repeated = call.span, group_of(call.owner), True
             values[before] = after
             if before.mask is not None and after.mask is not None:
                 values[before.mask] = after.mask
+    for each in added:
+        results = tuple(values[tensor] for tensor in each.results if tensor in values)
+        context.added.append(AddedLoss(values[each.value], each.text, results))
     outputs = [values[tensor] for tensor in model.outputs]
     return outputs[0] if len(outputs) == 1 else outputs
+
+
+def _sizes(model: ModelValue, tensors: Sequence[TensorValue]) -> dict[str, Size]:
+    """What the symbols in the shapes of a model's inputs are in a call on `tensors`."""
+    found: dict[str, Size] = {}
+    for declared, given in zip(model.inputs, tensors, strict=True):
+        for size, now in zip(declared.shape, given.shape, strict=True):
+            if isinstance(size, Dim) and size != now and size == Dim.symbol(str(size)):
+                found[str(size)] = now
+    return found
+
+
+def _resized(layer: LayerValue, sizes: Mapping[str, Size]) -> LayerValue:
+    """A layer for a call with these sizes; itself unless it is an operation that has sizes among its arguments."""
+    if not sizes or layer.weights:
+        return layer
+    fields = vars(layer.component)
+    changed = {name: new for name, old in fields.items() if (new := sizes_in(old, sizes)) != old}
+    if not changed:
+        return layer
+    component: Any = layer.component
+    return replace(layer, component=replace(component, **changed), calls=[])
+
+
+def values_of(model: ModelValue) -> set[TensorValue]:
+    """The inputs of a model, and all that its layers give."""
+    return {*model.inputs, *(tensor for call in model.calls for tensor in call.outputs)}
+
+
+def leading_to(values: Sequence[TensorValue], known: set[TensorValue], made: Sequence[LayerCall]) -> list[LayerCall]:
+    """The calls of `made` that `values` depend on, in order, from `known` tensors on."""
+    wanted = set(values) - known
+    found = []
+    for call in reversed(made):
+        if not wanted.isdisjoint(call.outputs):
+            found.append(call)
+            wanted.update(set(call.reads) - known)
+    return found[::-1]
 
 
 def _accepts(context: Context, model: ModelValue, tensors: Sequence[TensorValue], span: Span) -> bool:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gen.components.arguments import Word
-from gen.components.base import Layer, ShapeError
+from gen.components.base import Activation, Layer, ShapeError, snake_case
 from gen.diagnostics import Note, Span
-from gen.dims import Size
+from gen.dims import BATCH, Size, show
 from gen.language.elaborate import wrappers
 from gen.language.elaborate.binding import option_name
 from gen.language.elaborate.called import items_of
 from gen.language.elaborate.context import MAX_NESTED, Context
 from gen.language.elaborate.inputs import new_input
-from gen.language.elaborate.model_calls import replay
+from gen.language.elaborate.model_calls import repeat, replay
+from gen.language.elaborate.older import present_arguments
+from gen.language.elaborate.shape_trail import trail
 from gen.language.elaborate.spellings import kinds_of, suggestion
 from gen.language.elaborate.values import (
-    NOTHING,
     WRONG,
     Argument,
     Arguments,
@@ -28,13 +29,17 @@ from gen.language.elaborate.values import (
     LayerCall,
     LayerValue,
     ModelValue,
+    ObjectValue,
     Site,
     TensorValue,
+    Unknown,
     Value,
     Wrapped,
     Wrong,
     describe_value,
+    entries_of,
     is_wrong,
+    unknown_in,
 )
 
 # ----------------------------------------------------------------------------------------------------------- functional
@@ -53,6 +58,12 @@ def make_model(context: Context, arguments: Arguments, group: Group | None) -> V
             f"`Model` needs its {' and its '.join(missing)}",
             hint="write `Model(inputs, outputs)`, with one tensor or a list for each",
         )
+    for argument in given.values():
+        unknown = unknown_in(argument.value)
+        if unknown is not None:
+            model = _broken(context, "Model", arguments, group)
+            model.unknown = unknown
+            return model
     name = option_name(context, given.get("name"))
     inputs = _tensors(context, given["inputs"], "input")
     outputs = _tensors(context, given["outputs"], "output")
@@ -60,21 +71,35 @@ def make_model(context: Context, arguments: Arguments, group: Group | None) -> V
         return _broken(context, "Model", arguments, group)
     if not _are_inputs(context, inputs) or not _are_distinct(context, outputs):
         return _broken(context, "Model", arguments, group)
+    if not all(isinstance(argument.value.maker, InputValue) for argument in inputs):
+        begun = _from_the_middle(context, inputs, outputs, arguments, group)
+        if begun is None:
+            return _broken(context, "Model", arguments, group)
+        inputs, outputs = begun
     model = ModelValue("Model", arguments.span, context.next_order(), group, name)
+    model.auto_name = context.auto_name("functional")
     model.inputs = tuple(argument.value for argument in inputs)
-    model.outputs = tuple(argument.value for argument in outputs)
     model.trainable = given["trainable"].value is not False if "trainable" in given else True
+    if isinstance(given["outputs"].value, DictValue):
+        model.output_names = {tensor: str(key) for key, tensor in given["outputs"].value.items()}
+    context.models.append(model)
+    complete(context, model, outputs)
+    return model
+
+
+def complete(context: Context, model: ModelValue, outputs: Sequence[Argument]) -> None:
+    """Give a model its outputs, and the calls that lead to them from its inputs."""
+    model.outputs = tuple(argument.value for argument in outputs)
     model.calls = _calls(context, model, outputs)
-    for argument in inputs:
-        _claim_name(context, model, argument.value.maker)
+    for tensor in model.inputs:
+        if isinstance(tensor.maker, InputValue):
+            _claim_name(context, model, tensor.maker)
     for call in model.calls:
         _claim_name(context, model, call.unit or call.layer)
     units = (call.unit for call in model.calls)
     model.depth += max((unit.depth for unit in units if unit is not None), default=0)
-    context.models.append(model)
-    if is_too_deep(context, model.depth, arguments.span):
+    if is_too_deep(context, model.depth, model.span):
         model.broken = True
-    return model
 
 
 def _broken(context: Context, kind: str, arguments: Arguments, group: Group | None) -> ModelValue:
@@ -86,6 +111,7 @@ def _broken(context: Context, kind: str, arguments: Arguments, group: Group | No
 
 def bind(context: Context, called: str, names: tuple[str, ...], arguments: Arguments) -> dict[str, Argument] | None:
     """The arguments by name; None, and a diagnostic, if there is one that cannot be."""
+    arguments = present_arguments(context, None, called, names, names, arguments)
     given = dict(zip(names, arguments.positional, strict=False))
     good = True
     if len(arguments.positional) > len(names):
@@ -110,19 +136,28 @@ def _tensors(context: Context, argument: Argument, what: str) -> list[Argument] 
     """The tensors of an argument that takes one or a list of them."""
     if is_wrong(argument.value):
         return WRONG
-    items = items_of(argument) if isinstance(argument.value, list | tuple) else [argument]
+    items = [argument]
+    if isinstance(argument.value, DictValue):
+        items = [item for _, item in entries_of(argument)]
+    elif isinstance(argument.value, list | tuple):
+        items = [each for item in items_of(argument) for each in _flat(item)]
     if not items:
         return context.error("bad-argument", argument.span, f"A model has at least one {what}")
     good = True
     for item in items:
         if not isinstance(item.value, TensorValue):
             hint = "call it on a tensor first" if isinstance(item.value, LayerValue | ModelValue) else None
-            if isinstance(item.value, DictValue):
-                hint = f"write a list: the name of an {what} is its `name=` or its variable"
             message = f"An {what} of a model is a tensor, got {describe_value(item.value)}"
             context.error("not-a-tensor", item.span, message, hint=hint)
             good = False
     return items if good else WRONG
+
+
+def _flat(argument: Argument) -> list[Argument]:
+    """The tensors of a list in a list: a layer with several outputs gives one."""
+    if not isinstance(argument.value, list | tuple):
+        return [argument]
+    return [each for item in items_of(argument) for each in _flat(item)]
 
 
 def _are_inputs(context: Context, inputs: Sequence[Argument]) -> bool:
@@ -130,10 +165,7 @@ def _are_inputs(context: Context, inputs: Sequence[Argument]) -> bool:
     seen: dict[TensorValue, Argument] = {}
     for argument in inputs:
         tensor = argument.value
-        if not isinstance(tensor.maker, InputValue):
-            _report_not_an_input(context, argument)
-            good = False
-        elif tensor in seen:
+        if tensor in seen:
             note = Note(seen[tensor].span, "given here first")
             context.error("duplicate-input", argument.span, "This Input is given twice", notes=(note,))
             good = False
@@ -141,18 +173,54 @@ def _are_inputs(context: Context, inputs: Sequence[Argument]) -> bool:
     return good
 
 
-def _report_not_an_input(context: Context, argument: Argument) -> None:
+def _from_the_middle(
+    context: Context,
+    inputs: Sequence[Argument],
+    outputs: Sequence[Argument],
+    arguments: Arguments,
+    group: Group | None,
+) -> tuple[list[Argument], list[Argument]] | None:
+    """Inputs and outputs of a model that begins where a layer has already been called; it shares the layers.
+
+    As in Keras, each such tensor becomes an Input of its own, and the calls after it are made once more.
+    """
+    part = ModelValue("Model", arguments.span, context.next_order(), group)
+    part.inputs = tuple(argument.value for argument in inputs)
+    part.outputs = tuple(argument.value for argument in outputs)
+    part.calls = _calls(context, part, outputs)
+    if part.broken:
+        return None
+    begun = []
+    for argument in inputs:
+        tensor = argument.value
+        if isinstance(tensor.maker, InputValue):
+            begun.append(argument)
+            continue
+        _warn_of_middle(context, argument)
+        entry = new_input(context, tensor.shape[1:], tensor.dtype, argument.span, tensor.variable)
+        entry.written, entry.tensor.group, entry.tensor.variable = False, group, tensor.variable
+        begun.append(Argument(entry.tensor, argument.node))
+    result = repeat(context, part, [argument.value for argument in begun], arguments.span)
+    if isinstance(result, Wrong):
+        return None
+    made = result if isinstance(result, list) else [result]
+    for before, after in zip(part.outputs, made, strict=True):
+        after.public, after.public_group, after.wrapper = before.public, before.public_group, before.wrapper
+    return begun, [Argument(tensor, each.node) for tensor, each in zip(made, outputs, strict=True)]
+
+
+def _warn_of_middle(context: Context, argument: Argument) -> None:
     tensor = argument.value
     notes = [Note(tensor.maker.span, "made here")]
-    hint = "start the model with an Input of that shape, and call the layers on it"
+    hint = None
     root = tensor
-    while isinstance(root.maker, LayerCall):
+    while isinstance(root.maker, LayerCall) and root.maker.inputs:
         root = root.maker.inputs[0]
     if root.variable is not None and root.variable == tensor.variable:
         notes.append(Note(root.maker.span, f"the Input that `{root.variable}` was at first"))
         hint = "give the Input another name, and write that name here"
-    message = "The inputs of a model must be Inputs; this is the output of a layer"
-    context.error("not-an-input", argument.span, message, notes=tuple(notes), hint=hint)
+    message = "This model begins in the middle: its input is the output of a layer, and what is before it is left out"
+    context.warning("not-an-input", argument.span, message, notes=tuple(notes), hint=hint)
 
 
 def _are_distinct(context: Context, outputs: Sequence[Argument]) -> bool:
@@ -176,9 +244,17 @@ def _calls(context: Context, model: ModelValue, outputs: Sequence[Argument]) -> 
             hint = "write `Activation(linear)(…)` around it"
             context.error("disconnected-output", argument.span, message, hint=hint)
             model.broken = True
+        elif argument.value.shape[:1] != (BATCH,):
+            message = f"An output of a model has a row for each row of data, this is {show(argument.value.shape)}"
+            hint = "an output begins with the batch axis; a loss may be a number"
+            context.error("not-a-batch", argument.span, message, notes=trail([argument.value]), hint=hint)
+            model.broken = True
         pending = [argument.value, *([argument.value.mask] if argument.value.mask is not None else [])]
         while pending:
-            maker = pending.pop().maker
+            tensor = pending.pop()
+            maker = tensor.maker
+            if isinstance(maker, LayerCall) and tensor in model.inputs:
+                continue  # the model begins here
             if isinstance(maker, LayerCall):
                 if maker not in found:
                     found.add(maker)
@@ -234,6 +310,7 @@ def make_sequential(context: Context, arguments: Arguments, group: Group | None)
         return _broken(context, "Sequential", arguments, group)
     name = option_name(context, given.get("name"))
     model = ModelValue("Sequential", arguments.span, context.next_order(), group, layers=[])
+    model.auto_name = context.auto_name("sequential")
     if isinstance(name, Wrong):
         model.broken = True
     else:
@@ -244,6 +321,8 @@ def make_sequential(context: Context, arguments: Arguments, group: Group | None)
     if listed is not None and listed.value is not None:
         if is_wrong(listed.value) and not isinstance(listed.value, list | tuple):
             model.broken = True
+        elif isinstance(listed.value, Unknown):
+            model.broken, model.unknown = True, listed.value
         elif not isinstance(listed.value, list | tuple):
             model.broken = True
             message = f"`Sequential` takes a list of layers, got {describe_value(listed.value)}"
@@ -262,14 +341,16 @@ def add(context: Context, model: ModelValue, argument: Argument, heading: Span) 
         message = "This Sequential has already been called: the result of that call would lack the new layer"
         context.error("late-layer", argument.span, message, hint="add all layers before the first call")
         model.broken = True
-        return NOTHING
+        return None
+    if isinstance(value, Activation):
+        value = LayerValue(value, snake_case(type(value).__name__), argument.span, model.parent)
     if isinstance(value, TensorValue) and isinstance(value.maker, InputValue):
         _begin(context, model, argument)
     elif isinstance(value, Wrapped) and not is_broken(value):
         model.depth = max(model.depth, 1 + depth_of(value))
         if is_too_deep(context, model.depth, argument.span):
             model.broken = True
-            return NOTHING
+            return None
         item = Item(value, argument.span, heading)
         model.layers.append(item)
         _claim_name(context, model, value)
@@ -278,16 +359,22 @@ def add(context: Context, model: ModelValue, argument: Argument, heading: Span) 
         _extend(context, model, item)
     else:
         model.broken = True
-        if not is_wrong(value) and not is_broken(value):
+        found = value if isinstance(value, Unknown) else value.unknown if isinstance(value, ModelValue) else None
+        if found is not None:
+            found = found.of_model(argument.span)
+            model.unknown = found if model.unknown is None else model.unknown.with_others([found])
+        elif not is_wrong(value) and not is_broken(value):
             _report_no_layer(context, argument)
-    return NOTHING
+    return None
 
 
 def is_broken(value: Value) -> bool:
-    """Whether `value` is a model that is reported as wrong, or holds one."""
+    """Whether `value` is a model that is reported as wrong, or depends on what gen cannot know, or holds one."""
     while isinstance(value, Distributed):
         value = value.inner
-    return isinstance(value, ModelValue) and value.broken
+    if isinstance(value, ObjectValue):
+        value = value.model
+    return isinstance(value, ModelValue) and (value.broken or value.unknown is not None)
 
 
 def depth_of(value: Wrapped) -> int:
@@ -349,6 +436,19 @@ def _begin_from_layer(context: Context, model: ModelValue, item: Item) -> None:
         _set_input(context, model, first.shape[1:], first.dtype, item.span)
 
 
+def begin_with(
+    context: Context, model: ModelValue, dims: Sequence[Size | None], span: Span, dtype: str | None = None
+) -> None:
+    """Give a Sequential without an Input one of this shape, and call its layers on it."""
+    assert model.layers is not None
+    first = model.layers[0].value if model.layers else None
+    natural = _natural_dtype(first) if isinstance(first, LayerValue) else "float"
+    _set_input(context, model, dims, dtype or natural, span)
+    for item in list(model.layers):
+        if not model.broken:
+            _call(context, model, item)
+
+
 def _set_input(context: Context, model: ModelValue, dims: Sequence[Size | None], dtype: str, span: Span) -> None:
     """Give a Sequential an Input that the file does not write."""
     entry = new_input(context, dims, dtype, span)
@@ -403,10 +503,7 @@ def call_model(
         message = "This Sequential has no layers"
         return context.error("no-model", span, message, hint="add a layer to it before it is called")
     if not model.inputs and not model.broken and model.layers is not None and len(tensors) == 1:
-        _set_input(context, model, tensors[0].shape[1:], tensors[0].dtype, model.span)
-        for item in list(model.layers):
-            if not model.broken:
-                _call(context, model, item)
+        begin_with(context, model, tensors[0].shape[1:], model.span, tensors[0].dtype)
     if model.broken:
         return WRONG
     if len(tensors) != len(model.inputs):
@@ -418,4 +515,4 @@ def call_model(
             notes=(Note(model.span, "the model"),),
         )
     with context.calling(model):
-        return replay(context, model, tensors, span, group)
+        return replay(context, model, tensors, span)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import builtins
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from gen.diagnostics import Span
-from gen.language.elaborate.context import Context
+from gen.language.elaborate.context import Context, note_binding
+from gen.language.elaborate.objects import PYTHON
 from gen.language.elaborate.spellings import named_words, option_words
 from gen.language.elaborate.values import (
     WRONG,
@@ -15,9 +17,12 @@ from gen.language.elaborate.values import (
     Distributed,
     Frame,
     Group,
+    LambdaValue,
     LayerValue,
     ModelValue,
+    ObjectValue,
     TensorValue,
+    Unknown,
     Value,
 )
 
@@ -42,9 +47,15 @@ class Names:
         self.assignments: dict[Span, Assignment] = {}
         self._compared = 0
 
+    def is_builtin(self, name: str) -> bool:
+        """Whether a name is one of Python's own functions or types."""
+        return name in PYTHON
+
     def is_word(self, name: str) -> bool:
         """Whether a name means something though the file does not bind it."""
-        return name in self._named_words or name in self._option_words
+        if name in self._named_words:
+            return True
+        return not hasattr(builtins, name) and name in self._option_words  # it takes long to find them all
 
     @cached_property
     def words(self) -> tuple[str, ...]:
@@ -69,12 +80,19 @@ class Names:
 
     def bind(self, name: str, value: Value, span: Span, frame: Frame) -> None:
         """Bind `name`, written at `span`, and let the value know."""
+        if isinstance(value, Unknown) and value.needed is None:
+            value = replace(value, name=name)
         frame.bindings[name] = Binding(value, span)
+        if frame.kind == "class":
+            return
         assignment = self.assignments.setdefault(span, Assignment(name, value))
         assignment.value = value
         match value:
-            case LayerValue() | ModelValue() | Distributed() | BidirectionalValue():
+            case LayerValue() | ModelValue() | Distributed() | BidirectionalValue() | LambdaValue() | ObjectValue():
                 value.variable = value.variable or name
+                if isinstance(value, ObjectValue) and value.model is not None:
+                    value.model.variable = value.model.variable or name
+                note_binding(self._context, value, name)
             case TensorValue():
                 _name_tensor(value, name, frame.group)
 

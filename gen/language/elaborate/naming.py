@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gen.components.base import snake_case
+from gen.components.operations.making import Parameter
 from gen.language.elaborate.context import Numbering
 from gen.language.elaborate.values import (
     Group,
     InputValue,
+    LambdaValue,
     LayerCall,
     LayerValue,
     ModelValue,
+    ObjectValue,
     TensorValue,
-    Wrapper,
+    Unit,
 )
 
 
@@ -26,18 +29,25 @@ def name_of_model(model: ModelValue) -> str:
     return model.given_name or model.variable or snake_case(model.kind)
 
 
-def _name_of(owner: ModelValue | Wrapper) -> str:
+def _name_of(owner: Unit) -> str:
     """The name of what heads the names of its layers."""
     if isinstance(owner, ModelValue):
         return name_of_model(owner)
-    output = owner.output.variable if owner.output is not None else None
+    output = None
+    if owner.output is not None:
+        inside = isinstance(owner, ObjectValue | LambdaValue) and owner.output.public_group is owner.group
+        output = None if inside else owner.output.public or owner.output.variable
     return owner.given_name or owner.variable or output or owner.kind
 
 
 class Namer:
-    """Names everything in a model, from its calls in order."""
+    """Names everything in a model, from its calls in order; a function that makes the whole model heads no names."""
 
-    def __init__(self, calls: Sequence[LayerCall]) -> None:
+    def __init__(self, calls: Sequence[LayerCall], around: Group | None = None) -> None:
+        self._around: set[Group | None] = {None}
+        while around is not None:
+            self._around.add(around)
+            around = around.parent
         self._names: dict[Group | None, Numbering] = {}
         self._groups: dict[Group, str] = {}
         self._layers: dict[LayerValue, str] = {}
@@ -55,12 +65,13 @@ class Namer:
 
     def _claim(self, group: Group | None, name: str) -> str:
         """A full name for what is called `name` in `group`."""
+        group = None if group in self._around else group
         if group not in self._names:
             self._names[group] = Numbering()
         return self._prefix(group) + self._names[group].claim(name)
 
     def _prefix(self, group: Group | None) -> str:
-        if group is None:
+        if group in self._around or group is None:
             return ""
         if group not in self._groups:
             name = _name_of(group.owner) if group.owner is not None else group.name
@@ -71,6 +82,10 @@ class Namer:
         """The name of a call of a block or of a model.  Calls of one model have one name."""
         named = self._groups.get(group)
         return named.rstrip("/") if named else _name_of(group.owner) if group.owner is not None else group.name
+
+    def has(self, layer: LayerValue) -> bool:
+        """Whether it has a name for a layer, of its own calls and no mask's."""
+        return layer in self._layers
 
     def layer(self, layer: LayerValue) -> str:
         """The full name of a layer: `stage_2/conv`; what computes a mask has the name of the mask."""
@@ -112,7 +127,7 @@ class Namer:
 
 def _own_name(layer: LayerValue, call: LayerCall) -> str:
     """The name of a layer that has no `name=`, without prefix."""
-    if getattr(layer.component, "internal", False):
+    if getattr(layer.component, "internal", False) or isinstance(layer.component, Parameter):
         return layer.kind
     return layer.variable or call.outputs[0].variable or layer.kind
 

@@ -28,6 +28,8 @@ class Observed:
     """What expressions have been, and names where they are bound; what is wrong is left out."""
     calls: Sequence[LayerCall]
     """The calls of layers, in order."""
+    calling: frozenset[Span] = frozenset()
+    """The statements that have called layers, themselves or in a function that they call."""
 
 
 class Observer(Interpreter):
@@ -37,17 +39,35 @@ class Observer(Interpreter):
         super().__init__(context)
         self._between = between
         self.values: dict[Span, list[Value]] = {}
+        self._calling: set[Span] = set()
         self.names = _ObservedNames(context, self.note)
 
     def _execute(self, statement: syntax.Statement, frame: Frame) -> Value:
         self._between()
-        return super()._execute(statement, frame)
+        before = len(self.context.calls)
+        try:
+            return super()._execute(statement, frame)
+        finally:
+            if len(self.context.calls) != before:
+                self._calling.add(statement.span)
 
     def evaluate(self, expression: syntax.Expr, frame: Frame) -> Value:
         value = super().evaluate(expression, frame)
         if not isinstance(expression, syntax.Name):  # which `_name` has seen
             self.note(expression.span, value)
+        if isinstance(expression, syntax.Attribute):
+            self.note(expression.name_span, value)
         return value
+
+    def _bind(self, target: syntax.Expr, value: Value, span: Span, frame: Frame) -> None:
+        super()._bind(target, value, span, frame)
+        if isinstance(target, syntax.Attribute):
+            self.note(target.name_span, value)
+
+    def _bind_quietly(self, target: syntax.Target, value: Value, span: Span, frame: Frame) -> None:
+        super()._bind_quietly(target, value, span, frame)
+        if isinstance(target, syntax.Name):
+            self.note(target.span, value)
 
     def _name(self, name: syntax.Name, frame: Frame, called: bool = False) -> Value:
         value = super()._name(name, frame, called)
@@ -63,7 +83,7 @@ class Observer(Interpreter):
     def observed(self, made: tuple[ModelValue, Graph] | None) -> Observed:
         """What was seen, once the file has run; `made` is what came of it."""
         model, graph = made or (None, None)
-        return Observed(model, graph, self.values, self.context.calls)
+        return Observed(model, graph, self.values, self.context.calls, frozenset(self._calling))
 
 
 class _ObservedNames(Names):

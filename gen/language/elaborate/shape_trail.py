@@ -30,7 +30,7 @@ def _trail_of(tensor: TensorValue) -> list[Note]:
     current = tensor
     while True:
         maker = current.maker
-        if isinstance(maker, InputValue):
+        if isinstance(maker, InputValue) or not maker.inputs:
             notes.append(Note(maker.span, _text(current, None)))
             return _shortened(notes)
         before = maker.inputs[0]
@@ -81,7 +81,7 @@ def _takes(component: Layer | Activation, shape: Shape) -> bool:
 def _end_of_steps(tensor: TensorValue) -> tuple[LayerCall, Shape] | None:
     """The call that made a matrix of a sequence, where `tensor` is such a matrix, and the shape before it."""
     current = tensor
-    while len(current.shape) == 2 and not isinstance(current.maker, InputValue):
+    while len(current.shape) == 2 and not isinstance(current.maker, InputValue) and current.maker.inputs:
         call, before = current.maker, current.maker.inputs[0]
         if len(before.shape) > 2:
             return call, before.shape

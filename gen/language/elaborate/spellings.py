@@ -9,7 +9,9 @@ from typing import Any, Literal, get_args, get_origin
 from gen.components.arguments import Word
 from gen.components.base import Component, Layer, parameters, registry, snake_case
 from gen.diagnostics import did_you_mean
-from gen.language.elaborate.values import Member, Namespace
+from gen.language.elaborate import functions
+from gen.language.elaborate.older import INITIALIZERS, LAYER_NAMES, present_path
+from gen.language.elaborate.values import Function, Member, Namespace
 
 MODULES: dict[str, tuple[str, ...]] = {
     "layers": ("layer",),
@@ -26,8 +28,16 @@ MODULES: dict[str, tuple[str, ...]] = {
 ROOTS = {"keras": ("keras",), "tensorflow": ("tensorflow",), "tf": ("tensorflow",)}
 
 SPECIAL = {"Input": ("", "layers"), "InputLayer": ("layers",), "Model": ("", "models"), "Sequential": ("", "models")}
-SPECIAL |= {"TimeDistributed": ("layers",), "Bidirectional": ("layers",)}
+SPECIAL |= dict.fromkeys(
+    ("TimeDistributed", "Bidirectional", "Lambda", "RNN", "SimpleRNNCell", "LSTMCell", "GRUCell"), ("layers",)
+)
+BASES = {"Layer": ("", "layers"), "Loss": ("", "losses"), "Metric": ("", "metrics"), "Callback": ("callbacks",)}
+BASES |= {"Regularizer": ("", "regularizers"), "Initializer": ("", "initializers"), "Constraint": ("", "constraints")}
+SPECIAL |= BASES
 """What is called like a component and is none, with the modules of Keras that it is in."""
+
+LOSS_FUNCTIONS = ("binary_focal_crossentropy", "categorical_focal_crossentropy", "dice", "tversky")
+"""The losses of Keras that there are as functions of tensors alone."""
 
 DTYPES = {
     "float32": "float",
@@ -49,17 +59,29 @@ CALCULATING = ("ops", "backend", "math", "nn", "linalg")
 """Modules of Keras and TensorFlow with functions of tensors."""
 
 
+def is_calculating(path: Sequence[str]) -> bool:
+    """Whether what is in a module of Keras computes something of a model: `keras.ops.fft`, `tf.signal.stft`."""
+    return len(path) > 1 and path[1] in (*CALCULATING, *MODULES, "random", "signal", "image", "applications")
+
+
 def namespace(name: str) -> Namespace | None:
-    """The module that an unbound name means: `keras`, `tf`, `layers`, …"""
+    """The module that an unbound name means: `keras`, `tf`, `layers`, `ops`, …"""
     if name in ROOTS:
         return Namespace(ROOTS[name])
+    if name in functions.ROOTS:
+        return Namespace(functions.ROOTS[name])
     return Namespace(("keras", name)) if name in MODULES else None
+
+
+def rooted(dotted: str) -> tuple[str, ...]:
+    """The path of a module by its dotted name; that of none of Keras begins with an empty name."""
+    path = tuple(dotted.split("."))
+    return (*ROOTS.get(path[0], ("",)), *path[1:])
 
 
 def module(dotted: str) -> Namespace | None:
     """The module that an import names; None if it is none of Keras."""
-    path = tuple(dotted.split("."))
-    path = (*ROOTS.get(path[0], ("",)), *path[1:])
+    path = rooted(dotted)
     if path[0] not in ("keras", "tensorflow"):
         return None
     current = Namespace((path[0],))
@@ -72,7 +94,16 @@ def module(dotted: str) -> Namespace | None:
 def member(owner: Namespace, name: str) -> Namespace | Word | None:
     """What `owner.name` is; None if `owner` is a module whose names are all known, and has no such name."""
     path = owner.path
+    present = present_path((*path, name))
+    if present != (*path, name):
+        return _at(present)
+    if (*path, name) in functions.MODULES:
+        return Namespace((*path, name))
+    if path in functions.MODULES or (path == ("tensorflow",) and functions.spelling((*path, name)) is not None):
+        return Function(name, (*path, name))
     if owner.known and path == ("tensorflow",):
+        if name in INITIALIZERS:
+            return Member(INITIALIZERS[name], ("initializer",))
         if name in DTYPES or name in OTHER_FLOATS:
             return Word(name)
         return Namespace(("keras",)) if name == "keras" else Namespace((*path, name), known=False)
@@ -85,12 +116,41 @@ def member(owner: Namespace, name: str) -> Namespace | Word | None:
     kinds = MODULES[path[-1]]
     if path[-1] in SPECIAL.get(name, ()):
         return Word(name)
+    if (path[-1] == "losses" and name in LOSS_FUNCTIONS) or (path[-1] == "metrics" and name == "MeanMetricWrapper"):
+        return Function(name, (*path, name))
     return Member(name, kinds) if any(name in members(kind) for kind in kinds) else None
+
+
+def _at(path: tuple[str, ...]) -> Namespace | Word | None:
+    """What is at a path of Keras 3."""
+    if len(path) == 1 or (len(path) == 2 and path[0] == "keras" and path[1] in MODULES):
+        return Namespace(path)
+    around = path[:-1]
+    return member(Namespace(around, len(around) == 1 or (len(around) == 2 and around[1] in MODULES)), path[-1])
 
 
 def members(kind: str) -> Mapping[str, type[Component]]:
     """The components of a kind by every name that a call may have; for layers also the function forms."""
-    return {**registry[kind], **function_forms()} if kind == "layer" else registry[kind]
+    return {**layer_names(), **function_forms()} if kind == "layer" else registry[kind]
+
+
+def layer_names() -> Mapping[str, type[Component]]:
+    """The layers by every name that Keras has or had for them."""
+    layers = registry["layer"]
+    return {**{old: layers[new] for old, new in LAYER_NAMES.items() if new in layers}, **layers}
+
+
+def layer_called(name: str) -> type[Component] | None:
+    """The layer that a call of a name makes, or applies at once; None if none."""
+    layers = registry["layer"]
+    found = layers[name] if name in layers else layers.get(LAYER_NAMES.get(name, ""))
+    return found if found is not None or not name[:1].islower() else function_forms().get(name)
+
+
+def layer_named(name: str) -> type[Component]:
+    """The layer that Keras has, or had, under a name."""
+    layers = registry["layer"]
+    return layers[name] if name in layers else layers[LAYER_NAMES[name]]
 
 
 def function_forms() -> dict[str, type[Component]]:
@@ -107,7 +167,9 @@ def _function_forms(layers: tuple[type[Component], ...]) -> dict[str, type[Compo
 def kinds_of(word: Word) -> tuple[str, ...]:
     """The kinds of components that the word can mean."""
     kinds: Iterable[str] = word.kinds if isinstance(word, Member) else registry
-    return tuple(kind for kind in kinds if word.name in registry[kind])
+    found = tuple(kind for kind in kinds if word.name in registry[kind])
+    older = not found and "layer" in kinds and LAYER_NAMES.get(word.name, "") in registry["layer"]
+    return ("layer",) if older else found
 
 
 def known_words() -> set[str]:
@@ -117,7 +179,7 @@ def known_words() -> set[str]:
 
 def named_words() -> set[str]:
     """The names of components, of dtypes and of what else is called."""
-    return {*SPECIAL, *DTYPES, *OTHER_FLOATS, *function_forms(), "range"}.union(*registry.values())
+    return {*SPECIAL, *DTYPES, *OTHER_FLOATS, *layer_names(), *function_forms()}.union(*registry.values())
 
 
 def option_words() -> frozenset[str]:
@@ -134,19 +196,6 @@ def _literals(annotation: Any) -> list[str]:
     if get_origin(annotation) is Literal:
         return [item for item in get_args(annotation) if isinstance(item, str)]
     return [word for inner in get_args(annotation) for word in _literals(inner)]
-
-
-def hint_for_module(path: Sequence[str]) -> str:
-    """What to write instead of a call of something in a module that cannot be part of a model."""
-    misspelled = suggestion(path[1], MODULES) if path[0] == "keras" and len(path) > 2 else None
-    if misspelled is not None:
-        return misspelled
-    word = next((word for word in (path[-1], snake_case(path[-1])) if word in known_words()), None)
-    if word is not None:
-        return f"write `{word}`"
-    if any(part in CALCULATING for part in path):
-        return "make tensors with layers, activations, operators, and slices: `a * b`, `x[:, 0]`"
-    return "a `.nn` file describes the model; data and files belong to the program that uses it"
 
 
 def suggestion(name: str, candidates: Iterable[str], words: tuple[str, ...] = ()) -> str | None:

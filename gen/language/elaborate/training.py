@@ -13,19 +13,23 @@ from gen.diagnostics import Note, Span
 from gen.dims import show
 from gen.graph.checks import check_loss, head_of
 from gen.graph.graph import Training
-from gen.language.elaborate.binding import accepted_value
+from gen.language.elaborate.binding import accepted_value, renamed
 from gen.language.elaborate.called import items_of
 from gen.language.elaborate.context import Context
+from gen.language.elaborate.own import LossOfFile, LossOfIds, MetricOfFile, is_own, own_loss, own_metric
 from gen.language.elaborate.spellings import suggestion
 from gen.language.elaborate.values import (
     Argument,
     Arguments,
     DictValue,
     LayerCall,
+    ObjectValue,
     TensorValue,
     Wrong,
     describe_value,
+    entries_of,
     is_wrong,
+    unknown_in,
 )
 
 COMPILE = ("optimizer", "loss", "loss_weights", "metrics")
@@ -61,7 +65,13 @@ NOT_IN_FIT = {
     "validation_steps": "validation goes through all its rows",
     "validation_batch_size": "validation runs in batches of `batch_size`",
     "validation_freq": "validation runs after every epoch",
+    "max_queue_size": "the generated file runs in one thread",
+    "workers": "the generated file runs in one thread",
+    "use_multiprocessing": "the generated file runs in one thread",
+    "show_accuracy": "`metrics` of `compile` says what is shown",
 }
+OLD_FIT = {"nb_epoch": "epochs", "nb_epochs": "epochs"}
+"""Arguments of `fit` as Keras 1 calls them."""
 
 
 @dataclass
@@ -86,9 +96,16 @@ class Compilation:
     plans: list[Plan] = field(default_factory=list)
 
 
-def compiled(context: Context, arguments: Arguments, plans: Sequence[Plan]) -> Compilation:
-    """One `compile` applied to the outputs in `plans`; without plans (the model is wrong), what can be checked."""
+def compiled(context: Context, arguments: Arguments, plans: Sequence[Plan], added: bool = False) -> Compilation:
+    """One `compile` applied to the outputs in `plans`; without plans (the model is wrong), what can be checked.
+
+    `added` says whether there is a loss besides: layers add one.
+    """
     given = _bound(context, arguments)
+    for name, argument in list(given.items()):
+        unknown = unknown_in(argument.value)
+        if unknown is not None:
+            given[name] = replace(argument, value=context.unknown(unknown, argument.span))
     optimizer = given.get("optimizer")
     result = Compilation(
         (
@@ -105,7 +122,9 @@ def compiled(context: Context, arguments: Arguments, plans: Sequence[Plan]) -> C
     if not plans:
         _check_alone(context, given)
         return result
-    _set_losses(context, arguments, given.get("loss"), result.plans)
+    loss = given.get("loss")
+    if not added or (loss is not None and loss.value is not None):
+        _set_losses(context, arguments, loss, result.plans, added)
     _set_weights(context, given.get("loss_weights"), result.plans)
     _set_metrics(context, given.get("metrics"), result.plans)
     if not context.diagnostics.failed:
@@ -141,9 +160,11 @@ def _check_alone(context: Context, given: dict[str, Argument]) -> None:
     """What can be said of losses and metrics when the outputs are not known."""
     for name, annotation in (("loss", Loss | None), ("loss_weights", float)):
         for leaf in _all_leaves(given.get(name)):
-            accepted_value(context, name, annotation, leaf)
+            if not is_own(leaf.value, "loss"):
+                accepted_value(context, name, annotation, leaf)
     for leaf in _all_leaves(given.get("metrics")):
-        _metric(context, leaf)
+        if not is_own(leaf.value, "metric"):
+            _metric(context, leaf)
 
 
 def _all_leaves(argument: Argument | None) -> list[Argument]:
@@ -151,7 +172,7 @@ def _all_leaves(argument: Argument | None) -> list[Argument]:
     if argument is None or argument.value is None:
         return []
     value = argument.value
-    entries = [item for _, item in value.items] if isinstance(value, DictValue) else [argument]
+    entries = [item for _, item in entries_of(argument)] if isinstance(value, DictValue) else [argument]
     return [leaf for entry in entries for leaf in _leaves(entry)]
 
 
@@ -169,7 +190,7 @@ def _leaves(argument: Argument) -> list[Argument]:
 def _by_output(context: Context, name: str, argument: Argument, plans: Sequence[Plan]) -> dict[int, Argument]:
     """The entries of a dict by the index of the output that the key means; keys that mean none are reported."""
     found: dict[int, Argument] = {}
-    for key, item in argument.value.items:
+    for key, item in entries_of(argument):
         index = next((i for i, plan in enumerate(plans) if plan.tensor is key.value), None)
         if index is None:
             index = next((i for i, plan in enumerate(plans) if plan.name == key.text), None)
@@ -188,10 +209,12 @@ def _by_output(context: Context, name: str, argument: Argument, plans: Sequence[
 
 def _known_keys(argument: Argument) -> bool:
     """Whether every key of a dict is right, as far as one can tell: no output is missed because of a wrong key."""
-    return not any(isinstance(key.value, Wrong) for key, _ in argument.value.items)
+    return not any(isinstance(key.value, Wrong) for key, _ in entries_of(argument))
 
 
-def _set_losses(context: Context, arguments: Arguments, argument: Argument | None, plans: list[Plan]) -> None:
+def _set_losses(
+    context: Context, arguments: Arguments, argument: Argument | None, plans: list[Plan], added: bool
+) -> None:
     if argument is None and not arguments.keywords.keys() <= {*COMPILE, *IGNORED, *UNSUPPORTED}:
         return  # a wrong name is reported, which may have been meant as `loss`
     if argument is None or argument.value is None:
@@ -218,7 +241,7 @@ def _set_losses(context: Context, arguments: Arguments, argument: Argument | Non
     for index, entry in entries.items():
         if index < len(plans):
             _set_loss(context, entry, plans[index])
-    if entries and all(entry.value is None for entry in entries.values()):
+    if entries and all(entry.value is None for entry in entries.values()) and not added:
         context.error("missing-loss", argument.span, "No output has a loss, so there is nothing to train")
 
 
@@ -250,10 +273,13 @@ def _set_loss(context: Context, argument: Argument, plan: Plan) -> None:
         message = "Keras chooses the crossentropy by the targets, and a `.nn` file has no targets"
         context.error("bad-argument", argument.span, message, hint=f"write {names}")
         return
+    tensor = plan.tensor
+    if is_own(argument.value, "loss"):
+        _set_own_loss(context, argument, plan)
+        return
     loss = accepted_value(context, "loss", Loss | None, argument)
     if not isinstance(loss, Loss):
         return
-    tensor = plan.tensor
     try:
         check_loss(loss, tensor.shape, _head(tensor))
     except ShapeError as problem:
@@ -262,6 +288,29 @@ def _set_loss(context: Context, argument: Argument, plan: Plan) -> None:
             problem.code, argument.span, problem.message, label=problem.label, notes=(note,), hint=problem.hint
         )
         return
+    if _mask_fits(context, argument, plan):
+        plan.loss, plan.loss_text = loss, _loss_text(context, argument)
+
+
+def _set_own_loss(context: Context, argument: Argument, plan: Plan) -> None:
+    """A loss that the file computes itself."""
+    if not _mask_fits(context, argument, plan):
+        return
+    found = own_loss(context, argument, plan.name, plan.tensor)
+    if isinstance(found, Wrong):
+        return
+    mask, shape = plan.tensor.last_mask, found.value.shape
+    if mask is not None and shape[:1] == mask.shape[:1] and shape[: len(mask.shape)] != mask.shape:
+        message = f"`{found.name}` gives {show(shape)}, and the output has a mask for each of {show(mask.shape)}"
+        hint = "return a value for each step, which the mask can leave out"
+        context.error("mask-mismatch", argument.span, message, hint=hint)
+        return
+    plan.loss, plan.loss_text = (LossOfIds if found.ids else LossOfFile)(found), found.text
+
+
+def _mask_fits(context: Context, argument: Argument, plan: Plan) -> bool:
+    """Whether the mask of an output has a value for each step of it; reports it if not."""
+    tensor = plan.tensor
     mask = tensor.last_mask
     if mask is not None and mask.shape != tensor.shape[:-1]:
         message = (
@@ -271,8 +320,8 @@ def _set_loss(context: Context, argument: Argument, plan: Plan) -> None:
         notes = (Note(mask.maker.span, "the mask begins here"), Note(tensor.maker.span, "the output"))
         hint = "merge them into one step with TimeDistributed(Flatten()), or leave out the mask; Keras fails here too"
         context.error("mask-mismatch", argument.span, message, notes=notes, hint=hint)
-        return
-    plan.loss, plan.loss_text = loss, _loss_text(context, argument)
+        return False
+    return True
 
 
 def _head(tensor: TensorValue) -> Activation | None:
@@ -348,12 +397,37 @@ def _example(context: Context, argument: Argument) -> str:
 def _set_metrics_of(context: Context, argument: Argument, plan: Plan) -> None:
     counts: dict[str, int] = {}
     for leaf in _leaves(argument):
-        metric = _metric(context, leaf)
-        resolved = None if metric is None else _resolved(context, metric, leaf, plan)
+        own = is_own(leaf.value, "metric")
+        metric = _own_metric(context, leaf, plan) if own else _metric(context, leaf)
+        resolved = metric if own or metric is None else _resolved(context, metric, leaf, plan)
         if metric is not None and resolved is not None:
             name = _numbered_as_keras(metric.log_name, counts)
             plan.metrics = (*plan.metrics, (name, resolved))
             plan.metric_spans = (*plan.metric_spans, leaf.span)
+
+
+def _own_metric(context: Context, argument: Argument, plan: Plan) -> Metric | None:
+    """A metric that the file computes itself."""
+    if is_wrong(argument.value):
+        return None
+    if isinstance(argument.value, ObjectValue):
+        cls = argument.value.cls
+        message = f"gen cannot run the metric `{cls.name}`, which keeps a state of its own"
+        hint = "write a function of `y_true` and `y_pred`: its value is averaged over the batches"
+        context.error(
+            "unsupported-call", argument.span, message, notes=(Note(cls.definition.header, "the class"),), hint=hint
+        )
+        return None
+    if plan.loss is None:
+        _report_no_targets(context, argument, plan)
+        return None
+    target, dtype = plan.tensor.shape, "float"
+    if isinstance(plan.loss, LossOfFile):
+        target = plan.loss.computed.inputs[0].shape
+    elif plan.loss.sparse:
+        target = plan.tensor.shape[:-1]
+    found = own_metric(context, argument, plan.name, plan.tensor, target, "int32" if plan.loss.sparse else dtype)
+    return None if isinstance(found, Wrong) else MetricOfFile(found.name, found)
 
 
 def _metric(context: Context, argument: Argument) -> Metric | None:
@@ -374,10 +448,14 @@ def _metric(context: Context, argument: Argument) -> Metric | None:
 
 def _resolved(context: Context, metric: Metric, argument: Argument, plan: Plan) -> Metric | None:
     if plan.loss is None:
-        if not context.diagnostics.failed:
-            message = f"The output `{plan.name}` has a metric, but no loss that says what its targets are"
-            context.error("missing-loss", argument.span, message)
+        _report_no_targets(context, argument, plan)
         return None
+    if isinstance(plan.loss, LossOfFile) and not plan.loss.sparse:
+        target = plan.loss.computed.inputs[0].shape
+        if target != plan.tensor.shape:
+            message = f"`{plan.loss.computed.name}` takes targets {show(target)}, this metric some like the output"
+            context.error("metric-shape", argument.span, message, hint="write a function of `y_true` and `y_pred`")
+            return None
     try:
         return metric.resolve(plan.loss, plan.tensor.shape)
     except ShapeError as problem:
@@ -386,6 +464,12 @@ def _resolved(context: Context, metric: Metric, argument: Argument, plan: Plan) 
             problem.code, argument.span, problem.message, label=problem.label, notes=(note,), hint=problem.hint
         )
         return None
+
+
+def _report_no_targets(context: Context, argument: Argument, plan: Plan) -> None:
+    if not context.diagnostics.failed:
+        message = f"The output `{plan.name}` has a metric, but no loss that says what its targets are"
+        context.error("missing-loss", argument.span, message)
 
 
 def _numbered_as_keras(name: str, counts: dict[str, int]) -> str:
@@ -460,7 +544,7 @@ def _report_figures(context: Context, first: _Figure, second: _Figure, several: 
 
 
 def fitted(context: Context, calls: Sequence[Arguments]) -> dict[str, int | float | bool]:
-    """The defaults that the calls of `fit` give."""
+    """The defaults that the calls of `fit` give; its data, and what is for the running model, is passed over."""
     defaults: dict[str, int | float | bool] = {}
     for arguments in calls:
         spans = {name: item.span for name, item in zip(FIT_ORDER, arguments.positional, strict=False)}
@@ -472,33 +556,23 @@ def fitted(context: Context, calls: Sequence[Arguments]) -> dict[str, int | floa
             context.error("too-many-arguments", argument.span, f"`fit` takes at most {len(FIT_ORDER)} arguments")
         for name, argument in given.items():
             span = (arguments.name_spans | spans)[name]
-            if name in FIT:
+            if name in OLD_FIT and OLD_FIT[name] not in given:
+                name = renamed(context, span, "fit", name, OLD_FIT[name])
+            if name in FIT and unknown_in(argument.value) is not None:
+                context.ignore(argument.span)
+            elif name in FIT:
                 value = accepted_value(context, name, FIT[name], argument)
                 if isinstance(value, int | float):
                     defaults[name] = value
-            elif name in DATA:
-                _report_data(context, argument, name)
-            elif name in WHEN_CALLED:
-                reason = "give it to `fit` of the generated model"
-                context.warning("ignored-argument", span, f"`{name}` of `fit` has no effect here: {reason}")
+            elif name in DATA or name in WHEN_CALLED:
+                if argument.value is not None:
+                    context.ignore(argument.span)
             elif name in NOT_IN_FIT:
-                message = f"gen does not support `{name}` of `fit`: {NOT_IN_FIT[name]}"
-                context.error("unsupported-argument", span, message)
+                context.warning("ignored-argument", span, f"`{name}` of `fit` has no effect: {NOT_IN_FIT[name]}")
             else:
                 hint = suggestion(name, FIT) or "it takes `epochs`, `batch_size`, `validation_split` and `shuffle`"
                 context.error("unknown-argument", span, f"`fit` has no argument `{name}`", hint=hint)
     return defaults
-
-
-def _report_data(context: Context, argument: Argument, name: str) -> None:
-    if argument.value is None:
-        return
-    context.error(
-        "data-in-file",
-        argument.span,
-        f"A `.nn` file contains no data, but `fit` gets `{name}`",
-        hint="pass it to the generated model: `Model().fit(x, y)`",
-    )
 
 
 __all__ = ["Compilation", "Plan", "Training", "compiled", "fitted"]

@@ -1,19 +1,22 @@
-"""What an expression of a `.nn` file can be, besides a number, a string, a list or a tuple."""
+"""What an expression of a `.nn` file can be, besides what Python's own values stand for.
+
+Numbers, strings, `None`, lists, tuples, sets, ranges and sizes (`gen.dims.Dim`) stand for themselves.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from gen.components.arguments import Word
-from gen.components.base import Activation, Component, Layer, Weight
+from gen.components.base import Activation, Component, Layer, Weight, snake_case
 from gen.diagnostics import Span
-from gen.dims import Shape, show
+from gen.dims import Dim, Shape, show
 from gen.language import syntax
 
 Value: TypeAlias = Any
-"""Numbers, strings, `None`, lists, tuples and ranges stand for themselves; the rest is defined here."""
 
 
 class Wrong:
@@ -26,14 +29,75 @@ class Wrong:
 WRONG = Wrong()
 
 
-class Nothing:
-    """What `compile`, `fit` and the like give."""
+MOST_CAUSES = 20
+"""How many unknown values are kept that something comes from."""
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """What gen cannot know when it reads a file: data, and whatever is made of data or of other libraries.
+
+    It is no error in itself.  It becomes one where the model depends on it.
+    """
+
+    text: str
+    """What it comes from, as the file writes it: `np.load("words.npy")`."""
+    span: Span
+    """Where that is."""
+    name: str | None = None
+    """The variable that it was last bound to."""
+    needed: Span | None = None
+    """Where something of a model was first made of it."""
+    missing: bool = False
+    """Whether it is something of Keras that gen does not have."""
+    kept: bool = False
+    """Whether the statement that makes it says something of the model: `model.fit(…)`."""
+    others: tuple[Unknown, ...] = ()
+    """What else it comes from."""
+
+    def of_model(self, span: Span) -> Unknown:
+        """The same for something of a model that is made of it at `span`."""
+        return self if self.needed else replace(self, needed=span)
+
+    def with_others(self, found: Iterable[Unknown]) -> Unknown:
+        """The same, where it also comes from what is `found`, as far as that is something of a model."""
+        others = dict.fromkeys(self.others)
+        for each in found:
+            if each.missing or each.needed:
+                others |= dict.fromkeys((replace(each, others=()), *each.others))
+        others.pop(replace(self, others=()), None)
+        return replace(self, others=tuple(others)[:MOST_CAUSES]) if len(others) > len(self.others) else self
 
     def __repr__(self) -> str:
-        return "nothing"
+        return f"`{self.name or self.text}`, which is not known when gen reads the file"
 
 
-NOTHING = Nothing()
+class Phase:
+    """The argument `training` of a `call`: true in `fit`, false in `predict`, and so not known to the file."""
+
+    def __repr__(self) -> str:
+        return "`training`, which is not known when gen reads the file"
+
+
+PHASE = Phase()
+
+
+@dataclass(frozen=True)
+class Builtin(Word):
+    """A function or a type of Python's own: `len`, `int`; as the word for a dtype it means that."""
+
+    def __repr__(self) -> str:
+        return f"Python's `{self.name}`"
+
+
+@dataclass(frozen=True)
+class PlainFunction:
+    """A function of plain values out of a module: `math.sqrt`, `np.prod`."""
+
+    path: str
+
+    def __repr__(self) -> str:
+        return f"the function `{self.path}`"
 
 
 @dataclass(frozen=True)
@@ -41,6 +105,16 @@ class Member(Word):
     """A word that was reached through a module: `losses.mse`; it means only components of these kinds."""
 
     kinds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Function(Word):
+    """A function on tensors, by its path: `keras.ops.sum`.  As an argument it is the word for an activation."""
+
+    path: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"the function `{'.'.join(self.path)}`"
 
 
 @dataclass(frozen=True)
@@ -103,32 +177,43 @@ class Undecided:
 
 @dataclass(frozen=True)
 class Key:
-    """A key of a dict: its text, and what the file binds to that name, if anything."""
+    """A key of a dict: its text, the value that it is, and where it stands."""
 
     text: str
     value: Value
     span: Span
 
 
-@dataclass(frozen=True)
-class DictValue:
-    """`{"age": mse}`, in the order of the file."""
+class DictValue(dict[Any, Value]):
+    """`{"age": mse}`; `written` has the key and the value as the file writes them, for those of a display."""
 
-    items: tuple[tuple[Key, Argument], ...]
+    def __init__(self, entries: dict[Any, Value] | None = None) -> None:
+        super().__init__(entries or {})
+        self.written: dict[Any, tuple[syntax.Expr, syntax.Expr]] = {}
 
     def __repr__(self) -> str:
         return "a dict"
 
 
+def entries_of(argument: Argument) -> list[tuple[Key, Argument]]:
+    """The keys and the values of a dict that is an argument, each with its own place where the file writes it."""
+    found = []
+    for key, value in argument.value.items():
+        at, node = argument.value.written.get(key, (argument.node, argument.node))
+        text = key if isinstance(key, str) else at.id if isinstance(at, syntax.Name) else str(key)
+        found.append((Key(text, key, at.span), Argument(value, node)))
+    return found
+
+
 @dataclass(eq=False)
 class Group:
-    """One call of a block, or a model that is called: its name heads the names of what is made inside."""
+    """One call of a function, or a model that is called: its name heads the names of what is made inside."""
 
     name: str
     parent: Group | None
     depth: int
-    owner: ModelValue | Wrapper | None = None
-    """The model or the wrapper whose name the group has; None for a block."""
+    owner: Unit | None = None
+    """The model, the wrapper or the object whose name the group has; None for a function."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +227,7 @@ class Site:
 
 @dataclass(eq=False)
 class BoxValue:
-    """One call of a block or of a model; `group` has its name, and is the same for all calls of a model."""
+    """One call of a function or of a model; `group` has its name, and is the same for all calls of a model."""
 
     group: Group
     parent: BoxValue | None
@@ -166,6 +251,8 @@ class LayerValue:
     calls: list[LayerCall] = field(default_factory=list)
     written: str = ""
     """What the file writes for it, if not the name of its class: `MaxPool1D`, `add`, `TimeDistributed`, `-`."""
+    auto_name: str = ""
+    """The name that Keras gives it: `dense_1`."""
 
     @property
     def word(self) -> str:
@@ -202,8 +289,8 @@ class TensorValue:
     """For a mask: the tensor that it was made for."""
     ids_of: TensorValue | None = None
     """For ids that an Input gives as floats: the tensor that has them."""
-    wrapper: Wrapper | None = None
-    """The wrapper that gives it, and whose name it has."""
+    wrapper: Wrapper | LambdaValue | ObjectValue | None = None
+    """The wrapper or the object that gives it, and whose name it has."""
 
     @property
     def last_mask(self) -> TensorValue | None:
@@ -225,6 +312,8 @@ class CallOptions:
     masked_like: TensorValue | None = None
     moves_mask: bool = False
     """Whether such an operator does to the mask of its input what it does to the input."""
+    predicts: bool = False
+    """Whether it says `training=False`."""
     operator: str = ""
     """How the call is written, where it is no call: `+`, `[…]`.  What is written so has no masks in Keras."""
 
@@ -255,8 +344,8 @@ class LayerCall:
     """Whether it is a call of a model's layer in a call of the model."""
     box: BoxValue | None = None
     """The innermost call of a block or a model that it was made in."""
-    unit: ModelValue | Wrapper | None = None
-    """The outermost model or wrapper whose call it is a part of; None where the file calls the layer itself."""
+    unit: Unit | None = None
+    """The outermost model, wrapper or object whose call it is a part of; None where the file calls the layer itself."""
 
     @property
     def reads(self) -> tuple[TensorValue, ...]:
@@ -290,6 +379,8 @@ class ModelValue:
     parent: Group | None
     given_name: str | None = None
     variable: str | None = None
+    bound: list[tuple[int, str]] = field(default_factory=list)
+    """The variables and attributes that it has been bound to, each with how many functions ran there."""
     inputs: tuple[TensorValue, ...] = ()
     outputs: tuple[TensorValue, ...] = ()
     calls: list[LayerCall] = field(default_factory=list)
@@ -304,14 +395,33 @@ class ModelValue:
     """What the file itself gives a name, of what it consists of: a model or a wrapper inside is one thing."""
     moved_groups: dict[Group, Group] = field(default_factory=dict)
     compilations: list[Arguments] = field(default_factory=list)
+    unknown: Unknown | None = None
+    """What it depends on and gen cannot know."""
+    output_names: dict[TensorValue, str] = field(default_factory=dict)
+    """The names of outputs that are given as a dict."""
+    added: list[LayerCall] = field(default_factory=list)
+    """The calls that only the losses depend on which its layers add."""
     fits: list[Arguments] = field(default_factory=list)
+    frozen: set[LayerValue] | None = None
+    """The layers that were frozen when it was trained first, after its last `compile`; None if it was not trained."""
     summary: bool = False
     depth: int = 1
     """How deep models and wrappers hold each other in it, itself counted."""
+    auto_name: str = ""
 
     @property
     def sequential(self) -> bool:
         return self.layers is not None
+
+    @property
+    def public(self) -> str | None:
+        """The name by which the file tells it from others: `name=`, else what it is bound to farthest outside."""
+        return self.given_name or self.outside
+
+    @property
+    def outside(self) -> str | None:
+        """What it is bound to farthest outside of functions."""
+        return min(self.bound, key=lambda each: each[0], default=(0, None))[1]
 
     def __repr__(self) -> str:
         return f"the {self.kind}"
@@ -321,7 +431,7 @@ class ModelValue:
 class Distributed:
     """`TimeDistributed(…)` of a layer or a model."""
 
-    inner: LayerValue | ModelValue | Distributed | BidirectionalValue
+    inner: Wrapped
     span: Span
     group: Group
     given_name: str | None = None
@@ -330,6 +440,7 @@ class Distributed:
     """The first that it gave."""
     depth: int = 1
     """How deep models and wrappers hold each other in it, itself counted."""
+    auto_name: str = ""
     kind: ClassVar[str] = "time_distributed"
     word: ClassVar[str] = "TimeDistributed"
 
@@ -350,6 +461,7 @@ class BidirectionalValue:
     variable: str | None = None
     output: TensorValue | None = None
     """The first that it gave."""
+    auto_name: str = ""
     depth: ClassVar[int] = 1
     kind: ClassVar[str] = "bidirectional"
     word: ClassVar[str] = "Bidirectional"
@@ -358,30 +470,22 @@ class BidirectionalValue:
         return f"the layer `{self.word}`"
 
 
-Wrapper: TypeAlias = Distributed | BidirectionalValue
-Wrapped: TypeAlias = LayerValue | ModelValue | Wrapper
-"""What a wrapper can hold, and a Sequential: all that can be called on tensors."""
+@dataclass(eq=False)
+class CellValue:
+    """`LSTMCell(…)`: what an RNN does at each step; `component` is the layer that it becomes."""
 
-
-@dataclass(frozen=True)
-class Item:
-    """A layer or a model in a Sequential, with its place and what heads its call."""
-
-    value: Wrapped
+    component: Layer
+    word: str
     span: Span
-    heading: Span
-
-
-@dataclass(frozen=True)
-class Method:
-    """`model.compile`: a method that is about to be called."""
-
-    owner: ModelValue
-    name: str
-    span: Span
+    trainable: bool = True
+    taken: bool = False
+    """Whether an RNN has it."""
 
     def __repr__(self) -> str:
-        return f"the method `{self.name}`"
+        return f"the cell `{self.word}`"
+
+
+Wrapper: TypeAlias = Distributed | BidirectionalValue
 
 
 @dataclass(eq=False)
@@ -395,11 +499,17 @@ class Binding:
 
 @dataclass(eq=False)
 class Frame:
-    """The names of a file, or of one call of a block; a block also sees those of the place where it is defined."""
+    """The names of a file, of one call of a function, or of the body of a class.
+
+    A function also sees those of the place where it is defined.
+    """
 
     enclosing: Frame | None = None
     group: Group | None = None
     bindings: dict[str, Binding] = field(default_factory=dict)
+    kind: Literal["file", "function", "class", "comprehension"] = "function"
+    method: tuple[ClassValue, ObjectValue] | None = None
+    """The class in which the function that runs is defined, and the object that it runs for: what `super()` means."""
 
     def find(self, name: str) -> Binding | None:
         frame: Frame | None = self
@@ -418,32 +528,221 @@ class Frame:
             frame = frame.enclosing
         return names
 
+    def running(self) -> tuple[ClassValue, ObjectValue] | None:
+        """The class and the object of the innermost method around this place."""
+        frame: Frame | None = self
+        while frame is not None and frame.method is None:
+            frame = frame.enclosing
+        return None if frame is None else frame.method
+
 
 @dataclass(eq=False)
-class BlockValue:
-    """A `def`, with the frame that it is defined in and the defaults of its parameters."""
+class FunctionValue:
+    """A `def` or a `lambda`, with the frame that it is defined in and the defaults of its parameters."""
 
-    definition: syntax.Def
+    definition: syntax.Def | syntax.Lambda
     frame: Frame
     defaults: dict[str, Argument]
+    owner: ClassValue | None = None
+    """The class in whose body it is defined."""
+    kind: Literal["function", "property", "static", "class"] = "function"
+    called: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.definition.name if isinstance(self.definition, syntax.Def) else "lambda"
+
+    @property
+    def header(self) -> Span:
+        """Where it is defined."""
+        return self.definition.header if isinstance(self.definition, syntax.Def) else self.definition.span
 
     def __repr__(self) -> str:
-        return f"the block `{self.definition.name}`"
+        return f"the function `{self.name}`"
+
+
+@dataclass(eq=False)
+class ClassValue:
+    """A `class` of the file; `kind` is what Keras' base class makes of it, empty for a plain one."""
+
+    definition: syntax.Class
+    bases: tuple[ClassValue, ...]
+    kind: str
+    namespace: dict[str, Value] = field(default_factory=dict)
+    fields: tuple[str, ...] | None = None
+    """The fields of a dataclass, in order."""
+    used: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.definition.name
+
+    def order(self) -> Iterator[ClassValue]:
+        """The class and its bases, in the order in which attributes are looked for."""
+        seen: dict[ClassValue, None] = {}
+        for each in (self, *(base for parent in self.bases for base in parent.order())):
+            seen.pop(each, None)  # what several share comes after all of them
+            seen[each] = None
+        return iter(seen)
+
+    def find(self, name: str, after: ClassValue | None = None) -> Value:
+        """What the class has under a name, after the class `after` in its order; `MISSING` if nothing."""
+        order = list(self.order())
+        for each in order[order.index(after) + 1 :] if after in order else order:
+            if name in each.namespace:
+                return each.namespace[name]
+        return MISSING
+
+    def __repr__(self) -> str:
+        return f"the class `{self.name}`"
+
+
+MISSING = object()
+
+
+@dataclass(eq=False)
+class ObjectValue:
+    """An object of a class of the file.
+
+    For a layer, `group` has its name, and `built` says whether it has its weights.
+    """
+
+    cls: ClassValue
+    span: Span
+    attributes: dict[str, Value] = field(default_factory=dict)
+    group: Group | None = None
+    given_name: str | None = None
+    variable: str | None = None
+    output: TensorValue | None = None
+    """The first that it gave."""
+    trainable: bool = True
+    built: bool = False
+    prepared: bool = False
+    """Whether `super().__init__()` has run."""
+    input_shape: tuple[Any, ...] | None = None
+    model: ModelValue | None = None
+    """For a model: what `call` has made of its inputs."""
+    depth: int = 1
+    losses: list[tuple[TensorValue, str]] = field(default_factory=list)
+    """What `add_loss` was given, and how the file writes it."""
+    auto_name: str = ""
+
+    @property
+    def kind(self) -> str:
+        """The word for it where it has no other name."""
+        return snake_case(self.cls.name)
+
+    @property
+    def word(self) -> str:
+        return self.cls.name
+
+    def __repr__(self) -> str:
+        return f"an object of `{self.cls.name}`"
+
+
+@dataclass(eq=False)
+class LambdaValue:
+    """`Lambda(function)`: a layer that applies a function of the file; `group` has its name."""
+
+    function: Value
+    arguments: dict[str, Argument]
+    """What the function gets besides the tensor."""
+    span: Span
+    group: Group
+    given_name: str | None = None
+    variable: str | None = None
+    output: TensorValue | None = None
+    """The first that it gave."""
+    auto_name: str = ""
+    depth: ClassVar[int] = 1
+    kind: ClassVar[str] = "lambda"
+    word: ClassVar[str] = "Lambda"
+
+    def __repr__(self) -> str:
+        return f"the layer `{self.word}`"
+
+
+Unit: TypeAlias = ModelValue | Distributed | BidirectionalValue | LambdaValue | ObjectValue
+"""What calls layers when it is called."""
+Wrapped: TypeAlias = LayerValue | ModelValue | Distributed | BidirectionalValue | LambdaValue | ObjectValue
+"""What a wrapper can hold, and a Sequential: all that can be called on tensors."""
+
+
+@dataclass(frozen=True, eq=False)
+class AddedLoss:
+    """What one call of a layer or a model adds to the loss, as the file writes it, and what that call gave."""
+
+    value: TensorValue
+    text: str
+    results: tuple[TensorValue, ...]
+
+
+@dataclass(frozen=True)
+class Item:
+    """A layer or a model in a Sequential, with its place and what heads its call."""
+
+    value: Wrapped
+    span: Span
+    heading: Span
+
+
+@dataclass(frozen=True)
+class Method:
+    """`model.compile`: a method that is about to be called; `owner` is whatever has methods."""
+
+    owner: Value
+    name: str
+    span: Span
+    function: FunctionValue | None = None
+    """What runs, for a method of a class of the file."""
+
+    def __repr__(self) -> str:
+        return f"the method `{self.name}`"
+
+
+@dataclass(frozen=True)
+class Super:
+    """`super()`: an object, and the class after which its attributes are looked for."""
+
+    after: ClassValue
+    owner: ObjectValue
+
+    def __repr__(self) -> str:
+        return "`super()`"
 
 
 def is_wrong(value: Value) -> bool:
     """Whether `value` is, or holds, something that is already reported."""
-    match value:
-        case Wrong():
-            return True
-        case list() | tuple():
-            return any(is_wrong(item) for item in value)
-        case DictValue(items):
-            return any(is_wrong(argument.value) for _, argument in items)
-        case Undecided(_, _, arguments):
-            return any(is_wrong(argument.value) for argument in (*arguments.positional, *arguments.keywords.values()))
-        case _:
-            return False
+    return any(isinstance(each, Wrong) for each in everything_in(value))
+
+
+def unknown_in(value: Value) -> Unknown | None:
+    """What gen cannot know in `value`, if anything."""
+    return next((each for each in everything_in(value) if isinstance(each, Unknown)), None)
+
+
+def everything_in(value: Value) -> Iterator[Value]:
+    """`value` and all that lists, dicts and calls in it hold, each container once."""
+    if not isinstance(value, list | tuple | dict | set | frozenset | Undecided):
+        yield value
+        return
+    pending, seen = [value], set[int]()
+    while pending:
+        each = pending.pop()
+        match each:
+            case list() | tuple() | set() | frozenset():
+                inside = list(each)
+            case dict():
+                inside = [*each, *each.values()]
+            case Undecided(_, _, arguments):
+                inside = [item.value for item in (*arguments.positional, *arguments.keywords.values())]
+            case _:
+                yield each
+                continue
+        yield each
+        if id(each) not in seen:
+            seen.add(id(each))
+            pending += inside
 
 
 def count_items(value: Value, most: int) -> int:
@@ -454,9 +753,11 @@ def count_items(value: Value, most: int) -> int:
             case list() | tuple() as items:
                 count += len(items)
                 pending += items[: most + 1]
-            case DictValue(items):
+            case dict() as items:
                 count += len(items)
-                pending += [argument.value for _, argument in items]
+                pending += list(items.values())[: most + 1]
+            case set() | frozenset() as items:
+                count += len(items)
     return count
 
 
@@ -464,16 +765,16 @@ def nests_deeper(value: Value, most: int) -> bool:
     """Whether lists, tuples and dicts are inside each other in `value` more than `most` deep."""
     level = [value]
     for _ in range(most + 1):
-        inside: list[Value] = []
+        inside: dict[int, Value] = {}
         for each in level:
             match each:
                 case list() | tuple() as items:
-                    inside += items
-                case DictValue(items):
-                    inside += [argument.value for _, argument in items]
+                    inside |= {id(item): item for item in items if isinstance(item, list | tuple | dict)}
+                case dict() as items:
+                    inside |= {id(item): item for item in items.values() if isinstance(item, list | tuple | dict)}
         if not inside:
             return False
-        level = inside
+        level = list(inside.values())
     return True
 
 
@@ -486,6 +787,8 @@ def describe_value(value: Value) -> str:
             return str(value)
         case int() | float():
             return f"the number {value!r}"
+        case Dim():
+            return f"the size `{value}`"
         case str():
             return "a string"
         case list():
@@ -494,6 +797,10 @@ def describe_value(value: Value) -> str:
             return "a tuple"
         case range():
             return "a range"
+        case set() | frozenset():
+            return "a set"
+        case Builtin(name):
+            return f"Python's `{name}`"
         case Word(name):
             return f"`{name}`"
         case Component():

@@ -16,6 +16,7 @@ from gen.components.layers.masking import ZeroSteps
 from gen.components.layers.merging import Add, Average, Concatenate, Multiply
 from gen.diagnostics import Note
 from gen.dims import show
+from gen.language import syntax
 from gen.language.elaborate import models
 from gen.language.elaborate.apply import apply_layer
 from gen.language.elaborate.binding import accepted_value, option_name
@@ -27,11 +28,15 @@ from gen.language.elaborate.values import (
     Argument,
     Arguments,
     BidirectionalValue,
+    BoxValue,
     CallOptions,
+    DictValue,
     Distributed,
     Group,
+    LambdaValue,
     LayerValue,
     ModelValue,
+    ObjectValue,
     Site,
     TensorValue,
     Value,
@@ -39,6 +44,7 @@ from gen.language.elaborate.values import (
     Wrapper,
     Wrong,
     describe_value,
+    entries_of,
     is_wrong,
 )
 
@@ -61,9 +67,27 @@ def call_any(
         case BidirectionalValue():
             with context.calling(called), context.one_call():
                 return _name(called, _both_ways(context, called, tensors, site, said))
+        case ObjectValue():
+            return context.caller.call_with(called, [tensors[0] if len(tensors) == 1 else list(tensors)], site)
+        case LambdaValue():
+            return _apply_lambda(context, called, tensors, site)
 
 
-def _name(wrapper: Wrapper, result: Value) -> Value:
+def _apply_lambda(context: Context, called: LambdaValue, tensors: Sequence[TensorValue], site: Site) -> Value:
+    """What the function of a `Lambda` makes of `tensors`."""
+    before = set(tensors)
+    with context.calling(called), context.boxed(BoxValue(called.group, context.box)), context.running_call():
+        node = syntax.Constant(None, site.span)
+        given = Argument(tensors[0] if len(tensors) == 1 else list(tensors), node)
+        spans = dict.fromkeys(called.arguments, site.span)
+        arguments = Arguments((given,), called.arguments, spans, site.span, site.span, site.heading)
+        result = context.caller.call(called.function, arguments, Site(site.span, site.heading, called.group))
+    if isinstance(result, TensorValue) and result not in before:
+        return _name(called, result)
+    return result
+
+
+def _name(wrapper: Wrapper | LambdaValue, result: Value) -> Value:
     """`result`, which has the name of the wrapper that gives it."""
     for tensor in result if isinstance(result, list) else [result]:
         if isinstance(tensor, TensorValue):
@@ -83,6 +107,8 @@ def inner_calls(called: Wrapped) -> list[Layer]:
             return inner_calls(called.inner)
         case BidirectionalValue():
             return inner_calls(called.forward)
+        case ObjectValue() | LambdaValue():
+            return []
 
 
 # ------------------------------------------------------------------------------------------------------ TimeDistributed
@@ -216,12 +242,31 @@ def make_time_distributed(context: Context, arguments: Arguments, group: Group |
     if models.is_too_deep(context, depth, arguments.span):
         return WRONG
     wrapper = Distributed(inner, arguments.span, _inside("time_distributed", group), name, depth=depth)
-    wrapper.group.owner = wrapper
+    wrapper.group.owner, wrapper.auto_name = wrapper, context.auto_name("time_distributed")
     if isinstance(inner, ModelValue):
         inner.called = True
-    elif inner.variable is None:
+    elif inner.variable is None and not isinstance(inner, ObjectValue | LambdaValue):
         inner.group = wrapper.group
     return wrapper
+
+
+def make_lambda(context: Context, arguments: Arguments, group: Group | None) -> Value:
+    """`Lambda(function, name=…)`."""
+    given = models.bind(context, "Lambda", ("function", "output_shape", "mask", "arguments", "name"), arguments)
+    if given is None:
+        return WRONG
+    if "function" not in given:
+        message = "`Lambda` needs its argument `function`"
+        return context.error("missing-argument", arguments.span, message, hint="write `Lambda(lambda x: x * 2)`")
+    function, name = given["function"], option_name(context, given.get("name"))
+    if isinstance(name, Wrong) or is_wrong(function.value):
+        return WRONG
+    extra: dict[str, Argument] = {}
+    if "arguments" in given and isinstance(given["arguments"].value, DictValue):
+        extra = {key.text: argument for key, argument in entries_of(given["arguments"])}
+    made = LambdaValue(function.value, extra, arguments.span, _inside("lambda", group), name)
+    made.group.owner, made.auto_name = made, context.auto_name("lambda")
+    return made
 
 
 def make_bidirectional(context: Context, arguments: Arguments, group: Group | None) -> Value:
@@ -259,7 +304,7 @@ def make_bidirectional(context: Context, arguments: Arguments, group: Group | No
             return WRONG
         ways = ways[0], direction(second.given_name or f"backward_{second.kind}", second.component, second)
     wrapper = BidirectionalValue(*ways, mode, arguments.span, group, name)
-    group.owner = wrapper
+    group.owner, wrapper.auto_name = wrapper, context.auto_name("bidirectional")
     return wrapper
 
 
@@ -311,6 +356,8 @@ def _held(context: Context, called: str, names: tuple[str, ...], arguments: Argu
         context.error("missing-argument", arguments.span, message, hint=f"write `{called}(LSTM(8))`")
         return None
     held = given["layer"]
+    if isinstance(held.value, ModelValue) and held.value.unknown is not None:
+        context.unknown(held.value.unknown, held.span)
     if is_wrong(held.value) or models.is_broken(held.value):
         return None
     if not isinstance(held.value, Wrapped):

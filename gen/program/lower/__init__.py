@@ -10,6 +10,7 @@ import ast
 from collections.abc import Collection, Mapping
 
 from gen.components.base import Activation, Layer, describe
+from gen.components.operations import making
 from gen.dims import product
 from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
 from gen.program.ir import Block, Constant, expression, size_text
@@ -28,12 +29,15 @@ def training_step(
     """The program of one training step of a compiled graph; it updates `tables` row by row."""
     lowering = Lowering(graph, names, reserved, tables)
     trained = [output for output in graph.outputs if output.loss is not None]
-    needed = _needed(graph, [tensor for output in trained for tensor in (output.loss_input, output.mask)])
+    heads = [tensor for output in trained for tensor in (output.loss_input, output.mask)]
+    needed = _needed(graph, [*heads, *graph.watched()])
     lower_forward(lowering, "forward", needed)
     for output in graph.outputs:
         if output.loss is not None:
             lowering.own_head("forward", output)
             lowering.own_mask("forward", output)
+    for tensor in watched_tensors(graph):
+        lowering.places[f"watched:{names.tensors[tensor]}"] = lowering.values[tensor].name
     lower_losses(lowering)
     lower_backward(lowering)
     lower_input_gradients(lowering)
@@ -45,11 +49,11 @@ def inference(graph: Graph, names: Identifiers, reserved: set[str]) -> Lowered:
     """The program of a prediction up to the heads: the inputs of the losses, and their masks."""
     lowering = Lowering(graph, names, reserved)
     heads = [output.loss_input or output.tensor for output in graph.outputs]
-    masked = masked_outputs(graph)
-    lower_forward(lowering, "infer", _needed(graph, [*heads, *(output.mask for output in masked)]))
+    more = [*(output.mask for output in masked_outputs(graph)), *watched_tensors(graph)]
+    lower_forward(lowering, "infer", _needed(graph, [*heads, *more]))
     for output in graph.outputs:
         lowering.own_head("infer", output)
-    results = [*heads, *(output.mask for output in masked)]
+    results = [*heads, *more]
     values = [lowering.values[result].name for result in results if result is not None]
     lowering.results["infer"] = tuple(ast.Name(value, ast.Load()) for value in values)
     return lowering.finish()
@@ -63,7 +67,7 @@ def activation(graph: Graph, names: Identifiers, reserved: set[str], constants: 
     lowering = Lowering(graph, names, reserved)
     build = lowering.build
     for name, constant in constants.items():
-        build.parameter(name, ArrayType(constant.shape))
+        build.parameter(name, ArrayType(constant.shape, constant.dtype))
     lowering.constants = dict(constants)
     fused = [output for output in graph.outputs if output.loss_input not in (None, output.tensor)]
     heads = {output: build.parameter(names.outputs[output], ArrayType(output.tensor.shape)) for output in fused}
@@ -91,9 +95,23 @@ def _by_rows(activation: Layer | Activation) -> bool:
 
 def masked_outputs(graph: Graph) -> list[Output]:
     """The outputs whose masks `infer` gives after all heads: `evaluate` needs them where it does not run `forward`."""
-    differs = any(hasattr(layer.component, "predict") for layer in graph.layers)
     trained = [output for output in graph.outputs if output.loss is not None]
-    return [output for output in trained if output.mask is not None] if differs else []
+    return [output for output in trained if output.mask is not None] if _differs(graph) else []
+
+
+def watched_tensors(graph: Graph) -> tuple[Tensor, ...]:
+    """What `infer` gives after masks, because the losses read it, where `evaluate` does not run `forward`."""
+    makers = graph.makers() if graph.added else {}
+    return tuple(
+        tensor
+        for tensor in (graph.watched() if _differs(graph) else ())
+        if not isinstance(makers[tensor].layer.component, making.Constant | making.Parameter)
+    )
+
+
+def _differs(graph: Graph) -> bool:
+    """Whether some layer does something else in prediction."""
+    return any(hasattr(layer.component, "predict") for layer in graph.layers)
 
 
 def _needed(graph: Graph, tensors: list[Tensor | None]) -> tuple[Node, ...]:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from types import FunctionType
 from typing import Any
 
+from gen.components.base import Activation, Layer
 from gen.components.kernels import as_dense, sum_all_by_id
-from gen.graph.graph import NamedLayer, Tensor
+from gen.components.layers.merging import Add, Multiply, Subtract
+from gen.components.layers.operators import BY_NUMBER
+from gen.components.operations.base import Operation
+from gen.graph.graph import NamedLayer, Node, Tensor
 from gen.program import ops
 from gen.program.fence import FenceError
 from gen.program.ir import Block
@@ -20,7 +24,7 @@ def lower_backward(state: Lowering) -> None:
     """The section `backward`: every node in reverse."""
     for application in reversed(state.applications):
         node = application.node
-        if any(output in state.gradients for output in node.outputs):
+        if any(output in state.gradients for output in node.outputs) and _passes_on(node):
             state.enter("backward", state.block_of("backward", node))
             _differentiate(state, application, tuple(map(state.gradients.get, node.outputs)))
     _regularize(state)
@@ -31,12 +35,19 @@ def lower_backward(state: Lowering) -> None:
         _pin_rows(state, weight, gradients)
 
 
+def _passes_on(node: Node) -> bool:
+    """Whether there is something that a gradient can go on to: numbers that are not whole, or weights."""
+    return bool(node.layer.weights) or any(tensor.dtype == "float" for tensor in node.inputs)
+
+
 def _differentiate(state: Lowering, application: Application, gradients: tuple[Array | None, ...]) -> None:
     """Run the backward rule of one call on the gradients of its results; None for results that nobody needs."""
     node, layer = application.node, application.node.layer
     component = layer.component
+    if not _by_number(component):
+        gradients = tuple(map(state.in_order, node.outputs, gradients))
     flat = component.last_axis and len(node.outputs[0].shape) > 2
-    forward = state.rule(layer, predicting=False)
+    forward = state.rule(node, predicting=False)
     predicts = forward.__name__ == "predict"
     rule = getattr(type(component), "predict_backward" if predicts else "backward")
     names: dict[str, Any] = {**application.names, "y": application.results, "dy": gradients}
@@ -49,6 +60,13 @@ def _differentiate(state: Lowering, application: Application, gradients: tuple[A
         bindings[name] = names.get(name, state.weight(layer, name))
     outcome = run(state.build, rule, bindings, state.local(state.names.tensors[node.outputs[0]], rule))
     _distribute(state, application, forward, outcome.by_name())
+
+
+def _by_number(component: Layer | Activation) -> bool:
+    """Whether the backward rule of a component takes a gradient that is stretched."""
+    if isinstance(component, Activation):
+        return not component.last_axis
+    return isinstance(component, (Operation, Add, Subtract, Multiply, *BY_NUMBER))
 
 
 def _distribute(state: Lowering, application: Application, forward: FunctionType, results: dict[str, Any]) -> None:
@@ -73,8 +91,9 @@ def _distribute(state: Lowering, application: Application, forward: FunctionType
             values = value if isinstance(value, tuple | list) else (value,)
             for (tensor, array), gradient in zip(bound[of], values, strict=True):
                 if array.type.dtype == "float" and gradient is not None:
-                    gradient = gradient if gradient.type.contiguous else state.build.copy(gradient)
-                    gradient = state.build.reshape(gradient, array.shape)
+                    if gradient.name not in state.build.stretched:
+                        gradient = gradient if gradient.type.contiguous else state.build.copy(gradient)
+                        gradient = state.build.reshape(gradient, array.shape)
                     state.contribute(tensor, gradient)
         elif weight is not None:
             if value is not None:
@@ -89,6 +108,13 @@ def _regularize(state: Lowering) -> None:
         if weight.regularizer is None or not (layer.trainable and weight.trainable):
             continue
         ident = state.names.weights[layer, name]
+        own = next((item for item in state.graph.penalties if (item.layer, item.weight) == (layer, name)), None)
+        if own is not None:
+            (leaf,) = own.formula.inputs
+            if leaf in state.gradients:
+                state.enter("backward", state.penalty_block(layer, name))
+                _contribute_weight(state, (layer, name), state.gradients[leaf])
+            continue
         state.enter("backward", state.penalty_block(layer, name))
         rule = type(weight.regularizer).backward  # type: ignore[attr-defined]  # every regularizer has one
         outcome = run(state.build, rule, {"self": weight.regularizer, "w": array}, state.local(ident, rule))
@@ -116,7 +142,7 @@ def lower_track(state: Lowering) -> None:
     for application in state.applications:
         layer = application.node.layer
         rule = getattr(type(layer.component), "update", None)
-        if rule is None or not layer.trainable:
+        if rule is None or not layer.trainable or application.node.predicts:
             continue
         state.enter("track", state.block_of("track", application.node))
         bindings: dict[str, Any] = {"self": layer.component}

@@ -29,6 +29,8 @@ class Builder:
     """Reserved names, each with the only variable that has it."""
     views: dict[str, Array] = field(default_factory=dict)
     """The variables that look at another one's memory, and which."""
+    stretched: set[str] = field(default_factory=set)
+    """The variables that stretch another one's memory to more axes or larger ones."""
     turned: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """The order of axes in which a transpose shows it."""
     lifted: set[str] = field(default_factory=set)
@@ -106,6 +108,9 @@ class Builder:
                 return same
             if (bases := self._bases(operands)) is not None:
                 return self.reshape(self.call(op, *bases), type.shape)
+            if any(isinstance(item, Array) and item.name in self.stretched for item in operands):
+                made = self.call(op, *(self._unstretched(item) for item in operands))
+                return made if made.shape == type.shape else self.apply(ops.BROADCAST.call(made, type.shape))
         if op.function is not None:
             self.kernels[op.name] = op.function
         options = {name: expression(item) for name, item in call.options.items()}
@@ -115,9 +120,15 @@ class Builder:
         result = self.emit(value, type, guard=guard)
         if op.view:
             self.views[result.name] = operands[0]
+        if op is ops.BROADCAST:
+            self.stretched.add(result.name)
         if op is ops.TRANSPOSE:
             self.turned[result.name] = operands[1]
         return result
+
+    def _unstretched(self, item: Any) -> Any:
+        """What an operand was before it was stretched: an operation number by number stretches it itself."""
+        return self.views[item.name] if isinstance(item, Array) and item.name in self.stretched else item
 
     def turns_back(self, array: Array, axes: tuple[int, ...]) -> bool:
         """Whether `axes` brings a transpose back into the order of what it looks at."""

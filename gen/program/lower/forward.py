@@ -6,6 +6,7 @@ from types import FunctionType
 from typing import Any
 
 from gen.components.base import Activation
+from gen.components.operations.making import Constant
 from gen.dims import product, show
 from gen.graph.graph import Node, Tensor
 from gen.program.fence import FenceError
@@ -20,8 +21,11 @@ def lower_forward(state: Lowering, section: str, nodes: tuple[Node, ...]) -> Non
     activations = (node for node in nodes if isinstance(node.layer.component, Activation))
     state.linear |= {node.inputs[0] for node in activations if node.inputs[0] in state.names.split}
     for node in nodes:
+        if isinstance(node.layer.component, Constant):
+            state.values[node.outputs[0]] = state.constant(node)
+            continue
         state.enter(section, state.block_of(section, node))
-        _apply(state, node, predicting=section != "forward")
+        _apply(state, node, predicting=section == "infer")
 
 
 def _apply(state: Lowering, node: Node, predicting: bool) -> None:
@@ -30,7 +34,7 @@ def _apply(state: Lowering, node: Node, predicting: bool) -> None:
     inputs = tuple(state.values[tensor] for tensor in node.inputs)
     flat = component.last_axis and len(node.outputs[0].shape) > 2
     rows = tuple(state.as_rows(item) for item in inputs) if flat else inputs
-    rule = state.rule(node.layer, predicting)
+    rule = state.rule(node, predicting)
     bindings = _bind(state, node, rule, rows)
     outcome = run(state.build, rule, bindings, state.local(state.names.tensors[node.outputs[0]], rule))
     results = outcome.result if len(node.outputs) > 1 else (outcome.result,)

@@ -9,8 +9,7 @@ The function of a step is inlined on its own, and each of its statements gets a 
 | inside | everything else that the states depend on, and what is not worth keeping its operands of all steps |
 | after | what the states do not depend on: the gradient of a kernel, one product over all steps |
 
-A statement that moves out of the loop is *lifted*: it works on arrays with steps as their first axis.  A result that is
-computed inside and read after the loop is stacked.  Views cost nothing, and are taken wherever they are read.
+What is computed inside and read after the loop is stacked.  `lifting.py` does what is done outside of it.
 """
 
 from __future__ import annotations
@@ -21,16 +20,12 @@ from dataclasses import replace
 from types import FunctionType
 from typing import Any
 
-from gen.components.layers.recurrent_kernels import bias_gradient, input_gradient, kernel_gradient, project_steps
-from gen.dims import Size
 from gen.program import ops
-from gen.program.ir import STEP, Block, Loop, Program, Role, Statement, literal, operation, reads, substitute
+from gen.program.ir import Loop, Program, Role, Statement, literal, operation, reads, substitute
 from gen.program.lower.builder import Builder
-from gen.program.lower.factors import join_factors
+from gen.program.lower.factors import blocks_at, join_factors
+from gen.program.lower.lifting import Lifting, is_product
 from gen.program.types import Array, ArrayType
-
-LIFTED_VIEWS = (ops.TRANSPOSE, ops.INDEX, ops.RESHAPE)
-JOINTS = (ops.CONCATENATE, ops.STACK)
 
 
 def lower_scan(
@@ -54,33 +49,15 @@ def lower_scan(
     return scan.lower(states, new, stacked, summed, backwards)
 
 
-class _Scan:
+class _Scan(Lifting):
     def __init__(self, outer: Builder, rename: Callable[[str], str | None], every: bool) -> None:
-        self.outer, self.rename, self.every = outer, rename, every
-        self.inner = Builder(
-            prefix=f"{outer.prefix}_step",
-            taken=outer.taken,
-            local=outer.local,
-            section=STEP,
-            block=Block(""),
-            renames=True,
-        )
-        self.steps: Size = 0
+        super().__init__(outer, rename, every)
         self.used: set[str] = set()
-        self.whole: dict[str, Array] = {}
-        """By the name of what a step has of it: the array of all steps."""
-        self.states: dict[str, str] = {}
-        """By the name of a state: what it is called in the body."""
-        self.makers: dict[str, Statement] = {}
-        self.level: dict[str, int] = {}
-        """What a variable depends on: 0 nothing that changes from step to step, 1 the sequences, 2 the states."""
-        self.place: dict[str, str] = {}
-        self.lifted: dict[str, Array] = {}
-        self.totals: dict[str, Array] = {}
-        """By variable: its sum over all steps."""
         self.inside: list[Statement] = []
+        self.occupied: set[str] = set()
+        """What the loop reads of all steps whose place results of the loop take."""
 
-    # -------------------------------------------------------------------------------------- what the body starts from
+    # ---------------------------------------------------------------------------------------- what the body starts from
 
     def parts(self, tree: Any, name: str) -> Any:
         """What a step has of the sequences."""
@@ -128,6 +105,7 @@ class _Scan:
         stacked = _map(self.varying, stacked)
         results = [*_leaves(stacked), *(operand for leaf in _leaves(summed) for operand in self.summands(leaf))]
         self.assign_places(self.ancestors(list(new.values())), self.ancestors([*new.values(), *results]))
+        self.name_factors()
         inside = {self.root(array.name) for array in results if self.is_inside(self.root(array.name))}
         for statement in self.inner.statements:
             if self.place.get(statement.target) == "after":
@@ -140,6 +118,21 @@ class _Scan:
             if self.place.get(statement.target) == "after":
                 self.move(statement)
         return states, _map(lambda leaf: self.lift(leaf.name), stacked), _map(self.total, summed)
+
+    def name_factors(self) -> None:
+        """Call a factor by what each step multiplies with it: `by_h` for that of `dh`."""
+        names = self.inner.names
+        for statement in self.inner.statements:
+            if statement.op is not ops.MULTIPLY or self.place.get(statement.target) != "inside":
+                continue
+            if len(reads(statement.value)) != 2:
+                continue
+            base, factor = sorted(reads(statement.value), key=lambda name: -self.level.get(name, 0))
+            known = names.get(base, base)
+            if {statement.target, factor} & names.keys() or self.level.get(factor) != 1 or "#" in known:
+                continue
+            if "#" in factor:
+                names[factor] = f"by_{known.removeprefix('d')}"
 
     def varying(self, array: Array) -> Array:
         """`array`, or a copy of it at each step where it is always the same."""
@@ -172,195 +165,11 @@ class _Scan:
                 )
                 self.place.update(dict.fromkeys(statement.targets, "before" if early else "inside"))
             else:
-                worth = _is_product(statement) or not any(
-                    self.is_inside(root) and root not in stacked for root in roots
-                )
+                worth = is_product(statement) or not any(self.is_inside(root) and root not in stacked for root in roots)
                 late = self.can_lift(statement) and worth
                 self.place.update(dict.fromkeys(statement.targets, "after" if late else "inside"))
                 if late:
                     stacked |= roots
-
-    def root(self, name: str) -> str:
-        """The variable whose memory a view looks at."""
-        while name in self.makers and self.level[name] and self.makers[name].op.view:
-            name = reads(self.makers[name].value)[0]
-        return name
-
-    def is_inside(self, root: str) -> bool:
-        """Whether there is no array of all steps of it unless the loop stacks it."""
-        if not self.level.get(root, 0):
-            return False
-        if root in self.states.values():
-            return not self.every
-        return root not in self.whole and self.place.get(root) not in ("before", "after")
-
-    # ------------------------------------------------------------------------------------------------------------ moves
-
-    def can_lift(self, statement: Statement) -> bool:
-        op, value = statement.op, statement.value
-        if statement.more or statement.guard is not None or not isinstance(value, ast.Call):
-            return False
-        operands = [item.id for item in value.args if isinstance(item, ast.Name)]
-        varying = [operand for operand in operands if self.level.get(operand, 0)]
-        if not all(self.can_lift_view(operand) for operand in varying):
-            return False
-        ranks = {len(self.type_of(operand).shape) for operand in varying}
-        if op.elementwise:
-            return ranks == {len(self.type_of(statement.target).shape)}
-        if op in JOINTS:
-            return all(self.level.get(operand, 0) and self.can_lift_view(operand) for operand in reads(value))
-        if op is ops.DOT:
-            return len(operands) == 2 and {len(self.type_of(operand).shape) for operand in operands} == {2}
-        return op.reduces and _axes(value) is not None
-
-    def can_lift_view(self, name: str) -> bool:
-        while name != self.root(name):
-            if self.makers[name].op not in LIFTED_VIEWS:
-                return False
-            name = reads(self.makers[name].value)[0]
-        return True
-
-    def type_of(self, name: str) -> ArrayType:
-        return self.inner.types.get(name) or self.outer.types[name]
-
-    def move(self, statement: Statement) -> None:
-        """Do outside of the loop what a statement does, for all steps."""
-        value = statement.value
-        assert isinstance(value, ast.Call)
-        kinds = [self.inner.types[name] for name in statement.targets]
-        names = [self.inner.names.get(name) for name in statement.targets]
-        if self.place[statement.target] == "once":
-            operands = {name: self.lift(name) for name in reads(value)}
-            if len(kinds) == 1:
-                made = [self.again(value, kinds[0], operands)]
-            else:
-                made = list(self.outer.emit_several(substitute(value, _named(operands)), kinds))
-        else:
-            made = [self.lift_statement(statement, value)]
-        for target, array, name in zip(statement.targets, made, names, strict=True):
-            self.lifted[target] = array
-            if name is not None:
-                self.outer.name(array, self.rename(name))
-
-    def again(self, value: ast.Call, kind: ArrayType, operands: Mapping[str, Array]) -> Array:
-        """What a statement of one result does, done outside to `operands`."""
-        op, first = ops.of(value), operands[reads(value)[0]] if reads(value) else None
-        if first is not None and op is ops.TRANSPOSE:
-            return _transposed(self.outer, first, ast.literal_eval(value.args[1]))
-        if first is not None and op is ops.RESHAPE:
-            return self.outer.reshape(first, kind.shape)
-        made = self.outer.emit(substitute(value, _named(operands)), kind)
-        if first is not None and op.view:
-            self.outer.views[made.name] = first
-        return made
-
-    def lift(self, name: str) -> Array:
-        """The array of all steps of a variable, or what is the same at each step."""
-        if name in self.lifted:
-            return self.lifted[name]
-        if name in self.whole:
-            return self.whole[name]
-        if name not in self.makers:
-            return Array(name, self.outer.types[name])
-        statement = self.makers[name]
-        assert statement.op.view, name
-        self.lifted[name] = self.lift_view(statement)
-        return self.lifted[name]
-
-    def lift_view(self, statement: Statement) -> Array:
-        value, build = statement.value, self.outer
-        assert isinstance(value, ast.Call)
-        base = self.lift(reads(value)[0])
-        shape = (base.shape[0], *self.inner.types[statement.target].shape)
-        if statement.op is ops.TRANSPOSE:
-            return _transposed(build, base, (0, *(axis + 1 for axis in ast.literal_eval(value.args[1]))))
-        if statement.op is ops.RESHAPE:
-            return build.reshape(base, shape)
-        index = value.args[1]
-        items = index.elts if isinstance(index, ast.Tuple) else [index]
-        every = operation(ops.INDEX, base.name, ast.Tuple([ast.Slice(), *items], ast.Load()))
-        view = build.emit(every, ArrayType(shape, base.type.dtype, contiguous=False))
-        build.views[view.name] = base
-        return view
-
-    def lift_statement(self, statement: Statement, value: ast.Call) -> Array:
-        build, op = self.outer, statement.op
-        if op in JOINTS:
-            axis = next(ast.literal_eval(item.value) for item in value.keywords)
-            return build.call(op, [*map(self.lift, reads(value))], axis + 1)
-        operands: list[Any] = [self.lift(item.id) if isinstance(item, ast.Name) else item for item in value.args]
-        if op.reduces:
-            axes = tuple(axis + 1 for axis in _axes(value) or ())
-            keeps = any(item.arg == "keepdims" for item in value.keywords)
-            return build.apply(op.call(operands[0], axes, keepdims=keeps))  # type: ignore[no-any-return]  # an Array
-        if op is not ops.DOT:
-            kind = self.inner.types[statement.target]
-            arguments = [item.name if isinstance(item, Array) else item for item in operands]
-            return build.emit(operation(op, *arguments), ArrayType((self.steps, *kind.shape), kind.dtype))
-        left, right = operands
-        each = [bool(self.level.get(item.id, 0)) for item in value.args if isinstance(item, ast.Name)]
-        if each == [False, True] and self.place[statement.target] == "before":
-            return self.kernel(project_steps, _rows(build, right), _transposed(build, left, (1, 0)))
-        if each == [False, True]:
-            view = _transposed(build, self.kernel(input_gradient, right, left), (1, 2, 0))
-            build.lifted.add(view.name)
-            return view
-        return build.call(ops.MATMUL, left, right)
-
-    def kernel(self, function: Callable[..., Any], *operands: Array) -> Array:
-        return self.outer.call(ops.of_kernel(function), *operands)
-
-    # ------------------------------------------------------------------------------------------------------------- sums
-
-    def summands(self, array: Array) -> list[Array]:
-        """What the sum over all steps is computed from."""
-        parts = self.parts_of_sum(array)
-        if parts is None:
-            return [array]
-        if parts and self.is_linear(array):
-            return [operand for part in parts for operand in self.summands(part)]
-        return parts
-
-    def is_linear(self, array: Array) -> bool:
-        """Whether it only puts numbers in other places, so that its sum is made of sums."""
-        return self.makers[array.name].op in (*LIFTED_VIEWS, *JOINTS)
-
-    def parts_of_sum(self, array: Array) -> list[Array] | None:
-        """The two matrices of a product, the one that is summed over the batch, or what is put together."""
-        statement = self.makers.get(array.name)
-        if statement is None or not isinstance(statement.value, ast.Call):
-            return None
-        value, names = statement.value, reads(statement.value)
-        parts = [Array(name, self.type_of(name)) for name in names]
-        if not all(self.level.get(name, 0) for name in names):
-            return None
-        if self.is_linear(array):
-            return parts
-        if any(len(part.shape) != 2 or not self.can_lift_view(part.name) for part in parts):
-            return None
-        over_batch = statement.op is ops.SUM and _axes(value) == (1,) and len(value.keywords) == 1
-        return parts if statement.op is ops.DOT or over_batch else None
-
-    def total(self, array: Array) -> Array:
-        """The sum of what each step gives, by one product over all steps where it is one."""
-        if array.name not in self.totals:
-            self.totals[array.name] = self.new_total(array)
-        return self.totals[array.name]
-
-    def new_total(self, array: Array) -> Array:
-        parts = self.parts_of_sum(array)
-        if parts is None:
-            return self.outer.call(ops.SUM, self.lift(array.name), 0)
-        if self.is_linear(array):
-            statement = self.makers[array.name]
-            assert isinstance(statement.value, ast.Call)
-            totals = {part.name: self.total(part) for part in parts}
-            return self.again(statement.value, self.inner.types[array.name], totals)
-        if len(parts) == 1:
-            return self.kernel(bias_gradient, self.lift(parts[0].name))
-        left, right = parts
-        turned = _transposed(self.outer, self.lift(right.name), (0, 2, 1))
-        return self.kernel(kernel_gradient, self.lift(left.name), turned)
 
     # --------------------------------------------------------------------------------------------------------- the loop
 
@@ -391,7 +200,8 @@ class _Scan:
                 continue
             over = self.memory_for(name, pinned, results)
             local = over or self.local(self.inner.names.get(name, "each"))
-            pinned[name] = local
+            if any(name in statement.targets for statement in self.inside):  # and not its parts alone
+                pinned[name] = local
             kind = self.inner.types[name]
             roles.append(Role("over" if over else "stacked", local))
             kinds.append(ArrayType((self.steps, *kind.shape), kind.dtype))
@@ -472,33 +282,6 @@ class _Scan:
                 return chosen[1]
         return name
 
-    def memory_for(self, name: str, pinned: Mapping[str, str], results: list[Array]) -> str | None:
-        """What a step has of a stack that nobody else reads, for a result of the loop to be put in its place."""
-        late = {
-            name
-            for each in self.inner.statements
-            if self.place.get(each.target) == "after"
-            for name in reads(each.value)
-        }
-        others = {self.root(item) for item in [*late, *(array.name for array in results)]}
-        for source in [target for target, place in self.place.items() if place == "before"]:
-            whole = self.lifted[source]
-            part = self.part_of(source, self.inner.names.get(name, "each"))
-            kinds = [self.inner.types[each] for each in (source, name)]
-            same = kinds[0].shape == kinds[1].shape and kinds[0].dtype == kinds[1].dtype and whole.type.contiguous
-            if not same or source in others or whole.name in self.outer.views or part in pinned.values():
-                continue
-            if part is not None and not self.spoils(name, source):
-                return part
-        return None
-
-    def part_of(self, name: str, wanted: str = "each") -> str | None:
-        """What a step has of a stack that was computed before the loop is called, if the loop reads it."""
-        if any(item == name for statement in self.inside for item in reads(statement.value)):
-            own = self.inner.names.get(name, self.inner.names.get(self.root(name), wanted))
-            return self.part(self.lift(name), own).name
-        return None
-
     def record(
         self,
         first: Mapping[str, Any],
@@ -577,33 +360,104 @@ class _Scan:
     def steps_of(self, array: Array, part: slice) -> Array:
         return self.outer.call(ops.INDEX, array, part)
 
+    # -------------------------------------------------------------------------------------------- where results are put
 
-def _named(arrays: Mapping[str, Array]) -> dict[str, ast.expr]:
-    return {name: ast.Name(array.name, ast.Load()) for name, array in arrays.items()}
+    def memory_for(self, name: str, pinned: dict[str, str], results: list[Array]) -> str | None:
+        """What a step has of a stack that nobody else reads, for a result of the loop to be put in its place."""
+        late = {
+            name
+            for each in self.inner.statements
+            if self.place.get(each.target) == "after"
+            for name in reads(each.value)
+        }
+        others = {self.root(item) for item in [*late, *(array.name for array in results)]}
+        for source in [target for target, place in self.place.items() if place == "before"]:
+            whole = self.lifted[source]
+            kinds = [self.inner.types[each] for each in (source, name)]
+            same = kinds[0].shape == kinds[1].shape and kinds[0].dtype == kinds[1].dtype and whole.type.contiguous
+            if not same or source in others or source in self.occupied or whole.name in self.outer.views:
+                continue
+            if self.known_part(source) in pinned.values():
+                continue
+            parts = self.parts_in(source, name)
+            if parts and pinned.keys().isdisjoint(parts):
+                return self.laid_in(source, name, parts, pinned)
+            if self.is_read(source) and not self.spoils(name, source):
+                return self.part_of(source, self.inner.names.get(name, "each"))
+        return None
 
+    def known_part(self, name: str) -> str | None:
+        """What a step has of a stack that was computed before the loop is called by now."""
+        whole = self.lift(name)
+        return next((known for known, each in self.whole.items() if each == whole), None)
 
-def _is_product(statement: Statement) -> bool:
-    return statement.op is ops.DOT or statement.op.reduces
+    def is_read(self, name: str) -> bool:
+        """Whether the loop reads a variable as it is, and not only views of it."""
+        return any(item == name for statement in self.inside for item in reads(statement.value))
 
+    def parts_in(self, source: str, name: str) -> dict[str, str]:
+        """What is laid side by side in `name`, if each part can be computed in its place in `source`: there.
 
-def _axes(value: ast.Call) -> tuple[int, ...] | None:
-    """The axes that a reduction goes over; None for all, or where they are counted from the end."""
-    said = {item.arg: ast.literal_eval(item.value) for item in value.keywords}
-    axis = said.get("axis")
-    axes = (axis,) if isinstance(axis, int) else axis
-    return axes if axes is not None and all(each >= 0 for each in axes) else None
+        So it is where each part is computed of what is there, number by number, and nothing else looks at `source`.
+        """
+        joint = self.makers[name]
+        if joint.op is not ops.CONCATENATE or joint.value.keywords[0].value.value != 0:  # type: ignore[attr-defined]
+            return {}
+        if not all(self.can_lift_view(each.target) for each in self.inner.statements if self.root(each.target) == name):
+            return {}
+        looking = [each for each in self.inside if not each.op.view and source in map(self.root, reads(each.value))]
+        readers = {each.target: each for each in looking}
+        found: dict[str, str] = {}
+        first, blocks = 0, self.inner.types[name].shape[0]
+        if not isinstance(blocks, int):
+            return {}
+        for part in reads(joint.value):
+            count = self.inner.types[part].shape[0]
+            statement = readers.pop(part, None)
+            views = [] if statement is None else [each for each in reads(statement.value) if self.root(each) == source]
+            if statement is None or not statement.op.replaces_any or len(views) != 1 or not isinstance(count, int):
+                return {}
+            (view,) = views
+            index = None if view == source else ast.unparse(self.makers[view].value.args[1])  # type: ignore[attr-defined]
+            if index != ast.unparse(literal(blocks_at(first, first + count, blocks))):
+                return {}
+            found[part] = view
+            first += count
+        return {} if readers else found
 
+    def laid_in(self, source: str, name: str, parts: dict[str, str], pinned: dict[str, str]) -> str:
+        """Compute each part of what is laid side by side in its place; returns what a step has of the whole."""
+        for part, view in parts.items():
+            local = self.part_of(view)
+            assert local is not None
+            pinned[part] = local
+        self.occupied.add(source)
+        now: dict[str, str] = {name: source}
+        for statement in list(self.inner.statements):
+            if statement.op.view and statement.target != name and self.root(statement.target) == name:
+                now[statement.target] = self.view_instead(statement, now[reads(statement.value)[0]])
+        places: dict[str, ast.expr] = {old: ast.Name(new, ast.Load()) for old, new in now.items()}
+        kept = [each for each in self.inside if each.target not in now]
+        self.inside = [replace(each, value=substitute(each.value, places)) for each in kept]
+        wanted = self.inner.names.get(name, "each") if self.is_read(source) else "whole"
+        return self.part(self.lift(source), wanted).name
 
-def _transposed(build: Builder, array: Array, axes: tuple[int, ...]) -> Array:
-    """`array` with its axes in another order; what a transpose looks at where that undoes it."""
-    if build.turns_back(array, axes):
-        return build.views[array.name]
-    return build.call(ops.TRANSPOSE, array, axes)
+    def view_instead(self, statement: Statement, base: str) -> str:
+        """The same look at another array."""
+        target = f"{statement.target}.{base}"
+        value = substitute(statement.value, {reads(statement.value)[0]: ast.Name(base, ast.Load())})
+        self.makers[target] = replace(statement, target=target, value=value)
+        self.inner.types[target], self.level[target] = self.inner.types[statement.target], 1
+        if statement.target in self.inner.names:
+            self.inner.names[target] = self.inner.names[statement.target]
+        return target
 
-
-def _rows(build: Builder, sequence: Array) -> Array:
-    """(steps, features, batch) as (batch, steps, features)."""
-    return _transposed(build, sequence, (2, 0, 1))
+    def part_of(self, name: str, wanted: str = "each") -> str | None:
+        """What a step has of a stack that was computed before the loop is called, if the loop reads it."""
+        if any(item == name for statement in self.inside for item in reads(statement.value)):
+            own = self.inner.names.get(name, self.inner.names.get(self.root(name), wanted))
+            return self.part(self.lift(name), own).name
+        return None
 
 
 def _takes_whole_steps(build: Builder, array: Array) -> bool:

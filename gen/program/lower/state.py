@@ -9,12 +9,13 @@ from types import FunctionType
 from typing import Any
 
 from gen.components.base import Layer, Role, describe
+from gen.components.operations.making import Parameter
 from gen.dims import Shape, product, renamed, show
 from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
 from gen.program import ops
 from gen.program.ir import SIZE, Block, Constant, Program
 from gen.program.lower.builder import Builder
-from gen.program.rules import returned_names
+from gen.program.rules import called_with_fields, returned_names
 from gen.program.types import NUMBER, Array, ArrayType
 
 
@@ -36,6 +37,8 @@ class Identifiers:
     """All names but those of weights, and what the generated module needs itself."""
     split: frozenset[Tensor] = frozenset()
     """Tensors between a layer and the activation that was split from it; they share the name of the result."""
+    measures: dict[tuple[Output, str], str] = field(default_factory=dict)
+    """The functions of the metrics that the file computes itself, by the output and the name in the logs."""
     symbols: dict[str, str] = field(default_factory=dict)
     """Sizes that only data decide, besides the batch: the name that the file has for each, and the identifier that is
     its symbol in the graph.  A size that is named after an input shares its identifier: no function has both."""
@@ -45,6 +48,10 @@ class Identifiers:
         return renamed(shape, {ident: symbol for symbol, ident in self.symbols.items()})
 
 
+SHOWN = ("forward", "loss", "infer")
+"""The sections whose comments say which shapes come of calls."""
+MEASURE = "measure "
+"""How the name of a section begins that computes a metric of the file's own."""
 RELATED = ("true", "weight", "loss", "rows", "mask", "count")
 """What is named after an output: its targets and their weights, its loss, its head as a matrix, the mask of its steps,
 and how many of them count."""
@@ -98,10 +105,13 @@ class Lowering:
         self.results: dict[str, tuple[ast.expr, ...]] = {}
         self.places: dict[str, str] = {}
         self.linear: set[Tensor] = set()
+        self.seeds: list[tuple[Block, Tensor]] = []
+        """What is added to the loss as it is, with the block of its gradient."""
         self.blocks: dict[tuple[str, object], Block] = {}
         self.memories: dict[str, type] = {}
         self.constants: dict[str, Constant] = {}
-        self.last = {node.call.block: node for node in graph.nodes if node.layer.component.role is not Role.MASK}
+        nodes = [*graph.nodes, *(node for formula in graph.formulas() for node in formula.nodes)]
+        self.last = {node.call.block: node for node in nodes if node.layer.component.role is not Role.MASK}
         for item in graph.inputs:
             kind = ArrayType(item.tensor.shape, item.tensor.dtype)
             self.values[item.tensor] = self.build.parameter(names.tensors[item.tensor], kind)
@@ -132,7 +142,7 @@ class Lowering:
         bound, equals, _ = node.call.text.partition(" = ")
         made = ", ".join(self.names.tensors[output] for output in outputs)
         name = made if equals and bound != made else ""
-        return ": ".join(filter(None, (name, shapes if section in ("forward", "infer") else "")))
+        return ": ".join(filter(None, (name, shapes if section in SHOWN or section.startswith(MEASURE) else "")))
 
     def calls_of(self, layer: NamedLayer) -> tuple[object, ...]:
         """`Call.block` of all calls of a layer, alone or as a part of another."""
@@ -167,23 +177,26 @@ class Lowering:
             frozenset(build.taken),
             self.constants,
         )
-        random = any(statement.op is ops.RANDOM for statement in build.statements)
+        random = any(statement.op.draws for statement in build.statements)
         return Lowered(program, build.kernels, self.results, self.places, random, self.memories)
 
     def is_linear(self, tensor: Tensor) -> bool:
         """Whether `tensor` is what a layer gives before its activation, which this program applies next."""
         return tensor in self.linear
 
-    def rule(self, layer: NamedLayer, predicting: bool) -> FunctionType:
+    def rule(self, node: Node, predicting: bool) -> FunctionType:
         """The rule to run forward; a frozen layer with statistics predicts in training too, as in Keras."""
-        component = type(layer.component)
-        frozen = not layer.trainable and hasattr(component, "update")
-        name = "predict" if (predicting or frozen) and hasattr(component, "predict") else "forward"
+        component = type(node.layer.component)
+        frozen = not node.layer.trainable and hasattr(component, "update")
+        always = frozen or (node.predicts and hasattr(component, "predict_backward"))
+        name = "predict" if (predicting or always) and hasattr(component, "predict") else "forward"
         rule: FunctionType = getattr(component, name)
         return rule
 
     def weight_name(self, layer: NamedLayer, parameter: str) -> str | None:
         """The weight that a parameter of a rule stands for: `query/kernel` for `query_kernel`."""
+        if isinstance(layer.component, Parameter):  # it has one weight, which has any name
+            return next(iter(layer.weights)) if parameter == "value" else None
         return next((name for name in layer.weights if name.replace("/", "_") == parameter), None)
 
     def weight(self, layer: NamedLayer, parameter: str) -> Array | None:
@@ -197,6 +210,13 @@ class Lowering:
         assert isinstance(node.layer.component, Layer) and node.layer.component.memory is not None
         self.memories[ident] = node.layer.component.memory
         return self.build.parameter(f"memory.{ident}", ArrayType((), "memory"))
+
+    def constant(self, node: Node) -> Array:
+        """What a node without operands gives: an array that is made with the buffers."""
+        (output,) = node.outputs
+        place, kind = f"b.{self.names.tensors[output]}", ArrayType(output.shape, output.dtype)
+        self.constants[place] = Constant("", output.shape, output.dtype, called_with_fields(node.layer.component))
+        return self.build.parameter(place, kind)
 
     def as_rows(self, array: Array) -> Array:
         """A view of `array` as a matrix of its last axis."""
@@ -217,14 +237,28 @@ class Lowering:
         else:
             self.build.name(memory, f"{ident}_rows")
 
+    def in_order(self, tensor: Tensor, gradient: Array | None) -> Array | None:
+        """The gradient of `tensor` with its memory in order, for what may take it as a matrix."""
+        if gradient is None or gradient.name not in self.build.stretched:
+            return gradient
+        copied = self.build.copy(gradient)
+        if not self.is_linear(tensor):
+            self.build.claim(copied, self.names.gradients[tensor])
+        return copied
+
     def contribute(self, tensor: Tensor, gradient: Array) -> None:
         """One summand of the gradient of `tensor`: the first takes its name, the others are added at once."""
         name = self.names.gradients[tensor]
         if tensor in self.gradients:
+            before = self.gradients[tensor]
             self.build.soft.setdefault(gradient.name, f"{name}_part")
-            self.gradients[tensor] = self.build.call(ops.ADD, self.gradients[tensor], gradient)
+            self.gradients[tensor] = self.build.call(ops.ADD, before, gradient)
+            if before.name in self.build.stretched and not self.is_linear(tensor):
+                self.build.claim(self.gradients[tensor], name)
             return
         self.gradients[tensor] = gradient
+        if gradient.name in self.build.stretched:
+            return
         memory = self.build.reshaped_from(gradient)
         if self.is_linear(tensor):
             self.build.soft.setdefault((memory or gradient).name, f"{name}_linear")

@@ -63,7 +63,7 @@ def update(
 def trainable_size(graph: Graph) -> str:
     """What a generated file calls the number of weights that are trained."""
     frozen = any(not (layer.trainable and each.trainable) for layer in graph.layers for each in layer.weights.values())
-    return "Params.trainable_size" if frozen else "Params.size"
+    return "Params.trainable_size" if frozen or graph.shared is not None else "Params.size"
 
 
 def dense_size(graph: Graph, tables: Sequence[tuple[NamedLayer, str]]) -> str:

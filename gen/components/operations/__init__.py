@@ -1,0 +1,1 @@
+"""Operations on tensors: the functions of `keras.ops`, one class each."""

@@ -1,0 +1,363 @@
+"""Calls of functions on tensors: `ops.sum(x, axis=1)`, `tf.concat([a, b], axis=-1)`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gen.components.base import Activation, ArgumentError, ShapeError, parameters, registry, snake_case
+from gen.components.operations.base import DTYPES, Operation, operations
+from gen.components.operations.casting import Cast
+from gen.components.operations.making import Like, Literal, Parameter
+from gen.dims import Dim, product
+from gen.language.elaborate.apply import apply_layer
+from gen.language.elaborate.binding import accepted_value
+from gen.language.elaborate.called import items_of
+from gen.language.elaborate.context import Context
+from gen.language.elaborate.functions import IGNORED, Spelling, is_activation, spelling
+from gen.language.elaborate.values import (
+    WRONG,
+    Argument,
+    Arguments,
+    CallOptions,
+    Group,
+    LayerCall,
+    LayerValue,
+    Site,
+    TensorValue,
+    Value,
+    Wrong,
+    describe_value,
+    is_wrong,
+    sentence,
+)
+
+MOST_NUMBERS = 10_000
+"""How many numbers a list may hold that stands for a tensor."""
+
+
+def call_function(context: Context, path: tuple[str, ...], arguments: Arguments, group: Group | None) -> Value:
+    """What the call of the function at `path` gives; whatever is wrong with it is reported."""
+    called, found = context.text(arguments.function), spelling(path)
+    if found is None:
+        message = f"gen does not have `{'.'.join(path)}` yet"
+        return context.error("unsupported-call", arguments.function, message)
+    given = _assigned(context, called, found, arguments)
+    if isinstance(given, Wrong):
+        return given
+    site = arguments.site(group)
+    if found.target in QUESTIONS:
+        return QUESTIONS[found.target](context, called, given, site)
+    if is_activation(found.target):
+        return _call_activation(context, called, found.target, given, site)
+    return _call_operation(context, called, operations[found.target], given, site)
+
+
+# ----------------------------------------------------------------------------------------------------------- arguments
+
+Given = Mapping[str, Argument]
+"""The arguments of a call, by the names that the operation has for them."""
+
+
+def _assigned(context: Context, called: str, found: Spelling, arguments: Arguments) -> dict[str, Argument] | Wrong:
+    """The arguments by the names of the operation; what does not fit the function is reported."""
+    wrong = False
+    given: dict[str, Argument] = {}
+    arguments = _operands_in_a_list(found, arguments)
+    if len(arguments.positional) > len(found.arguments):
+        most = len(found.arguments)
+        takes = f"at most {most} argument{'s' * (most != 1)}"
+        message = f"`{called}` takes {takes}, got {len(arguments.positional)}"
+        return context.error("too-many-arguments", arguments.positional[most].span, message)
+    for argument, parameter in zip(arguments.positional, found.arguments, strict=False):
+        given[parameter.ours] = argument
+    by_name = {parameter.name: parameter for parameter in found.arguments}
+    for name, argument in arguments.keywords.items():
+        if name in IGNORED and name not in by_name:
+            continue
+        if name not in by_name:
+            listed = ", ".join(f"`{each}`" for each in by_name)
+            hint = f"`{called}` takes {listed}" if listed else f"`{called}` takes no arguments"
+            message = f"`{called}` has no argument `{name}`"
+            context.error("unknown-argument", arguments.name_spans[name], message, hint=hint)
+            wrong = True
+        elif by_name[name].ours in given:
+            message = f"`{called}` gets its argument `{name}` twice"
+            context.error("duplicate-argument", argument.span, message, hint="remove one of them")
+            wrong = True
+        else:
+            given[by_name[name].ours] = argument
+    for parameter in found.arguments:
+        if parameter.default is not ... and parameter.ours not in given:
+            given[parameter.ours] = Argument(parameter.default, _Nowhere(arguments))  # type: ignore[arg-type]
+    wrong = wrong or any(is_wrong(argument.value) for argument in given.values())
+    missing = [each.name for each in found.arguments if each.ours in _required(found.target) and each.ours not in given]
+    if missing and not wrong:
+        listed = ", ".join(f"`{each}`" for each in missing)
+        message = f"`{called}` needs its argument{'s' * (len(missing) > 1)} {listed}"
+        context.error("missing-argument", arguments.span, message)
+        wrong = True
+    return WRONG if wrong else given
+
+
+def _operands_in_a_list(found: Spelling, arguments: Arguments) -> Arguments:
+    """The arguments with all operands as one, where they are given one by one: `einsum("ij,jk", a, b)`."""
+    cls = operations.get(found.target)
+    if cls is None or not cls.spread:
+        return arguments
+    first, *operands = arguments.positional or (None,)
+    if first is None or not operands:
+        return arguments
+    together = Argument([each.value for each in operands], operands[0].node)
+    return replace(arguments, positional=(first, together))
+
+
+@dataclass(frozen=True)
+class _Nowhere:
+    """The place of a default: the call."""
+
+    call: Arguments
+
+    @property
+    def span(self) -> Any:
+        return self.call.span
+
+
+def _required(target: str) -> set[str]:
+    """The arguments without which nothing can be computed, by the names of the operation."""
+    cls = operations.get(target)
+    if cls is None:
+        fields = parameters(registry["activation"][target]) if is_activation(target) else ()
+        return {"x", *(item.name for item in fields if item.required)}
+    operands = (cls.listed,) if cls.listed else cls.operands()[: cls.required()]
+    return {*operands, *(item.name for item in parameters(cls) if item.required)}
+
+
+def _fields(context: Context, cls: type[Any], given: Given) -> dict[str, Any] | Wrong:
+    """The fields of a component, as its annotations ask for them."""
+    values: dict[str, Any] = {}
+    for item in parameters(cls):
+        if item.name not in given:
+            continue
+        argument = given[item.name]
+        name = item.name.removesuffix("_")
+        value = accepted_value(context, name, item.annotation, argument)
+        if item.name == "dtype_" and isinstance(value, str):
+            if value not in DTYPES:
+                message = f'`dtype` takes a dtype, such as "float32" or "int32", got {value!r}'
+                value = context.error("bad-argument", argument.span, message)
+            else:
+                value = DTYPES[value]
+        if isinstance(value, Wrong):
+            return WRONG
+        values[item.name] = value
+    return values
+
+
+# ----------------------------------------------------------------------------------------------------------- operations
+
+
+def _call_operation(context: Context, called: str, cls: type[Operation], given: Given, site: Site) -> Value:
+    fields = _fields(context, cls, given)
+    if isinstance(fields, Wrong):
+        return WRONG
+    try:
+        component = cls(**fields)
+    except ArgumentError as problem:
+        place = given.get(problem.argument)
+        span = site.span if place is None else place.span
+        return context.error("bad-argument", span, sentence(problem.message), hint=problem.hint)
+    operands = _operands(context, called, cls, given, site)
+    if isinstance(operands, Wrong):
+        return WRONG
+    return apply_operation(context, called, component, operands, site)
+
+
+def apply_operation(
+    context: Context, called: str, component: Operation, operands: Mapping[str, Value], site: Site
+) -> Value:
+    """The result of an operation on tensors and numbers, by the names of its operands; called `called` in messages."""
+    tensors = [value for value in operands.values() if isinstance(value, TensorValue)]
+    numbers = {name: value for name, value in operands.items() if not isinstance(value, TensorValue)}
+    if operands and not tensors:
+        return _of_numbers(context, called, component, numbers, site)
+    if isinstance(component, Like):
+        component = component.constant(tensors[0].shape, tensors[0].dtype)  # type: ignore[attr-defined]  # each has it
+        tensors = []
+    if isinstance(component, Cast) and component.dtype_ == tensors[0].dtype:
+        return tensors[0]
+    layer = LayerValue(component, snake_case(type(component).__name__), site.span, site.group, written=called)
+    try:
+        component.fits([tensor.shape for tensor in tensors], {name: _known(value) for name, value in operands.items()})
+    except ShapeError as problem:
+        message = layer.in_words(problem.message)
+        return context.error("bad-index", site.span, message, label=problem.label, hint=problem.hint)
+    return apply_layer(context, layer, tensors, site, CallOptions(options=numbers, operator=f"{called}(…)"))
+
+
+def _known(value: Value) -> Any:
+    """The number or the numbers that an operand is, where they are known; None otherwise."""
+    if not isinstance(value, TensorValue):
+        return value
+    maker = value.maker.layer.component if isinstance(value.maker, LayerCall) else None
+    return maker.values if isinstance(maker, Literal) else None
+
+
+def _of_numbers(context: Context, called: str, component: Operation, numbers: Mapping[str, Any], site: Site) -> Value:
+    """The result of an operation on numbers alone, which are known."""
+    if any(isinstance(value, Dim) for value in numbers.values()):
+        if isinstance(component, Cast):
+            return next(iter(numbers.values()))
+        message = f"`{called}` of a size that only data decide is not possible yet"
+        return context.error("unsupported-call", site.span, message)
+    try:
+        with np.errstate(all="ignore"):
+            made = component.forward(*map(np.asarray, numbers.values()))  # type: ignore[attr-defined]  # each has one
+    except (ArithmeticError, TypeError, ValueError):
+        return context.error("bad-argument", site.span, f"`{called}` cannot compute with these numbers")
+    value = np.asarray(made).item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return context.error("bad-argument", site.span, f"`{called}` of these numbers is {value}")
+    return value
+
+
+def _operands(
+    context: Context, called: str, cls: type[Operation], given: Given, site: Site
+) -> dict[str, Value] | Wrong:
+    """The operands by name: tensors, and numbers; a list of numbers is a constant."""
+    if cls.listed:
+        listed = given[cls.listed]
+        if not isinstance(listed.value, list | tuple):
+            message = f"`{called}` takes a list of tensors, got {describe_value(listed.value)}"
+            return context.error("wrong-call", listed.span, message)
+        if not listed.value:
+            return context.error("wrong-call", listed.span, f"`{called}` takes a list of tensors, and this is empty")
+        arguments = {f"{cls.listed}[{place}]": item for place, item in enumerate(items_of(listed))}
+    else:
+        arguments = {name: given[name] for name in cls.operands() if name in given and given[name].value is not None}
+    found: dict[str, Value] = {}
+    for name, argument in arguments.items():
+        value = tensor_or_number(context, called, argument, site)
+        if isinstance(value, Wrong):
+            return WRONG
+        if cls.listed and not isinstance(value, TensorValue):
+            value = constant_tensor(context, value, site)
+        found[name] = value
+    return found
+
+
+def tensor_or_number(context: Context, called: str, argument: Argument, site: Site) -> Value:
+    """The value of an operand; a list of numbers becomes a constant tensor.  What is neither is reported."""
+    value = argument.value
+    if isinstance(value, TensorValue | Dim | bool | int | float):
+        return value
+    if is_numbers(value):
+        return constant_tensor(context, value, site)
+    hint = "call it on a tensor first" if isinstance(value, LayerValue) else None
+    if isinstance(value, list | tuple):
+        hint = "join tensors with `ops.stack` first"
+    message = f"`{called}` takes tensors and numbers, got {describe_value(value)}"
+    return context.error("not-a-tensor", argument.span, message, hint=hint)
+
+
+def is_numbers(value: Any) -> bool:
+    """Whether lists hold numbers alone, as many in each."""
+    try:
+        made = np.array(value)
+    except ValueError:
+        return False
+    return made.dtype.kind in "bif" and 0 < made.size <= MOST_NUMBERS and made.ndim <= 8
+
+
+def constant_tensor(context: Context, value: Any, site: Site, dtype: Any = None) -> Value:
+    """A tensor of the numbers in a list."""
+    literal = Literal(_as_tuples(value), dtype or None)
+    layer = LayerValue(literal, "constant", site.span, site.group, written="constant")
+    return apply_layer(context, layer, [], site, CallOptions(operator="constant"))
+
+
+def parameter(
+    context: Context, weight: Parameter, site: Site, owner: Group | None, trainable: bool = True
+) -> TensorValue | Wrong:
+    """A weight of a layer of one's own as a tensor; `owner` is the group of that layer, which heads its name."""
+    layer = LayerValue(weight, weight.weight, site.span, owner, trainable=trainable, written=weight.weight)
+    said = CallOptions(operator="weight")
+    return apply_layer(context, layer, [], site, said)  # type: ignore[no-any-return]  # it gives one tensor
+
+
+def _as_tuples(value: Any) -> Any:
+    return tuple(map(_as_tuples, value)) if isinstance(value, list | tuple) else value
+
+
+def _call_activation(context: Context, called: str, name: str, given: Given, site: Site) -> Value:
+    cls = registry["activation"][name]
+    fields = _fields(context, cls, given)
+    if isinstance(fields, Wrong):
+        return WRONG
+    try:
+        component = cls(**fields)
+    except ArgumentError as problem:
+        return context.error("bad-argument", site.span, sentence(problem.message), hint=problem.hint)
+    assert isinstance(component, Activation)
+    x = tensor_or_number(context, called, given["x"], site)
+    if isinstance(x, Wrong):
+        return WRONG
+    if not isinstance(x, TensorValue):
+        made = component.forward(np.asarray(float(x)))  # type: ignore[attr-defined]  # each has one
+        return np.asarray(made).item()
+    layer = LayerValue(component, snake_case(cls.__name__), site.span, site.group, written=called)
+    return apply_layer(context, layer, [x], site, CallOptions(operator=f"{called}(…)"))
+
+
+# ------------------------------------------------------------------------------------------------------------ questions
+
+
+def _shape(context: Context, called: str, given: Given, site: Site) -> Value:
+    return tensor.shape if isinstance(tensor := _tensor(context, called, given), TensorValue) else tensor
+
+
+def _size(context: Context, called: str, given: Given, site: Site) -> Value:
+    return product(tensor.shape) if isinstance(tensor := _tensor(context, called, given), TensorValue) else tensor
+
+
+def _ndim(context: Context, called: str, given: Given, site: Site) -> Value:
+    return len(tensor.shape) if isinstance(tensor := _tensor(context, called, given), TensorValue) else tensor
+
+
+def _tensor(context: Context, called: str, given: Given) -> TensorValue | Wrong:
+    argument = given["x"]
+    if isinstance(argument.value, TensorValue):
+        return argument.value
+    message = f"`{called}` takes a tensor, got {describe_value(argument.value)}"
+    return context.error("not-a-tensor", argument.span, message)
+
+
+def _as_tensor(context: Context, called: str, given: Given, site: Site) -> Value:
+    """A tensor as it is, a number as it is, a list as a constant; in another dtype where one is given."""
+    x = tensor_or_number(context, called, given["x"], site)
+    if "dtype_" not in given or isinstance(x, Wrong) or given["dtype_"].value is None:
+        return x
+    return _call_operation(context, called, Cast, {"x": Argument(x, given["x"].node), "dtype_": given["dtype_"]}, site)
+
+
+def _seed_generator(context: Context, called: str, given: Given, site: Site) -> Value:
+    """Nothing: the model seeds its draws."""
+    return None
+
+
+def _epsilon(context: Context, called: str, given: Given, site: Site) -> Value:
+    return 1e-7
+
+
+QUESTIONS: dict[str, Callable[[Context, str, Given, Site], Value]] = {
+    "shape": _shape,
+    "size": _size,
+    "ndim": _ndim,
+    "tensor": _as_tensor,
+    "epsilon": _epsilon,
+    "seed_generator": _seed_generator,
+}
+"""Functions that compute nothing when the model runs: what they say of a tensor is known when the file is built."""

@@ -1,0 +1,187 @@
+"""`gen build` takes scripts and notebooks as they are, `gen from-script` writes the `.nn` file that is in them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.commands.test_command import Gen
+
+SCRIPT = '''\
+#!/usr/bin/env python
+"""Rates texts."""
+import pandas as pd
+from tensorflow import keras
+from tensorflow.keras import layers
+
+# The words
+words = pd.read_csv("words.csv")
+vocabulary = len(words)
+
+# The network
+inputs = keras.Input((20,), dtype="int32")
+x = layers.Embedding(vocabulary, 8)(inputs)
+x = layers.GlobalAveragePooling1D()(x)  # over the words
+outputs = layers.Dense(1, activation="sigmoid")(x)
+model = keras.Model(inputs, outputs)
+model.compile("adam", "binary_crossentropy")
+
+
+def load(path):
+    return pd.read_csv(path)
+
+
+if __name__ == "__main__":
+    data = load("x.csv")
+    history = model.fit(data, data, epochs=3, callbacks=[keras.callbacks.EarlyStopping()])
+    print(history)
+'''
+FOUND = '''\
+"""Rates texts."""
+
+from tensorflow import keras
+from tensorflow.keras import layers
+
+vocabulary = 500
+
+# The network
+inputs = keras.Input((20,), dtype="int32")
+x = layers.Embedding(vocabulary, 8)(inputs)
+x = layers.GlobalAveragePooling1D()(x)  # over the words
+outputs = layers.Dense(1, activation="sigmoid")(x)
+model = keras.Model(inputs, outputs)
+model.compile("adam", "binary_crossentropy")
+
+
+if __name__ == "__main__":
+    model.fit(epochs=3)
+'''
+CELLS = [
+    {"cell_type": "markdown", "source": ["# A network"]},
+    {"cell_type": "code", "source": ["%matplotlib inline\n", "!pip install keras\n", "import keras\n", "files = !ls"]},
+    {"cell_type": "code", "source": "%%bash\nrm -rf x"},
+    {
+        "cell_type": "code",
+        "source": "model = keras.Sequential([keras.Input((4,))])\nmodel.add(keras.layers.Dense(2))\n",
+    },
+]
+
+
+def body(path: Path) -> list[str]:
+    """A generated file without its header."""
+    return path.read_text().split('"""\n', 1)[1:]
+
+
+def test_a_script_builds_as_a_file_with_its_text_does(gen: Gen, folder: Path) -> None:
+    for name in ("one.py", "one.nn"):
+        (folder / name).write_text(SCRIPT)
+        assert gen("build", name, "-o", name[-2:], "--define", "vocabulary=500").status == 0
+    assert body(folder / "py" / "one.py") == body(folder / "nn" / "one.py")
+
+
+def test_values_from_outside_are_kept_in_the_header(gen: Gen, folder: Path) -> None:
+    (folder / "one.nn").write_text(SCRIPT)
+    assert gen("build", "one.nn").status == 1
+    assert gen("build", "one.nn", "--define", "vocabulary=500").lines == ["out/one.py  written"]
+    assert "\n\nGiven from outside: vocabulary = 500\n\n" in (folder / "out" / "one.py").read_text()
+    assert gen("build", "one.nn").lines == ["out/one.py  unchanged"]
+    assert gen("build", "one.nn", "--check").status == 0
+    assert gen("build", "one.nn", "--check", "--define", "vocabulary=501").status == 1
+    assert gen("build", "one.nn", "--define", "vocabulary=501").lines == ["out/one.py  written"]
+
+
+def test_settings_give_values(gen: Gen, folder: Path) -> None:
+    (folder / "one.nn").write_text(SCRIPT)
+    settings = folder / "pyproject.toml"
+    settings.write_text("[tool.gen]\nsources = ['one.nn']\ndefine = {vocabulary = 500}\n")
+    assert gen("build").status == 0
+    assert "vocabulary = 500" in (folder / "out" / "one.py").read_text()
+    settings.write_text("[tool.gen]\ndefine = {vocabulary = 1979-05-27}\n")
+    assert "neither a number nor a string" in gen("build", "one.nn").err
+    settings.write_text("[tool.gen]\ndefine = 3\n")
+    assert "is not a table of names and values" in gen("build", "one.nn").err
+
+
+@pytest.mark.parametrize(
+    ("definition", "message"),
+    [
+        ("vocabulary", "is not `--define NAME=VALUE`"),
+        ("=3", "is not `--define NAME=VALUE`"),
+        ("a b=3", "is not `--define NAME=VALUE`"),
+        ("vocabulary=many", "for a string write"),
+        ("vocabulary=open('x')", "is no number, string, list"),
+        ("vocabulary=1+", "is no number, string, list"),
+        ("vocabulary=" + "[" * 500, "is no number, string, list"),
+        ("vocabulary=3j", "neither a number nor a string"),
+        ("vocabulary={1, 2}", "neither a number nor a string"),
+        ("vocabulary=1e999", "is not finite"),
+        ("vocabulary=" + "9" * 19, "too large"),
+        ("vocabular=3", "no file has a `vocabular`"),
+    ],
+)
+def test_what_is_no_value_is_refused(gen: Gen, folder: Path, definition: str, message: str) -> None:
+    (folder / "one.nn").write_text(SCRIPT)
+    outcome = gen("build", "one.nn", "--define", definition)
+    assert outcome.status == 2
+    assert message in outcome.err
+
+
+def test_a_script_is_not_built_over_itself(gen: Gen, folder: Path) -> None:
+    (folder / "one.py").write_text(SCRIPT)
+    outcome = gen("build", "one.py", "-o", ".", "--force")
+    assert outcome.status == 2
+    assert "built over itself" in outcome.err
+    assert (folder / "one.py").read_text() == SCRIPT
+
+
+def test_a_notebook_builds_and_messages_name_its_cells(gen: Gen, folder: Path) -> None:
+    book = folder / "book.ipynb"
+    book.write_text(json.dumps({"cells": CELLS}))
+    assert gen("build", "book.ipynb").status == 0
+    book.write_text(json.dumps({"cells": [*CELLS, {"cell_type": "code", "source": "\nmodel.add(Dens(3))"}]}))
+    outcome = gen("build", "book.ipynb")
+    assert outcome.status == 1
+    assert "book.ipynb:cell 5:2:11" in outcome.err
+    (found,) = json.loads(gen("build", "book.ipynb", "--format", "json").out)["diagnostics"]
+    assert (found["cell"], found["line"], found["column"]) == (5, 2, 11)
+    book.write_text(json.dumps({"worksheets": [{"cells": [{"cell_type": "code", "input": CELLS[3]["source"]}]}]}))
+    assert gen("build", "book.ipynb", "--force").status == 0
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "{", '{"cells": 3}', "[" * 100_000])
+def test_what_is_no_notebook_is_refused(gen: Gen, folder: Path, text: str) -> None:
+    (folder / "book.ipynb").write_text(text)
+    outcome = gen("build", "book.ipynb")
+    assert outcome.status == 2
+    assert "is no notebook" in outcome.err
+
+
+def test_from_script_writes_what_the_model_needs(gen: Gen, folder: Path) -> None:
+    (folder / "train.py").write_text(SCRIPT)
+    assert gen("from-script", "train.py").status == 1
+    outcome = gen("from-script", "train.py", "--define", "vocabulary=500")
+    assert outcome.lines == ["train.nn  written", "left out of train.py: lines 1, 3, 7 to 8, 20 to 21, 25, 27"]
+    assert (folder / "train.nn").read_text() == FOUND
+    assert gen("from-script", "train.py", "--define", "vocabulary=500").lines[0] == "train.nn  unchanged"
+    assert gen("build", "train.nn").err == ""
+
+
+def test_from_script_writes_over_no_other_file(gen: Gen, folder: Path) -> None:
+    (folder / "train.py").write_text(SCRIPT)
+    (folder / "train.nn").write_text("mine\n")
+    outcome = gen("from-script", "train.py", "--define", "vocabulary=500")
+    assert outcome.status == 2
+    assert "--force writes over it" in outcome.err
+    assert (folder / "train.nn").read_text() == "mine\n"
+    assert gen("from-script", "train.py", "--define", "vocabulary=500", "--force").status == 0
+    assert "does not end in .nn" in gen("from-script", "train.py", "-o", "train.py", "--define", "vocabulary=5").err
+
+
+def test_from_script_writes_values_where_they_are_read(gen: Gen, folder: Path) -> None:
+    text = "from settings import args\nx = Input((args.size,))\nmodel = Model(x, Dense(width)(x))\n"
+    (folder / "train.py").write_text(text)
+    assert gen("from-script", "train.py", "--define", "args.size=4", "--define", "width=3").status == 0
+    found = (folder / "train.nn").read_text()
+    assert found == "width = 3\nx = Input((4,))\nmodel = Model(x, Dense(width)(x))\n"
