@@ -23,6 +23,7 @@ from gen.commands.building import Report, Request
 from gen.emit.names import RUNTIME
 from gen.emit.seal import is_intact
 from gen.settings import load as load_settings
+from gen.settings import told
 from tests.building import (
     CASES,
     EXAMPLES,
@@ -93,7 +94,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 
 def test_no_file_shares_anything_unless_it_is_asked_to() -> None:
     assert RUNTIME not in case_text(CASES[0])
-    assert not Request(()).runtime and not compiler.Options().runtime
+    assert not Request(()).given.runtime
 
 
 def test_the_module_says_the_same_for_every_model_and_is_sealed() -> None:
@@ -362,7 +363,7 @@ def test_a_watch_builds_the_module_too(folder: Path) -> None:
         Path("models", "first.nn").write_text(MODEL.replace("Dense(1)", "Dense(2)"))
         yield
 
-    reports: list[Report] = [*watching.watch(Request((Path("models"),), runtime=True), wakes())]
+    reports: list[Report] = [*watching.watch(Request((Path("models"),), given=told(runtime=True)), wakes())]
     first, second = ([f"{line.path.name} {line.what}" for line in report.lines] for report in reports)
     assert first == [f"{RUNTIME}.py written", "first.py written", "second.py written"]
     assert second == [f"{RUNTIME}.py unchanged", "first.py written"]
