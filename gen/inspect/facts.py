@@ -203,10 +203,12 @@ def named_calls(graph: Graph) -> dict[str, list[Node]]:
 
 
 def _groups(graph: Graph) -> list[list[Node]]:
-    """The nodes of each call in the file, in order; those that compute masks are left out."""
+    """The nodes of each call in the file, in order; those that compute masks of a call are left out."""
     groups: dict[object, list[Node]] = {}
-    for node in graph.nodes:
-        if node.layer.component.role is not Role.MASK and node.outputs[0].dtype != "bool":
+    nodes = [node for node in graph.nodes if node.layer.component.role is not Role.MASK]
+    of_numbers = {node.call.block for node in nodes if node.outputs[0].dtype != "bool"}
+    for node in nodes:
+        if node.outputs[0].dtype != "bool" or node.call.block not in of_numbers:
             groups.setdefault(node.call.block, []).append(node)
     return list(groups.values())
 

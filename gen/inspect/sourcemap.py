@@ -10,7 +10,7 @@ is parsed, and each program's statements are paired, in order, with those of its
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 
@@ -19,9 +19,10 @@ from gen.compiler import Options
 from gen.diagnostics import Span
 from gen.dims import Shape
 from gen.emit import code
-from gen.graph.graph import Graph
+from gen.graph.graph import Formula, Graph, OwnLoss, OwnMetric, Tensor
 from gen.inspect.facts import named_calls
 from gen.program.ir import Statement
+from gen.program.lower.state import MEASURE
 from gen.program.planned import Planned, Programs
 from gen.program.types import ArrayType
 
@@ -98,8 +99,31 @@ def source_map(graph: Graph, source: str, options: Options = DEFAULTS) -> Source
     text = compiler.render(assembler.view(), options.formatted)
     calls = named_calls(graph)
     names = {nodes[0].call.block: name for name, nodes in calls.items()}
+    names = _of_formulas(graph, names) | names
     pieces = sorted(_pieces(text, assembler.programs, names), key=lambda piece: piece.lines.first)
     return SourceMap(text, {name: nodes[-1].call.span for name, nodes in calls.items()}, tuple(pieces))
+
+
+def _of_formulas(graph: Graph, names: Mapping[object, str]) -> dict[object, str]:
+    """For each call in a function of the file that only training computes: the call of the model that it is about."""
+    makers, found = graph.makers(), dict[object, str]()
+    last = next(reversed(names.values()), "")
+
+    def note(formula: Formula, tensors: Iterable[Tensor]) -> None:
+        made = [makers[tensor].call.block for tensor in tensors if tensor in makers]
+        name = next((names[block] for block in made if block in names), last)
+        found.update((node.call.block, name) for node in formula.nodes)
+
+    for output in graph.outputs:
+        loss = output.loss
+        owned = [loss] if isinstance(loss, OwnLoss) else []
+        for own in (*owned, *(metric for _, metric in output.metrics if isinstance(metric, OwnMetric))):
+            note(own.formula, [output.tensor])
+    for formula in graph.added:
+        note(formula, formula.reads)
+    for penalty in graph.penalties:
+        note(penalty.formula, [node.outputs[0] for node in graph.nodes if node.layer is penalty.layer])
+    return found
 
 
 def _pieces(text: str, programs: Programs, names: dict[object, str]) -> Iterator[Piece]:
@@ -125,7 +149,8 @@ def _sections(programs: Programs) -> Iterator[tuple[str, Planned, str]]:
         yield "activate", programs.activate, "activate"
     if programs.step is not None:
         for section in programs.step.program.sections():
-            yield "backward" if section == "input_gradients" else section, programs.step, section
+            function = "backward" if section == "input_gradients" else section.removeprefix(MEASURE)
+            yield function, programs.step, section
 
 
 def _count(lines: Sequence[str]) -> int:

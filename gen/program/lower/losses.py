@@ -247,7 +247,8 @@ def _added(state: Lowering) -> list[str]:
     found = []
     for item in state.graph.added:
         values = _compute(state, "loss", item)
-        found.append(_sum_of(state, values, item, Block(f"add_loss: {item.text}")))
+        about = tuple(node.call.block for node in item.nodes)
+        found.append(_sum_of(state, values, item, Block(f"add_loss: {item.text}", others=about)))
     return found
 
 
