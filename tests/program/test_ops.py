@@ -28,6 +28,7 @@ OTHERS = {
     ("gen/emit/names.py", "abs"): "a function of Python",
     ("gen/emit/specialize.py", "where"): "an option of ufuncs",
     ("gen/program/lower/inline.py", "abs"): "a function of Python",
+    ("gen/program/memory/planning.py", "square"): "what a result is called",
     ("gen/program/passes/maxima.py", "copy"): "the name of a variable",
 }
 """Strings that are names of operations, and mean something else."""

@@ -96,11 +96,12 @@ class DivideNoNan(Binary):
         return "float"
 
     def forward(self, x1: Array, x2: Array) -> Array:
-        safe = np.where(x2 == 0.0, np.inf, x2)
-        return x1 / safe
+        kept = x2 != 0.0
+        safe = np.where(kept, x2, 1.0)
+        return x1 / safe * kept
 
-    def backward(self, dy: Array, x1: Array, x2: Array, safe: Array, y: Array) -> tuple[Array | None, ...]:
-        part = dy / safe
+    def backward(self, dy: Array, x1: Array, x2: Array, kept: Array, safe: Array, y: Array) -> tuple[Array | None, ...]:
+        part = dy / safe * kept
         dx1 = share(x1, part)
         dx2 = share(x2, -(part * y))
         return dx1, dx2
