@@ -77,6 +77,8 @@ class Component:
     kind: ClassVar[str] = ""
     aliases: ClassVar[tuple[str, ...]] = ()
     """Other names that Keras accepts for it (`acc`, `mse`)."""
+    is_call: ClassVar[bool] = False
+    """Whether its `forward` is one call of NumPy, which is written as it is and not inlined: that of a constant."""
     word: ClassVar[str] = ""
     """Its name, if that is neither the name of its class nor the same in snake case."""
     unsupported: ClassVar[dict[str, str]] = {}

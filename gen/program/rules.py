@@ -88,7 +88,7 @@ def refuse_outside_fence(module: object) -> None:
     name_of_module = getattr(module, "__name__", "")
     for item in vars(module).values():
         if isinstance(item, type) and issubclass(item, Component) and item.__module__ == name_of_module:
-            for name in RULES:
+            for name in RULES if not item.is_call else ():
                 rule = vars(item).get(name)
                 if isinstance(rule, FunctionType):
                     _check_statements(rule)

@@ -300,7 +300,7 @@ def test_where_something_is_to_be_written_is_tried_before_any_work(
         ("--checkpoint credit.npz", "--save and --checkpoint"),
         ("--weights model.npz --checkpoint model.npz", "--weights and --checkpoint"),
         ("--save a.npz --checkpoint none/b.npz", "--checkpoint none/b.npz: there is no folder"),
-        ("--save a.npz --checkpoint b.npz --csv notes.txt", "--csv notes.txt is there"),
+        ("--save a.npz --checkpoint b.npz --csv notes.txt", "--csv notes.txt exists and contains something else"),
     ],
 )
 def test_each_file_has_one_purpose_and_all_are_tried_before_one_is_written(

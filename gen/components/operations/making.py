@@ -53,6 +53,8 @@ class Parameter(Operation):
 class Constant(Operation):
     """What constants have in common; `dtype_` is the argument `dtype`."""
 
+    is_call = True
+
     def dtype(self, *inputs: str) -> str:
         return getattr(self, "dtype_", None) or "float"
 
