@@ -83,8 +83,11 @@ def unread(module: ast.Module) -> Iterator[str]:
             node.target.id for node in nodes if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name)
         }
         for parameter in parameters(function):
-            all_or_none = name == "backward" and parameter.endswith("_weight")  # the weights of a batch come as one
-            excused = all_or_none or parameter.startswith("_") or UNREAD.keys() & {f"{parameter} of {name}", name, parameter}
+            # backward takes the weights of a batch as one.
+            all_or_none = name == "backward" and parameter.endswith("_weight")
+            excused = (
+                all_or_none or parameter.startswith("_") or UNREAD.keys() & {f"{parameter} of {name}", name, parameter}
+            )
             if parameter not in (*read, "self", "cls") and not excused:
                 yield f"{parameter} of {name} is never read"
 
