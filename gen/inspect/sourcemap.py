@@ -107,7 +107,7 @@ def source_map(graph: Graph, source: str, options: Options = DEFAULTS) -> Source
 def _of_formulas(graph: Graph, names: Mapping[object, str]) -> dict[object, str]:
     """For each call in a function of the file that only training computes: the call of the model that it is about."""
     makers, found = graph.makers(), dict[object, str]()
-    last = next(reversed(names.values()), "")
+    last = list(names.values())[-1] if names else ""
 
     def note(formula: Formula, tensors: Iterable[Tensor]) -> None:
         made = [makers[tensor].call.block for tensor in tensors if tensor in makers]
@@ -115,10 +115,11 @@ def _of_formulas(graph: Graph, names: Mapping[object, str]) -> dict[object, str]
         found.update((node.call.block, name) for node in formula.nodes)
 
     for output in graph.outputs:
-        loss = output.loss
-        owned = [loss] if isinstance(loss, OwnLoss) else []
-        for own in (*owned, *(metric for _, metric in output.metrics if isinstance(metric, OwnMetric))):
-            note(own.formula, [output.tensor])
+        if isinstance(output.loss, OwnLoss):
+            note(output.loss.formula, [output.tensor])
+        for _, metric in output.metrics:
+            if isinstance(metric, OwnMetric):
+                note(metric.formula, [output.tensor])
     for formula in graph.added:
         note(formula, formula.reads)
     for penalty in graph.penalties:
