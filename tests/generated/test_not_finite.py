@@ -100,9 +100,12 @@ model.compile(sgd(0.1), mse)
     module, ids = build(text), np.arange(8)[:, None]
     model, update = module.Model(), module.update
 
+    steps = []
+
     def spoil(p: Any, *rest: Any) -> None:
         update(p, *rest)
-        if rest[-1] == 3:
+        steps.append(p)
+        if len(steps) == 3:
             p.trainable[0] = np.inf  # a row that is not read again
 
     module.update = spoil
