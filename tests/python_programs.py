@@ -142,7 +142,7 @@ class Programs:
         names = self._rng.sample(("a", "b", "c"), self._rng.randint(0, 2))
         row += [f"{name}={self.expr()}" for name in names]
         row += [f"**{self.expr()}"] if self._rng.random() < 0.1 else []
-        return f"{self._rng.choice((self._name(), self._attribute()))}({', '.join(row)}{self._maybe(',', 0.2) if row else ''})"  # noqa: E501
+        return f"{self._rng.choice((self._name(), self._attribute()))}({', '.join(row)}{self._maybe(',', 0.2) if row else ''})"  # noqa: E501  # one text, or one pattern, in one line
 
     def _index(self) -> str:
         return f"{self._name()}[{self._some(self._slice, 1)}]"
@@ -246,7 +246,7 @@ class Programs:
             f"{self._some(self._target, 1, 2)} = {self._items()}",
             f"{self._target()} = {self._target()} = {self._items()}",
             f"*{self._target()}, {name} = {self._items()}",
-            f"{self._rng.choice((name, self._attribute(), self._index()))} {self._rng.choice(_BINARY)}= {self._items()}",  # noqa: E501
+            f"{self._rng.choice((name, self._attribute(), self._index()))} {self._rng.choice(_BINARY)}= {self._items()}",  # noqa: E501  # one text, or one pattern, in one line
             f"{name}: {value}{self._maybe(f' = {self._items()}')}",
             value,
             f"{self._call()}",
@@ -256,7 +256,7 @@ class Programs:
             f"raise{self._maybe(f' {value}')}",
             f"raise {value} from {self.expr()}",
             "import a.b as c, d",
-            f"from {self._rng.choice(('a', '.', '..b.c', '...', '....d'))} import {self._rng.choice(('e', 'f as g', '(h, i as j,)'))}",  # noqa: E501
+            f"from {self._rng.choice(('a', '.', '..b.c', '...', '....d'))} import {self._rng.choice(('e', 'f as g', '(h, i as j,)'))}",  # noqa: E501  # one text, or one pattern, in one line
             f"x = {value} \\\n  + {name}",
         ]
         if function:
@@ -321,7 +321,7 @@ class Programs:
 
 
 _TOKEN = re.compile(
-    r"[fFrRuU]{0,2}(?:\"\"\".*?\"\"\"|'''.*?'''|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*')|\w+|\n[ \t]*|[ \t]+|\*\*=?|//=?|<<=?|>>=?|"  # noqa: E501
+    r"[fFrRuU]{0,2}(?:\"\"\".*?\"\"\"|'''.*?'''|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*')|\w+|\n[ \t]*|[ \t]+|\*\*=?|//=?|<<=?|>>=?|"  # noqa: E501  # one text, or one pattern, in one line
     r"\.\.\.|:=|->|[-+*/%@&|^=!<>]=|[^\w\s]",
     re.DOTALL,
 )

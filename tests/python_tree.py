@@ -90,14 +90,14 @@ class PythonTree:
             case ast.Expr(value):
                 return syntax.Evaluate(self.expr(value), span)
             case ast.Assign(targets, value):
-                return syntax.Assign(self._exprs(targets), self.expr(value), span)  # type: ignore[arg-type]
+                return syntax.Assign(self._exprs(targets), self.expr(value), span)  # type: ignore[arg-type]  # Python has checked what may stand there
             case ast.AnnAssign(target, annotation, value):
                 assert value is not None
-                return syntax.Assign((self.expr(target),), self.expr(value), span, self.expr(annotation))  # type: ignore[arg-type]
+                return syntax.Assign((self.expr(target),), self.expr(value), span, self.expr(annotation))  # type: ignore[arg-type]  # Python has checked what may stand there
             case ast.AugAssign(target, operator, value):
-                return syntax.AugAssign(self.expr(target), _BINARY[type(operator)], self.expr(value), span)  # type: ignore[arg-type]
+                return syntax.AugAssign(self.expr(target), _BINARY[type(operator)], self.expr(value), span)  # type: ignore[arg-type]  # Python has checked what may stand there
             case ast.Delete(targets):
-                return syntax.Delete(self._exprs(targets), span)  # type: ignore[arg-type]
+                return syntax.Delete(self._exprs(targets), span)  # type: ignore[arg-type]  # Python has checked what may stand there
             case ast.Break():
                 return syntax.Break(span)
             case ast.Continue():
@@ -128,17 +128,17 @@ class PythonTree:
                 return syntax.While(self.expr(test), inner, self._body(node.orelse, at_file), span)
             case ast.For(target, iterable):
                 otherwise = self._body(node.orelse, at_file)
-                return syntax.For(self.expr(target), self.expr(iterable), inner, otherwise, span)  # type: ignore[arg-type]
+                return syntax.For(self.expr(target), self.expr(iterable), inner, otherwise, span)  # type: ignore[arg-type]  # Python has checked what may stand there
             case ast.With(items):
                 pairs = tuple((self.expr(each.context_expr), self._maybe(each.optional_vars)) for each in items)
-                return syntax.With(pairs, inner, span)  # type: ignore[arg-type]
+                return syntax.With(pairs, inner, span)  # type: ignore[arg-type]  # Python has checked what may stand there
             case ast.Try():
                 handlers = tuple(self._handler(handler, at_file) for handler in node.handlers)
                 otherwise, finish = self._body(node.orelse, at_file), self._body(node.finalbody, at_file)
                 return syntax.Try(inner, handlers, otherwise, finish, span)
             case ast.ImportFrom(module, names, level):
                 pairs = tuple((alias.name, alias.asname or alias.name) for alias in names)
-                return syntax.Import("." * level + (module or ""), pairs, None, span)  # type: ignore[arg-type]
+                return syntax.Import("." * level + (module or ""), pairs, None, span)  # type: ignore[arg-type]  # Python has checked what may stand there
             case ast.Global() if at_file:
                 return syntax.Pass(span)
             case ast.Global():
@@ -235,7 +235,7 @@ class PythonTree:
             case ast.JoinedStr():
                 return self._formatted(node)
             case ast.NamedExpr(target, value):
-                return syntax.NamedExpr(self.expr(target), self.expr(value), span)  # type: ignore[arg-type]
+                return syntax.NamedExpr(self.expr(target), self.expr(value), span)  # type: ignore[arg-type]  # Python has checked what may stand there
             case ast.Subscript(value, index):
                 tupled = isinstance(index, ast.Tuple) and self._is_bare(index)
                 items = index.elts if isinstance(index, ast.Tuple) and tupled else [index]
@@ -283,7 +283,7 @@ class PythonTree:
         self, kind: Any, element: ast.expr, value: ast.expr | None, clauses: list[ast.comprehension], span: Span
     ) -> syntax.Expr:
         made = tuple(
-            syntax.Clause(self.expr(each.target), self.expr(each.iter), self._exprs(each.ifs), _NOWHERE)  # type: ignore[arg-type]
+            syntax.Clause(self.expr(each.target), self.expr(each.iter), self._exprs(each.ifs), _NOWHERE)  # type: ignore[arg-type]  # Python has checked what may stand there
             for each in clauses
         )
         found = syntax.Comprehension(kind, self.expr(element), self._maybe(value), made, span)

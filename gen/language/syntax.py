@@ -645,4 +645,4 @@ def names_bound(target: Target) -> Iterator[Name]:
             for item in items:
                 yield from names_bound(item)  # type: ignore[arg-type]  # the items of a target are targets
         case Starred(value):
-            yield from names_bound(value)  # type: ignore[arg-type]
+            yield from names_bound(value)  # type: ignore[arg-type]  # so is what a star stands before

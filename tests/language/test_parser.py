@@ -140,14 +140,14 @@ f''', "é", "", '', """ + '"""g"h""", """"""]',
     "try: a\nexcept B as c: d\nexcept (E, F): g\nexcept: h\nelse: i\nfinally: j",
     "try:\n  a\nfinally:\n  b",
     "with a as b, c: pass\nwith (a as b, c,): pass\nwith (a, b): pass\nwith (a, b) as c: pass\nwith ((a, b)): pass",
-    "with (a): pass\nwith (a for b in c): pass\nwith (a := b, c): pass\nwith a as (b, [c, d.e]): pass\nwith (*a, b): pass",  # noqa: E501
+    "with (a): pass\nwith (a for b in c): pass\nwith (a := b, c): pass\nwith a as (b, [c, d.e]): pass\nwith (*a, b): pass",  # noqa: E501  # one text, or one pattern, in one line
     "class A: 'only documentation'\nclass B(A, metaclass=C, *d, **e):\n    x: int = 3\n    def f(self): return self",
     "@a\n@b.c(1)\ndef f(): pass\n@d\nclass E: pass",
     "def f(a, /, b: int, c=1, *args: int, d, e: str = 'x', **kwargs: dict) -> list[int]: return",
     "def f(*, a): pass\ndef f(a, *, b=1, c): pass\ndef f(**k,): pass\ndef f(a, b=1, /, c=2): pass",
     "def f():\n    global a, b\n    yield\n    x = yield a, b\n    yield from c\n    def g():\n        nonlocal x",
     "global a\na = 1",
-    "async def f():\n    await g\n    async with a as b, c: pass\n    async for d in e: pass\n    return [x async for x in y]",  # noqa: E501
+    "async def f():\n    await g\n    async with a as b, c: pass\n    async for d in e: pass\n    return [x async for x in y]",  # noqa: E501  # one text, or one pattern, in one line
     "x = lambda: 0\ny = lambda a, *b, c=1, **d: (a, b)\nz = lambda *, a: lambda b, /: a",
     "x = a if b else c if d else e",
     "x = not a and b or not c and (d or e) or f",
@@ -174,7 +174,7 @@ f''', "é", "", '', """ + '"""g"h""", """"""]',
     "fr'\\d{a}'\nF'\\n{a}\\N{BULLET}'\nf''\nx = f'' ''",
     "'a string'\nx = 1\n'another'\nif a:\n  'here'\n",
     "('documentation')\nx = 1",
-    "match x:\n    case 1 | -2 | 'a' 'b' | None: pass\n    case [a, *_] | (b, c): y = 1\n    case {'k': v, **rest} if v: pass",  # noqa: E501
+    "match x:\n    case 1 | -2 | 'a' 'b' | None: pass\n    case [a, *_] | (b, c): y = 1\n    case {'k': v, **rest} if v: pass",  # noqa: E501  # one text, or one pattern, in one line
     "match (a, b):\n    case a.b, *c: pass\n    case A.B(1, x=c) as d:\n        pass\n    case _: pass",
     "match = case = 1\nmatch[case]\nmatch(case)\nmatch: int = 3\nprint(match.case)\ncase = 3",
     "x = 1if a else 2\nx = [1for y in z]\nx = 1. .real\nx = 1..real\nx = 1.5.real\nx = 0xf.real\nx = 1 .real",

@@ -63,7 +63,7 @@ def test_lines_around_the_model_are_passed_over_with_one_warning(text: str) -> N
         f"def grow(model):\n    if foo.deep:\n        return\n    model.add(Dense(4))\n{START}grow(model)\n{COMPILE}",
         f"{START}for i in range(5):\n    if foo.k > i:\n        break\n    model.add(Dense(3))\n{COMPILE}",
         f"{START}for i in range(5):\n    if foo.k > i:\n        continue\n    model.add(Dense(3))\n{COMPILE}",
-        f"{START}n = 2\nfor i in range(5):\n    if foo.k > i:\n        break\n    n += 1\nmodel.add(Dense(n))\n{COMPILE}",  # noqa: E501
+        f"{START}n = 2\nfor i in range(5):\n    if foo.k > i:\n        break\n    n += 1\nmodel.add(Dense(n))\n{COMPILE}",  # noqa: E501  # one text, or one pattern, in one line
         f"def block(x):\n    if foo.deep:\n        return Dense(4)(x)\n    return x\n{BLOCK}"
         "model = Model(x, Dense(1)(block(x)))\n",
         f"{BLOCK}inner = Sequential([Dense(3)])\nif foo.deep:\n    inner.add(Dense(4))\nmodel = Model(x, inner(x))\n",

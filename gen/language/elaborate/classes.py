@@ -78,6 +78,10 @@ NOT_READ = {
 def instantiate(context: Context, cls: ClassValue, arguments: Arguments, group: Group | None) -> Value:
     """`Encoder(32, rate=0.1)`."""
     cls.used = True
+    for name, instead in NOT_READ.items() if cls.kind == "model" else ():
+        own = cls.find(name)
+        if isinstance(own, FunctionValue):
+            return context.error("unsupported-call", own.header, f"gen does not read `{name}` of a model", hint=instead)
     made = ObjectValue(cls, arguments.span)
     if cls.kind in ("layer", "model"):
         depth = 1 + (group.depth if group else 0)

@@ -567,7 +567,7 @@ class Interpreter:
             for each, part in zip(target.items, self._unpacked(target.items, value, span), strict=True):
                 self._bind_quietly(each, part, span, frame)  # type: ignore[arg-type]  # the items are targets
         elif isinstance(target, syntax.Starred):
-            self._bind_quietly(target.value, value, span, frame)  # type: ignore[arg-type]
+            self._bind_quietly(target.value, value, span, frame)  # type: ignore[arg-type]  # so is what a star stands before
         else:
             self._bind(target, value, span, frame)
 
@@ -641,7 +641,7 @@ class Interpreter:
         kinds = {"property": "property", "staticmethod": "static", "classmethod": "class"}
         name = decorator.id if isinstance(decorator, syntax.Name) else ""
         if name in kinds and frame.find(name) is None and isinstance(value, FunctionValue):
-            value.kind = kinds[name]  # type: ignore[assignment]
+            value.kind = kinds[name]  # type: ignore[assignment]  # the words are those of the field
             return value
         written = decorator.function if isinstance(decorator, syntax.Call) else decorator
         last = written.name if isinstance(written, syntax.Attribute) else getattr(written, "id", "")

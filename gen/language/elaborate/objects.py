@@ -107,7 +107,7 @@ def _plain_function(name: str) -> Callable[..., Value]:
         return FUNCTIONS[name] if name in FUNCTIONS else FUNCTIONS["float" if name.startswith("float") else "int"]
     function = (MATH if module == "math" else arrays.FUNCTIONS)[member]
     assert callable(function)
-    return function  # type: ignore[no-any-return]
+    return function  # type: ignore[no-any-return]  # it is called
 
 
 def _holds_tensors(value: Value) -> bool:

@@ -92,7 +92,7 @@ def _assigned(context: Context, called: str, found: Spelling, arguments: Argumen
             given[by_name[name].ours] = argument
     for parameter in found.arguments:
         if parameter.default is not ... and parameter.ours not in given:
-            given[parameter.ours] = Argument(parameter.default, _Nowhere(arguments))  # type: ignore[arg-type]
+            given[parameter.ours] = Argument(parameter.default, _Nowhere(arguments))  # type: ignore[arg-type]  # it has a span, as a node has
     wrong = wrong or any(is_wrong(argument.value) for argument in given.values())
     missing = [each.name for each in found.arguments if each.ours in _required(found.target) and each.ours not in given]
     if missing and not wrong:
