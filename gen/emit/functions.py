@@ -85,7 +85,7 @@ class Functions:
         """The variables that a section of the training step reads."""
         assert self.step is not None
         statements = (each for each in self.step.program.statements if each.section == section)
-        values = [*(each.value for each in statements), *self.step.lowered.results[section]]
+        values = [*(each.value for each in statements), *self.step.lowered.results.get(section, ())]
         return {name for value in values for name in reads(value)}
 
     def measures(self) -> list[str]:
@@ -119,12 +119,13 @@ class Functions:
         return function("backward", signature, "None", f"{document}.", body)
 
     def backward_reads(self) -> set[str]:
-        """The names that `backward` reads."""
-        return _read([*self.lines("backward"), *self.lines("input_gradients")])
+        """The variables that `backward` reads."""
+        return self.read_by("backward") | self.read_by("input_gradients")
 
     def backward_arguments(self) -> str:
         """The arrays and weights of a batch that `backward` takes."""
-        given = [each.partition(":")[0] in self.backward_reads() for each in self.parameters("inputs", "trues")]
+        read = self.backward_reads()
+        given = [each.partition(":")[0] in read for each in self.parameters("inputs", "trues")]
         arrays = _chosen("batch.arrays", given)
         return f"{arrays}, *batch.weights" if arrays else "*batch.weights"
 
