@@ -78,7 +78,7 @@ def test_a_regularizer_counts_in_training_and_in_evaluation() -> None:
 
 
 PASTED = ("add_loss", "own_")
-"""Cases of these have no twin; they are compared as they are pasted, evaluation and all: tests/components/test_cases.py."""
+"""Cases of these have no twin; tests/components/test_cases.py compares them as they are pasted, evaluation and all."""
 TRAINED = [path for path in CASES if "compile" in path.read_text("utf-8") and not path.stem.startswith(PASTED)]
 
 
