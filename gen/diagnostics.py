@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, Literal
 
+from gen.records import record
+
 Severity = Literal["error", "warning"]
 
 
-@dataclass(frozen=True)
+@record
 class Span:
     """A half-open range of character offsets, `start <= end`, in one source text."""
 

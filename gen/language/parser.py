@@ -12,14 +12,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
-from lark import Token
-
 from gen.diagnostics import Diagnostic, Diagnostics, Source, Span, visible
 from gen.language import grammar, refusals, syntax
 from gen.language.grammar import Stack, Unexpected
-from gen.language.lines import CLAUSES, CLOSING, HEADERS, MAX_DEPTH, NEWLINE, Line, logical_lines, span_of, too_deep
+from gen.language.lines import CLAUSES, CLOSERS, CLOSING, HEADERS, MAX_DEPTH, Line, line_end, logical_lines, too_deep
 from gen.language.rules import broken_rules
 from gen.language.strings import Refused
+from gen.language.tokens import NEWLINE, Token
 
 MAX_CHARACTERS = 200_000
 """How long a file may be: what a person writes is a hundred times shorter, and more takes more than a few seconds."""
@@ -67,7 +66,7 @@ def parse(source: Source, diagnostics: Diagnostics) -> syntax.File:
     text = without_controls(source.text, diagnostics)
     reader = _Reader(diagnostics)
     for line in logical_lines(text, tokenize(text)):
-        if diagnostics.enough(span_of(line.tokens[0])):
+        if diagnostics.enough(line.tokens[0].span):
             break
         reader.read(line)
     return replace(reader.finish(":=" in text), span=Span(0, len(text)))
@@ -94,17 +93,15 @@ def without_controls(text: str, diagnostics: Diagnostics) -> str:
 def read_field(text: str, offset: int) -> syntax.Expr:
     """The expression in the braces of a formatted string, which begins at `offset`.  Raises `Refused`."""
     tokens = [token for token in grammar.tokenize(text, offset) if token.type != NEWLINE]
-    end = offset + len(text)
-    tokens.append(Token(NEWLINE, "", end, end_pos=end))
+    tokens.append(line_end(offset + len(text)))
     stack = Stack("field")
-    for index, token in enumerate(tokens):
-        try:
-            if index < len(tokens) - 1:
-                stack.feed(token)
-            else:
-                value: syntax.Expr = stack.finish()
-        except Unexpected as error:
-            raise Refused(refusals.explain(tokens, index, error.expected)) from None
+    at = 0
+    try:
+        stack.feed(*tokens[:-1])
+        at = len(tokens) - 1
+        value: syntax.Expr = stack.finish()
+    except Unexpected as error:
+        raise Refused(refusals.explain(tokens, at + error.at, error.expected)) from None
     if isinstance(value, syntax.Starred):
         raise Refused(refusals.lonely_star(value.span))
     return value
@@ -112,7 +109,7 @@ def read_field(text: str, offset: int) -> syntax.Expr:
 
 def tokenize(text: str) -> list[Token]:
     """The tokens of a text, in order, with a newline at the end; what the language does not know is a token too."""
-    return [*grammar.tokenize(text), Token(NEWLINE, "", len(text), end_pos=len(text))]
+    return [*grammar.tokenize(text), line_end(len(text))]
 
 
 @dataclass
@@ -196,7 +193,7 @@ class _Reader:
                 self._close_block()
         else:  # the lines below it may be indented in the same way: they are taken to belong to the block before
             self._diagnostics.items.append(refusals.bad_indentation(line, deeper))
-            self._misplaced_at = span_of(line.tokens[0]).start
+            self._misplaced_at = line.tokens[0].span.start
             self._blocks.append(replace(self._blocks[-1], width=width, stray=True))
 
     def _open_block(self, width: tuple[int, int], opening: _Opening) -> None:
@@ -236,9 +233,9 @@ class _Reader:
         opens = error is None and self._stack.takes("_INDENT")
         deep = block.height + block.branches + 1 >= MAX_DEPTH and (opens or block.branches)
         if error is None and deep and all(each.kind != "UNREAD" for each in self._blocks):
-            error = too_deep(span_of(tokens[0]))
+            error = too_deep(tokens[0].span)
         if error is not None:
-            said = self._misplaced_at == span_of(tokens[0]).start >= error.span.start
+            said = self._misplaced_at == tokens[0].span.start >= error.span.start
             if not said and not (self._bodiless and error.code == "misplaced-return"):
                 self._diagnostics.items.append(error)
             self._give_up(line)
@@ -251,18 +248,18 @@ class _Reader:
 
     def _feed_line(self, tokens: Sequence[Token]) -> Diagnostic | None:
         """Feeds a line to the parser; returns what is wrong with it."""
-        index = 0
         try:
-            for index, token in enumerate(tokens):
-                self._stack.feed(token)
-                if index == 0:  # only now has the statement before been put on the stack as a whole
-                    self._mark = len(self._stack) - 1
+            self._stack.feed(tokens[0])
+        except Unexpected as error:
+            self._mark = len(self._stack)
+            return refusals.explain(tokens, 0, error.expected)
+        self._mark = len(self._stack) - 1  # only now has the statement before been put on the stack as a whole
+        try:
+            self._stack.feed(*tokens[1:])
         except Refused as refused:
             return refused.diagnostic
         except Unexpected as error:
-            if index == 0:
-                self._mark = len(self._stack)
-            return refusals.explain(tokens, index, error.expected)
+            return refusals.explain(tokens, 1 + error.at, error.expected)
         return None
 
     def _give_up(self, line: Line) -> None:
@@ -277,7 +274,7 @@ class _Reader:
             self._feed("BROKEN_HEADER" if word in HEADERS else "BROKEN")
 
     def _feed(self, kind: str) -> None:
-        self._stack.feed(Token(kind, ""))
+        self._stack.feed(Token(kind, "", _NOWHERE))
 
     def _is_decorated(self, line: Line) -> bool:
         """Whether `line` can follow the decorator before it."""
@@ -289,10 +286,10 @@ class _Reader:
     def _marked(self, tokens: tuple[Token, ...]) -> tuple[Token, ...]:
         """The tokens of a line, of other types where only the place tells what they are."""
         first = tokens[0]
-        if first == "match" and len(tokens) > 3 and tokens[-2].type == "COLON":
+        if first.value == "match" and len(tokens) > 3 and tokens[-2].type == "COLON":
             return (_retyped(first, "MATCH"), *tokens[1:])
         kind = self._blocks[-1].kind
-        if first == "case" and (kind == "MATCH" or (kind == "UNREAD" and tokens[-2].type == "COLON")):
+        if first.value == "case" and (kind == "MATCH" or (kind == "UNREAD" and tokens[-2].type == "COLON")):
             return (_retyped(first, "CASE"), *tokens[1:])
         start = 1 if first.type == "WITH" else 2
         if "WITH" in {token.type for token in tokens[:2]} and (end := _scopes_end(tokens, start)):
@@ -327,7 +324,7 @@ class _Reader:
 
 
 def _retyped(token: Token, kind: str) -> Token:
-    return Token.new_borrow_pos(kind, token.value, token)
+    return replace(token, type=kind)
 
 
 def _scopes_end(tokens: Sequence[Token], start: int) -> int | None:
@@ -339,7 +336,7 @@ def _scopes_end(tokens: Sequence[Token], start: int) -> int | None:
         kind, before = tokens[index].type, tokens[index - 1].type
         if kind in CLOSING:
             depth += 1
-        elif kind in CLOSING.values():
+        elif kind in CLOSERS:
             depth -= 1
             if depth == 0:
                 return index if several and tokens[index + 1].type == "COLON" else None
@@ -359,6 +356,8 @@ _BEFORE_BOUND_NAMES = {
     *("NAME", "COMMA", "DEF", "CLASS", "FOR", "WITH", "IMPORT", "FROM", "AS", "LPAR", "LSQB", "STAR", "ASYNC"),
     *("IF", "WHILE", "ELIF", "DEL", "DOT", "GLOBAL", "NONLOCAL"),
 }
+_NOWHERE = Span(0, 0)
+_NOWHERE = Span(0, 0)
 _CHANGING_NOTHING = {"compile", "fit", "summary"}
 
 
