@@ -36,10 +36,14 @@ HEADERS = {"DEF", "CLASS", "IF", "FOR", "WHILE", "WITH", "TRY", "ASYNC", *CLAUSE
 
 @record
 class Line:
-    """One logical line: its tokens with the newline at the end, and what is wrong with its brackets, if anything."""
+    """One logical line: its tokens with the newline at the end, and what is wrong with its brackets, if anything.
+
+    `kinds` are the types of its tokens.
+    """
 
     indent: str
     tokens: tuple[Token, ...]
+    kinds: frozenset[str]
     error: Diagnostic | None = None
 
 
@@ -58,7 +62,7 @@ def logical_lines(text: str, tokens: Sequence[Token]) -> Iterator[Line]:
         statement = _Statement(text, tokens, position)
         end = statement.end
         kept = [token for token in tokens[position:end] if token.type != NEWLINE]
-        yield Line(_indent(text, tokens[position]), (*kept, line_end(kept[-1].span.end)), statement.error)
+        yield _line(text, [*kept, line_end(kept[-1].span.end)], statement.error)
         position = end
 
 
@@ -72,7 +76,12 @@ def _command(text: str, tokens: Sequence[Token], start: int) -> tuple[int, Line]
     end = next(index for index in range(start, len(tokens)) if tokens[index].type == NEWLINE)
     span = tokens[start].span.to(tokens[end - 1].span)
     command = Token("MAGIC", text[span.start : span.end], span)
-    return end, Line(_indent(text, tokens[start]), (command, line_end(span.end)))
+    return end, _line(text, [command, line_end(span.end)])
+
+
+def _line(text: str, tokens: Sequence[Token], error: Diagnostic | None = None) -> Line:
+    kinds = frozenset([token.type for token in tokens])
+    return Line(_indent(text, tokens[0]), tuple(tokens), kinds, error)
 
 
 def _indent(text: str, token: Token) -> str:

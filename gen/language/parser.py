@@ -160,9 +160,9 @@ class _Reader:
             self._diagnostics.items.append(refusals.lonely_decorator(self._decorator))
         self._decorator = None
         self._indent(line)
-        if any(block.kind == "UNREAD" for block in self._blocks):
+        if self._is_unread():
             self._unread.update(_bound_names(line))
-        self._statement(replace(line, tokens=self._marked(line.tokens)))
+        self._statement(self._marked(line))
 
     def finish(self, walrus: bool) -> syntax.File:
         """Ends the file; `walrus` says that there may be a `:=` in it."""
@@ -177,6 +177,10 @@ class _Reader:
                 break
             self._diagnostics.items.append(error)
         return replace(file, unread=frozenset(self._unread))
+
+    def _is_unread(self) -> bool:
+        """Whether a header could not be read that a block around here belongs to."""
+        return any(block.kind == "UNREAD" for block in self._blocks[1:])
 
     # Indentation
 
@@ -229,10 +233,10 @@ class _Reader:
             block.branches += 1
         elif tokens[0].type not in CLAUSES:
             block.branches = 0
-        error = line.error or self._feed_line(tokens) or self._misplaced_word(tokens)
+        error = line.error or self._feed_line(tokens) or self._misplaced_word(line)
         opens = error is None and self._stack.takes("_INDENT")
         deep = block.height + block.branches + 1 >= MAX_DEPTH and (opens or block.branches)
-        if error is None and deep and all(each.kind != "UNREAD" for each in self._blocks):
+        if error is None and deep and not self._is_unread():
             error = too_deep(tokens[0].span)
         if error is not None:
             said = self._misplaced_at == tokens[0].span.start >= error.span.start
@@ -283,26 +287,29 @@ class _Reader:
         head = words[1] if words[0] == "ASYNC" else words[0]
         return _width(line.indent) == _width(self._decorator.indent) and head in {"AT", "DEF", "CLASS"}
 
-    def _marked(self, tokens: tuple[Token, ...]) -> tuple[Token, ...]:
-        """The tokens of a line, of other types where only the place tells what they are."""
-        first = tokens[0]
+    def _marked(self, line: Line) -> Line:
+        """A line with tokens of other types where only the place tells what they are."""
+        tokens, first = line.tokens, line.tokens[0]
         if first.value == "match" and len(tokens) > 3 and tokens[-2].type == "COLON":
-            return (_retyped(first, "MATCH"), *tokens[1:])
+            return replace(line, tokens=(_retyped(first, "MATCH"), *tokens[1:]))
         kind = self._blocks[-1].kind
         if first.value == "case" and (kind == "MATCH" or (kind == "UNREAD" and tokens[-2].type == "COLON")):
-            return (_retyped(first, "CASE"), *tokens[1:])
+            return replace(line, tokens=(_retyped(first, "CASE"), *tokens[1:]))
         start = 1 if first.type == "WITH" else 2
-        if "WITH" in {token.type for token in tokens[:2]} and (end := _scopes_end(tokens, start)):
+        if "WITH" in (first.type, tokens[1].type) and (end := _scopes_end(tokens, start)):
             opening, closing = _retyped(tokens[start], "WITH_LPAR"), _retyped(tokens[end], "WITH_RPAR")
-            return (*tokens[:start], opening, *tokens[start + 1 : end], closing, *tokens[end + 1 :])
-        scopes = {"DEF", "CLASS", "ASYNC", "UNREAD"}
-        inside = first.type in scopes or any(block.kind in scopes for block in self._blocks)
-        if not inside and any(token.type == "GLOBAL" for token in tokens):
-            return tuple(_retyped(each, "GLOBAL_IN_FILE") if each.type == "GLOBAL" else each for each in tokens)
-        return tokens
+            marked = (*tokens[:start], opening, *tokens[start + 1 : end], closing, *tokens[end + 1 :])
+            return replace(line, tokens=marked)
+        if "GLOBAL" not in line.kinds or first.type in _SCOPES or any(each.kind in _SCOPES for each in self._blocks):
+            return line
+        marked = tuple(_retyped(each, "GLOBAL_IN_FILE") if each.type == "GLOBAL" else each for each in tokens)
+        return replace(line, tokens=marked)
 
-    def _misplaced_word(self, tokens: Sequence[Token]) -> Diagnostic | None:
+    def _misplaced_word(self, line: Line) -> Diagnostic | None:
         """What is wrong with a line that has been read: `return` outside of a `def`, `break` outside of a loop."""
+        if line.kinds.isdisjoint(_PLACED):
+            return None
+        tokens = line.tokens
         kinds = [block.kind for block in self._blocks]
         first = tokens[0].type
         if first in HEADERS and not self._stack.takes("_INDENT"):
@@ -356,7 +363,9 @@ _BEFORE_BOUND_NAMES = {
     *("NAME", "COMMA", "DEF", "CLASS", "FOR", "WITH", "IMPORT", "FROM", "AS", "LPAR", "LSQB", "STAR", "ASYNC"),
     *("IF", "WHILE", "ELIF", "DEL", "DOT", "GLOBAL", "NONLOCAL"),
 }
-_NOWHERE = Span(0, 0)
+_PLACED = {"RETURN", "BREAK", "CONTINUE", "LAMBDA", "YIELD", "AWAIT"}
+"""The words that cannot stand everywhere, and the one inside which others can."""
+_SCOPES = {"DEF", "CLASS", "ASYNC", "UNREAD"}
 _NOWHERE = Span(0, 0)
 _CHANGING_NOTHING = {"compile", "fit", "summary"}
 

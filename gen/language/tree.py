@@ -830,6 +830,8 @@ _S = TypeVar("_S", bound=syntax.Statement)
 
 
 def _checked(statement: _S) -> _S:
+    if not _may_be_deep(statement.span):
+        return statement
     for expression in syntax.expressions(statement):
         _check_depth(expression)
     return statement
@@ -837,14 +839,19 @@ def _checked(statement: _S) -> _S:
 
 def _check_depth(expression: syntax.Expr) -> None:
     """Refuses an expression that is deeper than `MAX_DEPTH`: recursion over the tree is safe everywhere after this."""
-    if expression.span.end - expression.span.start <= MAX_DEPTH:
-        return  # each level takes a character at least
+    if not _may_be_deep(expression.span):
+        return
     stack = [(expression, 1)]
     while stack:
         node, depth = stack.pop()
         if depth > MAX_DEPTH:
             raise Refused(too_deep(expression.span))
         stack.extend((child, depth + 1) for child in syntax.children(node))
+
+
+def _may_be_deep(span: Span) -> bool:
+    """Each level takes a character at least."""
+    return span.end - span.start > MAX_DEPTH
 
 
 def _number_value(token: Token) -> int | float:
