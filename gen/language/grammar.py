@@ -10,7 +10,7 @@ from __future__ import annotations
 import pickle
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -162,19 +162,17 @@ def _automaton() -> _Automaton:
     return _Automaton(tables)
 
 
-def tokenize(text: str, offset: int = 0) -> list[Token]:
+def tokenize(text: str, offset: int = 0) -> Iterator[Token]:
     """The tokens of a text, in order; what the language does not know is a token too.
 
     The text begins at `offset` of a larger one: there the places of the tokens count.
     """
     automaton = _automaton()
     words, ignored = automaton.words, automaton.ignored
-    tokens: list[Token] = []
     for found in automaton.pattern.finditer(text):
         kind = words.get(value := found[0], found.lastgroup)
         if kind is not None and kind not in ignored:
-            tokens.append(Token(kind, value, Span(found.start() + offset, found.end() + offset)))
-    return tokens
+            yield Token(kind, value, Span(found.start() + offset, found.end() + offset))
 
 
 class Stack:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from itertools import islice, takewhile
 
 from gen.diagnostics import Diagnostic, Diagnostics, Source, Span, visible
 from gen.language import grammar, refusals, syntax
@@ -22,6 +22,8 @@ from gen.language.tokens import NEWLINE, Token
 
 MAX_CHARACTERS = 200_000
 """How long a file may be: what a person writes is a hundred times shorter, and more takes more than a few seconds."""
+MAX_TOKENS = 100_000
+"""How many tokens it may have.  What a person writes has one for every three characters and more."""
 
 _CONTROL = re.compile(
     "(?:"
@@ -60,16 +62,24 @@ def parse(source: Source, diagnostics: Diagnostics) -> syntax.File:
     """
     if len(source.text) > MAX_CHARACTERS:
         message = f"The file has {len(source.text):,} characters; gen reads up to {MAX_CHARACTERS:,}"
-        hint = "write one file for each model"
-        diagnostics.error("too-large", Span(MAX_CHARACTERS, MAX_CHARACTERS), message, hint=hint)
-        return syntax.File(None, (), Span(0, len(source.text)))
+        return _too_large(source.text, MAX_CHARACTERS, message, diagnostics)
     text = without_controls(source.text, diagnostics)
+    tokens = tokenize(text)
+    if len(tokens) > MAX_TOKENS + 1:
+        message = f"The file has more than {MAX_TOKENS:,} words, numbers, and signs"
+        return _too_large(text, tokens[MAX_TOKENS].span.start, message, diagnostics)
     reader = _Reader(diagnostics)
-    for line in logical_lines(text, tokenize(text)):
+    for line in logical_lines(text, tokens):
         if diagnostics.enough(line.tokens[0].span):
             break
         reader.read(line)
     return replace(reader.finish(":=" in text), span=Span(0, len(text)))
+
+
+def _too_large(text: str, at: int, message: str, diagnostics: Diagnostics) -> syntax.File:
+    """What is read of a text that is longer than it may be: nothing."""
+    diagnostics.error("too-large", Span(at, at), message, hint="write one file for each model")
+    return syntax.File(None, (), Span(0, len(text)))
 
 
 def without_controls(text: str, diagnostics: Diagnostics) -> str:
@@ -108,8 +118,11 @@ def read_field(text: str, offset: int) -> syntax.Expr:
 
 
 def tokenize(text: str) -> list[Token]:
-    """The tokens of a text, in order, with a newline at the end; what the language does not know is a token too."""
-    return [*grammar.tokenize(text), line_end(len(text))]
+    """The tokens of a text, in order, with a newline at the end; what the language does not know is a token too.
+
+    Of more than `MAX_TOKENS`, one more than that is found.
+    """
+    return [*islice(grammar.tokenize(text), MAX_TOKENS + 1), line_end(len(text))]
 
 
 @dataclass
