@@ -109,7 +109,6 @@ class _Names:
 
 
 _Body: TypeAlias = "tuple[syntax.Statement, ...]"
-_Spanned: TypeAlias = "syntax.Expr | syntax.Keyword | syntax.Slice | _Dotted | _Alias | Token"
 _Lines: TypeAlias = "tuple[_Item, ...]"
 _Item: TypeAlias = "syntax.Statement | _Decorator | _Documentation | _Lines | Token"
 """What a line can be: several statements or, if it could not be read, a token."""
@@ -213,7 +212,7 @@ class TreeBuilder:
 
     def from_statement(self, keyword: Token, module: _Dotted, _: Token, *names: _Alias | Token) -> syntax.Import:
         end = names[-1]
-        span = keyword.span.to(_span(end))
+        span = keyword.span.to(end.span)
         if isinstance(end, Token) and end.type == "STAR":
             return syntax.Import(module.text, (("*", "*"),), None, span)
         pairs = tuple((name.name, name.alias) for name in names if isinstance(name, _Alias))
@@ -225,7 +224,7 @@ class TreeBuilder:
 
     def origin(self, *parts: Token | _Dotted) -> _Dotted:
         text = "".join(part.text if isinstance(part, _Dotted) else part.value for part in parts)
-        return _Dotted(text, _span(parts[0]).to(_span(parts[-1])))
+        return _Dotted(text, parts[0].span.to(parts[-1].span))
 
     def dotted(self, *parts: Token) -> _Dotted:
         names = [part for part in parts if part.type == "NAME"]
@@ -365,7 +364,7 @@ class TreeBuilder:
                 annotation = part
             else:
                 default = part
-        span = _span(parts[0]).to(_span(parts[-1]))
+        span = parts[0].span.to(parts[-1].span)
         kind = cast(Literal["plain"], sign)  # made one of the kinds when all parameters are known
         return syntax.Parameter("" if name is None else name.value, default, span, kind, annotation)
 
@@ -482,7 +481,7 @@ class TreeBuilder:
     def call(self, function: syntax.Expr, _: Token, *rest: syntax.Expr | syntax.Keyword | Token) -> syntax.Call:
         *items, closing = rest
         positional, keywords = _arguments(cast(Sequence[syntax.Expr | syntax.Keyword], items))
-        return syntax.Call(function, positional, keywords, function.span.to(_span(closing)))
+        return syntax.Call(function, positional, keywords, function.span.to(closing.span))
 
     def call_of_generator(
         self, function: syntax.Expr, opening: Token, element: syntax.Expr, clauses: tuple[_Turn, ...], closing: Token
@@ -499,7 +498,7 @@ class TreeBuilder:
     def subscription(self, value: syntax.Expr, _: Token, *rest: syntax.Expr | syntax.Slice | Token) -> syntax.Index:
         items = tuple(item for item in rest if not isinstance(item, Token))
         tupled = len(rest) > 2 or isinstance(items[0], syntax.Starred)
-        return syntax.Index(value, items, value.span.to(_span(rest[-1])), tupled)
+        return syntax.Index(value, items, value.span.to(rest[-1].span), tupled)
 
     def slicing(self, *parts: syntax.Expr | Token) -> syntax.Slice:
         bounds: list[syntax.Expr | None] = [None]
@@ -509,7 +508,7 @@ class TreeBuilder:
             else:
                 bounds[-1] = part
         start, stop, step = (*bounds, None)[:3]
-        return syntax.Slice(start, stop, step, _span(parts[0]).to(_span(parts[-1])))
+        return syntax.Slice(start, stop, step, parts[0].span.to(parts[-1].span))
 
     def parenthesised(self, opening: Token, value: syntax.Expr, closing: Token) -> syntax.Expr:
         return replace(value, span=opening.span.to(closing.span))
@@ -518,13 +517,13 @@ class TreeBuilder:
         return syntax.Tuple(items, items[0].span.to(items[-1].span))
 
     def tuple_display(self, opening: Token, *rest: syntax.Expr | Token) -> syntax.Tuple:
-        return syntax.Tuple(_expressions(rest), opening.span.to(_span(rest[-1])))
+        return syntax.Tuple(_expressions(rest), opening.span.to(rest[-1].span))
 
     def list_display(self, opening: Token, *rest: syntax.Expr | Token) -> syntax.List:
-        return syntax.List(_expressions(rest), opening.span.to(_span(rest[-1])))
+        return syntax.List(_expressions(rest), opening.span.to(rest[-1].span))
 
     def set_display(self, opening: Token, *rest: syntax.Expr | Token) -> syntax.Set:
-        return syntax.Set(_expressions(rest), opening.span.to(_span(rest[-1])))
+        return syntax.Set(_expressions(rest), opening.span.to(rest[-1].span))
 
     def pair(self, *parts: syntax.Expr | Token) -> tuple[syntax.Expr | None, syntax.Expr]:
         key, value = (part if not isinstance(part, Token) else None for part in parts)
@@ -673,10 +672,6 @@ def _names(targets: Iterable[syntax.Target]) -> list[str]:
 
 
 # ------------------------------------------------------------------------------------------------------------- details
-
-
-def _span(item: _Spanned) -> Span:
-    return item.span if isinstance(item, Token) else item.span
 
 
 def _type(item: object) -> str:

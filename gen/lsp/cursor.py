@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-
 from gen.diagnostics import Span
 from gen.language.lines import CLOSING
 from gen.language.tokens import NEWLINE, Token

@@ -16,7 +16,6 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-
 from gen.diagnostics import Span
 from gen.language import syntax
 from gen.language.elaborate.attributes import KERAS_LAYER_METHODS
