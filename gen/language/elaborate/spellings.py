@@ -184,8 +184,8 @@ def named_words() -> set[str]:
 
 def is_named(name: str) -> bool:
     """Whether a name is one of `named_words`, which takes long to find them all."""
-    known = name in SPECIAL or name in DTYPES or name in OTHER_FLOATS or layer_called(name) is not None
-    return known or any(name in scope for scope in registry.values())
+    known = name in SPECIAL or name in DTYPES or name in OTHER_FLOATS
+    return known or any(name in scope for scope in registry.values()) or layer_called(name) is not None
 
 
 def option_words() -> frozenset[str]:
