@@ -287,8 +287,8 @@ class _Reader:
         word = line.tokens[0].type
         if word in CLAUSES and self._stack.takes("BROKEN_CLAUSE"):
             self._feed("BROKEN_CLAUSE")
-        else:
-            self._feed("BROKEN_HEADER" if word in HEADERS else "BROKEN")
+        else:  # an `else` that belongs to nothing makes no other one belong to something
+            self._feed("BROKEN_HEADER" if word in HEADERS and word != "ELSE" else "BROKEN")
 
     def _feed(self, kind: str) -> None:
         self._stack.feed(Token(kind, "", _NOWHERE))
