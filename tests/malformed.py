@@ -6,6 +6,7 @@ the same texts.
 
 from __future__ import annotations
 
+import gc
 import random
 import re
 import signal
@@ -202,6 +203,9 @@ def understood(data: bytes) -> Graph | None:
 
 
 def late(signum: int, frame: FrameType | None) -> None:
+    """Raises `TooLate`, but not in what the garbage collector calls, where it would be lost: then a second later."""
+    if frame is not None and frame.f_code in {getattr(each, "__code__", None) for each in gc.callbacks}:
+        return
     raise TooLate
 
 
@@ -226,7 +230,7 @@ def main(count: int, seed: int) -> int:
 def in_time(data: bytes) -> str:
     """`answer`; raises `TooLate` if that takes more than `SECONDS`."""
     signal.signal(signal.SIGPROF, late)
-    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS, 1)
     try:
         return answer(data)
     finally:

@@ -373,6 +373,7 @@ registry: dict[str, Scope[type[Component]]] = {kind: Scope(kind) for kind in KIN
 """Every component, by its kind and each of its names: `registry["loss"]["mse"]`."""
 
 
+@cache
 def snake_case(name: str) -> str:
     """`BatchNormalization` → `batch_normalization`, `ReLU` → `re_lu`, `Conv1D` → `conv1d`; as Keras does."""
     name = re.sub(r"\W+", "", name)

@@ -15,6 +15,7 @@ from gen.components.base import Activation, Component, Layer, Weight, snake_case
 from gen.diagnostics import Span
 from gen.dims import Dim, Shape, show
 from gen.language import syntax
+from gen.records import record
 
 Value: TypeAlias = Any
 
@@ -33,7 +34,7 @@ MOST_CAUSES = 20
 """How many unknown values are kept that something comes from."""
 
 
-@dataclass(frozen=True)
+@record
 class Unknown:
     """What gen cannot know when it reads a file: data, and whatever is made of data or of other libraries.
 
@@ -128,7 +129,7 @@ class Namespace:
         return f"the module `{'.'.join(self.path)}`"
 
 
-@dataclass(frozen=True)
+@record
 class Argument:
     """The value of an argument, where it stands, and the expression that it came from."""
 
@@ -140,7 +141,7 @@ class Argument:
         return self.node.span
 
 
-@dataclass(frozen=True)
+@record
 class Arguments:
     """The evaluated arguments of a call; `span` is the whole call, `function` what is called.
 
@@ -163,7 +164,7 @@ class Arguments:
         return replace(self, positional=self.positional[1:])
 
 
-@dataclass(frozen=True)
+@record
 class Undecided:
     """A call of a name that is a loss and a metric at once; the argument that it is given to decides."""
 
@@ -175,7 +176,7 @@ class Undecided:
         return f"`{self.word.name}(…)`"
 
 
-@dataclass(frozen=True)
+@record
 class Key:
     """A key of a dict: its text, the value that it is, and where it stands."""
 
@@ -216,7 +217,7 @@ class Group:
     """The model, the wrapper or the object whose name the group has; None for a function."""
 
 
-@dataclass(frozen=True)
+@record
 class Site:
     """Where a call stands: its place, the place of what heads it in the generated file, and the group that it is in."""
 
@@ -301,7 +302,7 @@ class TensorValue:
         return f"a tensor {show(self.shape)}"
 
 
-@dataclass(frozen=True)
+@record
 class CallOptions:
     """What a call on tensors says besides them: a mask, in place of the one that the tensors bring, and options."""
 
@@ -677,7 +678,7 @@ class AddedLoss:
     results: tuple[TensorValue, ...]
 
 
-@dataclass(frozen=True)
+@record
 class Item:
     """A layer or a model in a Sequential, with its place and what heads its call."""
 
@@ -686,7 +687,7 @@ class Item:
     heading: Span
 
 
-@dataclass(frozen=True)
+@record
 class Method:
     """`model.compile`: a method that is about to be called; `owner` is whatever has methods."""
 
@@ -700,7 +701,7 @@ class Method:
         return f"the method `{self.name}`"
 
 
-@dataclass(frozen=True)
+@record
 class Super:
     """`super()`: an object, and the class after which its attributes are looked for."""
 
@@ -711,19 +712,27 @@ class Super:
         return "`super()`"
 
 
+_HOLDS = (list, tuple, dict, set, frozenset, Undecided)
+"""What holds other values."""
+
+
 def is_wrong(value: Value) -> bool:
     """Whether `value` is, or holds, something that is already reported."""
+    if not isinstance(value, _HOLDS):
+        return isinstance(value, Wrong)
     return any(isinstance(each, Wrong) for each in everything_in(value))
 
 
 def unknown_in(value: Value) -> Unknown | None:
     """What gen cannot know in `value`, if anything."""
+    if not isinstance(value, _HOLDS):
+        return value if isinstance(value, Unknown) else None
     return next((each for each in everything_in(value) if isinstance(each, Unknown)), None)
 
 
 def everything_in(value: Value) -> Iterator[Value]:
     """`value` and all that lists, dicts and calls in it hold, each container once."""
-    if not isinstance(value, list | tuple | dict | set | frozenset | Undecided):
+    if not isinstance(value, _HOLDS):
         yield value
         return
     pending, seen = [value], set[int]()
