@@ -279,6 +279,7 @@ def constant_tensor(context: Context, value: Any, site: Site, dtype: Any = None)
 
 
 def _as_tuples(value: Any) -> Any:
+    value = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
     return tuple(map(_as_tuples, value)) if isinstance(value, list | tuple) else value
 
 
