@@ -23,7 +23,7 @@ from gen.compiler import Options
 from gen.diagnostics import Diagnostics, Source, render_text
 from gen.graph.graph import Graph
 from gen.language.parser import MAX_CHARACTERS, decode
-from tests.building import CASES, EXAMPLES
+from tests.building import CASES, EXAMPLES, SCRIPTS
 
 SECONDS = 5
 """What an answer may take, of a processor's time."""
@@ -100,7 +100,7 @@ def extremes() -> Iterator[tuple[str, bytes]]:
 def texts(seed: int) -> Iterator[bytes]:
     """Malformed files without end."""
     rng = random.Random(seed)
-    sources = [path.read_text("utf-8") for path in (*EXAMPLES, *CASES)]
+    sources = [path.read_text("utf-8") for path in (*EXAMPLES, *CASES, *SCRIPTS)]
     ways: list[Callable[[random.Random, str], str]] = [tokens_changed, lines_changed, characters_changed, words, nested]
     while True:
         text = rng.choice(ways)(rng, rng.choice(sources))
