@@ -446,10 +446,19 @@ def unshaped(value: ast.expr) -> ast.expr:
 
 
 def _transposed(value: ast.expr, axes: ast.expr) -> ast.expr:
-    order = ast.literal_eval(axes)
+    """`x.transpose(…)`, or `x.T`; two in a row are one, or none."""
+    order = tuple(ast.literal_eval(axes))
+    match value:
+        case ast.Attribute(value=inner, attr="T"):
+            value, order = inner, tuple(len(order) - 1 - axis for axis in order)
+        case ast.Call(func=ast.Attribute(value=inner, attr="transpose"), args=first):
+            before = [ast.literal_eval(axis) for axis in first]
+            value, order = inner, tuple(before[axis] for axis in order)
+    if order == tuple(range(len(order))):
+        return value
     if order == tuple(range(len(order)))[::-1]:
         return ast.Attribute(value, "T", ast.Load())
-    return _method(value, "transpose", axes)
+    return _method(value, "transpose", ast.Tuple([ast.Constant(axis) for axis in order], ast.Load()))
 
 
 def unturned(value: ast.expr) -> ast.expr:
