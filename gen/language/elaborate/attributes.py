@@ -210,6 +210,8 @@ def _member(context: Context, owner: Namespace, attribute: syntax.Attribute) -> 
     if owner.path[0] in ("math", "numpy"):
         found = plain_member(owner, attribute.name)
         return Unknown(context.text(attribute.span), attribute.span) if isinstance(found, Unknown) else found
+    if owner.path == ("tensorflow",) and attribute.name == "newaxis":
+        return None
     if attribute.name in GETTERS and owner.path[-1] in MODULES:
         return PlainFunction(f"{owner.path[-1]}.{attribute.name}")
     found = member(owner, attribute.name)

@@ -11,12 +11,14 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from gen.components.arguments import Word
 from gen.components.base import Activation, Component, Loss
 from gen.diagnostics import Note, Span
 from gen.dims import Dim
 from gen.language import syntax
-from gen.language.elaborate import tensors
+from gen.language.elaborate import arrays, tensors
 from gen.language.elaborate.apply import call_layer
 from gen.language.elaborate.attributes import attribute_of, set_attribute
 from gen.language.elaborate.binding import known_arguments
@@ -298,13 +300,19 @@ class Interpreter:
             self._call_method_of(extend, arguments, frame.group)
             return
         site = Site(statement.span, statement.span, frame.group)
-        self._bind(target, self._combined(statement.operator, before, value, site), statement.span, frame)
+        result = self._combined(statement.operator, before, value, site)
+        if isinstance(before, np.ndarray) and isinstance(result, np.ndarray):
+            result = self._plain(statement.span, arrays.put, before, result)
+        self._bind(target, result, statement.span, frame)
 
     def _set_item(self, target: syntax.Index, value: Value, frame: Frame) -> None:
         owner, key = self.evaluate(target.value, frame), self._key_of(target, frame)
         if isinstance(owner, TensorValue):
             message = "The numbers of a tensor cannot be set"
             self.context.error("bad-index", target.span, message, hint="make a new tensor: `keras.ops.where(…)`")
+        elif isinstance(owner, np.ndarray) and (gone := lost(key, value)) is not None:
+            self._mark_value(owner, "[]", gone, target.span)
+            self._bind(target.value, gone, target.span, frame)
         elif lost(owner, key) is None:
             self._plain(target.span, set_item, owner, key, value)
         elif isinstance(key, Unknown):
@@ -482,6 +490,8 @@ class Interpreter:
                 held[:] = [doubt]
             case dict() if what in CHANGING or what == "[]":
                 held.update(dict.fromkeys(held, doubt))
+            case np.ndarray() if what == "[]" and held.dtype.kind == "f":
+                held[...] = np.nan  # under its other names too
 
     def _changed(self, frame: Frame, name: str, why: Lost, at: Span) -> Value:
         """What a name holds that a statement would have bound or changed, had the condition at `at` been known."""
@@ -540,7 +550,11 @@ class Interpreter:
             definition = held.definition if isinstance(held, FunctionValue) else None
             return definition if isinstance(definition, syntax.Def) else None
 
-        return changes_model(loop.body, function)
+        def is_module(owner: syntax.Expr) -> bool:
+            held = self._held(owner, frame)
+            return isinstance(held, Namespace) or (held is None and getattr(owner, "id", "") in PLAIN_MODULES)
+
+        return changes_model(loop.body, function, is_module)
 
     def _try_once(self, loop: syntax.For, frame: Frame) -> None:
         """Run the body of a loop over what is wrong already, for the errors in it."""
@@ -758,9 +772,9 @@ class Interpreter:
     def _plain(self, span: Span, function: Callable[..., Value], *arguments: Any) -> Value:
         """The result of a computation on plain values; what it raises is reported at `span`."""
         try:
-            return function(*arguments)
+            return self.context.counted(function(*arguments), span)
         except Problem as problem:
-            return self.context.error(problem.code, span, problem.message, hint=problem.hint)
+            return self.context.no_result(problem, span, arguments)
 
     def _limited(self, value: Value, span: Span) -> Value:
         """A list, a tuple or a dict, unless too much is in it: everything is looked through wherever it is used."""
@@ -809,6 +823,8 @@ class Interpreter:
                 name = self._plain(key.span, hashable, name)
             made[name] = value
             made.written[name] = (key, node)
+        if (gone := lost(*made)) is not None:
+            return gone
         return self._limited(made, display.span)
 
     def _key(self, key: syntax.Expr, frame: Frame) -> Value:

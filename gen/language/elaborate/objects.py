@@ -94,9 +94,9 @@ def call_builtin(
         return context.caller.call_with(called, list(given), site)
 
     try:
-        return _plain_function(name)(call, *values, **keywords)
+        return context.counted(_plain_function(name)(call, *values, **keywords), arguments.span)
     except Problem as problem:
-        return context.error(problem.code, arguments.span, problem.message, hint=problem.hint)
+        return context.no_result(problem, arguments.span, (*values, *keywords.values()))
     except TypeError:
         return context.error("bad-argument", arguments.span, f"`{name}` does not take these arguments")
 
@@ -222,7 +222,7 @@ def call_method(context: Context, method: Method, arguments: Arguments, group: G
             return each
     try:
         if isinstance(owner, np.ndarray):
-            return arrays.method(owner, method.name, positional, keywords)
+            return context.counted(arrays.method(owner, method.name, positional, keywords), arguments.span)
         if isinstance(owner, list) and method.name == "sort":
             site = arguments.site(group)
             owner[:] = sort(
@@ -233,7 +233,7 @@ def call_method(context: Context, method: Method, arguments: Arguments, group: G
             return list(owner)
         return methods.run(owner, method.name, positional, keywords)
     except Problem as problem:
-        return context.error(problem.code, arguments.span, problem.message, hint=problem.hint)
+        return context.no_result(problem, arguments.span, (owner, *positional, *keywords.values()))
 
 
 def _of_model(context: Context, model: ModelValue, method: Method, arguments: Arguments, group: Group | None) -> Value:

@@ -218,6 +218,8 @@ def _of_numbers(context: Context, called: str, component: Operation, numbers: Ma
             made = component.forward(*map(np.asarray, numbers.values()))  # type: ignore[attr-defined]  # each has one
     except (ArithmeticError, TypeError, ValueError):
         return context.error("bad-argument", site.span, f"`{called}` cannot compute with these numbers")
+    if np.ndim(made):
+        return context.counted(made, site.span)
     value = np.asarray(made).item()
     if isinstance(value, float) and not np.isfinite(value):
         return context.error("bad-argument", site.span, f"`{called}` of these numbers is {value}")
@@ -239,6 +241,10 @@ def _operands(
     else:
         arguments = {name: given[name] for name in cls.operands() if name in given and given[name].value is not None}
     found: dict[str, Value] = {}
+    values = [argument.value for argument in arguments.values()]
+    plain = not cls.listed and all(isinstance(each, np.ndarray | bool | int | float) for each in values)
+    if plain and any(isinstance(each, np.ndarray) for each in values):
+        return {name: argument.value for name, argument in arguments.items()}
     for name, argument in arguments.items():
         value = tensor_or_number(context, called, argument, site)
         if isinstance(value, Wrong):
@@ -289,6 +295,8 @@ def parameter(
 
 
 def _as_tuples(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
     return tuple(map(_as_tuples, value)) if isinstance(value, list | tuple) else value
 
 
@@ -337,7 +345,9 @@ def _tensor(context: Context, called: str, given: Given) -> TensorValue | Wrong:
 
 def _as_tensor(context: Context, called: str, given: Given, site: Site) -> Value:
     """A tensor as it is, a number as it is, a list as a constant; in another dtype where one is given."""
-    x = tensor_or_number(context, called, given["x"], site)
+    x = given["x"].value
+    if not isinstance(x, np.ndarray):
+        x = tensor_or_number(context, called, given["x"], site)
     if "dtype_" not in given or isinstance(x, Wrong) or given["dtype_"].value is None:
         return x
     return _call_operation(context, called, Cast, {"x": Argument(x, given["x"].node), "dtype_": given["dtype_"]}, site)

@@ -54,6 +54,7 @@ class Unknown:
     """Whether the statement that makes it says something of the model: `model.fit(…)`."""
     others: tuple[Unknown, ...] = ()
     """What else it comes from."""
+    why: str = "which is not known when gen reads the file"
 
     def of_model(self, span: Span) -> Unknown:
         """The same for something of a model that is made of it at `span`."""
@@ -69,7 +70,7 @@ class Unknown:
         return replace(self, others=tuple(others)[:MOST_CAUSES]) if len(others) > len(self.others) else self
 
     def __repr__(self) -> str:
-        return f"`{self.name or self.text}`, which is not known when gen reads the file"
+        return f"`{self.name or self.text}`, {self.why}"
 
 
 class Phase:
@@ -719,6 +720,13 @@ def is_wrong(value: Value) -> bool:
 def unknown_in(value: Value) -> Unknown | None:
     """What gen cannot know in `value`, if anything."""
     return next((each for each in everything_in(value) if isinstance(each, Unknown)), None)
+
+
+def lost_in(values: Iterable[Value]) -> Wrong | Unknown | None:
+    """Why a computation on `values` has no result: something in them is wrong, or not known; None if nothing is."""
+    inside = [each for value in values for each in everything_in(value)]
+    wrong = any(isinstance(each, Wrong) for each in inside)
+    return WRONG if wrong else next((each for each in inside if isinstance(each, Unknown)), None)
 
 
 def everything_in(value: Value) -> Iterator[Value]:
