@@ -9,6 +9,7 @@ any other from then on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gen.components.base import Initializer, Regularizer, registry
@@ -415,15 +416,20 @@ def _any(arguments: Arguments) -> bool:
 def _call_model(context: Context, made: ObjectValue, method: FunctionValue, arguments: Arguments, site: Site) -> Value:
     """A call of a model of the file, which the first call makes a model with inputs and outputs."""
     assert made.model is not None
-    given = arguments.positional[0].value if arguments.positional else None
-    first = next(iter(arguments.keywords.values())).value if given is None and arguments.keywords else given
-    tensors = list(tensors_in(first))
+    given = _without_options(arguments)
+    values = [each.value for each in (*given.positional, *given.keywords.values())]
+    tensors = list(tensors_in(values))
     if not tensors:
         return Unknown(context.text(arguments.span), arguments.span)  # called on data
+    others = repr(shaped([*values, *given.keywords], lambda _: None))
     if not made.model.inputs and not made.model.broken:
-        _define(context, made, method, first, arguments, site)
+        made.attributes[_OTHERS] = others
+        _define(context, made, method, given, site)
     if made.model.broken:
         return WRONG if made.model.unknown is None else made.model.unknown.of_model(arguments.span)
+    if made.attributes.get(_OTHERS, others) != others:
+        message = f"`{made.cls.name}` is a model, and its first call has other arguments besides the tensors"
+        return context.error("wrong-call", arguments.span, message, hint="extend `keras.layers.Layer` instead")
     result = models.call_model(context, made.model, tensors, site.span, site.group)
     if isinstance(result, Wrong):
         return WRONG
@@ -431,14 +437,19 @@ def _call_model(context: Context, made: ObjectValue, method: FunctionValue, argu
     return shaped(made.attributes.get(_STRUCTURE), lambda _: next(outputs))
 
 
-_STRUCTURE = "<outputs>"
-"""Where an object keeps the structure of what its `call` gave: no attribute of the file has such a name."""
+_STRUCTURE, _OTHERS = "<outputs>", "<others>"
+"""Where an object keeps the structure of what its `call` gave, and what it was given besides tensors: no attribute of
+the file has such a name."""
 
 
-def _define(
-    context: Context, made: ObjectValue, method: FunctionValue, given: Value, arguments: Arguments, site: Site
-) -> None:
-    """Runs the `call` of a model on Inputs of its own, like `given`."""
+def _without_options(arguments: Arguments) -> Arguments:
+    """The arguments of a call without those that Keras gives by itself."""
+    named = {name: each for name, each in arguments.keywords.items() if name not in ("training", "mask")}
+    return replace(arguments, keywords=named)
+
+
+def _define(context: Context, made: ObjectValue, method: FunctionValue, arguments: Arguments, site: Site) -> None:
+    """Runs the `call` of a model on Inputs of its own, like the tensors in `arguments`."""
     model = made.model
     assert model is not None
     inputs: list[TensorValue] = []
@@ -451,9 +462,11 @@ def _define(
         inputs.append(entry.tensor)
         return entry.tensor
 
-    structure = shaped(given, own)
-    node = arguments.positional[0].node if arguments.positional else syntax.Constant(None, arguments.span)
-    on = Arguments((Argument(structure, node),), {}, {}, arguments.span, arguments.function, arguments.heading)
+    on = replace(
+        arguments,
+        positional=tuple(Argument(shaped(each.value, own), each.node) for each in arguments.positional),
+        keywords={name: Argument(shaped(each.value, own), each.node) for name, each in arguments.keywords.items()},
+    )
     model.inputs = tuple(inputs)
     if not _build(context, made, on):
         model.broken = True
@@ -494,7 +507,9 @@ def build_model(context: Context, made: ObjectValue, arguments: Arguments) -> Va
         entry = new_input(context, each[1:], "float", arguments.span)
         context.inputs.remove(entry)
         tensors.append(entry.tensor)
-    _define(context, made, method, tensors if len(tensors) > 1 else tensors[0], arguments, arguments.site(None))
+    node = syntax.Constant(None, arguments.span)
+    on = Argument(tensors if len(tensors) > 1 else tensors[0], node)
+    _define(context, made, method, replace(arguments, positional=(on,), keywords={}), arguments.site(None))
     return None
 
 
