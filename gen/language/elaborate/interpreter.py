@@ -57,7 +57,15 @@ from gen.language.elaborate.operators import combine, compare, delete_item, hash
 from gen.language.elaborate.own import wrapped_function
 from gen.language.elaborate.parameters import bind_parameters
 from gen.language.elaborate.problems import Problem
-from gen.language.elaborate.spellings import is_calculating, kinds_of, layer_called, members, namespace, suggestion
+from gen.language.elaborate.spellings import (
+    BASES,
+    is_calculating,
+    kinds_of,
+    layer_called,
+    members,
+    namespace,
+    suggestion,
+)
 from gen.language.elaborate.values import (
     NO_OPTIONS,
     PHASE,
@@ -82,6 +90,8 @@ from gen.language.elaborate.values import (
     ModelValue,
     Namespace,
     ObjectValue,
+    ParserValue,
+    PartialValue,
     PlainFunction,
     Site,
     Super,
@@ -682,6 +692,8 @@ class Interpreter:
             value = self.evaluate(base, frame)
             if isinstance(value, Unknown | Wrong):
                 unknown = unknown or value
+            elif isinstance(value, Namespace) and not value.known and value.path[-1] not in BASES:
+                unknown = unknown or Unknown(self.context.text(base.span), base.span)  # no class of a model
             elif isinstance(value, ClassValue):
                 bases.append(value)
                 kind = kind or value.kind
@@ -850,6 +862,9 @@ class Interpreter:
             return Builtin(name.id)
         if self.names.is_word(name.id):
             return Word(name.id)
+        if name.id == "xrange":
+            self.context.warning("old-spelling", name.span, "Python 3 calls `xrange` `range`")
+            return Builtin("range")
         if name.id in ("__name__", "__file__"):
             return "__main__"
         if name.id in PLAIN_MODULES:
@@ -1084,6 +1099,12 @@ class Interpreter:
                 return self._call_function(function, arguments, group)
             case Method():
                 return self._call_method_of(function, arguments, group)
+            case PlainFunction("functools.partial") if arguments.positional:
+                return PartialValue(arguments.positional[0].value, arguments.without_first())
+            case PlainFunction("argparse.ArgumentParser"):
+                return ParserValue()
+            case PartialValue():
+                return self._apply(function.function, function.completed(arguments), group, target)
             case ClassValue():
                 return instantiate(context, function, arguments, group)
             case Builtin() | PlainFunction():

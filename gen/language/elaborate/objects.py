@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from typing import Any
 
@@ -10,14 +11,15 @@ import numpy as np
 from gen.components.arguments import Word
 from gen.components.base import Component
 from gen.language import syntax
-from gen.language.elaborate import arrays, methods
+from gen.language.elaborate import arrays, methods, options
 from gen.language.elaborate.attributes import GETTERS, attribute_of, has_attribute, set_attribute, static
-from gen.language.elaborate.builtin import FUNCTIONS, MATH, TYPES, is_a, sort
+from gen.language.elaborate.builtin import FUNCTIONS, TYPES, is_a, sort
 from gen.language.elaborate.changes import CHANGING
 from gen.language.elaborate.classes import call_base_method
 from gen.language.elaborate.context import Context, note_training
 from gen.language.elaborate.listed import find_layer, layers_of
 from gen.language.elaborate.models import add
+from gen.language.elaborate.modules import MODULES as PLAIN
 from gen.language.elaborate.problems import Problem
 from gen.language.elaborate.spellings import MODULES, suggestion
 from gen.language.elaborate.training import DATA, FIT_ORDER, WHEN_CALLED
@@ -27,6 +29,7 @@ from gen.language.elaborate.values import (
     BidirectionalValue,
     Builtin,
     ClassValue,
+    DictValue,
     Distributed,
     FunctionValue,
     Group,
@@ -36,6 +39,8 @@ from gen.language.elaborate.values import (
     Method,
     ModelValue,
     ObjectValue,
+    OptionsValue,
+    ParserValue,
     PlainFunction,
     Super,
     TensorValue,
@@ -43,6 +48,7 @@ from gen.language.elaborate.values import (
     Value,
     Wrapped,
     Wrong,
+    everything_in,
 )
 
 SUMMARY = ("line_length", "positions", "print_fn", "expand_nested", "show_trainable", "layer_range")
@@ -57,6 +63,8 @@ ASKING = (
     "super",
     "object",
     "next",
+    "eval",
+    "vars",
     "id",
 )
 """Python's own functions about objects, which need more than values."""
@@ -79,11 +87,11 @@ def call_builtin(
         if isinstance(each, Wrong | Unknown):
             return each
     module, _, last = name.rpartition(".")
-    if last in GETTERS and module in MODULES:
+    if last in GETTERS and module in (*MODULES, "constraints"):
         given = values[0] if values else next(iter(keywords.values()), None)
         if given is None and module == "activations":
             given = "linear"
-        return Member(given, MODULES[module]) if isinstance(given, str) else given
+        return Member(given, MODULES[module]) if isinstance(given, str) and module in MODULES else given
     if name in ASKING:
         return _ask(context, name, arguments, group)
     if name == "sum" and values and _holds_tensors(values[0]):
@@ -105,7 +113,7 @@ def _plain_function(name: str) -> Callable[..., Value]:
     module, _, member = name.rpartition(".")
     if not module:
         return FUNCTIONS[name] if name in FUNCTIONS else FUNCTIONS["float" if name.startswith("float") else "int"]
-    function = (MATH if module == "math" else arrays.FUNCTIONS)[member]
+    function = PLAIN[module][member]
     assert callable(function)
     return function  # type: ignore[no-any-return]  # it is called
 
@@ -140,6 +148,10 @@ def _ask(context: Context, name: str, arguments: Arguments, group: Group | None)
             return isinstance(values[0], FunctionValue | ClassValue | Builtin | Word | Component | Wrapped | Method)
         case "type":
             return _type_of(values[0])
+        case "eval":
+            return _read(values[0], arguments)
+        case "vars" if isinstance(values[0], OptionsValue):
+            return DictValue(values[0].values)
         case "next":
             if isinstance(values[0], list) and values[0]:
                 return values[0].pop(0)
@@ -156,6 +168,16 @@ def _ask(context: Context, name: str, arguments: Arguments, group: Group | None)
             return held
         return attribute_of(context, values[0], attribute) if held or len(values) < 3 else values[2]
     return Unknown(f"{name}(…)", arguments.span)
+
+
+def _read(text: Value, arguments: Arguments) -> Value:
+    """`eval("[64, 32]")`: what a string says that holds numbers and strings alone."""
+    try:
+        made = ast.literal_eval(text.strip()) if isinstance(text, str) else None
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        made = None
+    plain = all(isinstance(each, bool | int | float | str | list | tuple | None) for each in everything_in(made))
+    return made if made is not None and plain else Unknown("eval(…)", arguments.span)
 
 
 def is_instance(value: Value, kind: Value) -> bool:
@@ -206,6 +228,8 @@ def call_method(context: Context, method: Method, arguments: Arguments, group: G
     """A method of a model, a layer, a tensor or a plain value."""
     owner = method.owner
     match owner:
+        case ParserValue():
+            return options.call(context, owner, method, arguments)
         case ModelValue():
             return _of_model(context, owner, method, arguments, group)
         case ObjectValue() | Super():

@@ -102,7 +102,7 @@ def _warn_of_input(context: Context, entry: InputValue, built: Sequence[ModelVal
 
 def _warn_of_variable(context: Context, span: Span, assignment: Assignment, built: Sequence[ModelValue]) -> None:
     value = assignment.value
-    if assignment.read or value in built or assignment.name.startswith("_"):
+    if assignment.read or any(value is each for each in built) or assignment.name.startswith("_"):
         return
     if isinstance(value, LayerValue | TensorValue | Wrong | Unknown) or value is None:
         return  # said already of what it holds

@@ -159,9 +159,53 @@ class Arguments:
         """Where the call stands, in this group."""
         return Site(self.span, self.heading, group)
 
+    def with_others(self, others: Arguments) -> Arguments:
+        """These arguments and then `others`, in a call of the others; what is named by both is that of the others."""
+        return replace(
+            others,
+            positional=(*self.positional, *others.positional),
+            keywords=self.keywords | others.keywords,
+            name_spans=self.name_spans | others.name_spans,
+        )
+
     def without_first(self) -> Arguments:
         """These arguments without the first positional one."""
         return replace(self, positional=self.positional[1:])
+
+
+@dataclass(eq=False)
+class ParserValue:
+    """A parser of `argparse`: what its options are where a command line says nothing."""
+
+    defaults: dict[str, Value] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return "a parser of `argparse`"
+
+
+@dataclass(eq=False)
+class OptionsValue:
+    """What a parser of `argparse` gives: the options by name."""
+
+    values: dict[str, Value]
+
+    def __repr__(self) -> str:
+        return "what `parse_args` gives"
+
+
+@dataclass(frozen=True, eq=False)
+class PartialValue:
+    """`functools.partial(function, …)`: a function with the first of its arguments."""
+
+    function: Value
+    arguments: Arguments
+
+    def completed(self, others: Arguments) -> Arguments:
+        """The arguments of a call that gives the others."""
+        return self.arguments.with_others(others)
+
+    def __repr__(self) -> str:
+        return "a `functools.partial`"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,135 @@
+"""What stands around a model in a script and decides it: options, arrays, data sets, parts of Python's library."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gen.compiler import understand
+from gen.diagnostics import Diagnostics, Source, render_text
+from gen.graph.graph import Graph
+
+HEAD = "import argparse\nimport numpy as np\nimport tensorflow as tf\nfrom functools import partial, reduce\nx = Input((8,))\n"
+
+
+def read(text: str, given: dict[str, Any] | None = None) -> tuple[Graph | None, list[str]]:
+    diagnostics = Diagnostics()
+    source = Source("model.nn", text)
+    graph = understand(source, diagnostics, given or {})
+    assert (graph is None) == diagnostics.failed, render_text(source, diagnostics.in_source_order())
+    return graph, [item.code for item in diagnostics.in_source_order() if item.code != "ignored-lines"]
+
+
+def number(expression: str, before: str = "", given: dict[str, Any] | None = None) -> object:
+    """What an expression is that a model depends on."""
+    graph, codes = read(f"{HEAD}{before}\nmodel = Model(x, Dense({expression}, name='y')(x))\n", given)
+    assert graph is not None, codes
+    (layer,) = graph.layers
+    return layer.component.units  # type: ignore[attr-defined]  # it is a Dense
+
+
+OPTIONS = """\
+parser = argparse.ArgumentParser(description="trains", formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+parser.add_argument("data", help="a folder")
+parser.add_argument("--units", "-u", type=int, default=12)
+group = parser.add_argument_group("training")
+group.add_argument("--drop-rate", type=float, default="0.25")
+group.add_argument("-d", "--depth", dest="deep", default=3, choices=[1, 2, 3])
+parser.add_argument("--bias", action="store_true")
+parser.add_argument("--no-norm", action="store_false", dest="norm")
+parser.add_argument("--words", type=lambda text: len(text), default="abcd")
+parser.add_argument("--rows", required=True, type=int)
+parser.set_defaults(heads=5)
+args = parser.parse_args()
+"""
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("args.units", 12),
+        ("int(args.drop_rate * 8)", 2),
+        ("args.deep", 3),
+        ("1 if args.bias else 2", 2),
+        ("1 if args.norm else 2", 1),
+        ("args.words", 4),
+        ("args.heads", 5),
+        ("vars(args)['units']", 12),
+        ("getattr(args, 'units')", 12),
+        ("parser.parse_known_args()[0].units", 12),
+    ],
+)
+def test_the_options_of_a_script_have_their_defaults(expression: str, value: int) -> None:
+    assert number(expression, OPTIONS) == value
+
+
+def test_an_option_can_be_given_and_set() -> None:
+    assert number("args.units", OPTIONS, {"args.units": 7}) == 7
+    assert number("args.rows", OPTIONS, {"args.rows": 9}) == 9
+    assert number("args.units", f"{OPTIONS}args.units = 6\n") == 6
+
+
+@pytest.mark.parametrize("expression", ["args.rows", "args.data", "parser.parse_args(foo.argv).units"])
+def test_an_option_that_a_command_line_must_say_is_not_known(expression: str) -> None:
+    assert read(f"import foo\n{HEAD}{OPTIONS}model = Model(x, Dense({expression})(x))\n")[1] == ["unknown-value"]
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("partial(max, 3)(7)", 7),
+        ("reduce(lambda a, b: a * b, [2, 3, 4])", 24),
+        ("eval('[64, 32]')[1]", 32),
+        ("len(xrange(3))", 3),
+    ],
+)
+def test_parts_of_pythons_library(expression: str, value: int) -> None:
+    assert number(expression) == value
+
+
+def test_a_layer_with_some_of_its_arguments() -> None:
+    text = "Wide = partial(Dense, 9, activation='relu')\ny = Wide(name='a')(Wide(activation='tanh', name='b')(x))\n"
+    graph, codes = read(f"{HEAD}{text}model = Model(x, y)\n")
+    assert graph is not None and codes == []
+    assert [(node.layer.component.units, node.layer.component.activation) for node in graph.nodes] != []  # type: ignore[attr-defined]  # they are Dense
+    assert [type(layer.component.activation).__name__ for layer in graph.layers] == ["Tanh", "Relu"]  # type: ignore[attr-defined]  # they are Dense
+
+
+SET = "a = np.zeros((2, 3), dtype=int)\nb = a[0]\na[0, 1] = 4.7\na[:, 2] = [5, 6]\na += 1\n"
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("b[1]", 5),
+        ("a[1, 2]", 7),
+        ("a[..., 0][1]", 1),
+        ("a[np.newaxis, ...].shape[2]", 3),
+        ("np.array(a)[0, 1] + len(a.copy())", 7),
+        ("int(tf.cast(a / 2, tf.float32)[0, 1] * 4)", 10),
+    ],
+)
+def test_the_items_of_an_array_can_be_set(expression: str, value: int) -> None:
+    assert number(expression, SET) == value
+
+
+@pytest.mark.parametrize("text", ["SAME", "Same"])
+def test_keras_reads_the_word_of_a_padding_in_any_case(text: str) -> None:
+    graph, codes = read(f"x = Input((8, 8, 3))\nmodel = Model(x, Conv2D(4, 3, padding='{text}')(x))\n")
+    assert graph is not None and codes == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "class Rate(keras.optimizers.schedules.LearningRateSchedule):\n    def __call__(self, step):\n        return 1\n",
+        "class Batches(keras.utils.Sequence):\n    def __len__(self):\n        return 3\n",
+        "optimizer = keras.optimizers.Adam()\noptimizer.apply_gradients(zip(foo.a, foo.b))\n",
+        "old = keras.models.load_model('x')\n",
+        "augment = Sequential([RandomFlip(), Dense(3)])\naugment.layers[0].adapt(foo.x)\n",
+    ],
+)
+def test_what_only_trains_is_passed_over(text: str) -> None:
+    graph, codes = read(f"import foo\n{text}x = Input((8,))\nmodel = Model(x, Dense(3)(x))\n")
+    assert graph is not None and set(codes) <= {"unused-layer", "unused-variable"}
