@@ -33,6 +33,7 @@ _SET = {"store_true": False, "store_false": True}
 
 def call(context: Context, parser: ParserValue, method: Method, arguments: Arguments) -> Value:
     """A method of a parser."""
+    context.mutations += method.name in ("add_argument", "set_defaults")
     match method.name:
         case "add_argument":
             _add(context, parser, arguments)
