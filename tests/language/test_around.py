@@ -10,7 +10,8 @@ from gen.compiler import understand
 from gen.diagnostics import Diagnostics, Source, render_text
 from gen.graph.graph import Graph
 
-HEAD = "import argparse\nimport numpy as np\nimport tensorflow as tf\nfrom functools import partial, reduce\nx = Input((8,))\n"
+HEAD = "import argparse\nimport numpy as np\nimport tensorflow as tf\nfrom functools import partial, reduce\n"
+HEAD += "x = Input((8,))\n"
 
 
 def read(text: str, given: dict[str, Any] | None = None) -> tuple[Graph | None, list[str]]:
@@ -123,7 +124,7 @@ def test_keras_reads_the_word_of_a_padding_in_any_case(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "class Rate(keras.optimizers.schedules.LearningRateSchedule):\n    def __call__(self, step):\n        return 1\n",
+        "class Rate(keras.optimizers.schedules.LearningRateSchedule):\n    def __call__(self, n):\n        return n\n",
         "class Batches(keras.utils.Sequence):\n    def __len__(self):\n        return 3\n",
         "optimizer = keras.optimizers.Adam()\noptimizer.apply_gradients(zip(foo.a, foo.b))\n",
         "old = keras.models.load_model('x')\n",
@@ -133,3 +134,51 @@ def test_keras_reads_the_word_of_a_padding_in_any_case(text: str) -> None:
 def test_what_only_trains_is_passed_over(text: str) -> None:
     graph, codes = read(f"import foo\n{text}x = Input((8,))\nmodel = Model(x, Dense(3)(x))\n")
     assert graph is not None and set(codes) <= {"unused-layer", "unused-variable"}
+
+
+LOADED = "from keras.datasets import cifar100, mnist\nfrom keras.utils import to_categorical\n"
+LOADED += "from sklearn.model_selection import train_test_split\n(a, b), (c, d) = mnist.load_data()\n"
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("a.shape[1] * a.shape[2]", 784),
+        ("int(np.prod(a.shape[1:]))", 784),
+        ("a.reshape(a.shape[0], 28 * 28).shape[1]", 784),
+        ("a.reshape((len(a), np.prod(a.shape[1:]))).shape[-1]", 784),
+        ("np.reshape(a, (-1, 28, 14, 2)).shape[2]", 14),
+        ("a.reshape(len(a), -1).shape[1]", 784),
+        ("(a.astype('float32') / 255).shape[1]", 28),
+        ("((a - np.mean(a, axis=0)) / (a.std(axis=0) + 1e-7)).shape[2]", 28),
+        ("np.expand_dims(a, -1).shape[3]", 1),
+        ("a[..., np.newaxis].shape[3]", 1),
+        ("a[:1000, 4:20].shape[1]", 16),
+        ("a[0].shape[0]", 28),
+        ("to_categorical(b).shape[1]", 10),
+        ("to_categorical(b, 12).shape[1]", 12),
+        ("len(np.unique(b))", 10),
+        ("np.max(b) + 1", 10),
+        ("len(a.shape)", 3),
+        ("train_test_split(a, b, test_size=0.2)[0].shape[1]", 28),
+        ("cifar100.load_data()[0][0].shape[3]", 3),
+        ("keras.datasets.cifar100.load_data()[0][1].shape[1]", 1),
+    ],
+)
+def test_the_shapes_of_data_sets_are_known(expression: str, value: int) -> None:
+    assert number(expression, LOADED) == value
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["len(a)", "a.shape[0]", "(a @ foo.w).shape[1]", "(a + foo.w).shape[1]", "a[foo.rows].shape[1]", "a.max()"],
+)
+def test_neither_the_rows_nor_the_numbers_of_a_data_set_are_known(expression: str) -> None:
+    text = f"import foo\n{HEAD}{LOADED}model = Model(x, Dense({expression})(x))\n"
+    assert read(text)[1] == ["unknown-value"]
+
+
+def test_a_loop_over_a_data_set_is_passed_over() -> None:
+    text = f"{LOADED}for i in range(len(a)):\n    c[i] = a[i] / 2\nfor image, label in zip(a, b):\n    print(image)\n"
+    graph, codes = read(f"{text}model = Sequential([Dense(3, input_shape=a.shape[1:])])\n")
+    assert graph is not None and codes == []

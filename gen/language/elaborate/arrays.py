@@ -191,6 +191,15 @@ def _filled(name: str) -> Callable[..., Value]:
     return run
 
 
+def _moved(name: str) -> Callable[..., Value]:
+    python = getattr(np, name)
+
+    def run(call: object, value: Value, *options: Value, **keywords: Value) -> Value:
+        return _run(f"`np.{name}`", python, array(value, f"np.{name}"), *options, **keywords)
+
+    return run
+
+
 def _eye(call: object, n: Value) -> Value:
     if not isinstance(n, int) or n < 1:
         raise Problem("`np.eye` takes an integer")
@@ -260,6 +269,7 @@ FUNCTIONS: Mapping[str, Any] = {
     **{name: _elementwise(name) for name in _OF_NUMBERS},
     **{name: _reduction(name) for name in _OVER_AXES},
     **{name: _filled(name) for name in ("zeros", "ones", "full", "empty")},
+    **{name: _moved(name) for name in ("expand_dims", "reshape", "squeeze", "transpose", "unique")},
     "arange": _arange,
     "array": _array,
     "asarray": _asarray,

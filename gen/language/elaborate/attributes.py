@@ -14,7 +14,7 @@ from gen.components.operations.making import Parameter
 from gen.diagnostics import Span
 from gen.dims import Dim, Shape
 from gen.language import syntax
-from gen.language.elaborate import arrays
+from gen.language.elaborate import arrays, data
 from gen.language.elaborate.context import Context, note_binding, note_training
 from gen.language.elaborate.keras_names import AROUND, KERAS
 from gen.language.elaborate.keras_names import MODULES as MODULES_OF_KERAS
@@ -32,6 +32,7 @@ from gen.language.elaborate.values import (
     BidirectionalValue,
     Builtin,
     ClassValue,
+    Data,
     Distributed,
     FunctionValue,
     InputValue,
@@ -55,6 +56,7 @@ from gen.language.elaborate.values import (
     Wrong,
     describe_value,
     sentence,
+    without_shape,
 )
 
 MODEL_METHODS = ("compile", "fit", "add", "summary", "pop", "get_layer", "build", "call")
@@ -166,6 +168,13 @@ def _of_unknown(context: Context, owner: Unknown, attribute: syntax.Attribute) -
     text = context.text(attribute.span)
     if text in context.given:
         return context.given[text]
+    if isinstance(owner, Data):
+        if attribute.name in data.METHODS:
+            return Method(owner, attribute.name, attribute.name_span)
+        if (known := data.attribute(owner, attribute.name)) is not None:
+            context.need(owner.made_by)
+            return known
+        owner = without_shape(owner)
     return replace(owner, text=text, span=owner.span if owner.missing else attribute.span, name=None)
 
 

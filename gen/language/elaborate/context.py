@@ -246,6 +246,10 @@ class Context:
         if span not in self.ignored:
             self.ignored.append(span)
 
+    def need(self, spans: Iterable[Span]) -> None:
+        """Note that the model may depend on statements that were passed over."""
+        self.ignored = [each for each in self.ignored if each not in set(spans)]
+
     # Limits
 
     def step(self, span: Span, count: int = 1) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from gen.components.arguments import Word
 from gen.components.base import Component
 from gen.language import syntax
-from gen.language.elaborate import arrays, methods, options
+from gen.language.elaborate import arrays, data, methods, options
 from gen.language.elaborate.attributes import GETTERS, attribute_of, has_attribute, set_attribute, static
 from gen.language.elaborate.builtin import FUNCTIONS, TYPES, is_a, sort
 from gen.language.elaborate.changes import CHANGING
@@ -29,6 +29,7 @@ from gen.language.elaborate.values import (
     BidirectionalValue,
     Builtin,
     ClassValue,
+    Data,
     DictValue,
     Distributed,
     FunctionValue,
@@ -49,6 +50,7 @@ from gen.language.elaborate.values import (
     Wrapped,
     Wrong,
     everything_in,
+    without_shape,
 )
 
 SUMMARY = ("line_length", "positions", "print_fn", "expand_nested", "show_trainable", "layer_range")
@@ -83,10 +85,13 @@ def call_builtin(
     name = function.name if isinstance(function, Builtin) else function.path
     if name == "print":
         return None
+    module, _, last = name.rpartition(".")
+    if module in ("", "numpy") and (known := data.called(last, values, keywords)) is not None:
+        context.need(values[0].made_by)
+        return known
     for each in (*values, *keywords.values()):
         if isinstance(each, Wrong | Unknown):
-            return each
-    module, _, last = name.rpartition(".")
+            return without_shape(each)
     if last in GETTERS and module in (*MODULES, "constraints"):
         given = values[0] if values else next(iter(keywords.values()), None)
         if given is None and module == "activations":
@@ -241,9 +246,12 @@ def call_method(context: Context, method: Method, arguments: Arguments, group: G
     context.mutations += method.name in CHANGING
     positional = [each.value for each in arguments.positional]
     keywords = {name: each.value for name, each in arguments.keywords.items()}
+    if isinstance(owner, Data):
+        known = data.method(owner, method.name, positional, keywords)
+        return without_shape(owner) if known is None else known
     for each in (*positional, *keywords.values()):
         if isinstance(each, Wrong | Unknown) and method.name not in ("append", "insert", "get", "setdefault", "update"):
-            return each
+            return without_shape(each)
     try:
         if isinstance(owner, np.ndarray):
             return context.counted(arrays.method(owner, method.name, positional, keywords), arguments.span)

@@ -23,6 +23,7 @@ from gen.language.elaborate.values import (
     ObjectValue,
     TensorValue,
     Unknown,
+    Wrapped,
     Wrong,
 )
 
@@ -106,6 +107,8 @@ def _warn_of_variable(context: Context, span: Span, assignment: Assignment, buil
         return
     if isinstance(value, LayerValue | TensorValue | Wrong | Unknown) or value is None:
         return  # said already of what it holds
+    if isinstance(value, ObjectValue) and any(isinstance(each, Wrapped) for each in value.attributes.values()):
+        return  # it makes layers
     if isinstance(value, FunctionValue | ClassValue):
         context.ignore(value.definition.span)
         return

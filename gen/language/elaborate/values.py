@@ -73,6 +73,25 @@ class Unknown:
         return f"`{self.name or self.text}`, {self.why}"
 
 
+@dataclass(frozen=True)
+class Data(Unknown):
+    """Data whose shape is known; its size is `Unknown` where only the rows that are taken say it."""
+
+    shape: tuple[Value, ...] = ()
+    classes: int | None = None
+    """How many different labels there are, for labels."""
+    made_by: tuple[Span, ...] = ()
+    """The statements that have made it."""
+
+    def __repr__(self) -> str:
+        return Unknown.__repr__(self)
+
+
+def without_shape(value: Value) -> Value:
+    """A value of which a computation is made whose shape nobody knows."""
+    return Unknown(value.text, value.span, value.name, value.needed) if isinstance(value, Data) else value
+
+
 class Phase:
     """The argument `training` of a `call`: true in `fit`, false in `predict`, and so not known to the file."""
 
@@ -763,14 +782,14 @@ def is_wrong(value: Value) -> bool:
 
 def unknown_in(value: Value) -> Unknown | None:
     """What gen cannot know in `value`, if anything."""
-    return next((each for each in everything_in(value) if isinstance(each, Unknown)), None)
+    return next((without_shape(each) for each in everything_in(value) if isinstance(each, Unknown)), None)
 
 
 def lost_in(values: Iterable[Value]) -> Wrong | Unknown | None:
     """Why a computation on `values` has no result: something in them is wrong, or not known; None if nothing is."""
     inside = [each for value in values for each in everything_in(value)]
     wrong = any(isinstance(each, Wrong) for each in inside)
-    return WRONG if wrong else next((each for each in inside if isinstance(each, Unknown)), None)
+    return WRONG if wrong else next((without_shape(each) for each in inside if isinstance(each, Unknown)), None)
 
 
 def everything_in(value: Value) -> Iterator[Value]:
