@@ -59,7 +59,7 @@ from gen.language.elaborate.values import (
     without_shape,
 )
 
-MODEL_METHODS = ("compile", "fit", "add", "summary", "pop", "get_layer", "build", "call")
+MODEL_METHODS = ("compile", "fit", "add", "summary", "pop", "get_layer", "build", "call", "add_loss", "add_metric")
 LAYER_METHODS = (
     "build",
     "call",

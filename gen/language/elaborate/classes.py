@@ -209,23 +209,37 @@ def call_base_method(context: Context, method: Method, arguments: Arguments, gro
 
 def add_loss(context: Context, made: ObjectValue, arguments: Arguments, group: Group | None) -> Value:
     """`self.add_loss(value)`: one more summand of the loss of every model that the call is part of."""
+    made.losses += added_losses(context, arguments, group)
+    return None
+
+
+def add_to_model(context: Context, model: ModelValue, arguments: Arguments, group: Group | None) -> Value:
+    """`model.add_loss(value)`, of the tensors of a functional model: Keras 2 adds it to this model alone."""
+    losses = added_losses(context, arguments, group)
+    context.added += [AddedLoss(value, text, model.outputs, model) for value, text in losses]
+    return None
+
+
+def added_losses(context: Context, arguments: Arguments, group: Group | None) -> list[tuple[TensorValue, str]]:
+    """What `add_loss` is given: tensors with their texts; what is none is reported."""
     given = models.bind(context, "add_loss", ("losses",), arguments)
     if given is None or "losses" not in given:
-        return None
+        return []
     argument = given["losses"]
     values = argument.value if isinstance(argument.value, list | tuple) else [argument.value]
+    found: list[tuple[TensorValue, str]] = []
     for value in values:
         if isinstance(value, bool | int | float):
             value = constant_tensor(context, float(value), arguments.site(group))
         if isinstance(value, TensorValue):
-            made.losses.append((value, context.text(argument.span)))
+            found.append((value, context.text(argument.span)))
         elif isinstance(value, Unknown):
-            return context.unknown(value, argument.span)
+            context.unknown(value, argument.span)
         elif not is_wrong(value):
             message = f"`add_loss` takes a tensor, got {describe_value(value)}"
             hint = "compute it in `call`, of the tensors there" if isinstance(value, FunctionValue) else None
-            return context.error("not-a-tensor", argument.span, message, hint=hint)
-    return None
+            context.error("not-a-tensor", argument.span, message, hint=hint)
+    return found
 
 
 def _note_losses(context: Context, made: ObjectValue, first: int, result: Value) -> None:

@@ -53,7 +53,7 @@ def _repeated(
     values = dict(zip(model.inputs, tensors, strict=True))
     statements: dict[object, object] = {}
     sizes = _sizes(model, tensors)
-    added = [each for each in context.added if not values_of(model).isdisjoint(each.results)]
+    added = added_to(context, model)
     model.added = leading_to([each.value for each in added], values_of(model), context.calls)
     for call in (*model.calls, *model.added):
         if call.makes_mask:  # the call that it belongs to makes it again
@@ -111,6 +111,13 @@ def _resized(layer: LayerValue, sizes: Mapping[str, Size]) -> LayerValue:
 def values_of(model: ModelValue) -> set[TensorValue]:
     """The inputs of a model, and all that its layers give."""
     return {*model.inputs, *(tensor for call in model.calls for tensor in call.outputs)}
+
+
+def added_to(context: Context, model: ModelValue) -> list[AddedLoss]:
+    """What layers inside of a model add to its loss, or what is added to the model itself."""
+    known = values_of(model)
+    added = [each for each in context.added if each.model is None or each.model is model]
+    return [each for each in added if not known.isdisjoint(each.results)]
 
 
 def leading_to(values: Sequence[TensorValue], known: set[TensorValue], made: Sequence[LayerCall]) -> list[LayerCall]:

@@ -15,7 +15,7 @@ from gen.language.elaborate import arrays, data, methods, options
 from gen.language.elaborate.attributes import GETTERS, attribute_of, has_attribute, set_attribute, static
 from gen.language.elaborate.builtin import FUNCTIONS, TYPES, is_a, sort
 from gen.language.elaborate.changes import CHANGING
-from gen.language.elaborate.classes import call_base_method
+from gen.language.elaborate.classes import add_to_model, call_base_method
 from gen.language.elaborate.context import Context, note_training
 from gen.language.elaborate.listed import find_layer, layers_of
 from gen.language.elaborate.models import add
@@ -291,6 +291,8 @@ def _of_model(context: Context, model: ModelValue, method: Method, arguments: Ar
             return _build(context, model, arguments)
         case "call":
             return context.caller.call(model, arguments, arguments.site(group))
+        case "add_loss":
+            return add_to_model(context, model, arguments, group)
     return None
 
 

@@ -739,6 +739,8 @@ class AddedLoss:
     value: TensorValue
     text: str
     results: tuple[TensorValue, ...]
+    model: ModelValue | None = None
+    """The only model that it is added to, where that is said."""
 
 
 @dataclass(frozen=True)
