@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, Literal
 
+from gen.records import record
+
 Severity = Literal["error", "warning"]
 
 
-@dataclass(frozen=True)
+@record
 class Span:
     """A half-open range of character offsets, `start <= end`, in one source text."""
 
@@ -40,16 +42,16 @@ class Source:
 
     @cached_property
     def _starts(self) -> list[int]:
-        starts, offset = [0], self.text.find("\n")
-        while offset >= 0:
-            starts.append(offset + 1)
-            offset = self.text.find("\n", offset + 1)
-        return starts
+        """Where the lines start that were asked for, and those before them."""
+        return [0]
 
     def position(self, offset: int) -> tuple[int, int]:
         """Line and column of `offset`, both counted from 1."""
-        line = bisect.bisect_right(self._starts, offset)
-        return line, offset - self._starts[line - 1] + 1
+        starts = self._starts
+        while starts[-1] <= offset and (end := self.text.find("\n", starts[-1])) >= 0:
+            starts.append(end + 1)
+        line = bisect.bisect_right(starts, offset)
+        return line, offset - starts[line - 1] + 1
 
     def cell(self, line: int) -> tuple[int, int] | None:
         """The number of the cell that a line is in, and that of the line in it; None where there are no cells."""
@@ -82,9 +84,11 @@ class Source:
 
     def line(self, number: int) -> str:
         """The text of line `number` (from 1), without its line end."""
-        start = self._starts[number - 1]
-        end = self._starts[number] - 1 if number < len(self._starts) else len(self.text)
-        return self.text[start:end].removesuffix("\r")
+        starts = self._starts
+        while len(starts) <= number and (end := self.text.find("\n", starts[-1])) >= 0:
+            starts.append(end + 1)
+        end = starts[number] - 1 if number < len(starts) else len(self.text)
+        return self.text[starts[number - 1] : end].removesuffix("\r")
 
     def slice(self, span: Span) -> str:
         """The text that `span` covers."""

@@ -25,6 +25,8 @@ Item = TypeVar("Item")
 ROOT = Path(__file__).resolve().parent.parent
 CASES = sorted((ROOT / "tests" / "cases").glob("*.nn"))
 EXAMPLES = sorted((ROOT / "examples").glob("*.nn"))
+SCRIPTS = sorted((ROOT / "tests" / "models" / "scripts").glob("*.nn"))
+"""Keras scripts as people write them, with functions, classes and operations."""
 
 PROVE = bool(os.environ.get("GEN_PROVE"))
 """Whether everything is tried, as `make prove` does, rather than a sample."""

@@ -15,6 +15,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores: one threa
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
 
+# Keras compiles some thousand functions that run a few times each: quickly compiled is better than quickly run.
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false",
+)
+
 KEPT = tempfile.TemporaryDirectory(prefix="gen-")
 os.environ["GEN_CACHE_DIR"] = KEPT.name
 

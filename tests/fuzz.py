@@ -13,13 +13,13 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["gen", "lark"]):
-    from tests.building import CASES, EXAMPLES
+    from tests.building import CASES, EXAMPLES, SCRIPTS
     from tests.malformed import SECONDS, WORDS, understood
 
 
 def main(corpus: Path, seconds: int) -> None:
     corpus.mkdir(parents=True, exist_ok=True)
-    for path in (*EXAMPLES, *CASES):
+    for path in (*EXAMPLES, *CASES, *SCRIPTS):
         (corpus / path.name).write_bytes(path.read_bytes())
     words = corpus.with_suffix(".dict")
     escaped = (word.replace("\\", "\\\\").replace('"', '\\"') for word in WORDS.split())

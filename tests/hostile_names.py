@@ -1,10 +1,11 @@
 """Names that somebody could give, and that a generated file might need itself: no number depends on them.
 
-A model is built twice: as it is written, and with some of its variables, and of the sizes that its inputs name, called
-what the first generated file calls something: a local of a rule beside another variable (`h_gate`), a gradient (`dh`),
-an array of ones, a parameter, a function, a module.  Both have to compute the same, bit for bit.
+A model is built twice: as it is written, and with other names for some of its variables, functions, classes and their
+attributes, and of the sizes that its inputs name: those that the first generated file has for a local of a rule beside
+another variable (`h_gate`), a gradient (`dh`), an array of ones, a parameter, a function, a module.  Both have to
+compute the same, bit for bit.
 
-    python -m tests.hostile_names 20        # every case, in 20 ways each
+    python -m tests.hostile_names 20        # every case and script, in 20 ways each
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import keras
 import numpy as np
 
 from gen import compiler
 from gen.compiler import Options
 from gen.diagnostics import Diagnostics, Source
 from gen.graph.graph import Graph
-from tests.building import CASES, QUICK, graph_of, load, random_inputs, random_targets, rows_of
+from tests.building import CASES, QUICK, SCRIPTS, graph_of, load, random_inputs, random_targets, rows_of
 
 ROWS = 5
 PYTHON = """
@@ -51,7 +53,7 @@ def names_in(text: str) -> list[str]:
 
 
 def variables(text: str) -> list[str]:
-    """The variables of a `.nn` text, and the sizes that its inputs name."""
+    """The variables, functions and classes of a `.nn` text, and the sizes that its inputs name."""
     tree = ast.parse(text)
     nodes = list(ast.walk(tree))
     arguments = {node.arg for node in nodes if isinstance(node, ast.arg)}
@@ -59,17 +61,33 @@ def variables(text: str) -> list[str]:
     calls = [node for node in nodes if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Input")]
     words = [item.value for call in calls for item in call.args if isinstance(item, ast.Constant)]
     found += [word for word in words if isinstance(word, str)]
+    found += [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
     return [name for name in dict.fromkeys(found) if name not in arguments]
 
 
+def attributes(text: str) -> list[str]:
+    """The attributes that the classes of a `.nn` text give themselves, but those that Keras knows."""
+    nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Attribute)]
+    names = [node.attr for node in nodes if isinstance(node.ctx, ast.Store) and ast.unparse(node.value) == "self"]
+    return [name for name in dict.fromkeys(names) if not hasattr(keras.Model, name)]
+
+
 def renamed(text: str, names: Mapping[str, str]) -> str:
-    """A `.nn` text whose variables, and words that are the same, are called otherwise."""
+    """A `.nn` text whose variables, and words that are the same, are called otherwise; `.name` is an attribute."""
     lines = [line.encode() for line in text.split("\n")]
     places: list[tuple[int, int, int, str]] = []
     for node in ast.walk(ast.parse(text)):
         match node:
             case ast.Name(id=name) if name in names:
                 word = names[name]
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name) if name in names:
+                start = len(lines[node.lineno - 1].split(b" " + name.encode())[0]) + 1
+                places.append((node.lineno - 1, start, start + len(name.encode()), names[name]))
+                continue
+            case ast.Attribute(attr=name) if f".{name}" in names:
+                end = node.end_col_offset or 0
+                places.append(((node.end_lineno or 0) - 1, end - len(name.encode()), end, names[f".{name}"]))
+                continue
             case ast.Constant(value=str(name)) if name in names and node.lineno == node.end_lineno:
                 word = repr(names[name])
             case _:
@@ -96,6 +114,12 @@ def draw(text: str, generated: str, rng: random.Random) -> dict[str, str]:
         choice = rng.choice(related if related and rng.random() < 0.5 else pool)
         if choice not in found.values():
             found[name] = choice
+    own = attributes(text)
+    free = [word for word in pool if not hasattr(keras.Model, word) and word not in names_in(text)]
+    for name in own:
+        choice = rng.choice(free)
+        if rng.random() < 0.6 and choice not in found.values():
+            found[f".{name}"] = choice
     return found
 
 
@@ -168,14 +192,14 @@ def as_list(value: Any) -> list[Any]:
 
 def main(count: int) -> int:
     wrong = refused = 0
-    for path in CASES:
+    for path in (*CASES, *SCRIPTS):
         for seed in range(count):
             try:
                 refused += attack(path, seed) is None
             except AssertionError as error:
                 wrong += 1
                 print(f"{path.name}, seed {seed}: {error}\n")
-    print(f"{count * len(CASES)} models under other names, {refused} refused, {wrong} wrong")
+    print(f"{count * len(CASES + SCRIPTS)} models under other names, {refused} refused, {wrong} wrong")
     return 1 if wrong else 0
 
 

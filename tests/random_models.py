@@ -27,6 +27,7 @@ from keras.src.backend.common.masking import get_keras_mask
 from gen.components.base import registry
 from gen.emit.identifiers import copied_names
 from gen.emit.names import CHECK_LOCALS, RESERVED, UPDATE_LOCALS
+from tests import random_constructs as constructs
 from tests.keras_twin import computes_in
 
 ACTIVATIONS = """
@@ -230,6 +231,12 @@ class _Draft:
         self.values.append(Value(name, shape))
         return True
 
+    def add_with(self, definition: str, expression: str) -> None:
+        """A new tensor that takes a definition, which goes if the tensor cannot be."""
+        before = len(self.model.lines)
+        if not (self.run(definition) and self.add(expression)):
+            del self.model.lines[before:]
+
     def layer(self, text: str) -> str:
         """A layer with a name of its own, so that its weights are found again."""
         name = self.fresh("layer")
@@ -265,7 +272,18 @@ class _Draft:
         )
         equal = [other for other in self.values if other.shape == value.shape]
         share = [name for name, shape in self.shared if shape == value.shape]
-        kinds = ["layer"] * 6 + ["merge", "operator", "share"] + ["again"] * bool(share)
+        kinds = ["layer"] * 5 + [
+            "merge",
+            "operator",
+            "operation",
+            "operation",
+            "function",
+            "class",
+            "class",
+            "lambda",
+            "share",
+        ]
+        kinds += ["again"] * bool(share)
         match self.one_of(*kinds):
             case "layer":
                 self.add(self.call(value))
@@ -287,6 +305,19 @@ class _Draft:
                 if len(value.shape) == 2:
                     texts += [f"{x}[:, 1:]", f"{x}[:, -1]", f"{x}[:, ::2]"]
                 self.add(self.one_of(*texts))
+            case "operation":
+                other = self.draw(st.sampled_from(equal))
+                self.add(constructs.operation(self.one_of, value.name, other.name, value.shape))
+            case "function":
+                name = self.fresh("block")
+                text, more = constructs.function(self.one_of, name, value.shape)
+                self.add_with(text, f"{name}({value.name}{more}, name='{self.fresh('layer')}')")
+            case "class":
+                name = self.fresh("Own")
+                text, made = constructs.layer(self.one_of, name, value.shape)
+                self.add_with(text, f"{made}'{self.fresh('layer')}')({value.name})")
+            case "lambda":
+                self.add(f"{self.layer(constructs.lambda_(self.one_of, value.shape))}({value.name})")
             case "share":
                 self.share(value)
             case "again":
@@ -452,6 +483,7 @@ def random_models(draw: Callable[[st.SearchStrategy[Any]], Any]) -> RandomModel:
     """A model that Keras accepts, compiled."""
     computes_in("float64")
     draft = _Draft(draw)
+    assert draft.run("import numpy as np\nfrom keras import ops")
     for _ in range(draft.one_of(1, 2, 3)):
         draft.input()
     for _ in range(draw(st.integers(1, 12))):

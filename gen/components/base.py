@@ -28,6 +28,7 @@ import inspect
 import math
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from enum import Enum, auto
 from functools import cache
@@ -128,15 +129,93 @@ class Regularizer(Component):
     kind = "regularizer"
 
 
-class Activation(Component):
+class Computation(Component, ABC):
+    """What a node of the graph runs on tensors: a layer or an activation."""
+
+    role: ClassVar[Role] = Role.MAIN
+    last_axis: ClassVar[bool] = False
+    internal: ClassVar[bool] = False
+    """Whether it is part of another call, and gen does not list it separately."""
+    own_weight: ClassVar[str] = ""
+    """If it gives its one weight as it is: what rules call that, which elsewhere has the layer's name; else empty."""
+    arithmetic: ClassVar[bool] = False
+    """Whether formulas of a file may consist of it, unless it has weights or draws: it does the same in prediction."""
+    takes_stretched: ClassVar[bool] = False
+    """Whether `backward` takes a `dy` that is stretched: a view in which one number stands in many places."""
+
+    # A type checker lets `*_: Any, **__: Any` be overridden by any signature, here one with names for the inputs.
+
+    @abstractmethod
+    def output(self, *_: Any, **__: Any) -> Shape | list[Shape]:
+        """The shape of the output for the shapes of the inputs; a list if there are several; raises `ShapeError`."""
+
+    def weights(self, *_: Any, **__: Any) -> dict[str, Weight]:
+        """The weights by name, in Keras' order; none by default.  It leaves out weights that do not exist."""
+        return {}
+
+    def dtype(self, *inputs: str) -> str:
+        """The dtype of the output (`float` is the model's float type); raises `ShapeError` for a wrong dtype."""
+        for dtype in inputs:
+            if dtype != "float":
+                raise ShapeError(
+                    f"{type(self).__name__} expects numbers, got {dtype}",
+                    code="dtype-mismatch",
+                    hint="give the Input a float dtype, or embed the ids first",
+                )
+        return "float"
+
+    def inferred(
+        self, shapes: Sequence[Shape], dtypes: Sequence[str], options: Mapping[str, Any]
+    ) -> tuple[Shape | list[Shape], str]:
+        """The shape and the dtype of the output for those of the inputs, and the options of the call."""
+        dtype = self.dtype(*dtypes)
+        return self.output(*shapes), dtype
+
+    def least_and_most(self) -> tuple[float, float] | None:
+        """Two numbers between which all numbers of the output lie; None if none are known."""
+        return None
+
+    def listed_numbers(self) -> tuple[Any, ...] | None:
+        """The numbers of the output, if the file lists them."""
+        return None
+
+    def keeps_numbers(self, inputs: int) -> bool:
+        """Whether it passes whole numbers of so many inputs on unchanged: in another shape, or fewer of them."""
+        try:
+            return self.dtype(*["int32"] * inputs) == "int32"
+        except ShapeError:
+            return False
+
+    def takes_ids(self) -> bool:
+        """Whether it looks up what it is given as ids, or makes whole numbers of it."""
+        return False
+
+    def slices_beyond_first(self) -> bool:
+        """Whether it takes a slice that has another place than the first of an axis in it: `x[:, 1:]`."""
+        return False
+
+    def vocabulary(self) -> int | None:
+        """The number of ids, which count from 0; None if the input is not ids."""
+        return None
+
+    def part_of_ids(self, part: str, axes: int | None) -> tuple[str, int | None]:
+        """If it keeps numbers: which part of the first ones it gives, if it is given `part` of them.
+
+        A part is written as NumPy's brackets, for rows with `axes` axes of which all is taken; None for numbers that
+        have been moved.
+        """
+        return part, None
+
+
+class Activation(Computation):
     """From an array to an array of the same shape: `forward(self, x)`, `backward(self, dy, …)`.
 
     `last_axis` activations (softmax) are written for a matrix and work on its rows.
     """
 
     kind = "activation"
-    role: ClassVar[Role] = Role.MAIN
-    last_axis: ClassVar[bool] = False
+    arithmetic = True
+    takes_stretched = True
     identity: ClassVar[bool] = False
     """Whether the result is the input."""
     probability: ClassVar[bool] = False
@@ -156,7 +235,7 @@ class Activation(Component):
         return False
 
 
-class Layer(Component, ABC):
+class Layer(Computation):
     """A layer: `output(self, x)`, `weights(self, x)`, `forward`, `backward`.
 
     `output` gives the shape of the output from the shapes of the inputs, all with the batch first; it raises
@@ -172,15 +251,11 @@ class Layer(Component, ABC):
     """
 
     kind = "layer"
-    role: ClassVar[Role] = Role.MAIN
-    last_axis: ClassVar[bool] = False
     merges: ClassVar[bool] = False
     """Whether the layer is called on a list of tensors."""
     applies_activation: ClassVar[bool] = False
     """Whether `forward` itself applies `activation`; otherwise, the compiler applies it to the result."""
 
-    internal: ClassVar[bool] = False
-    """Whether the layer is part of another call, and gen does not list it separately."""
     only_trains: ClassVar[bool] = False
     """Whether the layer does nothing in prediction, as Dropout."""
     supports_masking: ClassVar[bool] = False
@@ -198,31 +273,9 @@ class Layer(Component, ABC):
     call_options: ClassVar[dict[str, Any]] = {}
     """Options of the call on a tensor, with their defaults: `use_causal_mask=True`."""
 
-    # A type checker lets `*_: Any, **__: Any` be overridden by any signature, here one with names for the inputs.
-
-    @abstractmethod
-    def output(self, *_: Any, **__: Any) -> Shape | list[Shape]:
-        """The shape of the output for the shapes of the inputs; a list if there are several; raises `ShapeError`."""
-
-    def weights(self, *_: Any, **__: Any) -> dict[str, Weight]:
-        """The weights by name, in Keras' order; none by default.  It leaves out weights that do not exist."""
-        return {}
-
     def needs(self, *inputs: Shape) -> tuple[Size, ...]:
         """Sizes that must be 1 or more when data arrives, in addition to the sizes of the output."""
         return ()
-
-    def vocabulary(self) -> int | None:
-        """The number of ids, which count from 0; None if the input is not ids."""
-        return None
-
-    def part_of_ids(self, part: str, axes: int | None) -> tuple[str, int | None]:
-        """Of a layer that passes ids on: which part of the first ones it gives, if it is given `part` of them.
-
-        A part is written as NumPy's brackets, for rows with `axes` axes of which all is taken; None for numbers that
-        have been moved.
-        """
-        return part, None
 
     def takes_bias(self, x: Shape) -> bool:
         """Whether `predict` can add a weight `bias` along the last axis of `x` before all that it does itself."""
@@ -235,17 +288,6 @@ class Layer(Component, ABC):
         is no mask.  That layer takes the inputs, and then the masks that exist.
         """
         return next((i for i, axes in enumerate(masks) if axes), None) if self.supports_masking else None
-
-    def dtype(self, *inputs: str) -> str:
-        """The dtype of the output (`float` is the model's float type); raises `ShapeError` for a wrong dtype."""
-        for dtype in inputs:
-            if dtype != "float":
-                raise ShapeError(
-                    f"{type(self).__name__} expects numbers, got {dtype}",
-                    code="dtype-mismatch",
-                    hint="give the Input a float dtype, or embed the ids first",
-                )
-        return "float"
 
 
 class Loss(Component):
@@ -331,6 +373,7 @@ registry: dict[str, Scope[type[Component]]] = {kind: Scope(kind) for kind in KIN
 """Every component, by its kind and each of its names: `registry["loss"]["mse"]`."""
 
 
+@cache
 def snake_case(name: str) -> str:
     """`BatchNormalization` → `batch_normalization`, `ReLU` → `re_lu`, `Conv1D` → `conv1d`; as Keras does."""
     name = re.sub(r"\W+", "", name)

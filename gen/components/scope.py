@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping, ValuesView
 from contextvars import ContextVar
 from typing import TypeVar
 
@@ -46,6 +46,9 @@ class Scope(MutableMapping[str, Known]):
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._known)
+
+    def values(self) -> ValuesView[Known]:
+        return self._known.values()  # the one of a mapping looks up one by one
 
     def __len__(self) -> int:
         return len(self._known)

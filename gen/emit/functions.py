@@ -82,11 +82,18 @@ class Functions:
         return [item for item in self.graph.inputs if self.names.tensors[item.tensor] in read]
 
     def read_by(self, section: str) -> set[str]:
-        """The variables that a section of the training step reads."""
+        """The variables that a section of the training step reads, and those whose memory it views."""
         assert self.step is not None
+        bases = self.step.plan.bases
         statements = (each for each in self.step.program.statements if each.section == section)
         values = [*(each.value for each in statements), *self.step.lowered.results.get(section, ())]
-        return {name for value in values for name in reads(value)}
+        found, waiting = set[str](), [name for value in values for name in reads(value)]
+        while waiting:
+            name = waiting.pop()
+            found.add(name)
+            if name in bases:
+                waiting.append(bases[name])
+        return found
 
     def measures(self) -> list[str]:
         """The functions of the metrics that the file computes itself."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from gen.components.base import Activation, Layer, ShapeError
-from gen.components.operations.base import Operation
 from gen.graph.graph import Graph, Node, Tensor
 
 
@@ -35,7 +33,7 @@ def lookups(graph: Graph, tensor: Tensor, part: str = "", axes: int | None = 1) 
         seen.add(ids)
         passed_on: list[_Ids] = []
         for node in readers.get(ids[0], ()):
-            size = node.layer.component.vocabulary() if isinstance(node.layer.component, Layer) else None
+            size = node.layer.component.vocabulary()
             if size is not None:
                 yield ids[1], size
             else:
@@ -49,17 +47,5 @@ _Ids: TypeAlias = "tuple[Tensor, str, int | None]"
 def _passed_on(node: Node, part: str, axes: int | None) -> Iterator[_Ids]:
     """The result of a node that passes ids on without looking them up; None if they are no longer ids."""
     component, result = node.layer.component, node.outputs[0]
-    if isinstance(component, Layer) and result.dtype != "bool" and keeps_numbers(component, len(node.inputs)):
+    if result.dtype != "bool" and component.keeps_numbers(len(node.inputs)):
         yield result, *component.part_of_ids(part, axes)
-
-
-def keeps_numbers(component: Layer | Activation, inputs: int) -> bool:
-    """Whether a layer passes numbers on unchanged: in another shape, or fewer of them."""
-    if not isinstance(component, Layer):
-        return False
-    if isinstance(component, Operation):
-        return component.moves
-    try:
-        return component.dtype(*["int32"] * inputs) == "int32"
-    except ShapeError:
-        return False

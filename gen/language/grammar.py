@@ -1,7 +1,8 @@
 """The automaton of grammar/nn.lark: splits a text into tokens, and takes tokens one at a time.
 
 Lark reads the grammar and makes the tables.  What runs them is here: a line that cannot be read has to be cut off the
-stack again, and an operand passes through a rule for each level of precedence, so such chains are followed once.
+stack again, and an operand passes through a rule for each level of precedence, so such chains are followed once.  One
+regular expression finds the tokens; words and signs are told apart by their text.
 """
 
 from __future__ import annotations
@@ -9,34 +10,36 @@ from __future__ import annotations
 import pickle
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import lark
-from lark import Lark, Token
-from lark.common import LexerConf
+from lark import Lark
 from lark.grammar import Rule
 from lark.lark import PostLex
-from lark.lexer import BasicLexer, LexerThread
 from lark.parsers.lalr_analysis import Shift
 
 from gen import store
+from gen.diagnostics import Span
 from gen.language.refusals import FOREIGN_TERMINALS
+from gen.language.tokens import Token
 from gen.language.tree import TreeBuilder
 from gen.resources import resource
 
-_FORMAT = 1
+_FORMAT = 2
 """Of what is kept: another one for each change of `_Tables` and `_Rule`, and of how they are made."""
+_NOTHING = sys.maxsize
+"""In the place of an action where a token cannot be."""
 
 
 class Unexpected(Exception):
-    """A token stands where none of its kind can; `expected` are the kinds that can."""
+    """The token at index `at` stands where none of its kind can; `expected` are the kinds that can."""
 
-    def __init__(self, expected: frozenset[str]) -> None:
+    def __init__(self, at: int, expected: frozenset[str]) -> None:
         super().__init__("unexpected token")
-        self.expected = expected
+        self.at, self.expected = at, expected
 
 
 class _KeepForeign(PostLex):
@@ -66,14 +69,18 @@ class _Rule:
 
 @dataclass(frozen=True)
 class _Tables:
-    """What to do in each state for each kind of token: go to a state, or, if negative, reduce by a rule, `~number`."""
+    """What to do in each state for each kind of token: go to a state, or, if negative, reduce by a rule, `~number`.
+
+    `pattern` finds a token, in the group of its kind; the kind of a word or a sign is in `words`.
+    """
 
     actions: dict[int, dict[str, int]]
     rules: tuple[_Rule, ...]
     starts: dict[str, int]
     ends: dict[str, int]
-    terminals: list[Any]
-    ignored: list[str]
+    pattern: str
+    words: dict[str, str]
+    ignored: frozenset[str]
 
 
 def _tables(grammar: str) -> bytes:
@@ -93,8 +100,19 @@ def _tables(grammar: str) -> bytes:
         for state, row in table.states.items()
     }
     rules = tuple(map(_rule, made.rules))
-    lexer = front.lexer_conf
-    return pickle.dumps(_Tables(actions, rules, table.start_states, table.end_states, lexer.terminals, lexer.ignore))
+    pattern, words = _lexicon(front.lexer.lexer.terminals)
+    ignored = frozenset(front.lexer_conf.ignore)
+    return pickle.dumps(_Tables(actions, rules, table.start_states, table.end_states, pattern, words, ignored))
+
+
+def _lexicon(terminals: Sequence[Any]) -> tuple[str, dict[str, str]]:
+    """The pattern of all terminals, which are in the order in which they are tried, and the kinds of fixed texts."""
+    words = {each.pattern.value: each.name for each in terminals if each.pattern.type == "str"}
+    signs = sorted((re.escape(word) for word in words if not word.isidentifier()), key=len, reverse=True)
+    groups = [(each.priority, each.name, each.pattern.to_regexp()) for each in terminals if each.pattern.type == "re"]
+    last = [priority < 0 for priority, _, _ in groups].index(True)
+    groups.insert(last, (0, "_SIGN", "|".join(signs)))
+    return "|".join(f"(?P<{name}>{regexp})" for _, name, regexp in groups), words
 
 
 def _rule(rule: Rule) -> _Rule:
@@ -121,7 +139,7 @@ class _Automaton:
             for rule in tables.rules
         ]
         self.starts, self.ends = tables.starts, tables.ends
-        self.lexer = BasicLexer(LexerConf(tables.terminals, re, tables.ignored, skip_validation=True))
+        self.pattern, self.words, self.ignored = re.compile(tables.pattern), tables.words, tables.ignored
         self.chains: dict[tuple[int, int, str], int] = {}
 
     def passed(self, below: int, state: int, kind: str) -> int:
@@ -144,18 +162,17 @@ def _automaton() -> _Automaton:
     return _Automaton(tables)
 
 
-def tokenize(text: str, offset: int = 0) -> list[Token]:
+def tokenize(text: str, offset: int = 0) -> Iterator[Token]:
     """The tokens of a text, in order; what the language does not know is a token too.
 
     The text begins at `offset` of a larger one: there the places of the tokens count.
     """
-    thread: Any = LexerThread.from_text(_automaton().lexer, text)
-    tokens: list[Token] = list(thread.lex(None))
-    for token in tokens if offset else ():
-        assert token.start_pos is not None and token.end_pos is not None
-        token.start_pos += offset
-        token.end_pos += offset
-    return tokens
+    automaton = _automaton()
+    words, ignored = automaton.words, automaton.ignored
+    for found in automaton.pattern.finditer(text):
+        kind = words.get(value := found[0], found.lastgroup)
+        if kind is not None and kind not in ignored:
+            yield Token(kind, value, Span(found.start() + offset, found.end() + offset))
 
 
 class Stack:
@@ -179,29 +196,33 @@ class Stack:
         del self._states[length:]
         del self._values[length:]
 
-    def feed(self, token: Token) -> None:
-        """Takes a token.  Raises `Unexpected` if none of its kind can be here, or what making the tree raises."""
+    def feed(self, *tokens: Token) -> None:
+        """Takes tokens.  Raises `Unexpected` if one of them cannot be where it is, or what making the tree raises."""
         automaton, states, values = self._automaton, self._states, self._values
-        actions, kind = automaton.actions, token.type
-        while True:
-            action = actions[states[-1]].get(kind)
-            if action is None:
-                raise Unexpected(frozenset(name for name in actions[states[-1]] if name.isupper()))
-            if action >= 0:
-                states.append(action)
-                values.append(token)
-                return
-            origin, size, method, taken, passes = automaton.rules[~action]
-            if passes:
-                states[-1] = automaton.passed(states[-2], states[-1], kind)
-                continue
-            children: list[Any] = []
-            if size:
-                found = values[-size:]
-                del states[-size:], values[-size:]
-                children = found if taken is None else _taken(found, taken)
-            values.append(method(*children) if method is not None else children)
-            states.append(actions[states[-1]][origin])
+        actions, rules, chains = automaton.actions, automaton.rules, automaton.chains
+        for at, token in enumerate(tokens):
+            kind = token.type
+            while (action := actions[states[-1]].get(kind, _NOTHING)) < 0:
+                origin, size, method, taken, passes = rules[~action]
+                if passes:
+                    found = chains.get((states[-2], states[-1], kind))
+                    states[-1] = automaton.passed(states[-2], states[-1], kind) if found is None else found
+                    continue
+                children: list[Any] = []
+                if size:
+                    children = values[-size:]
+                    del states[-size:], values[-size:]
+                    if taken is not None:
+                        children = _taken(children, taken)
+                values.append(children if method is None else method(*children))
+                states.append(actions[states[-1]][origin])
+            if action == _NOTHING:
+                raise Unexpected(at, self._expected())
+            states.append(action)
+            values.append(token)
+
+    def _expected(self) -> frozenset[str]:
+        return frozenset(name for name in self._automaton.actions[self._states[-1]] if name.isupper())
 
     def finish(self) -> Any:
         """Ends the text; returns what it is."""
@@ -209,7 +230,7 @@ class Stack:
         while self._states[-1] != self._end:
             action = actions[self._states[-1]].get("$END")
             if action is None:
-                raise Unexpected(frozenset(name for name in actions[self._states[-1]] if name.isupper()))
+                raise Unexpected(0, self._expected())
             origin, size, method, taken, passes = rules[~action]
             children = self._values[len(self._values) - size :]
             self.cut(len(self._states) - size)

@@ -7,18 +7,17 @@ closed must not swallow the rest of the file, so a line that can only begin a st
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 
-from lark import Token
-
 from gen.diagnostics import Diagnostic, Note, Span
+from gen.language.tokens import NEWLINE, Token
+from gen.records import record
 
 MAX_DEPTH = 100
 """How deep brackets, blocks and expressions may nest."""
 
-NEWLINE = "_NEWLINE"
 CLOSING = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
+CLOSERS = frozenset(CLOSING.values())
 
 _STATEMENT_KEYWORDS = {
     *("DEF", "CLASS", "RETURN", "IMPORT", "WHILE", "WITH", "TRY", "EXCEPT", "FINALLY", "ELIF", "PASS", "BREAK"),
@@ -27,7 +26,7 @@ _STATEMENT_KEYWORDS = {
 """What cannot stand inside brackets."""
 OPERAND_ENDS = {
     *("NAME", "NUMBER", "STRING", "FORMATTED", "TRUE", "FALSE", "NONE", "ELLIPSIS", "UNTERMINATED_STRING"),
-    *CLOSING.values(),
+    *CLOSERS,
 }
 CLAUSES = {"ELIF", "ELSE", "EXCEPT", "FINALLY"}
 """The words that begin a block of a statement that has begun before."""
@@ -35,19 +34,17 @@ HEADERS = {"DEF", "CLASS", "IF", "FOR", "WHILE", "WITH", "TRY", "ASYNC", *CLAUSE
 """The words that begin the header of a block."""
 
 
-@dataclass(frozen=True)
+@record
 class Line:
-    """One logical line: its tokens with the newline at the end, and what is wrong with its brackets, if anything."""
+    """One logical line: its tokens with the newline at the end, and what is wrong with its brackets, if anything.
+
+    `kinds` are the types of its tokens.
+    """
 
     indent: str
     tokens: tuple[Token, ...]
+    kinds: frozenset[str]
     error: Diagnostic | None = None
-
-
-def span_of(token: Token) -> Span:
-    """The place of `token` in the text."""
-    assert token.start_pos is not None and token.end_pos is not None
-    return Span(token.start_pos, token.end_pos)
 
 
 def logical_lines(text: str, tokens: Sequence[Token]) -> Iterator[Line]:
@@ -62,21 +59,29 @@ def logical_lines(text: str, tokens: Sequence[Token]) -> Iterator[Line]:
             yield line
             position = end
             continue
-        statement = _Statement(tokens, position)
+        statement = _Statement(text, tokens, position)
         end = statement.end
         kept = [token for token in tokens[position:end] if token.type != NEWLINE]
-        newline = Token(NEWLINE, "", span_of(kept[-1]).end, end_pos=span_of(kept[-1]).end)
-        yield Line(_indent(text, tokens[position]), (*kept, newline), statement.error)
+        yield _line(text, [*kept, line_end(kept[-1].span.end)], statement.error)
         position = end
+
+
+def line_end(at: int) -> Token:
+    """The newline that ends a line."""
+    return Token(NEWLINE, "", Span(at, at))
 
 
 def _command(text: str, tokens: Sequence[Token], start: int) -> tuple[int, Line]:
     """A line of a notebook that is a command, `%matplotlib inline` or `!pip install keras`: one token, and its end."""
     end = next(index for index in range(start, len(tokens)) if tokens[index].type == NEWLINE)
-    span = span_of(tokens[start]).to(span_of(tokens[end - 1]))
-    command = Token("MAGIC", text[span.start : span.end], span.start, end_pos=span.end)
-    newline = Token(NEWLINE, "", span.end, end_pos=span.end)
-    return end, Line(_indent(text, tokens[start]), (command, newline))
+    span = tokens[start].span.to(tokens[end - 1].span)
+    command = Token("MAGIC", text[span.start : span.end], span)
+    return end, _line(text, [command, line_end(span.end)])
+
+
+def _line(text: str, tokens: Sequence[Token], error: Diagnostic | None = None) -> Line:
+    kinds = frozenset([token.type for token in tokens])
+    return Line(_indent(text, tokens[0]), tuple(tokens), kinds, error)
 
 
 def _indent(text: str, token: Token) -> str:
@@ -84,8 +89,8 @@ def _indent(text: str, token: Token) -> str:
 
     Where backslashes join it to lines before that hold nothing, the first of them that is indented counts.
     """
-    start = span_of(token).start
-    begin = start - _column(token) + 1
+    start = token.span.start
+    begin = text.rfind("\n", 0, start) + 1
     indent = text[begin:start]
     while text.endswith(("\\\n", "\\\r\n"), 0, begin):
         end = begin
@@ -97,15 +102,11 @@ def _indent(text: str, token: Token) -> str:
     return indent
 
 
-def _column(token: Token) -> int:
-    assert token.column is not None
-    return token.column
-
-
 class _Statement:
     """Finds the `end` of the statement that begins at token `start`, and the `error` in its brackets."""
 
-    def __init__(self, tokens: Sequence[Token], start: int) -> None:
+    def __init__(self, text: str, tokens: Sequence[Token], start: int) -> None:
+        self._text = text
         self._tokens = tokens
         self._start = start
         self._open: list[Token] = []
@@ -126,8 +127,8 @@ class _Statement:
                 if len(self._open) > MAX_DEPTH and self._resume:
                     break
                 if len(self._open) == MAX_DEPTH + 1:
-                    self._report(too_deep(span_of(token)))
-            elif token.type in CLOSING.values():
+                    self._report(too_deep(token.span))
+            elif token.type in CLOSERS:
                 self._close(token)
         index, bracket = self._resume or (len(self._tokens), self._open[-1])
         if not any(token.type == "UNTERMINATED_STRING" for token in self._tokens[self._start : index]):
@@ -154,7 +155,7 @@ class _Statement:
         if not keyword and not (token.type == "NAME" and after.type in {"EQUAL", "DOT", "LPAR", "COMMA"}):
             return False
         certain = keyword or before.type in OPERAND_ENDS
-        if _column(token) > _column(first) and not (certain and first.type in HEADERS):
+        if self._column(token) > self._column(first) and not (certain and first.type in HEADERS):
             return False  # a missing comma is likelier than a missing bracket, but in a header, whose block this may be
         self._resume = self._resume or (index, self._open[-1])
         return certain
@@ -168,9 +169,12 @@ class _Statement:
             return False
         end = next(place for place in range(index, len(self._tokens)) if self._tokens[place].type == NEWLINE)
         line = [token.type for token in self._tokens[index:end]]
-        depths = accumulate((kind in CLOSING) - (kind in CLOSING.values()) for kind in line)
+        depths = accumulate((kind in CLOSING) - (kind in CLOSERS) for kind in line)
         whole = line[-1] == "COLON" and min(depths) == 0
         return whole and (token.type == "ELSE") == (len(line) == 2) and "ELSE" not in line[1:]
+
+    def _column(self, token: Token) -> int:
+        return token.span.start - self._text.rfind("\n", 0, token.span.start)
 
     def _before(self, index: int) -> Token:
         while self._tokens[index - 1].type == NEWLINE:
@@ -192,7 +196,7 @@ def _unclosed(bracket: Token) -> Diagnostic:
     return Diagnostic(
         "unclosed-bracket",
         f"This `{bracket}` is never closed",
-        span_of(bracket),
+        bracket.span,
         label="opened here",
         hint=f"write the missing `{_closer(bracket)}`",
     )
@@ -200,13 +204,13 @@ def _unclosed(bracket: Token) -> Diagnostic:
 
 def _unmatched(token: Token, opening: Token | None) -> Diagnostic:
     if opening is None:
-        return Diagnostic("unmatched-bracket", f"This `{token}` closes nothing", span_of(token), hint="remove it")
+        return Diagnostic("unmatched-bracket", f"This `{token}` closes nothing", token.span, hint="remove it")
     return Diagnostic(
         "unmatched-bracket",
         f"`{token}` does not close `{opening}`",
-        span_of(token),
+        token.span,
         label=f"expected `{_closer(opening)}`",
-        notes=(Note(span_of(opening), "opened here"),),
+        notes=(Note(opening.span, "opened here"),),
     )
 
 

@@ -10,19 +10,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
-
-from lark import Token
+from itertools import islice, takewhile
 
 from gen.diagnostics import Diagnostic, Diagnostics, Source, Span, visible
 from gen.language import grammar, refusals, syntax
 from gen.language.grammar import Stack, Unexpected
-from gen.language.lines import CLAUSES, CLOSING, HEADERS, MAX_DEPTH, NEWLINE, Line, logical_lines, span_of, too_deep
+from gen.language.lines import CLAUSES, CLOSERS, CLOSING, HEADERS, MAX_DEPTH, Line, line_end, logical_lines, too_deep
 from gen.language.rules import broken_rules
 from gen.language.strings import Refused
+from gen.language.tokens import NEWLINE, Token
 
 MAX_CHARACTERS = 200_000
 """How long a file may be: what a person writes is a hundred times shorter, and more takes more than a few seconds."""
+MAX_TOKENS = 100_000
+"""How many tokens it may have.  What a person writes has one for every three characters and more."""
 
 _CONTROL = re.compile(
     "(?:"
@@ -61,16 +62,24 @@ def parse(source: Source, diagnostics: Diagnostics) -> syntax.File:
     """
     if len(source.text) > MAX_CHARACTERS:
         message = f"The file has {len(source.text):,} characters; gen reads up to {MAX_CHARACTERS:,}"
-        hint = "write one file for each model"
-        diagnostics.error("too-large", Span(MAX_CHARACTERS, MAX_CHARACTERS), message, hint=hint)
-        return syntax.File(None, (), Span(0, len(source.text)))
+        return _too_large(source.text, MAX_CHARACTERS, message, diagnostics)
     text = without_controls(source.text, diagnostics)
+    tokens = tokenize(text)
+    if len(tokens) > MAX_TOKENS + 1:
+        message = f"The file has more than {MAX_TOKENS:,} words, numbers, and signs"
+        return _too_large(text, tokens[MAX_TOKENS].span.start, message, diagnostics)
     reader = _Reader(diagnostics)
-    for line in logical_lines(text, tokenize(text)):
-        if diagnostics.enough(span_of(line.tokens[0])):
+    for line in logical_lines(text, tokens):
+        if diagnostics.enough(line.tokens[0].span):
             break
         reader.read(line)
     return replace(reader.finish(":=" in text), span=Span(0, len(text)))
+
+
+def _too_large(text: str, at: int, message: str, diagnostics: Diagnostics) -> syntax.File:
+    """What is read of a text that is longer than it may be: nothing."""
+    diagnostics.error("too-large", Span(at, at), message, hint="write one file for each model")
+    return syntax.File(None, (), Span(0, len(text)))
 
 
 def without_controls(text: str, diagnostics: Diagnostics) -> str:
@@ -94,25 +103,26 @@ def without_controls(text: str, diagnostics: Diagnostics) -> str:
 def read_field(text: str, offset: int) -> syntax.Expr:
     """The expression in the braces of a formatted string, which begins at `offset`.  Raises `Refused`."""
     tokens = [token for token in grammar.tokenize(text, offset) if token.type != NEWLINE]
-    end = offset + len(text)
-    tokens.append(Token(NEWLINE, "", end, end_pos=end))
+    tokens.append(line_end(offset + len(text)))
     stack = Stack("field")
-    for index, token in enumerate(tokens):
-        try:
-            if index < len(tokens) - 1:
-                stack.feed(token)
-            else:
-                value: syntax.Expr = stack.finish()
-        except Unexpected as error:
-            raise Refused(refusals.explain(tokens, index, error.expected)) from None
+    at = 0
+    try:
+        stack.feed(*tokens[:-1])
+        at = len(tokens) - 1
+        value: syntax.Expr = stack.finish()
+    except Unexpected as error:
+        raise Refused(refusals.explain(tokens, at + error.at, error.expected)) from None
     if isinstance(value, syntax.Starred):
         raise Refused(refusals.lonely_star(value.span))
     return value
 
 
 def tokenize(text: str) -> list[Token]:
-    """The tokens of a text, in order, with a newline at the end; what the language does not know is a token too."""
-    return [*grammar.tokenize(text), Token(NEWLINE, "", len(text), end_pos=len(text))]
+    """The tokens of a text, in order, with a newline at the end; what the language does not know is a token too.
+
+    Of more than `MAX_TOKENS`, one more than that is found.
+    """
+    return [*islice(grammar.tokenize(text), MAX_TOKENS + 1), line_end(len(text))]
 
 
 @dataclass
@@ -163,9 +173,9 @@ class _Reader:
             self._diagnostics.items.append(refusals.lonely_decorator(self._decorator))
         self._decorator = None
         self._indent(line)
-        if any(block.kind == "UNREAD" for block in self._blocks):
+        if self._is_unread():
             self._unread.update(_bound_names(line))
-        self._statement(replace(line, tokens=self._marked(line.tokens)))
+        self._statement(self._marked(line))
 
     def finish(self, walrus: bool) -> syntax.File:
         """Ends the file; `walrus` says that there may be a `:=` in it."""
@@ -180,6 +190,10 @@ class _Reader:
                 break
             self._diagnostics.items.append(error)
         return replace(file, unread=frozenset(self._unread))
+
+    def _is_unread(self) -> bool:
+        """Whether a header could not be read that a block around here belongs to."""
+        return any(block.kind == "UNREAD" for block in self._blocks[1:])
 
     # Indentation
 
@@ -196,7 +210,7 @@ class _Reader:
                 self._close_block()
         else:  # the lines below it may be indented in the same way: they are taken to belong to the block before
             self._diagnostics.items.append(refusals.bad_indentation(line, deeper))
-            self._misplaced_at = span_of(line.tokens[0]).start
+            self._misplaced_at = line.tokens[0].span.start
             self._blocks.append(replace(self._blocks[-1], width=width, stray=True))
 
     def _open_block(self, width: tuple[int, int], opening: _Opening) -> None:
@@ -232,13 +246,13 @@ class _Reader:
             block.branches += 1
         elif tokens[0].type not in CLAUSES:
             block.branches = 0
-        error = line.error or self._feed_line(tokens) or self._misplaced_word(tokens)
+        error = line.error or self._feed_line(tokens) or self._misplaced_word(line)
         opens = error is None and self._stack.takes("_INDENT")
         deep = block.height + block.branches + 1 >= MAX_DEPTH and (opens or block.branches)
-        if error is None and deep and all(each.kind != "UNREAD" for each in self._blocks):
-            error = too_deep(span_of(tokens[0]))
+        if error is None and deep and not self._is_unread():
+            error = too_deep(tokens[0].span)
         if error is not None:
-            said = self._misplaced_at == span_of(tokens[0]).start >= error.span.start
+            said = self._misplaced_at == tokens[0].span.start >= error.span.start
             if not said and not (self._bodiless and error.code == "misplaced-return"):
                 self._diagnostics.items.append(error)
             self._give_up(line)
@@ -251,18 +265,18 @@ class _Reader:
 
     def _feed_line(self, tokens: Sequence[Token]) -> Diagnostic | None:
         """Feeds a line to the parser; returns what is wrong with it."""
-        index = 0
         try:
-            for index, token in enumerate(tokens):
-                self._stack.feed(token)
-                if index == 0:  # only now has the statement before been put on the stack as a whole
-                    self._mark = len(self._stack) - 1
+            self._stack.feed(tokens[0])
+        except Unexpected as error:
+            self._mark = len(self._stack)
+            return refusals.explain(tokens, 0, error.expected)
+        self._mark = len(self._stack) - 1  # only now has the statement before been put on the stack as a whole
+        try:
+            self._stack.feed(*tokens[1:])
         except Refused as refused:
             return refused.diagnostic
         except Unexpected as error:
-            if index == 0:
-                self._mark = len(self._stack)
-            return refusals.explain(tokens, index, error.expected)
+            return refusals.explain(tokens, 1 + error.at, error.expected)
         return None
 
     def _give_up(self, line: Line) -> None:
@@ -273,11 +287,11 @@ class _Reader:
         word = line.tokens[0].type
         if word in CLAUSES and self._stack.takes("BROKEN_CLAUSE"):
             self._feed("BROKEN_CLAUSE")
-        else:
-            self._feed("BROKEN_HEADER" if word in HEADERS else "BROKEN")
+        else:  # an `else` that belongs to nothing makes no other one belong to something
+            self._feed("BROKEN_HEADER" if word in HEADERS and word != "ELSE" else "BROKEN")
 
     def _feed(self, kind: str) -> None:
-        self._stack.feed(Token(kind, ""))
+        self._stack.feed(Token(kind, "", _NOWHERE))
 
     def _is_decorated(self, line: Line) -> bool:
         """Whether `line` can follow the decorator before it."""
@@ -286,26 +300,29 @@ class _Reader:
         head = words[1] if words[0] == "ASYNC" else words[0]
         return _width(line.indent) == _width(self._decorator.indent) and head in {"AT", "DEF", "CLASS"}
 
-    def _marked(self, tokens: tuple[Token, ...]) -> tuple[Token, ...]:
-        """The tokens of a line, of other types where only the place tells what they are."""
-        first = tokens[0]
-        if first == "match" and len(tokens) > 3 and tokens[-2].type == "COLON":
-            return (_retyped(first, "MATCH"), *tokens[1:])
+    def _marked(self, line: Line) -> Line:
+        """A line with tokens of other types where only the place tells what they are."""
+        tokens, first = line.tokens, line.tokens[0]
+        if first.value == "match" and len(tokens) > 3 and tokens[-2].type == "COLON":
+            return replace(line, tokens=(_retyped(first, "MATCH"), *tokens[1:]))
         kind = self._blocks[-1].kind
-        if first == "case" and (kind == "MATCH" or (kind == "UNREAD" and tokens[-2].type == "COLON")):
-            return (_retyped(first, "CASE"), *tokens[1:])
+        if first.value == "case" and (kind == "MATCH" or (kind == "UNREAD" and tokens[-2].type == "COLON")):
+            return replace(line, tokens=(_retyped(first, "CASE"), *tokens[1:]))
         start = 1 if first.type == "WITH" else 2
-        if "WITH" in {token.type for token in tokens[:2]} and (end := _scopes_end(tokens, start)):
+        if "WITH" in (first.type, tokens[1].type) and (end := _scopes_end(tokens, start)):
             opening, closing = _retyped(tokens[start], "WITH_LPAR"), _retyped(tokens[end], "WITH_RPAR")
-            return (*tokens[:start], opening, *tokens[start + 1 : end], closing, *tokens[end + 1 :])
-        scopes = {"DEF", "CLASS", "ASYNC", "UNREAD"}
-        inside = first.type in scopes or any(block.kind in scopes for block in self._blocks)
-        if not inside and any(token.type == "GLOBAL" for token in tokens):
-            return tuple(_retyped(each, "GLOBAL_IN_FILE") if each.type == "GLOBAL" else each for each in tokens)
-        return tokens
+            marked = (*tokens[:start], opening, *tokens[start + 1 : end], closing, *tokens[end + 1 :])
+            return replace(line, tokens=marked)
+        if "GLOBAL" not in line.kinds or first.type in _SCOPES or any(each.kind in _SCOPES for each in self._blocks):
+            return line
+        marked = tuple(_retyped(each, "GLOBAL_IN_FILE") if each.type == "GLOBAL" else each for each in tokens)
+        return replace(line, tokens=marked)
 
-    def _misplaced_word(self, tokens: Sequence[Token]) -> Diagnostic | None:
+    def _misplaced_word(self, line: Line) -> Diagnostic | None:
         """What is wrong with a line that has been read: `return` outside of a `def`, `break` outside of a loop."""
+        if line.kinds.isdisjoint(_PLACED):
+            return None
+        tokens = line.tokens
         kinds = [block.kind for block in self._blocks]
         first = tokens[0].type
         if first in HEADERS and not self._stack.takes("_INDENT"):
@@ -327,7 +344,7 @@ class _Reader:
 
 
 def _retyped(token: Token, kind: str) -> Token:
-    return Token.new_borrow_pos(kind, token.value, token)
+    return replace(token, type=kind)
 
 
 def _scopes_end(tokens: Sequence[Token], start: int) -> int | None:
@@ -339,7 +356,7 @@ def _scopes_end(tokens: Sequence[Token], start: int) -> int | None:
         kind, before = tokens[index].type, tokens[index - 1].type
         if kind in CLOSING:
             depth += 1
-        elif kind in CLOSING.values():
+        elif kind in CLOSERS:
             depth -= 1
             if depth == 0:
                 return index if several and tokens[index + 1].type == "COLON" else None
@@ -359,6 +376,10 @@ _BEFORE_BOUND_NAMES = {
     *("NAME", "COMMA", "DEF", "CLASS", "FOR", "WITH", "IMPORT", "FROM", "AS", "LPAR", "LSQB", "STAR", "ASYNC"),
     *("IF", "WHILE", "ELIF", "DEL", "DOT", "GLOBAL", "NONLOCAL"),
 }
+_PLACED = {"RETURN", "BREAK", "CONTINUE", "LAMBDA", "YIELD", "AWAIT"}
+"""The words that cannot stand everywhere, and the one inside which others can."""
+_SCOPES = {"DEF", "CLASS", "ASYNC", "UNREAD"}
+_NOWHERE = Span(0, 0)
 _CHANGING_NOTHING = {"compile", "fit", "summary"}
 
 

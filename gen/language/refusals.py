@@ -10,10 +10,9 @@ import keyword
 from collections.abc import Callable, Iterator, Sequence, Set
 from typing import TypeAlias
 
-from lark import Token
-
 from gen.diagnostics import Diagnostic, Span, visible
-from gen.language.lines import CLAUSES, CLOSING, HEADERS, NEWLINE, OPERAND_ENDS, Line, span_of
+from gen.language.lines import CLAUSES, CLOSING, HEADERS, OPERAND_ENDS, Line
+from gen.language.tokens import NEWLINE, Token
 
 FOREIGN_TERMINALS = (
     "FOREIGN_OPERATOR",
@@ -55,7 +54,7 @@ def bad_indentation(line: Line, deeper: bool) -> Diagnostic:
             "This indentation matches none of the blocks around it",
             "align this line with the one that begins the block",
         )
-    return Diagnostic("bad-indentation", message, span_of(line.tokens[0]), hint=hint)
+    return Diagnostic("bad-indentation", message, line.tokens[0].span, hint=hint)
 
 
 def missing_block(header: Line) -> Diagnostic:
@@ -64,7 +63,7 @@ def missing_block(header: Line) -> Diagnostic:
     return Diagnostic(
         "bad-indentation",
         f"The body of this `{words}` is missing",
-        span_of(header.tokens[0]).to(span_of(header.tokens[-1])),
+        header.tokens[0].span.to(header.tokens[-1].span),
         hint="write its statements below, indented by four spaces; one without any is `pass`",
     )
 
@@ -74,25 +73,25 @@ def misplaced_return(token: Token) -> Diagnostic:
     return Diagnostic(
         "misplaced-return",
         "`return` is outside of a `def`",
-        span_of(token),
+        token.span,
         hint="assign the model to a name instead: `model = Model(inputs, outputs)`",
     )
 
 
 def misplaced_yield(token: Token) -> Diagnostic:
     """A `yield` or an `await` that is in no `def`."""
-    return Diagnostic("misplaced-return", f"`{token}` is outside of a `def`", span_of(token), hint="remove it")
+    return Diagnostic("misplaced-return", f"`{token}` is outside of a `def`", token.span, hint="remove it")
 
 
 def misplaced_break(token: Token) -> Diagnostic:
     """A `break` or a `continue` that is in no loop."""
     message = f"`{token}` is outside of a loop"
-    return Diagnostic("misplaced-break", message, span_of(token), hint="remove it, or indent it into the loop")
+    return Diagnostic("misplaced-break", message, token.span, hint="remove it, or indent it into the loop")
 
 
 def lonely_decorator(line: Line) -> Diagnostic:
     """A decorator that decorates nothing."""
-    span = span_of(line.tokens[0]).to(span_of(line.tokens[-1]))
+    span = line.tokens[0].span.to(line.tokens[-1].span)
     message = "No `def` or `class` follows this decorator"
     return Diagnostic("syntax-error", message, span, hint="write the `def` directly below it, or remove it")
 
@@ -136,39 +135,39 @@ def _keyword_as_name(tokens: _Tokens, at: int, expected: Set[str]) -> Diagnostic
             return Diagnostic(
                 "keyword-name",
                 f"`{word}` is a keyword of Python and cannot be a name",
-                span_of(tokens[index]),
+                tokens[index].span,
                 hint=f"choose another name, such as `{word.lower()}_`",
             )
     return None
 
 
 def _foreign_text(tokens: _Tokens, at: int, expected: Set[str]) -> Diagnostic | None:
-    token, span = tokens[at], span_of(tokens[at])
+    token, span = tokens[at], tokens[at].span
     match token.type:
         case "UNTERMINATED_STRING":
             return _unterminated(token)
         case "MALFORMED_NUMBER":
             return Diagnostic("invalid-number", f"`{token}` is not a number", span, hint=_number_hint(token.value))
         case "FOREIGN_NAME":
-            message = f"The name `{visible(token)}` contains a letter outside of ASCII"
+            message = f"The name `{visible(token.value)}` contains a letter outside of ASCII"
             return Diagnostic("non-ascii-name", message, span, hint="use the letters a to z, digits, and `_`")
         case "FOREIGN_CHARACTER":
-            message = f"The character {visible(token)} means nothing here"
+            message = f"The character {visible(token.value)} means nothing here"
             return _syntax_error(span, message, _CHARACTERS.get(token.value))
         case "FOREIGN_OPERATOR":
             return _syntax_error(span, f"`{token}` means nothing here", _OPERATORS[token.value])
         case "BYTES_PREFIX":
-            kind = "byte" if "b" in token.lower() else "template"
+            kind = "byte" if "b" in token.value.lower() else "template"
             message = f"There are no {kind} strings"
             return Diagnostic("unsupported-syntax", message, span, hint=f"remove the `{token}`")
     return None
 
 
 def _unterminated(token: Token) -> Diagnostic:
-    start, text = span_of(token).start, token.lstrip("rRuUfF")
+    start, text = token.span.start, token.value.lstrip("rRuUfF")
     quote = text[:3] if text[:3] in {'"""', "'''"} else text[0]
     message = "This string does not end" if len(quote) == 3 else "This string does not end on this line"
-    span = Span(start, start + len(token) - len(text) + len(quote))
+    span = Span(start, start + len(token.value) - len(text) + len(quote))
     return Diagnostic("unterminated-string", message, span, hint=f"end it with {quote}")
 
 
@@ -185,7 +184,7 @@ def _stray_clause(tokens: _Tokens, at: int, expected: Set[str]) -> Diagnostic | 
     if at > 0 or tokens[0].type not in CLAUSES:
         return None
     message = f"This `{tokens[0]}` belongs to no {_WITH_CLAUSES[tokens[0].type]}"
-    return _syntax_error(span_of(tokens[0]), message, "indent it like the line that it belongs to")
+    return _syntax_error(tokens[0].span, message, "indent it like the line that it belongs to")
 
 
 _WITH_CLAUSES = {"ELIF": "`if`", "ELSE": "`if`, loop or `try`", "EXCEPT": "`try`", "FINALLY": "`try`"}
@@ -194,13 +193,13 @@ _WITH_CLAUSES = {"ELIF": "`if`", "ELSE": "`if`, loop or `try`", "EXCEPT": "`try`
 def _outside_of_cases(tokens: _Tokens, at: int, expected: Set[str]) -> Diagnostic | None:
     if at > 0 or "CASE" not in expected or "NAME" in expected:
         return None
-    return _syntax_error(span_of(tokens[0]), "The block of a `match` has only `case` lines", "write `case …:` above it")
+    return _syntax_error(tokens[0].span, "The block of a `match` has only `case` lines", "write `case …:` above it")
 
 
 def _else_if(tokens: _Tokens, at: int, expected: Set[str]) -> Diagnostic | None:
     if tokens[0].type != "ELSE" or at != 1 or tokens[1].type != "IF":
         return None
-    return _syntax_error(span_of(tokens[0]).to(span_of(tokens[1])), "There is no `else if`", "write `elif`")
+    return _syntax_error(tokens[0].span.to(tokens[1].span), "There is no `else if`", "write `elif`")
 
 
 def _two_kinds(tokens: _Tokens, at: int, expected: Set[str]) -> Diagnostic | None:
@@ -208,14 +207,14 @@ def _two_kinds(tokens: _Tokens, at: int, expected: Set[str]) -> Diagnostic | Non
     if tokens[0].type != "EXCEPT" or tokens[at].type != "COMMA" or _innermost_bracket(tokens, at):
         return None
     hint = "put several kinds in brackets: `except (A, B):`; name the exception with `as`"
-    return _syntax_error(span_of(tokens[at]), "`except` takes one kind", hint)
+    return _syntax_error(tokens[at].span, "`except` takes one kind", hint)
 
 
 def _equal_sign(tokens: _Tokens, at: int, expected: Set[str]) -> Diagnostic | None:
     """`if a = b:`, `f(a.b=1)`, `[a = 1]`."""
     if tokens[at].type != "EQUAL":
         return None
-    span = span_of(tokens[at])
+    span = tokens[at].span
     bracket = _innermost_bracket(tokens, at)
     if bracket is None and tokens[0].type in HEADERS | {"ASSERT", "RETURN"}:
         return _syntax_error(span, "`=` cannot stand here: it does not compare", "to compare, write `==`")
@@ -235,16 +234,16 @@ def _missing_colon(tokens: _Tokens, at: int, expected: Set[str]) -> Diagnostic |
         return None
     if any(token.type == "COLON" for token in _outside_brackets(tokens)):
         return None
-    span = Span(span_of(tokens[at - 1]).end, span_of(tokens[at - 1]).end)
+    span = Span(tokens[at - 1].span.end, tokens[at - 1].span.end)
     return _syntax_error(span, "The `:` is missing", f"a `{tokens[0]}` line ends with `:`")
 
 
 def _early_end(tokens: _Tokens, at: int, expected: Set[str]) -> Diagnostic | None:
     if tokens[at].type != NEWLINE:
         return None
-    span, last = span_of(tokens[at]), tokens[at - 1]
+    span, last = tokens[at].span, tokens[at - 1]
     hint = None
-    if at > 2 and last == tokens[at - 2] and last.type in {"PLUS", "MINUS"}:
+    if at > 2 and last.value == tokens[at - 2].value and last.type in {"PLUS", "MINUS"}:
         hint = f"write `{tokens[0]} {last}= 1`"
     return _syntax_error(span, f"The statement ends after `{last}`, but it is incomplete", hint)
 
@@ -254,18 +253,18 @@ def _doubled_sign(tokens: _Tokens, at: int, expected: Set[str]) -> Diagnostic | 
     words = {"AMPERSAND": "and", "BAR": "or"}
     if at == 0 or tokens[at].type not in words or tokens[at - 1].type != tokens[at].type:
         return None
-    span = span_of(tokens[at - 1]).to(span_of(tokens[at]))
-    return _syntax_error(span, f"There is no `{tokens[at] * 2}`", f"write `{words[tokens[at].type]}`")
+    span = tokens[at - 1].span.to(tokens[at].span)
+    return _syntax_error(span, f"There is no `{tokens[at].value * 2}`", f"write `{words[tokens[at].type]}`")
 
 
 def _generator_among_arguments(tokens: _Tokens, at: int, expected: Set[str]) -> Diagnostic | None:
     bracket = _innermost_bracket(tokens, at)
     if bracket is None or bracket.type != "LPAR" or tokens[at].type not in {"COMMA", "FOR"}:
         return None
-    if not any(token.type == "FOR" and span_of(token).start > span_of(bracket).start for token in tokens[: at + 1]):
+    if not any(token.type == "FOR" and token.span.start > bracket.span.start for token in tokens[: at + 1]):
         return None
     hint = "put it in brackets of its own: `f((x for x in items), 1)`"
-    return _syntax_error(span_of(tokens[at]), "This comprehension is not alone in its brackets", hint)
+    return _syntax_error(tokens[at].span, "This comprehension is not alone in its brackets", hint)
 
 
 def _dict_entry(tokens: _Tokens, at: int, expected: Set[str]) -> Diagnostic | None:
@@ -275,7 +274,7 @@ def _dict_entry(tokens: _Tokens, at: int, expected: Set[str]) -> Diagnostic | No
     if tokens[at - 1].type in OPERAND_ENDS and tokens[at].type in _BEGINS_OPERAND - {"LPAR", "LSQB"}:
         return None
     message = "This is neither an entry of a dict nor an item of a set"
-    return _syntax_error(span_of(tokens[at]), message, "in a dict, each entry is `key: value`")
+    return _syntax_error(tokens[at].span, message, "in a dict, each entry is `key: value`")
 
 
 def _missing_separator(tokens: _Tokens, at: int, expected: Set[str]) -> Diagnostic | None:
@@ -289,7 +288,7 @@ def _missing_separator(tokens: _Tokens, at: int, expected: Set[str]) -> Diagnost
     else:
         hint = "an operator is missing between them, or the second one belongs on a separate line"
     message = f"`{tokens[at - 1]}` and `{tokens[at]}` are next to each other"
-    return _syntax_error(span_of(tokens[at]), message, hint)
+    return _syntax_error(tokens[at].span, message, hint)
 
 
 def _incomplete_conditional(tokens: _Tokens, at: int, expected: Set[str]) -> Diagnostic | None:
@@ -297,12 +296,12 @@ def _incomplete_conditional(tokens: _Tokens, at: int, expected: Set[str]) -> Dia
     if "ELSE" not in expected or "COLON" in expected or not any(token.type == "IF" for token in tokens[:at]):
         return None
     message = "The `else` of this condition is missing"
-    return _syntax_error(span_of(tokens[at]), message, "write `a if test else b`")
+    return _syntax_error(tokens[at].span, message, "write `a if test else b`")
 
 
 def _unexpected(tokens: _Tokens, at: int, expected: Set[str]) -> Diagnostic:
     hint = next((f"`{sign}` is expected here" for kind, sign in _SIGNS.items() if expected == {kind}), None)
-    return _syntax_error(span_of(tokens[at]), f"`{visible(tokens[at])}` is not allowed here", hint)
+    return _syntax_error(tokens[at].span, f"`{visible(tokens[at].value)}` is not allowed here", hint)
 
 
 _SIGNS = {"EQUAL": "=", "COLON": ":", "IN": "in", "LPAR": "(", "RPAR": ")", "IMPORT": "import", "NAME": "a name"}

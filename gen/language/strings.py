@@ -7,11 +7,9 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from lark import Token
-
 from gen.diagnostics import Diagnostic, Span
 from gen.language import syntax
-from gen.language.lines import span_of
+from gen.language.tokens import Token
 
 _ESCAPE = re.compile(
     r"""\\(?:(?P<newline>\n)|(?P<plain>[\\'"abfnrtv])|(?P<octal>[0-7]{1,3})|x(?P<x>[0-9a-fA-F]{2})"""
@@ -40,7 +38,7 @@ def joined(tokens: Sequence[Token], read: Read) -> syntax.Constant | syntax.Form
     parts: list[str | syntax.Field] = []
     for token in tokens:
         parts += _Pieces(token, read).parts()
-    span = span_of(tokens[0]).to(span_of(tokens[-1]))
+    span = tokens[0].span.to(tokens[-1].span)
     if all(token.type == "STRING" for token in tokens):
         return syntax.Constant("".join(part for part in parts if isinstance(part, str)), span)
     return syntax.Formatted(_merged(parts), span)
@@ -62,7 +60,7 @@ class _Pieces:
 
     def __init__(self, token: Token, read: Read) -> None:
         self._text: str = token.value
-        self._start = span_of(token).start
+        self._start = token.span.start
         self._read = read
         quoted = self._text.lstrip("rRuUfF")
         prefix = self._text[: -len(quoted)].lower()

@@ -1,4 +1,4 @@
-"""The syntax tree of a `.nn` file: frozen dataclasses, each with the span of source text it came from.
+"""The syntax tree of a `.nn` file: records, each with the span of source text it came from.
 
 The names are those of Python's own `ast`, where there is one.
 """
@@ -6,16 +6,16 @@ The names are those of Python's own `ast`, where there is one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from types import EllipsisType
 from typing import Literal, TypeAlias
 
 from gen.diagnostics import Span
+from gen.records import record
 
 # ---------------------------------------------------------------------------------------------------------- expressions
 
 
-@dataclass(frozen=True)
+@record
 class Constant:
     """A number, a string, `True`, `False`, `None` or `...`."""
 
@@ -23,31 +23,31 @@ class Constant:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Name:
     id: str
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class List:
     items: tuple[Expr, ...]
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Tuple:
     items: tuple[Expr, ...]
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Set:
     items: tuple[Expr, ...]
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Dict:
     """`{key: value}`; a key is None for `**value`."""
 
@@ -55,7 +55,7 @@ class Dict:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Starred:
     """`*value`: in a call, in a display, or in a target."""
 
@@ -63,7 +63,7 @@ class Starred:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Attribute:
     """`value.name`; `name_span` covers the name alone."""
 
@@ -73,7 +73,7 @@ class Attribute:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Keyword:
     """`name=value` in a call; for `**value`, `name` is empty."""
 
@@ -83,7 +83,7 @@ class Keyword:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Call:
     function: Expr
     positional: tuple[Expr, ...]
@@ -91,7 +91,7 @@ class Call:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Unary:
     """`operator` is `-`, `+`, `~` or `not`."""
 
@@ -100,7 +100,7 @@ class Unary:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Binary:
     """`operator` is one of `+ - * / // % ** @ << >> & | ^`."""
 
@@ -110,7 +110,7 @@ class Binary:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Logical:
     """`a and b and c`: `operator` is `and` or `or`."""
 
@@ -119,7 +119,7 @@ class Logical:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Compare:
     """`a < b <= c`: each of `rest` is an operator and what stands after it.
 
@@ -131,7 +131,7 @@ class Compare:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Conditional:
     """`value if test else otherwise`."""
 
@@ -141,14 +141,14 @@ class Conditional:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Lambda:
     parameters: tuple[Parameter, ...]
     body: Expr
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Clause:
     """`for target in iterable if test`."""
 
@@ -158,7 +158,7 @@ class Clause:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Comprehension:
     """`[element for …]`; `value` is what stands after the `:` in that of a dict, else None."""
 
@@ -169,7 +169,7 @@ class Comprehension:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Field:
     """`{value!conversion:spec}` in a formatted string; `text` is what stands before the `=` of `{value=}`, with it."""
 
@@ -180,7 +180,7 @@ class Field:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Formatted:
     """`f"layer_{i}"`: text and fields in turn."""
 
@@ -188,7 +188,7 @@ class Formatted:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class NamedExpr:
     """`target := value`."""
 
@@ -197,7 +197,7 @@ class NamedExpr:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Slice:
     """`start:stop:step` inside brackets; each part may be missing."""
 
@@ -207,7 +207,7 @@ class Slice:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Index:
     """`value[items]`: expressions and slices, one per axis.  `tupled` says that there is a comma: `x[0,]`."""
 
@@ -217,7 +217,7 @@ class Index:
     tupled: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class ForeignExpr:
     """An expression that Python has and the language does not: `yield`, `await`.  `word` heads it."""
 
@@ -254,7 +254,7 @@ Target: TypeAlias = Name | Tuple | List | Starred | Attribute | Index
 # ----------------------------------------------------------------------------------------------------------- statements
 
 
-@dataclass(frozen=True)
+@record
 class Assign:
     """`a, b = c = value`: the targets of each `=`, in order; `x: int = value` has an annotation."""
 
@@ -264,7 +264,7 @@ class Assign:
     annotation: Expr | None = None
 
 
-@dataclass(frozen=True)
+@record
 class AugAssign:
     """`target += value`; `operator` is that of `Binary`."""
 
@@ -274,37 +274,37 @@ class AugAssign:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Delete:
     targets: tuple[Target, ...]
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Pass:
     """`pass`, and what has no effect either: a string or an annotation that stands alone, `global` in a file."""
 
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Break:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Continue:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Assert:
     test: Expr
     message: Expr | None
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Raise:
     """`raise exception from cause`; the exception is None where it stands alone."""
 
@@ -312,7 +312,7 @@ class Raise:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Parameter:
     """A parameter of a function, with its default or None.
 
@@ -326,7 +326,7 @@ class Parameter:
     annotation: Expr | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Def:
     """`def name(parameters): body`; `header` spans the line up to the colon.
 
@@ -343,7 +343,7 @@ class Def:
     asynchronous: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Class:
     """`class name(bases, keywords): body`; `header` spans the line up to the colon."""
 
@@ -356,13 +356,13 @@ class Class:
     decorators: tuple[Expr, ...] = ()
 
 
-@dataclass(frozen=True)
+@record
 class Return:
     value: Expr | None
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class If:
     """`if test: body else: otherwise`; an `elif` is an `If` in `otherwise`."""
 
@@ -372,7 +372,7 @@ class If:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class While:
     """`while test: body else: otherwise`."""
 
@@ -382,7 +382,7 @@ class While:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class For:
     """`for target in iterable: body else: otherwise`."""
 
@@ -393,7 +393,7 @@ class For:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class With:
     """`with scope as target, …: body`; a target may be None."""
 
@@ -402,7 +402,7 @@ class With:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Handler:
     """`except kind as name: body`; `kind` and `name` may be None."""
 
@@ -412,7 +412,7 @@ class Handler:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Try:
     """`try: body except …: … else: otherwise finally: finish`."""
 
@@ -423,7 +423,7 @@ class Try:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Evaluate:
     """An expression that stands alone as a statement: `model.compile(…)`."""
 
@@ -431,7 +431,7 @@ class Evaluate:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Import:
     """`import module as alias` (`names` is None) or `from module import name as alias, …`.
 
@@ -444,7 +444,7 @@ class Import:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class Foreign:
     """A statement that Python has and the language does not: `global`, `async with`, `match`.
 
@@ -479,7 +479,7 @@ Statement: TypeAlias = (
 )
 
 
-@dataclass(frozen=True)
+@record
 class File:
     """A whole `.nn` file: its docstring, cleaned as by `inspect.cleandoc`, and its statements in order.
 

@@ -10,26 +10,26 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal, NoReturn, TypeAlias, TypeVar, cast
-
-from lark import Token
 
 from gen.diagnostics import Diagnostic, Note, Span
 from gen.language import strings, syntax
-from gen.language.lines import MAX_DEPTH, span_of, too_deep
+from gen.language.lines import MAX_DEPTH, too_deep
 from gen.language.strings import Refused
+from gen.language.tokens import Token
+from gen.records import record
 
 MAX_DIGITS = 18
 
 
-@dataclass(frozen=True)
+@record
 class _Dotted:
     text: str
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class _Alias:
     """`name as alias` in an import; without `as` both are the same."""
 
@@ -38,7 +38,7 @@ class _Alias:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class _Header:
     """`def name(parameters) -> returns:`, before its body is read."""
 
@@ -49,7 +49,7 @@ class _Header:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class _ClassHeader:
     name: str
     bases: tuple[syntax.Expr, ...]
@@ -57,14 +57,14 @@ class _ClassHeader:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class _Decorator:
     """`@value`, which belongs to the statement after it."""
 
     value: syntax.Expr
 
 
-@dataclass(frozen=True)
+@record
 class _Documentation:
     """A string that stands alone."""
 
@@ -72,7 +72,7 @@ class _Documentation:
     span: Span
 
 
-@dataclass(frozen=True)
+@record
 class _Suite:
     """The body of a block; `end` is where its last statement ends, if any could be read."""
 
@@ -80,7 +80,7 @@ class _Suite:
     end: Span | None
 
 
-@dataclass(frozen=True)
+@record
 class _Clause:
     """`elif`, `else`, `except` or `finally` with its block; `star` marks `except*`."""
 
@@ -92,7 +92,7 @@ class _Clause:
     star: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class _Turn:
     """A clause of a comprehension."""
 
@@ -100,7 +100,7 @@ class _Turn:
     asynchronous: bool
 
 
-@dataclass(frozen=True)
+@record
 class _Names:
     """What a part of a `match` binds."""
 
@@ -109,7 +109,6 @@ class _Names:
 
 
 _Body: TypeAlias = "tuple[syntax.Statement, ...]"
-_Spanned: TypeAlias = "syntax.Expr | syntax.Keyword | syntax.Slice | _Dotted | _Alias | Token"
 _Lines: TypeAlias = "tuple[_Item, ...]"
 _Item: TypeAlias = "syntax.Statement | _Decorator | _Documentation | _Lines | Token"
 """What a line can be: several statements or, if it could not be read, a token."""
@@ -166,54 +165,54 @@ class TreeBuilder:
         bare = isinstance(value, syntax.Tuple) and value.items and value.span.start == value.items[0].span.start
         items = value.items if bare and isinstance(value, syntax.Tuple) else (value,)
         targets = tuple(_target(item, "del") for item in items)
-        return _checked(syntax.Delete(targets, span_of(keyword).to(value.span)))
+        return _checked(syntax.Delete(targets, keyword.span.to(value.span)))
 
     def pass_statement(self, keyword: Token) -> syntax.Pass:
-        return syntax.Pass(span_of(keyword))
+        return syntax.Pass(keyword.span)
 
     def break_statement(self, keyword: Token) -> syntax.Break:
-        return syntax.Break(span_of(keyword))
+        return syntax.Break(keyword.span)
 
     def continue_statement(self, keyword: Token) -> syntax.Continue:
-        return syntax.Continue(span_of(keyword))
+        return syntax.Continue(keyword.span)
 
     def return_statement(self, keyword: Token, value: syntax.Expr | None = None) -> syntax.Return:
         if value is None:
-            return syntax.Return(None, span_of(keyword))
-        return _checked(syntax.Return(_whole(value), span_of(keyword).to(value.span)))
+            return syntax.Return(None, keyword.span)
+        return _checked(syntax.Return(_whole(value), keyword.span.to(value.span)))
 
     def raise_statement(
         self, keyword: Token, exception: syntax.Expr | None = None, cause: syntax.Expr | None = None
     ) -> syntax.Raise:
         if exception is None:
-            return syntax.Raise(None, span_of(keyword))
+            return syntax.Raise(None, keyword.span)
         if cause is not None:
             _check_depth(cause)
-        return _checked(syntax.Raise(exception, span_of(keyword).to((cause or exception).span)))
+        return _checked(syntax.Raise(exception, keyword.span.to((cause or exception).span)))
 
     def assert_statement(self, keyword: Token, test: syntax.Expr, message: syntax.Expr | None = None) -> syntax.Assert:
-        return _checked(syntax.Assert(test, message, span_of(keyword).to((message or test).span)))
+        return _checked(syntax.Assert(test, message, keyword.span.to((message or test).span)))
 
     def scope_statement(self, keyword: Token, *names: Token) -> syntax.Foreign | syntax.Pass:
-        span = span_of(keyword).to(span_of(names[-1]))
+        span = keyword.span.to(names[-1].span)
         if keyword.type == "GLOBAL_IN_FILE":
             return syntax.Pass(span)
         return syntax.Foreign(keyword.value, tuple(name.value for name in names), span)
 
     def magic(self, token: Token) -> syntax.Foreign:
-        return syntax.Foreign(token.value[:1], (), span_of(token))
+        return syntax.Foreign(token.value[:1], (), token.span)
 
     def import_statement(self, keyword: Token, *modules: syntax.Import) -> _Lines:
-        return tuple(replace(module, span=span_of(keyword).to(module.span)) for module in modules)
+        return tuple(replace(module, span=keyword.span.to(module.span)) for module in modules)
 
     def module(self, name: _Dotted, *alias: Token) -> syntax.Import:
         if not alias:
             return syntax.Import(name.text, None, None, name.span)
-        return syntax.Import(name.text, None, alias[1].value, name.span.to(span_of(alias[1])))
+        return syntax.Import(name.text, None, alias[1].value, name.span.to(alias[1].span))
 
     def from_statement(self, keyword: Token, module: _Dotted, _: Token, *names: _Alias | Token) -> syntax.Import:
         end = names[-1]
-        span = span_of(keyword).to(_span(end))
+        span = keyword.span.to(end.span)
         if isinstance(end, Token) and end.type == "STAR":
             return syntax.Import(module.text, (("*", "*"),), None, span)
         pairs = tuple((name.name, name.alias) for name in names if isinstance(name, _Alias))
@@ -221,15 +220,15 @@ class TreeBuilder:
 
     def alias(self, name: Token, *alias: Token) -> _Alias:
         last = alias[-1] if alias else name
-        return _Alias(name.value, last.value, span_of(name).to(span_of(last)))
+        return _Alias(name.value, last.value, name.span.to(last.span))
 
     def origin(self, *parts: Token | _Dotted) -> _Dotted:
         text = "".join(part.text if isinstance(part, _Dotted) else part.value for part in parts)
-        return _Dotted(text, _span(parts[0]).to(_span(parts[-1])))
+        return _Dotted(text, parts[0].span.to(parts[-1].span))
 
     def dotted(self, *parts: Token) -> _Dotted:
         names = [part for part in parts if part.type == "NAME"]
-        return _Dotted(".".join(names), span_of(names[0]).to(span_of(names[-1])))
+        return _Dotted(".".join(name.value for name in names), names[0].span.to(names[-1].span))
 
     # Statements with blocks
 
@@ -252,18 +251,18 @@ class TreeBuilder:
                 otherwise = clause.suite.body
             else:
                 otherwise = (syntax.If(clause.test, clause.suite.body, otherwise, Span(clause.span.start, end.end)),)
-        return syntax.If(test, suite.body, otherwise, span_of(keyword).to(end))
+        return syntax.If(test, suite.body, otherwise, keyword.span.to(end))
 
     def elif_clause(self, keyword: Token, test: syntax.Expr, colon: Token, suite: _Suite) -> _Clause:
-        return _Clause("elif", span_of(keyword).to(_end(colon, suite)), suite, test)
+        return _Clause("elif", keyword.span.to(_end(colon, suite)), suite, test)
 
     def else_clause(self, keyword: Token, colon: Token, suite: _Suite) -> _Clause:
-        return _Clause("else", span_of(keyword).to(_end(colon, suite)), suite)
+        return _Clause("else", keyword.span.to(_end(colon, suite)), suite)
 
     def while_statement(
         self, keyword: Token, test: syntax.Expr, colon: Token, suite: _Suite, *clauses: _Clause
     ) -> syntax.While:
-        span = span_of(keyword).to(_end(colon, suite, *clauses))
+        span = keyword.span.to(_end(colon, suite, *clauses))
         return syntax.While(test, suite.body, _body(clauses, "else"), span)
 
     def turns(self, target: syntax.Expr, iterable: syntax.Expr) -> tuple[syntax.Target, syntax.Expr]:
@@ -276,7 +275,7 @@ class TreeBuilder:
         target, iterable = next(part for part in parts if isinstance(part, tuple))
         suite = next(part for part in parts if isinstance(part, _Suite))
         clauses = [part for part in parts if isinstance(part, _Clause)]
-        span = span_of(keywords[0]).to(_end(keywords[-1], suite, *clauses))
+        span = keywords[0].span.to(_end(keywords[-1], suite, *clauses))
         loop = syntax.For(target, iterable, suite.body, _body(clauses, "else"), span)
         return _foreign("async for", loop) if keywords[0].type == "ASYNC" else loop
 
@@ -293,7 +292,7 @@ class TreeBuilder:
         keywords = [part for part in parts if isinstance(part, Token)]
         items = tuple(part for part in parts if isinstance(part, tuple))
         suite = next(part for part in parts if isinstance(part, _Suite))
-        statement = syntax.With(items, suite.body, span_of(keywords[0]).to(_end(keywords[-1], suite)))
+        statement = syntax.With(items, suite.body, keywords[0].span.to(_end(keywords[-1], suite)))
         return _foreign("async with", statement) if keywords[0].type == "ASYNC" else statement
 
     def try_statement(
@@ -307,7 +306,7 @@ class TreeBuilder:
             for clause in clauses
             if clause.word == "except"
         )
-        span = span_of(keyword).to(_end(colon, suite, *clauses))
+        span = keyword.span.to(_end(colon, suite, *clauses))
         statement = syntax.Try(suite.body, handlers, _body(clauses, "else"), _body(clauses, "finally"), span)
         return _foreign("except*", statement) if any(clause.star for clause in clauses) else statement
 
@@ -320,10 +319,10 @@ class TreeBuilder:
         suite, colon = parts[-1], parts[-2]
         assert isinstance(suite, _Suite) and isinstance(colon, Token)
         star = isinstance(parts[0], Token) and parts[0].type == "STAR"
-        return _Clause("except", span_of(keyword).to(_end(colon, suite)), suite, kind, name, star)
+        return _Clause("except", keyword.span.to(_end(colon, suite)), suite, kind, name, star)
 
     def finally_clause(self, keyword: Token, colon: Token, suite: _Suite) -> _Clause:
-        return _Clause("finally", span_of(keyword).to(_end(colon, suite)), suite)
+        return _Clause("finally", keyword.span.to(_end(colon, suite)), suite)
 
     def function(self, header: _Header, suite: _Suite) -> syntax.Def:
         return syntax.Def(
@@ -343,7 +342,7 @@ class TreeBuilder:
         if returns is not None:
             _check_depth(returns)
         name = next(token for token in tokens if token.type == "NAME")
-        span = span_of(tokens[0]).to(span_of(tokens[-1]))
+        span = tokens[0].span.to(tokens[-1].span)
         return _Header(name.value, parameters, returns, tokens[0].type == "ASYNC", span)
 
     def parameters(self, *items: syntax.Parameter) -> tuple[syntax.Parameter, ...]:
@@ -365,7 +364,7 @@ class TreeBuilder:
                 annotation = part
             else:
                 default = part
-        span = _span(parts[0]).to(_span(parts[-1]))
+        span = parts[0].span.to(parts[-1].span)
         kind = cast(Literal["plain"], sign)  # made one of the kinds when all parameters are known
         return syntax.Parameter("" if name is None else name.value, default, span, kind, annotation)
 
@@ -381,7 +380,7 @@ class TreeBuilder:
         bases, keywords = _arguments([item for item in rest if not isinstance(item, Token)])
         for value in (*bases, *(keyword.value for keyword in keywords)):
             _check_depth(value)
-        return _ClassHeader(name.value, bases, keywords, span_of(keyword).to(span_of(colon)))
+        return _ClassHeader(name.value, bases, keywords, keyword.span.to(colon.span))
 
     def decorator(self, _: Token, value: syntax.Expr) -> _Decorator:
         return _Decorator(value)
@@ -400,8 +399,8 @@ class TreeBuilder:
     def match_statement(self, keyword: Token, _: None, colon: Token, *cases: _Names | Token) -> syntax.Foreign:
         read = [case for case in cases if isinstance(case, _Names)]
         names = dict.fromkeys(name for case in read for name in case.names)
-        end = read[-1].end if read else span_of(colon)
-        return syntax.Foreign("match", tuple(names), span_of(keyword).to(end))
+        end = read[-1].end if read else colon.span
+        return syntax.Foreign("match", tuple(names), keyword.span.to(end))
 
     def case(self, keyword: Token, *parts: object) -> _Names:
         suite, colon = parts[-1], parts[-2]
@@ -410,15 +409,15 @@ class TreeBuilder:
         return _Names((*captured, *_bound(suite.body)), _end(colon, suite))
 
     def captured(self, name: Token) -> _Names:
-        return _Names((name.value,) if name != "_" else (), span_of(name))
+        return _Names((name.value,) if name.value != "_" else (), name.span)
 
     # Expressions
 
     def name(self, token: Token) -> syntax.Name:
-        return syntax.Name(token.value, span_of(token))
+        return syntax.Name(token.value, token.span)
 
     def number(self, token: Token) -> syntax.Constant:
-        return syntax.Constant(_number_value(token), span_of(token))
+        return syntax.Constant(_number_value(token), token.span)
 
     def strings(self, *tokens: Token) -> syntax.Constant | syntax.Formatted:
         from gen.language.parser import read_field  # the parser needs the tree
@@ -426,29 +425,29 @@ class TreeBuilder:
         return strings.joined(tokens, read_field)
 
     def true(self, token: Token) -> syntax.Constant:
-        return syntax.Constant(True, span_of(token))
+        return syntax.Constant(True, token.span)
 
     def false(self, token: Token) -> syntax.Constant:
-        return syntax.Constant(False, span_of(token))
+        return syntax.Constant(False, token.span)
 
     def none(self, token: Token) -> syntax.Constant:
-        return syntax.Constant(None, span_of(token))
+        return syntax.Constant(None, token.span)
 
     def ellipsis(self, token: Token) -> syntax.Constant:
-        return syntax.Constant(..., span_of(token))
+        return syntax.Constant(..., token.span)
 
     def starred(self, star: Token, value: syntax.Expr) -> syntax.Starred:
-        return syntax.Starred(value, span_of(star).to(value.span))
+        return syntax.Starred(value, star.span.to(value.span))
 
     def yielded(self, keyword: Token, *values: syntax.Expr) -> syntax.ForeignExpr:
-        end = values[-1].span if values else span_of(keyword)
-        return syntax.ForeignExpr("yield", tuple(map(_whole, values)), span_of(keyword).to(end))
+        end = values[-1].span if values else keyword.span
+        return syntax.ForeignExpr("yield", tuple(map(_whole, values)), keyword.span.to(end))
 
     def await_expression(self, keyword: Token, value: syntax.Expr) -> syntax.ForeignExpr:
-        return syntax.ForeignExpr("await", (value,), span_of(keyword).to(value.span))
+        return syntax.ForeignExpr("await", (value,), keyword.span.to(value.span))
 
     def named_expression(self, name: Token, value: syntax.Expr) -> syntax.NamedExpr:
-        return syntax.NamedExpr(self.name(name), value, span_of(name).to(value.span))
+        return syntax.NamedExpr(self.name(name), value, name.span.to(value.span))
 
     def conditional(self, value: syntax.Expr, test: syntax.Expr, otherwise: syntax.Expr) -> syntax.Conditional:
         return syntax.Conditional(test, value, otherwise, value.span.to(otherwise.span))
@@ -457,7 +456,7 @@ class TreeBuilder:
         body = parts[-1]
         assert not isinstance(body, tuple)
         parameters = parts[0] if isinstance(parts[0], tuple) else ()
-        return syntax.Lambda(parameters, body, span_of(keyword).to(body.span))
+        return syntax.Lambda(parameters, body, keyword.span.to(body.span))
 
     def logical(self, *parts: syntax.Expr | Token) -> syntax.Logical:
         values = _expressions(parts)
@@ -468,38 +467,38 @@ class TreeBuilder:
         return syntax.Compare(left, pairs, left.span.to(pairs[-1][1].span))
 
     def comparator(self, *words: Token) -> str:
-        return " ".join(words)
+        return " ".join(word.value for word in words)
 
     def binary(self, left: syntax.Expr, operator: Token, right: syntax.Expr) -> syntax.Binary:
         return syntax.Binary(operator.value, left, right, left.span.to(right.span))
 
     def unary(self, operator: Token, operand: syntax.Expr) -> syntax.Unary:
-        return syntax.Unary(operator.value, operand, span_of(operator).to(operand.span))
+        return syntax.Unary(operator.value, operand, operator.span.to(operand.span))
 
     def attribute(self, value: syntax.Expr, name: Token) -> syntax.Attribute:
-        return syntax.Attribute(value, name.value, span_of(name), value.span.to(span_of(name)))
+        return syntax.Attribute(value, name.value, name.span, value.span.to(name.span))
 
     def call(self, function: syntax.Expr, _: Token, *rest: syntax.Expr | syntax.Keyword | Token) -> syntax.Call:
         *items, closing = rest
         positional, keywords = _arguments(cast(Sequence[syntax.Expr | syntax.Keyword], items))
-        return syntax.Call(function, positional, keywords, function.span.to(_span(closing)))
+        return syntax.Call(function, positional, keywords, function.span.to(closing.span))
 
     def call_of_generator(
         self, function: syntax.Expr, opening: Token, element: syntax.Expr, clauses: tuple[_Turn, ...], closing: Token
     ) -> syntax.Call:
         generator = self.generator(opening, element, clauses, closing)
-        return syntax.Call(function, (generator,), (), function.span.to(span_of(closing)))
+        return syntax.Call(function, (generator,), (), function.span.to(closing.span))
 
     def keyword(self, name: Token, value: syntax.Expr) -> syntax.Keyword:
-        return syntax.Keyword(name.value, span_of(name), value, span_of(name).to(value.span))
+        return syntax.Keyword(name.value, name.span, value, name.span.to(value.span))
 
     def unpacked(self, stars: Token, value: syntax.Expr) -> syntax.Keyword:
-        return syntax.Keyword("", span_of(stars), value, span_of(stars).to(value.span))
+        return syntax.Keyword("", stars.span, value, stars.span.to(value.span))
 
     def subscription(self, value: syntax.Expr, _: Token, *rest: syntax.Expr | syntax.Slice | Token) -> syntax.Index:
         items = tuple(item for item in rest if not isinstance(item, Token))
         tupled = len(rest) > 2 or isinstance(items[0], syntax.Starred)
-        return syntax.Index(value, items, value.span.to(_span(rest[-1])), tupled)
+        return syntax.Index(value, items, value.span.to(rest[-1].span), tupled)
 
     def slicing(self, *parts: syntax.Expr | Token) -> syntax.Slice:
         bounds: list[syntax.Expr | None] = [None]
@@ -509,22 +508,22 @@ class TreeBuilder:
             else:
                 bounds[-1] = part
         start, stop, step = (*bounds, None)[:3]
-        return syntax.Slice(start, stop, step, _span(parts[0]).to(_span(parts[-1])))
+        return syntax.Slice(start, stop, step, parts[0].span.to(parts[-1].span))
 
     def parenthesised(self, opening: Token, value: syntax.Expr, closing: Token) -> syntax.Expr:
-        return replace(value, span=span_of(opening).to(span_of(closing)))
+        return replace(value, span=opening.span.to(closing.span))
 
     def bare_tuple(self, *items: syntax.Expr) -> syntax.Tuple:
         return syntax.Tuple(items, items[0].span.to(items[-1].span))
 
     def tuple_display(self, opening: Token, *rest: syntax.Expr | Token) -> syntax.Tuple:
-        return syntax.Tuple(_expressions(rest), span_of(opening).to(_span(rest[-1])))
+        return syntax.Tuple(_expressions(rest), opening.span.to(rest[-1].span))
 
     def list_display(self, opening: Token, *rest: syntax.Expr | Token) -> syntax.List:
-        return syntax.List(_expressions(rest), span_of(opening).to(_span(rest[-1])))
+        return syntax.List(_expressions(rest), opening.span.to(rest[-1].span))
 
     def set_display(self, opening: Token, *rest: syntax.Expr | Token) -> syntax.Set:
-        return syntax.Set(_expressions(rest), span_of(opening).to(_span(rest[-1])))
+        return syntax.Set(_expressions(rest), opening.span.to(rest[-1].span))
 
     def pair(self, *parts: syntax.Expr | Token) -> tuple[syntax.Expr | None, syntax.Expr]:
         key, value = (part if not isinstance(part, Token) else None for part in parts)
@@ -535,7 +534,7 @@ class TreeBuilder:
         closing = rest[-1]
         assert isinstance(closing, Token)
         items = tuple(item for item in rest if not isinstance(item, Token))
-        return syntax.Dict(items, span_of(opening).to(span_of(closing)))
+        return syntax.Dict(items, opening.span.to(closing.span))
 
     # Comprehensions
 
@@ -545,7 +544,7 @@ class TreeBuilder:
     def clause(self, *parts: Token | syntax.Expr) -> _Turn:
         keywords, rest = [part for part in parts if isinstance(part, Token)], _expressions(parts)
         target = _target(rest[0], "for", alone=True)
-        clause = syntax.Clause(target, rest[1], rest[2:], span_of(keywords[0]).to(rest[-1].span))
+        clause = syntax.Clause(target, rest[1], rest[2:], keywords[0].span.to(rest[-1].span))
         return _Turn(clause, keywords[0].type == "ASYNC")
 
     def bare_generator(self, element: syntax.Expr, clauses: tuple[_Turn, ...]) -> syntax.Expr:
@@ -555,17 +554,17 @@ class TreeBuilder:
     def generator(
         self, opening: Token, element: syntax.Expr, clauses: tuple[_Turn, ...], closing: Token
     ) -> syntax.Expr:
-        return _comprehension("generator", element, None, clauses, span_of(opening).to(span_of(closing)))
+        return _comprehension("generator", element, None, clauses, opening.span.to(closing.span))
 
     def list_comprehension(
         self, opening: Token, element: syntax.Expr, clauses: tuple[_Turn, ...], closing: Token
     ) -> syntax.Expr:
-        return _comprehension("list", element, None, clauses, span_of(opening).to(span_of(closing)))
+        return _comprehension("list", element, None, clauses, opening.span.to(closing.span))
 
     def set_comprehension(
         self, opening: Token, element: syntax.Expr, clauses: tuple[_Turn, ...], closing: Token
     ) -> syntax.Expr:
-        return _comprehension("set", element, None, clauses, span_of(opening).to(span_of(closing)))
+        return _comprehension("set", element, None, clauses, opening.span.to(closing.span))
 
     def dict_comprehension(
         self,
@@ -578,7 +577,7 @@ class TreeBuilder:
         if key is None:
             hint = "write `key: value for …`"
             _refuse("syntax-error", value.span, "A comprehension cannot unpack with `**`", hint=hint)
-        return _comprehension("dict", key, value, clauses, span_of(opening).to(span_of(closing)))
+        return _comprehension("dict", key, value, clauses, opening.span.to(closing.span))
 
 
 def _comprehension(
@@ -630,7 +629,7 @@ def _body(clauses: Iterable[_Clause], word: str) -> _Body:
 
 def _end(colon: Token, suite: _Suite, *clauses: _Clause) -> Span:
     """Where a statement ends: with the last clause, with its own block, or, if nothing in that was read, before it."""
-    return clauses[-1].span if clauses else suite.end or span_of(colon)
+    return clauses[-1].span if clauses else suite.end or colon.span
 
 
 def _foreign(word: str, statement: syntax.Statement) -> syntax.Foreign:
@@ -673,10 +672,6 @@ def _names(targets: Iterable[syntax.Target]) -> list[str]:
 
 
 # ------------------------------------------------------------------------------------------------------------- details
-
-
-def _span(item: _Spanned) -> Span:
-    return span_of(item) if isinstance(item, Token) else item.span
 
 
 def _type(item: object) -> str:
@@ -830,6 +825,8 @@ _S = TypeVar("_S", bound=syntax.Statement)
 
 
 def _checked(statement: _S) -> _S:
+    if not _may_be_deep(statement.span):
+        return statement
     for expression in syntax.expressions(statement):
         _check_depth(expression)
     return statement
@@ -837,8 +834,8 @@ def _checked(statement: _S) -> _S:
 
 def _check_depth(expression: syntax.Expr) -> None:
     """Refuses an expression that is deeper than `MAX_DEPTH`: recursion over the tree is safe everywhere after this."""
-    if expression.span.end - expression.span.start <= MAX_DEPTH:
-        return  # each level takes a character at least
+    if not _may_be_deep(expression.span):
+        return
     stack = [(expression, 1)]
     while stack:
         node, depth = stack.pop()
@@ -847,13 +844,18 @@ def _check_depth(expression: syntax.Expr) -> None:
         stack.extend((child, depth + 1) for child in syntax.children(node))
 
 
+def _may_be_deep(span: Span) -> bool:
+    """Each level takes a character at least."""
+    return span.end - span.start > MAX_DEPTH
+
+
 def _number_value(token: Token) -> int | float:
     text = token.value.replace("_", "")
     if text.isdigit() or text[:2].lower() in {"0x", "0o", "0b"}:
         return _integer_value(token, text)
     value = float(text)
     if math.isinf(value):
-        _refuse("number-too-large", span_of(token), f"`{_short(token)}` is too large for a float")
+        _refuse("number-too-large", token.span, f"`{_short(token)}` is too large for a float")
     return value
 
 
@@ -861,9 +863,10 @@ def _integer_value(token: Token, text: str) -> int:
     # The length is looked at first: converting a very long numeral takes quadratic time.
     value = int(text, 0) if len(text) <= 4 * MAX_DIGITS else 10**MAX_DIGITS
     if value >= 10**MAX_DIGITS:
-        _refuse("number-too-large", span_of(token), f"`{_short(token)}` has more than {MAX_DIGITS} digits")
+        _refuse("number-too-large", token.span, f"`{_short(token)}` has more than {MAX_DIGITS} digits")
     return value
 
 
 def _short(token: Token) -> str:
-    return token.value if len(token) <= 24 else f"{token[:12]}…{token[-8:]}"
+    text = token.value
+    return text if len(text) <= 24 else f"{text[:12]}…{text[-8:]}"

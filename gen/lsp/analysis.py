@@ -19,7 +19,7 @@ from gen.language.elaborate import observe
 from gen.language.elaborate.observed import Observed
 from gen.language.elaborate.values import ModelValue, ObjectValue, Value
 from gen.language.lines import Line, logical_lines
-from gen.language.parser import MAX_CHARACTERS, tokenize, without_controls
+from gen.language.parser import MAX_CHARACTERS, MAX_TOKENS, tokenize, without_controls
 from gen.lsp.text import Text
 from gen.lsp.variables import Variables
 from gen.lsp.worker import go_on
@@ -52,7 +52,8 @@ class Analysis:
         if len(text) > MAX_CHARACTERS:
             return ()
         text = without_controls(text, Diagnostics())
-        return tuple(logical_lines(text, tokenize(text)))
+        tokens = tokenize(text)
+        return tuple(logical_lines(text, tokens)) if len(tokens) <= MAX_TOKENS + 1 else ()
 
     @cached_property
     def variables(self) -> Variables:

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from lark import Token
-
 from gen.diagnostics import Span
-from gen.language.lines import CLOSING, NEWLINE, span_of
+from gen.language.lines import CLOSING
+from gen.language.tokens import NEWLINE, Token
 from gen.lsp.analysis import Analysis
 
 _CALLED = ("NAME", *CLOSING.values())
@@ -66,9 +65,9 @@ def cursor(analysis: Analysis, offset: int) -> Cursor:
     text = analysis.text.text
     tokens = _before(analysis, offset)
     word, quoted = Span(offset, offset), False
-    if tokens and span_of(tokens[-1]).end >= offset:
+    if tokens and tokens[-1].span.end >= offset:
         last = tokens[-1]
-        span = span_of(last)
+        span = last.span
         if last.type in _STRINGS:
             start = span.start + len(last.value) - len(last.value.lstrip("rRuU\"'"))
             closed = last.type != "UNTERMINATED_STRING" and span.end == offset
@@ -79,7 +78,7 @@ def cursor(analysis: Analysis, offset: int) -> Cursor:
             return Cursor(word, open=False)
         elif text[span.start : span.end].isidentifier():
             word, tokens = span, tokens[:-1]
-    end = span_of(tokens[-1]).end if tokens else 0
+    end = tokens[-1].span.end if tokens else 0
     if "#" in text[max(end, text.rfind("\n", 0, offset) + 1) : word.start]:
         return Cursor(word, open=False)
     brackets = _open_brackets(tokens)
@@ -94,8 +93,8 @@ def cursor(analysis: Analysis, offset: int) -> Cursor:
 def _before(analysis: Analysis, offset: int) -> Sequence[Token]:
     """The tokens of the logical line at `offset` that begin before it."""
     for line in reversed(analysis.lines):
-        if span_of(line.tokens[0]).start < offset:
-            return [token for token in line.tokens if token.type != NEWLINE and span_of(token).start < offset]
+        if line.tokens[0].span.start < offset:
+            return [token for token in line.tokens if token.type != NEWLINE and token.span.start < offset]
     return []
 
 

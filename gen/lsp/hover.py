@@ -290,7 +290,7 @@ def _about_word(analysis: Analysis, offset: int) -> Hover | None:
     """The documentation of a word of the language, or of the argument of a call."""
     for line in analysis.lines:
         for token in line.tokens:
-            span = Span(token.start_pos or 0, token.end_pos or 0)
+            span = token.span
             if token.type == "NAME" and span.start <= offset <= span.end:
                 keyword = _keyword_at(analysis.file.statements, span)
                 if keyword is not None:

@@ -16,12 +16,11 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from lark import Token
-
 from gen.diagnostics import Span
 from gen.language import syntax
 from gen.language.elaborate.attributes import KERAS_LAYER_METHODS
-from gen.language.lines import CLOSING, NEWLINE, Line, span_of
+from gen.language.lines import CLOSING, Line
+from gen.language.tokens import NEWLINE, Token
 
 _HEAD = re.compile(r"\b(?:def|class)\b[\s\\]*")
 """What stands before the name of a function or a class."""
@@ -186,7 +185,7 @@ class Variables:
         self._covered.sort(key=_start)
         self._scopes.sort(key=_start)
         for line in lines:
-            if not self._is_read(span_of(line.tokens[0]).start):
+            if not self._is_read(line.tokens[0].span.start):
                 self._visit_unread(line)
         self._resolve()
 
@@ -391,7 +390,7 @@ class Variables:
         for token in reversed(line.tokens):
             if token.value in bound:
                 bound.remove(token.value)
-                scope.bind(token.value, span_of(token), statement.span.end).imported = True
+                scope.bind(token.value, token.span, statement.span.end).imported = True
 
     def _read(self, expression: syntax.Expr, scope: _Scope, bound: Collection[Span] = ()) -> None:
         match expression:
@@ -458,11 +457,11 @@ class Variables:
 
     def _visit_unread(self, line: Line) -> None:
         """The names of a line that is not in the tree."""
-        scope = self._scope_at(span_of(line.tokens[0]).start)
+        scope = self._scope_at(line.tokens[0].span.start)
         if line.indent and scope is self._file:  # the last line of a block, which ends before it
-            scope = self._last_scope(span_of(line.tokens[0]).start)
+            scope = self._last_scope(line.tokens[0].span.start)
         tokens = [token for token in line.tokens if token.type != NEWLINE]
-        end = span_of(tokens[-1]).end
+        end = tokens[-1].span.end
         bound = set(_bound_in(tokens))
         for span, name in _names_in(tokens):
             if span in bound:
@@ -613,7 +612,7 @@ def _start(part: _Scope | Span) -> int:
 
 
 def _start_of_line(line: Line) -> int:
-    return span_of(line.tokens[0]).start
+    return line.tokens[0].span.start
 
 
 def _effect(binding: tuple[int, Span]) -> int:
@@ -640,14 +639,14 @@ def _names_in(tokens: Sequence[Token]) -> Iterator[tuple[Span, str]]:
         before = tokens[index - 1].type if index else ""
         after = tokens[index + 1].type if index + 1 < len(tokens) else ""
         if token.type == "NAME" and before != "DOT" and not (depth > 0 and after == "EQUAL"):
-            yield span_of(token), token.value
+            yield token.span, token.value
 
 
 def _bound_in(tokens: Sequence[Token]) -> Iterator[Span]:
     """Which of them the line binds: those before `=`, and the name of a function or a class."""
     if tokens[0].type in ("DEF", "CLASS"):
-        yield from (span_of(token) for token in tokens[1:2])
+        yield from (token.span for token in tokens[1:2])
         return
     kinds = [token.type for token in tokens]
     if "EQUAL" in kinds and set(kinds[: kinds.index("EQUAL")]) <= {"NAME", "COMMA"}:
-        yield from (span_of(token) for token in tokens[: kinds.index("EQUAL")] if token.type == "NAME")
+        yield from (token.span for token in tokens[: kinds.index("EQUAL")] if token.type == "NAME")

@@ -106,7 +106,7 @@ def test_the_module_says_the_same_for_every_model_and_is_sealed() -> None:
         assert compiler.runtime() == text
 
 
-@pytest.mark.parametrize("path", sample([*EXAMPLES, *CASES], 12), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sample([*EXAMPLES, *CASES], 40), ids=lambda path: path.stem)
 @pytest.mark.parametrize("inference", [False, True], ids=["training", "inference"])
 def test_a_file_and_the_module_have_what_one_file_has(path: Path, inference: bool) -> None:
     """Each definition of the one file is in just one of the two, and the network is the same text in both."""
@@ -135,7 +135,7 @@ def _definitions(text: str) -> dict[str, str]:
     return {node.name: ast.unparse(node) for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
 
 
-@pytest.mark.parametrize("path", sample(CASES, 12), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sample(CASES, 30), ids=lambda path: path.stem)
 def test_a_model_computes_the_same_with_and_without_the_module(
     path: Path, package: Callable[[str, str], ModuleType], tmp_path: Path
 ) -> None:

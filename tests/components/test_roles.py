@@ -19,8 +19,18 @@ OUTSIDE = [path for path in sorted((ROOT / "gen").rglob("*.py")) if "components"
 KINDS = ("gen.components.base", "gen.components.arguments")
 
 
+def words(*nodes: ast.AST) -> Iterator[str]:
+    """The strings that are written there, alone or in a tuple."""
+    for each in (each for node in nodes for each in getattr(node, "elts", [node])):
+        if isinstance(each, ast.Constant) and isinstance(each.value, str):
+            yield each.value
+
+
 def asked_for(tree: ast.Module) -> Iterator[str]:
-    """The classes of components that a module tells apart: in `isinstance`, in a pattern, or by the name of a type."""
+    """The classes of components that a module tells apart: in `isinstance`, in a pattern, or by the name of a type.
+
+    A name that is asked for is compared with words, or with how they begin.
+    """
     made = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     named = [node for node in made if (node.module or "").startswith("gen.components") and node.module not in KINDS]
     names = {item.asname or item.name for node in named for item in node.names}
@@ -30,6 +40,12 @@ def asked_for(tree: ast.Module) -> Iterator[str]:
                 asked: ast.AST = classes
             case ast.MatchClass(cls):
                 asked = cls
+            case ast.Compare(ast.Attribute(ast.Call(ast.Name("type")), "__name__"), _, compared):
+                yield from words(*compared)
+                continue
+            case ast.Call(ast.Attribute(ast.Attribute(ast.Call(ast.Name("type")), "__name__")), given):
+                yield from words(*given)
+                continue
             case _:
                 continue
         yield from (each.id for each in ast.walk(asked) if isinstance(each, ast.Name) and each.id in names)
@@ -44,6 +60,74 @@ def test_every_mask_and_every_change_of_steps_has_its_role() -> None:
     text = "x = Input(4, 3, 2)\ny = TimeDistributed(LSTM(2))(Masking()(x))\nmodel = Model(x, Dense(1)(Flatten()(y)))\n"
     roles = [node.layer.component.role for node in graph_of(text).nodes]
     assert {Role.MAIN, Role.MASK, Role.MERGE, Role.SPLIT} == set(roles)
+
+
+@pytest.mark.usefixtures("components_apart")
+def test_formulas_may_consist_of_what_says_that_it_is_arithmetic() -> None:
+    @component
+    class Twice(Layer):
+        """2 x."""
+
+        arithmetic = True
+
+        def output(self, x: tuple[int, ...]) -> tuple[int, ...]:
+            return x
+
+        def forward(self, x: Array) -> Array:
+            return x * 2.0
+
+        def backward(self, dy: Array) -> Array:
+            return dy * 2.0
+
+    @component
+    class Thrice(Twice):
+        """3 x; no formula has it."""
+
+        arithmetic = False
+
+    text = "x = Input(3)\nmodel = Model(x, Dense(2)(x))\n"
+    text += "def error(y_true, y_pred):\n    return {}()(y_pred - y_true) ** 2\nmodel.compile(sgd(0.1), error)\n"
+    (formula,) = graph_of(text.format("Twice")).formulas()
+    assert "Twice" in [type(node.layer.component).__name__ for node in formula.nodes]
+    with pytest.raises(AssertionError, match="calls Thrice: it can only compute with its arguments"):
+        graph_of(text.format("Thrice"))
+
+
+@pytest.mark.usefixtures("components_apart")
+def test_ids_that_a_component_knows_to_be_in_the_table_are_not_checked() -> None:
+    @component
+    class Signs(Layer):
+        """1 where x is above 0, else 0."""
+
+        def output(self, x: tuple[int, ...]) -> tuple[int, ...]:
+            return x
+
+        def dtype(self, *inputs: str) -> str:
+            return "int32"
+
+        def keeps_numbers(self, inputs: int) -> bool:
+            return False
+
+        def least_and_most(self) -> tuple[float, float] | None:
+            return 0, 1
+
+        def forward(self, x: Array) -> Array:
+            return (x > 0.0).astype("int32")
+
+    @component
+    class Unknown(Signs):
+        """The same, but it does not say so."""
+
+        def least_and_most(self) -> tuple[float, float] | None:
+            return None
+
+    text = "x = Input(3)\nmodel = Model(x, Embedding({}, 4)({}()(x)))\n"
+
+    def checks(layer: str, size: int) -> bool:
+        nodes = graph_of(text.format(size, layer)).nodes
+        return "CheckedIds" in [type(node.layer.component).__name__ for node in nodes]
+
+    assert [checks("Signs", 2), checks("Signs", 1), checks("Unknown", 2)] == [False, True, True]
 
 
 @pytest.mark.usefixtures("components_apart")

@@ -206,9 +206,8 @@ def test_the_textmate_grammar_sees_in_a_text_what_the_compiler_sees(path: Path |
     for token in tokenize(text):
         if token.type not in SCOPES:
             continue
-        assert token.line is not None and token.column is not None
-        scopes = scopes_at(pieces, token.line, token.column)
-        assert any(scope.startswith(SCOPES[token.type]) for scope in scopes), f"{token.line}: {token!r} is {scopes}"
+        scopes = scopes_at(pieces, *Source("", text).position(token.span.start))
+        assert any(scope.startswith(SCOPES[token.type]) for scope in scopes), f"{token!r} is {scopes}"
         assert token.type in {"STRING", "FORMATTED"} or not any(
             scope.startswith(("string", "comment")) for scope in scopes
         )
@@ -221,8 +220,8 @@ def test_the_textmate_grammar_knows_every_layer(path: Path | None, grammar: Gram
     tokens = tokenize(text)
     for token, after in pairwise(tokens):
         if token.type == "NAME" and after.type == "LPAR" and token.value in registry["layer"]:
-            assert token.line is not None and token.column is not None
-            assert scopes_at(pieces, token.line, token.column)[-1] == "support.class.layer.nn"
+            place = Source("", text).position(token.span.start)
+            assert scopes_at(pieces, *place)[-1] == "support.class.layer.nn"
 
 
 def tokens_at(text: str, line: int, column: int) -> str:
@@ -259,10 +258,9 @@ def test_pygments_sees_in_a_text_what_the_compiler_sees(path: Path | None) -> No
     seen = {start + place: str(token)[6:] for start, token, piece in pieces for place in range(len(piece))}
     for token in tokenize(text):
         if token.type in TOKENS:
-            assert token.start_pos is not None
-            assert seen[token.start_pos].startswith(TOKENS[token.type]), f"{token!r} is {seen[token.start_pos]}"
+            assert seen[token.span.start].startswith(TOKENS[token.type]), f"{token!r} is {seen[token.span.start]}"
         if token.type == "NAME" and token.value in registry["layer"]:
-            assert seen[token.start_pos] == "Name.Class"
+            assert seen[token.span.start] == "Name.Class"
 
 
 @pytest.mark.parametrize("text", ["x = 'open\ny = 1\n", '"""open', "x = (((\n", "x = ))]}\n", "x = $?\\ é\n", ""])

@@ -15,7 +15,7 @@ from gen.dims import Dim, renamed
 from gen.emit.bindings import verify_bindings
 from gen.emit.names import CHECK_LOCALS, RESERVED
 from gen.program.verify import VerificationError, verify_plan
-from tests.building import CASES, build, graph_of, sample
+from tests.building import CASES, SCRIPTS, build, graph_of, sample
 from tests.hostile_names import attack
 from tests.proof import check_gradients
 
@@ -166,7 +166,7 @@ model.compile(adam(0.01), mse)
 # -------------------------------------------------------------------------------------------------------- every name
 
 
-@pytest.mark.parametrize("path", sample(CASES, 5), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*sample(CASES, 5), *SCRIPTS], ids=lambda path: path.stem)
 def test_no_number_depends_on_names(path: Path) -> None:
     """A sample: `make prove` builds every case in 20 ways."""
     attack(path, seed=0)

@@ -522,6 +522,12 @@ def test_a_file_that_nobody_wrote_is_not_read(text: str) -> None:
     assert time.process_time() - started < 1
 
 
+def test_a_file_of_ten_thousand_dense_lines_is_read_and_one_of_more_tokens_is_not() -> None:
+    assert read("x=f(a,b)\n" * 10_000)[1] == []
+    file, codes = read("x=f(a,b)\n" * 15_000)
+    assert codes == ["too-large"] and file.statements == ()
+
+
 @pytest.mark.parametrize(
     ("unit", "code"),
     [

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.building import SCRIPTS
 from tests.pasted import compare
-
-SCRIPTS = Path(__file__).parent / "scripts"
 
 Data = Callable[[np.random.Generator], Any]
 
@@ -45,9 +44,9 @@ DATA: dict[str, Data] = {
 
 
 def test_every_script_has_data() -> None:
-    assert {path.stem for path in SCRIPTS.glob("*.nn")} == DATA.keys()
+    assert {path.stem for path in SCRIPTS} == DATA.keys()
 
 
-@pytest.mark.parametrize("name", DATA)
-def test_a_script_keeps_step_with_keras(name: str) -> None:
-    compare((SCRIPTS / f"{name}.nn").read_text(), DATA[name])
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_a_script_keeps_step_with_keras(path: Path) -> None:
+    compare(path.read_text("utf-8"), DATA[path.stem])

@@ -88,6 +88,7 @@ def test_the_limits_of_the_language_are_those_of_the_page() -> None:
     table = dict(re.findall(r"^\| ([^|]+) \| ([\d,]+) \|$", text, re.MULTILINE))
     assert table == {
         "characters in a file": f"{parser.MAX_CHARACTERS:,}",
+        "words, numbers, and signs in a file": f"{parser.MAX_TOKENS:,}",
         "brackets or blocks inside each other": f"{lines.MAX_DEPTH:,}",
         "statements that run": f"{context.MAX_STEPS:,}",
         "rounds of a loop": f"{context.MAX_ROUNDS:,}",

@@ -118,8 +118,15 @@ def to_the_first(dy: Array, y: Array, counts: tuple[Array | None, ...], inputs: 
 # --------------------------------------------------------------------------------------------------------- elementwise
 
 
+class Arithmetic(Layer):
+    """What the operators of Python compute number by number."""
+
+    arithmetic = True
+    takes_stretched = True
+
+
 @component
-class Add(Layer):
+class Add(Arithmetic):
     """The elementwise sum of tensors.  Source: `add.py`.
 
     Formula: y = a + b + …
@@ -149,7 +156,7 @@ class Add(Layer):
 
 
 @component
-class Subtract(Layer):
+class Subtract(Arithmetic):
     """The elementwise difference of two tensors.  Source: `subtract.py`.
 
     Formula: y = a - b
@@ -177,7 +184,7 @@ class Subtract(Layer):
 
 
 @component
-class Multiply(Layer):
+class Multiply(Arithmetic):
     """The elementwise product of tensors.  Source: `multiply.py`.
 
     Formula: y = a · b · …

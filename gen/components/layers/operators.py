@@ -17,14 +17,14 @@ import numpy as np
 
 from gen.components.base import Layer, Role, ShapeError
 from gen.components.kernels import Array, kernel
-from gen.components.layers.merging import aligned, broadcast, exactly_two, like
+from gen.components.layers.merging import Arithmetic, aligned, broadcast, exactly_two, like
 from gen.dims import Dim, Shape, Size, show
 
 # ---------------------------------------------------------------------------------------------- a tensor and a constant
 
 
 @dataclass(frozen=True)
-class AddConstant(Layer):
+class AddConstant(Arithmetic):
     """y = x + constant."""
 
     constant: int | float
@@ -40,7 +40,7 @@ class AddConstant(Layer):
 
 
 @dataclass(frozen=True)
-class SubtractFromConstant(Layer):
+class SubtractFromConstant(Arithmetic):
     """y = constant - x."""
 
     constant: int | float
@@ -56,7 +56,7 @@ class SubtractFromConstant(Layer):
 
 
 @dataclass(frozen=True)
-class MultiplyByConstant(Layer):
+class MultiplyByConstant(Arithmetic):
     """y = x · constant."""
 
     constant: int | float
@@ -72,7 +72,7 @@ class MultiplyByConstant(Layer):
 
 
 @dataclass(frozen=True)
-class DivideByConstant(Layer):
+class DivideByConstant(Arithmetic):
     """y = x / constant."""
 
     constant: int | float
@@ -88,7 +88,7 @@ class DivideByConstant(Layer):
 
 
 @dataclass(frozen=True)
-class DivideConstant(Layer):
+class DivideConstant(Arithmetic):
     """y = constant / x."""
 
     constant: int | float
@@ -104,7 +104,7 @@ class DivideConstant(Layer):
 
 
 @dataclass(frozen=True)
-class Power(Layer):
+class Power(Arithmetic):
     """y = x ** exponent."""
 
     exponent: int | float
@@ -126,7 +126,7 @@ class Power(Layer):
 
 
 @dataclass(frozen=True)
-class Negative(Layer):
+class Negative(Arithmetic):
     """y = -x."""
 
     def output(self, x: Shape) -> Shape:
@@ -143,7 +143,7 @@ class Negative(Layer):
 
 
 @dataclass(frozen=True)
-class Divide(Layer):
+class Divide(Arithmetic):
     """y = a / b, element by element."""
 
     merges = True
@@ -163,23 +163,11 @@ class Divide(Layer):
         return dinputs
 
 
-BY_NUMBER = (
-    AddConstant,
-    SubtractFromConstant,
-    MultiplyByConstant,
-    DivideByConstant,
-    DivideConstant,
-    Power,
-    Negative,
-    Divide,
-)
-"""Those that work number by number."""
-
-
 @dataclass(frozen=True)
 class MatrixProduct(Layer):
     """y = a @ b: multiplies the matrices on the last two axes, one pair for each row of the batch."""
 
+    arithmetic = True
     merges = True
 
     def output(self, *inputs: Shape) -> Shape:
@@ -308,6 +296,8 @@ def placed(dy: Array, x: Array, parts: tuple[Any, ...]) -> Array:
 class Slice(Layer):
     """y = x[parts]; an index removes its axis, a slice keeps it.  The first part is the whole batch."""
 
+    arithmetic = True
+
     parts: tuple[Part, ...]
 
     def output(self, x: Shape) -> Shape:
@@ -340,6 +330,10 @@ class Slice(Layer):
             return part, None
         index = ast.Tuple([ast.Slice()] * (axes - 1) + [_written(item) for item in self.parts], ast.Load())
         return part + ast.unparse(ast.Subscript(ast.Name("", ast.Load()), index, ast.Load())), axes
+
+    def slices_beyond_first(self) -> bool:
+        ends = (end for part in self.parts if not isinstance(part, int) for end in (part[0], (part[1] or 1) - 1))
+        return any(end not in (None, 0) for end in ends)
 
     @property
     def index(self) -> tuple[int | slice, ...]:

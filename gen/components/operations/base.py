@@ -63,6 +63,8 @@ class Operation(Layer):
     """The arguments in order, where the operands are not the first."""
     of_keras: ClassVar[bool] = True
     """Whether `keras.ops` has it; what only other modules have, the table of spellings names."""
+    arithmetic = True
+    takes_stretched = True
     moves: ClassVar[bool] = False
     """Whether it passes numbers on as they are, in other places or fewer of them."""
 
@@ -82,14 +84,14 @@ class Operation(Layer):
         return any(item.kind is item.VAR_POSITIONAL for item in _parameters(cls).values())
 
     def inferred(
-        self, shapes: Sequence[Shape], dtypes: Sequence[str], numbers: Mapping[str, Any]
+        self, shapes: Sequence[Shape], dtypes: Sequence[str], options: Mapping[str, Any]
     ) -> tuple[Shape | list[Shape], str]:
-        """The shape and the dtype of the result for tensors, and for numbers by the names of their operands."""
+        """The shape and the dtype of the result; `options` are the operands that are numbers, by name."""
         given = list(zip(shapes, dtypes, strict=True))
         if not self.variadic():
             waiting = iter(given)
             given = [
-                ((), weak(numbers[name])) if name in numbers else next(waiting) for name in self.names(numbers, given)
+                ((), weak(options[name])) if name in options else next(waiting) for name in self.names(options, given)
             ]
         dtype = self.dtype(*(each for _, each in given))
         return self.output(*(each for each, _ in given)), dtype
@@ -107,6 +109,17 @@ class Operation(Layer):
 
     def dtype(self, *inputs: str) -> str:
         return promoted(inputs)
+
+    def keeps_numbers(self, inputs: int) -> bool:
+        return self.moves
+
+    def passes_on(self, dtype: str) -> bool:
+        """Whether it gives an operand of this dtype as it is; that of a size is `whole`."""
+        return False
+
+    def constant(self, shape: Shape, dtype: str) -> Operation | None:
+        """What stands for it where its operand has this shape and dtype, if no number of that matters."""
+        return None
 
     def fits(self, shapes: Sequence[Shape], known: Mapping[str, Any]) -> None:
         """Raises `ShapeError` for operands whose numbers are `known`, by name, and do not fit the tensors' shapes."""

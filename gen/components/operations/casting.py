@@ -13,6 +13,12 @@ class Cast(Operation):
 
     dtype_: str
 
+    def passes_on(self, dtype: str) -> bool:
+        return dtype in (self.dtype_, "whole")
+
+    def takes_ids(self) -> bool:
+        return self.dtype_.startswith(("int", "uint"))
+
     def output(self, x: Shape) -> Shape:
         return x
 

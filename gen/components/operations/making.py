@@ -27,7 +27,8 @@ Number: TypeAlias = int | float | bool
 class Parameter(Operation):
     """y = a weight of a layer of one's own: `self.add_weight(…)`."""
 
-    weight: str
+    own_weight = "value"
+
     shape: tuple[Count, ...]
     initializer: Initializer = GlorotUniform()
     regularizer: Regularizer | None = None
@@ -57,10 +58,6 @@ class Constant(Operation):
 
     def dtype(self, *inputs: str) -> str:
         return getattr(self, "dtype_", None) or "float"
-
-    def least_and_most(self) -> tuple[float, float] | None:
-        """The least number of it and the greatest, where they are known."""
-        return None
 
 
 def sizes(shape: Sizes) -> Shape:
@@ -225,6 +222,9 @@ class Literal(Constant):
 
     def dtype(self, *inputs: str) -> str:
         return self.dtype_ or DTYPE_OF[np.array(self.values).dtype.kind]
+
+    def listed_numbers(self) -> tuple[Any, ...] | None:
+        return self.values
 
     def least_and_most(self) -> tuple[float, float] | None:
         return float(np.min(self.values)), float(np.max(self.values))

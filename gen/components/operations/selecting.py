@@ -142,6 +142,9 @@ class TakeAlongAxis(Operation):
     def dtype(self, *inputs: str) -> str:
         return inputs[0]
 
+    def takes_ids(self) -> bool:
+        return True
+
     def forward(self, x: Array, indices: Array) -> Array:
         return taken_along(x, indices, self.axis % x.ndim)
 
@@ -181,6 +184,9 @@ class OneHot(Operation):
             raise ShapeError(f"{type(self).__name__} expects ids, got numbers of float32", code="dtype-mismatch")
         return "float"
 
+    def takes_ids(self) -> bool:
+        return True
+
     def forward(self, x: Array) -> Array:
         return one_hot_of(x, self.num_classes, self.axis % (x.ndim + 1))
 
@@ -209,6 +215,9 @@ class CheckedIds(Operation):
 
     def dtype(self, *inputs: str) -> str:
         return inputs[0]
+
+    def least_and_most(self) -> tuple[float, float] | None:
+        return 0, self.size - 1
 
     def forward(self, x: Array) -> Array:
         return checked_ids(x, self.size)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from gen.components.base import Activation, ArgumentError, Layer, Role, ShapeError, Weight
 from gen.components.layers.embedding import AsIds
-from gen.components.operations.base import Operation
-from gen.components.operations.making import Constant
 from gen.components.operations.selecting import CheckedIds
 from gen.diagnostics import Note, Span
 from gen.dims import Shape, divisions, product, show
 from gen.graph.checks import MAX_ELEMENTS, MAX_PARAMETERS, parameters
-from gen.graph.lookups import keeps_numbers
 from gen.language.elaborate.called import call_options, layer_inputs, mask_fits, rule_parameters, varies
 from gen.language.elaborate.context import MAX_CALLS, MAX_DIVISIONS, Context, Stop
 from gen.language.elaborate.shape_trail import hint_from_trail, trail
@@ -62,7 +58,7 @@ def apply_layer(
     if said.predicts and varies(layer.component) and not hasattr(layer.component, "predict_backward"):
         message = f"gen does not support `training=False` in the call of {layer.word} with a dropout of its own yet"
         return context.error("unsupported-argument", site.span, message)
-    vocabulary = layer.component.vocabulary() if isinstance(layer.component, Layer) else None
+    vocabulary = layer.component.vocabulary()
     as_ids: Layer | None = None
     if vocabulary is not None and vocabulary <= LARGEST_WHOLE and gives_ids(inputs[0]):
         as_ids = AsIds()
@@ -81,7 +77,8 @@ def apply_layer(
             return apply_layer(context, layer, [ids, *inputs[1:]], site, said)
     shapes = tuple(tensor.shape for tensor in inputs)
     try:
-        made, dtype, weights = _infer(layer.component, shapes, tuple(tensor.dtype for tensor in inputs), said.options)
+        made, dtype = layer.component.inferred(shapes, tuple(tensor.dtype for tensor in inputs), said.options)
+        weights = layer.component.weights(*shapes)
     except ShapeError as problem:
         hint = problem.hint or hint_from_trail(layer, inputs)
         message, notes = layer.in_words(problem.message), trail(inputs)
@@ -112,7 +109,7 @@ def gives_ids(tensor: TensorValue) -> bool:
     while pending:
         maker = pending.pop().maker
         if isinstance(maker, LayerCall) and maker not in seen:
-            if not keeps_numbers(maker.layer.component, len(maker.inputs)):
+            if not maker.layer.component.keeps_numbers(len(maker.inputs)):
                 return False
             seen.add(maker)
             pending += maker.inputs
@@ -121,8 +118,8 @@ def gives_ids(tensor: TensorValue) -> bool:
 
 def _constant_range(tensor: TensorValue) -> tuple[float, float] | None:
     """The least and the greatest number of a constant, where they are known."""
-    component = tensor.maker.layer.component if isinstance(tensor.maker, LayerCall) else None
-    return component.least_and_most() if isinstance(component, Constant) else None
+    maker = tensor.maker
+    return maker.layer.component.least_and_most() if isinstance(maker, LayerCall) and not maker.inputs else None
 
 
 def _makes_ids(tensor: TensorValue, vocabulary: int) -> bool:
@@ -131,29 +128,14 @@ def _makes_ids(tensor: TensorValue, vocabulary: int) -> bool:
     while pending:
         maker = pending.pop().maker
         if isinstance(maker, LayerCall) and maker not in seen:
-            component = maker.layer.component
-            if isinstance(component, CheckedIds) and component.size <= vocabulary:
-                continue
-            known = component.least_and_most() if isinstance(component, Constant) else None
+            known = maker.layer.component.least_and_most()
             if known is not None and known[0] >= 0 and known[1] < vocabulary:
                 continue
-            if isinstance(component, Constant) or not keeps_numbers(component, len(maker.inputs)):
+            if not maker.layer.component.keeps_numbers(len(maker.inputs)):
                 return True
             seen.add(maker)
             pending += maker.inputs
     return False
-
-
-def _infer(
-    component: Layer | Activation, shapes: tuple[Shape, ...], dtypes: tuple[str, ...], options: Mapping[str, Any]
-) -> tuple[Shape | list[Shape], str, dict[str, Weight]]:
-    if isinstance(component, Operation):
-        return *component.inferred(shapes, dtypes, options), component.weights(*shapes)
-    if isinstance(component, Layer):
-        dtype = component.dtype(*dtypes)
-        return component.output(*shapes), dtype, component.weights(*shapes)
-    dtype = Layer.dtype(component, *dtypes)  # type: ignore[arg-type]  # an activation takes what a layer takes
-    return component.output(shapes[0]), dtype, {}
 
 
 def _fits_weights(

@@ -10,7 +10,6 @@ import numpy as np
 
 from gen.components.arguments import Word
 from gen.components.base import Activation, Component, Layer, parameters, snake_case
-from gen.components.operations.making import Parameter
 from gen.diagnostics import Span
 from gen.dims import Dim, Shape
 from gen.language import syntax
@@ -504,8 +503,8 @@ def _set_on_object(context: Context, owner: ObjectValue, name: str, value: Value
         value.variable = value.variable or name
     elif isinstance(value, TensorValue) and isinstance(value.maker, LayerCall) and not value.maker.inputs:
         layer = value.maker.layer
-        if isinstance(layer.component, Parameter) and layer.kind == UNNAMED:  # a weight of the object
-            layer.component, layer.kind = replace(layer.component, weight=name), name
+        if layer.component.own_weight and layer.kind == UNNAMED:  # a weight of the object
+            layer.kind = name
 
 
 def set_trainable(owner: Wrapped | InputValue | Any, trainable: bool) -> None:

@@ -32,6 +32,7 @@ from gen.language.elaborate.values import (
     sentence,
     unknown_in,
 )
+from gen.records import record
 
 LAYER_OPTIONS: dict[str, Any] = {
     "name": str | None,
@@ -68,7 +69,7 @@ def _signature(cls: type[Component]) -> _Signature:
     return _signatures[cls]
 
 
-@dataclass(frozen=True)
+@record
 class Made:
     """A component, and the options that do not belong to it but to the layer."""
 

@@ -290,8 +290,8 @@ def add_weight(context: Context, made: ObjectValue, arguments: Arguments, group:
         message = "gen does not support `constraint` of `add_weight` yet"
         return context.error("unsupported-argument", given["constraint"].span, message)
     trainable = given["trainable"].value is not False if "trainable" in given else True
-    component = Parameter(name or UNNAMED, tuple(shape), initializer, regularizer, trainable)
-    layer = LayerValue(component, component.weight, arguments.span, made.group or group, written="add_weight")
+    component = Parameter(tuple(shape), initializer, regularizer, trainable)
+    layer = LayerValue(component, name or UNNAMED, arguments.span, made.group or group, written="add_weight")
     layer.trainable = made.trainable
     return apply_layer(context, layer, [], Site(arguments.span, arguments.heading, made.group or group))
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from gen.diagnostics import Span
 from gen.language.elaborate.context import Context, note_binding
 from gen.language.elaborate.objects import PYTHON
-from gen.language.elaborate.spellings import named_words, option_words
+from gen.language.elaborate.spellings import is_named, named_words, option_words
 from gen.language.elaborate.values import (
     WRONG,
     BidirectionalValue,
@@ -53,14 +53,14 @@ class Names:
 
     def is_word(self, name: str) -> bool:
         """Whether a name means something though the file does not bind it."""
-        if name in self._named_words:
+        if is_named(name):
             return True
         return not hasattr(builtins, name) and name in self._option_words  # it takes long to find them all
 
     @cached_property
     def words(self) -> tuple[str, ...]:
         """All such names."""
-        return tuple(sorted(self._named_words | self._option_words))
+        return tuple(sorted(named_words() | self._option_words))
 
     def to_compare(self, frame: Frame) -> list[str]:
         """The names that the file binds, as far as a misspelling can be compared with them; none after many of both."""
@@ -69,10 +69,6 @@ class Names:
         visible = frame.visible()
         self._compared += len(visible)
         return visible
-
-    @cached_property
-    def _named_words(self) -> set[str]:
-        return named_words()
 
     @cached_property
     def _option_words(self) -> frozenset[str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gen.components.base import snake_case
-from gen.components.operations.making import Parameter
 from gen.language.elaborate.context import Numbering
 from gen.language.elaborate.values import (
     Group,
@@ -127,7 +126,7 @@ class Namer:
 
 def _own_name(layer: LayerValue, call: LayerCall) -> str:
     """The name of a layer that has no `name=`, without prefix."""
-    if getattr(layer.component, "internal", False) or isinstance(layer.component, Parameter):
+    if layer.component.internal or layer.component.own_weight:
         return layer.kind
     return layer.variable or call.outputs[0].variable or layer.kind
 

@@ -11,7 +11,7 @@ import numpy as np
 from gen.components.base import Activation, ArgumentError, ShapeError, parameters, registry, snake_case
 from gen.components.operations.base import DTYPES, Operation, operations
 from gen.components.operations.casting import Cast
-from gen.components.operations.making import Like, Literal, Parameter
+from gen.components.operations.making import Literal
 from gen.dims import Dim, product
 from gen.language.elaborate.apply import apply_layer
 from gen.language.elaborate.binding import accepted_value
@@ -188,11 +188,11 @@ def apply_operation(
     numbers = {name: value for name, value in operands.items() if not isinstance(value, TensorValue)}
     if operands and not tensors:
         return _of_numbers(context, called, component, numbers, site)
-    if isinstance(component, Like):
-        component = component.constant(tensors[0].shape, tensors[0].dtype)  # type: ignore[attr-defined]  # each has it
-        tensors = []
-    if isinstance(component, Cast) and component.dtype_ == tensors[0].dtype:
+    if tensors and component.passes_on(tensors[0].dtype):
         return tensors[0]
+    constant = component.constant(tensors[0].shape, tensors[0].dtype) if tensors else None
+    if constant is not None:
+        component, tensors = constant, []
     layer = LayerValue(component, snake_case(type(component).__name__), site.span, site.group, written=called)
     try:
         component.fits([tensor.shape for tensor in tensors], {name: _known(value) for name, value in operands.items()})
@@ -206,14 +206,13 @@ def _known(value: Value) -> Any:
     """The number or the numbers that an operand is, where they are known; None otherwise."""
     if not isinstance(value, TensorValue):
         return value
-    maker = value.maker.layer.component if isinstance(value.maker, LayerCall) else None
-    return maker.values if isinstance(maker, Literal) else None
+    return value.maker.layer.component.listed_numbers() if isinstance(value.maker, LayerCall) else None
 
 
 def _of_numbers(context: Context, called: str, component: Operation, numbers: Mapping[str, Any], site: Site) -> Value:
     """The result of an operation on numbers alone, which are known."""
     if any(isinstance(value, Dim) for value in numbers.values()):
-        if isinstance(component, Cast):
+        if component.passes_on("whole"):
             return next(iter(numbers.values()))
         message = f"`{called}` of a size that only data decide is not possible yet"
         return context.error("unsupported-call", site.span, message)
@@ -289,18 +288,8 @@ def constant_tensor(context: Context, value: Any, site: Site, dtype: Any = None)
     return apply_layer(context, layer, [], site, CallOptions(operator="constant"))
 
 
-def parameter(
-    context: Context, weight: Parameter, site: Site, owner: Group | None, trainable: bool = True
-) -> TensorValue | Wrong:
-    """A weight of a layer of one's own as a tensor; `owner` is the group of that layer, which heads its name."""
-    layer = LayerValue(weight, weight.weight, site.span, owner, trainable=trainable, written=weight.weight)
-    said = CallOptions(operator="weight")
-    return apply_layer(context, layer, [], site, said)  # type: ignore[no-any-return]  # it gives one tensor
-
-
 def _as_tuples(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
+    value = value.tolist() if isinstance(value, np.ndarray | np.generic) else value
     return tuple(map(_as_tuples, value)) if isinstance(value, list | tuple) else value
 
 

@@ -6,18 +6,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from gen.components.base import Activation, Loss, Metric, snake_case
-from gen.components.layers import operators
-from gen.components.layers.masking import Mask
-from gen.components.layers.merging import Add, Multiply, Subtract
-from gen.components.operations.base import Operation
+from gen.components.base import Loss, Metric, snake_case
 from gen.components.operations.casting import Cast
-from gen.components.operations.making import Parameter
 from gen.diagnostics import Note, Span
 from gen.dims import Shape, show
 from gen.language import syntax
 from gen.language.elaborate.apply import apply_layer
 from gen.language.elaborate.binding import option_name
+from gen.language.elaborate.called import rule_parameters
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.model_calls import added_to, leading_to, values_of
 from gen.language.elaborate.values import (
@@ -41,18 +37,6 @@ from gen.language.elaborate.values import (
     describe_value,
     is_wrong,
 )
-
-ARITHMETIC = (
-    Operation,
-    Activation,
-    Add,
-    Multiply,
-    Subtract,
-    *operators.BY_NUMBER,
-    operators.MatrixProduct,
-    operators.Slice,
-)
-"""What formulas consist of: it has no weights, draws no random numbers and does the same in prediction."""
 
 
 @dataclass(frozen=True)
@@ -207,10 +191,8 @@ def _loss_of(
 
 def _takes_more(loss: Computed) -> bool:
     """Whether a loss takes parts of the targets that one value for each row does not have."""
-    slices = (call.layer.component for call in loss.calls if loss.inputs[0] in call.inputs)
-    parts = (part for each in slices if isinstance(each, operators.Slice) for part in each.parts)
-    ends = (end for part in parts if isinstance(part, tuple) for end in (part[0], (part[1] or 1) - 1))
-    return any(end not in (None, 0) for end in ends)
+    takers = (call.layer.component for call in loss.calls if loss.inputs[0] in call.inputs)
+    return any(component.slices_beyond_first() for component in takers)
 
 
 def _takes_ids(loss: Computed) -> bool:
@@ -223,11 +205,9 @@ def _takes_ids(loss: Computed) -> bool:
             if tensor not in call.inputs:
                 continue
             component = call.layer.component
-            if isinstance(component, Cast) and call.outputs[0].dtype.startswith(("int", "uint")):
+            if component.takes_ids():
                 return True
-            if type(component).__name__ in ("OneHot", "TakeAlongAxis") or call.layer.written == "class ids":
-                return True
-            if getattr(component, "moves", False) and call.outputs[0] not in seen:
+            if component.keeps_numbers(len(call.inputs)) and call.outputs[0] not in seen:
                 pending.append(call.outputs[0])
     return False
 
@@ -407,9 +387,7 @@ def _closed(
 def is_arithmetic(call: LayerCall) -> bool:
     """Whether a call may be part of a formula."""
     component = call.layer.component
-    random = type(component).__name__.startswith("Random")
-    trained = isinstance(component, Parameter)
-    return isinstance(component, ARITHMETIC) and not random and not trained and not isinstance(component, Mask)
+    return component.arithmetic and not call.layer.weights and "rng" not in rule_parameters(component)
 
 
 def _below(group: Group) -> Group:

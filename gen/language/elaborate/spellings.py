@@ -182,6 +182,12 @@ def named_words() -> set[str]:
     return {*SPECIAL, *DTYPES, *OTHER_FLOATS, *layer_names(), *function_forms()}.union(*registry.values())
 
 
+def is_named(name: str) -> bool:
+    """Whether a name is one of `named_words`, which takes long to find them all."""
+    known = name in SPECIAL or name in DTYPES or name in OTHER_FLOATS
+    return known or any(name in scope for scope in registry.values()) or layer_called(name) is not None
+
+
 def option_words() -> frozenset[str]:
     """The words that are values of an argument: `same`, `channels_last`."""
     return _option_words(frozenset(cls for components in registry.values() for cls in components.values()))

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from gen.components.base import Loss, Metric
-from gen.components.operations.making import Parameter
 from gen.diagnostics import Note, Span
 from gen.graph.checks import MAX_PARAMETERS, parameters
 from gen.graph.graph import (
@@ -445,9 +444,9 @@ class _Assembly:
             trainable = layer not in self._frozen
             namer = self._layer_names if self._layer_names.has(layer) else self._namer
             name, weights = namer.layer(layer), layer.weights or {}
-            if isinstance(layer.component, Parameter) and "/" in name:  # its own name is that of the weight
+            if layer.component.own_weight and "/" in name:  # its own name is that of the weight
                 name, _, weight = name.rpartition("/")
-                weights = {weight: weights["value"]}
+                weights = {weight: weights[layer.component.own_weight]}
             self._layers[layer] = NamedLayer(name, layer.component, weights, trainable)
         return self._layers[layer]
 

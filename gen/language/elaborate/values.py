@@ -15,6 +15,7 @@ from gen.components.base import Activation, Component, Layer, Weight, snake_case
 from gen.diagnostics import Span
 from gen.dims import Dim, Shape, show
 from gen.language import syntax
+from gen.records import record
 
 Value: TypeAlias = Any
 
@@ -33,7 +34,7 @@ MOST_CAUSES = 20
 """How many unknown values are kept that something comes from."""
 
 
-@dataclass(frozen=True)
+@record
 class Unknown:
     """What gen cannot know when it reads a file: data, and whatever is made of data or of other libraries.
 
@@ -73,7 +74,7 @@ class Unknown:
         return f"`{self.name or self.text}`, {self.why}"
 
 
-@dataclass(frozen=True)
+@record
 class Data(Unknown):
     """Data whose shape is known; its size is `Unknown` where only the rows that are taken say it."""
 
@@ -148,7 +149,7 @@ class Namespace:
         return f"the module `{'.'.join(self.path)}`"
 
 
-@dataclass(frozen=True)
+@record
 class Argument:
     """The value of an argument, where it stands, and the expression that it came from."""
 
@@ -160,7 +161,7 @@ class Argument:
         return self.node.span
 
 
-@dataclass(frozen=True)
+@record
 class Arguments:
     """The evaluated arguments of a call; `span` is the whole call, `function` what is called.
 
@@ -212,7 +213,7 @@ class OptionsValue:
         return "what `parse_args` gives"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class PartialValue:
     """`functools.partial(function, …)`: a function with the first of its arguments."""
 
@@ -227,7 +228,7 @@ class PartialValue:
         return "a `functools.partial`"
 
 
-@dataclass(frozen=True)
+@record
 class Undecided:
     """A call of a name that is a loss and a metric at once; the argument that it is given to decides."""
 
@@ -239,7 +240,7 @@ class Undecided:
         return f"`{self.word.name}(…)`"
 
 
-@dataclass(frozen=True)
+@record
 class Key:
     """A key of a dict: its text, the value that it is, and where it stands."""
 
@@ -280,7 +281,7 @@ class Group:
     """The model, the wrapper or the object whose name the group has; None for a function."""
 
 
-@dataclass(frozen=True)
+@record
 class Site:
     """Where a call stands: its place, the place of what heads it in the generated file, and the group that it is in."""
 
@@ -365,7 +366,7 @@ class TensorValue:
         return f"a tensor {show(self.shape)}"
 
 
-@dataclass(frozen=True)
+@record
 class CallOptions:
     """What a call on tensors says besides them: a mask, in place of the one that the tensors bring, and options."""
 
@@ -743,7 +744,7 @@ class AddedLoss:
     """The only model that it is added to, where that is said."""
 
 
-@dataclass(frozen=True)
+@record
 class Item:
     """A layer or a model in a Sequential, with its place and what heads its call."""
 
@@ -752,7 +753,7 @@ class Item:
     heading: Span
 
 
-@dataclass(frozen=True)
+@record
 class Method:
     """`model.compile`: a method that is about to be called; `owner` is whatever has methods."""
 
@@ -766,7 +767,7 @@ class Method:
         return f"the method `{self.name}`"
 
 
-@dataclass(frozen=True)
+@record
 class Super:
     """`super()`: an object, and the class after which its attributes are looked for."""
 
@@ -777,13 +778,21 @@ class Super:
         return "`super()`"
 
 
+_HOLDS = (list, tuple, dict, set, frozenset, Undecided)
+"""What holds other values."""
+
+
 def is_wrong(value: Value) -> bool:
     """Whether `value` is, or holds, something that is already reported."""
+    if not isinstance(value, _HOLDS):
+        return isinstance(value, Wrong)
     return any(isinstance(each, Wrong) for each in everything_in(value))
 
 
 def unknown_in(value: Value) -> Unknown | None:
     """What gen cannot know in `value`, if anything."""
+    if not isinstance(value, _HOLDS):
+        return without_shape(value) if isinstance(value, Unknown) else None
     return next((without_shape(each) for each in everything_in(value) if isinstance(each, Unknown)), None)
 
 
@@ -796,7 +805,7 @@ def lost_in(values: Iterable[Value]) -> Wrong | Unknown | None:
 
 def everything_in(value: Value) -> Iterator[Value]:
     """`value` and all that lists, dicts and calls in it hold, each container once."""
-    if not isinstance(value, list | tuple | dict | set | frozenset | Undecided):
+    if not isinstance(value, _HOLDS):
         yield value
         return
     pending, seen = [value], set[int]()

@@ -10,7 +10,6 @@ import ast
 from collections.abc import Collection, Mapping
 
 from gen.components.base import Activation, Layer, describe
-from gen.components.operations import making
 from gen.dims import product
 from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
 from gen.program.ir import Block, Constant, expression, size_text
@@ -100,13 +99,13 @@ def masked_outputs(graph: Graph) -> list[Output]:
 
 
 def watched_tensors(graph: Graph) -> tuple[Tensor, ...]:
-    """What `infer` gives after masks, because the losses read it, where `evaluate` does not run `forward`."""
+    """What `infer` gives after masks, because the losses read it, where `evaluate` does not run `forward`.
+
+    Constants and weights are there without it.
+    """
     makers = graph.makers() if graph.added else {}
-    return tuple(
-        tensor
-        for tensor in (graph.watched() if _differs(graph) else ())
-        if not isinstance(makers[tensor].layer.component, making.Constant | making.Parameter)
-    )
+    watched = ((tensor, makers[tensor].layer.component) for tensor in (graph.watched() if _differs(graph) else ()))
+    return tuple(tensor for tensor, component in watched if not component.is_call and not component.own_weight)
 
 
 def _differs(graph: Graph) -> bool:

@@ -5,11 +5,7 @@ from __future__ import annotations
 from types import FunctionType
 from typing import Any
 
-from gen.components.base import Activation, Layer
 from gen.components.kernels import as_dense, sum_all_by_id
-from gen.components.layers.merging import Add, Multiply, Subtract
-from gen.components.layers.operators import BY_NUMBER
-from gen.components.operations.base import Operation
 from gen.graph.graph import NamedLayer, Node, Tensor
 from gen.program import ops
 from gen.program.fence import FenceError
@@ -44,7 +40,7 @@ def _differentiate(state: Lowering, application: Application, gradients: tuple[A
     """Run the backward rule of one call on the gradients of its results; None for results that nobody needs."""
     node, layer = application.node, application.node.layer
     component = layer.component
-    if not _by_number(component):
+    if component.last_axis or not component.takes_stretched:
         gradients = tuple(map(state.in_order, node.outputs, gradients))
     flat = component.last_axis and len(node.outputs[0].shape) > 2
     forward = state.rule(node, predicting=False)
@@ -60,13 +56,6 @@ def _differentiate(state: Lowering, application: Application, gradients: tuple[A
         bindings[name] = names.get(name, state.weight(layer, name))
     outcome = run(state.build, rule, bindings, state.local(state.names.tensors[node.outputs[0]], rule))
     _distribute(state, application, forward, outcome.by_name())
-
-
-def _by_number(component: Layer | Activation) -> bool:
-    """Whether the backward rule of a component takes a gradient that is stretched."""
-    if isinstance(component, Activation):
-        return not component.last_axis
-    return isinstance(component, (Operation, Add, Subtract, Multiply, *BY_NUMBER))
 
 
 def _distribute(state: Lowering, application: Application, forward: FunctionType, results: dict[str, Any]) -> None:

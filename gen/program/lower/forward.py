@@ -6,7 +6,6 @@ from types import FunctionType
 from typing import Any
 
 from gen.components.base import Activation
-from gen.components.operations.making import Constant
 from gen.dims import product, show
 from gen.graph.graph import Node, Tensor
 from gen.program.fence import FenceError
@@ -21,7 +20,7 @@ def lower_forward(state: Lowering, section: str, nodes: tuple[Node, ...]) -> Non
     activations = (node for node in nodes if isinstance(node.layer.component, Activation))
     state.linear |= {node.inputs[0] for node in activations if node.inputs[0] in state.names.split}
     for node in nodes:
-        if isinstance(node.layer.component, Constant):
+        if node.layer.component.is_call:
             state.values[node.outputs[0]] = state.constant(node)
             continue
         state.enter(section, state.block_of(section, node))

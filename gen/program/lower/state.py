@@ -9,7 +9,6 @@ from types import FunctionType
 from typing import Any
 
 from gen.components.base import Layer, Role, describe
-from gen.components.operations.making import Parameter
 from gen.dims import Shape, product, renamed, show
 from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
 from gen.program import ops
@@ -195,8 +194,8 @@ class Lowering:
 
     def weight_name(self, layer: NamedLayer, parameter: str) -> str | None:
         """The weight that a parameter of a rule stands for: `query/kernel` for `query_kernel`."""
-        if isinstance(layer.component, Parameter):  # it has one weight, which has any name
-            return next(iter(layer.weights)) if parameter == "value" else None
+        if layer.component.own_weight:
+            return next(iter(layer.weights)) if parameter == layer.component.own_weight else None
         return next((name for name in layer.weights if name.replace("/", "_") == parameter), None)
 
     def weight(self, layer: NamedLayer, parameter: str) -> Array | None:
