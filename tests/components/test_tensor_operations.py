@@ -214,7 +214,7 @@ SELECTING = [
     "ops.cumsum(x)",
     "ops.cumsum(s, axis=-2)",
     "ops.top_k(x, 3)[0]",
-    "ops.top_k(ops.round(x), 4)[1]",
+    "ops.top_k(ops.floor(x), 4)[1]",
     "ops.moments(x, axes=[1])[1]",
     "ops.moments(x, axes=-1, keepdims=True)[0]",
     "ops.image.extract_patches(ops.expand_dims(x, -1), (1, 4))",

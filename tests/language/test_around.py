@@ -182,3 +182,36 @@ def test_a_loop_over_a_data_set_is_passed_over() -> None:
     text = f"{LOADED}for i in range(len(a)):\n    c[i] = a[i] / 2\nfor image, label in zip(a, b):\n    print(image)\n"
     graph, codes = read(f"{text}model = Sequential([Dense(3, input_shape=a.shape[1:])])\n")
     assert graph is not None and codes == []
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("A(4).widths[1]", 6),
+        ("A().units + A(widths=[1]).widths[0]", 4),
+        ("len(string.ascii_lowercase)", 26),
+        ("int(np.meshgrid(np.arange(3), np.arange(2), indexing='ij')[0][2, 1])", 2),
+        ("int(ops.reshape(keras.Variable(np.arange(4) + 3, trainable=False), (2, 2))[1, 0])", 5),
+    ],
+)
+def test_classes_with_fields_and_constants(expression: str, value: int) -> None:
+    before = "import string\nfrom dataclasses import dataclass, field\n@dataclass\nclass A:\n    units: int = 3\n"
+    assert number(expression, f"{before}    widths: list = field(default_factory=lambda: [5, 6])\n") == value
+
+
+def test_the_fields_of_two_objects_are_not_one_list() -> None:
+    before = (
+        "from dataclasses import dataclass, field\n@dataclass\nclass A:\n    w: list = field(default_factory=list)\n"
+    )
+    assert number("len(a.w) * 10 + len(b.w) + 1", f"{before}a, b = A(), A()\na.w.append(3)\n") == 11
+
+
+def test_an_activation_may_be_a_function_of_the_file() -> None:
+    text = "def relu6(x):\n    return keras.ops.minimum(keras.ops.relu(x), 6.0)\nx = Input((8,))\n"
+    graph, codes = read(f"{text}y = Activation(relu6, name='bounded')(x)\nmodel = Model(x, Dense(2)(y))\n")
+    assert graph is not None and codes == [] and len(graph.nodes) == 3
+
+
+def test_an_average_has_the_window_that_keras_2_takes() -> None:
+    graph, codes = read("x = Input((8, 8, 3))\nmodel = Model(x, AveragePooling2D()(x))\n")
+    assert graph is not None and codes == ["old-spelling"]

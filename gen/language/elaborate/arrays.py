@@ -200,6 +200,12 @@ def _moved(name: str) -> Callable[..., Value]:
     return run
 
 
+def _meshgrid(call: object, *values: Value, indexing: Value = "xy") -> Value:
+    parts = [array(each, "np.meshgrid") for each in values]
+    _limited(math.prod(part.size for part in parts) * len(parts))
+    return list(np.meshgrid(*parts, indexing="ij" if indexing == "ij" else "xy"))
+
+
 def _eye(call: object, n: Value) -> Value:
     if not isinstance(n, int) or n < 1:
         raise Problem("`np.eye` takes an integer")
@@ -278,6 +284,7 @@ FUNCTIONS: Mapping[str, Any] = {
     "eye": _eye,
     "inf": math.inf,
     "linspace": _linspace,
+    "meshgrid": _meshgrid,
     "nan": math.nan,
     "newaxis": None,
     "pi": math.pi,

@@ -119,6 +119,8 @@ def _set_fields(context: Context, made: ObjectValue, fields: Sequence[str], argu
         default = made.cls.find(name)
         if name in given:
             made.attributes[name] = given[name].value
+        elif isinstance(default, list | dict):
+            made.attributes[name] = shaped(default, lambda tensor: tensor)  # one of its own
         elif default is MISSING:
             context.error("missing-argument", arguments.span, f"`{made.cls.name}` needs its argument `{name}`")
             return False

@@ -148,7 +148,7 @@ TWINS: dict[str, tuple[str, ...]] = {
     "band_part": ("tf.linalg.band_part(input:x, num_lower, num_upper)",),
     # products
     "matrix_product": ("tf/linalg.matmul(a:x1, b:x2, transpose_a, transpose_b)",),
-    "einsum": ("tf.einsum(equation:subscripts, inputs:operands)",),
+    "einsum": ("tf/linalg.einsum(equation:subscripts, inputs:operands)",),
     "tensordot": ("tf/linalg.tensordot(a:x1, b:x2, axes)",),
     "dot": ("K.dot(x:x1, y:x2)",),
     "batch_dot": ("K.batch_dot(x:x1, y:x2, axes)",),

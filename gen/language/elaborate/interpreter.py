@@ -1136,6 +1136,8 @@ class Interpreter:
             case Namespace(path, False):
                 keywords = {name: each.value for name, each in arguments.keywords.items()}
                 known = data.called(path[-1], [each.value for each in arguments.positional], keywords)
+                if known is None and path[-1] == "Variable":
+                    known = _constant(arguments)
                 if known is None:
                     known = data.loaded(path, context.text(arguments.span), arguments.span)
                 if known is not None:
@@ -1374,6 +1376,14 @@ def _condition(statement: syntax.Statement) -> Span:
         case syntax.For(iterable=iterable):
             return iterable.span
     return statement.span
+
+
+def _constant(arguments: Arguments) -> Value:
+    """The array that a `keras.Variable` holds which is not trained; None for any other."""
+    named = arguments.keywords
+    trained = named["trainable"].value if "trainable" in named else True
+    given = arguments.positional[0] if arguments.positional else named.get("initializer", named.get("initial_value"))
+    return given.value if given is not None and trained is False and isinstance(given.value, np.ndarray) else None
 
 
 def _made_here(value: Value, span: Span) -> Value:

@@ -5,6 +5,7 @@ What else is in them is not known when a file is read.
 
 from __future__ import annotations
 
+import string
 from collections.abc import Mapping
 from itertools import product
 from math import prod
@@ -33,6 +34,10 @@ def _product(call: Call, *lists: Value, repeat: Value = 1) -> list[Value]:
     return limited(prod(map(len, items)), lambda: list(product(*items)))  # type: ignore[no-any-return]  # a list
 
 
+def _field(call: Call, default: Value = None, default_factory: Value = None, **others: Value) -> Value:
+    return default if default_factory is None else call(default_factory, [])
+
+
 def _partial(call: Call, *values: Value) -> Value:
     """The interpreter's: it keeps the arguments with their places."""
 
@@ -40,9 +45,13 @@ def _partial(call: Call, *values: Value) -> Value:
 MODULES: Mapping[str, Mapping[str, Any]] = {
     "argparse": {"ArgumentParser": _partial},
     "collections": {"OrderedDict": FUNCTIONS["dict"]},
+    "dataclasses": {"field": _field},
     "functools": {"partial": _partial, "reduce": _reduce},
     "itertools": {"chain": _chain, "product": _product},
     "math": MATH,
     "numpy": arrays.FUNCTIONS,
+    "string": {
+        name: getattr(string, name) for name in ("ascii_letters", "ascii_lowercase", "ascii_uppercase", "digits")
+    },
 }
 """The functions and constants of each module."""
