@@ -13,10 +13,10 @@ from gen.diagnostics import Diagnostics, Span
 from gen.language import syntax
 from gen.language.elaborate import arrays, functions
 from gen.language.elaborate.attributes import KERAS_LAYER_METHODS, LAYER_METHODS, MODEL_METHODS
-from gen.language.elaborate.builtin import MATH
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.imports import imported
 from gen.language.elaborate.methods import METHODS, methods_of
+from gen.language.elaborate.modules import MODULES as PLAIN
 from gen.language.elaborate.spellings import MODULES, SPECIAL, member, members, namespace
 from gen.language.elaborate.values import (
     BidirectionalValue,
@@ -138,8 +138,8 @@ def of_strings() -> Iterator[Found]:
 
 def _of_module(module: Namespace) -> Iterator[Found]:
     path = module.path
-    if path[0] in ("math", "numpy"):
-        known: dict[str, Any] = dict(MATH if path[0] == "math" else arrays.FUNCTIONS) if len(path) == 1 else {}
+    if path[0] in PLAIN:
+        known: dict[str, Any] = dict(PLAIN[path[0]]) if len(path) == 1 else {}
         yield from (Found(name, "function" if callable(known[name]) else "value") for name in sorted(known))
         return
     if path == ("keras",):

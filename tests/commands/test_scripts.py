@@ -170,6 +170,57 @@ def test_from_script_writes_what_the_model_needs(gen: Gen, folder: Path) -> None
     assert gen("build", "train.nn").err == ""
 
 
+AROUND = """\
+import gym
+import numpy as np
+from keras.datasets import mnist
+from keras.callbacks import EarlyStopping, ModelCheckpoint
+
+(x, y), _ = mnist.load_data()
+x = x / 255
+mean = np.mean(x, axis=0)
+x -= mean
+print(x.shape)
+rounds = 7
+tables = []
+while len(tables) < 20:
+    key = gym.key()
+    if key in tables:
+        continue
+    tables.append(key)
+
+
+class Agent:
+    def __init__(self, size):
+        self.model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(size)])
+
+
+stop, save = EarlyStopping(), ModelCheckpoint("x")
+callbacks = [stop, save]
+agent = Agent(3)
+for episode in range(1000):
+    state = gym.reset()
+    if gym.done(state):
+        break
+    if len(state) > rounds:
+        agent.model.train_on_batch(state)
+"""
+LEFT = """\
+class Agent:
+    def __init__(self, size):
+        self.model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(size)])
+
+
+agent = Agent(3)
+"""
+
+
+def test_from_script_leaves_out_what_may_run_or_not(gen: Gen, folder: Path) -> None:
+    (folder / "one.py").write_text(AROUND)
+    assert gen("from-script", "one.py").status == 0
+    assert (folder / "one.nn").read_text().strip() == LEFT.strip()
+
+
 def test_from_script_writes_over_no_other_file(gen: Gen, folder: Path) -> None:
     (folder / "train.py").write_text(SCRIPT)
     (folder / "train.nn").write_text("mine\n")

@@ -109,3 +109,49 @@ def test_a_sum_is_no_mean() -> None:
     weights = np.arange(6.0)
     expected = (weights * np.square(y - model.predict(x)).sum(axis=1)).sum()
     assert model.evaluate(x, y, sample_weight=weights)["loss"] == pytest.approx(expected)
+
+
+CODES = """\
+x = keras.Input((5,), name="x")
+code = layers.Dense(2, name="code")(x)
+"""
+DECODER = """\
+y = layers.Dense(5, activation="sigmoid", name="y")(code)
+loss = ops.mean(ops.square(x - y)) * 3 + ops.mean(ops.square(code))
+model = keras.Model(x, y)
+"""
+IN_A_LAYER = """\
+class Judged(layers.Layer):
+    def call(self, x, code):
+        self.add_loss(ops.mean(ops.square(code)))
+        return code
+y = layers.Dense(5, activation="sigmoid", name="y")(Judged()(x, code))
+class Compared(layers.Layer):
+    def call(self, x, y):
+        self.add_loss(ops.mean(ops.square(x - y)) * 3)
+        return y
+model = keras.Model(x, Compared()(x, y))
+"""
+
+
+@pytest.mark.parametrize("said", ["", ", loss=None", ", loss='mse'"])
+def test_a_functional_model_takes_losses_of_its_tensors_as_layers_do(said: str) -> None:
+    compiled = f"model.compile(keras.optimizers.SGD(0.1){said})\n"
+    own = build(f"{HEAD}{CODES}{DECODER}model.add_loss(loss)\n{compiled}")
+    layered = build(f"{HEAD}{CODES}{IN_A_LAYER}{compiled}")
+    rng = np.random.default_rng(0)
+    models = [own.Model(0, np.float64), layered.Model(0, np.float64)]
+    for model in models:
+        for place, weights in enumerate(model.weights.values()):
+            weights[...] = np.random.default_rng(place).normal(size=weights.shape)
+    for _ in range(3):
+        rows = rng.normal(size=(4, 5))
+        figures = [model.train_on_batch(rows, rows if "mse" in said else None)["loss"] for model in models]
+        assert np.isclose(*figures, rtol=1e-12)
+    proof.check_gradients(own)
+
+
+def test_a_loss_is_that_of_the_model_it_is_added_to() -> None:
+    both = f"{HEAD}{CODES}{DECODER}other = keras.Model(x, [code, y])\nmodel.add_loss(loss)\n"
+    (problem,) = problems(f"{both}other.compile('sgd')\n")
+    assert problem.code == "missing-loss"

@@ -34,6 +34,12 @@ def codes(text: str, given: dict[str, object] | None = None) -> list[str]:
         "history = model.fit(foo.x, foo.y, callbacks=[stop], epochs=foo.epochs)\nplt.plot(history.history['loss'])\n",
         f"{START}{COMPILE}df = pd.read_csv('x')\nnp.random.seed(3)\nkeras.backend.clear_session()\n"
         "keras.utils.plot_model(model)\n(a, b), (c, d) = mnist.load_data()\n",
+        f"import foo\norder = sorted((foo.a, foo.b))\nleast = min([foo.a[i] for i in range(3)])\n{START}{COMPILE}"
+        "print('%s %d' % (foo.a, 3), '{}'.format([foo.b]))\nplace = [foo.a, 3].index(4)\nkinds = {foo.a: 3}\n",
+        "import foo\nx = np.zeros((60000, 784))\nx /= 255\ny = np.zeros((len(foo.x), 3))\ny[0, 1] = foo.x\n"
+        f"{START}{COMPILE}",
+        f"{START}{COMPILE}for epoch in range(30000):\n    noise = np.random.normal(0, 1, (3, 3))\n"
+        "    loss = np.add(model.train_on_batch(noise), 1)\n    print('%d: %f' % (epoch, loss[0]))\n",
         f"class Logger(keras.callbacks.Callback):\n    def on_epoch_end(self, epoch, logs=None):\n"
         f"        print(epoch)\n{START}{COMPILE}model.fit(foo.x, callbacks=[Logger()])\n",
     ],
@@ -56,6 +62,12 @@ def test_lines_around_the_model_are_passed_over_with_one_warning(text: str) -> N
         "    y = step(y)\nmodel = Model(x, y)\n",
         f"{BLOCK}model = Model(x, concatenate([Dense(k)(x) for k in foo.widths]))\n",
         f"{START}if foo.deep:\n    model.add(Dense(4))\n",
+        f"{BLOCK}model = Model(x, Dense(3 if [foo.k, 2] == [1, 2] else 4)(x))\n",
+        f"{BLOCK}model = Model(x, Dense(3 if 2 in {{foo.k: 1}} else 4)(x))\n",
+        f"{BLOCK}model = Model(x, Dense(min([foo.k, 4]))(x))\n",
+        f"{BLOCK}scale = np.ones(8)\nscale[2] = foo.k\nmodel = Model(x, x * scale)\n",
+        f"{BLOCK}scale = np.ones(8)\nfor word in foo.words:\n    scale[word] = 2\nmodel = Model(x, x * scale)\n",
+        f"{BLOCK}model = Model(x, x * np.ones((2000, 1000))[0, 0])\n",
         f"{START}for i in range(foo.n):\n    model.add(Dense(4))\n{COMPILE}",
         f"{START}if foo.kind == 'adam':\n    model.compile('adam', 'mse')\nelse:\n    model.compile('sgd', 'mse')\n",
         f"{START}if foo.big:\n    model = Sequential([Input((8,)), Dense(9)])\n{COMPILE}",

@@ -23,6 +23,11 @@ def floats(*shape: int) -> Data:
     return lambda rng: rng.normal(size=(5, *shape))
 
 
+def several(*data: Data) -> Data:
+    """Data of several inputs."""
+    return lambda rng: [each(rng) for each in data]
+
+
 def ids(vocabulary: int, *shape: int) -> Data:
     return lambda rng: rng.integers(0, vocabulary, (5, *shape)).astype(np.int32)
 
@@ -30,10 +35,14 @@ def ids(vocabulary: int, *shape: int) -> Data:
 DATA: dict[str, Data] = {
     "attention_pooling": ids(50, 7),
     "bahdanau": ids(50, 10),
+    "experts": floats(6),
+    "gated_mlp": floats(8, 6),
     "highway": floats(6),
+    "hypernetwork": several(floats(5), floats(3)),
     "middle": floats(5),
     "mixer": floats(16, 12),
     "mobilenet": floats(16, 16, 3),
+    "positions": several(ids(50, 9), floats(8)),
     "spatial_attention": floats(12, 12, 3),
     "subclassed_model": floats(4, 5),
     "training_in_call": floats(8, 8, 3),

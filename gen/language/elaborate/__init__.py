@@ -9,6 +9,8 @@
 | `names` | what names are bound to, and who reads them |
 | `spellings` | how Keras spells its modules, components and functions |
 | `arithmetic` | arithmetic on constants, with bounds |
+| `modules`, `arrays`, `options` | parts of Python's library: `functools`, small NumPy arrays, `argparse` |
+| `data` | the shapes of Keras' data sets |
 | `functions`, `operations` | how functions on tensors are spelled, and their calls |
 | `construct`, `inputs`, `models` | calls of words: layers, activations, `Input`, `Model`, `Sequential` |
 | `binding` | the arguments of a call, against those of a component |

@@ -60,7 +60,7 @@ def apply_layer(
         return context.error("unsupported-argument", site.span, message)
     vocabulary = layer.component.vocabulary()
     as_ids: Layer | None = None
-    if vocabulary is not None and _gives_ids(inputs[0], vocabulary):
+    if vocabulary is not None and vocabulary <= LARGEST_WHOLE and gives_ids(inputs[0]):
         as_ids = AsIds()
     elif vocabulary is not None and inputs[0].dtype != "float" and _makes_ids(inputs[0], vocabulary):
         as_ids = CheckedIds(vocabulary)
@@ -101,9 +101,9 @@ def apply_layer(
     return list(call.outputs) if isinstance(made, list) else call.outputs[0]
 
 
-def _gives_ids(tensor: TensorValue, vocabulary: int) -> bool:
+def gives_ids(tensor: TensorValue) -> bool:
     """Whether a tensor of floats may hold ids, as in Keras: no layer has changed the numbers of an Input."""
-    if tensor.dtype != "float" or vocabulary > LARGEST_WHOLE:
+    if tensor.dtype != "float":
         return False
     pending, seen = [tensor], set[LayerCall]()
     while pending:

@@ -1,20 +1,24 @@
 """Small NumPy arrays, and the functions of NumPy that make constants of a model: `np.sqrt(64)`, `np.prod(shape)`.
 
-NumPy does the work, on arrays of at most `MAX_ITEMS` numbers.  A result of one number is a number of Python's.
+NumPy does the work, on arrays of at most `MAX_NUMBERS` numbers.  A result of one number is a number of Python's.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from types import EllipsisType
 from typing import Any
 
 import numpy as np
 
+from gen.components.arguments import Word
 from gen.dims import Dim, Size
-from gen.language.elaborate.context import MAX_ITEMS
-from gen.language.elaborate.problems import Problem
+from gen.language.elaborate.problems import Problem, TooMuchData
 from gen.language.elaborate.values import Builtin, Value, describe_value
+
+MAX_NUMBERS = 1_000_000
+"""How many numbers an array may have; a larger one is data."""
 
 _SYMBOLS: dict[str, Callable[[Any, Any], Any]] = {
     "+": np.add,
@@ -38,8 +42,9 @@ def array(value: Value, name: str = "np.array") -> Any:
         made = np.array(list(value) if isinstance(value, range) else value)
     except (ValueError, TypeError, OverflowError):
         made = np.array(None)
-    if made.dtype.kind not in "bif" or made.size > MAX_ITEMS:
-        raise Problem(f"`{name}` takes numbers, or lists of them with at most {MAX_ITEMS:,} items")
+    if made.dtype.kind not in "bif":
+        raise Problem(f"`{name}` takes numbers, or lists of them")
+    _limited(made.size)
     return made
 
 
@@ -55,8 +60,8 @@ def plain_number(made: Any) -> Value:
 
 
 def _limited(count: int) -> None:
-    if count > MAX_ITEMS:
-        raise Problem(f"This array would have {count:,} numbers; at most {MAX_ITEMS:,} are allowed", code="loop-limit")
+    if count > MAX_NUMBERS:
+        raise TooMuchData(f"an array of {count:,} numbers, where gen reads at most {MAX_NUMBERS:,}")
 
 
 def combine(symbol: str, left: Value, right: Value) -> Value:
@@ -68,13 +73,35 @@ def combine(symbol: str, left: Value, right: Value) -> Value:
 
 def item(owner: Any, key: Value) -> Value:
     """`owner[key]`, where `key` is an index, a slice, or a tuple of them; raises `Problem`."""
-    parts = key if isinstance(key, tuple) else (key,)
-    if not all(isinstance(part, int | slice) or part is None for part in parts):
-        raise Problem("Brackets take integers and slices", code="bad-index")
     try:
-        return plain_number(owner[key])
-    except IndexError as error:
+        return plain_number(owner[_place(key)])
+    except (IndexError, TypeError) as error:
         raise Problem(f"The array has no such item: {error}", code="bad-index") from None
+
+
+def set_item(owner: Any, key: Value, value: Value) -> None:
+    """`owner[key] = value`; raises `Problem`."""
+    try:
+        owner[_place(key)] = array(value, "[…] =")
+    except (IndexError, TypeError, ValueError) as error:
+        raise Problem(f"This item of the array cannot be set: {error}", code="bad-index") from None
+
+
+def put(before: Any, result: Any) -> Any:
+    """The array `before` with the numbers of `result`, as `+=` puts them there; raises `Problem`."""
+    try:
+        np.copyto(before, result, casting="same_kind")
+    except (TypeError, ValueError) as error:
+        raise Problem(f"The array cannot take this result: {error}") from None
+    return before
+
+
+def _place(key: Value) -> Any:
+    """What stands in the brackets as NumPy takes it: integers, slices, `None`, `...`, arrays; raises `Problem`."""
+    parts = key if isinstance(key, tuple) else (key,)
+    if not all(isinstance(part, int | slice | EllipsisType | np.ndarray | None) for part in parts):
+        raise Problem("Brackets take integers and slices", code="bad-index")
+    return key
 
 
 def _run(name: str, function: Callable[..., Any], *arguments: Any, **options: Any) -> Value:
@@ -116,13 +143,21 @@ def _reduction(name: str) -> Callable[..., Value]:
 
 
 def _array(call: object, value: Value, dtype: Value = None) -> Value:
-    made = array(value)
-    name = dtype.name if isinstance(dtype, Builtin) else dtype
-    if name is not None:
-        if name not in _DTYPES:
-            raise Problem(f"gen has no arrays of {describe_value(dtype)}")
-        made = made.astype(_DTYPES[name])
-    return made
+    return _of_dtype(array(value), dtype).copy()
+
+
+def _asarray(call: object, value: Value, dtype: Value = None) -> Value:
+    return _of_dtype(array(value), dtype)
+
+
+def _of_dtype(made: Any, dtype: Value) -> Any:
+    """The array in another dtype, unless that is None; raises `Problem`."""
+    name = dtype.name if isinstance(dtype, Word) else dtype
+    if name is None:
+        return made
+    if name not in _DTYPES:
+        raise Problem(f"gen has no arrays of {describe_value(dtype)}")
+    return made.astype(_DTYPES[name], copy=False)
 
 
 def _arange(call: object, *values: Value, dtype: Value = None) -> Value:
@@ -149,9 +184,26 @@ def _filled(name: str) -> Callable[..., Value]:
             raise Problem("The shape of an array is a tuple of integers")
         _limited(math.prod(sizes))
         value = {"zeros": 0.0, "ones": 1.0}.get(name)
-        return np.full(tuple(sizes), rest[0] if value is None and rest else value or 0.0)
+        if value is None:
+            value, *rest = rest or (0.0,)  # type: ignore[assignment]  # the value comes before the dtype
+        return _of_dtype(np.full(tuple(sizes), value), rest[0] if rest else dtype)
 
     return run
+
+
+def _moved(name: str) -> Callable[..., Value]:
+    python = getattr(np, name)
+
+    def run(call: object, value: Value, *options: Value, **keywords: Value) -> Value:
+        return _run(f"`np.{name}`", python, array(value, f"np.{name}"), *options, **keywords)
+
+    return run
+
+
+def _meshgrid(call: object, *values: Value, indexing: Value = "xy") -> Value:
+    parts = [array(each, "np.meshgrid") for each in values]
+    _limited(math.prod(part.size for part in parts) * len(parts))
+    return list(np.meshgrid(*parts, indexing="ij" if indexing == "ij" else "xy"))
 
 
 def _eye(call: object, n: Value) -> Value:
@@ -223,14 +275,16 @@ FUNCTIONS: Mapping[str, Any] = {
     **{name: _elementwise(name) for name in _OF_NUMBERS},
     **{name: _reduction(name) for name in _OVER_AXES},
     **{name: _filled(name) for name in ("zeros", "ones", "full", "empty")},
+    **{name: _moved(name) for name in ("expand_dims", "reshape", "squeeze", "transpose", "unique")},
     "arange": _arange,
     "array": _array,
-    "asarray": _array,
+    "asarray": _asarray,
     "concatenate": _joined("concatenate"),
     "e": math.e,
     "eye": _eye,
     "inf": math.inf,
     "linspace": _linspace,
+    "meshgrid": _meshgrid,
     "nan": math.nan,
     "newaxis": None,
     "pi": math.pi,
@@ -260,7 +314,7 @@ def method(made: Any, name: str, positional: list[Value], keywords: dict[str, Va
     if name == "tolist":
         return made.tolist()
     if name == "astype":
-        return _array(None, made, *positional)
+        return _array(None, made, *positional, **keywords)
     if name in ("reshape", "transpose"):
         sizes = positional[0] if len(positional) == 1 and isinstance(positional[0], list | tuple) else positional
         return _run(f"`{name}`", getattr(made, name), tuple(sizes)) if sizes else made.T
@@ -270,8 +324,10 @@ def method(made: Any, name: str, positional: list[Value], keywords: dict[str, Va
         except TypeError:
             raise Problem(f"`{name}` does not take these arguments") from None
     if name == "flatten":
-        return made.reshape(-1)
+        return made.flatten()
+    if name == "copy":
+        return made.copy()
     raise Problem(f"An array has no method `{name}` here", code="unknown-attribute")
 
 
-METHODS = ("tolist", "astype", "reshape", "transpose", "flatten", *_OVER_AXES)
+METHODS = ("copy", "tolist", "astype", "reshape", "transpose", "flatten", *_OVER_AXES)

@@ -9,18 +9,19 @@ from typing import Any
 import numpy as np
 
 from gen.components.arguments import Word
-from gen.components.base import Activation, Component, Layer, parameters
+from gen.components.base import Activation, Component, Layer, parameters, snake_case
 from gen.diagnostics import Span
 from gen.dims import Dim, Shape
 from gen.language import syntax
-from gen.language.elaborate import arrays
-from gen.language.elaborate.builtin import MATH
+from gen.language.elaborate import arrays, data
 from gen.language.elaborate.context import Context, note_binding, note_training
-from gen.language.elaborate.keras_names import KERAS
+from gen.language.elaborate.keras_names import AROUND, KERAS
 from gen.language.elaborate.keras_names import MODULES as MODULES_OF_KERAS
 from gen.language.elaborate.listed import layers_of
 from gen.language.elaborate.methods import methods_of
+from gen.language.elaborate.modules import MODULES as PLAIN
 from gen.language.elaborate.older import INSIDE, present_path, warn_of_module
+from gen.language.elaborate.options import METHODS as PARSER_METHODS
 from gen.language.elaborate.problems import Problem
 from gen.language.elaborate.spellings import MODULES, member, members, suggestion
 from gen.language.elaborate.values import (
@@ -30,6 +31,7 @@ from gen.language.elaborate.values import (
     BidirectionalValue,
     Builtin,
     ClassValue,
+    Data,
     Distributed,
     FunctionValue,
     InputValue,
@@ -40,19 +42,23 @@ from gen.language.elaborate.values import (
     ModelValue,
     Namespace,
     ObjectValue,
+    OptionsValue,
+    ParserValue,
     Phase,
     PlainFunction,
     Super,
     TensorValue,
+    Undecided,
     Unknown,
     Value,
     Wrapped,
     Wrong,
     describe_value,
     sentence,
+    without_shape,
 )
 
-MODEL_METHODS = ("compile", "fit", "add", "summary", "pop", "get_layer", "build", "call")
+MODEL_METHODS = ("compile", "fit", "add", "summary", "pop", "get_layer", "build", "call", "add_loss", "add_metric")
 LAYER_METHODS = (
     "build",
     "call",
@@ -94,6 +100,26 @@ AFTERWARDS = (
     "weights",
 )
 """What a Keras model has that belongs to the program which uses the model."""
+USED_LATER = (
+    "apply_gradients",
+    "compute_gradients",
+    "from_config",
+    "get_config",
+    "get_gradients",
+    "get_updates",
+    "get_weights",
+    "iterations",
+    "lr",
+    "minimize",
+    "reset_state",
+    "reset_states",
+    "result",
+    "set_weights",
+    "update_state",
+    "variables",
+    "weights",
+)
+"""What an optimizer, a loss or a metric of Keras has for a program that trains by itself."""
 KERAS_LAYER_METHODS = (
     "add_loss",
     "add_metric",
@@ -120,6 +146,8 @@ def attribute_of(context: Context, owner: Value, attribute: syntax.Attribute) ->
             return WRONG
         case Unknown():
             return _of_unknown(context, owner, attribute)
+        case OptionsValue() if (text := context.text(attribute.span)) in context.given:
+            return context.given[text]
         case Namespace():
             return _member(context, owner, attribute)
         case ObjectValue() | Super():
@@ -139,6 +167,13 @@ def _of_unknown(context: Context, owner: Unknown, attribute: syntax.Attribute) -
     text = context.text(attribute.span)
     if text in context.given:
         return context.given[text]
+    if isinstance(owner, Data):
+        if attribute.name in data.METHODS:
+            return Method(owner, attribute.name, attribute.name_span)
+        if (known := data.attribute(owner, attribute.name)) is not None:
+            context.need(owner.made_by)
+            return known
+        owner = without_shape(owner)
     return replace(owner, text=text, span=owner.span if owner.missing else attribute.span, name=None)
 
 
@@ -174,8 +209,16 @@ def _found(context: Context, owner: Value, name: str, span: Span) -> Value:
             return Method(owner, name, span) if name == "as_list" else len(owner)
         case list() if name == "sort":
             return Method(owner, name, span)
+        case ParserValue():
+            return Method(owner, name, span) if name in PARSER_METHODS else Unknown(f"parser.{name}", span)
+        case OptionsValue():
+            return owner.values.get(name, MISSING)
         case Component():
-            return getattr(owner, name) if name in (each.name for each in parameters(type(owner))) else MISSING
+            if name in (each.name for each in parameters(type(owner))):
+                return getattr(owner, name)
+            return Unknown(f"{snake_case(type(owner).__name__)}.{name}", span) if name in USED_LATER else MISSING
+        case Undecided() if name in USED_LATER:
+            return Unknown(f"{snake_case(owner.word.name)}.{name}", span)
         case Builtin() | FunctionValue() if name in ("__name__", "__doc__"):
             return owner.name
         case Phase():
@@ -197,7 +240,7 @@ def _names(owner: Value) -> Sequence[str]:
 
 def plain_member(owner: Namespace, name: str) -> Value:
     """What `math.name` or `np.name` is."""
-    known = MATH if owner.path[0] == "math" else arrays.FUNCTIONS
+    known = PLAIN[owner.path[0]]
     if len(owner.path) == 1 and name in known:
         return PlainFunction(f"{owner.path[0]}.{name}") if callable(known[name]) else known[name]
     if owner.path == ("numpy",) and name in arrays.DTYPES:
@@ -206,10 +249,12 @@ def plain_member(owner: Namespace, name: str) -> Value:
 
 
 def _member(context: Context, owner: Namespace, attribute: syntax.Attribute) -> Value:
-    if owner.path[0] in ("math", "numpy"):
+    if owner.path[0] in PLAIN:
         found = plain_member(owner, attribute.name)
         return Unknown(context.text(attribute.span), attribute.span) if isinstance(found, Unknown) else found
-    if attribute.name in GETTERS and owner.path[-1] in MODULES:
+    if owner.path == ("tensorflow",) and attribute.name == "newaxis":
+        return None
+    if attribute.name in GETTERS and owner.path[-1] in (*MODULES, "constraints"):
         return PlainFunction(f"{owner.path[-1]}.{attribute.name}")
     found = member(owner, attribute.name)
     if isinstance(found, Word):
@@ -228,6 +273,8 @@ def _report_no_member(context: Context, owner: Namespace, attribute: syntax.Attr
         return Namespace((*owner.path, name), known=False)
     if name in KERAS.get(module, ()):
         return Unknown(context.text(attribute.span), attribute.span, missing=True)
+    if name in AROUND:
+        return Unknown(context.text(attribute.span), attribute.span)
     names = [word for kind in MODULES.get(module, ()) for word in members(kind)]
     code = "unknown-layer" if module == "layers" else "unknown-name"
     message = f"There is no `{name}` in {'.'.join(owner.path)}"
@@ -249,7 +296,7 @@ def static(shape: Shape) -> tuple[int | None, ...]:
 
 def _of_tensor(tensor: TensorValue, name: str, span: Span) -> Value:
     match name:
-        case "shape":
+        case "shape" | "_keras_shape":
             return static(tensor.shape)
         case "ndim":
             return len(tensor.shape)
@@ -265,6 +312,8 @@ def _of_tensor(tensor: TensorValue, name: str, span: Span) -> Value:
 def _of_model(context: Context, model: ModelValue, name: str, span: Span) -> Value:
     if name in MODEL_METHODS:
         return Method(model, name, span)
+    if model.unknown is not None and name in ("layers", "input", "output", "inputs", "outputs"):
+        return model.unknown
     if name == "layers":
         return layers_of(model)
     if name in AFTERWARDS:
@@ -414,6 +463,9 @@ def set_attribute(context: Context, owner: Value, attribute: syntax.Attribute, v
             return
         case ClassValue():
             owner.namespace[name] = value
+            return
+        case OptionsValue():
+            owner.values[name] = value
             return
     if name == "trainable" and isinstance(owner, Wrapped | InputValue):
         if isinstance(value, bool):

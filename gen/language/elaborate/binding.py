@@ -118,11 +118,17 @@ def _report_channels_first(context: Context, called: str, argument: Argument) ->
     return context.error("bad-argument", argument.span, message, hint=hint)
 
 
+WORDS_IN_ANY_CASE = ("data_format", "padding")
+"""Arguments whose words Keras reads in capitals too: `padding="SAME"`."""
+
+
 def accepted_value(context: Context, name: str, annotation: Any, argument: Argument) -> Value:
     """The argument's value as its annotation asks for; `WRONG`, and a diagnostic, if it does not fit."""
     if is_wrong(argument.value):
         return Wrong()
     value = settle(context, argument.value, annotation)
+    if name in WORDS_IN_ANY_CASE and isinstance(value, str):
+        value = value.lower()
     if is_wrong(value):
         return Wrong()
     try:

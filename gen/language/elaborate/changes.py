@@ -89,10 +89,15 @@ def changes(body: Iterable[syntax.Statement]) -> Iterator[tuple[syntax.Expr, str
             yield argument, "()"
 
 
-def changes_model(body: Iterable[syntax.Statement], function: Callable[[syntax.Expr], syntax.Def | None]) -> bool:
+def changes_model(
+    body: Iterable[syntax.Statement],
+    function: Callable[[syntax.Expr], syntax.Def | None],
+    is_module: Callable[[syntax.Expr], bool],
+) -> bool:
     """Whether the statements of a body may change what a model is, also through the functions of the file they call.
 
-    `function` gives the definition of what is called, for a function of the file.  What is set `trainable` to the same
+    `function` gives the definition of what is called, for a function of the file; `is_module` knows `np` in `np.add`.
+    What is set `trainable` to the same
     in every round, as in the training of a GAN, is no change.
     """
     pending = [(statement, frozenset[str]()) for statement in body]
@@ -108,9 +113,9 @@ def changes_model(body: Iterable[syntax.Statement], function: Callable[[syntax.E
                     if sets and not isinstance(value, syntax.Constant):
                         return True
         for call in syntax.calls([statement]):
-            if isinstance(call.function, syntax.Attribute) and call.function.name in MODEL_CHANGING:
-                return True
             method = call.function if isinstance(call.function, syntax.Attribute) else None
+            if method is not None and method.name in MODEL_CHANGING and not is_module(method.value):
+                return True
             if own and method is not None and method.name in CHANGING and getattr(method.value, "id", "") not in own:
                 return True  # a list of somebody else's
             definition = function(call.function)

@@ -9,6 +9,7 @@ any other from then on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from gen.components.base import Initializer, Regularizer, registry
@@ -118,6 +119,8 @@ def _set_fields(context: Context, made: ObjectValue, fields: Sequence[str], argu
         default = made.cls.find(name)
         if name in given:
             made.attributes[name] = given[name].value
+        elif isinstance(default, list | dict):
+            made.attributes[name] = shaped(default, lambda tensor: tensor)  # one of its own
         elif default is MISSING:
             context.error("missing-argument", arguments.span, f"`{made.cls.name}` needs its argument `{name}`")
             return False
@@ -208,23 +211,37 @@ def call_base_method(context: Context, method: Method, arguments: Arguments, gro
 
 def add_loss(context: Context, made: ObjectValue, arguments: Arguments, group: Group | None) -> Value:
     """`self.add_loss(value)`: one more summand of the loss of every model that the call is part of."""
+    made.losses += added_losses(context, arguments, group)
+    return None
+
+
+def add_to_model(context: Context, model: ModelValue, arguments: Arguments, group: Group | None) -> Value:
+    """`model.add_loss(value)`, of the tensors of a functional model: Keras 2 adds it to this model alone."""
+    losses = added_losses(context, arguments, group)
+    context.added += [AddedLoss(value, text, model.outputs, model) for value, text in losses]
+    return None
+
+
+def added_losses(context: Context, arguments: Arguments, group: Group | None) -> list[tuple[TensorValue, str]]:
+    """What `add_loss` is given: tensors with their texts; what is none is reported."""
     given = models.bind(context, "add_loss", ("losses",), arguments)
     if given is None or "losses" not in given:
-        return None
+        return []
     argument = given["losses"]
     values = argument.value if isinstance(argument.value, list | tuple) else [argument.value]
+    found: list[tuple[TensorValue, str]] = []
     for value in values:
         if isinstance(value, bool | int | float):
             value = constant_tensor(context, float(value), arguments.site(group))
         if isinstance(value, TensorValue):
-            made.losses.append((value, context.text(argument.span)))
+            found.append((value, context.text(argument.span)))
         elif isinstance(value, Unknown):
-            return context.unknown(value, argument.span)
+            context.unknown(value, argument.span)
         elif not is_wrong(value):
             message = f"`add_loss` takes a tensor, got {describe_value(value)}"
             hint = "compute it in `call`, of the tensors there" if isinstance(value, FunctionValue) else None
-            return context.error("not-a-tensor", argument.span, message, hint=hint)
-    return None
+            context.error("not-a-tensor", argument.span, message, hint=hint)
+    return found
 
 
 def _note_losses(context: Context, made: ObjectValue, first: int, result: Value) -> None:
@@ -415,15 +432,20 @@ def _any(arguments: Arguments) -> bool:
 def _call_model(context: Context, made: ObjectValue, method: FunctionValue, arguments: Arguments, site: Site) -> Value:
     """A call of a model of the file, which the first call makes a model with inputs and outputs."""
     assert made.model is not None
-    given = arguments.positional[0].value if arguments.positional else None
-    first = next(iter(arguments.keywords.values())).value if given is None and arguments.keywords else given
-    tensors = list(tensors_in(first))
+    given = _without_options(arguments)
+    values = [each.value for each in (*given.positional, *given.keywords.values())]
+    tensors = list(tensors_in(values))
     if not tensors:
         return Unknown(context.text(arguments.span), arguments.span)  # called on data
+    others = repr(shaped([*values, *given.keywords], lambda _: None))
     if not made.model.inputs and not made.model.broken:
-        _define(context, made, method, first, arguments, site)
+        made.attributes[_OTHERS] = others
+        _define(context, made, method, given, site)
     if made.model.broken:
         return WRONG if made.model.unknown is None else made.model.unknown.of_model(arguments.span)
+    if made.attributes.get(_OTHERS, others) != others:
+        message = f"`{made.cls.name}` is a model, and its first call has other arguments besides the tensors"
+        return context.error("wrong-call", arguments.span, message, hint="extend `keras.layers.Layer` instead")
     result = models.call_model(context, made.model, tensors, site.span, site.group)
     if isinstance(result, Wrong):
         return WRONG
@@ -431,14 +453,19 @@ def _call_model(context: Context, made: ObjectValue, method: FunctionValue, argu
     return shaped(made.attributes.get(_STRUCTURE), lambda _: next(outputs))
 
 
-_STRUCTURE = "<outputs>"
-"""Where an object keeps the structure of what its `call` gave: no attribute of the file has such a name."""
+_STRUCTURE, _OTHERS = "<outputs>", "<others>"
+"""Where an object keeps the structure of what its `call` gave, and what it was given besides tensors: no attribute of
+the file has such a name."""
 
 
-def _define(
-    context: Context, made: ObjectValue, method: FunctionValue, given: Value, arguments: Arguments, site: Site
-) -> None:
-    """Runs the `call` of a model on Inputs of its own, like `given`."""
+def _without_options(arguments: Arguments) -> Arguments:
+    """The arguments of a call without those that Keras gives by itself."""
+    named = {name: each for name, each in arguments.keywords.items() if name not in ("training", "mask")}
+    return replace(arguments, keywords=named)
+
+
+def _define(context: Context, made: ObjectValue, method: FunctionValue, arguments: Arguments, site: Site) -> None:
+    """Runs the `call` of a model on Inputs of its own, like the tensors in `arguments`."""
     model = made.model
     assert model is not None
     inputs: list[TensorValue] = []
@@ -451,9 +478,11 @@ def _define(
         inputs.append(entry.tensor)
         return entry.tensor
 
-    structure = shaped(given, own)
-    node = arguments.positional[0].node if arguments.positional else syntax.Constant(None, arguments.span)
-    on = Arguments((Argument(structure, node),), {}, {}, arguments.span, arguments.function, arguments.heading)
+    on = replace(
+        arguments,
+        positional=tuple(Argument(shaped(each.value, own), each.node) for each in arguments.positional),
+        keywords={name: Argument(shaped(each.value, own), each.node) for name, each in arguments.keywords.items()},
+    )
     model.inputs = tuple(inputs)
     if not _build(context, made, on):
         model.broken = True
@@ -494,7 +523,9 @@ def build_model(context: Context, made: ObjectValue, arguments: Arguments) -> Va
         entry = new_input(context, each[1:], "float", arguments.span)
         context.inputs.remove(entry)
         tensors.append(entry.tensor)
-    _define(context, made, method, tensors if len(tensors) > 1 else tensors[0], arguments, arguments.site(None))
+    node = syntax.Constant(None, arguments.span)
+    on = Argument(tensors if len(tensors) > 1 else tensors[0], node)
+    _define(context, made, method, replace(arguments, positional=(on,), keywords={}), arguments.site(None))
     return None
 
 

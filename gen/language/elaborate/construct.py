@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gen.components.arguments import Word
 from gen.components.base import Activation, Layer, registry, snake_case
 from gen.language.elaborate.apply import apply_layer, call_layer
@@ -11,7 +13,7 @@ from gen.language.elaborate.context import Context
 from gen.language.elaborate.inputs import make_input
 from gen.language.elaborate.loss_functions import call_loss_function, formula_of, is_on_tensors
 from gen.language.elaborate.models import make_model, make_sequential
-from gen.language.elaborate.older import LAYER_NAMES, STILL_THERE
+from gen.language.elaborate.older import LAYER_NAMES, STILL_THERE, with_old_defaults
 from gen.language.elaborate.operations import call_function
 from gen.language.elaborate.spellings import function_forms, kinds_of, layer_named
 from gen.language.elaborate.values import (
@@ -19,6 +21,7 @@ from gen.language.elaborate.values import (
     Arguments,
     CallOptions,
     Function,
+    FunctionValue,
     Group,
     LayerValue,
     TensorValue,
@@ -75,7 +78,10 @@ def call_word(context: Context, word: Word, arguments: Arguments, group: Group |
 
 
 def _make_layer(context: Context, name: str, arguments: Arguments, group: Group | None) -> Value:
+    if name == "Activation" and isinstance(first_of(arguments, "activation"), FunctionValue):
+        return make_lambda(context, _with_function(arguments), group)
     cls = layer_named(name)
+    arguments = with_old_defaults(context, name, arguments)
     if name in LAYER_NAMES and name not in STILL_THERE and name not in registry["layer"]:
         context.warning("old-spelling", arguments.function, f"Keras 3 calls `{name}` `{LAYER_NAMES[name]}`")
     made = make(context, cls, name, arguments)
@@ -87,6 +93,20 @@ def _make_layer(context: Context, name: str, arguments: Arguments, group: Group 
     _set_options(context, layer, made, arguments)
     context.layers.append(layer)
     return layer
+
+
+def first_of(arguments: Arguments, name: str) -> Value:
+    """The value of the first argument, which is called `name`."""
+    first = arguments.positional[0] if arguments.positional else arguments.keywords.get(name)
+    return None if first is None else first.value
+
+
+def _with_function(arguments: Arguments) -> Arguments:
+    """The arguments of `Activation(function)`, which applies a function of the file, as those of `Lambda`."""
+    named = dict(arguments.keywords)
+    if "activation" in named:
+        named["function"] = named.pop("activation")
+    return replace(arguments, keywords=named)
 
 
 def _set_options(context: Context, layer: LayerValue, made: Made, arguments: Arguments) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
+
 from gen.diagnostics import Diagnostics, Note, Source, Span
 from gen.dims import Dim, Size
 from gen.language.elaborate.keras_names import said_of
+from gen.language.elaborate.problems import Problem, TooMuchData
 from gen.language.elaborate.values import (
     WRONG,
     AddedLoss,
@@ -29,6 +32,7 @@ from gen.language.elaborate.values import (
     Unknown,
     Value,
     Wrong,
+    lost_in,
 )
 
 MAX_STEPS = 30_000
@@ -39,6 +43,8 @@ MAX_ROUNDS = 10_000
 """How often a loop may repeat its body."""
 MAX_ITEMS = 10_000
 """How many items a list may have."""
+NUMBERS_IN_STEP = 1_000
+"""How many numbers of an array count as a statement."""
 MAX_TEXT = 10_000
 """How many characters a string may have that is computed."""
 MAX_DIVISIONS = 50
@@ -221,7 +227,7 @@ class Context:
     def _report_unknown(self, value: Unknown, at: Span) -> None:
         name = value.name or (value.text if _NAME.fullmatch(value.text) else None)
         if name is None:
-            message = f"The model depends on `{value.text}`, which is not known when gen reads the file"
+            message = f"The model depends on `{value.text}`, {value.why}"
             self.error("unknown-value", at, message, hint="write the value that it has")
             return
         came = (Note(value.span, f"it comes from `{value.text}`"),) if value.text != name else ()
@@ -229,7 +235,7 @@ class Context:
         self.error(
             "unknown-value",
             at,
-            f"The model depends on `{name}`, which is not known when gen reads the file",
+            f"The model depends on `{name}`, {value.why}",
             notes=came,
             hint=f"write the value{written}, or give it: `gen build --define {name}=…`",
         )
@@ -239,6 +245,10 @@ class Context:
         self.passings += unknown
         if span not in self.ignored:
             self.ignored.append(span)
+
+    def need(self, spans: Iterable[Span]) -> None:
+        """Note that the model may depend on statements that were passed over."""
+        self.ignored = [each for each in self.ignored if each not in set(spans)]
 
     # Limits
 
@@ -253,6 +263,20 @@ class Context:
                 hint="a model of this size is usually a mistake; check the loops around this line",
             )
             raise Stop
+
+    def no_result(self, problem: Problem, span: Span, values: Iterable[Value]) -> Value:
+        """What a computation on `values` gives that has no result: it is reported, if all of them are known."""
+        if (gone := lost_in(values)) is not None:
+            return gone
+        if isinstance(problem, TooMuchData):
+            return Unknown(self.text(span), span, why=problem.message)
+        return self.error(problem.code, span, problem.message, hint=problem.hint)
+
+    def counted(self, made: Value, span: Span) -> Value:
+        """A result, with the work that an array takes counted."""
+        if isinstance(made, np.ndarray):
+            self.step(span, made.size // NUMBERS_IN_STEP)
+        return made
 
     @property
     def effects(self) -> int:

@@ -29,6 +29,7 @@ MODULES = (
     ("keras", "random"),
     ("tensorflow", "math"),
     ("tensorflow", "nn"),
+    ("tensorflow", "image"),
     ("tensorflow", "linalg"),
     ("tensorflow", "random"),
 )
@@ -42,7 +43,7 @@ IGNORED = ("name",)
 
 TWINS: dict[str, tuple[str, ...]] = {
     # number by number
-    "add": ("tf/math.add(x:x1, y:x2)",),
+    "add": ("tf/math.add(x:x1, y:x2)", "K.bias_add(x:x1, bias:x2)", "tf.nn.bias_add(value:x1, bias:x2)"),
     "subtract": ("tf/math.subtract(x:x1, y:x2)",),
     "multiply": ("tf/math.multiply(x:x1, y:x2)",),
     "divide": ("tf/math.divide(x:x1, y:x2)", "tf.truediv(x:x1, y:x2)", "tf.math.truediv(x:x1, y:x2)"),
@@ -138,10 +139,16 @@ TWINS: dict[str, tuple[str, ...]] = {
     "cumsum": ("tf/math.cumsum(x, axis=0)", "K.cumsum(x, axis=0)"),
     "sort": ("tf.sort(values:x, axis)",),
     "argsort": ("tf.argsort(values:x, axis)",),
+    "top_k": ("ops.top_k(x, k, sorted)", "tf/math.top_k(input:x, k, sorted)", "tf.nn.top_k(input:x, k, sorted)"),
+    "moments": ("ops.moments(x, axes, keepdims)", "tf.nn.moments(x, axes, shift, keepdims)"),
+    "extract_patches": (
+        "keras.ops.image.extract_patches(images:x, size, strides, dilation_rate, padding)",
+        "tf.image.extract_patches(images:x, sizes:size, strides, rates:dilation_rate, padding)",
+    ),
     "band_part": ("tf.linalg.band_part(input:x, num_lower, num_upper)",),
     # products
-    "matmul": ("tf/linalg.matmul(a:x1, b:x2)",),
-    "einsum": ("tf.einsum(equation:subscripts, inputs:operands)",),
+    "matrix_product": ("tf/linalg.matmul(a:x1, b:x2, transpose_a, transpose_b)",),
+    "einsum": ("tf/linalg.einsum(equation:subscripts, inputs:operands)",),
     "tensordot": ("tf/linalg.tensordot(a:x1, b:x2, axes)",),
     "dot": ("K.dot(x:x1, y:x2)",),
     "batch_dot": ("K.batch_dot(x:x1, y:x2, axes)",),

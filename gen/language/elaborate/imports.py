@@ -7,12 +7,11 @@ from gen.language import syntax
 from gen.language.elaborate.attributes import SUBMODULES, plain_member
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.keras_names import KERAS
+from gen.language.elaborate.modules import MODULES as PLAIN
 from gen.language.elaborate.older import warn_of_module
 from gen.language.elaborate.spellings import member, module, rooted
 from gen.language.elaborate.values import Member, Namespace, Unknown, Value
 
-PLAIN = ("math", "numpy")
-"""Modules of plain values."""
 NOTHING_OF_THE_MODEL = ("__future__", "typing", "typing_extensions")
 """Modules whose names only annotate."""
 

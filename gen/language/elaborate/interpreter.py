@@ -11,12 +11,14 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from gen.components.arguments import Word
 from gen.components.base import Activation, Component, Loss
 from gen.diagnostics import Note, Span
 from gen.dims import Dim
 from gen.language import syntax
-from gen.language.elaborate import tensors
+from gen.language.elaborate import arrays, data, tensors
 from gen.language.elaborate.apply import call_layer
 from gen.language.elaborate.attributes import attribute_of, set_attribute
 from gen.language.elaborate.binding import known_arguments
@@ -55,7 +57,15 @@ from gen.language.elaborate.operators import combine, compare, delete_item, hash
 from gen.language.elaborate.own import wrapped_function
 from gen.language.elaborate.parameters import bind_parameters
 from gen.language.elaborate.problems import Problem
-from gen.language.elaborate.spellings import is_calculating, kinds_of, layer_called, members, namespace, suggestion
+from gen.language.elaborate.spellings import (
+    BASES,
+    is_calculating,
+    kinds_of,
+    layer_called,
+    members,
+    namespace,
+    suggestion,
+)
 from gen.language.elaborate.values import (
     NO_OPTIONS,
     PHASE,
@@ -67,6 +77,7 @@ from gen.language.elaborate.values import (
     BoxValue,
     Builtin,
     ClassValue,
+    Data,
     DictValue,
     Distributed,
     Frame,
@@ -80,6 +91,8 @@ from gen.language.elaborate.values import (
     ModelValue,
     Namespace,
     ObjectValue,
+    ParserValue,
+    PartialValue,
     PlainFunction,
     Site,
     Super,
@@ -98,6 +111,7 @@ from gen.language.elaborate.values import (
     nests_deeper,
     sentence,
     unknown_in,
+    without_shape,
 )
 from gen.language.elaborate.wrappers import call_any
 
@@ -146,7 +160,7 @@ def lost(*values: Value) -> Lost | None:
         if isinstance(value, Wrong):
             return WRONG
         if isinstance(value, Unknown):
-            found = found or value
+            found = found or without_shape(value)
     return found
 
 
@@ -168,6 +182,7 @@ class Interpreter:
             self.context.step(statement.span)
             signal = self._execute(statement, frame)
             if isinstance(signal, _Doubt):
+                self._leave_out(statements[index + 1 :], signal.why, frame)
                 self._mark(statements[index + 1 :], signal.why, statement.span, frame)
             if signal is not _GOES_ON:
                 return signal
@@ -225,9 +240,9 @@ class Interpreter:
         whole = not isinstance(first, syntax.Tuple | syntax.List) or isinstance(value, syntax.Call)
         self._statement = _Statement(statement.span, value if whole else None)
         self._expect(targets, value)
-        result = self.evaluate(value, frame)
+        result = _made_here(self.evaluate(value, frame), statement.span)
         outside = frame.kind == "file" and isinstance(first, syntax.Name) and first.id in self.context.given
-        if isinstance(result, Unknown) and not result.kept and not outside:
+        if _is_unknown(result) and not outside:
             self.context.ignore(statement.span)
         for target in targets:
             self._bind(target, result, value.span, frame)
@@ -298,13 +313,22 @@ class Interpreter:
             self._call_method_of(extend, arguments, frame.group)
             return
         site = Site(statement.span, statement.span, frame.group)
-        self._bind(target, self._combined(statement.operator, before, value, site), statement.span, frame)
+        result = self._combined(statement.operator, before, value, site)
+        if isinstance(result, Data):
+            self.context.ignore(statement.span)
+            result = _made_here(result, statement.span)
+        if isinstance(before, np.ndarray) and isinstance(result, np.ndarray):
+            result = self._plain(statement.span, arrays.put, before, result)
+        self._bind(target, result, statement.span, frame)
 
     def _set_item(self, target: syntax.Index, value: Value, frame: Frame) -> None:
         owner, key = self.evaluate(target.value, frame), self._key_of(target, frame)
         if isinstance(owner, TensorValue):
             message = "The numbers of a tensor cannot be set"
             self.context.error("bad-index", target.span, message, hint="make a new tensor: `keras.ops.where(…)`")
+        elif isinstance(owner, np.ndarray) and (gone := lost(key, value)) is not None:
+            self._mark_value(owner, "[]", gone, target.span)
+            self._bind(target.value, gone, target.span, frame)
         elif lost(owner, key) is None:
             self._plain(target.span, set_item, owner, key, value)
         elif isinstance(key, Unknown):
@@ -413,14 +437,24 @@ class Interpreter:
         at = _condition(statement)
         self._mark([statement], why, at, frame)
         inside = [each for body in syntax.bodies(statement) for each in body]
-        for each in syntax.walk(inside):
-            for expression in syntax.expressions(each):
-                self._read(expression, frame)
+        self._read_all(inside, frame)
         if isinstance(why, Unknown) and makes_model(inside):
             self.context.passed_over.append(why.of_model(at))
         returns, loops = leaves(inside)
         loops = loops and isinstance(statement, syntax.If)
         return _Doubt(why, returns) if returns or loops else _GOES_ON
+
+    def _leave_out(self, statements: Sequence[syntax.Statement], why: Lost, frame: Frame) -> None:
+        """Leave out what runs only if a statement before it does not leave them."""
+        self._read_all(statements, frame)
+        for each in statements if isinstance(why, Unknown) else ():
+            self.context.ignore(each.span)
+
+    def _read_all(self, statements: Sequence[syntax.Statement], frame: Frame) -> None:
+        """Note that the names in statements are read, which are not run."""
+        for each in syntax.walk(statements):
+            for expression in syntax.expressions(each):
+                self._read(expression, frame)
 
     def _mark(
         self, statements: Sequence[syntax.Statement], why: Lost, at: Span, frame: Frame, settled: Collection[str] = ()
@@ -482,6 +516,8 @@ class Interpreter:
                 held[:] = [doubt]
             case dict() if what in CHANGING or what == "[]":
                 held.update(dict.fromkeys(held, doubt))
+            case np.ndarray() if what == "[]" and held.dtype.kind == "f":
+                held[...] = np.nan  # under its other names too
 
     def _changed(self, frame: Frame, name: str, why: Lost, at: Span) -> Value:
         """What a name holds that a statement would have bound or changed, had the condition at `at` been known."""
@@ -490,7 +526,7 @@ class Interpreter:
             return why
         inside = list(everything_in(before.value))
         if any(isinstance(each, Unknown) for each in inside):
-            first = next(each for each in inside if isinstance(each, Unknown))
+            first = without_shape(next(each for each in inside if isinstance(each, Unknown)))
             return first.with_others([why.of_model(at)]) if first.needed else why
         of_model = any(isinstance(each, TensorValue | Wrapped) for each in inside)
         return why.of_model(at) if of_model else why
@@ -513,13 +549,13 @@ class Interpreter:
             if works_on_data:
                 why = Unknown(self.context.text(loop.iterable.span), loop.span)
                 self._mark([loop], why, loop.span, frame, settled=("trainable",))
+                self.context.ignore(loop.span)
                 return _GOES_ON
             self.context.step(loop.span)
             self._bind_quietly(loop.target, value, loop.iterable.span, frame)
             signal = self.run(loop.body, frame)
             if isinstance(signal, _Doubt):
-                self._mark([loop], signal.why, loop.span, frame)
-                return signal if signal.returns else _GOES_ON
+                return self._doubted(loop, signal, before[0], frame)
             if signal is _BREAK:
                 return _GOES_ON
             if isinstance(signal, _Returned):
@@ -528,6 +564,13 @@ class Interpreter:
             message = f"This loop would run {len(iterable):,} times; at most {MAX_ROUNDS:,} are allowed"
             self.context.error("loop-limit", loop.iterable.span, message)
         return self.run(loop.otherwise, frame)
+
+    def _doubted(self, loop: syntax.For | syntax.While, doubt: _Doubt, before: int, frame: Frame) -> _Signal:
+        """What comes of a loop that perhaps ends in a round; it is passed over if it has changed no model yet."""
+        self._mark([loop], doubt.why, loop.span, frame)
+        if isinstance(doubt.why, Unknown) and self.context.effects == before:
+            self.context.ignore(loop.span)
+        return doubt if doubt.returns else _GOES_ON
 
     def _may_change(self, loop: syntax.For, frame: Frame) -> bool:
         """Whether a loop may change what a model is in one of its rounds."""
@@ -540,7 +583,11 @@ class Interpreter:
             definition = held.definition if isinstance(held, FunctionValue) else None
             return definition if isinstance(definition, syntax.Def) else None
 
-        return changes_model(loop.body, function)
+        def is_module(owner: syntax.Expr) -> bool:
+            held = self._held(owner, frame)
+            return isinstance(held, Namespace) or (held is None and getattr(owner, "id", "") in PLAIN_MODULES)
+
+        return changes_model(loop.body, function, is_module)
 
     def _try_once(self, loop: syntax.For, frame: Frame) -> None:
         """Run the body of a loop over what is wrong already, for the errors in it."""
@@ -572,7 +619,7 @@ class Interpreter:
             self._bind(target, value, span, frame)
 
     def _while(self, loop: syntax.While, frame: Frame) -> _Signal:
-        rounds = 0
+        rounds, before = 0, self.context.effects
         while True:
             self._statement = _Statement(loop.test.span)
             held = self._truth(loop.test, frame)
@@ -588,8 +635,7 @@ class Interpreter:
             self.context.step(loop.test.span)
             signal = self.run(loop.body, frame)
             if isinstance(signal, _Doubt):
-                self._mark([loop], signal.why, loop.span, frame)
-                return signal if signal.returns else _GOES_ON
+                return self._doubted(loop, signal, before, frame)
             if signal is _BREAK:
                 return _GOES_ON
             if isinstance(signal, _Returned):
@@ -668,6 +714,8 @@ class Interpreter:
             value = self.evaluate(base, frame)
             if isinstance(value, Unknown | Wrong):
                 unknown = unknown or value
+            elif isinstance(value, Namespace) and not value.known and value.path[-1] not in BASES:
+                unknown = unknown or Unknown(self.context.text(base.span), base.span)  # no class of a model
             elif isinstance(value, ClassValue):
                 bases.append(value)
                 kind = kind or value.kind
@@ -758,9 +806,9 @@ class Interpreter:
     def _plain(self, span: Span, function: Callable[..., Value], *arguments: Any) -> Value:
         """The result of a computation on plain values; what it raises is reported at `span`."""
         try:
-            return function(*arguments)
+            return self.context.counted(function(*arguments), span)
         except Problem as problem:
-            return self.context.error(problem.code, span, problem.message, hint=problem.hint)
+            return self.context.no_result(problem, span, arguments)
 
     def _limited(self, value: Value, span: Span) -> Value:
         """A list, a tuple or a dict, unless too much is in it: everything is looked through wherever it is used."""
@@ -809,6 +857,8 @@ class Interpreter:
                 name = self._plain(key.span, hashable, name)
             made[name] = value
             made.written[name] = (key, node)
+        if (gone := lost(*made)) is not None:
+            return gone
         return self._limited(made, display.span)
 
     def _key(self, key: syntax.Expr, frame: Frame) -> Value:
@@ -834,6 +884,9 @@ class Interpreter:
             return Builtin(name.id)
         if self.names.is_word(name.id):
             return Word(name.id)
+        if name.id == "xrange":
+            self.context.warning("old-spelling", name.span, "Python 3 calls `xrange` `range`")
+            return Builtin("range")
         if name.id in ("__name__", "__file__"):
             return "__main__"
         if name.id in PLAIN_MODULES:
@@ -868,6 +921,10 @@ class Interpreter:
 
     def _combined(self, operator: str, left: Value, right: Value, site: Site) -> Value:
         """`left operator right`."""
+        if (isinstance(left, Data) or isinstance(right, Data)) and operator in "+-*/**":
+            known = data.combined(left, right)
+            if known is not None:
+                return known
         if (gone := lost(left, right)) is not None:
             of_model = isinstance(left, TensorValue) or isinstance(right, TensorValue)
             return gone.of_model(site.span) if isinstance(gone, Unknown) and of_model else gone
@@ -969,8 +1026,8 @@ class Interpreter:
                 return gone
             conversion = part.conversion or ("r" if part.text and not spec else "")
             piece = self._plain(part.span, formatted, value, conversion, spec)
-            if isinstance(piece, Wrong):
-                return WRONG
+            if isinstance(piece, Wrong | Unknown):
+                return piece
             pieces.append(part.text + piece)
         return "".join(pieces)
 
@@ -987,6 +1044,8 @@ class Interpreter:
                 return self.call_with(found, [owner, key], Site(index.span, self._heading(index), frame.group))
         if isinstance(owner, Builtin | Namespace):
             return owner  # an annotation: `list[int]`
+        if isinstance(owner, Data) and (known := data.item(owner, key)) is not None:
+            return known
         if (gone := lost(owner, key)) is not None:
             return gone
         return self._plain(index.span if len(index.items) > 1 else index.items[0].span, item, owner, key)
@@ -1063,11 +1122,28 @@ class Interpreter:
             case Wrong():
                 return WRONG
             case Unknown():
-                return self._made_of(function, values, arguments.span)
+                given = [each.value for each in arguments.positional]
+                parts = data.split(given) if function.text.endswith("train_test_split") else None
+                return parts or self._made_of(without_shape(function), values, arguments.span)
             case FunctionValue():
                 return self._call_function(function, arguments, group)
             case Method():
                 return self._call_method_of(function, arguments, group)
+            case PlainFunction("functools.partial") if arguments.positional:
+                return PartialValue(arguments.positional[0].value, arguments.without_first())
+            case PlainFunction("argparse.ArgumentParser"):
+                return ParserValue()
+            case Namespace(path, False):
+                keywords = {name: each.value for name, each in arguments.keywords.items()}
+                known = data.called(path[-1], [each.value for each in arguments.positional], keywords)
+                if known is None and path[-1] == "Variable":
+                    known = _constant(arguments)
+                if known is None:
+                    known = data.loaded(path, context.text(arguments.span), arguments.span)
+                if known is not None:
+                    return known
+            case PartialValue():
+                return self._apply(function.function, function.completed(arguments), group, target)
             case ClassValue():
                 return instantiate(context, function, arguments, group)
             case Builtin() | PlainFunction():
@@ -1300,6 +1376,33 @@ def _condition(statement: syntax.Statement) -> Span:
         case syntax.For(iterable=iterable):
             return iterable.span
     return statement.span
+
+
+def _constant(arguments: Arguments) -> Value:
+    """The array that a `keras.Variable` holds which is not trained; None for any other."""
+    named = arguments.keywords
+    trained = named["trainable"].value if "trainable" in named else True
+    given = arguments.positional[0] if arguments.positional else named.get("initializer", named.get("initial_value"))
+    return given.value if given is not None and trained is False and isinstance(given.value, np.ndarray) else None
+
+
+def _made_here(value: Value, span: Span) -> Value:
+    """Data, alone or in tuples, that the statement at `span` makes."""
+    if isinstance(value, tuple) and _holds_data(value):
+        return tuple(_made_here(each, span) for each in value)
+    return replace(value, made_by=(*value.made_by, span)) if isinstance(value, Data) else value
+
+
+def _is_unknown(value: Value) -> bool:
+    """Whether nothing of a value is known, or of what is in it."""
+    if isinstance(value, list | tuple | dict):
+        return bool(value) and all(map(_is_unknown, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, Unknown) and not value.kept
+
+
+def _holds_data(value: Value) -> bool:
+    """Whether a value is data alone."""
+    return isinstance(value, Data) or (isinstance(value, tuple) and bool(value) and all(map(_holds_data, value)))
 
 
 def _is_print(call: syntax.Call) -> bool:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from gen.components.layers.embedding import AsIds
 from gen.diagnostics import Note, Span
 from gen.dims import Dim, Shape, Size, show, sizes_in
-from gen.language.elaborate.apply import apply_layer
+from gen.language.elaborate.apply import apply_layer, gives_ids
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.shape_trail import trail
 from gen.language.elaborate.values import (
@@ -28,6 +29,8 @@ from gen.language.elaborate.values import (
 
 def replay(context: Context, model: ModelValue, tensors: Sequence[TensorValue], span: Span) -> Value:
     """Calls the model's layers once more, on `tensors`."""
+    pairs = zip(model.inputs, tensors, strict=True)
+    tensors = [_as_ids(context, declared, given, span) for declared, given in pairs]
     if not _accepts(context, model, tensors, span):
         return WRONG
     groups, boxes = _Groups(model), _Boxes(model, BoxValue(model_group(model), context.box))
@@ -50,7 +53,7 @@ def _repeated(
     values = dict(zip(model.inputs, tensors, strict=True))
     statements: dict[object, object] = {}
     sizes = _sizes(model, tensors)
-    added = [each for each in context.added if not values_of(model).isdisjoint(each.results)]
+    added = added_to(context, model)
     model.added = leading_to([each.value for each in added], values_of(model), context.calls)
     for call in (*model.calls, *model.added):
         if call.makes_mask:  # the call that it belongs to makes it again
@@ -110,6 +113,13 @@ def values_of(model: ModelValue) -> set[TensorValue]:
     return {*model.inputs, *(tensor for call in model.calls for tensor in call.outputs)}
 
 
+def added_to(context: Context, model: ModelValue) -> list[AddedLoss]:
+    """What layers inside of a model add to its loss, or what is added to the model itself."""
+    known = values_of(model)
+    added = [each for each in context.added if each.model is None or each.model is model]
+    return [each for each in added if not known.isdisjoint(each.results)]
+
+
 def leading_to(values: Sequence[TensorValue], known: set[TensorValue], made: Sequence[LayerCall]) -> list[LayerCall]:
     """The calls of `made` that `values` depend on, in order, from `known` tensors on."""
     wanted = set(values) - known
@@ -119,6 +129,15 @@ def leading_to(values: Sequence[TensorValue], known: set[TensorValue], made: Seq
             found.append(call)
             wanted.update(set(call.reads) - known)
     return found[::-1]
+
+
+def _as_ids(context: Context, declared: TensorValue, given: TensorValue, span: Span) -> TensorValue:
+    """What a model gets for a tensor: whole numbers, where it has an Input of ids and an Input of floats holds them."""
+    if declared.dtype != "int32" or not gives_ids(given):
+        return given
+    layer = LayerValue(AsIds(), "ids", span, None)
+    with context.one_call():
+        return apply_layer(context, layer, [given], Site(span, span, None))  # type: ignore[no-any-return]  # one tensor
 
 
 def _accepts(context: Context, model: ModelValue, tensors: Sequence[TensorValue], span: Span) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from typing import Any
 
@@ -10,14 +11,15 @@ import numpy as np
 from gen.components.arguments import Word
 from gen.components.base import Component
 from gen.language import syntax
-from gen.language.elaborate import arrays, methods
+from gen.language.elaborate import arrays, data, methods, options
 from gen.language.elaborate.attributes import GETTERS, attribute_of, has_attribute, set_attribute, static
-from gen.language.elaborate.builtin import FUNCTIONS, MATH, TYPES, is_a, sort
+from gen.language.elaborate.builtin import FUNCTIONS, TYPES, is_a, sort
 from gen.language.elaborate.changes import CHANGING
-from gen.language.elaborate.classes import call_base_method
+from gen.language.elaborate.classes import add_to_model, call_base_method
 from gen.language.elaborate.context import Context, note_training
 from gen.language.elaborate.listed import find_layer, layers_of
 from gen.language.elaborate.models import add
+from gen.language.elaborate.modules import MODULES as PLAIN
 from gen.language.elaborate.problems import Problem
 from gen.language.elaborate.spellings import MODULES, suggestion
 from gen.language.elaborate.training import DATA, FIT_ORDER, WHEN_CALLED
@@ -27,6 +29,8 @@ from gen.language.elaborate.values import (
     BidirectionalValue,
     Builtin,
     ClassValue,
+    Data,
+    DictValue,
     Distributed,
     FunctionValue,
     Group,
@@ -36,6 +40,8 @@ from gen.language.elaborate.values import (
     Method,
     ModelValue,
     ObjectValue,
+    OptionsValue,
+    ParserValue,
     PlainFunction,
     Super,
     TensorValue,
@@ -43,6 +49,8 @@ from gen.language.elaborate.values import (
     Value,
     Wrapped,
     Wrong,
+    everything_in,
+    without_shape,
 )
 
 SUMMARY = ("line_length", "positions", "print_fn", "expand_nested", "show_trainable", "layer_range")
@@ -57,6 +65,8 @@ ASKING = (
     "super",
     "object",
     "next",
+    "eval",
+    "vars",
     "id",
 )
 """Python's own functions about objects, which need more than values."""
@@ -75,15 +85,18 @@ def call_builtin(
     name = function.name if isinstance(function, Builtin) else function.path
     if name == "print":
         return None
+    module, _, last = name.rpartition(".")
+    if module in ("", "numpy") and (known := data.called(last, values, keywords)) is not None:
+        context.need(values[0].made_by)
+        return known
     for each in (*values, *keywords.values()):
         if isinstance(each, Wrong | Unknown):
-            return each
-    module, _, last = name.rpartition(".")
-    if last in GETTERS and module in MODULES:
+            return without_shape(each)
+    if last in GETTERS and module in (*MODULES, "constraints"):
         given = values[0] if values else next(iter(keywords.values()), None)
         if given is None and module == "activations":
             given = "linear"
-        return Member(given, MODULES[module]) if isinstance(given, str) else given
+        return Member(given, MODULES[module]) if isinstance(given, str) and module in MODULES else given
     if name in ASKING:
         return _ask(context, name, arguments, group)
     if name == "sum" and values and _holds_tensors(values[0]):
@@ -94,9 +107,9 @@ def call_builtin(
         return context.caller.call_with(called, list(given), site)
 
     try:
-        return _plain_function(name)(call, *values, **keywords)
+        return context.counted(_plain_function(name)(call, *values, **keywords), arguments.span)
     except Problem as problem:
-        return context.error(problem.code, arguments.span, problem.message, hint=problem.hint)
+        return context.no_result(problem, arguments.span, (*values, *keywords.values()))
     except TypeError:
         return context.error("bad-argument", arguments.span, f"`{name}` does not take these arguments")
 
@@ -105,7 +118,7 @@ def _plain_function(name: str) -> Callable[..., Value]:
     module, _, member = name.rpartition(".")
     if not module:
         return FUNCTIONS[name] if name in FUNCTIONS else FUNCTIONS["float" if name.startswith("float") else "int"]
-    function = (MATH if module == "math" else arrays.FUNCTIONS)[member]
+    function = PLAIN[module][member]
     assert callable(function)
     return function  # type: ignore[no-any-return]  # it is called
 
@@ -140,6 +153,10 @@ def _ask(context: Context, name: str, arguments: Arguments, group: Group | None)
             return isinstance(values[0], FunctionValue | ClassValue | Builtin | Word | Component | Wrapped | Method)
         case "type":
             return _type_of(values[0])
+        case "eval":
+            return _read(values[0], arguments)
+        case "vars" if isinstance(values[0], OptionsValue):
+            return DictValue(values[0].values)
         case "next":
             if isinstance(values[0], list) and values[0]:
                 return values[0].pop(0)
@@ -156,6 +173,16 @@ def _ask(context: Context, name: str, arguments: Arguments, group: Group | None)
             return held
         return attribute_of(context, values[0], attribute) if held or len(values) < 3 else values[2]
     return Unknown(f"{name}(…)", arguments.span)
+
+
+def _read(text: Value, arguments: Arguments) -> Value:
+    """`eval("[64, 32]")`: what a string says that holds numbers and strings alone."""
+    try:
+        made = ast.literal_eval(text.strip()) if isinstance(text, str) else None
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        made = None
+    plain = all(isinstance(each, bool | int | float | str | list | tuple | None) for each in everything_in(made))
+    return made if made is not None and plain else Unknown("eval(…)", arguments.span)
 
 
 def is_instance(value: Value, kind: Value) -> bool:
@@ -206,6 +233,8 @@ def call_method(context: Context, method: Method, arguments: Arguments, group: G
     """A method of a model, a layer, a tensor or a plain value."""
     owner = method.owner
     match owner:
+        case ParserValue():
+            return options.call(context, owner, method, arguments)
         case ModelValue():
             return _of_model(context, owner, method, arguments, group)
         case ObjectValue() | Super():
@@ -217,12 +246,15 @@ def call_method(context: Context, method: Method, arguments: Arguments, group: G
     context.mutations += method.name in CHANGING
     positional = [each.value for each in arguments.positional]
     keywords = {name: each.value for name, each in arguments.keywords.items()}
+    if isinstance(owner, Data):
+        known = data.method(owner, method.name, positional, keywords)
+        return without_shape(owner) if known is None else known
     for each in (*positional, *keywords.values()):
         if isinstance(each, Wrong | Unknown) and method.name not in ("append", "insert", "get", "setdefault", "update"):
-            return each
+            return without_shape(each)
     try:
         if isinstance(owner, np.ndarray):
-            return arrays.method(owner, method.name, positional, keywords)
+            return context.counted(arrays.method(owner, method.name, positional, keywords), arguments.span)
         if isinstance(owner, list) and method.name == "sort":
             site = arguments.site(group)
             owner[:] = sort(
@@ -233,7 +265,7 @@ def call_method(context: Context, method: Method, arguments: Arguments, group: G
             return list(owner)
         return methods.run(owner, method.name, positional, keywords)
     except Problem as problem:
-        return context.error(problem.code, arguments.span, problem.message, hint=problem.hint)
+        return context.no_result(problem, arguments.span, (owner, *positional, *keywords.values()))
 
 
 def _of_model(context: Context, model: ModelValue, method: Method, arguments: Arguments, group: Group | None) -> Value:
@@ -259,6 +291,8 @@ def _of_model(context: Context, model: ModelValue, method: Method, arguments: Ar
             return _build(context, model, arguments)
         case "call":
             return context.caller.call(model, arguments, arguments.site(group))
+        case "add_loss":
+            return add_to_model(context, model, arguments, group)
     return None
 
 

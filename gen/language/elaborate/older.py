@@ -12,6 +12,7 @@ from typing import Any
 
 from gen.components.base import Component, Layer, Optimizer
 from gen.diagnostics import Span
+from gen.language import syntax
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.values import Argument, Arguments
 
@@ -218,6 +219,18 @@ def present_arguments(
         else:
             keywords[name], spans[name] = argument, span
     return replace(arguments, keywords=keywords, name_spans=spans)
+
+
+def with_old_defaults(context: Context, called: str, arguments: Arguments) -> Arguments:
+    """The arguments of a layer with those that only Keras 3 asks for."""
+    averages = called.startswith(("AveragePooling", "AvgPool"))
+    if not averages or arguments.positional or "pool_size" in arguments.keywords:
+        return arguments
+    span = arguments.span
+    context.warning("old-spelling", span, f"Keras 3 asks for the `pool_size` of `{called}`: it is 2, as in Keras 2")
+    two = Argument(2, syntax.Constant(2, span))
+    spans = arguments.name_spans | {"pool_size": span}
+    return replace(arguments, keywords=arguments.keywords | {"pool_size": two}, name_spans=spans)
 
 
 def _is_older(cls: Any, called: str, names: Sequence[str], takes: Any, arguments: Arguments) -> bool:

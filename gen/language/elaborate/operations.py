@@ -51,6 +51,8 @@ def call_function(context: Context, path: tuple[str, ...], arguments: Arguments,
     site = arguments.site(group)
     if found.target in QUESTIONS:
         return QUESTIONS[found.target](context, called, given, site)
+    if found.target in FORMULAS:
+        return FORMULAS[found.target](context, called, given, site)
     if is_activation(found.target):
         return _call_activation(context, called, found.target, given, site)
     return _call_operation(context, called, operations[found.target], given, site)
@@ -129,6 +131,8 @@ class _Nowhere:
 def _required(target: str) -> set[str]:
     """The arguments without which nothing can be computed, by the names of the operation."""
     cls = operations.get(target)
+    if target in FORMULAS:
+        return FORMULAS_NEED[target]
     if cls is None:
         fields = parameters(registry["activation"][target]) if is_activation(target) else ()
         return {"x", *(item.name for item in fields if item.required)}
@@ -217,6 +221,8 @@ def _of_numbers(context: Context, called: str, component: Operation, numbers: Ma
             made = component.forward(*map(np.asarray, numbers.values()))  # type: ignore[attr-defined]  # each has one
     except (ArithmeticError, TypeError, ValueError):
         return context.error("bad-argument", site.span, f"`{called}` cannot compute with these numbers")
+    if np.ndim(made):
+        return context.counted(made, site.span)
     value = np.asarray(made).item()
     if isinstance(value, float) and not np.isfinite(value):
         return context.error("bad-argument", site.span, f"`{called}` of these numbers is {value}")
@@ -238,6 +244,10 @@ def _operands(
     else:
         arguments = {name: given[name] for name in cls.operands() if name in given and given[name].value is not None}
     found: dict[str, Value] = {}
+    values = [argument.value for argument in arguments.values()]
+    plain = not cls.listed and all(isinstance(each, np.ndarray | bool | int | float) for each in values)
+    if plain and any(isinstance(each, np.ndarray) for each in values):
+        return {name: argument.value for name, argument in arguments.items()}
     for name, argument in arguments.items():
         value = tensor_or_number(context, called, argument, site)
         if isinstance(value, Wrong):
@@ -328,7 +338,9 @@ def _tensor(context: Context, called: str, given: Given) -> TensorValue | Wrong:
 
 def _as_tensor(context: Context, called: str, given: Given, site: Site) -> Value:
     """A tensor as it is, a number as it is, a list as a constant; in another dtype where one is given."""
-    x = tensor_or_number(context, called, given["x"], site)
+    x = given["x"].value
+    if not isinstance(x, np.ndarray):
+        x = tensor_or_number(context, called, given["x"], site)
     if "dtype_" not in given or isinstance(x, Wrong) or given["dtype_"].value is None:
         return x
     return _call_operation(context, called, Cast, {"x": Argument(x, given["x"].node), "dtype_": given["dtype_"]}, site)
@@ -352,3 +364,110 @@ QUESTIONS: dict[str, Callable[[Context, str, Given, Site], Value]] = {
     "seed_generator": _seed_generator,
 }
 """Functions that compute nothing when the model runs: what they say of a tensor is known when the file is built."""
+
+
+# ------------------------------------------------------------------------------------------------------------- formulas
+
+
+def _made(
+    context: Context, called: str, name: str, operands: Mapping[str, Value], site: Site, **fields: Value
+) -> Value:
+    """The result of an operation of gen's, as part of a function that is made of several."""
+    given = {key: Argument(value, _Place(site.span)) for key, value in {**operands, **fields}.items()}  # type: ignore[arg-type]  # it has a span, as a node has
+    if any(is_wrong(value) for value in operands.values()):
+        return WRONG
+    return _call_operation(context, called, operations[name], given, site)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A place in the file."""
+
+    span: Any
+
+
+def _matrix_product(context: Context, called: str, given: Given, site: Site) -> Value:
+    """`tf.matmul`, which may turn the last two axes of its operands around."""
+    operands: dict[str, Value] = {}
+    for name, flag in (("x1", "transpose_a"), ("x2", "transpose_b")):
+        value = tensor_or_number(context, called, given[name], site)
+        if flag in given and given[flag].value is True:
+            value = _made(context, called, "swapaxes", {"x": value}, site, axis1=-2, axis2=-1)
+        operands[name] = value
+    return _made(context, called, "matmul", operands, site)
+
+
+def _top_k(context: Context, called: str, given: Given, site: Site) -> Value:
+    """The `k` greatest numbers on the last axis, and their places; of equal ones the first comes first."""
+    x, k = tensor_or_number(context, called, given["x"], site), given["k"].value if "k" in given else 1
+    if not isinstance(x, TensorValue):
+        return WRONG if is_wrong(x) else context.error("not-a-tensor", given["x"].span, f"`{called}` takes a tensor")
+    size = x.shape[-1] if x.shape else 0
+    if not isinstance(k, int) or not isinstance(size, int) or not 1 <= k <= size:
+        message = f"`k` of `{called}` is from 1 to {size}, the numbers on the last axis, got {describe_value(k)}"
+        return context.error("bad-argument", (given.get("k") or given["x"]).span, message)
+    order = _made(context, called, "argsort", {"x": _made(context, called, "negative", {"x": x}, site)}, site, axis=-1)
+    places = _made(context, called, "take", {"x": order, "indices": list(range(k))}, site, axis=-1)
+    values = _made(context, called, "take_along_axis", {"x": x, "indices": places}, site, axis=-1)
+    return WRONG if is_wrong(values) else (values, places)
+
+
+def _moments(context: Context, called: str, given: Given, site: Site) -> Value:
+    """The mean and the variance."""
+    x = tensor_or_number(context, called, given["x"], site)
+    fields = {"axis": given["axes"].value, "keepdims": given["keepdims"].value if "keepdims" in given else False}
+    found = [_made(context, called, name, {"x": x}, site, **fields) for name in ("mean", "var")]
+    return WRONG if any(map(is_wrong, found)) else tuple(found)
+
+
+def _extract_patches(context: Context, called: str, given: Given, site: Site) -> Value:
+    """The patches of images that lie side by side: (batch, height, width, c) to (batch, rows, columns, h * w * c)."""
+    x = tensor_or_number(context, called, given["x"], site)
+    if not isinstance(x, TensorValue):
+        return WRONG if is_wrong(x) else context.error("not-a-tensor", given["x"].span, f"`{called}` takes a tensor")
+    size = _two(given, "size")
+    steps, spread = _two(given, "strides") or size, _two(given, "dilation_rate") or (1, 1)
+    padding = str(given["padding"].value).lower() if "padding" in given else "valid"
+    fixed = len(x.shape) == 4 and all(isinstance(each, int) for each in x.shape[1:])
+    if size is None or not fixed:
+        message = f"`{called}` takes images of a fixed size, and the size of a patch"
+        return context.error("bad-argument", site.span, message)
+    batch, height, width, channels = x.shape
+    rows, columns = height // size[0], width // size[1]
+    whole = rows * size[0] == height and columns * size[1] == width
+    if steps != size or spread != (1, 1) or not (whole or padding == "valid") or not rows * columns:
+        message = f"gen has `{called}` only for patches that lie side by side"
+        return context.error("unsupported-argument", site.span, message)
+    for axis, count in enumerate((rows * size[0], columns * size[1]), start=1):
+        if not whole:
+            kept = list(range(int(count)))  # type: ignore[arg-type]  # the sizes of images are numbers here
+            x = _made(context, called, "take", {"x": x, "indices": kept}, site, axis=axis)
+    parts = (batch, rows, size[0], columns, size[1], channels)
+    x = _made(context, called, "reshape", {"x": x}, site, newshape=parts)
+    x = _made(context, called, "transpose", {"x": x}, site, axes=(0, 1, 3, 2, 4, 5))
+    last = size[0] * size[1] * channels
+    return _made(context, called, "reshape", {"x": x}, site, newshape=(batch, rows, columns, last))
+
+
+def _two(given: Given, name: str) -> tuple[int, int] | None:
+    """A size of patches: a number, two of them, or those of all four axes as TensorFlow has them."""
+    value = given[name].value if name in given else None
+    sizes = (value, value) if isinstance(value, int) else tuple(value) if isinstance(value, list | tuple) else ()
+    sizes = sizes[1:3] if len(sizes) == 4 else sizes
+    return sizes if len(sizes) == 2 and all(isinstance(each, int) and each > 0 for each in sizes) else None
+
+
+FORMULAS: dict[str, Callable[[Context, str, Given, Site], Value]] = {
+    "extract_patches": _extract_patches,
+    "matrix_product": _matrix_product,
+    "moments": _moments,
+    "top_k": _top_k,
+}
+"""Functions that are made of several operations."""
+FORMULAS_NEED = {
+    "extract_patches": {"x", "size"},
+    "matrix_product": {"x1", "x2"},
+    "moments": {"x", "axes"},
+    "top_k": {"x"},
+}
+"""The arguments without which they cannot be computed."""

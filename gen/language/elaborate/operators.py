@@ -25,6 +25,7 @@ from gen.language.elaborate.values import (
     ModelValue,
     Phase,
     TensorValue,
+    Unknown,
     Value,
     describe_value,
 )
@@ -217,6 +218,8 @@ def compare(symbol: str, left: Value, right: Value) -> bool:
 
 def equal(left: Value, right: Value) -> bool:
     """`left == right`; raises `Problem` where that depends on data."""
+    if isinstance(left, Unknown) or isinstance(right, Unknown):
+        raise Problem(f"Whether {describe_value(left)} is {describe_value(right)} is not known")
     if isinstance(left, Dim) or isinstance(right, Dim):
         if left == right:
             return True
@@ -356,6 +359,8 @@ def set_item(owner: Value, key: Value, value: Value) -> None:
             owner[hashable(key)] = value
             if isinstance(owner, DictValue):
                 owner.written.pop(hashable(key), None)
+        case np.ndarray():
+            arrays.set_item(owner, key, value)
         case list():
             if isinstance(key, slice):
                 if not isinstance(value, list | tuple | range | str):

@@ -15,7 +15,7 @@ from gen.language.elaborate.apply import apply_layer
 from gen.language.elaborate.binding import option_name
 from gen.language.elaborate.called import rule_parameters
 from gen.language.elaborate.context import Context
-from gen.language.elaborate.model_calls import leading_to, values_of
+from gen.language.elaborate.model_calls import added_to, leading_to, values_of
 from gen.language.elaborate.values import (
     WRONG,
     Argument,
@@ -276,7 +276,7 @@ def additions(context: Context, model: ModelValue) -> tuple[list[LayerCall], lis
     Calls that are no arithmetic, and what they depend on, are part of the model.
     """
     known, found = values_of(model), []
-    added = [each for each in context.added if not known.isdisjoint(each.results)]
+    added = added_to(context, model)
     model.added = leading_to([each.value for each in added], known, context.calls)
     layers = [call for call in model.added if not is_arithmetic(call)]
     layers = leading_to([output for call in layers for output in call.outputs], known, context.calls)

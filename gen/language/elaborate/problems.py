@@ -9,3 +9,7 @@ class Problem(Exception):
     def __init__(self, message: str, hint: str | None = None, code: str = "bad-operand") -> None:
         super().__init__(message)
         self.message, self.hint, self.code = message, hint, code
+
+
+class TooMuchData(Problem):
+    """An array is too large to be part of a model: data, whose numbers gen does not look at."""

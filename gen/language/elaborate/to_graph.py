@@ -230,9 +230,12 @@ def _is_usable(context: Context, model: ModelValue) -> bool:
         if not context.readable:
             return False  # its layers may be in a line that cannot be read
         hint = "begin with `Input(…)`, or give the first layer its `input_shape`"
-        if not model.layers:
+        if model.sequential and not model.layers:
             hint = "add an Input and layers"
-        context.error("no-input", model.span, "This Sequential does not know the shape of its input", hint=hint)
+        elif not model.sequential:
+            hint = "call it on an Input: `Model(x, model(x))`, or write `model.build((None, 32))`"
+        kind = "Sequential" if model.sequential else "model"
+        context.error("no-input", model.span, f"This {kind} does not know the shape of its input", hint=hint)
         return False
     if not model.calls:
         context.error("no-model", model.span, "This model has no layers")

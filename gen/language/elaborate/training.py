@@ -217,6 +217,8 @@ def _set_losses(
 ) -> None:
     if argument is None and not arguments.keywords.keys() <= {*COMPILE, *IGNORED, *UNSUPPORTED}:
         return  # a wrong name is reported, which may have been meant as `loss`
+    if (argument is None or argument.value is None) and added:
+        return
     if argument is None or argument.value is None:
         context.error(
             "missing-loss",

@@ -23,6 +23,7 @@ from gen.language.elaborate.values import (
     ObjectValue,
     TensorValue,
     Unknown,
+    Wrapped,
     Wrong,
 )
 
@@ -102,10 +103,12 @@ def _warn_of_input(context: Context, entry: InputValue, built: Sequence[ModelVal
 
 def _warn_of_variable(context: Context, span: Span, assignment: Assignment, built: Sequence[ModelValue]) -> None:
     value = assignment.value
-    if assignment.read or value in built or assignment.name.startswith("_"):
+    if assignment.read or any(value is each for each in built) or assignment.name.startswith("_"):
         return
     if isinstance(value, LayerValue | TensorValue | Wrong | Unknown) or value is None:
         return  # said already of what it holds
+    if isinstance(value, ObjectValue) and any(isinstance(each, Wrapped) for each in value.attributes.values()):
+        return  # it makes layers
     if isinstance(value, FunctionValue | ClassValue):
         context.ignore(value.definition.span)
         return

@@ -55,6 +55,7 @@ class Unknown:
     """Whether the statement that makes it says something of the model: `model.fit(…)`."""
     others: tuple[Unknown, ...] = ()
     """What else it comes from."""
+    why: str = "which is not known when gen reads the file"
 
     def of_model(self, span: Span) -> Unknown:
         """The same for something of a model that is made of it at `span`."""
@@ -70,7 +71,26 @@ class Unknown:
         return replace(self, others=tuple(others)[:MOST_CAUSES]) if len(others) > len(self.others) else self
 
     def __repr__(self) -> str:
-        return f"`{self.name or self.text}`, which is not known when gen reads the file"
+        return f"`{self.name or self.text}`, {self.why}"
+
+
+@record
+class Data(Unknown):
+    """Data whose shape is known; its size is `Unknown` where only the rows that are taken say it."""
+
+    shape: tuple[Value, ...] = ()
+    classes: int | None = None
+    """How many different labels there are, for labels."""
+    made_by: tuple[Span, ...] = ()
+    """The statements that have made it."""
+
+    def __repr__(self) -> str:
+        return Unknown.__repr__(self)
+
+
+def without_shape(value: Value) -> Value:
+    """A value of which a computation is made whose shape nobody knows."""
+    return Unknown(value.text, value.span, value.name, value.needed) if isinstance(value, Data) else value
 
 
 class Phase:
@@ -159,9 +179,53 @@ class Arguments:
         """Where the call stands, in this group."""
         return Site(self.span, self.heading, group)
 
+    def with_others(self, others: Arguments) -> Arguments:
+        """These arguments and then `others`, in a call of the others; what is named by both is that of the others."""
+        return replace(
+            others,
+            positional=(*self.positional, *others.positional),
+            keywords=self.keywords | others.keywords,
+            name_spans=self.name_spans | others.name_spans,
+        )
+
     def without_first(self) -> Arguments:
         """These arguments without the first positional one."""
         return replace(self, positional=self.positional[1:])
+
+
+@dataclass(eq=False)
+class ParserValue:
+    """A parser of `argparse`: what its options are where a command line says nothing."""
+
+    defaults: dict[str, Value] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return "a parser of `argparse`"
+
+
+@dataclass(eq=False)
+class OptionsValue:
+    """What a parser of `argparse` gives: the options by name."""
+
+    values: dict[str, Value]
+
+    def __repr__(self) -> str:
+        return "what `parse_args` gives"
+
+
+@dataclass(eq=False)
+class PartialValue:
+    """`functools.partial(function, …)`: a function with the first of its arguments."""
+
+    function: Value
+    arguments: Arguments
+
+    def completed(self, others: Arguments) -> Arguments:
+        """The arguments of a call that gives the others."""
+        return self.arguments.with_others(others)
+
+    def __repr__(self) -> str:
+        return "a `functools.partial`"
 
 
 @record
@@ -676,6 +740,8 @@ class AddedLoss:
     value: TensorValue
     text: str
     results: tuple[TensorValue, ...]
+    model: ModelValue | None = None
+    """The only model that it is added to, where that is said."""
 
 
 @record
@@ -726,8 +792,15 @@ def is_wrong(value: Value) -> bool:
 def unknown_in(value: Value) -> Unknown | None:
     """What gen cannot know in `value`, if anything."""
     if not isinstance(value, _HOLDS):
-        return value if isinstance(value, Unknown) else None
-    return next((each for each in everything_in(value) if isinstance(each, Unknown)), None)
+        return without_shape(value) if isinstance(value, Unknown) else None
+    return next((without_shape(each) for each in everything_in(value) if isinstance(each, Unknown)), None)
+
+
+def lost_in(values: Iterable[Value]) -> Wrong | Unknown | None:
+    """Why a computation on `values` has no result: something in them is wrong, or not known; None if nothing is."""
+    inside = [each for value in values for each in everything_in(value)]
+    wrong = any(isinstance(each, Wrong) for each in inside)
+    return WRONG if wrong else next((without_shape(each) for each in inside if isinstance(each, Unknown)), None)
 
 
 def everything_in(value: Value) -> Iterator[Value]:
