@@ -35,14 +35,25 @@ def words() -> dict[str, Any]:
             cls = registry[kind][name].__name__
             made = getattr(module, name, None) or getattr(module, cls, None)
             if kind in ("loss", "metric") and name == name.lower():
-                made = made if name == "accuracy" and made else name
+                made = _Word(name, getattr(module, cls, made))
             if made is not None:
                 found[name] = made
-    found["accuracy"] = found["acc"] = "accuracy"
     found |= {name: getattr(keras, name) for name in ("Model", "Sequential")}
     for name in ("TimeDistributed", "Bidirectional", "RNN", "LSTMCell", "GRUCell", "SimpleRNNCell", "Lambda", "Layer"):
         found[name] = getattr(keras.layers, name)
-    return found | {name: name for name in ("int32", "int64", "float32", "bool")}
+    return found | {name: name for name in ("int32", "int64", "float32", "bool", "same", "valid", "causal", "accuracy")}
+
+
+class _Word(str):
+    """The name of a loss or a metric, which gives one with arguments when it is called."""
+
+    def __new__(cls, name: str, made: Any) -> _Word:
+        word = super().__new__(cls, name)
+        word.made = made
+        return word
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return self.made(*args, **options)
 
 
 def _input(*shape: Any, dtype: str | None = None, **options: Any) -> Any:
@@ -50,4 +61,4 @@ def _input(*shape: Any, dtype: str | None = None, **options: Any) -> Any:
     if shape and isinstance(shape[-1], str):
         shape, dtype = shape[:-1], shape[-1]
     sizes = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
-    return keras.Input(tuple(sizes), dtype=dtype, **options)
+    return keras.Input(tuple(None if isinstance(size, str) else size for size in sizes), dtype=dtype, **options)

@@ -46,6 +46,8 @@ class Arguments:
     """What messages call the layer."""
     major: int
     report: Report
+    wrapped: bool = False
+    """Whether it is in a Bidirectional, which takes care of masked steps."""
 
     def of_layer(self, cls: type[Component], config: Mapping[str, Any]) -> list[str]:
         """The arguments of a layer."""
@@ -94,6 +96,8 @@ class Arguments:
         known = {item.name for item in fields(cls)}  # type: ignore[arg-type]
         for name, value in config.items():
             if name in known or name in PASSED_OVER or value is None or value is False or value == []:
+                continue
+            if name == "zero_output_for_mask" and self.wrapped:
                 continue
             if name in SAME and SAME[name] == value:
                 continue

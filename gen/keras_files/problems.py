@@ -11,6 +11,10 @@ class KerasFileError(Exception):
     """A file that gen cannot import; the message is a sentence or several lines."""
 
 
+class MissingWeightsError(KerasFileError):
+    """A file without weights for a layer; a model that is in two places has them in one."""
+
+
 @dataclass
 class Report:
     """What is found on the way: `problems` keep a model from being imported, by layer; `notes` do not."""
@@ -47,6 +51,8 @@ def damaged(what: str, *kinds: type[BaseException]) -> Iterator[None]:
         yield
     except KerasFileError:
         raise
-    except kinds or Exception as error:
+    except MemoryError as error:
+        raise KerasFileError(f"{what} needs more memory than there is") from error
+    except kinds or (OSError, ValueError, TypeError, KeyError, RuntimeError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise KerasFileError(f"{what} is damaged: {reason}") from error

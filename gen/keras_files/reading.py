@@ -15,7 +15,7 @@ from gen.diagnostics import Diagnostics, Source
 from gen.graph.graph import Graph
 from gen.keras_files.container import Contents, read
 from gen.keras_files.dialects import Model, read_model
-from gen.keras_files.problems import KerasFileError, Report, damaged
+from gen.keras_files.problems import KerasFileError, MissingWeightsError, Report, damaged
 from gen.keras_files.text import Writer, Written
 from gen.keras_files.weights import collect, weights_of
 
@@ -39,13 +39,20 @@ class Imported:
 def import_files(paths: Sequence[Path], replacements: Mapping[str, str]) -> Imported:
     """The model of the files.  Raises `KerasFileError`."""
     contents = read(paths)
-    assert contents.config is not None
+    try:
+        return _imported(contents, replacements, False)
+    except MissingWeightsError:
+        return _imported(contents, replacements, True)
+
+
+def _imported(contents: Contents, replacements: Mapping[str, str], share: bool) -> Imported:
     report = Report()
+    assert contents.config is not None
     with damaged(f"the configuration in {contents.path}"):
         model = read_model(contents.config, contents.major)
-        text, graph, written = _written(model, contents, replacements, report)
+        text, graph, written = _written(model, contents, replacements, report, share)
     with damaged(str(contents.path)):
-        weights = collect(model, contents, graph, written, report)
+        weights = collect(model, contents, graph, written, report, share)
     dtype = "float64" if all(array.dtype == np.float64 for array in weights.values()) and weights else "float32"
     return Imported(
         text,
@@ -60,28 +67,31 @@ def import_files(paths: Sequence[Path], replacements: Mapping[str, str]) -> Impo
 
 
 def _written(
-    model: Model, contents: Contents, replacements: Mapping[str, str], report: Report
+    model: Model, contents: Contents, replacements: Mapping[str, str], report: Report, share: bool
 ) -> tuple[str, Graph, Written]:
     """The text of a model, as gen reads it; without its `compile` where gen could not read that."""
     first: Diagnostics | None = None
-    for compiled in (contents.compiled, None) if contents.compiled else (None,):
+    attempts = [(compiled, same) for same in (False, True) for compiled in ((contents.compiled, None) if contents.compiled else (None,))]
+    for compiled, one_length in attempts:
         attempt = Report(notes=list(report.notes))
-        written = Writer(contents.major, attempt, replacements).write(model, "DOCSTRING", compiled)
+        writer = Writer(contents.major, attempt, replacements, one_length, share)
+        written = writer.write(model, "DOCSTRING", compiled)
         attempt.refuse()
         graph, diagnostics = _understood(written.text)
-        if graph is not None:
-            report.notes = attempt.notes
-            if first is not None:
-                report.note(f"the model comes without its `compile`: {_first(first)}")
-            parameters = sum(weight.size for _, weight in weights_of(graph))
-            text = written.text.replace("DOCSTRING", docstring(contents, parameters), 1)
-            text = laid_out(text)
-            graph, diagnostics = _understood(text)
-            assert graph is not None
-            return text, graph, written
-        first = first or diagnostics
+        if graph is None:
+            first = first or diagnostics
+            continue
+        report.notes = attempt.notes
+        if contents.compiled and not compiled:
+            assert first is not None
+            report.note(f"the model comes without its `compile`: {_first(first)}")
+        parameters = sum(weight.size for _, weight in weights_of(graph))
+        text = laid_out(written.text.replace("DOCSTRING", docstring(contents, parameters), 1))
+        graph, _ = _understood(text)
+        assert graph is not None
+        return text, graph, written
     assert first is not None
-    raise KerasFileError(f"gen cannot build the model of {contents.path}: {_first(diagnostics)}\n{written.text}"[:4000])
+    raise KerasFileError(f"gen cannot build the model of {contents.path}: {_first(first)}")
 
 
 def _understood(text: str) -> tuple[Graph | None, Diagnostics]:

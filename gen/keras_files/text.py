@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import json
 import keyword
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -55,6 +56,10 @@ class Writer:
     major: int
     report: Report
     replacements: Mapping[str, str] = field(default_factory=dict)
+    one_length: bool = False
+    """Whether inputs of any length have the same one: the model joins them."""
+    share: bool = False
+    """Whether models inside the model that look the same are one: the file has weights of the first alone."""
     lines: list[str] = field(default_factory=list)
     names: dict[Layer, str] = field(default_factory=dict)
     left_out: set[Layer] = field(default_factory=set)
@@ -62,6 +67,7 @@ class Writer:
     _taken: set[str] = field(default_factory=lambda: {*keyword.kwlist, *keyword.softkwlist, *RESERVED})
     _imports: dict[str, set[str]] = field(default_factory=dict)
     _models: dict[Layer, str] = field(default_factory=dict)
+    _alike: dict[str, str] = field(default_factory=dict)
     _old_functions: set[str] = field(default_factory=set)
 
     def write(self, model: Model, docstring: str, compiled: dict[str, Any] | None) -> Written:
@@ -156,8 +162,8 @@ class Writer:
         last = model.name
         for layer in model.layers:
             if layer.kind == "InputLayer":
-                if not layer.config.get("made"):
-                    self.names[layer] = layer.name
+                if nested and _named_by_hand(layer, model) is None:
+                    continue  # the first call says what it takes
                 items.append(self._input_call(layer, _named_by_hand(layer, model)))
                 continue
             last = layer.name
@@ -283,7 +289,12 @@ class Writer:
         if layer in self._models:
             return self._models[layer]
         own = self._name_of(layer)
+        looks = json.dumps([layer.name, _settled(layer.config)], sort_keys=True) if self.share else ""
+        if looks in self._alike:
+            return self._alike[looks]
         variable = self._models[layer] = self._new(layer.name)
+        if self.share:
+            self._alike[looks] = variable
         write = self._sequential if layer.model.sequential else None
         if self.lines and self.lines[-1]:
             self.lines.append("")
@@ -356,7 +367,10 @@ class Writer:
             raise KerasFileError(f"the input {layer.name[:80]!r} has no shape")
         if shape[0] is not None:
             self.report.note(f"the input {layer.name} has batches of {shape[0]} rows; here a batch has any number")
-        said = [repr(tuple(shape[1:]))]
+        sizes = tuple(shape[1:])
+        if self.one_length:
+            sizes = tuple(f"size_{i}" if size is None else size for i, size in enumerate(sizes, 1))
+        said = [repr(sizes)]
         dtype = layer.config.get("dtype")
         if isinstance(dtype, str) and not dtype.startswith(("float", "bfloat")):
             said.append(f"dtype={dtype!r}")
@@ -366,7 +380,7 @@ class Writer:
 
     def _constructor(self, layer: Layer, name: str | None, like: str = "") -> tuple[str, bool]:
         """A layer as a call of its class, and whether an old `hard_sigmoid` has to come after it."""
-        arguments = Arguments(like or layer.name, self.major, self.report)
+        arguments = Arguments(like or layer.name, self.major, self.report, wrapped=bool(like))
         config, old = dict(layer.config), False
         kind = self._class_name(layer)
         named = [] if name is None else [f"name={name!r}"]
@@ -404,7 +418,7 @@ class Writer:
             return "None"
         if inner.model is not None:
             return self._inner_model(inner)
-        if inner.kind == "StackedRNNCells" or (layer.kind == "RNN" and inner.kind not in CELLS):
+        if layer.kind == "RNN" and inner.kind not in CELLS:
             self.report.problem(owner, f"gen has no cell {inner.kind[:80]!r}")
             return "None"
         if layer.kind == "Bidirectional":

@@ -16,7 +16,7 @@ from gen.keras_files.container import Contents
 from gen.keras_files.dialects import Layer, Model
 from gen.keras_files.expressions import is_function
 from gen.keras_files.hdf5 import Group
-from gen.keras_files.problems import KerasFileError, Report
+from gen.keras_files.problems import KerasFileError, MissingWeightsError, Report
 from gen.keras_files.text import Written
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -117,20 +117,26 @@ def snake(name: str) -> str:
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
-def collect(model: Model, contents: Contents, graph: Graph, written: Written, report: Report) -> dict[str, Array]:
-    """Every weight of the graph, from the file.  Raises `KerasFileError` where one is missing or has another shape."""
+def collect(
+    model: Model, contents: Contents, graph: Graph, written: Written, report: Report, share: bool = False
+) -> dict[str, Array]:
+    """Every weight of the graph, from the file.  Raises `KerasFileError` where one is missing or has another shape.
+
+    With `share`, a layer that is in several places has its weights in the first.
+    """
     assert contents.weights is not None
     layers = Layers(graph, written)
     found: dict[str, Array] = {}
     if contents.legacy:
         for layer in model.layers:
-            leaves = list(layers.leaves(layer, (), (), True))
+            leaves = list({leaf.named: leaf for leaf in reversed([*layers.leaves(layer, (), (), True)])}.values())[::-1]
             if leaves:
                 found |= _legacy(contents, layer, leaves, report)
     else:
         root = contents.weights
         for leaf in layers.of_model(model, (), ()):
-            found |= _numbered(root, leaf, contents.major, report)
+            if not (share and all(f"{leaf.named.name}/{name}" in found for name in leaf.named.weights)):
+                found |= _numbered(root, leaf, contents.major, report)
     missing = [name for name, _ in weights_of(graph) if name not in found]
     if missing:
         raise KerasFileError(f"{contents.path} has no weights for {', '.join(missing[:3])}")
@@ -155,7 +161,7 @@ def _numbered(root: Group, leaf: Leaf, major: int, report: Report) -> dict[str, 
         older = root.group("_layer_checkpoint_dependencies", *keys[1:])  # Keras 2.12
         group = older if older is not None else root.group(*_in_older_groups(keys))
     if group is None:
-        raise KerasFileError(f"{root.shown} has no weights for the layer {leaf.layer.name}")
+        raise MissingWeightsError(f"{root.shown} has no weights for the layer {leaf.layer.name}")
     places: dict[str, list[str]] = {}
     values: dict[str, Array] = {}
     for name in named.weights:
@@ -163,7 +169,7 @@ def _numbered(root: Group, leaf: Leaf, major: int, report: Report) -> dict[str, 
         if part not in places:
             places[part] = [f"{_part(group, part)}vars/{number}" for number in _numbers(group, _part(group, part))]
         if not places[part]:
-            raise KerasFileError(f"{root.shown} has no array for {named.name}/{name}")
+            raise MissingWeightsError(f"{root.shown} has no array for {named.name}/{name}")
         weight, place = named.weights[name], places[part].pop(0)
         values[name] = group.array((place,), max(weight.size * 2, 64))
     left = [each for each in places.values() if each]
@@ -216,7 +222,8 @@ def _legacy(contents: Contents, layer: Layer, leaves: Sequence[Leaf], report: Re
         values[leaves[0]] = _of_older_cells(found, leaves[0], contents)
     else:
         if len(names) != len(expected):
-            raise KerasFileError(f"{root.shown}: the layer {layer.name} has {len(names)} arrays, not {len(expected)}")
+            found_count = f"{len(names)} arrays, not {len(expected)}"
+            raise MissingWeightsError(f"{root.shown}: the layer {layer.name} has {found_count}")
         for (leaf, name), place in zip(expected, _places(group, names, expected), strict=True):
             values.setdefault(leaf, {})[name] = group.array((place,), leaf.named.weights[name].size * 2 + 64)
     found_: dict[str, Array] = {}
