@@ -145,9 +145,16 @@ def from_script(script: Path, out: Path | None, force: bool, quiet: bool, debug:
 @gen.command("import")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--out", metavar="FOLDER", type=click.Path(path_type=Path), default=".", help="Where to write [default: here]."
+    "-o",
+    "--out",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    default=".",
+    help="Where to write [default: here].",
 )
-@click.option("--into", metavar="MODEL.nn", type=click.Path(path_type=Path), help="The model that weights alone are of.")
+@click.option(
+    "--into", metavar="MODEL.nn", type=click.Path(path_type=Path), help="The model that weights alone are of."
+)
 @click.option("--force", is_flag=True, help="Overwrite files that are there.")
 @click.option("--build", is_flag=True, help="Build the model, too.")
 @click.option("--compare", is_flag=True, help="Ask Keras, too, and say the largest difference.")
@@ -182,7 +189,7 @@ def import_(
     try:
         replacements = importing.replacements(replaced)
         if into is not None:
-            done = importing.import_weights(files, into, out, replacements, force, debug)
+            done = importing.import_weights(files, into, out, force, debug)
         else:
             done = importing.import_keras(files, out, replacements, force, compare, debug)
     except (building.CommandError, WriteError) as error:

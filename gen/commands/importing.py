@@ -16,12 +16,14 @@ from typing import Any, TypeVar
 import numpy as np
 
 from gen import compiler
-from gen.commands.building import CommandError, explained, shown
+from gen.commands.building import CommandError, explained, read, shown
 from gen.dims import Dim
 from gen.files import Bounds, WriteError, place
 from gen.graph.graph import Graph
-from gen.keras_files.problems import KerasFileError
-from gen.keras_files.reading import Imported, import_files
+from gen.keras_files.container import Contents, open_file
+from gen.keras_files.into import weights_into
+from gen.keras_files.problems import KerasFileError, Report
+from gen.keras_files.reading import dtype_of, import_files
 
 Array = np.ndarray[Any, np.dtype[Any]]
 T = TypeVar("T")
@@ -54,11 +56,45 @@ def import_keras(
     with explained(paths[0], debug=debug):
         found = _readable(lambda: import_files(paths, replacements))
         model = run(found.graph, f"{name}.nn", found.dtype)
-        members = saved(model, found)
+        members = saved(model, found.graph, found.weights, found.dtype)
     notes = [*found.notes, *(compared(paths, members) if compare else ())]
     members[SOURCE] = np.array(_digest(found.text.encode()))
     contents = {folder / f"{name}.nn": found.text.encode(), folder / f"{name}.npz": packed(members)}
     return Written(write(contents, force), notes)
+
+
+def import_weights(
+    paths: Sequence[Path],
+    into: Path,
+    folder: Path,
+    force: bool = False,
+    debug: bool = False,
+) -> Written:
+    """Write the weights of files for the model of a `.nn` file.  Raises `CommandError` or `WriteError`."""
+    source, diagnostics = read(into)
+    report = Report()
+    with explained(into, debug=debug):
+        graph = None if diagnostics.failed else compiler.understand(source, diagnostics)
+        if graph is None:
+            first = next(each for each in diagnostics.in_source_order() if each.severity == "error")
+            raise CommandError(f"{shown(into)} is no model that gen can build: {first.message}")
+        contents = _readable(lambda: alone(paths))
+        weights = _readable(lambda: weights_into(graph, contents, report))
+        dtype = dtype_of(weights)
+        weights = {name: array.astype(dtype) for name, array in weights.items()}
+        members = saved(run(graph, into.name, dtype), graph, weights, dtype)
+    path = folder / f"{into.stem}.npz"
+    return Written(write({path: packed(members)}, force), report.notes)
+
+
+def alone(paths: Sequence[Path]) -> Contents:
+    """The weights that are in one file."""
+    if len(paths) != 1:
+        raise KerasFileError("--into takes one file of weights")
+    contents = open_file(paths[0])
+    if contents.weights is None:
+        raise KerasFileError(f"{paths[0]} holds no weights")
+    return contents
 
 
 def _readable(read: Callable[[], T]) -> T:
@@ -104,12 +140,12 @@ def run(graph: Graph, name: str, dtype: str) -> Any:
     return module.Model(0, np.dtype(dtype).type)
 
 
-def saved(model: Any, found: Imported) -> dict[str, Array]:
+def saved(model: Any, graph: Graph, weights: Mapping[str, Array], dtype: str) -> dict[str, Array]:
     """The members of the `.npz` file: the weights, random inputs, and what the model makes of them."""
-    for name, array in found.weights.items():
+    for name, array in weights.items():
         model.weights[name][...] = array
-    members: dict[str, Array] = {"dtype": np.array(found.dtype), **found.weights}
-    inputs = examples(found.graph, model)
+    members: dict[str, Array] = {"dtype": np.array(dtype), **weights}
+    inputs = examples(graph, model)
     with np.errstate(all="ignore"):
         answers = model.predict(inputs)
     given = answers.values() if isinstance(answers, dict) else [answers]
@@ -183,8 +219,7 @@ def packed(members: Mapping[str, Array]) -> bytes:
 
 def write(contents: Mapping[Path, bytes], force: bool) -> list[tuple[Path, str]]:
     """Write a `.nn` and an `.npz` file, unless another file is there that is not as gen wrote both."""
-    nn, npz = contents
-    ours = _written_together(nn, npz)
+    ours = len(contents) == 2 and _written_together(*contents)
     for path, data in contents.items():
         if path.exists() and not (force or ours or path.read_bytes() == data):
             raise WriteError(f"{shown(path)} exists, and is another file; --force writes over it")

@@ -8,17 +8,47 @@ from typing import Any
 
 import numpy as np
 
-from gen.components.base import Activation, Component, Initializer, Layer, Regularizer, registry, snake_case
+from gen.components.base import Activation, Component, Initializer, Layer, registry, snake_case
 from gen.keras_files.problems import KerasFileError, Report
 from gen.language.elaborate.older import LAYER_NAMES, RENAMED
 
 NOTHING = object()
 
-PASSED_OVER = frozenset(
-    "name trainable dtype batch_input_shape batch_shape input_shape input_dtype input_length sparse ragged seed"
-    " implementation unroll time_major quantization_config supports_masking build_config autocast consume_less fused"
-    " query_shape key_shape value_shape registered_name shared_object_id layer cell made optional flash_attention"
-    " synchronized renorm_momentum lora_alpha forget_bias_init".split()
+PASSED_OVER: tuple[str, ...] = (
+    "name",
+    "trainable",
+    "dtype",
+    "batch_input_shape",
+    "batch_shape",
+    "input_shape",
+    "input_dtype",
+    "input_length",
+    "sparse",
+    "ragged",
+    "seed",
+    "implementation",
+    "unroll",
+    "time_major",
+    "quantization_config",
+    "supports_masking",
+    "build_config",
+    "autocast",
+    "consume_less",
+    "fused",
+    "query_shape",
+    "key_shape",
+    "value_shape",
+    "registered_name",
+    "shared_object_id",
+    "layer",
+    "cell",
+    "made",
+    "optional",
+    "flash_attention",
+    "synchronized",
+    "renorm_momentum",
+    "lora_alpha",
+    "forget_bias_init",
 )
 """What configurations say that changes nothing here, or that is read elsewhere."""
 ONLY_TRAINING = ("constraint", "activity_regularizer")
@@ -35,7 +65,12 @@ IN_KERAS_1: dict[str, dict[str, Any]] = {
 def component_class(kind: str) -> type[Layer] | None:
     """gen's layer for a class of Keras."""
     found = registry["layer"].get(LAYER_NAMES.get(kind, kind))
-    return found if found is not None and issubclass(found, Layer) else None  # type: ignore[return-value]
+    return found if found is not None and issubclass(found, Layer) else None
+
+
+def has_weights(cls: type[Component]) -> bool:
+    """Whether the layers of a class may have weights."""
+    return issubclass(cls, Layer) and cls.weights is not Layer.weights
 
 
 @dataclass(frozen=True)
@@ -68,11 +103,12 @@ class Arguments:
             if required and by_position and text is not None:
                 given.append(text)
                 continue
-            by_position = False
             if text is not None:
-                given.append(f"{item.name}={text}")
+                leads = not given and by_position and item.name in ("pool_size", "padding", "size", "cropping")
+                given.append(text if leads else f"{item.name}={text}")
+            by_position = False
         self._refuse_others(cls, config)
-        if config.get("trainable") is False and cls.weights is not Layer.weights:
+        if config.get("trainable") is False and has_weights(cls):
             given.append("trainable=False")
         return given
 
@@ -103,9 +139,11 @@ class Arguments:
                 continue
             if name.endswith(ONLY_TRAINING):
                 self.report.note(f"{self.layer}: gen has no {name}, so training goes on without it")
-            elif name.endswith(("_initializer", "_regularizer")) or name in cls.ignored:
-                continue
-            elif cls.__name__ == "Dense" and name == "input_dim":
+            elif (
+                name.endswith(("_initializer", "_regularizer"))
+                or name in cls.ignored
+                or (cls.__name__ == "Dense" and name == "input_dim")
+            ):
                 continue
             elif name == "stateful":
                 self.report.note(f"{self.layer}: gen keeps no state from batch to batch")
@@ -119,7 +157,9 @@ class Arguments:
         default = item.default
         if item.name == "data_format":
             if value == "channels_first":
-                self.report.problem(self.layer, "gen has channels in the last axis alone (data_format='channels_first')")
+                self.report.problem(
+                    self.layer, "gen has channels in the last axis alone (data_format='channels_first')"
+                )
             return None
         if item.name in ("activation", "recurrent_activation"):
             found = self.activation(value)
@@ -128,7 +168,8 @@ class Arguments:
             return self._initializer(value, default)
         if item.name.endswith("_regularizer"):
             return self._regularizer(value)
-        if item.name == "strides" and "pool_size" in config and _same(value, config["pool_size"]):
+        same = {"strides": "pool_size", "value_dim": "key_dim"}.get(item.name, "")
+        if same in config and _same(value, config[same]):
             return None
         value = plain(value, self.layer)
         if default is not MISSING and _same(value, default):
@@ -192,8 +233,17 @@ class Arguments:
         if made is None:
             self.report.note(f"{self.layer}: gen has no regularizer {_short(value)}, so training goes on without it")
             return None
-        strengths = [getattr(made, item.name) for item in fields(made)]  # type: ignore[arg-type]
-        return written("regularizer", made) if any(strengths) else None
+        strengths = {item.name: getattr(made, item.name) for item in fields(made)}  # type: ignore[arg-type]
+        used = {name: value for name, value in strengths.items() if value}
+        if not used:
+            return None
+        return f"keras.regularizers.{'L1L2' if len(used) > 1 else next(iter(used)).upper()}({_said(used)})"
+
+
+def _said(strengths: Mapping[str, float]) -> str:
+    if len(strengths) == 1:
+        return repr(next(iter(strengths.values())))
+    return ", ".join(f"{name}={value!r}" for name, value in strengths.items())
 
 
 FOLDED = ("kernel_size", "strides", "pool_size", "dilation_rate", "size", "padding", "cropping")
@@ -225,7 +275,9 @@ def plain(value: Any, layer: str) -> Any:
     if isinstance(value, dict):  # a number of NumPy, as old versions wrote it
         for key in ("value", "config"):
             if key in value:
-                return plain(value[key]["value"] if isinstance(value[key], dict) and "value" in value[key] else value[key], layer)
+                return plain(
+                    value[key]["value"] if isinstance(value[key], dict) and "value" in value[key] else value[key], layer
+                )
         raise KerasFileError(f"the layer {layer} has an argument of no known form")
     if isinstance(value, bool | int | str) or value is None:
         return value
@@ -236,8 +288,10 @@ def plain(value: Any, layer: str) -> Any:
 
 def shortest(value: float) -> float:
     """0.001 for 0.0010000000474974513: what was meant, where the file has a float32 of it."""
-    short = float(repr(np.float32(value).item())) if not np.isfinite(value) else float(f"{value:.6g}")
-    return short if np.float32(short) == np.float32(value) else value
+    short = float(f"{value:.6g}")
+    with np.errstate(over="ignore"):
+        is_single = float(np.float32(value)) == value
+    return short if is_single and abs(short - value) <= 1.5e-7 * abs(value) else value
 
 
 def _activation_of(default: Any) -> str:
@@ -248,7 +302,8 @@ def _component(kind: str, value: Any) -> Component | None:
     """An initializer or regularizer of a configuration; None if gen has none."""
     if value is None:
         return None
-    name, config = (value, {}) if isinstance(value, str) else (None, {})
+    name: Any = value
+    config: Any = {}
     if isinstance(value, dict):
         name, config = value.get("class_name"), value.get("config") or {}
     cls = registry[kind].get(name) if isinstance(name, str) else None
@@ -292,6 +347,6 @@ def written(kind: str, component: Component) -> str:
             value = getattr(component, item.name)
             if item.default is MISSING or value != item.default:
                 said.append(f"{item.name}={value!r}")
-    if not said and not isinstance(component, Regularizer):
+    if not said:
         return repr(snake_case(name))
     return f"keras.{kind}s.{name}({', '.join(said)})"

@@ -301,5 +301,3 @@ def _check(model: Model) -> None:
         layer = known[ref.layer]
         if not 0 <= ref.call < max(1, len(layer.calls)) or ref.index < 0:
             raise KerasFileError(f"a call takes a result of the layer {ref.layer[:80]!r} that no call gives")
-
-

@@ -53,7 +53,7 @@ class Group:
         with damaged(self.shown):
             attributes = self.found.attrs
             pieces = [attributes[name]] if name in attributes else []
-            while not (name in attributes) and f"{name}{len(pieces)}" in attributes:
+            while name not in attributes and f"{name}{len(pieces)}" in attributes:
                 pieces.append(attributes[f"{name}{len(pieces)}"])
             if not pieces:
                 return None

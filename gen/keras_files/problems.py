@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+MALFORMED: tuple[type[Exception], ...] = (OSError, ValueError, TypeError, KeyError, RuntimeError, RecursionError)
+"""What goes wrong in files that have another form than Keras writes, or are damaged."""
+
 
 class KerasFileError(Exception):
     """A file that gen cannot import; the message is a sentence or several lines."""
@@ -45,7 +48,7 @@ class Report:
 
 
 @contextmanager
-def damaged(what: str, *kinds: type[BaseException]) -> Iterator[None]:
+def damaged(what: str, *kinds: type[Exception]) -> Iterator[None]:
     """Say of whatever goes wrong inside that the file is damaged: what others wrote may be of any form."""
     try:
         yield
@@ -53,6 +56,6 @@ def damaged(what: str, *kinds: type[BaseException]) -> Iterator[None]:
         raise
     except MemoryError as error:
         raise KerasFileError(f"{what} needs more memory than there is") from error
-    except kinds or (OSError, ValueError, TypeError, KeyError, RuntimeError, RecursionError) as error:
+    except kinds or MALFORMED as error:  # noqa: B030
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise KerasFileError(f"{what} is damaged: {reason}") from error

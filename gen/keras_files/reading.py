@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +52,7 @@ def _imported(contents: Contents, replacements: Mapping[str, str], share: bool) 
         text, graph, written = _written(model, contents, replacements, report, share)
     with damaged(str(contents.path)):
         weights = collect(model, contents, graph, written, report, share)
-    dtype = "float64" if all(array.dtype == np.float64 for array in weights.values()) and weights else "float32"
+    dtype = dtype_of(weights)
     return Imported(
         text,
         graph,
@@ -66,12 +65,21 @@ def _imported(contents: Contents, replacements: Mapping[str, str], share: bool) 
     )
 
 
+def dtype_of(weights: Mapping[str, Array]) -> str:
+    """The float type that a model of these weights computes in."""
+    return "float64" if weights and all(array.dtype == np.float64 for array in weights.values()) else "float32"
+
+
 def _written(
     model: Model, contents: Contents, replacements: Mapping[str, str], report: Report, share: bool
 ) -> tuple[str, Graph, Written]:
     """The text of a model, as gen reads it; without its `compile` where gen could not read that."""
     first: Diagnostics | None = None
-    attempts = [(compiled, same) for same in (False, True) for compiled in ((contents.compiled, None) if contents.compiled else (None,))]
+    attempts = [
+        (compiled, same)
+        for same in (False, True)
+        for compiled in ((contents.compiled, None) if contents.compiled else (None,))
+    ]
     for compiled, one_length in attempts:
         attempt = Report(notes=list(report.notes))
         writer = Writer(contents.major, attempt, replacements, one_length, share)
@@ -116,7 +124,3 @@ def docstring(contents: Contents, parameters: int) -> str:
     version = "".join(each for each in contents.version if each.isalnum() or each in ".+-")[:20]
     by = f"Keras {version}" if contents.version else "Keras 1"
     return f"Imported from {name}, which {by} saved: {parameters:,} parameters."
-
-
-def digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:16]

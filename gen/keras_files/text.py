@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gen.components.base import registry, snake_case
-from gen.keras_files.arguments import Arguments, component_class, plain
+from gen.keras_files.arguments import Arguments, component_class, has_weights, plain
 from gen.keras_files.dialects import Call, Layer, Model, Ref, is_foreign, refs
 from gen.keras_files.expressions import expression, is_function
 from gen.keras_files.problems import KerasFileError, Report
@@ -35,6 +35,13 @@ NOTHING_IN_PREDICTION = {
 """Layers that gen has not, and that only do something in training."""
 OLD_HARD_SIGMOID = "ops.clip(0.2 * {} + 0.5, 0, 1)"
 """`hard_sigmoid` as Keras 1 and 2 have it."""
+RESERVED: set[str] = {
+    *registry["layer"],
+    *LAYER_NAMES,
+    *("Input", "Model", "Sequential", "keras", "ops", "tf", "np", "Lambda", "TimeDistributed", "Bidirectional", "RNN"),
+    *(name for name in dir(builtins) if name not in ("input", "id", "sum", "min", "max", "abs", "pow", "round")),
+}
+"""What no variable is called."""
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 
@@ -158,7 +165,8 @@ class Writer:
 
     def _sequential(self, model: Model, variable: str, nested: bool) -> tuple[str, list[str]]:
         """The statement of a Sequential, after those of what is in it."""
-        items, kinds = [], set()
+        items: list[str] = []
+        kinds: set[str] = set()
         last = model.name
         for layer in model.layers:
             if layer.kind == "InputLayer":
@@ -320,7 +328,7 @@ class Writer:
             given = [first[0]]
         said = [write(each) for each in given]
         for key, value in keywords.items():
-            if value is None or value is False or key in ("constants",) and not value:
+            if value is None or value is False or (key in ("constants",) and not value):
                 continue
             if key == "training":
                 self.report.problem(layer.name, "it is called with training=True, as if it were always trained")
@@ -448,7 +456,7 @@ class Writer:
 
     def _passes(self, layer: Layer) -> bool:
         """Whether a layer gives what it gets, at least in prediction, and gen has no such layer."""
-        if is_foreign(layer) or layer.kind in ("Identity", *NOTHING_IN_PREDICTION) and layer.operation:
+        if is_foreign(layer) or (layer.kind in ("Identity", *NOTHING_IN_PREDICTION) and layer.operation):
             return False
         if layer.kind in NOTHING_IN_PREDICTION:
             doing = NOTHING_IN_PREDICTION[layer.kind]
@@ -482,15 +490,6 @@ class Writer:
         return found
 
 
-RESERVED = {
-    *registry["layer"],
-    *LAYER_NAMES,
-    *("Input", "Model", "Sequential", "keras", "ops", "tf", "np", "Lambda", "TimeDistributed", "Bidirectional", "RNN"),
-    *(name for name in dir(builtins) if name not in ("input", "id", "sum", "min", "max", "abs", "pow", "round")),
-}
-"""What no variable is called."""
-
-
 def _identifier(name: str) -> str:
     found = re.sub(r"\W", "_", name)[:60] or "_"
     found = found if found.isidentifier() else f"_{found}"
@@ -509,7 +508,7 @@ def _named_by_hand(layer: Layer, model: Model) -> str | None:
 
 def _has_weights(layer: Layer) -> bool:
     cls = component_class(layer.kind)
-    return cls is None or "weights" in vars(cls) or any("weights" in vars(each) for each in cls.__mro__[:-3])
+    return cls is None or has_weights(cls)
 
 
 def _merges(layer: Layer) -> bool:

@@ -60,18 +60,18 @@ class Layers:
             inner = layer.inner
             name = inner.name.removeprefix("forward_")
             for direction in ("forward", "backward"):
-                named = self._find((*prefix, own, f"{direction}_{self._written.names.get(inner, name)}"))
+                found = self._find((*prefix, own, f"{direction}_{self._written.names.get(inner, name)}"))
                 cell = inner.inner or inner
-                if named is not None:
-                    yield Leaf(cell, named, (*keys, f"{direction}_layer", "cell"), trainable)
+                if found is not None:
+                    yield Leaf(cell, found, (*keys, f"{direction}_layer", "cell"), trainable)
         elif layer.kind == "TimeDistributed" and layer.inner is not None:
             yield from self.leaves(layer.inner, (*prefix, own), (*keys, "layer"), trainable)
         else:
-            named = self._find((*prefix, own))
-            if named is not None and named.weights:
-                recurrent = layer.kind == "RNN" or "recurrent_kernel" in named.weights
+            found = self._find((*prefix, own))
+            if found is not None and found.weights:
+                recurrent = layer.kind == "RNN" or "recurrent_kernel" in found.weights
                 cell = layer.inner if layer.kind == "RNN" and layer.inner is not None else layer
-                yield Leaf(cell, named, (*keys, "cell") if recurrent else keys, trainable)
+                yield Leaf(cell, found, (*keys, "cell") if recurrent else keys, trainable)
 
     def of_model(
         self, model: Model, prefix: tuple[str, ...], keys: tuple[str, ...], trainable: bool = True
@@ -131,7 +131,7 @@ def collect(
         for layer in model.layers:
             leaves = list({leaf.named: leaf for leaf in reversed([*layers.leaves(layer, (), (), True)])}.values())[::-1]
             if leaves:
-                found |= _legacy(contents, layer, leaves, report)
+                found |= legacy(contents, layer, leaves, report)
     else:
         root = contents.weights
         for leaf in layers.of_model(model, (), ()):
@@ -175,7 +175,7 @@ def _numbered(root: Group, leaf: Leaf, major: int, report: Report) -> dict[str, 
     left = [each for each in places.values() if each]
     if left and leaf.layer.kind != "Normalization":
         raise KerasFileError(f"{root.shown} has more weights for the layer {leaf.layer.name} than gen's layer has")
-    return _fitted(root.shown, leaf, values, major, report)
+    return fitted(root.shown, leaf, values, major, report)
 
 
 def _in_older_groups(keys: Sequence[str]) -> list[str]:
@@ -201,7 +201,7 @@ def _numbers(group: Group, part: str) -> list[str]:
 # --------------------------------------------------------------------------------------------------- arrays by name
 
 
-def _legacy(contents: Contents, layer: Layer, leaves: Sequence[Leaf], report: Report) -> dict[str, Array]:
+def legacy(contents: Contents, layer: Layer, leaves: Sequence[Leaf], report: Report) -> dict[str, Array]:
     """The arrays of a layer, or of a model in the model, in an HDF5 file of whole models."""
     root = contents.weights
     assert root is not None
@@ -228,7 +228,7 @@ def _legacy(contents: Contents, layer: Layer, leaves: Sequence[Leaf], report: Re
             values.setdefault(leaf, {})[name] = group.array((place,), leaf.named.weights[name].size * 2 + 64)
     found_: dict[str, Array] = {}
     for leaf, each in values.items():
-        found_ |= _fitted(root.shown, leaf, each, contents.major, report)
+        found_ |= fitted(root.shown, leaf, each, contents.major, report)
     return found_
 
 
@@ -283,10 +283,10 @@ def _of_older_cells(found: Sequence[Array], leaf: Leaf, contents: Contents) -> d
     return {name: np.concatenate([found[3 * i + part] for i in order], axis=-1) for part, name in enumerate(names)}
 
 
-# --------------------------------------------------------------------------------------------------------- as gen has it
+# -------------------------------------------------------------------------------------------------------- as gen has it
 
 
-def _fitted(shown: str, leaf: Leaf, values: Mapping[str, Array], major: int, report: Report) -> dict[str, Array]:
+def fitted(shown: str, leaf: Leaf, values: Mapping[str, Array], major: int, report: Report) -> dict[str, Array]:
     """The arrays of a layer as gen's layer has them, by their full names."""
     named, kind = leaf.named, _kind(leaf)
     values = dict(values)
