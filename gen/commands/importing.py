@@ -23,7 +23,8 @@ from gen.graph.graph import Graph
 from gen.keras_files.container import Contents, open_file
 from gen.keras_files.into import weights_into
 from gen.keras_files.problems import KerasFileError, Report
-from gen.keras_files.reading import dtype_of, import_files
+from gen.keras_files.reading import Imported, dtype_of, import_files
+from gen.keras_files.slots import slots
 
 Array = np.ndarray[Any, np.dtype[Any]]
 T = TypeVar("T")
@@ -56,8 +57,10 @@ def import_keras(
     with explained(paths[0], debug=debug):
         found = _readable(lambda: import_files(paths, replacements))
         model = run(found.graph, f"{name}.nn", found.dtype)
+        report = Report(notes=found.notes)
         members = saved(model, found.graph, found.weights, found.dtype)
-    notes = [*found.notes, *(compared(paths, members) if compare else ())]
+        members = {**with_slots(model, found, report), **members}
+    notes = [*report.notes, *(compared(paths, members) if compare else ())]
     members[SOURCE] = np.array(_digest(found.text.encode()))
     contents = {folder / f"{name}.nn": found.text.encode(), folder / f"{name}.npz": packed(members)}
     return Written(write(contents, force), notes)
@@ -153,6 +156,23 @@ def saved(model: Any, graph: Graph, weights: Mapping[str, Array], dtype: str) ->
         return members
     members |= {f"check_x{i}": array for i, array in enumerate(inputs)}
     return members | {f"check_y{i}": array for i, array in enumerate(given)}
+
+
+def with_slots(model: Any, found: Imported, report: Report) -> dict[str, Array]:
+    """The state of training, where the file has it and the model trains as it did in Keras."""
+    if found.graph.training is None:
+        return {}
+    names = [name for name in model._state_arrays() if "/" not in name and name != "last"]
+    state = slots(found.model, found.contents, found.graph, found.written, names, report)
+    if state is None:
+        return {}
+    for name, arrays in state.arrays.items():
+        row = next(each for each in model.state if np.shares_memory(each, getattr(model.s, name)))
+        places = sys.modules[type(model).__module__].Params(row).named()
+        for weight, array in arrays.items():
+            places[weight][...] = array
+    model.step = state.step
+    return dict(model._saved())
 
 
 def examples(graph: Graph, model: Any) -> list[Array]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
+from gen import files
 from gen.files import reason
 from gen.keras_files.hdf5 import Group, open_group
 from gen.keras_files.problems import KerasFileError, damaged
@@ -92,7 +93,7 @@ def open_file(path: Path) -> Contents:
         if start.startswith(_ZIP):
             return _zip(path)
         if start.startswith(_HDF5):
-            return _hdf5(path, path.open("rb"))
+            return _hdf5(path, io.BytesIO(files.read(path, LARGEST)))
         if path.name.endswith(".json"):
             return _json(path)
     except OSError as error:
@@ -112,13 +113,11 @@ def _folder(path: Path) -> Contents:
     weights = path / MEMBERS[2]
     if not weights.exists():
         raise KerasFileError(f"{path} has no {MEMBERS[2]}")
-    return _archive(path, texts["config.json"], texts["metadata.json"], weights.open("rb"))
+    return _archive(path, texts["config.json"], texts["metadata.json"], io.BytesIO(files.read(weights, LARGEST)))
 
 
 def _text(path: Path) -> bytes:
-    if path.stat().st_size > LARGEST_TEXT:
-        raise KerasFileError(f"{path} is larger than {LARGEST_TEXT / 2**20:g} MB")
-    return path.read_bytes()
+    return files.read(path, LARGEST_TEXT)
 
 
 def _zip(path: Path) -> Contents:

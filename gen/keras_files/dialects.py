@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from gen.components.base import registry
+from gen.components.base import registry, snake_case
+from gen.components.operations.base import operations
 from gen.keras_files.problems import KerasFileError
 
 MODELS = ("Model", "Functional", "Sequential")
@@ -181,6 +182,9 @@ def _is_operation(kind: str, config: dict[str, Any], module: str | None, major: 
     if module is not None:
         return ".ops" in module and _of_keras(module)
     if major < 3 or kind == "InputLayer" or "trainable" in config:
+        return False
+    word = snake_case(kind)
+    if kind in registry["layer"] and word not in operations and word not in registry["activation"]:
         return False
     return kind not in registry["layer"] or "dtype" not in config
 

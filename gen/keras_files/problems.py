@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import struct
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-MALFORMED: tuple[type[Exception], ...] = (OSError, ValueError, TypeError, KeyError, RuntimeError, RecursionError)
+MALFORMED: tuple[type[Exception], ...] = (
+    *(OSError, ValueError, TypeError, LookupError, ArithmeticError, RuntimeError, EOFError, AttributeError),
+    *(zipfile.BadZipFile, zlib.error, struct.error),
+)
 """What goes wrong in files that have another form than Keras writes, or are damaged."""
 
 

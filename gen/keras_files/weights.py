@@ -139,7 +139,7 @@ def collect(
                 found |= _numbered(root, leaf, contents.major, report)
     missing = [name for name, _ in weights_of(graph) if name not in found]
     if missing:
-        raise KerasFileError(f"{contents.path} has no weights for {', '.join(missing[:3])}")
+        raise MissingWeightsError(f"{contents.path} has no weights for {', '.join(missing[:3])}")
     return found
 
 
