@@ -1,4 +1,4 @@
-"""Files that are damaged, or made to do harm: one sentence, nothing run, nothing written, no array that is not there."""
+"""Files that are damaged, or made to do harm: one sentence, nothing run, no array read that is not there."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def test_a_member_that_swells(tmp_path: Path) -> None:
 
 def test_names_are_only_names(tmp_path: Path) -> None:
     """What stands in a file as a name never becomes code of the text."""
-    text = json.dumps(MODEL).replace('"a"', json.dumps('a"); import os; os.system("x')).replace('"x"', '"__import__"')
-    weights = {'a"); import os; os.system("x': WEIGHTS["a"], "b": WEIGHTS["b"]}
+    text = json.dumps(MODEL).replace('"x"', '"__import__"').replace('"a"', json.dumps('a"); import os; os.system("'))
+    weights = {'a"); import os; os.system("': WEIGHTS["a"], "b": WEIGHTS["b"]}
     found = import_files([h5(tmp_path / "m.h5", json.loads(text), weights)], {})
     assert "os.system(" not in found.text and "import os" not in found.text
