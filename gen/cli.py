@@ -208,6 +208,33 @@ def import_(
 
 
 @gen.command()
+@click.argument("source", metavar="MODEL.nn", type=click.Path(path_type=Path))
+@click.argument("weights", metavar="WEIGHTS.npz", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Where to write; ends in .keras, .weights.h5 or .safetensors.",
+)
+@click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+@click.option("-q", "--quiet", is_flag=True, help="Report errors only.")
+@debug_option
+def export(source: Path, weights: Path, out: Path, force: bool, quiet: bool, debug: bool) -> None:
+    """Write a model and its weights as a file that Keras 3 loads, or the weights alone."""
+    from gen.commands import building, exporting
+    from gen.files import WriteError
+
+    try:
+        what = exporting.export(source, weights, out, force, debug)
+    except (building.CommandError, WriteError) as error:
+        _fail_in_lines(str(error))
+    if not quiet:
+        click.echo(f"{building.shown(out)}  {what}")
+
+
+@gen.command()
 @click.argument("sources", nargs=-1, metavar="FILE_OR_FOLDER...", type=click.Path(path_type=Path))
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 and list the files that would change.")
 @click.option("--diff", is_flag=True, help="Write nothing; show what would change.")

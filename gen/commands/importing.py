@@ -55,7 +55,7 @@ def import_keras(
     """Write `NAME.nn` and `NAME.npz`.  Raises `CommandError` or `WriteError`, and then has written neither."""
     name = name_of(paths[0])
     with explained(paths[0], debug=debug):
-        found = _readable(lambda: import_files(paths, replacements))
+        found = readable(lambda: import_files(paths, replacements))
         model = run(found.graph, f"{name}.nn", found.dtype)
         report = Report(notes=found.notes)
         members = saved(model, found.graph, found.weights, found.dtype)
@@ -81,8 +81,8 @@ def import_weights(
         if graph is None:
             first = next(each for each in diagnostics.in_source_order() if each.severity == "error")
             raise CommandError(f"{shown(into)} is no model that gen can build: {first.message}")
-        contents = _readable(lambda: alone(paths))
-        weights = _readable(lambda: weights_into(graph, contents, report))
+        contents = readable(lambda: alone(paths))
+        weights = readable(lambda: weights_into(graph, contents, report))
         dtype = dtype_of(weights)
         weights = {name: array.astype(dtype) for name, array in weights.items()}
         members = saved(run(graph, into.name, dtype), graph, weights, dtype)
@@ -100,7 +100,7 @@ def alone(paths: Sequence[Path]) -> Contents:
     return contents
 
 
-def _readable(read: Callable[[], T]) -> T:
+def readable(read: Callable[[], T]) -> T:
     """What is read from files; a `CommandError` says what is wrong with them."""
     try:
         return read()
