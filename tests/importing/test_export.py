@@ -85,3 +85,9 @@ def test_safetensors(tmp_path: Path) -> None:
         start, end = header[name]["data_offsets"]
         read = np.frombuffer(content[8 + size + start : 8 + size + end], "<f8").reshape(header[name]["shape"])
         np.testing.assert_array_equal(read, array)
+    again = type(ours).load(out)
+    for name, array in ours.weights.items():
+        np.testing.assert_array_equal(again.weights[name], array)
+    out.write_bytes(content[:40])
+    with pytest.raises(ValueError, match="is not a .safetensors file"):
+        type(ours).load(out)
