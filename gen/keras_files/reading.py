@@ -16,7 +16,7 @@ from gen.keras_files.container import Contents, read
 from gen.keras_files.dialects import Model, read_model
 from gen.keras_files.problems import KerasFileError, MissingWeightsError, Report, damaged
 from gen.keras_files.text import Writer, Written
-from gen.keras_files.weights import collect, weights_of
+from gen.keras_files.weights import collect, statistics, weights_of
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -75,6 +75,7 @@ def _written(
 ) -> tuple[str, Graph, Written]:
     """The text of a model, as gen reads it; without its `compile` where gen could not read that."""
     first: Diagnostics | None = None
+    known = statistics(model, contents)
     attempts = [
         (compiled, same)
         for same in (False, True)
@@ -82,7 +83,7 @@ def _written(
     ]
     for compiled, one_length in attempts:
         attempt = Report(notes=list(report.notes))
-        writer = Writer(contents.major, attempt, replacements, one_length, share)
+        writer = Writer(contents.major, attempt, replacements, known, one_length, share)
         written = writer.write(model, "DOCSTRING", compiled)
         attempt.refuse()
         graph, diagnostics = _understood(written.text)

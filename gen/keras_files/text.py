@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from gen.components.base import registry, snake_case
 from gen.keras_files.arguments import Arguments, component_class, has_weights, plain
 from gen.keras_files.dialects import Call, Layer, Model, Ref, is_foreign, refs
@@ -63,6 +65,8 @@ class Writer:
     major: int
     report: Report
     replacements: Mapping[str, str] = field(default_factory=dict)
+    statistics: Mapping[Layer, tuple[Any, Any]] = field(default_factory=dict)
+    """Mean and variance of each Normalization."""
     one_length: bool = False
     """Whether inputs of any length have the same one: the model joins them."""
     share: bool = False
@@ -191,6 +195,8 @@ class Writer:
             return [f"{self._layer_word('Lambda')}(lambda x: {text})"]
         if self._passes(layer):
             return []
+        if layer.kind == "Normalization":
+            return [f"{self._layer_word('Lambda')}(lambda x: {self._normalized(layer, 'x')})"]
         if layer.model is not None:
             return [self._inner_model(layer)]
         kind = snake_case(self._class_name(layer))
@@ -225,6 +231,11 @@ class Writer:
             return
         if self._passes(layer):
             variables[result] = write(call.args[0])
+            return
+        if layer.kind == "Normalization":
+            text = self._normalized(layer, write(call.args[0]))
+            variables[result] = self._new(layer.name)
+            self.lines.append(f"{variables[result]} = {text}")
             return
         if is_function(layer):
             text = expression(layer, call, write, self._module, self.report)
@@ -466,6 +477,20 @@ class Writer:
         self.left_out.add(layer)
         return True
 
+    def _normalized(self, layer: Layer, x: str) -> str:
+        """What a Normalization does: gen has no such layer, and its numbers are never trained."""
+        self.left_out.add(layer)
+        axis = layer.config.get("axis", -1)
+        shape = (layer.config.get("build_input_shape") or [None])[1:]
+        last = axis in (-1, [-1]) or axis in (len(shape), [len(shape)]) or not shape
+        if layer not in self.statistics or layer.config.get("invert") or not last:
+            self.report.problem(layer.name, "gen has no Normalization of other axes than the last, inverted, or empty")
+            return "None"
+        mean, variance = self.statistics[layer]
+        deviation = np.maximum(np.sqrt(variance), 1e-7)
+        use = self._use("keras", "ops")
+        return f"{use}.divide({use}.subtract({x}, {_numbers(mean)}), {_numbers(deviation)})"
+
     def _class_name(self, layer: Layer) -> str:
         return layer.kind.split(">")[-1]
 
@@ -494,6 +519,14 @@ def _identifier(name: str) -> str:
     found = re.sub(r"\W", "_", name)[:60] or "_"
     found = found if found.isidentifier() else f"_{found}"
     return found.lstrip("_") if found.lstrip("_").isidentifier() else found if found.strip("_") else "layer"
+
+
+def _numbers(values: Any) -> str:
+    """Numbers of float32 in as few digits as they need; one where all are the same."""
+    found = [float(str(np.float32(value))) for value in np.asarray(values).reshape(-1)]
+    if not np.isfinite(found).all():
+        raise KerasFileError("a Normalization has statistics that are not finite")
+    return repr(found[0]) if len(set(found)) == 1 else repr(found)
 
 
 def _one_or_list(texts: Sequence[str]) -> str:

@@ -150,6 +150,33 @@ def weights_of(graph: Graph) -> Iterator[tuple[str, Weight]]:
             yield f"{layer.name}/{name}", weight
 
 
+def statistics(model: Model, contents: Contents) -> dict[Layer, tuple[Array, Array]]:
+    """Mean and variance of each Normalization, which its configuration has, or else the file."""
+    root = contents.weights
+    found: dict[Layer, tuple[Array, Array]] = {}
+    waiting: list[tuple[Model, tuple[str, ...]]] = [(model, ())]
+    while waiting:
+        each, keys = waiting.pop()
+        for layer, key in zip(each.layers, group_names(each), strict=True):
+            if layer.model is not None:
+                waiting.append((layer.model, (*keys, "layers", key)))
+            if layer.kind != "Normalization" or layer.operation:
+                continue
+            given = [layer.config.get(name) for name in ("mean", "variance")]
+            if None not in given:
+                mean, variance = (np.asarray(value, dtype=np.float64) for value in given)
+            elif root is None:
+                continue
+            else:
+                group = root.group(layer.name) if contents.legacy else root.group(*keys, "layers", key, "vars")
+                places = ["0", "1"] if not contents.legacy else (group and group.names("weight_names")) or []
+                if group is None or len(places) < 2:
+                    continue
+                mean, variance = (group.array((place,), 100_000).astype(np.float64) for place in places[:2])
+            found[layer] = mean, variance
+    return found
+
+
 # ------------------------------------------------------------------------------------------------- arrays by number
 
 

@@ -184,3 +184,25 @@ def test_everything_that_gen_lacks_is_in_one_report(tmp_path: Path) -> None:
     _, ours = imported(file, code="x * 3.0", gate="x + 1.0")
     x = numbers(5, 4)
     np.testing.assert_allclose(ours.predict(x), (x * 3 + 1) @ kernel + bias)
+
+
+@pytest.mark.parametrize("said", [True, False], ids=["in the configuration", "among the weights"])
+def test_a_normalization_is_arithmetic(tmp_path: Path, said: bool) -> None:
+    mean, variance = np.array([1.0, 2.0, 0.5]), np.array([4.0, 0.25, 9.0])
+    config: dict[str, object] = {"name": "n", "axis": [-1], "batch_input_shape": [None, 3]}
+    weights: dict[str, dict[str, object]] = {
+        "n": {"n/mean:0": mean, "n/variance:0": variance, "n/count:0": np.int64(5)}
+    }
+    if said:
+        config |= {"mean": mean.tolist(), "variance": variance.tolist()}
+        weights = {"n": {}}
+    layers = [
+        {"class_name": "Normalization", "config": config},
+        {"class_name": "Dense", "config": dense(2, name="d")},
+    ]
+    kernel, bias = numbers(3, 2), numbers(2)
+    weights["d"] = {"d/kernel:0": kernel, "d/bias:0": bias}
+    model = {"class_name": "Sequential", "config": {"name": "s", "layers": layers}}
+    _, ours = imported(h5(tmp_path / "m.h5", model, weights))
+    x = numbers(5, 3)
+    np.testing.assert_allclose(ours.predict(x), (x - mean) / np.sqrt(variance) @ kernel + bias, rtol=1e-6)
