@@ -103,8 +103,6 @@ def _named(kind: str, value: Any, use: Callable[[str, str], str]) -> str | None:
     if cls is None:
         raise Unknown(f"gen has no {kind} {str(name)[:80]!r}")
     said = _arguments(cls, {key: each for key, each in config.items() if key not in ("name", "dtype", "fn")})
-    if kind == "metric" and isinstance(config.get("name"), str) and config["name"] != snake_case(cls.__name__):
-        pass  # gen names metrics itself
     if not said:
         return repr(name if snake_case(str(name)) == name else snake_case(cls.__name__))
     module = "keras.losses" if kind == "loss" else "keras.metrics"
