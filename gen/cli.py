@@ -142,6 +142,98 @@ def from_script(script: Path, out: Path | None, force: bool, quiet: bool, debug:
             click.echo(f"left out of {building.shown(script)}: line{several} {extracting.in_words(found)}")
 
 
+@gen.command("import")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--out",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    default=".",
+    help="Where to write [default: here].",
+)
+@click.option(
+    "--into", metavar="MODEL.nn", type=click.Path(path_type=Path), help="The model that weights alone are of."
+)
+@click.option("--force", is_flag=True, help="Overwrite files that are there.")
+@click.option("--build", is_flag=True, help="Build the model, too.")
+@click.option("--compare", is_flag=True, help="Ask Keras, too, and say the largest difference.")
+@click.option(
+    "--replace",
+    "replaced",
+    multiple=True,
+    metavar="LAYER=EXPRESSION",
+    help="What stands in the place of a layer that gen has not; x is its input.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Report errors only.")
+@debug_option
+def import_(
+    files: tuple[Path, ...],
+    out: Path,
+    into: Path | None,
+    force: bool,
+    build: bool,
+    compare: bool,
+    replaced: tuple[str, ...],
+    quiet: bool,
+    debug: bool,
+) -> None:
+    """Bring a trained model of Keras in: write NAME.nn, and NAME.npz with its weights.
+
+    FILE is a .keras or .h5 file or an unpacked folder; or a configuration (.json) and a file of weights.
+    """
+    from gen.commands import building, importing
+    from gen.files import WriteError
+    from gen.settings import told
+
+    try:
+        replacements = importing.replacements(replaced)
+        if into is not None:
+            done = importing.import_weights(files, into, out, force, debug)
+        else:
+            done = importing.import_keras(files, out, replacements, force, compare, debug)
+    except (building.CommandError, WriteError) as error:
+        _fail_in_lines(str(error))
+    _note(done.notes)
+    for path, what in () if quiet else done.lines:
+        click.echo(f"{building.shown(path)}  {what}")
+    if build:
+        try:
+            request = building.Request((into or done.lines[0][0],), told(), force=force, debug=debug)
+            report = building.build(request)
+        except building.CommandError as error:
+            _fail(str(error))
+        _report(report, "text", quiet)
+        sys.exit(report.status)
+
+
+@gen.command()
+@click.argument("source", metavar="MODEL.nn", type=click.Path(path_type=Path))
+@click.argument("weights", metavar="WEIGHTS.npz", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Where to write; ends in .keras, .weights.h5 or .safetensors.",
+)
+@click.option("--force", is_flag=True, help="Overwrite a file that is there.")
+@click.option("-q", "--quiet", is_flag=True, help="Report errors only.")
+@debug_option
+def export(source: Path, weights: Path, out: Path, force: bool, quiet: bool, debug: bool) -> None:
+    """Write a model and its weights as a file that Keras 3 loads, or the weights alone."""
+    from gen.commands import building, exporting
+    from gen.files import WriteError
+
+    try:
+        what = exporting.export(source, weights, out, force, debug)
+    except (building.CommandError, WriteError) as error:
+        _fail_in_lines(str(error))
+    if not quiet:
+        click.echo(f"{building.shown(out)}  {what}")
+
+
 @gen.command()
 @click.argument("sources", nargs=-1, metavar="FILE_OR_FOLDER...", type=click.Path(path_type=Path))
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 and list the files that would change.")
@@ -582,6 +674,14 @@ def _say(message: str) -> None:
     from gen.diagnostics import visible
 
     click.echo(f"gen: {visible(message)}", err=True)
+
+
+def _fail_in_lines(message: str) -> NoReturn:
+    """Say what is wrong in several lines, of which the first is the sentence."""
+    from gen.diagnostics import visible_lines
+
+    click.echo(f"gen: {visible_lines(message)}", err=True)
+    sys.exit(2)
 
 
 def _fail(message: str) -> NoReturn:

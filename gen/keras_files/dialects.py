@@ -1,0 +1,307 @@
+"""One structure for what Keras 1, 2 and 3 write: models, their layers, and the calls of each on tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from gen.components.base import registry, snake_case
+from gen.components.operations.base import operations
+from gen.keras_files.problems import KerasFileError
+
+MODELS = ("Model", "Functional", "Sequential")
+MOST_NESTED = 50
+CONSTANT = "_CONSTANT_VALUE"
+"""What Keras 2 writes in place of the name of a layer for a number among the arguments."""
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A tensor: which of the results of which call of which layer."""
+
+    layer: str
+    call: int
+    index: int = 0
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a layer; arguments hold `Ref`s, numbers, lists and dicts of these."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Layer:
+    """A layer, an operation, or a model in a model."""
+
+    name: str
+    kind: str
+    """The name of its class."""
+    config: dict[str, Any]
+    module: str | None = None
+    operation: bool = False
+    calls: list[Call] = field(default_factory=list)
+    model: Model | None = None
+    inner: Layer | None = None
+    """What a wrapper holds, or the cell of an RNN."""
+
+
+@dataclass(eq=False)
+class Model:
+    """A model: `outputs` is a `Ref`, a list or a dict of them; that of a Sequential is None."""
+
+    name: str
+    layers: list[Layer]
+    inputs: Any
+    outputs: Any
+    sequential: bool
+
+    def layer(self, name: str) -> Layer:
+        """The layer with this name."""
+        return self.by_name[name]
+
+    @property
+    def by_name(self) -> dict[str, Layer]:
+        return {layer.name: layer for layer in self.layers}
+
+
+def refs(value: Any) -> Iterator[Ref]:
+    """All tensors in arguments."""
+    stack = [value]
+    while stack:
+        each = stack.pop()
+        if isinstance(each, Ref):
+            yield each
+        elif isinstance(each, list | tuple):
+            stack += reversed(each)
+        elif isinstance(each, dict):
+            stack += reversed(list(each.values()))
+
+
+def read_model(entry: dict[str, Any], major: int, depth: int = 0) -> Model:
+    """The structure of a configuration.  Raises `KerasFileError` where it has another form."""
+    if depth > MOST_NESTED:
+        raise KerasFileError("the configuration has too many models inside each other")
+    kind, config = entry.get("class_name"), entry.get("config")
+    if kind not in MODELS:
+        raise KerasFileError(
+            f"the model is of the class {str(kind)[:80]!r}, whose code is not in the file: gen imports functional"
+            " and Sequential models"
+        )
+    if kind == "Sequential":
+        return _sequential(entry, config, major, depth)
+    if not isinstance(config, dict) or not isinstance(config.get("layers"), list):
+        raise KerasFileError("the configuration of a model has no list of layers")
+    layers = [_layer(each, major, depth) for each in config["layers"]]
+    known = {layer.name: layer for layer in layers}
+    if len(known) < len(layers):
+        raise KerasFileError("the configuration of a model has two layers of one name")
+    reader = _Reader(known, major)
+    for layer, each in zip(layers, config["layers"], strict=True):
+        layer.calls = reader.calls(layer, each.get("inbound_nodes") or [])
+    inputs = reader.ends(config.get("input_layers"), False)
+    outputs = reader.ends(config.get("output_layers"), True)
+    model = Model(str(config.get("name") or "model"), layers, inputs, outputs, False)
+    _check(model)
+    return model
+
+
+def _sequential(entry: dict[str, Any], config: Any, major: int, depth: int) -> Model:
+    listed = config if isinstance(config, list) else config.get("layers") if isinstance(config, dict) else None
+    if not isinstance(listed, list):
+        raise KerasFileError("the configuration of a Sequential has no list of layers")
+    name = config.get("name") if isinstance(config, dict) else entry.get("name")
+    layers = [_layer(each, major, depth) for each in listed]
+    if len({layer.name for layer in layers}) < len(layers):
+        raise KerasFileError("the configuration of a Sequential has two layers of one name")
+    if not layers or layers[0].kind != "InputLayer":
+        shape = None
+        first: Layer | None = layers[0] if layers else None
+        while first is not None and shape is None:
+            config_ = first.config
+            shape = config_.get("batch_input_shape") or config_.get("batch_shape")
+            if shape is None and first.model is not None and first.model.layers:
+                first = first.model.layers[0]
+            else:
+                first = first.inner if shape is None else None
+        if shape is None and isinstance(config, dict):
+            shape = config.get("build_input_shape")
+        if shape is None and isinstance(entry.get("build_config"), dict):
+            shape = entry["build_config"].get("input_shape")
+        if shape is None and layers and layers[0].kind == "Dense" and layers[0].config.get("input_dim"):
+            shape = [None, layers[0].config["input_dim"]]
+        if isinstance(shape, list) and shape:
+            dtype = layers[0].config.get("dtype") if layers and layers[0].kind != "Embedding" else "float32"
+            given = {"batch_shape": shape, "dtype": dtype if isinstance(dtype, str) else "float32", "made": True}
+            layers.insert(0, Layer(_unused("input", layers), "InputLayer", given))
+    return Model(str(name or "sequential"), layers, None, None, True)
+
+
+def _unused(name: str, layers: list[Layer]) -> str:
+    taken = {layer.name for layer in layers}
+    while name in taken:
+        name += "_"
+    return name
+
+
+def _layer(entry: Any, major: int, depth: int) -> Layer:
+    """An entry of `layers`, or of the `layer` of a wrapper; its calls come later."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("class_name"), str):
+        raise KerasFileError("an entry of the layers of a model has no class")
+    kind, config, module = entry["class_name"], entry.get("config"), entry.get("module")
+    module = module if isinstance(module, str) else None
+    if kind in MODELS and (module is None or _of_keras(module)):
+        model = read_model(entry, major, depth + 1)
+        name = str(entry.get("name") or model.name)
+        return Layer(name, kind, config if isinstance(config, dict) else {}, module, model=model)
+    if not isinstance(config, dict):
+        raise KerasFileError(f"the {kind[:80]!r} of the model has no configuration")
+    name = entry.get("name") or config.get("name") or kind
+    layer = Layer(str(name), kind, config, module, _is_operation(kind, config, module, major))
+    held = config.get("layer", config.get("cell"))
+    if isinstance(held, dict) and "class_name" in held and depth < MOST_NESTED:
+        layer.inner = _layer(held, major, depth + 1)
+    return layer
+
+
+def _of_keras(module: str) -> bool:
+    return module.split(".")[0] in ("keras", "tf_keras", "tensorflow")
+
+
+def is_foreign(layer: Layer) -> bool:
+    """Whether the class of a layer is none of Keras' own."""
+    registered = ">" in layer.kind
+    return registered or (layer.module is not None and not _of_keras(layer.module))
+
+
+def _is_operation(kind: str, config: dict[str, Any], module: str | None, major: int) -> bool:
+    """Whether an entry is a function of `keras.ops`; files of Keras 3 that are HDF5 do not say it outright."""
+    if module is not None:
+        return ".ops" in module and _of_keras(module)
+    if major < 3 or kind == "InputLayer" or "trainable" in config:
+        return False
+    word = snake_case(kind)
+    if kind in registry["layer"] and word not in operations and word not in registry["activation"]:
+        return False
+    return kind not in registry["layer"] or "dtype" not in config
+
+
+class _Reader:
+    """Reads the calls of the layers of one model."""
+
+    def __init__(self, known: dict[str, Layer], major: int) -> None:
+        self._known, self._major = known, major
+
+    def calls(self, layer: Layer, nodes: Any) -> list[Call]:
+        if not isinstance(nodes, list):
+            raise KerasFileError(f"the calls of the layer {layer.name[:80]!r} have no known form")
+        return [self._modern(node) if isinstance(node, dict) else self._older(node) for node in nodes]
+
+    def ends(self, value: Any, output: bool) -> Any:
+        """The inputs or outputs of a model."""
+        if isinstance(value, dict):
+            return {str(key): self.ends(each, output) for key, each in value.items()}
+        if self._is_ref(value):
+            return self._ref(value, output)
+        if isinstance(value, list):
+            return [self.ends(each, output) for each in value]
+        raise KerasFileError("the configuration of a model has no known list of inputs and outputs")
+
+    def _modern(self, node: dict[str, Any]) -> Call:
+        args, kwargs = node.get("args", []), node.get("kwargs", {})
+        if not isinstance(args, list) or not isinstance(kwargs, dict):
+            raise KerasFileError("the calls of a layer have no known form")
+        return Call(tuple(map(self._value, args)), {str(key): self._value(each) for key, each in kwargs.items()})
+
+    def _value(self, value: Any) -> Any:
+        """An argument as Keras 3 writes it."""
+        if isinstance(value, list):
+            return [self._value(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        kind, config = value.get("class_name"), value.get("config")
+        if kind == "__keras_tensor__" and isinstance(config, dict) and self._is_ref(config.get("keras_history")):
+            return self._ref(config["keras_history"], False)
+        if kind == "__slice__" and isinstance(config, dict):
+            return slice(*(self._value(config.get(name)) for name in ("start", "stop", "step")))
+        if kind == "__ellipsis__":
+            return ...
+        if kind == "__tuple__" and isinstance(value.get("items"), list):
+            return tuple(map(self._value, value["items"]))
+        if kind in ("__tensor__", "__numpy__") and isinstance(config, dict):
+            return config.get("value")
+        return {str(key): self._value(each) for key, each in value.items()}
+
+    def _older(self, node: Any) -> Call:
+        """A call as Keras 1 and 2 write it: an entry for each tensor, keywords behind the first that has some."""
+        entries = self._entries(node)
+        args: list[Any] = []
+        kwargs: dict[str, Any] = {}
+        for entry in entries:
+            if not isinstance(entry, list) or len(entry) < 3:
+                raise KerasFileError("the calls of a layer have no known form")
+            args.append(entry[2] if entry[0] == CONSTANT else self._ref(entry, False))
+            if len(entry) > 3 and isinstance(entry[3], dict):
+                kwargs |= {str(key): self._older_value(each) for key, each in entry[3].items()}
+        if not args:
+            return Call((), kwargs)
+        return Call((args[0] if len(args) == 1 else args,), kwargs)
+
+    def _entries(self, node: Any) -> list[Any]:
+        if isinstance(node, list) and node and isinstance(node[0], str):
+            return [node]  # flat, as the call of a function is
+        if isinstance(node, list):
+            return node
+        raise KerasFileError("the calls of a layer have no known form")
+
+    def _older_value(self, value: Any) -> Any:
+        if self._is_ref(value):
+            return self._ref(value, False)
+        if isinstance(value, list) and len(value) >= 3 and value[0] == CONSTANT:
+            return value[2]
+        if isinstance(value, list):
+            return [self._older_value(each) for each in value]
+        if isinstance(value, dict):
+            return {str(key): self._older_value(each) for key, each in value.items()}
+        return value
+
+    def _is_ref(self, value: Any) -> bool:
+        return (
+            isinstance(value, list)
+            and len(value) in (3, 4)
+            and isinstance(value[0], str)
+            and value[0] in self._known
+            and all(type(each) is int for each in value[1:3])
+        )
+
+    def _ref(self, value: list[Any], output: bool) -> Ref:
+        if not self._is_ref(value):
+            raise KerasFileError(f"a call takes the result of the layer {str(value[0])[:80]!r}, which the file lacks")
+        name, node, index = value[:3]
+        return Ref(name, node - self._hidden(self._known[name], output), index)
+
+    def _hidden(self, layer: Layer, output: bool) -> int:
+        """How many calls a model that is called has had before, when it was made: they have no entry.
+
+        Keras 3 counts that one in the outputs of the model around it alone.
+        """
+        if layer.model is None:
+            return 0
+        if self._major >= 3:
+            return int(output and not layer.model.sequential)
+        made = layer.model.layers and layer.model.layers[0].config.get("made")
+        return int(not layer.model.sequential or not made)
+
+
+def _check(model: Model) -> None:
+    """Raise `KerasFileError` where a call takes a result that no call gives."""
+    known = model.by_name
+    taken: list[Any] = [model.inputs, model.outputs]
+    taken += [(call.args, call.kwargs) for layer in model.layers for call in layer.calls]
+    for ref in refs(taken):
+        layer = known[ref.layer]
+        if not 0 <= ref.call < max(1, len(layer.calls)) or ref.index < 0:
+            raise KerasFileError(f"a call takes a result of the layer {ref.layer[:80]!r} that no call gives")

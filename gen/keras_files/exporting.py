@@ -1,0 +1,412 @@
+"""A graph and its weights as files of Keras 3, and as safetensors: written without Keras, to be read by it."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from gen.components.activations import Relu
+from gen.components.base import Activation, Component, Layer, snake_case
+from gen.components.layers.masking import Mask
+from gen.components.operations.base import Operation
+from gen.components.operations.making import Constant, Parameter
+from gen.dims import Dim
+from gen.graph.graph import Graph, NamedLayer, Node, OwnLoss, OwnMetric, Tensor
+from gen.keras_files.problems import KerasFileError, Report
+from gen.keras_files.weights import snake
+
+Array = np.ndarray[Any, np.dtype[Any]]
+VERSION = "3.5.0"
+"""The version of Keras whose words the files have; later ones read them."""
+PASSED = ("AsIds", "ZeroSteps")
+"""Layers of gen's own that Keras does without."""
+MODULES = {
+    "keras.src.ops.math": ("Logsumexp", "Rsqrt", "Erf"),
+    "keras.src.ops.core": ("Cast", "StopGradient"),
+    "keras.src.ops.nn": ("Normalize", "OneHot"),
+}
+NUMBERS = {"AddConstant": "Add", "MultiplyByConstant": "Multiply", "DivideByConstant": "Divide"}
+NUMBERS_FIRST = {"SubtractFromConstant": "Subtract", "DivideConstant": "Divide"}
+
+
+class Exporter:
+    """The configuration of a graph, layer by layer, in Keras' order."""
+
+    def __init__(self, graph: Graph, dtype: str) -> None:
+        self._graph, self._dtype = graph, dtype
+        self._report = Report()
+        self._names: dict[Any, str] = {}
+        self._taken: set[str] = set()
+        self._places: dict[Tensor, list[Any]] = {}
+        self.entries: dict[str, dict[str, Any]] = {}
+        self._parents: dict[tuple[str, int], list[tuple[str, int]]] = {}
+        self.layers: dict[str, NamedLayer] = {}
+        for item in graph.inputs:
+            self._input(item.name, item.tensor)
+        for node in graph.nodes:
+            self._node(node)
+        if self._report.problems:
+            lines = [f"  {name}: {'; '.join(each)}" for name, each in self._report.problems.items()]
+            raise KerasFileError("\n".join(["Keras has no layer for some calls of this model", *lines]))
+        self.order = self._ordered()
+
+    # ------------------------------------------------------------------------------------------------ configuration
+
+    def config(self) -> dict[str, Any]:
+        """What is in `config.json`."""
+        outputs = [self._places[output.tensor] for output in self._graph.outputs]
+        inputs = [self._places[item.tensor] for item in self._graph.inputs]
+        found = {
+            "name": "model",
+            "trainable": True,
+            "layers": [self.entries[name] for name in self.order],
+            "input_layers": inputs[0] if len(inputs) == 1 else inputs,
+            "output_layers": outputs[0] if len(outputs) == 1 else outputs,
+        }
+        return {
+            "module": "keras.src.models.functional",
+            "class_name": "Functional",
+            "config": found,
+            "registered_name": "Functional",
+            "build_config": {"input_shape": None},
+            "compile_config": self._compiled(),
+        }
+
+    def _compiled(self) -> dict[str, Any] | None:
+        training, outputs = self._graph.training, self._graph.outputs
+        if training is None or any(isinstance(output.loss, OwnLoss) for output in outputs) or self._graph.added:
+            return None
+        metrics = [
+            [self._part("metrics", metric) for _, metric in output.metrics if not isinstance(metric, OwnMetric)]
+            for output in outputs
+        ]
+        return {
+            "optimizer": self._part("optimizers", training.optimizer),
+            "loss": [None if output.loss is None else self._part("losses", output.loss) for output in outputs],
+            "loss_weights": [output.loss_weight for output in outputs],
+            "metrics": metrics,
+            "weighted_metrics": None,
+            "run_eagerly": False,
+            "steps_per_execution": 1,
+            "jit_compile": False,
+        }
+
+    def _part(self, module: str, component: Component) -> dict[str, Any]:
+        """An initializer, a regularizer, a loss, a metric, or an optimizer."""
+        given = {item.name: getattr(component, item.name) for item in fields(component)}  # type: ignore[arg-type]
+        config = {name: self._value(value) for name, value in given.items() if value is not None}
+        return {
+            "module": f"keras.{module}",
+            "class_name": type(component).__name__,
+            "config": config,
+            "registered_name": None,
+        }
+
+    def _value(self, value: Any) -> Any:
+        if isinstance(value, Activation):
+            if any(getattr(value, item.name) != item.default for item in fields(value)):  # type: ignore[arg-type]
+                raise KerasFileError(f"{type(value).__name__} with arguments stands inside of another layer")
+            return snake_case(type(value).__name__)
+        if isinstance(value, Component):
+            return self._part(f"{value.kind}s", value)
+        if isinstance(value, tuple | list):
+            return [self._value(each) for each in value]
+        if isinstance(value, slice):
+            ends = {name: self._value(getattr(value, name)) for name in ("start", "stop", "step")}
+            return {"class_name": "__slice__", "config": ends}
+        if value is ...:
+            return {"class_name": "__ellipsis__", "config": {}}
+        if isinstance(value, Dim):
+            raise KerasFileError("it needs a size that only data decide")
+        return value.item() if isinstance(value, np.generic) else value
+
+    # -------------------------------------------------------------------------------------------------------- calls
+
+    def _input(self, name: str, tensor: Tensor) -> None:
+        shape = [None, *(None if isinstance(size, Dim) else size for size in tensor.shape[1:])]
+        dtype = self._dtype if tensor.dtype == "float" else tensor.dtype
+        config = {"batch_shape": shape, "dtype": dtype, "sparse": False}
+        self._places[tensor] = [self._entry(tensor, name, "keras.layers", "InputLayer", config), 0, 0]
+
+    def _entry(self, key: Any, name: str, module: str, kind: str, config: dict[str, Any]) -> str:
+        """The name of a new entry of the layers."""
+        wanted = name.replace("/", ".")
+        found, number = wanted, 1
+        while found in self._taken:
+            number += 1
+            found = f"{wanted}_{number}"
+        self._taken.add(found)
+        self._names[key] = found
+        self.entries[found] = {
+            "module": module,
+            "class_name": kind,
+            "config": {"name": found, **config},
+            "registered_name": None,
+            "name": found,
+            "inbound_nodes": [],
+        }
+        return found
+
+    def _node(self, node: Node) -> None:
+        component = node.layer.component
+        kind = type(component).__name__
+        if isinstance(component, Mask):
+            return  # Keras makes its own
+        if kind in PASSED:
+            self._places[node.outputs[0]] = self._places[node.inputs[0]]
+            return
+        try:
+            if isinstance(component, Relu) and component != Relu():
+                self._function(node, "ReLU", "keras.layers", component, list(node.inputs))
+            elif isinstance(component, Activation):
+                self._function(node, kind, "keras.src.ops.nn", component, list(node.inputs))
+            elif isinstance(component, Operation):
+                self._operation(node, component)
+            elif component.internal or kind in (*NUMBERS, *NUMBERS_FIRST, *OPERATORS):
+                self._operator(node, kind, component)
+            else:
+                self._layer(node, component)
+        except KerasFileError as error:
+            self._report.problem(node.layer.name, str(error))
+            for i, tensor in enumerate(node.outputs):
+                self._places[tensor] = ["?", 0, i]
+
+    def _layer(self, node: Node, component: Layer) -> None:
+        layer = node.layer
+        if layer not in self._names:
+            given = {item.name: getattr(component, item.name) for item in fields(component)}  # type: ignore[arg-type]
+            config: dict[str, Any] = {name: self._value(value) for name, value in given.items()}
+            if not type(component).__name__.startswith("SpatialDropout"):
+                config["trainable"] = layer.trainable
+            name = self._entry(
+                layer, layer.name, "keras.layers", type(component).__name__, {"dtype": self._dtype, **config}
+            )
+            self.layers[name] = layer
+        tensors = [self._tensor(tensor) for tensor in node.inputs]
+        said: dict[str, Any] = dict(node.options)
+        if node.masks and node.masks[0] is not None and self._is_explicit(node.masks[0]):
+            said["mask"] = self._tensor(node.masks[0])
+        if hasattr(component, "go_backwards") and len(tensors) > 1:
+            tensors, said["initial_state"] = tensors[:1], tensors[1:]
+        if type(component).__name__ == "MultiHeadAttention" and len(tensors) > 3:
+            tensors, said["attention_mask"] = tensors[:3], tensors[3]
+        self._call(node, self._names[layer], [tensors] if component.merges else tensors, said)
+
+    def _is_explicit(self, mask: Tensor) -> bool:
+        return mask in self._places
+
+    def _operator(self, node: Node, kind: str, component: Any) -> None:
+        x = [self._tensor(tensor) for tensor in node.inputs]
+        if kind in NUMBERS:
+            return self._made(node, NUMBERS[kind], {}, [*x, component.constant])
+        if kind in NUMBERS_FIRST:
+            return self._made(node, NUMBERS_FIRST[kind], {}, [component.constant, *x])
+        shape = node.inputs[0].shape
+        match kind:
+            case "Power":
+                return self._made(node, "Power", {}, [*x, component.exponent])
+            case "Negative" | "Divide":
+                return self._made(node, kind, {}, x)
+            case "MatrixProduct":
+                return self._made(node, "Matmul", {}, x)
+            case "Slice":
+                return self._made(node, "GetItem", {}, [*x, self._value(component.index)])
+            case "ReverseSteps":
+                return self._made(node, "Flip", {"axis": 1}, x)
+            case "StackSteps":
+                return self._made(node, "Stack", {"axis": 1}, [x])
+            case "MergeSteps":
+                return self._made(node, "Reshape", {"newshape": [-1, *self._value(shape[2:])]}, x)
+            case "SplitSteps":
+                steps = self._value((node.inputs[1].shape[1],))
+                return self._made(node, "Reshape", {"newshape": [-1, *steps, *self._value(shape[1:])]}, x[:1])
+        raise KerasFileError(f"{kind} is gen's own")
+
+    def _operation(self, node: Node, component: Operation) -> None:
+        kind = type(component).__name__
+        if isinstance(component, Constant | Parameter) or kind.startswith("Random") or not component.of_keras:
+            raise KerasFileError(f"Keras keeps no {kind} in a file")
+        numbers = {key: self._value(value) for key, value in node.options.items()}
+        waiting = [self._tensor(tensor) for tensor in node.inputs]
+        if component.listed:
+            operands: list[Any] = waiting if component.spread else [waiting]
+        else:
+            left = iter(waiting)
+            names = component.names(numbers, waiting)
+            operands = [numbers[name] if name in numbers else next(left) for name in names]
+        module = next((module for module, kinds in MODULES.items() if kind in kinds), "keras.src.ops.numpy")
+        self._function(node, kind, module, component, operands)
+
+    def _function(self, node: Node, kind: str, module: str, component: Component, operands: list[Any]) -> None:
+        given = {item.name: getattr(component, item.name) for item in fields(component)}  # type: ignore[arg-type]
+        config = {name.removesuffix("_"): self._value(value) for name, value in given.items()}
+        if config.get("dtype") == "float":
+            config["dtype"] = self._dtype
+        operands = [self._tensor(each) if isinstance(each, Tensor) else each for each in operands]
+        self._made(node, "Identity" if kind == "Linear" else kind, config, operands, module)
+
+    def _made(
+        self, node: Node, kind: str, config: dict[str, Any], operands: list[Any], module: str = "keras.src.ops.numpy"
+    ) -> None:
+        name = node.layer.name if node.layer not in self._names else node.outputs[0].name
+        if kind == "Identity":
+            module = "keras.layers"
+        self._call(node, self._entry(node.layer, name, module, kind, config), operands, {})
+
+    def _tensor(self, tensor: Tensor) -> dict[str, Any]:
+        shape = [None if isinstance(size, Dim) else size for size in tensor.shape]
+        dtype = self._dtype if tensor.dtype == "float" else tensor.dtype
+        config = {"shape": shape, "dtype": dtype, "keras_history": self._places[tensor]}
+        return {"class_name": "__keras_tensor__", "config": config}
+
+    def _call(self, node: Node, name: str, args: list[Any], kwargs: dict[str, Any]) -> None:
+        nodes = self.entries[name]["inbound_nodes"]
+        for i, tensor in enumerate(node.outputs):
+            self._places[tensor] = [name, len(nodes), i]
+        self._parents[name, len(nodes)] = [(place[0], place[1]) for place in _histories([args, kwargs])]
+        nodes.append({"args": args, "kwargs": kwargs})
+
+    # -------------------------------------------------------------------------------------------------------- order
+
+    def _ordered(self) -> list[str]:
+        """The layers in the order that a model of Keras has them in: by their distance from the outputs."""
+        finished: list[tuple[str, int]] = []
+        seen: set[tuple[str, int]] = set()
+        numbers: dict[str, int] = {}
+        stack = [
+            ((place[0], place[1]), False) for place in reversed([self._places[o.tensor] for o in self._graph.outputs])
+        ]
+        while stack:
+            key, ready = stack.pop()
+            if ready:
+                finished.append(key)
+            elif key not in seen:
+                seen.add(key)
+                numbers.setdefault(key[0], len(numbers))
+                stack.append((key, True))
+                stack += [(each, False) for each in reversed(self._parents.get(key, []))]
+        depths: dict[tuple[str, int], int] = {}
+        found: dict[str, int] = {}
+        for key in reversed(finished):
+            depth = max(depths.get(key, 0), found.get(key[0], 0))
+            found[key[0]] = depths[key] = depth
+            for parent in self._parents.get(key, []):
+                depths[parent] = max(depth + 1, depths.get(parent, 0))
+        for item in self._graph.inputs:
+            found.setdefault(self._names[item.tensor], 0)
+            numbers.setdefault(self._names[item.tensor], -1)
+        return sorted(found, key=lambda name: (-found[name], numbers[name]))
+
+
+OPERATORS: tuple[str, ...] = (
+    "Power",
+    "Negative",
+    "Divide",
+    "MatrixProduct",
+    "Slice",
+    "ReverseSteps",
+    "StackSteps",
+    "MergeSteps",
+)
+OPERATORS += ("SplitSteps",)
+
+
+def _histories(value: Any) -> Iterator[list[Any]]:
+    if isinstance(value, dict):
+        if value.get("class_name") == "__keras_tensor__":
+            yield value["config"]["keras_history"]
+            return
+        value = list(value.values())
+    for each in value if isinstance(value, list | tuple) else ():
+        yield from _histories(each)
+
+
+# ------------------------------------------------------------------------------------------------------------- files
+
+
+def keras_file(graph: Graph, weights: Mapping[str, Array], state: Mapping[str, Any], dtype: str) -> bytes:
+    """A `.keras` file; `state` has `step`, `learning_rate`, and `slots` by `layer/weight/slot`."""
+    exporter = Exporter(graph, dtype)
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        about = {"keras_version": VERSION, "date_saved": "1980-01-01@00:00:00"}
+        for name, content in {
+            "metadata.json": json.dumps(about).encode(),
+            "config.json": json.dumps(exporter.config()).encode(),
+            "model.weights.h5": _hdf5(exporter, weights, state),
+        }.items():
+            archive.writestr(zipfile.ZipInfo(name), content)
+    return data.getvalue()
+
+
+def weights_file(graph: Graph, weights: Mapping[str, Array], dtype: str) -> bytes:
+    """A `.weights.h5` file."""
+    return _hdf5(Exporter(graph, dtype), weights, {})
+
+
+def _hdf5(exporter: Exporter, weights: Mapping[str, Array], state: Mapping[str, Any]) -> bytes:
+    import h5py
+
+    data = io.BytesIO()
+    trained: list[str] = []
+    with h5py.File(data, "w") as file:
+        file.create_group("vars")
+        counts: dict[str, int] = {}
+        for name in exporter.order:
+            entry = exporter.entries[name]
+            if ".ops." in entry["module"]:
+                continue
+            key = snake(entry["class_name"])
+            number = counts[key] = counts.get(key, -1) + 1
+            group = file.create_group(f"layers/{key}_{number}" if number else f"layers/{key}")
+            group.create_group("vars").attrs["name"] = name
+            layer = exporter.layers.get(name)
+            if layer is None:
+                continue
+            for weight, place in _places(layer):
+                group[place] = weights[f"{layer.name}/{weight}"]
+                if layer.trainable and layer.weights[weight].trainable:
+                    trained.append(f"{layer.name}/{weight}")
+        slots = state.get("slots")
+        if slots is not None:
+            kinds = list(dict.fromkeys(name.rpartition("/")[2] for name in slots))
+            kept = [slots[f"{name}/{kind}"] for name in trained for kind in kinds]
+            file["optimizer/vars/0"] = np.int32(state["step"])
+            file["optimizer/vars/1"] = np.float32(state["learning_rate"])
+            for i, array in enumerate(kept, 2):
+                file[f"optimizer/vars/{i}"] = array
+    return data.getvalue()
+
+
+def _places(layer: NamedLayer) -> Iterator[tuple[str, str]]:
+    """Where the weights of a layer are in its group."""
+    counts: dict[str, int] = {}
+    for name in layer.weights:
+        part = name.rpartition("/")[0]
+        inside = f"{'output' if 'output' in part else part}_dense/" if part else ""
+        if "recurrent_kernel" in layer.weights:
+            inside = "cell/"
+        number = counts[inside] = counts.get(inside, -1) + 1
+        yield name, f"{inside}vars/{number}"
+
+
+def safetensors(weights: Mapping[str, Array]) -> bytes:
+    """A file of the format of https://github.com/huggingface/safetensors: a header in JSON, then the numbers."""
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    end = 0
+    for name, array in weights.items():
+        kind = {"float32": "F32", "float64": "F64"}[array.dtype.name]
+        header[name] = {"dtype": kind, "shape": list(array.shape), "data_offsets": [end, end := end + array.nbytes]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    numbers = b"".join(
+        np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<")).tobytes() for array in weights.values()
+    )
+    return struct.pack("<Q", len(text)) + text + numbers

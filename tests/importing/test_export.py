@@ -1,0 +1,93 @@
+"""What `gen export` writes, Keras loads: the same predictions, and training goes on; gen reads it back, too."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from gen.cli import gen
+from tests.building import CASES, build, sample
+from tests.importing.made import imported
+from tests.importing.test_round_trip import data, rows
+from tests.keras_twin import computes_in
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+NAMES = ("lstm", "multi_head_attention", "batch_normalization_conv", "slices", "shared_model", "embedding_mask")
+CHOSEN = [path for path in CASES if path.stem in NAMES]
+
+
+def exported(text: str, folder: Path, ending: str = ".keras", steps: int = 0) -> tuple[Any, Path]:
+    """A generated model of a text, trained for some steps, and the file that it is exported to."""
+    model = build(text).Model(1, np.float64)
+    rng = np.random.default_rng(0)
+    for _ in range(steps):
+        model.train_on_batch(rng.normal(size=(6, 3)), rng.normal(size=(6, 2)))
+    model.save(folder / "model.npz")
+    (folder / "model.nn").write_text(text)
+    out = folder / f"out{ending}"
+    result = CliRunner().invoke(
+        gen, ["export", *(str(folder / f"model.{end}") for end in ("nn", "npz")), "-o", str(out)]
+    )
+    assert result.exit_code == 0, result.output
+    return model, out
+
+
+@pytest.mark.parametrize("path", sample(CHOSEN, 2), ids=lambda path: path.stem)
+def test_keras_loads_it_and_gen_reads_it_back(path: Path, tmp_path: Path) -> None:
+    computes_in("float64")
+    ours, out = exported(path.read_text("utf-8"), tmp_path)
+    x = data(ours)
+    theirs, (_, back) = keras.models.load_model(out), imported(out)
+    expected = rows(theirs.predict(x if len(x) > 1 else x[0], verbose=0))
+    for model in (ours, back):
+        for one, other in zip(rows(model.predict(x)), expected, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
+
+
+TEXT = "x = Input(3)\nh = Dense(4, tanh)(x)\ny = Dense(2)(h)\nmodel = Model(x, y)\nmodel.compile(adam(0.01), mse)\n"
+
+
+def test_keras_trains_on_where_gen_stopped(tmp_path: Path) -> None:
+    computes_in("float64")
+    ours, out = exported(TEXT, tmp_path, steps=2)
+    theirs = keras.models.load_model(out)
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(6, 3)), rng.normal(size=(6, 2))
+    for _ in range(2):
+        ours.train_on_batch(x, y)
+        theirs.train_on_batch(x, y)
+    np.testing.assert_allclose(ours.predict(x), theirs.predict(x, verbose=0), rtol=1e-6)
+
+
+def test_weights_alone(tmp_path: Path) -> None:
+    computes_in("float64")
+    ours, out = exported(TEXT, tmp_path, ".weights.h5")
+    inputs = keras.Input((3,))
+    h = keras.layers.Dense(4, "tanh")(inputs)
+    theirs = keras.Model(inputs, keras.layers.Dense(2)(h))
+    theirs.load_weights(out)
+    for one, other in zip(ours.weights.values(), theirs.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_safetensors(tmp_path: Path) -> None:
+    ours, out = exported(TEXT, tmp_path, ".safetensors")
+    content = out.read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    for name, array in ours.weights.items():
+        start, end = header[name]["data_offsets"]
+        read = np.frombuffer(content[8 + size + start : 8 + size + end], "<f8").reshape(header[name]["shape"])
+        np.testing.assert_array_equal(read, array)
+    again = type(ours).load(out)
+    for name, array in ours.weights.items():
+        np.testing.assert_array_equal(again.weights[name], array)
+    out.write_bytes(content[:40])
+    with pytest.raises(ValueError, match=r"is not a \.safetensors file"):
+        type(ours).load(out)

@@ -1,0 +1,95 @@
+"""Keras builds a model and saves it, gen imports the file: the same predictions, and a text as a person writes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from gen.cli import gen
+from gen.commands.formatting import format_text
+from tests import keras_script
+from tests.building import CASES, build, sample
+from tests.importing.made import imported
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+FORMS = ("keras", "h5")
+OWN = ("add_loss", "own_")
+"""Cases with layers, losses, or penalties of their own, whose code no file of Keras holds."""
+NOT_KERAS = (
+    *("conv1d", "conv1d_whole", "conv2d", "embedding_conv1d", "max_pooling_1d_relu", "max_pooling_2d_relu"),
+    *("embedding_dense", "embedding_float", "operations_masked_mean", "operations_positions"),
+)
+"""Cases that Keras does not run as they stand, because gen reads more, or whose inputs are ids as floats."""
+CHOSEN = [path for path in CASES if not path.stem.startswith(OWN) and path.stem not in NOT_KERAS]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("path", sample(CHOSEN, 50), ids=lambda path: path.stem)
+def test_it_predicts_what_keras_predicts(path: Path, form: str, tmp_path: Path) -> None:
+    theirs = keras_script.run(path.read_text("utf-8"))
+    file = tmp_path / f"model.{form}"
+    theirs.save(file, **({"include_optimizer": False} if form == "h5" else {}))
+    found, ours = imported(file)
+    assert format_text(found.text) == found.text
+    x = data(ours)
+    expected = rows(theirs.predict(x if len(x) > 1 else x[0], verbose=0))
+    for one, other in zip(rows(ours.predict(x)), expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9 * max(1.0, np.abs(other).max()))
+
+
+def data(model: Any) -> list[np.ndarray]:
+    """Random inputs of a generated model."""
+    rng, found = np.random.default_rng(0), []
+    for column in model._inputs:
+        shape = (4, *(size if isinstance(size, int) else 9 for size in column.shape))
+        whole = column.limit is not None or column.dtype.kind in "iu"
+        found.append(rng.integers(0, column.limit or 2, shape) if whole else rng.normal(size=shape))
+    return found
+
+
+def rows(given: Any) -> list[np.ndarray]:
+    if isinstance(given, dict):
+        return list(given.values())
+    return list(given) if isinstance(given, list | tuple) else [given]
+
+
+def test_masks_that_keras_writes_out_are_those_of_the_embedding(tmp_path: Path) -> None:
+    text = """
+ids = Input(None, int32)
+words = Embedding(5, 3, mask_zero=True, name="words")(ids)
+steps = LSTM(4, return_sequences=True, name="steps")(words)
+y = Bidirectional(GRU(3), merge_mode="sum", name="both")(steps)
+model = Model(ids, Dense(2, name="y")(y))
+"""
+    keras_script.run(text).save(tmp_path / "m.keras")
+    found, _ = imported(tmp_path / "m.keras")
+    assert found.text.split("\n\n", 2)[2] == (
+        'input_layer = Input((None,), dtype="int32")\n\n'
+        "words = Embedding(5, 3, mask_zero=True)(input_layer)\n"
+        "steps = LSTM(4, return_sequences=True)(words)\n"
+        'both = Bidirectional(GRU(3), merge_mode="sum")(steps)\n'
+        "y = Dense(2)(both)\n\n"
+        "model = Model(input_layer, y)\n"
+    )
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_training_goes_on_where_keras_stopped(form: str, tmp_path: Path) -> None:
+    text = "x = Input(3)\nh = Dense(4, tanh, name='h')(x)\ny = Dense(2, name='y')(h)\nmodel = Model(x, y)\n"
+    theirs = keras_script.run(text)
+    theirs.compile(optimizer=keras.optimizers.Adam(0.01), loss="mse")
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(6, 3)), rng.normal(size=(6, 2))
+    theirs.train_on_batch(x, y)
+    theirs.save(tmp_path / f"m.{form}")
+    assert CliRunner().invoke(gen, ["import", str(tmp_path / f"m.{form}"), "-o", str(tmp_path)]).exit_code == 0
+    ours = build((tmp_path / "m.nn").read_text()).Model.load(tmp_path / "m.npz")
+    for _ in range(2):
+        theirs.train_on_batch(x, y)
+        ours.train_on_batch(x, y)
+    np.testing.assert_allclose(ours.predict(x), theirs.predict(x, verbose=0), rtol=1e-9)
