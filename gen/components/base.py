@@ -140,6 +140,8 @@ class Computation(Component, ABC):
     """If it gives its one weight as it is: what rules call that, which elsewhere has the layer's name; else empty."""
     arithmetic: ClassVar[bool] = False
     """Whether formulas of a file may consist of it, unless it has weights or draws: it does the same in prediction."""
+    gives_list: ClassVar[bool] = False
+    """Whether its rules give and take several outputs, even if there is one."""
     takes_stretched: ClassVar[bool] = False
     """Whether `backward` takes a `dy` that is stretched: a view in which one number stands in many places."""
 

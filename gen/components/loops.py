@@ -8,7 +8,6 @@ it runs for all steps at once, and writes a `for` around the rest (`gen/program/
 from __future__ import annotations
 
 import ast
-import copy
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -100,7 +99,7 @@ def called(rule: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]
 @cache
 def _showing_its_names(function: FunctionType) -> Callable[..., tuple[Any, dict[str, Any]]]:
     """`function`, changed so that it returns its local names besides its result."""
-    node = copy.deepcopy(rules.definition(function))
+    node = rules.parsed(function)
     for part in ast.walk(node):
         if isinstance(part, ast.Return) and part.value is not None:
             names = ast.Call(ast.Name("locals", ast.Load()), [], [])

@@ -23,7 +23,12 @@ def source_lines(function: FunctionType) -> tuple[list[str], int]:
 
 @cache
 def definition(function: FunctionType) -> ast.FunctionDef:
-    """The syntax tree of a function, with the line numbers of its file."""
+    """The syntax tree of a function, with the line numbers of its file; nobody changes it."""
+    return parsed(function)
+
+
+def parsed(function: FunctionType) -> ast.FunctionDef:
+    """The same as `definition`, made anew."""
     place = f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}"
     try:
         lines, first = source_lines(function)

@@ -226,6 +226,8 @@ SELECTING = [
     "ops.triu(x, 1)",
     "ops.tril(x, k=-2)",
     "ops.split(x, 2, axis=-1)[1]",
+    "ops.split(x, 1, axis=-1)[0]",
+    "ops.unstack(ops.expand_dims(x, 1), axis=1)[0]",
     "ops.split(x, [1, 3], axis=1)[1]",
     "ops.unstack(x, axis=1)[2]",
     "ops.unstack(x, 5, 1)[0] * ops.unstack(x, 5, 1)[4]",

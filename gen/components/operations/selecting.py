@@ -387,6 +387,7 @@ class Split(Operation):
     """y = parts of x along `axis`: so many of one size, or those between the places in a list."""
 
     moves = True
+    gives_list = True
 
     indices_or_sections: Count | tuple[int, ...]
     axis: int = 0
@@ -431,6 +432,7 @@ class Unstack(Operation):
     """y = the parts of x along `axis`, without that axis."""
 
     moves = True
+    gives_list = True
 
     num: int | None = None
     axis: int = 0

@@ -64,7 +64,7 @@ def combine_tensors(context: Context, symbol: str, left: Value, right: Value, si
             return WRONG
         if isinstance(value, TensorValue | Dim | bool | int | float):
             operands[name] = value
-    if len(operands) < 2 or (symbol == "/" and right == 0):
+    if len(operands) < 2 or (symbol == "/" and operands["x2"] == 0):
         return _report(context, symbol, left, right, site.span)
     return apply_operation(context, symbol, OPERATIONS[symbol](), operands, site)
 

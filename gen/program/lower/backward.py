@@ -47,7 +47,7 @@ def _differentiate(state: Lowering, application: Application, gradients: tuple[A
     predicts = forward.__name__ == "predict"
     rule = getattr(type(component), "predict_backward" if predicts else "backward")
     names: dict[str, Any] = {**application.names, "y": application.results, "dy": gradients}
-    if len(node.outputs) == 1:
+    if len(node.outputs) == 1 and not component.gives_list:
         for name, (array,) in {"y": application.results, "dy": gradients}.items():
             rows = flat and array is not None and name in parameter_names(rule)
             names[name] = state.as_rows(array) if rows and array is not None else array

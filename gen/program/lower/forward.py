@@ -36,7 +36,8 @@ def _apply(state: Lowering, node: Node, predicting: bool) -> None:
     rule = state.rule(node, predicting)
     bindings = _bind(state, node, rule, rows)
     outcome = run(state.build, rule, bindings, state.local(state.names.tensors[node.outputs[0]], rule))
-    results = outcome.result if len(node.outputs) > 1 else (outcome.result,)
+    several = len(node.outputs) > 1 or component.gives_list
+    results = outcome.result if several else (outcome.result,)
     _refuse_other_shapes(node, rule, results, flat)
     named = [_name(state, output, result, flat) for output, result in zip(node.outputs, results, strict=True)]
     state.applications.append(Application(node, outcome.names, inputs, tuple(named)))
