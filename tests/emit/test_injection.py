@@ -20,7 +20,7 @@ from gen.compiler import Options
 from gen.diagnostics import Diagnostics
 from gen.emit.seal import is_intact
 from gen.language.parser import decode
-from tests.building import load
+from tests.building import PROVE, load
 
 PAYLOADS = [
     # what ends a string, a comment, a line or a file
@@ -181,7 +181,8 @@ def test_what_is_written_anywhere_is_inert_or_refused(place: str) -> None:
 
     tame = generated(filled("tame")) or generated(MODEL)
     assert tame is not None
-    for payload in PAYLOADS:
+    first = list(PLACES).index(place) % 3  # the payloads of one place are others than those of the next
+    for payload in PAYLOADS if PROVE else PAYLOADS[first::3]:
         text = generated(filled(payload))
         if text is not None:
             assert is_intact(text), payload
