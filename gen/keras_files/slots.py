@@ -38,6 +38,8 @@ def slots(
         arrays = []
     numbers = next((i for i, array in enumerate(arrays) if array.ndim), len(arrays))
     rest, count = arrays[numbers:], len(weights)
+    if not rest and arrays:  # compiled, and not trained yet
+        return None
     if len(rest) == 3 * count and len(names) == 2 and all(array.size == 1 for array in rest[2 * count :]):
         rest = rest[: 2 * count]  # of Keras 2.2, which keeps one number for each maximum that it does not take
     apart: dict[str, dict[str, Array]] = {}
