@@ -18,7 +18,7 @@ import pytest
 
 from gen import compiler
 from gen.language import lines, parser
-from gen.language.elaborate import context
+from gen.language.elaborate import arrays, context
 from tests.building import ROOT
 
 PAGES = [ROOT / "docs" / name for name in ("tutorial.md", "from-keras.md", "language.md")]
@@ -94,6 +94,7 @@ def test_the_limits_of_the_language_are_those_of_the_page() -> None:
         "rounds of a loop": f"{context.MAX_ROUNDS:,}",
         "calls of layers": f"{context.MAX_CALLS:,}",
         "items in a list, with all that is in them": f"{context.MAX_ITEMS:,}",
+        "numbers in an array": f"{arrays.MAX_NUMBERS:,}",
         "characters in a computed string": f"{context.MAX_TEXT:,}",
         "functions in each other's calls": f"{context.MAX_BLOCKS:,}",
         "models and wrappers inside each other": f"{context.MAX_NESTED:,}",
