@@ -22,7 +22,7 @@ from tests.building import ROOT, build, graph_of
 
 # --------------------------------------------------------------------------------------- names stand in the table alone
 
-WORDS = ("gen/components/", "gen/language/", "gen/lsp/", "gen/language/words.py")
+WORDS = ("gen/components/", "gen/language/", "gen/lsp/", "gen/language/words.py", "gen/keras_files/")
 """What is about words of the language, such as `model.add`, and rules, which are NumPy; it sees no statements."""
 OTHERS = {
     ("gen/emit/names.py", "abs"): "a function of Python",
