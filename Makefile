@@ -31,7 +31,7 @@ test: .venv/test
 # kills while saving, building and training, an hour of training and predicting, and the Pythons of PYTHONS
 prove: .venv/test
 	GEN_PROVE=1 $(RUN) -m pytest tests/models/test_systems.py
-	GEN_PROVE=1 $(RUN) -m pytest -n auto --dist loadgroup tests/components/test_cases.py tests/components/test_cells.py tests/emit/test_names.py tests/emit/test_injection.py tests/emit/test_unused.py tests/generated/test_weights.py tests/inspection/test_sourcemap.py
+	GEN_PROVE=1 $(RUN) -m pytest -n auto --dist loadgroup tests/components/test_cases.py tests/components/test_cells.py tests/emit/test_names.py tests/emit/test_injection.py tests/emit/test_unused.py tests/generated/test_weights.py tests/generated/test_validation.py tests/inspection/test_sourcemap.py
 	$(RUN) -m tests.combinations
 	$(RUN) -m tests.hostile_names 20
 	GEN_PROVE=1 $(RUN) -m pytest -n auto tests/models/test_random_models.py

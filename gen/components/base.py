@@ -416,6 +416,11 @@ def parameters(cls: type[Component]) -> tuple[Parameter, ...]:
     return _parameters(cls)  # type: ignore[arg-type]  # a class is hashable, whatever its objects are
 
 
+def given_to(item: Component) -> dict[str, Any]:
+    """The arguments of a component by name, in their order."""
+    return {parameter.name: getattr(item, parameter.name) for parameter in parameters(type(item))}
+
+
 @cache
 def _parameters(cls: type[Component]) -> tuple[Parameter, ...]:
     hints = get_type_hints(cls, include_extras=True)

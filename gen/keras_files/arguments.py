@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from gen.components.base import Activation, Component, Initializer, Layer, registry, snake_case
+from gen.components.base import (
+    Activation,
+    Component,
+    Initializer,
+    Layer,
+    Parameter,
+    given_to,
+    parameters,
+    registry,
+    snake_case,
+)
 from gen.keras_files.problems import KerasFileError, Report
 from gen.language.elaborate.older import LAYER_NAMES, RENAMED
 
@@ -89,11 +99,11 @@ class Arguments:
         config = self._current(cls, config)
         given: list[str] = []
         by_position = True
-        for item in fields(cls):  # type: ignore[arg-type]  # a component is a dataclass
+        for item in parameters(cls):
             value = config.get(item.name, NOTHING)
             if value is NOTHING:
                 value = IN_KERAS_1.get(cls.__name__, {}).get(item.name, NOTHING) if self.major < 3 else NOTHING
-            required = item.default is MISSING and item.default_factory is MISSING
+            required = item.required
             if value is NOTHING:
                 if required:
                     self.report.problem(self.layer, f"its configuration lacks {item.name}")
@@ -114,7 +124,7 @@ class Arguments:
 
     def _current(self, cls: type[Component], config: Mapping[str, Any]) -> dict[str, Any]:
         """The configuration with today's names of arguments."""
-        known = {item.name for item in fields(cls)}  # type: ignore[arg-type]
+        known = {item.name for item in parameters(cls)}
         found = dict(config)
         for old, names in RENAMED.items():
             if old in found and old not in known:
@@ -129,7 +139,7 @@ class Arguments:
         return found
 
     def _refuse_others(self, cls: type[Component], config: Mapping[str, Any]) -> None:
-        known = {item.name for item in fields(cls)}  # type: ignore[arg-type]
+        known = {item.name for item in parameters(cls)}
         for name, value in config.items():
             if name in known or name in PASSED_OVER or value is None or value is False or value == []:
                 continue
@@ -152,7 +162,7 @@ class Arguments:
             else:
                 self.report.problem(self.layer, f"gen has no argument {name} for it ({name}={_short(value)})")
 
-    def _text(self, item: Field[Any], value: Any, config: Mapping[str, Any]) -> str | None:
+    def _text(self, item: Parameter, value: Any, config: Mapping[str, Any]) -> str | None:
         """The text of one argument; None for its default."""
         default = item.default
         if item.name == "data_format":
@@ -172,7 +182,7 @@ class Arguments:
         if same in config and _same(value, config[same]):
             return None
         value = plain(value, self.layer)
-        if default is not MISSING and _same(value, default):
+        if not item.required and _same(value, default):
             return None
         if isinstance(value, tuple) and item.name in FOLDED and len(set(value)) == 1 and type(value[0]) is int:
             value = value[0]
@@ -233,7 +243,7 @@ class Arguments:
         if made is None:
             self.report.note(f"{self.layer}: gen has no regularizer {_short(value)}, so training goes on without it")
             return None
-        strengths = {item.name: getattr(made, item.name) for item in fields(made)}  # type: ignore[arg-type]
+        strengths = given_to(made)
         used = {name: value for name, value in strengths.items() if value}
         if not used:
             return None
@@ -258,8 +268,7 @@ def _short(value: Any) -> str:
 
 def _same(value: Any, default: Any) -> bool:
     """Whether a value is a default, where one number stands for the same one on all axes."""
-    if isinstance(value, list):
-        value = tuple(value)
+    value, default = (tuple(each) if isinstance(each, list) else each for each in (value, default))
     if isinstance(value, tuple) != isinstance(default, tuple):
         several, one = (value, default) if isinstance(value, tuple) else (default, value)
         return len(several) > 0 and type(one) is int and all(each == one for each in several)
@@ -309,7 +318,7 @@ def _component(kind: str, value: Any) -> Component | None:
     cls = registry[kind].get(name) if isinstance(name, str) else None
     if cls is None or not isinstance(config, dict):
         return None
-    known = {item.name for item in fields(cls)}  # type: ignore[arg-type]
+    known = {item.name for item in parameters(cls)}
     given = {key: shortest(each) if isinstance(each, float) else each for key, each in config.items() if key in known}
     if not all(isinstance(each, int | float | str) for each in given.values()):
         return None
@@ -323,7 +332,7 @@ def _component(kind: str, value: Any) -> Component | None:
 def _canonical(component: Any) -> Any:
     """An initializer in the words of `VarianceScaling`, which old files have for all of its kind."""
     if isinstance(component, Component) and type(component).__name__ == "VarianceScaling":
-        scale, mode, drawn = component.scale, component.mode, component.distribution  # type: ignore[attr-defined]
+        scale, mode, drawn = given_to(component).values()
         return {
             (1.0, "fan_avg", "uniform"): ("GlorotUniform",),
             (1.0, "fan_avg", "truncated_normal"): ("GlorotNormal",),
@@ -332,7 +341,7 @@ def _canonical(component: Any) -> Any:
             (1.0, "fan_in", "uniform"): ("LecunUniform",),
             (1.0, "fan_in", "truncated_normal"): ("LecunNormal",),
         }.get((scale, mode, drawn), component)
-    if isinstance(component, Initializer) and not fields(component):  # type: ignore[arg-type]
+    if isinstance(component, Initializer) and not parameters(type(component)):
         return (type(component).__name__,)
     return component
 
@@ -343,9 +352,9 @@ def written(kind: str, component: Component) -> str:
     name = canonical[0] if isinstance(canonical, tuple) else type(component).__name__
     said = []
     if not isinstance(canonical, tuple):
-        for item in fields(component):  # type: ignore[arg-type]
+        for item in parameters(type(component)):
             value = getattr(component, item.name)
-            if item.default is MISSING or value != item.default:
+            if item.required or value != item.default:
                 said.append(f"{item.name}={value!r}")
     if not said:
         return repr(snake_case(name))

@@ -7,13 +7,12 @@ import json
 import struct
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
 from gen.components.activations import Relu
-from gen.components.base import Activation, Component, Layer, snake_case
+from gen.components.base import Activation, Component, Layer, given_to, parameters, snake_case
 from gen.components.layers.masking import Mask
 from gen.components.operations.base import Operation
 from gen.components.operations.making import Constant, Parameter
@@ -100,7 +99,7 @@ class Exporter:
 
     def _part(self, module: str, component: Component) -> dict[str, Any]:
         """An initializer, a regularizer, a loss, a metric, or an optimizer."""
-        given = {item.name: getattr(component, item.name) for item in fields(component)}  # type: ignore[arg-type]
+        given = given_to(component)
         config = {name: self._value(value) for name, value in given.items() if value is not None}
         return {
             "module": f"keras.{module}",
@@ -111,7 +110,7 @@ class Exporter:
 
     def _value(self, value: Any) -> Any:
         if isinstance(value, Activation):
-            if any(getattr(value, item.name) != item.default for item in fields(value)):  # type: ignore[arg-type]
+            if any(getattr(value, item.name) != item.default for item in parameters(type(value))):
                 raise KerasFileError(f"{type(value).__name__} with arguments stands inside of another layer")
             return snake_case(type(value).__name__)
         if isinstance(value, Component):
@@ -181,7 +180,7 @@ class Exporter:
     def _layer(self, node: Node, component: Layer) -> None:
         layer = node.layer
         if layer not in self._names:
-            given = {item.name: getattr(component, item.name) for item in fields(component)}  # type: ignore[arg-type]
+            given = given_to(component)
             config: dict[str, Any] = {name: self._value(value) for name, value in given.items()}
             if not type(component).__name__.startswith("SpatialDropout"):
                 config["trainable"] = layer.trainable
@@ -245,7 +244,7 @@ class Exporter:
         self._function(node, kind, module, component, operands)
 
     def _function(self, node: Node, kind: str, module: str, component: Component, operands: list[Any]) -> None:
-        given = {item.name: getattr(component, item.name) for item in fields(component)}  # type: ignore[arg-type]
+        given = given_to(component)
         config = {name.removesuffix("_"): self._value(value) for name, value in given.items()}
         if config.get("dtype") == "float":
             config["dtype"] = self._dtype

@@ -62,6 +62,6 @@ def damaged(what: str, *kinds: type[Exception]) -> Iterator[None]:
         raise
     except MemoryError as error:
         raise KerasFileError(f"{what} needs more memory than there is") from error
-    except kinds or MALFORMED as error:  # noqa: B030
+    except kinds or MALFORMED as error:  # noqa: B030  # both are tuples of exceptions
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise KerasFileError(f"{what} is damaged: {reason}") from error

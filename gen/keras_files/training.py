@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, fields
 from typing import Any
 
-from gen.components.base import Component, registry, snake_case
+from gen.components.base import Component, parameters, registry, snake_case
 from gen.keras_files.arguments import shortest
 from gen.keras_files.problems import Report
 
@@ -135,7 +134,7 @@ def _optimizer(compiled: dict[str, Any], report: Report, use: Callable[[str, str
 
 
 def _arguments(cls: type[Component], config: dict[str, Any], strict: bool = True) -> list[str]:
-    known = {item.name: item for item in fields(cls)}  # type: ignore[arg-type]
+    known = {item.name: item for item in parameters(cls)}
     said = []
     for key, value in config.items():
         if isinstance(value, float):
@@ -149,7 +148,7 @@ def _arguments(cls: type[Component], config: dict[str, Any], strict: bool = True
                 raise Unknown(f"gen's {cls.__name__} has no {key}={value!r}"[:200])
         elif not isinstance(value, bool | int | float | str | None):
             raise Unknown(f"its {cls.__name__} has a {key} of no known form")
-        elif item.default is MISSING or value != item.default:
+        elif item.required or value != item.default:
             if key == "reduction" and value == "auto":
                 continue
             said.append(f"{key}={value!r}")

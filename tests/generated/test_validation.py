@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests import keras_twin
-from tests.building import CASES, case_graph, case_module, random_inputs, random_targets
+from tests.building import CASES, PROVE, case_graph, case_module, random_inputs, random_targets
 from tests.generated.common import AMOUNT, DEFAULT, DIGITS, MARKS, PIXELS, SCORES, TAG_IDS, X, Y
 from tests.proof import compare_logs, perturb
 from tests.samples import sample
@@ -82,7 +82,9 @@ PASTED = ("add_loss", "own_")
 TRAINED = [path for path in CASES if "compile" in path.read_text("utf-8") and not path.stem.startswith(PASTED)]
 
 
-EVALUATED = [path for i, path in enumerate(TRAINED) if i % 8 == 0 or "mask" in path.stem or "dropout" in path.stem]
+EVALUATED = [
+    path for i, path in enumerate(TRAINED) if PROVE or i % 8 == 0 or "mask" in path.stem or "dropout" in path.stem
+]
 
 
 @pytest.mark.parametrize("path", EVALUATED, ids=lambda path: path.stem)

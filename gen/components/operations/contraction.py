@@ -126,7 +126,7 @@ class Tensordot(PairContraction):
         if isinstance(self.axes, int):
             over = tuple(range(one - self.axes, one)), tuple(range(self.axes))
         else:
-            over = tuple((each,) if isinstance(each, int) else each for each in self.axes)  # type: ignore[assignment]
+            over = tuple((each,) if isinstance(each, int) else each for each in self.axes)  # type: ignore[assignment]  # two tuples, one of each operand
         return joined(self, shapes, over, 0)
 
 

@@ -401,7 +401,7 @@ class _Scan(Lifting):
         So it is where each part is computed of what is there, number by number, and nothing else looks at `source`.
         """
         joint = self.makers[name]
-        if joint.op is not ops.CONCATENATE or joint.value.keywords[0].value.value != 0:  # type: ignore[attr-defined]
+        if joint.op is not ops.CONCATENATE or joint.value.keywords[0].value.value != 0:  # type: ignore[attr-defined]  # a concatenation says its axis, a number
             return {}
         if not all(self.can_lift_view(each.target) for each in self.inner.statements if self.root(each.target) == name):
             return {}
@@ -418,7 +418,7 @@ class _Scan(Lifting):
             if statement is None or not statement.op.replaces_any or len(views) != 1 or not isinstance(count, int):
                 return {}
             (view,) = views
-            index = None if view == source else ast.unparse(self.makers[view].value.args[1])  # type: ignore[attr-defined]
+            index = None if view == source else ast.unparse(self.makers[view].value.args[1])  # type: ignore[attr-defined]  # a view is a call
             if index != ast.unparse(literal(blocks_at(first, first + count, blocks))):
                 return {}
             found[part] = view
