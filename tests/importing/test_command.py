@@ -46,8 +46,9 @@ def test_it_writes_a_model_that_can_be_built_and_proves_itself(file: Path) -> No
     proof = subprocess.run([*command, "small.npz"], capture_output=True, text=True)
     assert (proof.returncode, proof.stdout[:23]) == (0, "largest difference 0.0e")
     found = members("small.npz")
-    np.savez("other.npz", **found | {"d/kernel": found["d/kernel"] + 0.1})
-    assert subprocess.run([*command, "other.npz"], capture_output=True).returncode == 1
+    for name, value in (("d/kernel", found["d/kernel"] + 0.1), ("check_y0", found["check_y0"] * np.nan)):
+        np.savez("other.npz", **found | {name: value})
+        assert subprocess.run([*command, "other.npz"], capture_output=True).returncode == 1, name
 
 
 def test_it_writes_over_nothing_but_what_it_wrote(file: Path) -> None:
