@@ -6,7 +6,6 @@ BLAS takes half the time of `np.add.reduce` for a small matrix, and an eighth fo
 from __future__ import annotations
 
 import ast
-import copy
 import re
 from collections.abc import Collection
 from dataclasses import replace
@@ -14,7 +13,7 @@ from dataclasses import replace
 from gen.dims import Shape, product
 from gen.passes import exact
 from gen.program import ops
-from gen.program.ir import Constant, Program, Statement, operation, reads
+from gen.program.ir import Constant, Program, Statement, operation, reads, substitute
 from gen.program.types import NUMBER, ArrayType
 
 
@@ -59,7 +58,7 @@ def sums_as_products(program: Program) -> Program:
 
     def as_product(statement: Statement) -> Statement:
         if program.types[statement.target] is NUMBER:
-            return replace(statement, value=Totals(statement.target).visit(copy.deepcopy(statement.value)))
+            return replace(statement, value=Totals(statement.target).visit(substitute(statement.value, {})))
         if statement.op is not ops.SUM:
             return statement
         assert isinstance(statement.value, ast.Call)
