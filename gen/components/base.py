@@ -142,6 +142,8 @@ class Computation(Component, ABC):
     """Whether formulas of a file may consist of it, unless it has weights or draws: it does the same in prediction."""
     gives_list: ClassVar[bool] = False
     """Whether its rules give and take several outputs, even if there is one."""
+    inside: ClassVar[tuple[str, ...]] = ()
+    """The kinds of the layers without a name that Keras makes for it, which it counts: `dropout`, `dropout_1`."""
     takes_stretched: ClassVar[bool] = False
     """Whether `backward` takes a `dy` that is stretched: a view in which one number stands in many places."""
 

@@ -97,6 +97,8 @@ class Node:
     options: dict[str, Any] = field(default_factory=dict)
     predicts: bool = False
     """Whether it does in training what it does in prediction: a call with `training=False`."""
+    turn: int = 0
+    """The place in the order of the calls of a layer that changes with each: in Keras' order, not that of the file."""
     inner: tuple[Tensor, ...] = ()
     """Tensors that no longer exist, because the call was fused from several; their names stay taken."""
 

@@ -51,7 +51,7 @@ def _calls(analysis: Analysis) -> Iterator[tuple[Span, Sequence[Value]]]:
             item for item in values if isinstance(item, TensorValue) and item.maker.span == written.span
         ]
     for call in analysis.observed.calls:
-        if not call.makes_mask and not call.repeated:
+        if not call.makes_mask and call.repeats is None:
             yield call.span, call.outputs
 
 

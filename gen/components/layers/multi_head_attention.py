@@ -76,6 +76,7 @@ class MultiHeadAttention(Layer):
     Example: MultiHeadAttention(4, 16)(Input(20, 64), Input(30, 64))
     """
 
+    inside = ("softmax", "dropout")
     supports_masking = True
     takes_masks = True
     call_options: ClassVar[dict[str, Any]] = {"use_causal_mask": False}

@@ -89,11 +89,13 @@ def apply_layer(
     too_large = any(_too_large(context, layer.word, shape, weights, site.span) for shape in results)
     if too_large or not _fits_weights(context, layer, weights, inputs, site.span):
         return WRONG
+    for kind in layer.component.inside if not layer.calls else ():
+        context.auto_name(kind)
     layer.weights = weights
     call = LayerCall(
         context.next_order(), layer, tuple(inputs), (), site.heading, site.span, site.group, layer.group, said
     )
-    call.statement, call.box, call.unit = context.statement or call.statement, context.box, context.unit
+    call.statement, call.box, call.within = context.statement or call.statement, context.box, context.within
     call.outputs = tuple(TensorValue(shape, dtype, call, site.group) for shape in results)
     layer.calls.append(call)
     context.calls.append(call)

@@ -17,11 +17,11 @@ from gen.language.elaborate import arrays, data
 from gen.language.elaborate.context import Context, note_binding, note_training
 from gen.language.elaborate.keras_names import AROUND, KERAS
 from gen.language.elaborate.keras_names import MODULES as MODULES_OF_KERAS
-from gen.language.elaborate.listed import layers_of
 from gen.language.elaborate.methods import methods_of
 from gen.language.elaborate.modules import MODULES as PLAIN
 from gen.language.elaborate.older import INSIDE, present_path, warn_of_module
 from gen.language.elaborate.options import METHODS as PARSER_METHODS
+from gen.language.elaborate.order import layers_of
 from gen.language.elaborate.problems import Problem
 from gen.language.elaborate.spellings import MODULES, member, members, suggestion
 from gen.language.elaborate.values import (
@@ -197,7 +197,9 @@ def _found(context: Context, owner: Value, name: str, span: Span) -> Value:
         case LayerValue() | Distributed() | BidirectionalValue() | LambdaValue():
             return _of_layer(context, owner, name, span)
         case InputValue():
-            return {"output": owner.tensor, "input": owner.tensor, "name": owner.given_name}.get(name, MISSING)
+            return {"output": owner.tensor, "input": owner.tensor, "name": owner.given_name or owner.auto_name}.get(
+                name, MISSING
+            )
         case np.ndarray():
             if name in arrays.METHODS:
                 return Method(owner, name, span)

@@ -87,10 +87,8 @@ def instantiate(context: Context, cls: ClassValue, arguments: Arguments, group: 
     if cls.kind in ("layer", "model"):
         depth = 1 + (group.depth if group else 0)
         made.group = Group(made.kind, group, depth, made)
-        made.auto_name = context.auto_name(made.kind)
     if cls.kind == "model":
         made.model = ModelValue("Model", arguments.span, context.next_order(), group)
-        made.model.auto_name = made.auto_name
         context.models.append(made.model)
     initialize = cls.find("__init__")
     if isinstance(initialize, FunctionValue):
@@ -163,8 +161,10 @@ def base_init(context: Context, made: ObjectValue, arguments: Arguments) -> bool
     if isinstance(own_name, Wrong):
         return False
     made.given_name = own_name
+    if kind in ("layer", "model"):
+        made.auto_name = context.auto_name(made.kind, own_name)
     if made.model is not None:
-        made.model.given_name = own_name
+        made.model.given_name, made.model.auto_name = own_name, made.auto_name
     if "reduction" in given:
         made.attributes["reduction"] = given["reduction"].value
     if "trainable" in given and isinstance(given["trainable"].value, bool):
@@ -379,7 +379,9 @@ def _call_layer(context: Context, made: ObjectValue, method: FunctionValue, argu
     arguments = _with_options(arguments, method)
     assert made.group is not None
     before, first = set(context.calls), len(made.losses)
-    with context.calling(made), context.boxed(BoxValue(made.group, context.box)), context.running_call():
+    box, given = BoxValue(made.group, context.box), (*arguments.positional, *arguments.keywords.values())
+    tensors = [tensor for each in given for tensor in tensors_in(each.value)]
+    with context.calling(made, tensors), context.boxed(box), context.running_call():
         bound = Method(made, "call", arguments.function, method)
         result = context.caller.call_function_of(bound, arguments, made.group)
     _note_losses(context, made, first, result)
@@ -483,7 +485,7 @@ def _define(context: Context, made: ObjectValue, method: FunctionValue, argument
         positional=tuple(Argument(shaped(each.value, own), each.node) for each in arguments.positional),
         keywords={name: Argument(shaped(each.value, own), each.node) for name, each in arguments.keywords.items()},
     )
-    model.inputs = tuple(inputs)
+    model.inputs, model.runs_call = tuple(inputs), True
     if not _build(context, made, on):
         model.broken = True
         return

@@ -89,8 +89,8 @@ def _make_layer(context: Context, name: str, arguments: Arguments, group: Group 
         return WRONG
     assert isinstance(made.component, Layer)
     layer = LayerValue(made.component, snake_case(cls.__name__), arguments.span, group, written=name)
-    layer.auto_name = context.auto_name(layer.kind)
     _set_options(context, layer, made, arguments)
+    layer.auto_name = context.auto_name(layer.kind, layer.given_name)
     context.layers.append(layer)
     return layer
 

@@ -28,7 +28,9 @@ from gen.language.elaborate.values import (
     ModelValue,
     ObjectValue,
     Site,
+    TensorValue,
     Unit,
+    UnitCall,
     Unknown,
     Value,
     Wrong,
@@ -148,7 +150,7 @@ class Context:
     """The same for all calls that one call in the file becomes; None if it becomes one."""
     box: BoxValue | None = None
     """The innermost call of a function or a model that calls are made in now."""
-    unit: Unit | None = None
+    within: UnitCall | None = None
     """The outermost model, wrapper or object that is being called now."""
     notes: tuple[Note, ...] = ()
     """What every error says besides, while a function is run for something that the file does not call it for."""
@@ -289,11 +291,18 @@ class Context:
         assert self._caller is not None
         return self._caller
 
-    def auto_name(self, kind: str) -> str:
-        """The name that Keras gives the next layer of a kind: `dense`, `dense_1`, …"""
+    def auto_name(self, kind: str, given: str | None = None) -> str:
+        """The name that Keras gives the next layer of a kind, `dense`, `dense_1`, …, unless it is `given` one."""
+        if given is not None:
+            return given
         count = self._automatic.get(kind, 0)
         self._automatic[kind] = count + 1
         return f"{kind}_{count}" if count else kind
+
+    def count_operation(self, kind: str) -> None:
+        """Take the name that Keras gives an operation: after `a + b`, the next `Add()` is `add_1`."""
+        if not self.in_call:
+            self.auto_name(kind)
 
     def forget_names(self) -> None:
         """What `clear_session` does: Keras numbers layers from the beginning."""
@@ -324,13 +333,13 @@ class Context:
             self.box = before
 
     @contextmanager
-    def calling(self, unit: Unit) -> Iterator[None]:
-        """While calls are made that are a call of `unit`."""
-        before, self.unit = self.unit, self.unit or unit
+    def calling(self, unit: Unit, tensors: Iterable[TensorValue]) -> Iterator[None]:
+        """While calls are made that are a call of `unit` on `tensors`."""
+        before, self.within = self.within, UnitCall(unit, tuple(tensors), self.within)
         try:
             yield
         finally:
-            self.unit = before
+            self.within = before
 
     @contextmanager
     def running_call(self) -> Iterator[None]:

@@ -46,6 +46,7 @@ def make_input(context: Context, arguments: Arguments, group: Group | None, targ
         return WRONG
     entry = new_input(context, dims, dtype, arguments.span, given_name or target)
     entry.given_name, entry.tensor.group = given_name, group
+    entry.auto_name = context.auto_name("input_layer", given_name)
     return entry.tensor
 
 

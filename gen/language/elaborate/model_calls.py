@@ -22,6 +22,7 @@ from gen.language.elaborate.values import (
     ModelValue,
     Site,
     TensorValue,
+    UnitCall,
     Value,
     Wrong,
 )
@@ -34,25 +35,39 @@ def replay(context: Context, model: ModelValue, tensors: Sequence[TensorValue], 
     if not _accepts(context, model, tensors, span):
         return WRONG
     groups, boxes = _Groups(model), _Boxes(model, BoxValue(model_group(model), context.box))
-    return _repeated(context, model, tensors, span, groups.of, boxes.of)
+    values = dict(zip(model.inputs, tensors, strict=True))
+    return _repeated(context, model, values, span, groups.of, boxes.of, lambda _: context.within)
 
 
 def repeat(context: Context, model: ModelValue, tensors: Sequence[TensorValue], span: Span) -> Value:
     """The same for a model that is only a part of what is around it: nothing has its name."""
-    return _repeated(context, model, tensors, span, lambda group: group, lambda box: box)
+    units: dict[UnitCall, UnitCall] = {}
+
+    def again(within: UnitCall | None) -> UnitCall | None:
+        """The call of a unit, made once more."""
+        if within is not None and within not in units:
+            units[within] = UnitCall(within.unit, within.inputs, again(within.parent))
+        return context.within if within is None else units[within]
+
+    values = dict(zip(model.inputs, tensors, strict=True))
+    made = _repeated(context, model, values, span, lambda group: group, lambda box: box, again)
+    for each in units.values():
+        each.inputs = tuple(values.get(tensor, tensor) for tensor in each.inputs)
+    return made
 
 
 def _repeated(
     context: Context,
     model: ModelValue,
-    tensors: Sequence[TensorValue],
+    values: dict[TensorValue, TensorValue],
     span: Span,
     group_of: Callable[[Group | None], Group | None],
     box_of: Callable[[BoxValue | None], BoxValue | None],
+    within_of: Callable[[UnitCall | None], UnitCall | None],
 ) -> Value:
-    values = dict(zip(model.inputs, tensors, strict=True))
+    """The outputs of a model, with `values` for its inputs; what each of its tensors becomes is added to them."""
     statements: dict[object, object] = {}
-    sizes = _sizes(model, tensors)
+    sizes = _sizes(model, [values[tensor] for tensor in model.inputs])
     added = added_to(context, model)
     model.added = leading_to([each.value for each in added], values_of(model), context.calls)
     for call in (*model.calls, *model.added):
@@ -75,7 +90,8 @@ def _repeated(
         for before, after in zip(call.outputs, result if isinstance(result, list) else [result], strict=True):
             after.variable = before.variable
             made = after.maker
-            made.span, made.owner, made.repeated = call.span, group_of(call.owner), True
+            made.span, made.owner, made.repeats = call.span, group_of(call.owner), call
+            made.within = within_of(call.within)
             values[before] = after
             if before.mask is not None and after.mask is not None:
                 values[before.mask] = after.mask

@@ -77,7 +77,7 @@ def make_model(context: Context, arguments: Arguments, group: Group | None) -> V
             return _broken(context, "Model", arguments, group)
         inputs, outputs = begun
     model = ModelValue("Model", arguments.span, context.next_order(), group, name)
-    model.auto_name = context.auto_name("functional")
+    model.auto_name = context.auto_name("functional", name)
     model.inputs = tuple(argument.value for argument in inputs)
     model.trainable = given["trainable"].value is not False if "trainable" in given else True
     if isinstance(given["outputs"].value, DictValue):
@@ -310,11 +310,10 @@ def make_sequential(context: Context, arguments: Arguments, group: Group | None)
         return _broken(context, "Sequential", arguments, group)
     name = option_name(context, given.get("name"))
     model = ModelValue("Sequential", arguments.span, context.next_order(), group, layers=[])
-    model.auto_name = context.auto_name("sequential")
     if isinstance(name, Wrong):
         model.broken = True
     else:
-        model.given_name = name
+        model.given_name, model.auto_name = name, context.auto_name("sequential", name)
     model.trainable = given["trainable"].value is not False if "trainable" in given else True
     context.models.append(model)
     listed = given.get("layers")
@@ -330,7 +329,14 @@ def make_sequential(context: Context, arguments: Arguments, group: Group | None)
         else:
             for item in items_of(listed):
                 add(context, model, item, item.span)
+            count_rebuilt(context, model)
     return model
+
+
+def count_rebuilt(context: Context, model: ModelValue) -> None:
+    """Take the name of the functional model that Keras makes of a Sequential whenever it has an input and layers."""
+    if model.inputs and model.layers:
+        context.auto_name("functional")
 
 
 def add(context: Context, model: ModelValue, argument: Argument, heading: Span) -> Value:
@@ -447,11 +453,13 @@ def begin_with(
     for item in list(model.layers):
         if not model.broken:
             _call(context, model, item)
+    count_rebuilt(context, model)
 
 
 def _set_input(context: Context, model: ModelValue, dims: Sequence[Size | None], dtype: str, span: Span) -> None:
     """Give a Sequential an Input that the file does not write."""
     entry = new_input(context, dims, dtype, span)
+    entry.auto_name = context.auto_name("input_layer")
     entry.written, entry.tensor.group = False, model.parent
     model.inputs = model.outputs = (entry.tensor,)
 
@@ -514,5 +522,5 @@ def call_model(
             f"This model is called on {wanted} tensor{'s' * (wanted != 1)}, got {len(tensors)}",
             notes=(Note(model.span, "the model"),),
         )
-    with context.calling(model):
+    with context.calling(model, tensors):
         return replay(context, model, tensors, span)

@@ -17,9 +17,9 @@ from gen.language.elaborate.builtin import FUNCTIONS, TYPES, is_a, sort
 from gen.language.elaborate.changes import CHANGING
 from gen.language.elaborate.classes import add_to_model, call_base_method
 from gen.language.elaborate.context import Context, note_training
-from gen.language.elaborate.listed import find_layer, layers_of
-from gen.language.elaborate.models import add
+from gen.language.elaborate.models import add, count_rebuilt
 from gen.language.elaborate.modules import MODULES as PLAIN
+from gen.language.elaborate.order import find_layer, layers_of
 from gen.language.elaborate.problems import Problem
 from gen.language.elaborate.spellings import MODULES, suggestion
 from gen.language.elaborate.training import DATA, FIT_ORDER, WHEN_CALLED
@@ -319,6 +319,7 @@ def _add(context: Context, model: ModelValue, arguments: Arguments) -> None:
     else:
         (argument,) = (*arguments.positional, *arguments.keywords.values())
         add(context, model, argument, arguments.heading)
+        count_rebuilt(context, model)
 
 
 def _pop(context: Context, model: ModelValue, arguments: Arguments) -> Value:

@@ -194,6 +194,7 @@ def apply_operation(
     if constant is not None:
         component, tensors = constant, []
     layer = LayerValue(component, snake_case(type(component).__name__), site.span, site.group, written=called)
+    context.count_operation(layer.kind)
     try:
         component.fits([tensor.shape for tensor in tensors], {name: _known(value) for name, value in operands.items()})
     except ShapeError as problem:
@@ -310,6 +311,7 @@ def _call_activation(context: Context, called: str, name: str, given: Given, sit
         made = component.forward(np.asarray(float(x)))  # type: ignore[attr-defined]  # each has one
         return np.asarray(made).item()
     layer = LayerValue(component, snake_case(cls.__name__), site.span, site.group, written=called)
+    context.count_operation(layer.kind)
     return apply_layer(context, layer, [x], site, CallOptions(operator=f"{called}(…)"))
 
 

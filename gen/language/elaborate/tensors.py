@@ -48,6 +48,8 @@ OPERATIONS: dict[str, type[Operation]] = {
     "^": arithmetic.LogicalXor,
 }
 """The operations that operators are."""
+NAMES = {"+": "add", "-": "subtract", "*": "multiply"}
+"""The names by which Keras counts operators that layers are called like, too."""
 
 
 def combine_tensors(context: Context, symbol: str, left: Value, right: Value, site: Site) -> Value:
@@ -55,6 +57,7 @@ def combine_tensors(context: Context, symbol: str, left: Value, right: Value, si
     component = _operation(symbol, left, right)
     if component is not None:
         tensors = [value for value in (left, right) if isinstance(value, TensorValue)]
+        context.count_operation(NAMES.get(symbol, ""))
         return apply_operator(context, symbol, component, tensors, site)
     operands: dict[str, Value] = {}
     for name, value in (("x1", left), ("x2", right)) if symbol in OPERATIONS else ():

@@ -29,6 +29,7 @@ from gen.graph.several import share
 from gen.language import syntax
 from gen.language.elaborate.context import Context, Numbering, frozen
 from gen.language.elaborate.naming import Namer, name_of_model, names_of_inputs
+from gen.language.elaborate.order import Turns
 from gen.language.elaborate.own import Addition, Computed, LossOfFile, MetricOfFile, additions, own_penalty
 from gen.language.elaborate.spellings import suggestion
 from gen.language.elaborate.training import Compilation, Plan, compiled, fitted
@@ -302,6 +303,7 @@ class _Assembly:
         self._layers: dict[LayerValue, NamedLayer] = {}
         self._boxes: dict[BoxValue, Box] = {}
         self._frozen = frozen(context) if model.frozen is None else model.frozen
+        self._turns = Turns()
         self._formulas: set[NamedLayer] = set()
         """The layers that formulas consist of, which are none of the model's."""
 
@@ -380,7 +382,13 @@ class _Assembly:
             tuple(None if mask is None else self._tensors[mask] for mask in call.masks),
             call.said.options,
             call.said.predicts,
+            self._turn(call),
         )
+
+    def _turn(self, call: LayerCall) -> int:
+        """When Keras runs a call of a layer that changes with each of several."""
+        changes = hasattr(call.layer.component, "update") and len(call.layer.calls) > 1
+        return self._turns.of(self._model).get(call, 0) if changes else 0
 
     def _loss(self, plan: Plan) -> Loss | None:
         """The loss of an output; what the file computes itself becomes calls."""

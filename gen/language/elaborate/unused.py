@@ -38,7 +38,7 @@ def warn_of_unused(context: Context, names: Names, built: Sequence[ModelValue]) 
     read = {tensor for call in dead for tensor in call.reads}
     for call in dead:
         leads_on = any(tensor in read for tensor in call.outputs)
-        if not call.repeated and not call.makes_mask and not leads_on:
+        if call.repeats is None and not call.makes_mask and not leads_on:
             wrapped = next((kind for kind in map(_wrapper, call.outputs) if kind), None)
             name = wrapped or call.layer.word
             subject = f"The result of this {name}" if wrapped or name in registry["layer"] else "This result"

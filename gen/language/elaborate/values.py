@@ -299,6 +299,15 @@ class BoxValue:
 
 
 @dataclass(eq=False)
+class UnitCall:
+    """One call of a model, a wrapper or an object, on `inputs`; `parent` is the call that it is a part of."""
+
+    unit: Unit
+    inputs: tuple[TensorValue, ...]
+    parent: UnitCall | None
+
+
+@dataclass(eq=False)
 class LayerValue:
     """A layer of the file.  It is named at the end, from what is noted here."""
 
@@ -405,17 +414,30 @@ class LayerCall:
     """The masks of the inputs, if the layer makes use of them."""
     statement: object = field(default_factory=object)
     """The same for all calls that one call in the file became."""
-    repeated: bool = False
-    """Whether it is a call of a model's layer in a call of the model."""
+    repeats: LayerCall | None = None
+    """The call of a model's layer that it makes once more, in a call of the model."""
     box: BoxValue | None = None
     """The innermost call of a block or a model that it was made in."""
-    unit: Unit | None = None
-    """The outermost model, wrapper or object whose call it is a part of; None where the file calls the layer itself."""
+    within: UnitCall | None = None
+    """The innermost call of a model, a wrapper or an object that it is a part of."""
 
     @property
     def reads(self) -> tuple[TensorValue, ...]:
         """The inputs, and the masks that the layer makes use of."""
         return (*self.inputs, *(mask for mask in self.masks if mask is not None))
+
+    @property
+    def outermost(self) -> UnitCall | None:
+        """The outermost call that it is a part of; None where the file calls the layer itself."""
+        within = self.within
+        while within is not None and within.parent is not None:
+            within = within.parent
+        return within
+
+    @property
+    def unit(self) -> Unit | None:
+        """The outermost model, wrapper or object whose call it is a part of."""
+        return None if (outermost := self.outermost) is None else outermost.unit
 
     @property
     def makes_mask(self) -> bool:
@@ -431,6 +453,7 @@ class InputValue:
     span: Span
     given_name: str | None = None
     written: bool = True
+    auto_name: str = ""
     tensor: TensorValue = field(init=False)
 
 
@@ -473,6 +496,8 @@ class ModelValue:
     depth: int = 1
     """How deep models and wrappers hold each other in it, itself counted."""
     auto_name: str = ""
+    runs_call: bool = False
+    """Whether it is of a class of the file, whose `call` Keras runs line by line."""
 
     @property
     def sequential(self) -> bool:

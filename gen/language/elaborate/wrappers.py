@@ -62,10 +62,10 @@ def call_any(
         case ModelValue():
             return models.call_model(context, called, tensors, site.span, site.group)
         case Distributed():
-            with context.calling(called):
+            with context.calling(called, tensors):
                 return _name(called, _distribute(context, called, tensors[0], site))
         case BidirectionalValue():
-            with context.calling(called), context.one_call():
+            with context.calling(called, tensors), context.one_call():
                 return _name(called, _both_ways(context, called, tensors, site, said))
         case ObjectValue():
             return context.caller.call_with(called, [tensors[0] if len(tensors) == 1 else list(tensors)], site)
@@ -76,7 +76,8 @@ def call_any(
 def _apply_lambda(context: Context, called: LambdaValue, tensors: Sequence[TensorValue], site: Site) -> Value:
     """What the function of a `Lambda` makes of `tensors`."""
     before = set(tensors)
-    with context.calling(called), context.boxed(BoxValue(called.group, context.box)), context.running_call():
+    box = BoxValue(called.group, context.box)
+    with context.calling(called, tensors), context.boxed(box), context.running_call():
         node = syntax.Constant(None, site.span)
         given = Argument(tensors[0] if len(tensors) == 1 else list(tensors), node)
         spans = dict.fromkeys(called.arguments, site.span)
@@ -242,7 +243,7 @@ def make_time_distributed(context: Context, arguments: Arguments, group: Group |
     if models.is_too_deep(context, depth, arguments.span):
         return WRONG
     wrapper = Distributed(inner, arguments.span, _inside("time_distributed", group), name, depth=depth)
-    wrapper.group.owner, wrapper.auto_name = wrapper, context.auto_name("time_distributed")
+    wrapper.group.owner, wrapper.auto_name = wrapper, context.auto_name("time_distributed", name)
     if isinstance(inner, ModelValue):
         inner.called = True
     elif inner.variable is None and not isinstance(inner, ObjectValue | LambdaValue):
@@ -265,7 +266,7 @@ def make_lambda(context: Context, arguments: Arguments, group: Group | None) -> 
     if "arguments" in given and isinstance(given["arguments"].value, DictValue):
         extra = {key.text: argument for key, argument in entries_of(given["arguments"])}
     made = LambdaValue(function.value, extra, arguments.span, _inside("lambda", group), name)
-    made.group.owner, made.auto_name = made, context.auto_name("lambda")
+    made.group.owner, made.auto_name = made, context.auto_name("lambda", name)
     return made
 
 
@@ -304,7 +305,7 @@ def make_bidirectional(context: Context, arguments: Arguments, group: Group | No
             return WRONG
         ways = ways[0], direction(second.given_name or f"backward_{second.kind}", second.component, second)
     wrapper = BidirectionalValue(*ways, mode, arguments.span, group, name)
-    group.owner, wrapper.auto_name = wrapper, context.auto_name("bidirectional")
+    group.owner, wrapper.auto_name = wrapper, context.auto_name("bidirectional", name)
     return wrapper
 
 

@@ -127,8 +127,8 @@ def lower_input_gradients(state: Lowering) -> None:
 
 
 def lower_track(state: Lowering) -> None:
-    """The section `track`: moving statistics."""
-    for application in state.applications:
+    """The section `track`: moving statistics, which each call of their layer changes in its turn."""
+    for application in _in_turn(state.applications):
         layer = application.node.layer
         rule = getattr(type(layer.component), "update", None)
         if rule is None or not layer.trainable or application.node.predicts:
@@ -142,6 +142,15 @@ def lower_track(state: Lowering) -> None:
         for name, value in outcome.by_name().items():
             state.pinned[value.name] = f"p.{state.names.weights[layer, name]}"
             state.weights[layer, name] = value
+
+
+def _in_turn(applications: list[Application]) -> list[Application]:
+    """The same applications; those of one layer have its places in the order of their turns."""
+    calls: dict[NamedLayer, list[Application]] = {}
+    for each in applications:
+        calls.setdefault(each.node.layer, []).append(each)
+    turns = {layer: iter(sorted(made, key=lambda each: each.node.turn)) for layer, made in calls.items()}
+    return [next(turns[each.node.layer]) for each in applications]
 
 
 def _contribute_weight(state: Lowering, weight: tuple[NamedLayer, str], gradient: Array) -> None:
