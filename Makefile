@@ -30,7 +30,7 @@ test: .venv/test
 # arguments, every case under hostile names, two thousand random models, a hundred thousand malformed files, two hundred
 # kills while saving, building and training, an hour of training and predicting, and the Pythons of PYTHONS
 prove: .venv/test
-	GEN_PROVE=1 $(RUN) -m pytest tests/models/test_systems.py
+	GEN_PROVE=1 $(RUN) -m pytest tests/models/test_systems.py tests/models/test_order.py
 	GEN_PROVE=1 $(RUN) -m pytest -n auto --dist loadgroup tests/components/test_cases.py tests/components/test_cells.py tests/emit/test_names.py tests/emit/test_injection.py tests/emit/test_unused.py tests/generated/test_weights.py tests/generated/test_validation.py tests/inspection/test_sourcemap.py
 	$(RUN) -m tests.combinations
 	$(RUN) -m tests.hostile_names 20
