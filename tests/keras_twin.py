@@ -53,6 +53,47 @@ def _dot_product_attention(
 
 jax.nn.dot_product_attention = _dot_product_attention
 
+
+def _without_compiling(
+    made: Callable[..., Any], by_numpy: Callable[..., np.ndarray], place: Callable[..., Any]
+) -> Callable[..., Any]:
+    """`made` by NumPy where nothing is traced: JAX compiles a function for every shape of a weight that is drawn."""
+
+    def make(first: Any, *args: Any, **options: Any) -> Any:
+        if any(isinstance(each, jax.core.Tracer) for each in (first, *args, *options.values())):
+            return made(first, *args, **options)
+        return place(by_numpy(first, *args, **options))
+
+    return make
+
+
+def _generator(key: Any) -> np.random.Generator:
+    return np.random.default_rng(np.asarray(key).ravel())
+
+
+def _uniform(key: Any, shape: Any, dtype: Any, minval: float, maxval: float) -> np.ndarray:
+    return _generator(key).uniform(minval, maxval, shape).astype(dtype)
+
+
+def _normal(key: Any, shape: Any, dtype: Any) -> np.ndarray:
+    return _generator(key).normal(size=shape).astype(dtype)
+
+
+def _truncated_normal(key: Any, shape: Any, lower: float, upper: float, dtype: Any) -> np.ndarray:
+    rng = _generator(key)
+    drawn = rng.normal(size=shape)
+    while (outside := (drawn < lower) | (drawn > upper)).any():
+        drawn = np.where(outside, rng.normal(size=shape), drawn)
+    return drawn.astype(dtype)
+
+
+jax.random.uniform = _without_compiling(jax.random.uniform, _uniform, np.asarray)
+jax.random.normal = _without_compiling(jax.random.normal, _normal, np.asarray)
+jax.random.truncated_normal = _without_compiling(jax.random.truncated_normal, _truncated_normal, np.asarray)
+jnp.zeros = _without_compiling(jnp.zeros, np.zeros, jnp.asarray)
+jnp.ones = _without_compiling(jnp.ones, np.ones, jnp.asarray)
+jnp.full = _without_compiling(jnp.full, np.full, jnp.asarray)
+
 MODULES = {
     Initializer: keras.initializers,
     Regularizer: keras.regularizers,

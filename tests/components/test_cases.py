@@ -2,10 +2,15 @@
 
 A case is a small `.nn` file in `tests/cases`; beside it is its golden, the model's own part of the generated file.
 `python -m tests.goldens` writes the goldens anew: read the difference before committing it.
+
+Keras takes longest.  A run has those cases that hold every component once, and `make prove` has all: run it where a
+golden changes.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +21,13 @@ import pytest
 from gen.compiler import PASSES, Options
 from gen.components import registry
 from gen.components.base import Component
+from gen.components.operations.base import operations
 from gen.graph.graph import Graph
 from gen.inspect.dump import functions
 from tests import pasted, proof
 from tests.building import (
     CASES,
+    PROVE,
     QUICK,
     case_graph,
     case_module,
@@ -50,7 +57,24 @@ def test_every_gradient_equals_central_differences(path: Path) -> None:
     proof.check_gradients(case_module(path))
 
 
-@pytest.mark.parametrize("path", CASES, ids=ids)
+def with_every_component(paths: Sequence[Path]) -> list[Path]:
+    """The smallest cases that have every component and every operation of `paths`."""
+    names = {name for kind in registry.values() for name, cls in kind.items() for name in (name, cls.__name__)}
+    names |= {f"ops.{name}" for name in operations}
+    found = {path: names & set(re.findall(r"(?:ops\.)?\w+", path.read_text("utf-8"))) for path in paths}
+    seen: set[str] = set()
+    kept = []
+    for path in sorted(paths, key=lambda path: len(found[path])):
+        if found[path] - seen:
+            kept.append(path)
+            seen |= found[path]
+    return kept
+
+
+COMPARED = CASES if PROVE else with_every_component(CASES)
+
+
+@pytest.mark.parametrize("path", COMPARED, ids=ids)
 def test_it_keeps_step_with_keras(path: Path) -> None:
     """Predictions, and three training steps; Keras runs the text itself where functions of it compute something."""
     graph = case_graph(path)
