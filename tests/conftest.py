@@ -18,7 +18,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores: one threa
 # Keras compiles some thousand functions that run a few times each: quickly compiled is better than quickly run.
 os.environ.setdefault(
     "XLA_FLAGS",
-    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false",
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false"
+    " --xla_cpu_parallel_codegen_split_count=1",
 )
 
 KEPT = tempfile.TemporaryDirectory(prefix="gen-")
