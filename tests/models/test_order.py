@@ -63,6 +63,8 @@ CALLS = (
     "Lambda(lambda x: x * 2.0)({0})",
     "Activation(tanh)({1})",
     "Dropout(0.0)({0})",
+    "sum([{0}, {1}])",
+    "abs({0}) + pow({1}, 2)",
     "Softmax()({1})",
     "{0} - {1} * 2.0 + Subtract()([{0}, {1}])",
     "Sequential([" + DENSE + "])({0})",

@@ -32,6 +32,7 @@ from gen.language.elaborate.values import (
     Data,
     DictValue,
     Distributed,
+    Function,
     FunctionValue,
     Group,
     LambdaValue,
@@ -102,6 +103,9 @@ def call_builtin(
     if name == "sum" and values and _holds_tensors(values[0]):
         return _sum_of_tensors(context, values, arguments, group)
     site = arguments.site(group)
+    if name in _OF_TENSORS and any(isinstance(each, TensorValue) for each in values):
+        operation = Function(_OF_TENSORS[name], ("keras", "ops", _OF_TENSORS[name]))
+        return context.caller.call(operation, arguments, site)
 
     def call(called: Value, given: Any) -> Value:
         return context.caller.call_with(called, list(given), site)
@@ -112,6 +116,10 @@ def call_builtin(
         return context.no_result(problem, arguments.span, (*values, *keywords.values()))
     except TypeError:
         return context.error("bad-argument", arguments.span, f"`{name}` does not take these arguments")
+
+
+_OF_TENSORS = {"abs": "absolute", "pow": "power"}
+"""Python's functions that call a method of their argument, which a tensor has: what `keras.ops` calls the operation."""
 
 
 def _plain_function(name: str) -> Callable[..., Value]:
@@ -132,6 +140,8 @@ def _sum_of_tensors(context: Context, values: list[Value], arguments: Arguments,
     from gen.language.elaborate.tensors import combine_tensors
 
     total = values[1] if len(values) > 1 else None
+    if total is None:
+        context.count_operation("add")  # 0 and the first
     for each in values[0]:
         total = each if total is None else combine_tensors(context, "+", total, each, arguments.site(group))
     return total
