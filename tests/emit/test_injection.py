@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import os
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -164,6 +165,16 @@ def generated(text: str, name: str = "m.nn") -> str | None:
     return None if graph is None else compiler.generate(graph, name, Options(formatted=False))
 
 
+def some(first: int, step: int) -> list[str]:
+    """Every `step`-th payload; those of one place are others than those of the next.  `make prove` tries all."""
+    return PAYLOADS if PROVE else PAYLOADS[first % step :: step]
+
+
+@cache
+def tame_structure() -> str:
+    return structure(generated(MODEL) or "")
+
+
 def structure(text: str) -> str:
     """The syntax tree without names of variables and without literals."""
     tree = ast.parse(text)
@@ -181,12 +192,12 @@ def test_what_is_written_anywhere_is_inert_or_refused(place: str) -> None:
 
     tame = generated(filled("tame")) or generated(MODEL)
     assert tame is not None
-    first = list(PLACES).index(place) % 3  # the payloads of one place are others than those of the next
-    for payload in PAYLOADS if PROVE else PAYLOADS[first::3]:
+    expected = structure(tame)
+    for payload in some(list(PLACES).index(place), 9):
         text = generated(filled(payload))
         if text is not None:
             assert is_intact(text), payload
-            assert structure(text) == structure(tame), payload
+            assert structure(text) == expected, payload
             text.encode("utf-8")
 
 
@@ -195,20 +206,19 @@ def test_a_harmless_word_is_accepted_in_the_same_place(place: str) -> None:
     assert generated(PLACES[place].replace("¤", "'tame'").replace("§", "tame")) is not None
 
 
-@pytest.mark.parametrize("payload", PAYLOADS)
+@pytest.mark.parametrize("payload", some(0, 2))
 def test_the_name_of_the_file_is_inert(payload: str) -> None:
     found = generated(MODEL, f"{payload}.nn")
     assert found is not None
     assert is_intact(found)
-    assert structure(found) == structure(generated(MODEL) or "")
+    assert structure(found) == tame_structure()
 
 
 @pytest.mark.parametrize("place", ["file", "folder", "settings"])
 def test_paths_and_settings_are_inert_or_refused(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is built from a file of that name, in that folder, or into that folder, is what it should be."""
-    tame = structure(generated(MODEL) or "")
     built = 0
-    for number, payload in enumerate(PAYLOADS):
+    for number, payload in enumerate(some(len(place), 3)):
         top = tmp_path / str(number)
         home = top / "a" / "b"  # from where there is some way up
         home.mkdir(parents=True)
@@ -226,9 +236,9 @@ def test_paths_and_settings_are_inert_or_refused(place: str, tmp_path: Path, mon
         made = list(top.rglob("*.py"))
         assert len(made) == (result.exit_code == 0), (payload, result.output)
         for path in made:
-            assert structure(path.read_text("utf-8")) == tame, payload
+            assert structure(path.read_text("utf-8")) == tame_structure(), payload
         built += len(made)
-    assert built > 20
+    assert built > 5
 
 
 PLAIN = ["pixels", "hidden", "left", "right", "whole"]
