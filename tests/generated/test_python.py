@@ -18,7 +18,7 @@ from tests.building import CASES, EXAMPLES, case_text
 from tests.generated.common import X, Y
 from tests.samples import sample, sample_text
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = [pytest.mark.filterwarnings("error"), pytest.mark.xdist_group("files")]  # one process writes them
 
 VARIED = frozenset(
     [
