@@ -309,6 +309,19 @@ MADE = [
     "ops.ndim(x) * x",
     "ops.cast([True, False, True], 'float32')",
 ]
+WINDOWS = [
+    "ops.conv(x, ops.reshape(ops.arange(48.0) / 48.0, (2, 8, 3)))",
+    'ops.conv(x, ops.reshape(ops.arange(72.0) / 72.0, (3, 8, 3)), strides=2, padding="same")',
+    "ops.conv(x, ops.reshape(ops.arange(48.0) / 48.0, (2, 4, 6)), dilation_rate=2)",
+    "ops.conv(ops.reshape(x, (-1, 5, 2, 4)), ops.reshape(ops.arange(48.0) / 48.0, (2, 2, 4, 3)), (1, 2))",
+    "ops.depthwise_conv(x, ops.reshape(ops.arange(48.0) / 48.0, (3, 8, 2)))",
+    'ops.depthwise_conv(x, ops.reshape(ops.arange(24.0) / 24.0, (3, 8, 1)), 1, "same")',
+    "ops.max_pool(x, 2, 2)",
+    'ops.max_pool(p, (3,), strides=1, padding="same")',
+    "ops.max_pool(ops.reshape(x, (-1, 5, 2, 4)), (2, 2), (1, 2))",
+    'ops.average_pool(x, 2, strides=2, padding="same")',
+    "ops.average_pool(ops.reshape(x, (-1, 5, 2, 4)), (2, 1), (2, 1))",
+]
 GROUPS: dict[str, list[str]] = {
     "arithmetic": ARITHMETIC,
     "elementwise": ELEMENTWISE,
@@ -317,6 +330,7 @@ GROUPS: dict[str, list[str]] = {
     "selecting": SELECTING,
     "products": PRODUCTS,
     "made": MADE,
+    "windows": WINDOWS,
 }
 SIZE = 12
 PARTS = [

@@ -150,8 +150,10 @@ class Context:
     """The same for all calls that one call in the file becomes; None if it becomes one."""
     box: BoxValue | None = None
     """The innermost call of a function or a model that calls are made in now."""
+    named_arrays: dict[int, tuple[np.ndarray, str]] = field(default_factory=dict)
+    """Arrays of NumPy by their `id`, each with the variable that it is first bound to."""
     within: UnitCall | None = None
-    """The outermost model, wrapper or object that is being called now."""
+    """The innermost call of a model, a wrapper or an object that calls are made in now."""
     notes: tuple[Note, ...] = ()
     """What every error says besides, while a function is run for something that the file does not call it for."""
     changes: int = 0

@@ -145,6 +145,33 @@ TWINS: dict[str, tuple[str, ...]] = {
         "keras.ops.image.extract_patches(images:x, size, strides, dilation_rate, padding)",
         "tf.image.extract_patches(images:x, sizes:size, strides, rates:dilation_rate, padding)",
     ),
+    # windows
+    "convolution": (
+        "ops.conv(inputs:x, kernel, strides, padding, data_format, dilation_rate)",
+        "tf.nn.convolution(input:x, filters:kernel, strides, padding, data_format, dilations:dilation_rate)",
+        "tf.nn.conv1d(input:x, filters:kernel, stride:strides, padding, data_format, dilations:dilation_rate)",
+        "tf.nn.conv2d(input:x, filters:kernel, strides, padding, data_format, dilations:dilation_rate)",
+        "tf.nn.conv3d(input:x, filters:kernel, strides, padding, data_format, dilations:dilation_rate)",
+        "K.conv1d(x, kernel, strides, padding, data_format, dilation_rate)",
+        "K.conv2d(x, kernel, strides, padding, data_format, dilation_rate)",
+    ),
+    "depthwise_convolution": (
+        "ops.depthwise_conv(inputs:x, kernel, strides, padding, data_format, dilation_rate)",
+        "tf.nn.depthwise_conv2d(input:x, filter:kernel, strides, padding, data_format, dilations:dilation_rate)",
+        "K.depthwise_conv2d(x, depthwise_kernel:kernel, strides, padding, data_format, dilation_rate)",
+    ),
+    "max_pooling": (
+        "ops.max_pool(inputs:x, pool_size, strides, padding, data_format)",
+        "tf.nn.max_pool(input:x, ksize:pool_size, strides, padding, data_format)",
+        "tf.nn.max_pool1d(input:x, ksize:pool_size, strides, padding, data_format)",
+        "tf.nn.max_pool2d(input:x, ksize:pool_size, strides, padding, data_format)",
+    ),
+    "average_pooling": (
+        "ops.average_pool(inputs:x, pool_size, strides, padding, data_format)",
+        "tf.nn.avg_pool(input:x, ksize:pool_size, strides, padding, data_format)",
+        "tf.nn.avg_pool1d(input:x, ksize:pool_size, strides, padding, data_format)",
+        "tf.nn.avg_pool2d(input:x, ksize:pool_size, strides, padding, data_format)",
+    ),
     "band_part": ("tf.linalg.band_part(input:x, num_lower, num_upper)",),
     # products
     "matrix_product": ("tf/linalg.matmul(a:x1, b:x2, transpose_a, transpose_b)",),

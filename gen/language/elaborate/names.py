@@ -6,6 +6,8 @@ import builtins
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import numpy as np
+
 from gen.diagnostics import Span
 from gen.language.elaborate.context import Context, note_binding
 from gen.language.elaborate.objects import PYTHON
@@ -91,6 +93,8 @@ class Names:
                 note_binding(self._context, value, name)
             case TensorValue():
                 _name_tensor(value, name, frame.group)
+            case np.ndarray():
+                self._context.named_arrays.setdefault(id(value), (value, name))
 
     def look_up(self, name: str, frame: Frame) -> Binding | None:
         """The binding of `name`, which counts as read from now on; None if the file does not bind it."""

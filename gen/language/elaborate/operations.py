@@ -286,7 +286,10 @@ def constant_tensor(context: Context, value: Any, site: Site, dtype: Any = None)
     """A tensor of the numbers in a list."""
     literal = Literal(_as_tuples(value), dtype or None)
     layer = LayerValue(literal, "constant", site.span, site.group, written="constant")
-    return apply_layer(context, layer, [], site, CallOptions(operator="constant"))
+    made = apply_layer(context, layer, [], site, CallOptions(operator="constant"))
+    if isinstance(made, TensorValue) and id(value) in context.named_arrays:
+        made.variable = context.named_arrays[id(value)][1]
+    return made
 
 
 def _as_tuples(value: Any) -> Any:
@@ -451,6 +454,64 @@ def _extract_patches(context: Context, called: str, given: Given, site: Site) ->
     return _made(context, called, "reshape", {"x": x}, site, newshape=(batch, rows, columns, last))
 
 
+def _slid(name: str) -> Callable[[Context, str, Given, Site], Value]:
+    """A convolution with a kernel that is a tensor."""
+
+    def slid(context: Context, called: str, given: Given, site: Site) -> Value:
+        operands = {key: tensor_or_number(context, called, given[key], site) for key in ("x", "kernel")}
+        x = operands["x"]
+        if not isinstance(x, TensorValue):
+            return WRONG if is_wrong(x) else context.error("not-a-tensor", site.span, f"`{called}` takes a tensor")
+        fields = _sliding(context, called, given, len(x.shape) - 2)
+        return WRONG if isinstance(fields, Wrong) else _made(context, called, name, operands, site, **fields)
+
+    return slid
+
+
+def _pooled(word: str) -> Callable[[Context, str, Given, Site], Value]:
+    """A pooling, which is the layer that does the same."""
+
+    def pooled(context: Context, called: str, given: Given, site: Site) -> Value:
+        x = tensor_or_number(context, called, given["x"], site)
+        rank = len(x.shape) - 2 if isinstance(x, TensorValue) else 0
+        if is_wrong(x):
+            return WRONG
+        if not isinstance(x, TensorValue) or rank not in (1, 2, 3):
+            return context.error("not-a-tensor", given["x"].span, f"`{called}` takes a sequence, an image or a volume")
+        fields = _sliding(context, called, given, rank)
+        if isinstance(fields, Wrong):
+            return WRONG
+        cls = registry["layer"][f"{word}{rank}D"]
+        arguments = {key: Argument(value, _Place(site.span)) for key, value in fields.items()}  # type: ignore[arg-type]  # it has a span, as a node has
+        found = _fields(context, cls, arguments)
+        if isinstance(found, Wrong):
+            return WRONG
+        layer = LayerValue(cls(**found), snake_case(cls.__name__), site.span, site.group, written=called)  # type: ignore[arg-type]  # it is a layer
+        return apply_layer(context, layer, [x], site, CallOptions(operator=f"{called}(…)"))
+
+    return pooled
+
+
+def _sliding(context: Context, called: str, given: Given, rank: int) -> dict[str, Value] | Wrong:
+    """How a window slides, with numbers for the axes of space alone; the functions of TensorFlow have all axes."""
+    fields: dict[str, Value] = {}
+    for name in ("strides", "dilation_rate", "pool_size"):
+        value = given[name].value if name in given else None
+        if isinstance(value, list | tuple):
+            value = tuple(value[1:-1]) if len(value) == rank + 2 and rank else tuple(value)
+            value = value[0] if len(value) == 1 else value
+        if value is not None:
+            fields[name] = value
+    if "padding" in given:
+        value = given["padding"].value
+        fields["padding"] = value.lower() if isinstance(value, str) else value
+    layout = given["data_format"].value if "data_format" in given else None
+    if layout not in (None, "channels_last", "NHWC", "NWC", "NDHWC"):
+        message = f"`{called}` has the channels last in gen, got {describe_value(layout)}"
+        return context.error("unsupported-argument", given["data_format"].span, message)
+    return fields
+
+
 def _two(given: Given, name: str) -> tuple[int, int] | None:
     """A size of patches: a number, two of them, or those of all four axes as TensorFlow has them."""
     value = given[name].value if name in given else None
@@ -460,15 +521,23 @@ def _two(given: Given, name: str) -> tuple[int, int] | None:
 
 
 FORMULAS: dict[str, Callable[[Context, str, Given, Site], Value]] = {
+    "average_pooling": _pooled("AveragePooling"),
+    "convolution": _slid("conv"),
+    "depthwise_convolution": _slid("depthwise_conv"),
     "extract_patches": _extract_patches,
     "matrix_product": _matrix_product,
+    "max_pooling": _pooled("MaxPooling"),
     "moments": _moments,
     "top_k": _top_k,
 }
 """Functions that are made of several operations."""
 FORMULAS_NEED = {
+    "average_pooling": {"x", "pool_size"},
+    "convolution": {"x", "kernel"},
+    "depthwise_convolution": {"x", "kernel"},
     "extract_patches": {"x", "size"},
     "matrix_product": {"x1", "x2"},
+    "max_pooling": {"x", "pool_size"},
     "moments": {"x", "axes"},
     "top_k": {"x"},
 }
