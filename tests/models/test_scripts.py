@@ -42,6 +42,7 @@ DATA: dict[str, Data] = {
     "middle": floats(5),
     "mixer": floats(16, 12),
     "mobilenet": floats(16, 16, 3),
+    "own_activations": floats(9, 9, 3),
     "positions": several(ids(50, 9), floats(8)),
     "spatial_attention": floats(12, 12, 3),
     "subclassed_model": floats(4, 5),

@@ -25,6 +25,8 @@ from gen.language.elaborate.values import (
     TensorValue,
     Value,
     Wrong,
+    describe_value,
+    is_wrong,
 )
 
 LARGEST_WHOLE = 2**24
@@ -41,7 +43,29 @@ def call_layer(context: Context, layer: LayerValue, arguments: Arguments, site: 
         return WRONG
     if not mask_fits(context, said, tensors[0], arguments):
         return WRONG
-    return apply_layer(context, layer, tensors, site, said)
+    return apply_whole(context, layer, tensors, site, said)
+
+
+def apply_whole(
+    context: Context, layer: LayerValue, inputs: Sequence[TensorValue], site: Site, said: CallOptions = NO_OPTIONS
+) -> Value:
+    """The output of `layer`, with the activation of the file that it may have."""
+    if layer.activation is None:
+        return apply_layer(context, layer, inputs, site, said)
+    with context.one_call():
+        made = apply_layer(context, layer, inputs, site, said)
+        if not isinstance(made, TensorValue):
+            return made
+        with context.running_call():
+            result = context.caller.call_with(layer.activation, [made], site)
+    if not isinstance(result, TensorValue) or result.shape != made.shape:
+        if is_wrong(result):
+            return WRONG
+        message = f"The activation of {layer.word} gives {describe_value(result)}, and no tensor of the same shape"
+        return context.error("bad-activation", layer.span, message)
+    if result is not made:
+        result.activated, layer.activated = layer, layer.activated or result
+    return result
 
 
 def apply_layer(

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gen.components.arguments import Word
-from gen.components.base import Activation, Layer, registry, snake_case
+from gen.components.base import Activation, Component, Layer, parameters, registry, snake_case
+from gen.components.operations.base import operations
 from gen.language.elaborate.apply import apply_layer, call_layer
 from gen.language.elaborate.binding import Made, make
 from gen.language.elaborate.cells import CELLS, make_cell, make_rnn
 from gen.language.elaborate.context import Context
+from gen.language.elaborate.functions import spelling
 from gen.language.elaborate.inputs import make_input
 from gen.language.elaborate.loss_functions import call_loss_function, formula_of, is_on_tensors
 from gen.language.elaborate.models import make_model, make_sequential
@@ -24,6 +26,7 @@ from gen.language.elaborate.values import (
     FunctionValue,
     Group,
     LayerValue,
+    PartialValue,
     TensorValue,
     Undecided,
     Value,
@@ -84,6 +87,7 @@ def _make_layer(context: Context, name: str, arguments: Arguments, group: Group 
     arguments = with_old_defaults(context, name, arguments)
     if name in LAYER_NAMES and name not in STILL_THERE and name not in registry["layer"]:
         context.warning("old-spelling", arguments.function, f"Keras 3 calls `{name}` `{LAYER_NAMES[name]}`")
+    own, arguments = _own_activation(cls, arguments)
     made = make(context, cls, name, arguments)
     if not isinstance(made, Made):
         return WRONG
@@ -91,8 +95,32 @@ def _make_layer(context: Context, name: str, arguments: Arguments, group: Group 
     layer = LayerValue(made.component, snake_case(cls.__name__), arguments.span, group, written=name)
     _set_options(context, layer, made, arguments)
     layer.auto_name = context.auto_name(layer.kind, layer.given_name)
+    layer.activation = own
     context.layers.append(layer)
     return layer
+
+
+def _own_activation(cls: type[Component], arguments: Arguments) -> tuple[Value, Arguments]:
+    """The function of the file that is the activation of a layer, and the arguments without it; None if there is none.
+
+    What a cell computes with it is the cell's business.
+    """
+    names = [each.name for each in parameters(cls)]
+    place = names.index("activation") if "activation" in names and not hasattr(cls, "go_backwards") else len(names)
+    keywords, positional = dict(arguments.keywords), list(arguments.positional)
+    if "activation" in keywords and place < len(names) and _is_function(keywords["activation"].value):
+        return keywords.pop("activation").value, replace(arguments, keywords=keywords)
+    if place < len(positional) and _is_function(positional[place].value):
+        own, positional[place] = positional[place].value, replace(positional[place], value=None)
+        return own, replace(arguments, positional=tuple(positional))
+    return None, arguments
+
+
+def _is_function(value: Value) -> bool:
+    if isinstance(value, Function):
+        found = spelling(value.path)
+        return found is not None and found.target in operations
+    return isinstance(value, FunctionValue | PartialValue)
 
 
 def first_of(arguments: Arguments, name: str) -> Value:

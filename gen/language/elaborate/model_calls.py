@@ -88,7 +88,7 @@ def _repeated(
         if isinstance(result, Wrong):
             return WRONG
         for before, after in zip(call.outputs, result if isinstance(result, list) else [result], strict=True):
-            after.variable = before.variable
+            after.variable, after.activated = before.variable, before.activated
             made = after.maker
             made.span, made.owner, made.repeats = call.span, group_of(call.owner), call
             made.within = within_of(call.within)

@@ -103,7 +103,7 @@ class Namer:
         if tensor.wrapper is not None:
             return self._prefix(tensor.wrapper.group).rstrip("/")
         if isinstance(tensor.maker, LayerCall):
-            return self._layers[tensor.maker.layer]
+            return self._layers[tensor.activated or tensor.maker.layer]
         return tensor.maker.given_name or "input"
 
     def output(self, tensor: TensorValue) -> str:
@@ -113,7 +113,7 @@ class Namer:
         gives has the name of the variable outside.
         """
         assert isinstance(tensor.maker, LayerCall)
-        layer = tensor.maker.layer
+        layer = tensor.activated or tensor.maker.layer
         outside = tensor.public is not None and tensor.public_group is not tensor.group
         explicit = layer.given_name if self._uses.get(layer) == 1 else None
         own = self._layers[layer]
@@ -128,7 +128,8 @@ def _own_name(layer: LayerValue, call: LayerCall) -> str:
     """The name of a layer that has no `name=`, without prefix."""
     if layer.component.internal or layer.component.own_weight:
         return layer.kind
-    return layer.variable or call.outputs[0].variable or layer.kind
+    output = layer.activated or call.outputs[0]
+    return layer.variable or output.variable or (layer.activated and output.public) or layer.kind
 
 
 def names_of_inputs(inputs: Sequence[InputValue], outputs: Sequence[str]) -> list[str]:

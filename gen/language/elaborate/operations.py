@@ -42,6 +42,7 @@ MOST_NUMBERS = 10_000
 def call_function(context: Context, path: tuple[str, ...], arguments: Arguments, group: Group | None) -> Value:
     """What the call of the function at `path` gives; whatever is wrong with it is reported."""
     called, found = context.text(arguments.function), spelling(path)
+    called = called if "(" not in called else ".".join(path)  # nobody calls it in the file
     if found is None:
         message = f"gen does not have `{'.'.join(path)}` yet"
         return context.error("unsupported-call", arguments.function, message)

@@ -327,6 +327,10 @@ class LayerValue:
     """What the file writes for it, if not the name of its class: `MaxPool1D`, `add`, `TimeDistributed`, `-`."""
     auto_name: str = ""
     """The name that Keras gives it: `dense_1`."""
+    activation: Value = None
+    """The function of the file that it applies to what it computes."""
+    activated: TensorValue | None = None
+    """The first tensor that this function gave."""
 
     @property
     def word(self) -> str:
@@ -365,6 +369,8 @@ class TensorValue:
     """For ids that an Input gives as floats: the tensor that has them."""
     wrapper: Wrapper | LambdaValue | ObjectValue | None = None
     """The wrapper or the object that gives it, and whose name it has."""
+    activated: LayerValue | None = None
+    """The layer that gives it by an activation of the file, and whose name it has."""
 
     @property
     def last_mask(self) -> TensorValue | None:

@@ -18,7 +18,7 @@ from gen.diagnostics import Note
 from gen.dims import show
 from gen.language import syntax
 from gen.language.elaborate import models
-from gen.language.elaborate.apply import apply_layer
+from gen.language.elaborate.apply import apply_layer, apply_whole
 from gen.language.elaborate.binding import accepted_value, option_name
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.shape_trail import trail
@@ -58,7 +58,7 @@ def call_any(
     """The outputs of a layer, a model or a wrapper on `tensors`."""
     match called:
         case LayerValue():
-            return apply_layer(context, called, tensors, site, said)
+            return apply_whole(context, called, tensors, site, said)
         case ModelValue():
             return models.call_model(context, called, tensors, site.span, site.group)
         case Distributed():
