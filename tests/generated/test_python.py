@@ -15,6 +15,7 @@ from gen.compiler import Options
 from gen.emit.black_layout import LINE_LENGTH
 from gen.emit.seal import UNTOUCHED
 from tests.building import CASES, EXAMPLES, case_text
+from tests.building import sample as sample_of
 from tests.generated.common import X, Y
 from tests.samples import sample, sample_text
 
@@ -70,7 +71,7 @@ def test_the_file_is_clean(many: list[Path]) -> None:
 
 
 def test_the_file_is_as_black_writes_it(many: list[Path], tmp_path: Path) -> None:
-    for path in many:  # without the line that keeps Black away
+    for path in sample_of(many, 3):  # without the line that keeps Black away
         (tmp_path / path.name).write_text(path.read_text("utf-8").removeprefix(UNTOUCHED), "utf-8")
     command = [sys.executable, "-m", "black", "--check", "--quiet", "--line-length", str(LINE_LENGTH), str(tmp_path)]
     assert subprocess.run(command, check=False).returncode == 0

@@ -294,18 +294,18 @@ def peak_of(call: Callable[[], Any]) -> int:
 @pytest.mark.parametrize(
     "name", ["h/kernel", "rng", "dtype", "step", "learning_rate", "velocity", "more", "h/more", "fit"]
 )
-def test_a_small_file_does_not_become_gigabytes(credit: ModuleType, tmp_path: Path, name: str) -> None:
+def test_a_small_file_does_not_become_a_large_array(credit: ModuleType, tmp_path: Path, name: str) -> None:
     path = tmp_path / "model.npz"
-    bomb = header("'<f4'", "(250000000,)") if name not in ("rng", "dtype", "fit") else header("'<U250000000'", "()")
+    bomb = header("'<f4'", "(25000000,)") if name not in ("rng", "dtype", "fit") else header("'<U25000000'", "()")
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         for key, content in members(credit).items():
             if key != f"{name}.npy":
                 file.writestr(key, content)
         with file.open(f"{name}.npy", "w") as member:
             member.write(bomb)
-            for _ in range(1000):
+            for _ in range(100):
                 member.write(bytes(1_000_000))
-    assert path.stat().st_size < 2_000_000
+    assert path.stat().st_size < 200_000
 
     def load() -> None:
         if name == "fit":
