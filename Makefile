@@ -26,15 +26,14 @@ check: lint types drift test
 test: .venv/test
 	$(RUN) -m pytest -n auto --dist loadgroup
 
-# the proofs that take some hours: 20 steps of the largest system, every case without each pass, every combination of
-# arguments, every case under hostile names, two thousand random models, a hundred thousand malformed files, two hundred
-# kills while saving, building and training, an hour of training and predicting, and the Pythons of PYTHONS
+# the proofs that take some hours: all tests in full (20 steps of the largest system, every case beside Keras and without
+# each pass, two thousand random models), every combination of arguments, every case under hostile names, a hundred
+# thousand malformed files, two hundred kills while saving, building and training, an hour of training and predicting,
+# and the Pythons of PYTHONS
 prove: .venv/test
-	GEN_PROVE=1 $(RUN) -m pytest tests/models/test_systems.py tests/models/test_order.py
-	GEN_PROVE=1 $(RUN) -m pytest -n auto --dist loadgroup tests/components/test_cases.py tests/components/test_cells.py tests/emit/test_names.py tests/emit/test_injection.py tests/emit/test_unused.py tests/generated/test_weights.py tests/generated/test_validation.py tests/inspection/test_sourcemap.py
+	GEN_PROVE=1 $(RUN) -m pytest -n auto --dist loadgroup
 	$(RUN) -m tests.combinations
 	$(RUN) -m tests.hostile_names 20
-	GEN_PROVE=1 $(RUN) -m pytest -n auto tests/models/test_random_models.py
 	$(RUN) -m tests.malformed 100000
 	$(RUN) -m tests.kills 200
 	$(RUN) -m tests.soak 3600

@@ -37,7 +37,9 @@ _KINDS = {
     "reserved": Error,
     "model": Name.Class,
     "layer": Name.Class,
-    **dict.fromkeys(("activation", "loss", "metric", "optimizer", "initializer", "regularizer"), Name.Builtin),
+    **dict.fromkeys(
+        ("activation", "loss", "metric", "optimizer", "schedule", "initializer", "regularizer"), Name.Builtin
+    ),
 }
 
 

@@ -27,6 +27,7 @@ from gen.components.base import (
     Metric,
     Optimizer,
     Regularizer,
+    Schedule,
     snake_case,
 )
 from gen.components.layers.masking import Mask
@@ -100,6 +101,7 @@ MODULES = {
     Loss: keras.losses,
     Metric: keras.metrics,
     Optimizer: keras.optimizers,
+    Schedule: keras.optimizers.schedules,
 }
 
 

@@ -38,6 +38,8 @@ Rate = Annotated[float, Range(0, 1, "high")]
 """A share from 0 up to, but not including, 1: the rate of a dropout, the momentum of an average."""
 Positive = Annotated[float, Range(0, open="low")]
 NonNegative = Annotated[float, Range(0)]
+Duration = Annotated[int, Range(0, open="low")] | Positive
+"""A number of steps, which need not be whole."""
 
 
 @dataclass(frozen=True)

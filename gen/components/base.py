@@ -344,6 +344,23 @@ class Metric(Component):
         return self
 
 
+class Schedule(Component, ABC):
+    """The learning rate of each step: `rate(self, learning_rate, step)`, copied into the generated file.
+
+    `base` is what the model's `learning_rate` is at first; `step` counts from 0.
+    """
+
+    kind = "schedule"
+
+    @abstractmethod
+    def base(self) -> float:
+        """The rate that it starts from, or climbs to."""
+
+    @abstractmethod
+    def rate(self, learning_rate: float, step: int) -> float:
+        """The rate of a step, for this base."""
+
+
 class Optimizer(Component):
     """The first value of each slot, `slots(self)`, and a step, `update(self, w, g, learning_rate, step, …)`.
 
@@ -359,6 +376,18 @@ class Optimizer(Component):
     """
 
     kind = "optimizer"
+    learning_rate: float | Schedule
+
+    @property
+    def schedule(self) -> Schedule | None:
+        """What its learning rate follows; None if it stays."""
+        return self.learning_rate if isinstance(self.learning_rate, Schedule) else None
+
+    @property
+    def first_rate(self) -> float:
+        """The learning rate that the model begins with."""
+        rate = getattr(self, "learning_rate", 0.001)
+        return rate.base() if isinstance(rate, Schedule) else float(rate)
 
     def slots(self) -> dict[str, float]:
         return {}
@@ -371,7 +400,7 @@ class Optimizer(Component):
 # --------------------------------------------------------------------------------------------------------- the registry
 
 KINDS: dict[str, type[Component]] = {
-    base.kind: base for base in (Layer, Activation, Loss, Metric, Optimizer, Initializer, Regularizer)
+    base.kind: base for base in (Layer, Activation, Loss, Metric, Optimizer, Schedule, Initializer, Regularizer)
 }
 registry: dict[str, Scope[type[Component]]] = {kind: Scope(kind) for kind in KINDS}
 """Every component, by its kind and each of its names: `registry["loss"]["mse"]`."""
@@ -394,7 +423,7 @@ def component(cls: C) -> C:
     for name, _ in inspect.getmembers(cls, lambda member: getattr(member, "__isabstractmethod__", False)):
         raise TypeError(f"the {cls.kind} {cls.__name__} has no `{name}`")
     cls = dataclass(frozen=True)(cls)  # type: ignore[assignment]  # dataclass() does not say that it returns cls itself
-    made = (cls.__name__,) if cls.kind == "layer" else (cls.__name__, snake_case(cls.__name__))
+    made = (cls.__name__,) if cls.kind in ("layer", "schedule") else (cls.__name__, snake_case(cls.__name__))
     for name in (*([cls.word] if cls.word else made), *cls.aliases):
         taken = registry[cls.kind].get(name)
         if taken is not None and taken.__qualname__ != cls.__qualname__:

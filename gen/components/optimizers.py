@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from gen.components.arguments import NonNegative, Positive, Rate
-from gen.components.base import ArgumentError, Optimizer, component
+from gen.components.base import ArgumentError, Optimizer, Schedule, component
 from gen.components.kernels import Array
 
 UNSUPPORTED = {
@@ -55,7 +55,7 @@ class SGD(Optimizer):
 
     unsupported = UNSUPPORTED
 
-    learning_rate: Positive = 0.01
+    learning_rate: Positive | Schedule = 0.01
     momentum: NonNegative = 0.0
     nesterov: bool = False
     weight_decay: NonNegative | None = None
@@ -104,7 +104,7 @@ class RMSprop(Optimizer):
     aliases = ("rmsprop",)
     unsupported = UNSUPPORTED
 
-    learning_rate: Positive = 0.001
+    learning_rate: Positive | Schedule = 0.001
     rho: Rate = 0.9
     momentum: NonNegative = 0.0
     epsilon: Positive = 1e-7
@@ -176,7 +176,7 @@ class Adam(Optimizer):
 
     unsupported = UNSUPPORTED
 
-    learning_rate: Positive = 0.001
+    learning_rate: Positive | Schedule = 0.001
     beta_1: Rate = 0.9
     beta_2: Rate = 0.999
     epsilon: Positive = 1e-7
@@ -233,7 +233,7 @@ class AdamW(Optimizer):
     aliases = ("adamw",)
     unsupported = UNSUPPORTED
 
-    learning_rate: Positive = 0.001
+    learning_rate: Positive | Schedule = 0.001
     weight_decay: NonNegative = 0.004
     beta_1: Rate = 0.9
     beta_2: Rate = 0.999
@@ -289,7 +289,7 @@ class Adagrad(Optimizer):
 
     unsupported = UNSUPPORTED
 
-    learning_rate: Positive = 0.001
+    learning_rate: Positive | Schedule = 0.001
     initial_accumulator_value: NonNegative = 0.1
     epsilon: Positive = 1e-7
     weight_decay: NonNegative | None = None
@@ -316,3 +316,128 @@ class Adagrad(Optimizer):
         increment = learning_rate * g / deviation
         w = w - increment
         return w, accumulator
+
+
+@component
+class Adadelta(Optimizer):
+    """Divides the gradient by the root of its running mean square, a, and multiplies it by that of its steps, d.
+
+    Zeiler, 2012.
+
+    Formula: s = √(d + epsilon) / √(a + epsilon) · g, w = w - learning_rate · s
+    """
+
+    unsupported = UNSUPPORTED
+
+    learning_rate: Positive | Schedule = 0.001
+    rho: Rate = 0.95
+    epsilon: Positive = 1e-7
+    weight_decay: NonNegative | None = None
+    clipnorm: Positive | None = None
+    clipvalue: Positive | None = None
+    global_clipnorm: Positive | None = None
+    name: str | None = None
+
+    decay = decoupled
+
+    def __post_init__(self) -> None:
+        at_most_one_clipping(self)
+
+    def slots(self) -> dict[str, float]:
+        return {"accumulated_grad": 0.0, "accumulated_delta_var": 0.0}
+
+    def update(
+        self,
+        w: Array,
+        g: Array,
+        learning_rate: float,
+        step: int,
+        accumulated_grad: Array,
+        accumulated_delta_var: Array,
+    ) -> tuple[Array, Array, Array]:
+        square = (1 - self.rho) * (g * g)
+        accumulated_grad = self.rho * accumulated_grad + square
+        deviation = np.sqrt(accumulated_grad + self.epsilon)
+        descent = np.sqrt(accumulated_delta_var + self.epsilon) / deviation * g
+        descent_square = (1 - self.rho) * (descent * descent)
+        accumulated_delta_var = self.rho * accumulated_delta_var + descent_square
+        w = w - learning_rate * descent
+        return w, accumulated_grad, accumulated_delta_var
+
+
+@component
+class Adamax(Optimizer):
+    """Adam with the largest recent gradient in place of the root of the mean square (Kingma and Ba, 2014).
+
+    Formula: m = beta_1 · m + (1 - beta_1) · g, u = max(beta_2 · u, |g|), w = w - alpha · m / (u + epsilon)
+    """
+
+    unsupported = UNSUPPORTED
+
+    learning_rate: Positive | Schedule = 0.001
+    beta_1: Rate = 0.9
+    beta_2: Rate = 0.999
+    epsilon: Positive = 1e-7
+    weight_decay: NonNegative | None = None
+    clipnorm: Positive | None = None
+    clipvalue: Positive | None = None
+    global_clipnorm: Positive | None = None
+    name: str | None = None
+
+    decay = decoupled
+
+    def __post_init__(self) -> None:
+        at_most_one_clipping(self)
+
+    def slots(self) -> dict[str, float]:
+        return {"momentum": 0.0, "norm": 0.0}
+
+    def update(
+        self, w: Array, g: Array, learning_rate: float, step: int, momentum: Array, norm: Array
+    ) -> tuple[Array, Array, Array]:
+        alpha = learning_rate / (1 - self.beta_1**step)
+        momentum_change = (g - momentum) * (1 - self.beta_1)
+        momentum = momentum + momentum_change
+        size = np.abs(g)
+        norm = np.maximum(self.beta_2 * norm, size)
+        deviation = norm + self.epsilon
+        increment = alpha * momentum / deviation
+        w = w - increment
+        return w, momentum, norm
+
+
+@component
+class Lion(Optimizer):
+    """Steps of one size, against the sign of a running mean of the gradient (Chen et al., 2023).
+
+    Formula: w = w - learning_rate · sign(beta_1 · m + (1 - beta_1) · g), m = beta_2 · m + (1 - beta_2) · g
+    """
+
+    unsupported = UNSUPPORTED
+
+    learning_rate: Positive | Schedule = 0.001
+    beta_1: Rate = 0.9
+    beta_2: Rate = 0.99
+    weight_decay: NonNegative | None = None
+    clipnorm: Positive | None = None
+    clipvalue: Positive | None = None
+    global_clipnorm: Positive | None = None
+    name: str | None = None
+
+    decay = decoupled
+
+    def __post_init__(self) -> None:
+        at_most_one_clipping(self)
+        if self.beta_1 <= 0:
+            raise ArgumentError("beta_1", f"`beta_1` must be more than 0, got {self.beta_1:g}")
+
+    def slots(self) -> dict[str, float]:
+        return {"momentum": 0.0}
+
+    def update(self, w: Array, g: Array, learning_rate: float, step: int, momentum: Array) -> tuple[Array, Array]:
+        share = (1 - self.beta_1) * g
+        direction = np.sign(self.beta_1 * momentum + share)
+        w = w - learning_rate * direction
+        new = (1 - self.beta_2) * g
+        momentum = self.beta_2 * momentum + new
+        return w, momentum

@@ -86,6 +86,7 @@ class Assembler:
         given = training.fit if training else {}
         optimizer = training.optimizer if training else None
         slots = optimizer.slots() if optimizer else {}
+        rate = self.rate()
         return View(
             title=title,
             doc=doc,
@@ -137,7 +138,9 @@ class Assembler:
             row_scratch=self.row_scratch(),
             metrics=metrics,
             counted=self.counted() if training else (),
-            learning_rate=float(getattr(optimizer, "learning_rate", 0.001)),
+            learning_rate=0.001 if training is None else training.optimizer.first_rate,
+            rate=rate,
+            schedule=type(optimizer.schedule).__name__ if optimizer is not None and rate else "",
             epochs=int(given.get("epochs", 1)),
             batch_size=int(given.get("batch_size", 32)),
             validation_split=float(given.get("validation_split", 0.0)),
@@ -312,6 +315,14 @@ class Assembler:
                 drawn = call_text(function, ["rng", code.shape_text(weight.shape)], given)
                 lines.append(f"{place}[...] = {drawn}")
         return tuple(lines)
+
+    def rate(self) -> str:
+        """What a schedule makes of the learning rate for the next step; empty if there is none."""
+        schedule = self.graph.training.optimizer.schedule if self.graph.training is not None else None
+        if schedule is None:
+            return ""
+        given = ["self._learning_rate", "self.step"]
+        return call_text(self.copies.rule(schedule, "rate"), given, options(schedule, "rate"))
 
     def metrics(self) -> tuple[MetricView, ...]:
         assert self.step is not None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from dataclasses import replace
 
-from gen.components.base import describe
+from gen.components.base import Optimizer, describe, parameters
 from gen.emit import code
 from gen.graph.graph import Graph, Input, Output
 from gen.program.ir import reads
@@ -157,7 +158,7 @@ class Functions:
             over.append("over all weights, block by block" if blocks else "over all weights at once")
         if self.programs.tables:
             over.append("and rows of tables" if over else "over rows of tables")
-        document = f"Take a step of {describe(self.graph.training.optimizer)}, {', '.join(over)}."
+        document = f"Take a step of {_rule(self.graph.training.optimizer)}, {', '.join(over)}."
         body = code.section_lines(program, self.update.plan, "update", "s")
         signature = ["p: Params", f"g: {self.gradients()}", "s: Slots", "learning_rate: float"]
         signature += ["step: int"] if "step" in _read(body) else []
@@ -175,7 +176,7 @@ class Functions:
             signature = ["steps: Array", *(f"{slot}: Array" for slot in decaying(optimizer))]
             body = code.section_lines(untouched.program, untouched.plan, "untouched", owner=None)
             texts.append(function("untouched", signature, "None", document, body))
-        document = f"Take a step of {describe(optimizer)}, over the rows of a table that a batch contains."
+        document = f"Take a step of {_rule(optimizer)}, over the rows of a table that a batch contains."
         signature = ["table: Array", "gradient: tuple[Array, Array]", "s: TableSlots", "learning_rate: float"]
         signature += ["step: int"] if reads_step(optimizer) else []
         body = code.section_lines(rows.program, rows.plan, "update_rows", "s")
@@ -219,6 +220,14 @@ def function(name: str, parameters: Sequence[str], result: str, document: str, b
     if body and body[0].startswith("#"):
         lines.append("")
     return "\n".join([*lines, *code.indented(body)])
+
+
+def _rule(optimizer: Optimizer) -> str:
+    """What an optimizer does with a gradient, whatever its learning rate follows."""
+    if optimizer.schedule is None:
+        return describe(optimizer)
+    usual = next(item.default for item in parameters(type(optimizer)) if item.name == "learning_rate")
+    return describe(replace(optimizer, learning_rate=usual))  # type: ignore[type-var]  # every optimizer is a dataclass
 
 
 def _read(lines: Sequence[str]) -> set[str]:

@@ -315,6 +315,10 @@ class View:
     given: tuple[str, ...] = ()
     """The values that came from outside: `vocabulary = 5000`."""
     learning_rate: float = 0.001
+    rate: str = ""
+    """What a schedule makes of `self._learning_rate` for the next step; empty if there is none."""
+    schedule: str = ""
+    """Its name."""
     epochs: int = 1
     batch_size: int = 32
     validation_split: float = 0.0

@@ -31,6 +31,7 @@ from gen.components.base import (
     Metric,
     Optimizer,
     Regularizer,
+    Schedule,
     describe,
     parameters,
     registry,
@@ -56,6 +57,7 @@ TITLES = {
     "metric": "Metrics",
     "optimizer": "Optimizers",
     "initializer": "Initializers",
+    "schedule": "Schedules",
     "regularizer": "Regularizers",
 }
 """The kinds in the order of the reference, with their headings."""
@@ -172,8 +174,8 @@ def entry(component: str | Construct | type[Component]) -> Entry:
 
 
 def name_of(cls: type[Component]) -> str:
-    """How the reference spells a component: a layer as its class, anything else in snake case, or as `rmsprop`."""
-    if cls.kind == "layer" or cls.word:
+    """How the reference spells a component: a layer as its class, most others in snake case, or as `rmsprop`."""
+    if cls.kind in ("layer", "schedule") or cls.word:
         return cls.word or cls.__name__
     made = snake_case(cls.__name__)
     return next((name for name in cls.aliases if name.replace("_", "") == made.replace("_", "")), made)
@@ -303,6 +305,8 @@ def example_of(cls: type[Component]) -> str:
         loss = _loss_for(cls, call)
     elif issubclass(cls, Optimizer):
         optimizer = said or name
+    elif issubclass(cls, Schedule):
+        optimizer = f"SGD({said or name})"
     elif issubclass(cls, Initializer):
         call = f"Dense(32, kernel_initializer={said or name})(Input(64))"
     elif issubclass(cls, Regularizer):
@@ -354,6 +358,8 @@ class _Example:
         if issubclass(cls, Initializer | Regularizer | Optimizer):
             shape = show(node.layer.weights["kernel"].shape)
             return _Example(graph, (shape,), ("()" if issubclass(cls, Regularizer) else shape,))
+        if issubclass(cls, Schedule):
+            return _Example(graph, ("()",), ("()",))
         return _Example(graph, (show(output.tensor.shape),), (show(output.tensor.shape),))
 
 

@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from gen import __version__, cli, compiler, files
-from tests.building import ROOT, load
+from tests.building import ROOT, load, sample
 
 GOOD = """\
 x = Input(4)
@@ -568,7 +568,7 @@ model.compile(rmsprop(), loss=categorical_crossentropy)
 """
 
 
-@pytest.mark.parametrize("name", compiler.PASSES)
+@pytest.mark.parametrize("name", sample(compiler.PASSES, 3))
 def test_a_pass_can_be_switched_off(gen: Gen, folder: Path, name: str) -> None:
     (folder / "model.nn").write_text(WHERE_PASSES_MATTER)
     outcome = gen("dump", "--stage", "text", "--without", name, "--debug", "model.nn")

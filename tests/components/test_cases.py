@@ -3,14 +3,14 @@
 A case is a small `.nn` file in `tests/cases`; beside it is its golden, the model's own part of the generated file.
 `python -m tests.goldens` writes the goldens anew: read the difference before committing it.
 
-Keras takes longest.  A run has those cases that hold every component once, and `make prove` has all: run it where a
+Keras takes longest.  A run has cases that hold every layer once, and some others; `make prove` has all: run it where a
 golden changes.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,6 @@ import pytest
 from gen.compiler import PASSES, Options
 from gen.components import registry
 from gen.components.base import Component
-from gen.components.operations.base import operations
 from gen.graph.graph import Graph
 from gen.inspect.dump import functions
 from tests import pasted, proof
@@ -45,23 +44,10 @@ def ids(path: Path) -> str:
     return path.stem
 
 
-@pytest.mark.parametrize("path", CASES, ids=ids)
-def test_the_text_is_that_of_its_golden(path: Path) -> None:
-    golden = path.with_suffix(".golden")
-    assert golden.exists(), f"{golden.name} is missing: python -m tests.goldens"
-    assert functions(case_graph(path), path.name, Options(verify=True)) + "\n" == golden.read_text("utf-8")
-
-
-@pytest.mark.parametrize("path", TRAINED, ids=ids)
-def test_every_gradient_equals_central_differences(path: Path) -> None:
-    proof.check_gradients(case_module(path))
-
-
-def with_every_component(paths: Sequence[Path]) -> list[Path]:
-    """The smallest cases that have every component and every operation of `paths`."""
-    names = {name for kind in registry.values() for name, cls in kind.items() for name in (name, cls.__name__)}
-    names |= {f"ops.{name}" for name in operations}
-    found = {path: names & set(re.findall(r"(?:ops\.)?\w+", path.read_text("utf-8"))) for path in paths}
+def with_every_component(paths: Sequence[Path], kinds: Iterable[str] = registry) -> list[Path]:
+    """The smallest cases that have every component of some kinds."""
+    names = {name for kind in kinds for key, cls in registry[kind].items() for name in (key, cls.__name__)}
+    found = {path: names & set(re.findall(r"\w+", path.read_text("utf-8"))) for path in paths}
     seen: set[str] = set()
     kept = []
     for path in sorted(paths, key=lambda path: len(found[path])):
@@ -71,7 +57,20 @@ def with_every_component(paths: Sequence[Path]) -> list[Path]:
     return kept
 
 
-COMPARED = CASES if PROVE else with_every_component(CASES)
+@pytest.mark.parametrize("path", CASES, ids=ids)
+def test_the_text_is_that_of_its_golden(path: Path) -> None:
+    golden = path.with_suffix(".golden")
+    assert golden.exists(), f"{golden.name} is missing: python -m tests.goldens"
+    assert functions(case_graph(path), path.name, Options(verify=True)) + "\n" == golden.read_text("utf-8")
+
+
+@pytest.mark.parametrize("path", TRAINED if PROVE else with_every_component(TRAINED), ids=ids)
+def test_every_gradient_equals_central_differences(path: Path) -> None:
+    proof.check_gradients(case_module(path))
+
+
+COMPARED = CASES if PROVE else sorted({*with_every_component(CASES, ["layer"]), *CASES[::9]})
+"""What has no weights is compared alone in test_components.py, and operations in test_tensor_operations.py."""
 
 
 @pytest.mark.parametrize("path", COMPARED, ids=ids)
@@ -109,7 +108,7 @@ def test_passes_change_no_number(path: Path, without: tuple[str, ...]) -> None:
         np.testing.assert_allclose(value, with_less.weights[name], rtol=1e-9, atol=1e-11, err_msg=name)
 
 
-@pytest.mark.parametrize("path", CASES[::9], ids=ids)
+@pytest.mark.parametrize("path", sample(CASES, 30), ids=ids)
 def test_building_again_gives_the_same_bytes(path: Path) -> None:
     first = case_text(path)
     case_text.cache_clear()

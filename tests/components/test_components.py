@@ -558,6 +558,12 @@ OPTIMIZERS: list[Case] = [
     ("adamw", {"amsgrad": True, "global_clipnorm": 1.0}),
     ("adagrad", {}),
     ("adagrad", {"initial_accumulator_value": 0.5, "weight_decay": 0.1}),
+    ("adadelta", {}),
+    ("adadelta", {"learning_rate": 1.0, "rho": 0.5, "epsilon": 0.1, "weight_decay": 0.1}),
+    ("adamax", {}),
+    ("adamax", {"beta_1": 0.5, "beta_2": 0.6, "epsilon": 0.1, "clipnorm": 0.5, "weight_decay": 0.1}),
+    ("lion", {}),
+    ("lion", {"beta_1": 0.5, "beta_2": 0.7, "global_clipnorm": 0.5, "weight_decay": 0.1}),
 ]
 
 
@@ -826,6 +832,45 @@ def test_regularizer(case: Case) -> None:
     np.testing.assert_allclose(dw, slope(lambda w: penalize(regularizer, w)[0], w, np.ones(())), **DIFFERENCES)
 
 
+# ----------------------------------------------------------------------------------------------------------- schedules
+
+SCHEDULES: list[Case] = [
+    *crossed(
+        "ExponentialDecay",
+        initial_learning_rate=(0.3,), decay_steps=(7, 2.5), decay_rate=(0.5, 1.1), staircase=(False, True),
+    ),
+    *crossed(
+        "InverseTimeDecay",
+        initial_learning_rate=(0.3,), decay_steps=(7, 2.5), decay_rate=(0.5,), staircase=(False, True),
+    ),
+    *crossed(
+        "PolynomialDecay",
+        initial_learning_rate=(0.3,), decay_steps=(7, 2.5), end_learning_rate=(0.0, 0.5), power=(1.0, 2.0),
+        cycle=(False, True),
+    ),
+    ("PiecewiseConstantDecay", {"boundaries": [3], "values": [0.3, 0.1]}),
+    ("PiecewiseConstantDecay", {"boundaries": [0, 4, 9], "values": [0.0, 0.3, 0.5, 0.1]}),
+    *crossed("CosineDecay", initial_learning_rate=(0.3,), decay_steps=(1, 7, 2.5), alpha=(0.0, 0.2)),
+    *crossed(
+        "CosineDecay",
+        initial_learning_rate=(0.0, 0.1), decay_steps=(7,), alpha=(0.2,), warmup_target=(0.3,), warmup_steps=(0, 1, 5),
+    ),
+    *crossed(
+        "CosineDecayRestarts",
+        initial_learning_rate=(0.3,), first_decay_steps=(3, 2.5), t_mul=(1.0, 1.5), m_mul=(1.0, 0.8), alpha=(0.2,),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SCHEDULES, ids=identify)
+def test_schedule(case: Case) -> None:
+    schedule: Any = build("schedule", case)
+    theirs = getattr(keras.optimizers.schedules, case[0])(**case[1])
+    for step in (0, 1, 2, 3, 5, 8, 24):
+        expected = float(theirs(keras.ops.cast(step, "int64")))
+        np.testing.assert_allclose(schedule.rate(schedule.base(), step), expected, rtol=2e-6, atol=1e-9)
+
+
 # --------------------------------------------------------------------------------------------- all of them, and Keras'
 
 
@@ -838,6 +883,7 @@ def test_every_component_has_a_case() -> None:
         "metric": {case[0] for case in METRICS} | {"accuracy"},
         "initializer": {case[0] for case in INITIALIZERS} | OTHER_INITIALIZERS,
         "regularizer": {case[0] for case in REGULARIZERS},
+        "schedule": {case[0] for case in SCHEDULES},
     }
     for kind, names in tried.items():
         mine = [component for component in of_kind(registry[kind]) if component.__module__ in HERE]
@@ -847,6 +893,7 @@ def test_every_component_has_a_case() -> None:
 
 HERE = {
     *(f"gen.components.{name}" for name in ("activations", "losses", "metrics", "optimizers", "initializers")),
+    "gen.components.schedules",
     "gen.components.regularizers",
     *(f"gen.components.layers.{name}" for name in ("core", "reshaping", "merging", "normalization", "regularization")),
 }
@@ -859,6 +906,8 @@ def keras_signature(component: type[Component]) -> dict[str, inspect.Parameter]:
         return dict(list(signature.parameters.items())[1:])
     places = {"loss": "losses", "layer": "layers"}
     name = CLASSES.get(component.__name__, component.__name__)
+    if component.kind == "schedule":
+        return dict(list(inspect.signature(getattr(keras.optimizers.schedules, name)).parameters.items()))
     found = getattr(getattr(keras, places.get(component.kind, f"{component.kind}s")), name)
     general = {"self", "kwargs", "seed"} | ({"name", "trainable", "dtype"} if component.kind == "layer" else set())
     return {name: item for name, item in inspect.signature(found).parameters.items() if name not in general}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.building import sample
 from tests.pasted import compare
 
 FORMS = {
@@ -77,7 +78,7 @@ model.compile(optimizer='sgd', loss='mse')
 """
 
 
-@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("name", sample(list(FORMS), 2))
 def test_a_wrapper_equals_that_of_keras(name: str) -> None:
     compare(DENSE_INPUT + FORMS[name] + ENDING, lambda rng: rng.normal(size=(5, 6, 4)))
 

@@ -151,7 +151,7 @@ def dead(text: str, training: bool = True) -> list[str]:
     return [*unread(module), *fixed(module, training), *decided(module)]
 
 
-@pytest.mark.parametrize("path", sample([*EXAMPLES, *CASES], 9), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sample([*EXAMPLES, *CASES], 18), ids=lambda path: path.stem)
 def test_a_file_holds_nothing_dead(path: Path) -> None:
     text = case_text(path)
     assert dead(text, training="\ndef backward(" in text) == []

@@ -54,7 +54,7 @@ VARIED = frozenset(
 def many(files: dict[str, Path]) -> list[Path]:
     """The files of all samples, of the examples and of varied cases, as `gen build` writes them."""
     folder = next(iter(files.values())).parent
-    for path in [*EXAMPLES, *(path for path in CASES if path.stem in VARIED)]:
+    for path in sample_of([*EXAMPLES, *(path for path in CASES if path.stem in VARIED)], 3):
         (folder / f"more_{path.stem}.py").write_text(case_text(path, Options(verify=True)), encoding="utf-8")
     return sorted(folder.glob("*.py"))
 

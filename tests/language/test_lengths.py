@@ -20,8 +20,8 @@ from gen.lsp.analysis import analyse
 from gen.lsp.hints import shapes
 from tests.building import graph_of
 
-LENGTH = 350
-FRAMES = 300
+LENGTH = 220
+FRAMES = 180
 """So many calls may be inside each other here: fewer than the models are long, enough for whatever nests otherwise."""
 NUMBERS = range(LENGTH)
 OUTPUTS = ", ".join(f"y{i}" for i in NUMBERS)

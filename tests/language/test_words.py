@@ -16,7 +16,7 @@ from gen.inspect.diagram.mermaid import mermaid
 from gen.inspect.facts import describe_model
 from gen.lsp.analysis import analyse
 from gen.lsp.hover import hover
-from tests.building import CASES, QUICK, graph_of
+from tests.building import CASES, QUICK, graph_of, sample
 
 
 def subclasses(cls: type[Component]) -> Iterator[type[Component]]:
@@ -83,7 +83,7 @@ def test_no_message_has_a_name_that_nobody_wrote() -> None:
 
 
 @pytest.mark.parametrize("head", [STEPS, FREE], ids=["known", "free"])
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("call", sample(CALLS, 2))
 def test_what_is_shown_has_no_name_that_nobody_wrote(head: str, call: str) -> None:
     text = f"{head}y = {call}\nmodel = Model(x, Dense(1)(y))\nmodel.compile(sgd, mse)\n"
     if compiler.understand(Source("model.nn", text), Diagnostics()) is None:

@@ -101,7 +101,7 @@ def model(seed: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-@pytest.mark.parametrize("seed", sample(range(200), 10))
+@pytest.mark.parametrize("seed", sample(range(200), 40))
 def test_statistics_of_shared_layers_follow_the_order_of_keras(seed: int) -> None:
     text = model(seed)
     theirs = run(text)
@@ -115,10 +115,10 @@ def test_statistics_of_shared_layers_follow_the_order_of_keras(seed: int) -> Non
     given = alone(list(inputs.values()))
     ours.train_on_batch(given, alone(rows_of(ours.predict(given))))
     for name, variable in variables.items():
-        np.testing.assert_allclose(ours.weights[name], variable.numpy(), rtol=1e-9, atol=1e-12, err_msg=name)
+        np.testing.assert_allclose(ours.weights[name], np.asarray(variable.value), rtol=1e-9, atol=1e-12, err_msg=name)
 
 
-@pytest.mark.parametrize("seed", sample(range(200), 4))
+@pytest.mark.parametrize("seed", sample(range(200), 20))
 def test_layers_are_listed_as_keras_lists_them(seed: int) -> None:
     text = model(seed)
     names = [layer.name for layer in run(text).layers]

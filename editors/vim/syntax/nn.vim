@@ -20,8 +20,9 @@ syntax keyword nnLayer Activation Add AdditiveAttention Attention Average Averag
 syntax keyword nnActivation Celu Elu Exponential Gelu HardShrink HardSigmoid HardSilu HardTanh LeakyRelu Linear LogSigmoid LogSoftmax Mish Relu Relu6 Selu Sigmoid Silu SoftShrink Softplus Softsign SparsePlus SparseSigmoid Sparsemax Squareplus Tanh TanhShrink Threshold celu elu exponential gelu hard_shrink hard_sigmoid hard_silu hard_swish hard_tanh leaky_relu linear log_sigmoid log_softmax mish relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign sparse_plus sparse_sigmoid sparsemax squareplus swish tanh tanh_shrink threshold
 syntax keyword nnLoss BCE BinaryCrossentropy CategoricalCrossentropy CategoricalHinge CosineSimilarity Hinge Huber KLD KLDivergence LogCosh MAE MAPE MSE MSLE MeanAbsoluteError MeanAbsolutePercentageError MeanSquaredError MeanSquaredLogarithmicError Poisson SparseCategoricalCrossentropy SquaredHinge bce binary_crossentropy categorical_crossentropy categorical_hinge cosine_similarity hinge huber kl_divergence kld kullback_leibler_divergence log_cosh logcosh mae mape mean_absolute_error mean_absolute_percentage_error mean_squared_error mean_squared_logarithmic_error mse msle poisson sparse_categorical_crossentropy squared_hinge
 syntax keyword nnMetric AUC Accuracy BinaryAccuracy CategoricalAccuracy Precision Recall RootMeanSquaredError SparseCategoricalAccuracy SparseTopKCategoricalAccuracy TopKCategoricalAccuracy acc accuracy auc binary_accuracy categorical_accuracy precision recall rmse root_mean_squared_error sparse_categorical_accuracy sparse_top_k_categorical_accuracy top_k_categorical_accuracy
-syntax keyword nnOptimizer Adagrad Adam AdamW RMSprop SGD adagrad adam adam_w adamw rm_sprop rmsprop sgd
+syntax keyword nnOptimizer Adadelta Adagrad Adam AdamW Adamax Lion RMSprop SGD adadelta adagrad adam adam_w adamax adamw lion rm_sprop rmsprop sgd
 syntax keyword nnInitializer Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity IdentityInitializer LecunNormal LecunUniform Ones Orthogonal OrthogonalInitializer RandomNormal RandomUniform TruncatedNormal VarianceScaling Zeros constant glorot_normal glorot_uniform he_normal he_uniform identity lecun_normal lecun_uniform normal one ones orthogonal random_normal random_uniform truncated_normal uniform variance_scaling zero zeros
+syntax keyword nnSchedule CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay PiecewiseConstantDecay PolynomialDecay
 syntax keyword nnRegularizer L1 L1L2 L2 l1 l1_l2 l1l2 l2
 
 syntax match nnFunction "\<\h\w*" contained
@@ -68,6 +69,7 @@ highlight default link nnLoss Function
 highlight default link nnMetric Function
 highlight default link nnOptimizer Function
 highlight default link nnInitializer Function
+highlight default link nnSchedule Function
 highlight default link nnRegularizer Function
 highlight default link nnFunction Function
 highlight default link nnMethod Function

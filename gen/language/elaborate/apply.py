@@ -62,7 +62,7 @@ def apply_whole(
         if is_wrong(result):
             return WRONG
         message = f"The activation of {layer.word} gives {describe_value(result)}, and no tensor of the same shape"
-        return context.error("bad-activation", layer.span, message)
+        return context.error("bad-argument", layer.span, message)
     if result is not made:
         result.activated, layer.activated = layer, layer.activated or result
     return result

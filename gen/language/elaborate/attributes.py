@@ -285,7 +285,7 @@ def _report_no_member(context: Context, owner: Namespace, attribute: syntax.Attr
 
 GETTERS = ("get", "deserialize")
 """Functions of Keras' modules that give what a name or a configuration means."""
-SUBMODULES = ("schedules", "layers", "v1", *(name for names in INSIDE.values() for name in names))
+SUBMODULES = ("layers", "v1", *(name for names in INSIDE.values() for name in names))
 """Modules inside those of Keras that have components."""
 
 # ---------------------------------------------------------------------------------------------- tensors, layers, models

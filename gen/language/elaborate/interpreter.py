@@ -48,7 +48,7 @@ from gen.language.elaborate.context import MAX_BLOCKS, MAX_ITEMS, MAX_NESTED, MA
 from gen.language.elaborate.formatting import formatted
 from gen.language.elaborate.functions import SETTINGS, spelling
 from gen.language.elaborate.imports import imported
-from gen.language.elaborate.keras_names import AROUND, KERAS, PLAIN_MODULES, SCHEDULES, in_keras
+from gen.language.elaborate.keras_names import AROUND, KERAS, PLAIN_MODULES, in_keras
 from gen.language.elaborate.loss_functions import call_loss, call_loss_function, has_function, is_on_tensors
 from gen.language.elaborate.models import call_model
 from gen.language.elaborate.names import Names
@@ -893,7 +893,7 @@ class Interpreter:
             return Namespace((PLAIN_MODULES[name.id],))
         if name.id in dir(builtins) or name.id in AROUND or name.id in KERAS["callbacks"]:
             return Unknown(name.id, name.span)
-        if in_keras(name.id) or name.id in SCHEDULES:
+        if in_keras(name.id):
             return Unknown(name.id, name.span, missing=True)
         if called and name.id[:1].isupper():
             layers = [*members("layer"), "Input", "Model", "Sequential"]

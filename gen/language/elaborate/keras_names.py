@@ -58,6 +58,8 @@ LecunNormal LecunUniform Ones Orthogonal OrthogonalInitializer RandomNormal Rand
 TruncatedNormal VarianceScaling Zeros constant glorot_normal glorot_uniform he_normal he_uniform identity lecun_normal
 lecun_uniform ones orthogonal random_normal random_uniform stft truncated_normal variance_scaling zeros
 regularizers: L1 L1L2 L2 OrthogonalRegularizer Regularizer l1 l1_l2 l2 orthogonal_regularizer
+schedules: CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay LearningRateSchedule
+PiecewiseConstantDecay PolynomialDecay
 constraints: Constraint MaxNorm MinMaxNorm NonNeg UnitNorm max_norm min_max_norm non_neg unit_norm
 callbacks: BackupAndRestore CSVLogger Callback CallbackList EarlyStopping History LambdaCallback LearningRateScheduler
 ModelCheckpoint OrbaxCheckpoint ProgbarLogger ReduceLROnPlateau RemoteMonitor SwapEMAWeights TensorBoard
@@ -225,7 +227,6 @@ def _plain(name: str) -> str:
 
 _AUGMENTATION = "augmentation belongs to the program that trains"
 _REMOVE = "the line can go: change the images before `fit`, or in the program that makes its batches"
-_RATE = "write the first rate as a number, and set `model.learning_rate` of the generated model while it trains"
 _IN_3D = "gen has layers for sequences and images, not for volumes; `Reshape` can fold two axes into one"
 
 
@@ -234,23 +235,12 @@ def said_of(path: str) -> tuple[str, str | None]:
     name = path.partition("(")[0].rpartition(".")[2]
     if (name.startswith("Random") and name in KERAS["layers"]) or name in _CHANGES_IMAGES:
         return _AUGMENTATION, _REMOVE
-    if "schedules." in path or name in SCHEDULES:
-        return "`learning_rate` is a number", _RATE
     if name.endswith(("3D", "3DTranspose")):
         return "", _IN_3D
     return "", next((hint for each, hint in INSTEAD.items() if _plain(each) == _plain(name)), None)
 
 
 _CHANGES_IMAGES = ("AugMix", "AutoContrast", "CutMix", "Equalization", "MixUp", "RandAugment", "Solarization")
-SCHEDULES = (
-    "CosineDecay",
-    "CosineDecayRestarts",
-    "ExponentialDecay",
-    "InverseTimeDecay",
-    "LearningRateSchedule",
-    "PiecewiseConstantDecay",
-    "PolynomialDecay",
-)
 INSTEAD = {
     "Normalization": (
         "subtract the mean from the data and divide it by the deviation before `fit`; "
@@ -266,9 +256,7 @@ INSTEAD = {
     "Discretization": "make ids of the numbers before they come to the model",
     "ThresholdedReLU": "`ReLU(threshold=theta)` does the same",
     "Identity": "leave it out, or write `Activation(linear)`",
-    "Nadam": "the optimizers are adam, adamw, adagrad, rmsprop and sgd",
-    "Adamax": "the optimizers are adam, adamw, adagrad, rmsprop and sgd",
-    "Adadelta": "the optimizers are adam, adamw, adagrad, rmsprop and sgd",
+    "Nadam": "adam, adamax or adamw come close to it",
     "Merge": "call `add([a, b])`, `concatenate([a, b])` or their like on tensors",
 }
 """What does the same, for what gen does not have."""

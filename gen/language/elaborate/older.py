@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gen.components.base import Component, Layer, Optimizer
+from gen.components.base import Component, Layer, Optimizer, parameters
+from gen.components.schedules import InverseTimeDecay
 from gen.diagnostics import Span
 from gen.language import syntax
 from gen.language.elaborate.context import Context
@@ -218,7 +219,28 @@ def present_arguments(
             context.warning("old-spelling", span, message)
         else:
             keywords[name], spans[name] = argument, span
-    return replace(arguments, keywords=keywords, name_spans=spans)
+    present = replace(arguments, keywords=keywords, name_spans=spans)
+    return _with_schedule(call, cls, present) if cls is not None and issubclass(cls, Optimizer) else present
+
+
+def _with_schedule(call: _Call, cls: type[Optimizer], arguments: Arguments) -> Arguments:
+    """`SGD(0.1, decay=1e-6)`: the decay of Keras 2 as the schedule that does the same."""
+    decay = arguments.keywords.get("decay")
+    if decay is None or not isinstance(decay.value, int | float) or decay.value < 0:
+        return arguments
+    usual = next(item.default for item in parameters(cls) if item.name == "learning_rate")
+    given = arguments.positional[0] if arguments.positional else arguments.keywords.get("learning_rate")
+    rate = usual if given is None else given.value
+    if not isinstance(rate, int | float) or rate <= 0:
+        return arguments
+    text = f"learning_rate=InverseTimeDecay({rate:g}, 1, {decay.value:g})"
+    call.context.warning("old-spelling", arguments.name_spans["decay"], f"Keras 3 writes this `decay` as `{text}`")
+    made = replace(decay, value=InverseTimeDecay(float(rate), 1, float(decay.value)))
+    keywords = {name: each for name, each in arguments.keywords.items() if name != "decay"}
+    if arguments.positional:
+        return replace(arguments, positional=(made, *arguments.positional[1:]), keywords=keywords)
+    spans = {"learning_rate": arguments.name_spans["decay"]} | arguments.name_spans
+    return replace(arguments, keywords={**keywords, "learning_rate": made}, name_spans=spans)
 
 
 def with_old_defaults(context: Context, called: str, arguments: Arguments) -> Arguments:
@@ -288,7 +310,7 @@ def refused(cls: type[Component], name: str) -> tuple[str, str] | None:
     """Why gen refuses an argument that Keras 3 has no more, and what to do instead."""
     if name == "decay" and issubclass(cls, Optimizer):
         return (
-            "Keras 3 has no such argument, and the learning rate stays as it is",
-            "leave it out, and set `model.learning_rate` of the generated model between calls of `fit`",
+            "Keras 3 has no such argument",
+            "write a schedule, such as `learning_rate=InverseTimeDecay(0.01, 1, 1e-6)`",
         )
     return None

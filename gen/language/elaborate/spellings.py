@@ -21,9 +21,13 @@ MODULES: dict[str, tuple[str, ...]] = {
     "optimizers": ("optimizer",),
     "initializers": ("initializer",),
     "regularizers": ("regularizer",),
+    "schedules": ("schedule",),
     "models": (),
 }
 """The modules of Keras that name things of a model, with the kinds of components in each."""
+
+INNER = {"schedules": "optimizers"}
+"""Those that are inside of another, by the name of that."""
 
 ROOTS = {"keras": ("keras",), "tensorflow": ("tensorflow",), "tf": ("tensorflow",)}
 
@@ -70,7 +74,7 @@ def namespace(name: str) -> Namespace | None:
         return Namespace(ROOTS[name])
     if name in functions.ROOTS:
         return Namespace(functions.ROOTS[name])
-    return Namespace(("keras", name)) if name in MODULES else None
+    return Namespace(("keras", name)) if name in MODULES and name not in INNER else None
 
 
 def rooted(dotted: str) -> tuple[str, ...]:
@@ -108,11 +112,13 @@ def member(owner: Namespace, name: str) -> Namespace | Word | None:
             return Word(name)
         return Namespace(("keras",)) if name == "keras" else Namespace((*path, name), known=False)
     if owner.known and path == ("keras",):
-        if name in MODULES:
+        if name in MODULES and name not in INNER:
             return Namespace((*path, name))
         return Word(name) if "" in SPECIAL.get(name, ()) else Namespace((*path, name), known=False)
     if not owner.known:
         return Namespace((*path, name), known=False)
+    if INNER.get(name) == path[-1]:
+        return Namespace((*path, name))
     kinds = MODULES[path[-1]]
     if path[-1] in SPECIAL.get(name, ()):
         return Word(name)

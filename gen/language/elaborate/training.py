@@ -115,7 +115,7 @@ def compiled(context: Context, arguments: Arguments, plans: Sequence[Plan], adde
         ),
         [replace(plan) for plan in plans],
     )
-    rate = getattr(result.optimizer, "learning_rate", 1.0)
+    rate = result.optimizer.first_rate if isinstance(result.optimizer, Optimizer) else 1.0
     if optimizer is not None and not 0.0 < rate < math.inf:
         message = f"`learning_rate` must be a finite number above 0, got {rate:g}"
         context.error("bad-argument", optimizer.span, message)
