@@ -305,6 +305,8 @@ class _Reader:
         tokens, first = line.tokens, line.tokens[0]
         if first.value == "match" and len(tokens) > 3 and tokens[-2].type == "COLON":
             return replace(line, tokens=(_retyped(first, "MATCH"), *tokens[1:]))
+        if first.value == "print" and tokens[1].type in _OPERANDS:  # a statement of Python 2
+            return replace(line, tokens=(Token("MAGIC", "%", first.span.to(tokens[-2].span)), tokens[-1]))
         kind = self._blocks[-1].kind
         if first.value == "case" and (kind == "MATCH" or (kind == "UNREAD" and tokens[-2].type == "COLON")):
             return replace(line, tokens=(_retyped(first, "CASE"), *tokens[1:]))
@@ -379,6 +381,8 @@ _BEFORE_BOUND_NAMES = {
 _PLACED = {"RETURN", "BREAK", "CONTINUE", "LAMBDA", "YIELD", "AWAIT"}
 """The words that cannot stand everywhere, and the one inside which others can."""
 _SCOPES = {"DEF", "CLASS", "ASYNC", "UNREAD"}
+_OPERANDS = frozenset({"STRING", "FORMATTED", "NAME", "NUMBER"})
+"""What cannot follow a name where Python 3 is written."""
 _NOWHERE = Span(0, 0)
 _CHANGING_NOTHING = {"compile", "fit", "summary"}
 

@@ -128,6 +128,7 @@ def test_keras_reads_the_word_of_a_padding_in_any_case(text: str) -> None:
         "class Batches(keras.utils.Sequence):\n    def __len__(self):\n        return 3\n",
         "optimizer = keras.optimizers.Adam()\noptimizer.apply_gradients(zip(foo.a, foo.b))\n",
         "old = keras.models.load_model('x')\n",
+        "print 'shape', x\nfor i in range(3):\n    print i, foo.x\nprint np.argmax(foo.x)\n",
         "augment = Sequential([RandomFlip(), Dense(3)])\naugment.layers[0].adapt(foo.x)\n",
     ],
 )
