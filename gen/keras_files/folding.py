@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from gen.components.base import Activation, parameters, registry, snake_case
+from gen.keras_files.applications import CLASSES
 from gen.keras_files.arguments import component_class, has_weights
 
 LEAST_SAVED = 3
@@ -127,7 +128,7 @@ def _made(node: ast.Assign) -> ast.Call | None:
 
 
 def _is_layer(word: str) -> bool:
-    return component_class(word) is not None or word in ("TimeDistributed", "Bidirectional", "RNN")
+    return component_class(word) is not None or word in CLASSES or word in ("TimeDistributed", "Bidirectional", "RNN")
 
 
 def _targets(node: ast.Assign) -> list[str]:

@@ -49,6 +49,7 @@ class Namer:
             self._around.add(around)
             around = around.parent
         self._names: dict[Group | None, Numbering] = {}
+        self._whole: set[str] = set()
         self._groups: dict[Group, str] = {}
         self._layers: dict[LayerValue, str] = {}
         self._uses: dict[LayerValue, int] = {}
@@ -68,7 +69,11 @@ class Namer:
         group = None if group in self._around else group
         if group not in self._names:
             self._names[group] = Numbering()
-        return self._prefix(group) + self._names[group].claim(name)
+        whole = self._prefix(group) + self._names[group].claim(name)
+        while whole in self._whole:  # by a `name=` with a `/`
+            whole = self._prefix(group) + self._names[group].claim(name)
+        self._whole.add(whole)
+        return whole
 
     def _prefix(self, group: Group | None) -> str:
         if group in self._around or group is None:
