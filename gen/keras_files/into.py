@@ -40,10 +40,10 @@ def _by_layer(layers: Sequence[NamedLayer], contents: Contents, report: Report) 
     """The arrays of a file that has them by layer and name."""
     root = contents.weights
     assert root is not None
+    names = [name for name in root.names("layer_names") or [] if _has_weights(root, name)]
     groups: dict[str, list[NamedLayer]] = {}
     for layer in layers:
-        groups.setdefault(layer.name.split("/")[0], []).append(layer)
-    names = [name for name in root.names("layer_names") or [] if _has_weights(root, name)]
+        groups.setdefault(layer.name if layer.name in names else layer.name.split("/")[0], []).append(layer)
     if not set(groups) <= set(names):
         if len(names) != len(groups):
             raise KerasFileError(
@@ -94,7 +94,7 @@ def _by_number(layers: Sequence[NamedLayer], contents: Contents, report: Report)
             shapes = [layer.weights[name].shape for name in names]
             fitting = [place for place in places if place.fits(shapes)]
             own = layer.name.rpartition("/")[2]
-            named = [place for place in fitting if own in place.names or own in place.path]
+            named = [place for place in fitting if {own, layer.name} & {*place.names, *place.path}]
             fitting = named or fitting
             inside = [place for place in fitting if any(part.split("_")[-1] in each for each in place.path)]
             fitting = inside if part and inside else fitting

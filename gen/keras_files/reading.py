@@ -14,6 +14,7 @@ from gen.diagnostics import Diagnostics, Source
 from gen.graph.graph import Graph
 from gen.keras_files.container import Contents, read
 from gen.keras_files.dialects import Model, read_model
+from gen.keras_files.folding import folded
 from gen.keras_files.problems import KerasFileError, MissingWeightsError, Report, damaged
 from gen.keras_files.text import Writer, Written
 from gen.keras_files.weights import collect, statistics, weights_of
@@ -95,12 +96,20 @@ def _written(
             assert first is not None
             report.note(f"the model comes without its `compile`: {_first(first)}")
         parameters = sum(weight.size for _, weight in weights_of(graph))
-        text = laid_out(written.text.replace("DOCSTRING", docstring(contents, parameters), 1))
-        graph, _ = _understood(text)
-        assert graph is not None
-        return text, graph, written
+        plain = written.text.replace("DOCSTRING", docstring(contents, parameters), 1)
+        for text in (folded(plain), plain):
+            again, _ = _understood(laid_out(text))
+            if again is not None and _same_weights(again, graph):
+                return laid_out(text), again, written
     assert first is not None
     raise KerasFileError(f"gen cannot build the model of {contents.path}: {_first(first)}")
+
+
+def _same_weights(one: Graph, other: Graph) -> bool:
+    """Whether two graphs have the same weights, in the same order."""
+    return [(name, weight.shape) for name, weight in weights_of(one)] == [
+        (name, weight.shape) for name, weight in weights_of(other)
+    ]
 
 
 def _understood(text: str) -> tuple[Graph | None, Diagnostics]:

@@ -6,6 +6,7 @@ import builtins
 import json
 import keyword
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,11 +14,13 @@ from typing import Any
 import numpy as np
 
 from gen.components.base import registry, snake_case
+from gen.keras_files.applications import ARGUMENTS, CLASSES, SCALED_SUM
 from gen.keras_files.arguments import Arguments, component_class, has_weights, plain
 from gen.keras_files.dialects import Call, Layer, Model, Ref, is_foreign, refs
 from gen.keras_files.expressions import expression, is_function
 from gen.keras_files.problems import KerasFileError, Report
 from gen.keras_files.training import compilation
+from gen.language.elaborate.binding import is_name
 from gen.language.elaborate.older import LAYER_NAMES
 
 RECURRENT = ("LSTM", "GRU", "SimpleRNN")
@@ -44,7 +47,6 @@ RESERVED: set[str] = {
     *(name for name in dir(builtins) if name not in ("input", "id", "sum", "min", "max", "abs", "pow", "round")),
 }
 """What no variable is called."""
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 
 @dataclass
@@ -80,6 +82,7 @@ class Writer:
     _models: dict[Layer, str] = field(default_factory=dict)
     _alike: dict[str, str] = field(default_factory=dict)
     _old_functions: set[str] = field(default_factory=set)
+    _classes: set[str] = field(default_factory=set)
 
     def write(self, model: Model, docstring: str, compiled: dict[str, Any] | None) -> Written:
         """The whole text, not yet laid out."""
@@ -93,7 +96,8 @@ class Writer:
         if unknown:
             raise KerasFileError(f"--replace names a layer that the model has not: {min(unknown)}")
         imports = self._imported()
-        head = [f'"""{docstring}"""', "", *imports, *([""] if imports else [])]
+        classes = [CLASSES[kind] for kind in sorted(self._classes)]
+        head = [f'"""{docstring}"""', "", *imports, *([""] if imports else []), *classes]
         return Written("\n".join([*head, *self.lines, ""]), self.names, self.left_out, self.replaced)
 
     # -------------------------------------------------------------------------------------------------------- imports
@@ -109,7 +113,7 @@ class Writer:
 
     def _imported(self) -> list[str]:
         text = "\n".join(self.lines)
-        whole = {*self._imports.pop("", set()), *(["keras"] if re.search(r"\bkeras\.", text) else [])}
+        whole = {*self._imports.pop("", set()), *(["keras"] if self._classes or re.search(r"\bkeras\.", text) else [])}
         lines = ["import keras"] if "keras" in whole else []
         lines += ["import tensorflow as tf"] if "tf" in whole else []
         return lines + [f"from {module} import {', '.join(sorted(names))}" for module, names in self._imports.items()]
@@ -180,7 +184,7 @@ class Writer:
                 continue
             last = layer.name
             items += self._items(layer, kinds, model)
-        name = f", name={model.name!r}" if nested and variable != model.name and _NAME.fullmatch(model.name) else ""
+        name = f", name={model.name!r}" if nested and variable != model.name and is_name(model.name) else ""
         # the comma behind the last item makes Black write each on a line of its own
         return f"{variable} = {self._use('keras', 'Sequential')}([{', '.join(items)},]{name})", [last]
 
@@ -236,6 +240,13 @@ class Writer:
             text = self._normalized(layer, write(call.args[0]))
             variables[result] = self._new(layer.name)
             self.lines.append(f"{variables[result]} = {text}")
+            return
+        if layer.kind.split(">")[-1] == SCALED_SUM and not is_foreign(layer):
+            x, y = (write(each) for each in refs(call.args))
+            scale = plain(layer.config.get("scale"), layer.name)
+            variables[result] = self._new(layer.name)
+            self.left_out.add(layer)
+            self.lines.append(f"{variables[result]} = {x} + {y} * {scale!r}")
             return
         if is_function(layer):
             text = expression(layer, call, write, self._module, self.report)
@@ -413,6 +424,10 @@ class Writer:
                 said += [f"{flag}=True" for flag in flags if config.get(flag) is True]
             return f"{self._layer_word(kind)}({', '.join([*said, *named])})", False
         cls = component_class(kind) if not is_foreign(layer) else None
+        if kind in CLASSES and cls is None and not is_foreign(layer):
+            self._classes.add(kind)
+            given = [repr(plain(config.get(argument), layer.name)) for argument in ARGUMENTS[kind]]
+            return f"{kind}({', '.join([*given, *named])})", False
         if cls is None:
             what = "the function of a Lambda is code, which gen never runs" if kind == "Lambda" else None
             self.report.problem(like or layer.name, what or f"gen has no layer {layer.kind[:80]!r}")
@@ -461,7 +476,7 @@ class Writer:
             assert cell_cls is not None
             said = Arguments(owner, self.major, self.report).of_layer(cell_cls, inner.config)
             return f"{self._layer_word(kind)}({', '.join(said)})"
-        self.names[inner] = own if _NAME.fullmatch(own) else snake_case(kind)
+        self.names[inner] = own if is_name(own) else snake_case(kind)
         name = None if self.names[inner] == snake_case(kind) else self.names[inner]
         return self._constructor(inner, name, owner)[0]
 
@@ -500,8 +515,7 @@ class Writer:
     def _name_of(self, layer: Layer) -> str:
         """What a layer is called in gen: its name, if that may be one."""
         if layer not in self.names:
-            name = layer.name if _NAME.fullmatch(layer.name) else _identifier(layer.name)
-            self.names[layer] = name
+            self.names[layer] = layer.name if is_name(layer.name) else _identifier(layer.name)
         return self.names[layer]
 
     def _new(self, name: str) -> str:
@@ -516,7 +530,8 @@ class Writer:
 
 
 def _identifier(name: str) -> str:
-    found = re.sub(r"\W", "_", name)[:60] or "_"
+    plain = "".join(each for each in unicodedata.normalize("NFKD", name) if not unicodedata.combining(each))
+    found = re.sub(r"\W", "_", plain, flags=re.ASCII)[:60] or "_"
     found = found if found.isidentifier() else f"_{found}"
     return found.lstrip("_") if found.lstrip("_").isidentifier() else found if found.strip("_") else "layer"
 
@@ -536,7 +551,7 @@ def _one_or_list(texts: Sequence[str]) -> str:
 def _named_by_hand(layer: Layer, model: Model) -> str | None:
     """The name of the input of a Sequential, unless Keras has made it up."""
     made_up = re.fullmatch(r"(input|input_layer|.*_input)(_\d+)?", layer.name)
-    return None if made_up or layer.config.get("made") or not _NAME.fullmatch(layer.name) else layer.name
+    return None if made_up or layer.config.get("made") or not is_name(layer.name) else layer.name
 
 
 def _has_weights(layer: Layer) -> bool:

@@ -56,7 +56,7 @@ def h5(
 def fill(group: Any, weights: dict[str, dict[str, Any]]) -> None:
     group.attrs["layer_names"] = [name.encode() for name in weights]
     for name, arrays in weights.items():
-        inner = group.create_group(name)
+        inner = group.require_group(name)  # names with a `/` are inside of others
         inner.attrs["weight_names"] = [each.encode() for each in arrays]
         for each, array in arrays.items():
             inner[each] = array

@@ -206,3 +206,20 @@ def test_a_normalization_is_arithmetic(tmp_path: Path, said: bool) -> None:
     _, ours = imported(h5(tmp_path / "m.h5", model, weights))
     x = numbers(5, 3)
     np.testing.assert_allclose(ours.predict(x), (x - mean) / np.sqrt(variance) @ kernel + bias, rtol=1e-6)
+
+
+def test_slashes_in_names_of_keras_2_are_kept(tmp_path: Path) -> None:
+    layers = [
+        layer("InputLayer", "x", batch_input_shape=[None, 3]),
+        layer("Dense", "stem/a", node("x"), units=2),
+        layer("Dense", "stem", node("stem/a"), units=2),
+    ]
+    weights = {
+        name: {f"{name}/kernel:0": numbers(size, 2, seed=seed), f"{name}/bias:0": numbers(2, seed=seed)}
+        for seed, (name, size) in enumerate({"stem/a": 3, "stem": 2}.items())
+    }
+    path = h5(tmp_path / "m.h5", functional("m", layers, [["x", 0, 0]], [["stem", 0, 0]]), weights)
+    found, _ = imported(path)
+    assert [*found.weights] == ["stem/a/kernel", "stem/a/bias", "stem/kernel", "stem/bias"]
+    for name, arrays in weights.items():
+        np.testing.assert_array_equal(found.weights[f"{name}/kernel"], arrays[f"{name}/kernel:0"])

@@ -93,3 +93,22 @@ def test_training_goes_on_where_keras_stopped(form: str, tmp_path: Path) -> None
         theirs.train_on_batch(x, y)
         ours.train_on_batch(x, y)
     np.testing.assert_allclose(ours.predict(x), theirs.predict(x, verbose=0), rtol=1e-9)
+
+
+def test_names_of_any_kind_are_kept(tmp_path: Path) -> None:
+    x = keras.Input((3,), name="Größe (cm)")
+    h = keras.layers.Dense(4, name="layer 1: hidden")(x)
+    h = keras.layers.Dense(4, name="层.2")(h)
+    y = keras.layers.Dense(2, name="class")(h)
+    theirs = keras.Model(x, y)
+    theirs.save(tmp_path / "m.keras")
+    found, ours = imported(tmp_path / "m.keras")
+    assert [name for name in found.weights if name.endswith("kernel")] == [
+        "layer 1: hidden/kernel",
+        "层.2/kernel",
+        "class/kernel",
+    ]
+    assert [item.name for item in found.graph.inputs] == ["Größe (cm)"]
+    assert [item.name for item in found.graph.outputs] == ["class"]
+    data_ = np.random.default_rng(0).normal(size=(4, 3))
+    np.testing.assert_allclose(ours.predict(data_), theirs.predict(data_, verbose=0), rtol=1e-9)

@@ -45,7 +45,9 @@ LAYER_OPTIONS: dict[str, Any] = {
 }
 """What every layer takes besides its own arguments."""
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]*")
+LONGEST_NAME = 100
+_NOT_IN_NAMES = re.compile(r"""["'`\\#]|^[.\- ]|[ ]$|//|^/|/$|/\.{1,2}/|/\.{1,2}$""")
+"""What would end a string or a comment of a generated file, or lead out of the folder that weights are unpacked in."""
 
 
 @dataclass(frozen=True)
@@ -301,16 +303,22 @@ def _report_missing(
     return True
 
 
+def is_name(name: str) -> bool:
+    """Whether a text may name a layer, an input or a model: any printable one that is safe wherever it is written."""
+    return 0 < len(name) <= LONGEST_NAME and name.isprintable() and _NOT_IN_NAMES.search(name) is None
+
+
 def valid_name(context: Context, name: str | None, argument: Argument) -> bool:
     """Whether `name` may name a layer, an input or a model; a diagnostic says why not."""
-    if name is None or (_NAME.fullmatch(name) and len(name) <= 100):
+    if name is None or is_name(name):
         return True
     context.error(
         "bad-name",
         argument.span,
         f"{f'`{name[:40]}`' if name else 'An empty string'} cannot be a name: "
-        "a name contains letters, digits, `_`, `.`, and `-`, and at most 100 of them",
-        hint="blocks and called models add the `/`" if "/" in name else None,
+        f"a name has at most {LONGEST_NAME} printable characters, no quotes, `\\`, or `#`, "
+        "and begins with no `.`, `-`, or blank",
+        hint="each part between `/` needs a name" if "/" in name else None,
     )
     return False
 

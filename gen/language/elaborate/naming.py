@@ -1,7 +1,8 @@
 """Names of layers, tensors, inputs and outputs, given when the whole file is read.
 
 A layer is named by `name=`; else by the variable that holds it; else by the variable that its output is bound to; else
-by its kind in snake case.  Blocks and called models put their name before.  A taken name gets `_2`, `_3`, …
+by its kind in snake case.  Blocks and called models put their name before; but a `name=` in a function is the whole
+name, as in Keras.  A taken name gets `_2`, `_3`, …
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class Namer:
             self._around.add(around)
             around = around.parent
         self._names: dict[Group | None, Numbering] = {}
+        self._whole: set[str] = set()
         self._groups: dict[Group, str] = {}
         self._layers: dict[LayerValue, str] = {}
         self._uses: dict[LayerValue, int] = {}
@@ -57,7 +59,7 @@ class Namer:
             self._uses[call.layer] = self._uses.get(call.layer, 0) + 1
         for layer, call in first.items():
             if layer.given_name is not None:  # these first: what the file says outright is kept
-                self._layers[layer] = self._claim(call.owner, layer.given_name)
+                self._layers[layer] = self._claim(_around_functions(call.owner), layer.given_name)
         for layer, call in first.items():
             if layer not in self._layers and not call.makes_mask:
                 self._layers[layer] = self._claim(call.owner, _own_name(layer, call))
@@ -67,14 +69,19 @@ class Namer:
         group = None if group in self._around else group
         if group not in self._names:
             self._names[group] = Numbering()
-        return self._prefix(group) + self._names[group].claim(name)
+        whole = self._prefix(group) + self._names[group].claim(name)
+        while whole in self._whole:  # by a `name=` with a `/`
+            whole = self._prefix(group) + self._names[group].claim(name)
+        self._whole.add(whole)
+        return whole
 
     def _prefix(self, group: Group | None) -> str:
         if group in self._around or group is None:
             return ""
         if group not in self._groups:
             name = _name_of(group.owner) if group.owner is not None else group.name
-            self._groups[group] = self._claim(group.parent, name) + "/"
+            said = group.owner is not None and group.owner.given_name is not None
+            self._groups[group] = self._claim(_around_functions(group.parent) if said else group.parent, name) + "/"
         return self._groups[group]
 
     def box(self, group: Group) -> str:
@@ -122,6 +129,13 @@ class Namer:
         if outside or explicit is None:
             return tensor.public or explicit or tensor.variable or own.replace("/", "_")
         return explicit
+
+
+def _around_functions(group: Group | None) -> Group | None:
+    """The model or the object that a call is in, whatever functions it is made in."""
+    while group is not None and group.owner is None:
+        group = group.parent
+    return group
 
 
 def _own_name(layer: LayerValue, call: LayerCall) -> str:

@@ -59,6 +59,8 @@ def finish(context: Context, file: syntax.File) -> list[tuple[ModelValue, Graph]
     layers = _names_of_layers(models, parts) if several else None
     found = [_finished(context, file, *each, layers) for each in zip(models, parts, strict=True)]
     _check_others(context, models)
+    for model, graph in zip(models, found, strict=True):
+        _check_weights(context, model, graph)
     made = [(model, graph) for model, graph in zip(models, found, strict=True) if graph is not None]
     if context.diagnostics.failed or len(made) < len(found):
         return []
@@ -70,6 +72,19 @@ def finish(context: Context, file: syntax.File) -> list[tuple[ModelValue, Graph]
         context.error("too-large", models[0].span, message)
         return []
     return made
+
+
+def _check_weights(context: Context, model: ModelValue, graph: Graph | None) -> None:
+    """Report two weights of one name: a `name=` with a `/` may say what a part of another layer is called."""
+    seen = set()
+    for layer in graph.layers if graph is not None else ():
+        for weight in layer.weights:
+            name = f"{layer.name}/{weight}"
+            if name in seen:
+                message = f"Two weights of the model are called `{name}`"
+                context.error("duplicate-name", model.span, message, hint="give one of the layers another `name=`")
+                return
+            seen.add(name)
 
 
 @dataclass(frozen=True)
