@@ -30,6 +30,8 @@ LONGEST = 120
 """The most statements of one block."""
 MOST_ARGUMENTS = 6
 """What may differ between blocks that are still one."""
+MOST_COMPARED = 100_000
+"""How many statements are held against each other in one model; what is found until then is folded."""
 NOT_FOLDED = ("Input", "Model", "Sequential")
 """What makes the statements that begin and end a model."""
 
@@ -552,6 +554,7 @@ class _Program:
         self._variables = {*inputs, *_defines(self.statements)}
         self._kept = {name for each in end for name in _reads(each)}
         self._refused: set[Any] = set()
+        self._compared = 0
 
     @property
     def is_folded(self) -> bool:
@@ -575,7 +578,7 @@ class _Program:
         candidates = sorted(self._candidates(symbols), key=lambda each: (-each[0], each[1:]))
         best: _Found | None = None
         for saved, starts, length, is_loop in candidates:
-            if best is not None and saved <= best.saved:
+            if (best is not None and saved <= best.saved) or self._compared > MOST_COMPARED:
                 break
             found = self._tried(starts, length, is_loop)
             if found is not None and found.saved >= LEAST_SAVED and (best is None or found.saved > best.saved):
@@ -650,6 +653,9 @@ class _Program:
         return [self.statements[start : start + length] for start in starts]
 
     def _merged(self, starts: Sequence[int], length: int) -> tuple[_Merger, list[Statement]] | None:
+        self._compared += len(starts) * length
+        if self._compared > MOST_COMPARED:
+            return None
         merger = _Merger(len(starts), self._variables, self._suggested())
         try:
             return merger, merger.merged(self._stretches(starts, length))
