@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from gen.components.activations import Relu
-from gen.components.base import Activation, Component, Layer, given_to, parameters, snake_case
+from gen.components.base import Activation, Component, Layer, Schedule, given_to, parameters, snake_case
 from gen.components.layers.masking import Mask
 from gen.components.operations.base import Operation
 from gen.components.operations.making import Constant, Parameter
 from gen.dims import Dim
 from gen.graph.graph import Graph, NamedLayer, Node, OwnLoss, OwnMetric, Tensor
 from gen.keras_files.problems import KerasFileError, Report
+from gen.keras_files.slots import in_order
 from gen.keras_files.weights import snake
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -97,6 +98,10 @@ class Exporter:
             "jit_compile": False,
         }
 
+    def keeps_rate(self) -> bool:
+        """Whether the state of the optimizer has a learning rate: one that follows a schedule is none."""
+        return self._graph.training is None or self._graph.training.optimizer.schedule is None
+
     def _part(self, module: str, component: Component) -> dict[str, Any]:
         """An initializer, a regularizer, a loss, a metric, or an optimizer."""
         given = given_to(component)
@@ -114,7 +119,7 @@ class Exporter:
                 raise KerasFileError(f"{type(value).__name__} with arguments stands inside of another layer")
             return snake_case(type(value).__name__)
         if isinstance(value, Component):
-            return self._part(f"{value.kind}s", value)
+            return self._part("optimizers.schedules" if isinstance(value, Schedule) else f"{value.kind}s", value)
         if isinstance(value, tuple | list):
             return [self._value(each) for each in value]
         if isinstance(value, slice):
@@ -376,10 +381,12 @@ def _hdf5(exporter: Exporter, weights: Mapping[str, Array], state: Mapping[str, 
         slots = state.get("slots")
         if slots is not None:
             kinds = list(dict.fromkeys(name.rpartition("/")[2] for name in slots))
-            kept = [slots[f"{name}/{kind}"] for name in trained for kind in kinds]
+            kept = [slots[f"{name}/{kind}"] for kind, name in in_order(kinds, trained)]
             file["optimizer/vars/0"] = np.int32(state["step"])
-            file["optimizer/vars/1"] = np.float32(state["learning_rate"])
-            for i, array in enumerate(kept, 2):
+            first = 1
+            if exporter.keeps_rate():
+                file["optimizer/vars/1"], first = np.float32(state["learning_rate"]), 2
+            for i, array in enumerate(kept, first):
                 file[f"optimizer/vars/{i}"] = array
     return data.getvalue()
 

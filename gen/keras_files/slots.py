@@ -44,11 +44,14 @@ def slots(
         rest = rest[: 2 * count]  # of Keras 2.2, which keeps one number for each maximum that it does not take
     apart: dict[str, dict[str, Array]] = {}
     mixed: dict[str, dict[str, Array]] = {}
+    usual: dict[str, dict[str, Array]] = {}
     if len(rest) == len(names) * count:
+        for (name, weight), array in zip(in_order(names, weights), rest, strict=True):
+            usual.setdefault(name, {})[weight] = array
         for j, name in enumerate(names):
             apart[name] = {weight: rest[j * count + i] for i, weight in enumerate(weights)}
             mixed[name] = {weight: rest[i * len(names) + j] for i, weight in enumerate(weights)}
-    ways = (apart, mixed) if contents.legacy and _is_before(contents.version, 11) else (mixed, apart)
+    ways = (apart, mixed) if contents.legacy and _is_before(contents.version, 11) else (usual, mixed, apart)
     for found in ways:
         if found and all(array.shape == shapes[w] for each in found.values() for w, array in each.items()):
             step = int(arrays[0]) if numbers else 0
@@ -56,6 +59,20 @@ def slots(
                 return Slots(step, found)
     report.note("what the optimizer kept is not of a form that gen knows, so it begins afresh")
     return None
+
+
+TOGETHER = (("momentum", "velocity"), ("momentum", "norm"), ("accumulated_grad", "accumulated_delta_var"))
+"""The slots that Keras keeps side by side for each weight, since its version 2.11."""
+
+
+def in_order(names: Sequence[str], weights: Sequence[str]) -> list[tuple[str, str]]:
+    """The slots with these names of each weight in Keras' order: `("momentum", "h/kernel")`, …"""
+    pairs, waiting = [], list(names)
+    while waiting:
+        count = 2 if tuple(waiting[:2]) in TOGETHER else 1
+        pairs += [(name, weight) for weight in weights for name in waiting[:count]]
+        del waiting[:count]
+    return pairs
 
 
 def _is_before(version: str, minor: int) -> bool:

@@ -120,17 +120,32 @@ def _optimizer(compiled: dict[str, Any], report: Report, use: Callable[[str, str
         raise Unknown(f"gen has no optimizer {name[:80]!r}")
     if "lr" in config:
         config.setdefault("learning_rate", config.pop("lr"))
-    rate = config.get("learning_rate")
-    if isinstance(rate, dict):
-        inside = rate.get("config") or {}
-        config["learning_rate"] = inside.get("initial_learning_rate", inside.get("value"))
-        report.note("the learning rate begins as the file says, and follows no schedule: set `model.learning_rate`")
-    if config.get("decay"):
-        report.note("the learning rate does not decay by itself: set `model.learning_rate`")
+    first = [f"learning_rate={rate}"] if (rate := _schedule(config, report, use)) else []
     if config.get("epsilon") is None:
         config.pop("epsilon", None)
-    said = _arguments(cls, {key: each for key, each in config.items() if key not in ("name", "decay")}, strict=False)
+    said = first + _arguments(
+        cls, {key: each for key, each in config.items() if key not in ("name", "decay")}, strict=False
+    )
     return f"{use('keras.optimizers', cls.__name__)}({', '.join(said)})" if said else repr(cls.__name__.lower())
+
+
+def _schedule(config: dict[str, Any], report: Report, use: Callable[[str, str], str]) -> str:
+    """What the learning rate of an optimizer follows, which is taken out of `config`; empty if it stays as it is."""
+    rate, decay = config.get("learning_rate"), config.get("decay")
+    module = "keras.optimizers.schedules"
+    if isinstance(rate, dict):
+        del config["learning_rate"]
+        name, inside = str(rate.get("class_name")).split(">")[-1], dict(rate.get("config") or {})
+        cls = registry["schedule"].get(name)
+        if cls is not None:
+            said = _arguments(cls, {key: each for key, each in inside.items() if key != "name"})
+            return f"{use(module, cls.__name__)}({', '.join(said)})"
+        config["learning_rate"] = inside.get("initial_learning_rate", inside.get("value"))
+        report.note(f"gen has no schedule {name[:80]!r}: the learning rate stays as it is at first")
+    elif isinstance(decay, int | float) and decay > 0 and isinstance(rate, int | float):
+        del config["learning_rate"]
+        return f"{use(module, 'InverseTimeDecay')}({shortest(float(rate))!r}, 1, {shortest(float(decay))!r})"
+    return ""
 
 
 def _arguments(cls: type[Component], config: dict[str, Any], strict: bool = True) -> list[str]:

@@ -53,9 +53,23 @@ def test_keras_loads_it_and_gen_reads_it_back(path: Path, tmp_path: Path) -> Non
 TEXT = "x = Input(3)\nh = Dense(4, tanh)(x)\ny = Dense(2)(h)\nmodel = Model(x, y)\nmodel.compile(adam(0.01), mse)\n"
 
 
-def test_keras_trains_on_where_gen_stopped(tmp_path: Path) -> None:
+OPTIMIZERS = [
+    "adam(0.01)",
+    "adam(0.01, amsgrad=True)",
+    "adadelta(1.0)",
+    "adagrad(0.1)",
+    "adamax(0.01)",
+    "lion(0.01)",
+    "rmsprop(0.01, momentum=0.5, centered=True)",
+    "sgd(0.01, momentum=0.9)",
+    "adam(CosineDecay(0.05, 6))",
+]
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_keras_trains_on_where_gen_stopped(optimizer: str, tmp_path: Path) -> None:
     computes_in("float64")
-    ours, out = exported(TEXT, tmp_path, steps=2)
+    ours, out = exported(TEXT.replace("adam(0.01)", optimizer), tmp_path, steps=2)
     theirs = keras.models.load_model(out)
     rng = np.random.default_rng(1)
     x, y = rng.normal(size=(6, 3)), rng.normal(size=(6, 2))
