@@ -9,7 +9,8 @@ from gen import compiler
 from gen.commands.building import CommandError, explained, read, shown
 from gen.commands.importing import readable, run
 from gen.files import Bounds, WriteError, place
-from gen.keras_files.exporting import keras_file, safetensors, weights_file
+from gen.keras_files import safetensors
+from gen.keras_files.exporting import keras_file, weights_file
 
 ENDINGS = (".keras", ".weights.h5", ".safetensors")
 
@@ -45,7 +46,7 @@ def export(source: Path, weights: Path, out: Path, force: bool = False, debug: b
 def _data(graph: Any, model: Any, name: str) -> bytes:
     arrays, dtype = model.weights, model.dtype.name
     if name.endswith(".safetensors"):
-        return safetensors(arrays)
+        return safetensors.written(arrays)
     if name.endswith(".weights.h5"):
         return weights_file(graph, arrays, dtype)
     state: dict[str, Any] = {}

@@ -95,7 +95,7 @@ def alone(paths: Sequence[Path]) -> Contents:
     if len(paths) != 1:
         raise KerasFileError("--into takes one file of weights")
     contents = open_file(paths[0])
-    if contents.weights is None:
+    if contents.weights is None and contents.tensors is None:
         raise KerasFileError(f"{paths[0]} holds no weights")
     return contents
 

@@ -15,6 +15,7 @@ from gen import files
 from gen.files import reason
 from gen.keras_files.hdf5 import Group, open_group
 from gen.keras_files.problems import KerasFileError, damaged
+from gen.keras_files.safetensors import Array, tensors
 
 LARGEST_TEXT = 64 * 2**20
 """The largest size in bytes of a configuration."""
@@ -53,6 +54,8 @@ class Contents:
     legacy: bool = False
     """Whether weights are by layer and name, as in `.h5` files of whole models, and not by number."""
     optimizer: Group | None = None
+    tensors: dict[str, Array] | None = None
+    """The weights by name, of a file of safetensors."""
 
     @property
     def major(self) -> int:
@@ -73,6 +76,8 @@ def read(paths: Sequence[Path]) -> Contents:
         raise KerasFileError(
             f"{paths[0]} holds weights alone: say which model they are of, `gen import {paths[0].name} --into MODEL.nn`"
         )
+    if weights and weights[0].tensors is not None:
+        raise KerasFileError(f"{weights[0].path} names weights as gen does: import it with --into MODEL.nn")
     if not weights:
         if models[0].weights is None:
             raise KerasFileError(f"{paths[0]} is a model without weights: name the file with its weights, too")
@@ -96,6 +101,8 @@ def open_file(path: Path) -> Contents:
             return _hdf5(path, io.BytesIO(files.read(path, LARGEST)))
         if path.name.endswith(".json"):
             return _json(path)
+        if path.name.endswith(".safetensors"):
+            return Contents(path, "", tensors=tensors(path, files.read(path, LARGEST)))
     except OSError as error:
         raise KerasFileError(f"cannot read {path}: {reason(error)}") from error
     why = OTHERS.get(path.suffix.lower())

@@ -1,10 +1,9 @@
-"""A graph and its weights as files of Keras 3, and as safetensors: written without Keras, to be read by it."""
+"""A graph and its weights as files of Keras 3: written without Keras, to be read by it."""
 
 from __future__ import annotations
 
 import io
 import json
-import struct
 import zipfile
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -401,18 +400,3 @@ def _places(layer: NamedLayer) -> Iterator[tuple[str, str]]:
             inside = "cell/"
         number = counts[inside] = counts.get(inside, -1) + 1
         yield name, f"{inside}vars/{number}"
-
-
-def safetensors(weights: Mapping[str, Array]) -> bytes:
-    """A file of the format of https://github.com/huggingface/safetensors: a header in JSON, then the numbers."""
-    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
-    end = 0
-    for name, array in weights.items():
-        kind = {"float32": "F32", "float64": "F64"}[array.dtype.name]
-        header[name] = {"dtype": kind, "shape": list(array.shape), "data_offsets": [end, end := end + array.nbytes]}
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    numbers = b"".join(
-        np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<")).tobytes() for array in weights.values()
-    )
-    return struct.pack("<Q", len(text)) + text + numbers

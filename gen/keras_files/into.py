@@ -18,11 +18,27 @@ from gen.keras_files.weights import Array, Leaf, fitted, legacy, weights_of
 
 def weights_into(graph: Graph, contents: Contents, report: Report) -> dict[str, Array]:
     """Every weight of the graph.  Raises `KerasFileError` where the file has none that fits."""
+    if contents.tensors is not None:
+        return _by_name(graph, contents)
     layers = [layer for layer in graph.layers if layer.weights]
     found = _by_layer(layers, contents, report) if contents.legacy else _by_number(layers, contents, report)
     missing = [name for name, _ in weights_of(graph) if name not in found]
     if missing:
         raise KerasFileError(f"{contents.path} has no weights for {', '.join(missing[:3])}")
+    return found
+
+
+def _by_name(graph: Graph, contents: Contents) -> dict[str, Array]:
+    """The arrays of a file that has them by gen's names, with slashes or dots."""
+    assert contents.tensors is not None
+    found = {}
+    for name, weight in weights_of(graph):
+        array = contents.tensors.get(name, contents.tensors.get(name.replace("/", ".")))
+        if array is None:
+            raise KerasFileError(f"{contents.path} has no weight called {name}: {', '.join(contents.tensors)[:300]}")
+        if array.shape != weight.shape:
+            raise KerasFileError(f"{contents.path} has {name} of shape {array.shape}, and the model of {weight.shape}")
+        found[name] = array
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +106,37 @@ def test_safetensors(tmp_path: Path) -> None:
     out.write_bytes(content[:40])
     with pytest.raises(ValueError, match=r"is not a \.safetensors file"):
         type(ours).load(out)
+
+
+def test_safetensors_come_in_for_a_model_of_a_file(tmp_path: Path) -> None:
+    ours, out = exported(TEXT, tmp_path, ".safetensors")
+    (tmp_path / "other.nn").write_text(TEXT)
+    command = ["import", str(out), "--into", str(tmp_path / "other.nn"), "-o", str(tmp_path)]
+    done = CliRunner().invoke(gen, command)
+    assert done.exit_code == 0, done.output
+    again = type(ours).load(tmp_path / "other.npz")
+    for name, array in ours.weights.items():
+        np.testing.assert_array_equal(again.weights[name], array)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[:40],
+        lambda content: b"\xff" * 8 + content[8:],
+        lambda content: content[:-1],
+        lambda content: content.replace(b'"shape": [3, 4]', b'"shape": [4, 4]'),
+        lambda content: content.replace(b'"shape": [3, 4]', b'"shape": "12_4"'),
+        lambda content: content.replace(b'"h/kernel"', b'"h/kernil"'),
+        lambda content: content.replace(b'"dtype"', b'"dtipe"'),
+    ],
+)
+def test_damaged_safetensors_are_refused(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    _, out = exported(TEXT, tmp_path, ".safetensors")
+    content = out.read_bytes()
+    out.write_bytes(damage(content))
+    assert out.read_bytes() != content
+    (tmp_path / "other.nn").write_text(TEXT)
+    command = ["import", str(out), "--into", str(tmp_path / "other.nn"), "-o", str(tmp_path)]
+    done = CliRunner().invoke(gen, command)
+    assert done.exit_code == 2 and done.output.startswith("gen: ") and not (tmp_path / "other.npz").exists()
