@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from gen import files
 from gen.files import reason
-from gen.keras_files.hdf5 import Group, open_group
+from gen.keras_files.hdf5 import Group, joined, open_group
 from gen.keras_files.problems import KerasFileError, damaged
 from gen.keras_files.safetensors import Array, tensors
 
@@ -23,6 +23,8 @@ LARGEST = 8 * 2**30
 """The largest size in bytes of the weights."""
 MOST_COMPRESSED = 1000
 """How many times larger a member of a zip file may be than it is there."""
+MOST_PIECES = 10_000
+"""The most files that weights may be spread over."""
 MEMBERS = ("config.json", "metadata.json", "model.weights.h5")
 _HDF5, _ZIP = b"\x89HDF\r\n\x1a\n", b"PK\x03\x04"
 
@@ -191,10 +193,26 @@ def _hdf5(path: Path, file: IO[bytes]) -> Contents:
 def _json(path: Path) -> Contents:
     found = _parsed(_text(path), str(path))
     if "weight_map" in found:
-        raise KerasFileError(f"{path} names pieces of weights: save them in one file, without `max_shard_size`")
+        pieces = (io.BytesIO(files.read(path.with_name(name), LARGEST)) for name in _pieces(found, path))
+        root = joined(pieces, str(path))
+        return Contents(path, "", weights=root, optimizer=root.group("optimizer", "vars"))
     if "class_name" not in found:
         raise KerasFileError(f"{path} is no configuration of a model")
     return Contents(path, str(found.get("keras_version") or ("3" if "module" in found else "2")), found)
+
+
+def _pieces(config: dict[str, Any], path: Path) -> list[str]:
+    """The files beside `path` that weights are spread over, by Keras' `max_shard_size`."""
+    with damaged(str(path)):
+        lists = [each if isinstance(each, list) else [each] for each in config["weight_map"].values()]
+        names = sorted({name for each in lists for name in each})
+    if len(names) > MOST_PIECES or not all(_is_piece(name) for name in names):
+        raise KerasFileError(f"{path} names pieces of weights that are no .weights.h5 files in its folder")
+    return names
+
+
+def _is_piece(name: object) -> bool:
+    return isinstance(name, str) and name.endswith(".weights.h5") and not {"/", "\\", ":", "\0"} & set(name)
 
 
 def _parsed(data: bytes, shown: str) -> dict[str, Any]:

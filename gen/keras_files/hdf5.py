@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import io
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -27,6 +28,29 @@ def open_group(file: IO[bytes], shown: str) -> Group:
         raise missing_h5py() from error
     with damaged(shown):
         return Group(h5py.File(file, "r"), shown)
+
+
+def joined(files: Iterable[IO[bytes]], shown: str) -> Group:
+    """The root of several HDF5 files as if they were one."""
+    try:
+        import h5py
+    except ModuleNotFoundError as error:
+        raise missing_h5py() from error
+    with damaged(shown):
+        whole = h5py.File(io.BytesIO(), "w")
+        for file in files:
+            with h5py.File(file, "r") as piece:
+
+                def copy(name: str, item: Any, piece: Any = piece) -> None:
+                    if not isinstance(item, h5py.Dataset):
+                        whole.require_group(name).attrs.update(item.attrs)
+                    elif name in whole:
+                        raise KerasFileError(f"{shown} has {name} in two pieces")
+                    else:
+                        piece.copy(item, whole, name)
+
+                piece.visititems(copy)
+        return Group(whole, shown)
 
 
 def text_of(value: Any) -> str:

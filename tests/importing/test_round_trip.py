@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from gen.cli import gen
 from gen.commands.formatting import format_text
@@ -128,3 +129,34 @@ def test_names_of_any_kind_are_kept(tmp_path: Path) -> None:
     assert [item.name for item in found.graph.outputs] == ["class"]
     data_ = np.random.default_rng(0).normal(size=(4, 3))
     np.testing.assert_allclose(ours.predict(data_), theirs.predict(data_, verbose=0), rtol=1e-9)
+
+
+def spread(tmp_path: Path) -> tuple[keras.Model, Path]:
+    """A model of Keras, and its weights in several files."""
+    text = "x = Input(30)\nh = Dense(40, tanh, name='h')(x)\ny = Dense(20, name='y')(h)\nmodel = Model(x, y)\n"
+    theirs = keras_script.run(text)
+    theirs.save_weights(tmp_path / "m.weights.json", max_shard_size=1e-5)
+    assert len(list(tmp_path.glob("*.weights.h5"))) > 1
+    (tmp_path / "m.nn").write_text(text)
+    return theirs, tmp_path / "m.weights.json"
+
+
+def import_into(path: Path) -> Result:
+    folder = path.parent
+    return CliRunner().invoke(gen, ["import", str(path), "--into", str(folder / "m.nn"), "-o", str(folder)])
+
+
+def test_weights_that_are_spread_over_files(tmp_path: Path) -> None:
+    theirs, path = spread(tmp_path)
+    assert import_into(path).exit_code == 0
+    ours = build((tmp_path / "m.nn").read_text()).Model.load(tmp_path / "m.npz")
+    data_ = np.random.default_rng(0).normal(size=(4, 30))
+    np.testing.assert_allclose(ours.predict(data_), theirs.predict(data_, verbose=0), rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["../m_00000.weights.h5", "gone.weights.h5", "m.nn", 3, None, "a\0.weights.h5"])
+def test_pieces_elsewhere_are_refused(name: Any, tmp_path: Path) -> None:
+    _, path = spread(tmp_path)
+    path.write_text(json.dumps({"weight_map": {"/layers/dense/vars": name}}))
+    done = import_into(path)
+    assert done.exit_code == 2 and "Traceback" not in done.output and not (tmp_path / "m.npz").exists()
