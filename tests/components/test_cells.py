@@ -203,7 +203,7 @@ def test_an_rnn_of_a_cell_has_the_weights_and_results_of_the_one_in_keras(cell: 
         ("RNN(LSTMCell(3), 2)", r"return_sequences"),
         ("RNN(LSTMCell(3, return_state=True))", r"`LSTMCell` has no argument `return_state`"),
         ("RNN(LSTMCell())", r"`LSTMCell` needs its argument `units`"),
-        ("RNN(LSTMCell(3), name='a/b')", r"name"),
+        ("RNN(LSTMCell(3), name='a#b')", r"name"),
         ("LSTMCell(3)", r"cannot be called"),
     ],
 )
