@@ -216,3 +216,34 @@ def test_an_activation_may_be_a_function_of_the_file() -> None:
 def test_an_average_has_the_window_that_keras_2_takes() -> None:
     graph, codes = read("x = Input((8, 8, 3))\nmodel = Model(x, AveragePooling2D()(x))\n")
     assert graph is not None and codes == ["old-spelling"]
+
+
+@pytest.mark.parametrize(
+    ("text", "units"),
+    [
+        ("try:\n    n = sizes['b']\nexcept KeyError:\n    n = 7\n", 7),
+        ("try:\n    n = sizes['a']\nexcept KeyError:\n    n = 7\n", 5),
+        ("try:\n    n = sizes['b']\nexcept (IndexError, LookupError) as error:\n    n = 7\nelse:\n    n = 9\n", 7),
+        ("try:\n    n = sizes['a']\nexcept KeyError:\n    n = 7\nelse:\n    n = 9\n", 9),
+        ("try:\n    n = [4][3]\nexcept KeyError:\n    n = 7\nexcept:\n    n = 8\n", 8),
+        ("n = 3\ntry:\n    n = sizes['b']\nexcept Exception:\n    pass\n", 3),
+        ("try:\n    n = object_.gone\nexcept AttributeError:\n    n = 7\n", 7),
+        ("for i in range(3):\n    try:\n        n = sizes['b']\n    except KeyError:\n        sizes['b'] = i + 2\n", 2),
+        (
+            "def find(key):\n    try:\n        return sizes[key]\n    except KeyError:\n        return 6\nn = find('b')\n",
+            6,
+        ),
+    ],
+)
+def test_what_is_looked_up_in_vain_leads_to_its_handler(text: str, units: int) -> None:
+    graph, codes = read(
+        "class Thing:\n    pass\nobject_ = Thing()\nsizes = {'a': 5}\n"
+        f"{text}x = Input((8,))\nmodel = Model(x, Dense(n)(x))\n"
+    )
+    assert graph is not None and set(codes) <= {"unused-variable", "ignored-lines"}, codes
+    assert graph.outputs[0].tensor.shape[-1] == units
+
+
+def test_an_error_that_no_handler_is_for_is_one() -> None:
+    text = "try:\n    n = {}['b']\nexcept IndexError:\n    n = 7\nx = Input((8,))\nmodel = Model(x, Dense(n)(x))\n"
+    assert read(text)[1] == ["bad-index"]
