@@ -266,7 +266,7 @@ def test_a_variable_is_completed_with_what_it_is(open_: Open) -> None:
         ("y = layers.", [], ["Dense", "TimeDistributed"]),
         ("y = keras.", [], ["layers", "Model"]),
         ("model.", ["compile", "fit"], []),
-        ("model.compile(optimizer=", ["adagrad", "adam"], ["rmsprop", "sgd"]),
+        ("model.compile(optimizer=", ["adadelta", "adagrad"], ["adam", "rmsprop", "sgd"]),
         ("model.compile(loss={", ["age", "income", "gender"], []),
         ("model.compile(loss={age: ", ["bce"], ["mse"]),
         ("model.compile(metrics=[", [], ["accuracy", "mae"]),
