@@ -69,7 +69,7 @@ def test_every_gradient_equals_central_differences(path: Path) -> None:
     proof.check_gradients(case_module(path))
 
 
-COMPARED = CASES if PROVE else sorted({*with_every_component(CASES, ["layer"]), *CASES[::9]})
+COMPARED = CASES if PROVE else sorted({*with_every_component(CASES, ["layer"]), *CASES[::18]})
 """What has no weights is compared alone in test_components.py, and operations in test_tensor_operations.py."""
 
 
@@ -83,8 +83,8 @@ def test_it_keeps_step_with_keras(path: Path) -> None:
         proof.compare_with_keras(graph, case_module(path))
 
 
-OFF = [(path, PASSES) for path in sample(TRAINED, 8)]
-OFF += [(path, (name,)) for path in sample(TRAINED, 64) for name in PASSES]
+OFF = [(path, PASSES) for path in sample(TRAINED, 12)]
+OFF += [(path, (name,)) for path in sample(TRAINED, 128) for name in PASSES]
 """Cases with all passes off, and some with each of them off alone, which tells whose fault a difference is."""
 
 

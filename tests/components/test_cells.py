@@ -143,7 +143,7 @@ model.compile(sgd(0.001), loss=mse)
 RESETS = ("", ", reset_after=False")
 
 
-@pytest.mark.parametrize(("word", "more"), sample([(word, more) for word in WORDS for more in RESETS], 7))
+@pytest.mark.parametrize(("word", "more"), sample([(word, more) for word in WORDS for more in RESETS], 14))
 def test_every_activation_works_in_a_cell_as_in_keras(word: str, more: str) -> None:
     text = MODEL.format(word=word, more=more)
     compare_with_keras(graph_of(text), build(text))

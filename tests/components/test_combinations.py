@@ -11,7 +11,7 @@ from tests.building import sample as sample_of
 from tests.combinations import LAYERS, pairs, prove, sample, sample_of_pairs, wide_values_of
 
 
-@pytest.mark.parametrize("name", sample_of(list(LAYERS), 2))
+@pytest.mark.parametrize("name", sample_of(list(LAYERS), 4))
 def test_combinations_of_arguments_are_right(name: str) -> None:
     cls = LAYERS[name]
     found = dict.fromkeys(sample_of_pairs(cls, 1) or sample(cls, 1))

@@ -83,6 +83,6 @@ def test_a_wrapper_equals_that_of_keras(name: str) -> None:
     compare(DENSE_INPUT + FORMS[name] + ENDING, lambda rng: rng.normal(size=(5, 6, 4)))
 
 
-@pytest.mark.parametrize("name", MASKED)
+@pytest.mark.parametrize("name", sample(list(MASKED), 2))
 def test_a_wrapper_carries_masks_as_keras_does(name: str) -> None:
     compare(MASKED_INPUT + MASKED[name] + ENDING, lambda rng: rng.integers(0, 3, (5, 6)).astype(np.int32))

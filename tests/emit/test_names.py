@@ -166,7 +166,7 @@ model.compile(adam(0.01), mse)
 # -------------------------------------------------------------------------------------------------------- every name
 
 
-@pytest.mark.parametrize("path", [*sample(CASES, 18), *sample(SCRIPTS, 3)], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*sample(CASES, 36), *sample(SCRIPTS, 5)], ids=lambda path: path.stem)
 def test_no_number_depends_on_names(path: Path) -> None:
     """A sample: `make prove` builds every case in 20 ways."""
     attack(path, seed=0)

@@ -58,7 +58,7 @@ def test_frozen_layers_stay() -> None:
 TRAINED = [path for path in CASES if "compile" in path.read_text("utf-8")]
 
 
-@pytest.mark.parametrize("path", CASES if PROVE else CASES[::8], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", CASES if PROVE else CASES[::16], ids=lambda path: path.stem)
 def test_in_single_precision_nothing_is_computed_in_double(path: Path) -> None:
     graph, module = case_graph(path), case_module(path)
     double, single = module.Model(1, np.float64), module.Model(1)

@@ -47,7 +47,7 @@ def page_of(text: str, name: str = "model.nn", **options: bool) -> str:
 # ------------------------------------------------------------------------------------------------------------ the page
 
 
-@pytest.mark.parametrize("path", sample(EXAMPLES, 2), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sample(EXAMPLES, 4), ids=lambda path: path.stem)
 def test_each_call_is_in_the_text_the_graph_and_the_table(path: Path) -> None:
     made = page_of(path.read_text("utf-8"), path.name)
     assert made == page_of(path.read_text("utf-8"), path.name)

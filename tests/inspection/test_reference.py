@@ -17,7 +17,7 @@ from gen.inspect import reference
 from gen.inspect.reference import UnknownComponent, entries, entry, find
 from gen.language.elaborate import training
 from gen.language.words import WORDS, Construct
-from tests.building import ROOT, graph_of, load
+from tests.building import ROOT, graph_of, load, sample
 
 COMPONENTS = reference.components()
 IDS = [f"{cls.kind}-{cls.__name__}" for cls in COMPONENTS]
@@ -83,7 +83,7 @@ def test_an_entry_is_complete(cls: type[Component]) -> None:
         assert leftover not in item.summary + item.documentation
 
 
-@pytest.mark.parametrize("cls", COMPONENTS, ids=IDS)
+@pytest.mark.parametrize("cls", sample(COMPONENTS, 2), ids=lambda cls: f"{cls.kind}-{cls.__name__}")
 def test_an_example_builds_and_uses_its_component(cls: type[Component]) -> None:
     item = entry(cls)
     graph = graph_of(item.example)

@@ -230,7 +230,8 @@ def test_an_average_has_the_window_that_keras_2_takes() -> None:
         ("try:\n    n = object_.gone\nexcept AttributeError:\n    n = 7\n", 7),
         ("for i in range(3):\n    try:\n        n = sizes['b']\n    except KeyError:\n        sizes['b'] = i + 2\n", 2),
         (
-            "def find(key):\n    try:\n        return sizes[key]\n    except KeyError:\n        return 6\nn = find('b')\n",
+            "def find(key):\n    try:\n        return sizes[key]\n    except KeyError:\n        return 6\n"
+            "n = find('b')\n",
             6,
         ),
     ],

@@ -31,7 +31,7 @@ from tests.pasted import paired
 from tests.proof import alone
 from tests.random_models import RandomModel, random_models
 
-SEEDS, EACH = (20, 100) if PROVE else (4, 2)
+SEEDS, EACH = (20, 100) if PROVE else (2, 2)
 CLOSE: dict[str, float] = {"rtol": 1e-9, "atol": 1e-11}
 PLAIN = Options(passes=frozenset(), formatted=False)
 BATCHES = ((3, 9), (1, 9), (4, 12), (3, 9))

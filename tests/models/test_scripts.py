@@ -57,6 +57,6 @@ def test_every_script_has_data() -> None:
     assert {path.stem for path in SCRIPTS} == DATA.keys()
 
 
-@pytest.mark.parametrize("path", sample(SCRIPTS, 2), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sample(SCRIPTS, 3), ids=lambda path: path.stem)
 def test_a_script_keeps_step_with_keras(path: Path) -> None:
     compare(path.read_text("utf-8"), DATA[path.stem])

@@ -146,6 +146,7 @@ PASTED = {
 EXAMPLES = [name for name in PASTED if (ROOT / "examples" / f"{name}.nn").exists()]
 LATER = {
     ("posts", "float32"),
+    ("posts", "float64"),
     *((name, dtype) for name in PASTED if "_by_" in name for dtype in ("float64", "float32")),
 }
 RUNS = [(name, dtype) for name in PASTED for dtype in ("float64", "float32") if PROVE or (name, dtype) not in LATER]
