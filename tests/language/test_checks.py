@@ -310,7 +310,7 @@ def test_a_line_that_cannot_be_read_has_no_follow_up() -> None:
 @pytest.mark.parametrize(
     ("line", "code", "hint"),
     [
-        ("z = SGD(decay=0.1)", "unsupported-argument", "set `model.learning_rate`"),
+        ("z = SGD(decay=-0.1)", "unsupported-argument", "write a schedule"),
         ("z = SGD(rate=0.1)", "unknown-argument", "learning_rate"),
         ("z = add(x, x)", "wrong-call", "write `add([x, x])`"),
         ("z = keras.layer.Dense(3)(x)", "unknown-name", "did you mean `layers`?"),
