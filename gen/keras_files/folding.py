@@ -14,11 +14,10 @@ where it is not, nothing is folded.
 from __future__ import annotations
 
 import ast
-import copy
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from gen.components.base import Activation, parameters, registry, snake_case
 from gen.keras_files.applications import CLASSES
@@ -78,7 +77,7 @@ def folded(text: str) -> str:
     _say_defaults(body)
     inputs = [name for each in head if isinstance(each, ast.Assign) for name in _targets(each)]
     program = _Program([_named(each) for each in body], inputs, end, _words(module))
-    original = copy.deepcopy(program.statements)
+    original = [copied(each) if isinstance(each, ast.Assign) else each for each in program.statements]
     while program.fold_best():
         pass
     if not program.is_folded:
@@ -832,7 +831,7 @@ class _Program:
         for node in self._end:
             source = _source(text, node)
             lines += [""] * (node.lineno in blank and bool(lines[-1]))
-            changed = ast.unparse(rename.visit(copy.deepcopy(node)))
+            changed = ast.unparse(rename.visit(copied(node)))
             lines.append(source if changed == ast.unparse(ast.parse(source)) else changed)
         return "\n".join([*lines, ""])
 
@@ -909,13 +908,13 @@ def _renamed(statements: Sequence[Statement], names: Mapping[str, str]) -> list[
     for each in statements:
         if isinstance(each, ast.Assign):
             if names.keys() & {node.id for node in ast.walk(each) if isinstance(node, ast.Name)}:
-                each = _Rename(names).visit(copy.deepcopy(each))
+                each = _Rename(names).visit(copied(each))
             found.append(each)
             continue
         new = {key: names.get(key, key) for carry in each.carried for key in (carry.inside, carry.first, carry.last)}
         carried = [Carry(new[carry.inside], new[carry.first], new[carry.last]) for carry in each.carried]
         targets = [names.get(name, name) for name in each.targets]
-        values = _Rename(names).visit(copy.deepcopy(each.values))
+        values = _Rename(names).visit(copied(each.values))
         found.append(Loop(targets, values, _renamed(each.body, names), carried))
     return found
 
@@ -925,13 +924,13 @@ def _emitted(statements: Sequence[Statement], names: Mapping[str, str]) -> Itera
     rename = _Rename(names)
     for each in statements:
         if isinstance(each, ast.Assign):
-            yield rename.visit(copy.deepcopy(each))
+            yield rename.visit(copied(each))
             continue
         yield from _copies([(carry.inside, carry.first) for carry in each.carried], names)
         body = list(_emitted(each.body, names))
         body += _copies([(carry.inside, carry.last) for carry in each.carried], names)
         target = _assign(each.targets, ast.Constant(None)).targets[0]
-        yield ast.For(rename.visit(target), rename.visit(copy.deepcopy(each.values)), body, [], lineno=0)
+        yield ast.For(rename.visit(target), rename.visit(copied(each.values)), body, [], lineno=0)
 
 
 def _copies(pairs: Sequence[tuple[str, str]], names: Mapping[str, str]) -> Iterator[ast.stmt]:
@@ -958,7 +957,7 @@ def _source(text: str, node: ast.stmt) -> str:
 
 def _shortest(node: ast.Assign, names: Mapping[str, str], text: str) -> str:
     """A statement that is not folded; its layer has the name of its variable where that is the same."""
-    new = _WithoutDefaults().visit(_Rename(names).visit(copy.deepcopy(node)))
+    new = _WithoutDefaults().visit(_Rename(names).visit(copied(node)))
     call = _made(new)
     if call is not None and _name_of(call) == _targets(new)[0]:
         call.keywords = [each for each in call.keywords if each.arg != "name"]
@@ -999,15 +998,15 @@ def unrolled(text: str) -> Iterator[str]:
             return
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in functions:
             function = functions[value.func.id]
-            given = [_Known(known).visit(copy.deepcopy(each)) for each in value.args]
-            named = {str(each.arg): _Known(known).visit(copy.deepcopy(each.value)) for each in value.keywords}
+            given = [_Known(known).visit(copied(each)) for each in value.args]
+            named = {str(each.arg): _Known(known).visit(copied(each.value)) for each in value.keywords}
             inside = {arg.arg: each for arg, each in zip(function.args.args, given, strict=False)} | named
             yield from run(function.body[:-1], inside)
             end = function.body[-1]
             assert isinstance(end, ast.Return) and isinstance(end.value, ast.Name)
             known[_targets(node)[0]] = inside[end.value.id]
             return
-        seen = _Known(known).visit(copy.deepcopy(value))
+        seen = _Known(known).visit(copied(value))
         call = seen.func if isinstance(seen, ast.Call) and isinstance(seen.func, ast.Call) else seen
         if isinstance(call, ast.Call) and _may_be_unnamed(call):
             call.keywords = [each for each in call.keywords if each.arg != "name"]
@@ -1024,7 +1023,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _rows(values: ast.expr, known: Mapping[str, Any]) -> Sequence[Any]:
-    seen = _Known(known).visit(copy.deepcopy(values))
+    seen = _Known(known).visit(copied(values))
     if isinstance(seen, ast.Call):
         return range(*(ast.literal_eval(each) for each in seen.args))
     rows = ast.literal_eval(seen)
@@ -1041,7 +1040,7 @@ class _Known(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.expr:
         """What a variable is: a numbered tensor, or a constant."""
         found = self._known.get(node.id, node.id)
-        return ast.Name(found, ast.Load()) if isinstance(found, str) else copy.deepcopy(found)
+        return ast.Name(found, ast.Load()) if isinstance(found, str) else copied(found)
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
         """The text that a string with holes gives."""
@@ -1050,3 +1049,20 @@ class _Known(ast.NodeTransformer):
             value = self.visit(part.value) if isinstance(part, ast.FormattedValue) else part
             texts.append(str(ast.literal_eval(value)))
         return ast.Constant("".join(texts))
+
+
+N = TypeVar("N", bound=ast.AST)
+
+
+def copied(node: N) -> N:
+    """The same tree anew.  What other tools hang on nodes, as on the one `ast.Load()` of all trees, stays behind."""
+    if not node._fields:
+        return node
+    made = type(node)(**{name: _copied(part) for name, part in ast.iter_fields(node)})
+    return ast.copy_location(made, node)
+
+
+def _copied(part: Any) -> Any:
+    if isinstance(part, ast.AST):
+        return copied(part)
+    return [_copied(each) for each in part] if isinstance(part, list) else part
