@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import sys
 import tempfile
@@ -21,6 +22,8 @@ os.environ.setdefault(
     "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true --xla_cpu_use_fusion_emitters=false"
     " --xla_cpu_parallel_codegen_split_count=1",
 )
+
+gc.set_threshold(50_000, 50, 50)  # compilers make many objects, few of which go in circles
 
 KEPT = tempfile.TemporaryDirectory(prefix="gen-")
 os.environ["GEN_CACHE_DIR"] = KEPT.name
