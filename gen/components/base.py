@@ -351,10 +351,11 @@ class Schedule(Component, ABC):
     """
 
     kind = "schedule"
+    initial_learning_rate: float
 
-    @abstractmethod
     def base(self) -> float:
         """The rate that it starts from, or climbs to."""
+        return self.initial_learning_rate
 
     @abstractmethod
     def rate(self, learning_rate: float, step: int) -> float:
@@ -381,13 +382,13 @@ class Optimizer(Component):
     @property
     def schedule(self) -> Schedule | None:
         """What its learning rate follows; None if it stays."""
-        return self.learning_rate if isinstance(self.learning_rate, Schedule) else None
+        rate = getattr(self, "learning_rate", None)  # one of the user's own may have none
+        return rate if isinstance(rate, Schedule) else None
 
     @property
     def first_rate(self) -> float:
         """The learning rate that the model begins with."""
-        rate = getattr(self, "learning_rate", 0.001)
-        return rate.base() if isinstance(rate, Schedule) else float(rate)
+        return float(getattr(self, "learning_rate", 0.001)) if self.schedule is None else self.schedule.base()
 
     def slots(self) -> dict[str, float]:
         return {}

@@ -27,9 +27,6 @@ class ExponentialDecay(Schedule):
     staircase: bool = False
     name: str | None = None
 
-    def base(self) -> float:
-        return self.initial_learning_rate
-
     def rate(self, learning_rate: float, step: int) -> float:
         periods = step / self.decay_steps
         if self.staircase:
@@ -50,9 +47,6 @@ class InverseTimeDecay(Schedule):
     decay_rate: NonNegative
     staircase: bool = False
     name: str | None = None
-
-    def base(self) -> float:
-        return self.initial_learning_rate
 
     def rate(self, learning_rate: float, step: int) -> float:
         periods = step / self.decay_steps
@@ -75,9 +69,6 @@ class PolynomialDecay(Schedule):
     power: Positive = 1.0
     cycle: bool = False
     name: str | None = None
-
-    def base(self) -> float:
-        return self.initial_learning_rate
 
     def rate(self, learning_rate: float, step: int) -> float:
         if self.cycle:
@@ -169,9 +160,6 @@ class CosineDecayRestarts(Schedule):
     m_mul: Positive = 1.0
     alpha: NonNegative = 0.0
     name: str | None = None
-
-    def base(self) -> float:
-        return self.initial_learning_rate
 
     def rate(self, learning_rate: float, step: int) -> float:
         part = step / self.first_decay_steps

@@ -228,6 +228,26 @@ def test_an_average_has_the_window_that_keras_2_takes() -> None:
         ("try:\n    n = [4][3]\nexcept KeyError:\n    n = 7\nexcept:\n    n = 8\n", 8),
         ("n = 3\ntry:\n    n = sizes['b']\nexcept Exception:\n    pass\n", 3),
         ("try:\n    n = object_.gone\nexcept AttributeError:\n    n = 7\n", 7),
+        ("try:\n    n = int('b')\nexcept ValueError as error:\n    print(error)\n    n = 7\n", 7),
+        ("try:\n    sizes['x'] = sizes['b']\nexcept KeyError:\n    n = 3 + len(sizes)\n", 4),
+        ("try:\n    object_.y = sizes['b']\nexcept KeyError:\n    object_.y = 3\nn = object_.y\n", 3),
+        ("try:\n    if sizes['b']:\n        n = 4\nexcept KeyError:\n    n = 3\n", 3),
+        (
+            "done = []\ntry:\n    for key in ['a', 'b', 'c']:\n        done.append(key)\n        n = sizes[key]\n"
+            "except KeyError:\n    n = len(done)\n",
+            2,
+        ),
+        (
+            "done = []\ndef find(key):\n    found = sizes[key]\n    done.append(1)\n    return found\n"
+            "try:\n    n = find('b')\nexcept KeyError:\n    n = 3 + len(done)\n",
+            3,
+        ),
+        (
+            "n = 1\ntry:\n    try:\n        n = sizes['b']\n    except IndexError:\n        n = 2\n    finally:\n"
+            "        n = n + 1\nexcept KeyError:\n    n = n + 10\n",
+            12,
+        ),
+        ("try:\n    n = 4\nexcept KeyError:\n    n = 5\nelse:\n    n = sizes['a']\n", 5),
         ("for i in range(3):\n    try:\n        n = sizes['b']\n    except KeyError:\n        sizes['b'] = i + 2\n", 2),
         (
             "def find(key):\n    try:\n        return sizes[key]\n    except KeyError:\n        return 6\n"
@@ -245,6 +265,14 @@ def test_what_is_looked_up_in_vain_leads_to_its_handler(text: str, units: int) -
     assert graph.outputs[0].tensor.shape[-1] == units
 
 
-def test_an_error_that_no_handler_is_for_is_one() -> None:
-    text = "try:\n    n = {}['b']\nexcept IndexError:\n    n = 7\nx = Input((8,))\nmodel = Model(x, Dense(n)(x))\n"
-    assert read(text)[1] == ["bad-index"]
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("try:\n    n = {}['b']\nexcept IndexError:\n    n = 7\n", "bad-index"),
+        ("try:\n    n = 3\nexcept KeyError:\n    n = 7\nelse:\n    n = {}['b']\n", "bad-index"),
+        ("try:\n    n = {}['b']\nexcept KeyError:\n    n = {}['c']\n", "bad-index"),
+        ("try:\n    n = Dense(3).gone\nexcept AttributeError:\n    n = 7\n", "unknown-attribute"),
+    ],
+)
+def test_an_error_that_no_handler_is_for_is_one(text: str, code: str) -> None:
+    assert code in read(f"{text}x = Input((8,))\nmodel = Model(x, Dense(n)(x))\n")[1]

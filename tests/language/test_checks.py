@@ -412,3 +412,12 @@ LINES = ["\n", "\n    ", "x = Input(8)\n", "y = Dense(3)(x)\n", "model = Model(x
 def test_no_text_raises_an_exception(text: str) -> None:
     source = Source("model.nn", text)
     render_text(source, check(source).in_source_order())
+
+
+def test_a_slash_in_a_name_makes_no_second_weight_of_one_name() -> None:
+    (problem,) = problems(
+        'steps = Input(6, 4)\nw = MultiHeadAttention(1, 2, name="part")(steps, steps)\n'
+        'model = Model(steps, Dense(4, name="part/query")(w))\n'
+    )
+    assert problem.code == "duplicate-name"
+    assert "`part/query/kernel`" in problem.message

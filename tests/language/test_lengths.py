@@ -98,3 +98,15 @@ def test_a_hundred_sequentials_may_be_inside_each_other() -> None:
         "m = Sequential([Dense(3)])\nfor i in range(98):\n    m = Sequential([m])\nmodel = Sequential([Input(3), m])\n"
     )
     assert len(graph_of(text).nodes) == 1
+
+
+def test_what_other_tools_hang_on_syntax_trees_is_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All trees share the node of a context; a debugger makes it point to a tree of its own, however deep that is."""
+    chain = ast.Constant(0)
+    for _ in range(5000):
+        chain = ast.Constant(chain)
+    shared = ast.parse("x", mode="eval").body.ctx
+    assert ast.parse("y", mode="eval").body.ctx is shared
+    monkeypatch.setattr(shared, "parent", chain, raising=False)
+    graph = graph_of(MODELS["merged"].replace(str(LENGTH), "3") + "model.compile(sgd(0.1), mse)\n")
+    assert compiler.generate(graph, "model.nn", Options(verify=True, formatted=False))

@@ -417,6 +417,8 @@ def _of_object(context: Context, owner: ObjectValue | Super, attribute: syntax.A
             return Unknown(context.text(attribute.span), attribute.span)
     if name == "__class__":
         return held.cls
+    if not held.cls.kind:
+        context.throw("AttributeError")
     message = f"{sentence(describe_value(held))} has no `{name}`"
     names = [*held.attributes, *(each for cls in held.cls.order() for each in cls.namespace)]
     return context.error("unknown-attribute", span, message, hint=suggestion(name, names))

@@ -148,7 +148,7 @@ def _int(call: Call, value: Value = 0) -> Value:
         try:
             return checked(int(value))
         except ValueError:
-            raise Problem(f"`int` cannot read {value[:40]!r} as a number") from None
+            raise Problem(f"`int` cannot read {value[:40]!r} as a number", raised="ValueError") from None
     return checked(int(_number(value, "int")))
 
 
@@ -157,7 +157,7 @@ def _float(call: Call, value: Value = 0.0) -> Value:
         try:
             return float(value)
         except ValueError:
-            raise Problem(f"`float` cannot read {value[:40]!r} as a number") from None
+            raise Problem(f"`float` cannot read {value[:40]!r} as a number", raised="ValueError") from None
     return float(_number(value, "float"))
 
 

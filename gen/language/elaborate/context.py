@@ -12,8 +12,10 @@ import numpy as np
 
 from gen.diagnostics import Diagnostics, Note, Source, Span
 from gen.dims import Dim, Size
+from gen.language import syntax
 from gen.language.elaborate.keras_names import said_of
 from gen.language.elaborate.problems import Problem, TooMuchData
+from gen.language.elaborate.thrown import Thrown, handler_of
 from gen.language.elaborate.values import (
     WRONG,
     AddedLoss,
@@ -150,6 +152,8 @@ class Context:
     """The same for all calls that one call in the file becomes; None if it becomes one."""
     box: BoxValue | None = None
     """The innermost call of a function or a model that calls are made in now."""
+    handlers: list[tuple[syntax.Handler, ...]] = field(default_factory=list)
+    """Those of each `try` whose statements run now, the innermost last."""
     named_arrays: dict[int, tuple[np.ndarray, str]] = field(default_factory=dict)
     """Arrays of NumPy by their `id`, each with the variable that it is first bound to."""
     within: UnitCall | None = None
@@ -274,7 +278,14 @@ class Context:
             return gone
         if isinstance(problem, TooMuchData):
             return Unknown(self.text(span), span, why=problem.message)
+        if problem.raised:
+            self.throw(problem.raised)
         return self.error(problem.code, span, problem.message, hint=problem.hint)
+
+    def throw(self, kind: str) -> None:
+        """Leave for the handler of an exception of Python's; nothing happens where the file has none around here."""
+        if any(handler_of(handlers, kind) for handlers in self.handlers):
+            raise Thrown(kind)
 
     def counted(self, made: Value, span: Span) -> Value:
         """A result, with the work that an array takes counted."""

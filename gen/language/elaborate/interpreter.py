@@ -15,7 +15,7 @@ import numpy as np
 
 from gen.components.arguments import Word
 from gen.components.base import Activation, Component, Loss
-from gen.diagnostics import Diagnostic, Note, Span
+from gen.diagnostics import Note, Span
 from gen.dims import Dim
 from gen.language import syntax
 from gen.language.elaborate import arrays, data, tensors
@@ -66,6 +66,7 @@ from gen.language.elaborate.spellings import (
     namespace,
     suggestion,
 )
+from gen.language.elaborate.thrown import Thrown, handler_of
 from gen.language.elaborate.values import (
     NO_OPTIONS,
     PHASE,
@@ -652,41 +653,29 @@ class Interpreter:
         return self.run(statement.body, frame)
 
     def _try(self, statement: syntax.Try, frame: Frame) -> _Signal:
-        """What is looked up in vain leads to the handler for it; any other error is one of the file."""
+        """What is looked up in vain leads to its handler; any other error is one of the file."""
+        thrown: Thrown | None = None
         signal: _Signal = _GOES_ON
-        caught: syntax.Handler | None = None
-        for each in statement.body:
-            signal, caught = self._attempt(each, statement.handlers, frame)
-            if caught is not None:
-                signal = self.run(caught.body, frame)
-            if caught is not None or signal is not _GOES_ON:
-                break
-        if signal is _GOES_ON and caught is None:
+        self.context.handlers.append(statement.handlers)
+        try:
+            signal = self.run(statement.body, frame)
+        except Thrown as found:
+            thrown = found
+        finally:
+            self.context.handlers.pop()
+        if thrown is not None:
+            handler = handler_of(statement.handlers, thrown.kind)
+            if handler is None:  # one farther outside is for it
+                self.run(statement.finish, frame)
+                raise thrown
+            if handler.name is not None:
+                error = Unknown(handler.name.id, handler.name.span)
+                frame.bindings[handler.name.id] = Binding(error, handler.name.span, read=True)
+            signal = self.run(handler.body, frame)
+        elif signal is _GOES_ON:
             signal = self.run(statement.otherwise, frame)
         last = self.run(statement.finish, frame)
         return last if last is not _GOES_ON else signal
-
-    def _attempt(
-        self, statement: syntax.Statement, handlers: Sequence[syntax.Handler], frame: Frame
-    ) -> tuple[_Signal, syntax.Handler | None]:
-        """Runs a statement of a `try`; the handler of what it looks up in vain, and then nothing has happened."""
-        context = self.context
-        reported, count, effects = context.reported(), len(context.diagnostics.items), context.effects
-        bindings = dict(frame.bindings)
-        signal = self.run([statement], frame)
-        found = context.diagnostics.items[count:]
-        kinds = {_raised(each) for each in found if each.severity == "error"}
-        if len(kinds) != 1 or context.effects != effects:
-            return signal, None
-        (kind,) = kinds
-        handler = next((each for each in handlers if kind and _handles(each, kind)), None)
-        if handler is not None:
-            del context.diagnostics.items[count:]
-            context.forget_reports(reported)
-            frame.bindings.clear()
-            frame.bindings.update(bindings)
-            return _GOES_ON, handler
-        return signal, None
 
     # Functions and classes
 
@@ -1455,17 +1444,3 @@ def _fields(cls: ClassValue) -> tuple[str, ...]:
                 for target in statement.targets:
                     names |= {name.id: None for name in syntax.names_bound(target)}
     return tuple(names)
-
-
-def _raised(found: Diagnostic) -> str:
-    """The exception that Python raises for what an error says was looked up in vain; empty for any other error."""
-    if found.code == "bad-index":
-        return "KeyError" if found.message.startswith("The dict") else "IndexError"
-    return {"unknown-attribute": "AttributeError", "unknown-name": "NameError"}.get(found.code, "")
-
-
-def _handles(handler: syntax.Handler, kind: str) -> bool:
-    """Whether a handler is one for an exception of Python's."""
-    kinds = handler.kind.items if isinstance(handler.kind, syntax.Tuple) else (handler.kind,)
-    wider = ("Exception", "BaseException", *(("LookupError",) if kind in ("KeyError", "IndexError") else ()))
-    return any(each is None or (isinstance(each, syntax.Name) and each.id in (kind, *wider)) for each in kinds)

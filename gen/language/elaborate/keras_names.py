@@ -256,7 +256,7 @@ INSTEAD = {
     "Discretization": "make ids of the numbers before they come to the model",
     "ThresholdedReLU": "`ReLU(threshold=theta)` does the same",
     "Identity": "leave it out, or write `Activation(linear)`",
-    "Nadam": "adam, adamax or adamw come close to it",
+    "Nadam": "the optimizers are adadelta, adagrad, adam, adamax, adamw, lion, rmsprop and sgd",
     "Merge": "call `add([a, b])`, `concatenate([a, b])` or their like on tensors",
 }
 """What does the same, for what gen does not have."""

@@ -332,7 +332,8 @@ def item(owner: Value, key: Value) -> Value:
             found = hashable(key)
             if found not in owner:
                 listed = ", ".join(repr(each) for each in list(owner)[:8] if isinstance(each, int | float | str))
-                raise Problem(f"The dict has no key {_shown(key)}", f"it has {listed}" if listed else None, "bad-index")
+                hint = f"it has {listed}" if listed else None
+                raise Problem(f"The dict has no key {_shown(key)}", hint, "bad-index", "KeyError")
             return owner[found]
         case np.ndarray():
             return arrays.item(owner, key)
@@ -342,7 +343,8 @@ def item(owner: Value, key: Value) -> Value:
             if not isinstance(key, int):
                 raise Problem(f"Brackets take integers and slices, got {describe_value(key)}", code="bad-index")
             if not -len(owner) <= key < len(owner):
-                raise Problem(f"There is no item {key} among {len(owner)}", "the first item has index 0", "bad-index")
+                message, hint = f"There is no item {key} among {len(owner)}", "the first item has index 0"
+                raise Problem(message, hint, "bad-index", "IndexError")
             return owner[key]
     raise Problem(f"Brackets cannot follow {describe_value(owner)}", code="bad-index")
 

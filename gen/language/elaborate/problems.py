@@ -4,11 +4,14 @@ from __future__ import annotations
 
 
 class Problem(Exception):
-    """`message` is the sentence of the diagnostic, `code` its code; whoever knows the place reports it."""
+    """`message` is the sentence of the diagnostic, `code` its code; whoever knows the place reports it.
 
-    def __init__(self, message: str, hint: str | None = None, code: str = "bad-operand") -> None:
+    `raised` is the exception that Python raises, where a `try` of the file may wait for it.
+    """
+
+    def __init__(self, message: str, hint: str | None = None, code: str = "bad-operand", raised: str = "") -> None:
         super().__init__(message)
-        self.message, self.hint, self.code = message, hint, code
+        self.message, self.hint, self.code, self.raised = message, hint, code, raised
 
 
 class TooMuchData(Problem):
