@@ -22,6 +22,7 @@ from typing import Any, TypeAlias, TypeVar
 from gen.components.base import Activation, parameters, registry, snake_case
 from gen.keras_files.applications import CLASSES
 from gen.keras_files.arguments import component_class, has_weights
+from gen.language.elaborate.context import Numbering
 
 LEAST_SAVED = 3
 """A loop or a function that saves fewer lines is no easier to read than what it stands for."""
@@ -562,10 +563,7 @@ class _Program:
 
     def fresh(self, name: str) -> str:
         """A variable that is not there yet."""
-        found, number = name, 1
-        while found in self._taken:
-            number += 1
-            found = f"{name}_{number}"
+        found = Numbering(*self._taken).claim(name)
         self._taken.add(found)
         return found
 
@@ -663,17 +661,7 @@ class _Program:
 
     def _suggested(self) -> Callable[[str], str]:
         """Names that are only taken if what they are made for is."""
-        taken = set(self._taken)
-
-        def fresh(name: str) -> str:
-            found, number = name, 1
-            while found in taken:
-                number += 1
-                found = f"{name}_{number}"
-            taken.add(found)
-            return found
-
-        return fresh
+        return Numbering(*self._taken).claim
 
     def _read_elsewhere(self, starts: Sequence[int], length: int, own: int) -> set[str]:
         """The variables of one of the stretches that other statements read."""

@@ -21,6 +21,7 @@ from gen.keras_files.expressions import expression, is_function
 from gen.keras_files.problems import KerasFileError, Report
 from gen.keras_files.training import compilation
 from gen.language.elaborate.binding import is_name
+from gen.language.elaborate.context import Numbering
 from gen.language.elaborate.older import LAYER_NAMES
 
 RECURRENT = ("LSTM", "GRU", "SimpleRNN")
@@ -77,7 +78,7 @@ class Writer:
     names: dict[Layer, str] = field(default_factory=dict)
     left_out: set[Layer] = field(default_factory=set)
     replaced: set[Layer] = field(default_factory=set)
-    _taken: set[str] = field(default_factory=lambda: {*keyword.kwlist, *keyword.softkwlist, *RESERVED})
+    _taken: Numbering = field(default_factory=lambda: Numbering(*keyword.kwlist, *keyword.softkwlist, *RESERVED))
     _imports: dict[str, set[str]] = field(default_factory=dict)
     _models: dict[Layer, str] = field(default_factory=dict)
     _alike: dict[str, str] = field(default_factory=dict)
@@ -86,7 +87,7 @@ class Writer:
 
     def write(self, model: Model, docstring: str, compiled: dict[str, Any] | None) -> Written:
         """The whole text, not yet laid out."""
-        self._taken.add("model")
+        self._taken.claim("model")
         end, outputs = self._sequential(model, "model", False) if model.sequential else self._functional(model, "model")
         self.lines += ["", end]
         said = compilation(compiled, outputs, self.report, self._use)
@@ -520,13 +521,7 @@ class Writer:
 
     def _new(self, name: str) -> str:
         """A variable for what is called `name`, which nothing else has."""
-        wanted = _identifier(name)
-        found, number = wanted, 1
-        while found in self._taken:
-            number += 1
-            found = f"{wanted}_{number}"
-        self._taken.add(found)
-        return found
+        return self._taken.claim(_identifier(name))
 
 
 def _identifier(name: str) -> str:
