@@ -43,6 +43,7 @@ from gen.graph.several import alone
 from gen.language import syntax
 from gen.language.elaborate.context import MAX_RUNNING, Context, Stop
 from gen.language.elaborate.interpreter import Interpreter, Raised
+from gen.language.elaborate.makers import call_maker
 from gen.language.elaborate.observed import Observed, Observer
 from gen.language.elaborate.to_graph import finish
 from gen.language.elaborate.unused import warn_of_unused
@@ -138,7 +139,9 @@ def _run(interpreter: Interpreter, file: syntax.File) -> list[tuple[ModelValue, 
     context = interpreter.context
     with _room_to_run():
         try:
-            interpreter.run(file.statements, Frame(kind="file"))
+            frame = Frame(kind="file")
+            interpreter.run(file.statements, frame)
+            call_maker(interpreter, frame)
             made = finish(context, file)
         except (Stop, Raised):
             return []

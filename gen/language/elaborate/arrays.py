@@ -20,7 +20,16 @@ from gen.language.elaborate.values import Builtin, Value, describe_value
 MAX_NUMBERS = 1_000_000
 """How many numbers an array may have; a larger one is data."""
 
+COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
+    "<": np.less,
+    ">": np.greater,
+    "<=": np.less_equal,
+    ">=": np.greater_equal,
+    "==": np.equal,
+    "!=": np.not_equal,
+}
 _SYMBOLS: dict[str, Callable[[Any, Any], Any]] = {
+    **COMPARISONS,
     "+": np.add,
     "-": np.subtract,
     "*": np.multiply,

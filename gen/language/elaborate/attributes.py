@@ -174,7 +174,15 @@ def _of_unknown(context: Context, owner: Unknown, attribute: syntax.Attribute) -
             context.need(owner.made_by)
             return known
         owner = without_shape(owner)
-    return replace(owner, text=text, span=owner.span if owner.missing else attribute.span, name=None)
+    held = owner.known.get(attribute.name, MISSING)
+    if held is not MISSING and not (isinstance(held, Unknown) and held.holder is not None):
+        return held
+    span = owner.span if owner.missing else attribute.span
+    known = held.known if isinstance(held, Unknown) else {}
+    made = replace(owner, text=text, span=span, name=None, holder=owner, known=known)
+    if held is MISSING:
+        owner.known[attribute.name] = made
+    return made
 
 
 def has_attribute(context: Context, owner: Value, name: str) -> bool:
@@ -460,7 +468,10 @@ def set_attribute(context: Context, owner: Value, attribute: syntax.Attribute, v
     name = attribute.name
     context.changes += name != "trainable" or not isinstance(value, bool)
     match owner:
-        case Wrong() | Unknown():
+        case Wrong():
+            return
+        case Unknown():
+            owner.known[name] = value
             return
         case ObjectValue():
             _set_on_object(context, owner, name, value)

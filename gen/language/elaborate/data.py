@@ -1,4 +1,4 @@
-"""The shapes of Keras' own data sets, and of what is made of them: `input_shape = x_train.shape[1:]`.
+"""The shapes of data sets of Keras and scikit-learn, and of what is made of them: `input_shape = x_train.shape[1:]`.
 
 Neither the numbers of a data set are known nor how many rows are taken of it, but what a row is.
 """
@@ -23,28 +23,130 @@ _IMAGES: dict[str, tuple[tuple[int, ...], tuple[int, ...], int]] = {
     "cifar100": ((32, 32, 3), (1,), 100),
 }
 """Of each data set the shape of an image, that of a label, and how many labels there are."""
-METHODS = ("astype", "copy", "flatten", "max", "mean", "min", "ravel", "reshape", "squeeze", "std")
+_TABLES: dict[str, tuple[tuple[int, ...], int | None]] = {
+    "boston_housing": ((13,), None),
+    "california_housing": ((8,), None),
+    "imdb": ((), 2),
+    "reuters": ((), 46),
+}
+"""The same of Keras' other data sets: the shape of a row, and how many labels there are; texts differ in length."""
+_SAMPLES: dict[str, tuple[int, int | None]] = {
+    "fetch_california_housing": (8, None),
+    "fetch_covtype": (54, None),
+    "load_boston": (13, None),
+    "load_breast_cancer": (30, 2),
+    "load_diabetes": (10, None),
+    "load_digits": (64, 10),
+    "load_iris": (4, 3),
+    "load_wine": (13, 3),
+}
+"""Of scikit-learn's data sets the columns, and how many labels there are, where they are 0, 1, …"""
+METHODS = (
+    "astype",
+    "copy",
+    "flatten",
+    "max",
+    "mean",
+    "min",
+    "ravel",
+    "reshape",
+    "squeeze",
+    "std",
+    "to_numpy",
+    "toarray",
+    "transpose",
+)
 """The methods of an array whose result has a shape that is known."""
+_SCALERS = ("MaxAbsScaler", "MinMaxScaler", "Normalizer", "PowerTransformer", "QuantileTransformer", "RobustScaler")
+_SCALERS += ("StandardScaler",)
+_ENCODERS = ("LabelBinarizer", "OneHotEncoder")
+_AS_THEY_ARE = ("maxabs_scale", "minmax_scale", "normalize", "robust_scale", "scale")
+_OF_A_SHAPE = ("rand", "randn")
+_WITH_A_SIZE = ("normal", "randint", "random", "random_integers", "random_sample", "standard_normal", "uniform")
 
 
 def loaded(path: Sequence[str], text: str, span: Span) -> Value:
     """What `keras.datasets.mnist.load_data()` gives, called at `span`; None for any other function."""
-    if len(path) < 3 or path[-1] != "load_data" or path[-3] != "datasets" or path[-2] not in _IMAGES:
+    if len(path) < 3 or path[-1] != "load_data" or path[-3] != "datasets":
         return None
-    image, label, classes = _IMAGES[path[-2]]
     rows = Unknown(text, span)
-    images, labels = Data(text, span, shape=(rows, *image)), Data(text, span, shape=(rows, *label), classes=classes)
-    return (images, labels), (images, labels)
+    if path[-2] in _IMAGES:
+        image, label, classes = _IMAGES[path[-2]]
+        x, y = Data(text, span, shape=(rows, *image)), Data(text, span, shape=(rows, *label), classes=classes)
+    elif path[-2] in _TABLES:
+        row, known = _TABLES[path[-2]]
+        x, y = Data(text, span, shape=(rows, *row)), Data(text, span, shape=(rows,), classes=known)
+    else:
+        return None
+    return (x, y), (x, y)
+
+
+def made_outside(
+    function: Unknown, values: Sequence[Value], keywords: Mapping[str, Value], text: str, span: Span
+) -> Value:
+    """What a function of another library gives, called at `span`; None where nothing is known of it."""
+    module, _, name = function.text.rpartition(".")
+    first = values[0] if values else None
+    maker = (function.holder.text if function.holder is not None else "").partition("(")[0].rpartition(".")[2]
+    if name in _SAMPLES:
+        return _sample(name, keywords, text, span)
+    if name == "train_test_split":
+        return split(values)
+    if name == "shuffle" and len(values) > 1:
+        return list(values) if all(isinstance(each, Data) for each in values) else None
+    if name == "pad_sequences" and isinstance(length := keywords.get("maxlen", (*values, None, None)[1]), int):
+        return Data(text, span, shape=(Unknown(text, span), length))
+    if module.split(".")[0] in ("np", "numpy"):
+        if module.endswith("random") and name in (*_OF_A_SHAPE, *_WITH_A_SIZE):
+            return _drawn(name, values, keywords, text, span)
+        return called(name, values, keywords)
+    if not isinstance(first, Data):
+        return None
+    if (name in ("fit_transform", "transform") and maker in _SCALERS) or name in _AS_THEY_ARE:
+        return replace(first, classes=None)
+    encodes = name in ("fit_transform", "transform") and maker in _ENCODERS
+    if (encodes or name == "get_dummies") and first.classes is not None and first.shape[1:] in ((), (1,)):
+        columns = 1 if maker == "LabelBinarizer" and first.classes == 2 else first.classes
+        return replace(first, shape=(first.shape[0], columns), classes=None)
+    return first if maker == "LabelEncoder" and name == "fit_transform" else None
+
+
+def _sample(name: str, keywords: Mapping[str, Value], text: str, span: Span) -> Value:
+    """What `sklearn.datasets.load_iris()` gives: x and y, or an object that has them."""
+    columns, classes = _SAMPLES[name]
+    if "n_class" in keywords:
+        classes = None
+    rows = Unknown(text, span)
+    x, y = Data(text, span, shape=(rows, columns)), Data(text, span, shape=(rows,), classes=classes)
+    if keywords.get("return_X_y") is True:
+        return x, y
+    made = Unknown(text, span)
+    parts = {"data": x, "target": y}
+    if name == "load_digits":
+        parts["images"] = Data(text, span, shape=(rows, 8, 8))
+    made.known.update(parts, **{f"[{part}]": value for part, value in parts.items()})
+    return made
+
+
+def _drawn(name: str, values: Sequence[Value], keywords: Mapping[str, Value], text: str, span: Span) -> Value:
+    """What a function of `np.random` draws."""
+    size: Value = tuple(values)
+    if name in _WITH_A_SIZE:
+        place = {"random": 0, "random_sample": 0, "standard_normal": 0}.get(name, 2)
+        size = keywords.get("size", values[place] if len(values) > place else None)
+    size = (size,) if isinstance(size, int) else size
+    known = isinstance(size, tuple | list) and size and all(isinstance(each, int | Unknown) for each in size)
+    return Data(text, span, shape=tuple(size)) if known else None
 
 
 def attribute(data: Data, name: str) -> Value:
     """`data.shape`, `data.ndim`; None for what is not known."""
-    return {"shape": data.shape, "ndim": len(data.shape)}.get(name)
+    return {"shape": data.shape, "ndim": len(data.shape), "values": data}.get(name)
 
 
 def method(data: Data, name: str, values: Sequence[Value], keywords: Mapping[str, Value]) -> Value:
     """`data.reshape(…)`; None where that is not known."""
-    if name == "reshape" and len(values) > 1:
+    if name in ("reshape", "transpose") and len(values) > 1:
         values = [tuple(values)]
     return called(name, [data, *values], keywords)
 
@@ -52,13 +154,17 @@ def method(data: Data, name: str, values: Sequence[Value], keywords: Mapping[str
 def called(name: str, values: Sequence[Value], keywords: Mapping[str, Value]) -> Value:
     """The result of a function of NumPy, Keras or Python on data; None where nothing is known of it."""
     data, *others = values or [None]
+    if name in ("concatenate", "vstack") and isinstance(data, list | tuple):
+        return _joined(data, others[0] if others else keywords.get("axis", 0))
     if not isinstance(data, Data):
         return None
     match name:
         case "len":
             return data.shape[0] if data.shape else None
-        case "array" | "asarray" | "astype" | "copy":
+        case "array" | "asarray" | "astype" | "copy" | "float32" | "toarray" | "to_numpy":
             return data
+        case "transpose" if others:
+            return _with_axes(data, others[0])
         case "reshape":
             return _reshaped(data, others[0] if others else keywords.get("newshape", keywords.get("shape")))
         case "expand_dims":
@@ -68,16 +174,43 @@ def called(name: str, values: Sequence[Value], keywords: Mapping[str, Value]) ->
             return replace(data, shape=data.shape[:1])
         case "to_categorical":
             count = others[0] if others else keywords.get("num_classes", data.classes)
-            return replace(data, shape=(data.shape[0], count)) if isinstance(count, int) else None
+            shape = data.shape[:-1] if data.shape[-1:] == (1,) else data.shape
+            return replace(data, shape=(*shape, count), classes=None) if isinstance(count, int) else None
         case "unique" if data.classes is not None and not others and not keywords:
             return replace(data, shape=(data.classes,))
         case "max" | "amax" if data.classes is not None and not others and not keywords:
             return data.classes - 1
-        case "mean" | "std" | "min" | "max" if set(keywords) <= {"axis"}:
-            axis = others[0] if others else keywords.get("axis")
-            shape = data.shape[1:] if axis == 0 else () if axis is None else None
-            return None if shape is None else replace(data, shape=shape, classes=None)
+        case "mean" | "std" | "min" | "max" | "amin" | "amax" | "var" if set(keywords) <= {"axis", "keepdims"}:
+            return _reduced(data, others[0] if others else keywords.get("axis"), keywords.get("keepdims") is True)
     return None
+
+
+def _reduced(data: Data, axis: Value, keep: bool) -> Value:
+    """A mean over axes."""
+    rank = len(data.shape)
+    axes = range(rank) if axis is None else axis if isinstance(axis, tuple | list) else (axis,)
+    if not all(isinstance(each, int) and -rank <= each < rank for each in axes):
+        return None
+    over = {each % rank for each in axes}
+    sizes = [1 if index in over else size for index, size in enumerate(data.shape) if keep or index not in over]
+    return replace(data, shape=tuple(sizes), classes=None)
+
+
+def _joined(parts: Sequence[Value], axis: Value) -> Value:
+    """Arrays one after the other; of the first axis nobody asks how long it is."""
+    first = parts[0] if parts else None
+    if not isinstance(first, Data) or not all(isinstance(each, Data) for each in parts) or axis != 0:
+        return None
+    same = all(each.shape[1:] == first.shape[1:] for each in parts)
+    return replace(first, shape=(Unknown(first.text, first.span), *first.shape[1:])) if same else None
+
+
+def _with_axes(data: Data, order: Value) -> Value:
+    """A transposition."""
+    axes = list(order) if isinstance(order, tuple | list) else []
+    if not all(isinstance(each, int) for each in axes) or sorted(axes) != list(range(len(data.shape))):
+        return None
+    return replace(data, shape=tuple(data.shape[each] for each in axes), classes=None)
 
 
 def _reshaped(data: Data, sizes: Value) -> Value:
@@ -92,11 +225,11 @@ def _reshaped(data: Data, sizes: Value) -> Value:
         if not whole or known == 0 or math.prod(inside) % known:
             return None
         rest = [math.prod(inside) // known if size == -1 else size for size in rest]
-    return replace(data, shape=(Unknown(data.text, data.span), *rest), classes=None)
+    return replace(data, shape=(Unknown(data.text, data.span), *rest))
 
 
 def _with_axis(data: Data, axis: int) -> Data:
-    return replace(data, shape=(*data.shape[:axis], 1, *data.shape[axis:]), classes=None)
+    return replace(data, shape=(*data.shape[:axis], 1, *data.shape[axis:]))
 
 
 def combined(left: Value, right: Value) -> Value:
@@ -107,10 +240,18 @@ def combined(left: Value, right: Value) -> Value:
         whole, other = other, whole
     if isinstance(other, bool | int | float):
         fits = True
+    elif isinstance(other, np.ndarray):
+        fits = _broadcasts(other.shape, whole.shape)
     else:
-        fits = isinstance(other, Data) and other.shape in ((), whole.shape[1:], whole.shape)
+        fits = isinstance(other, Data) and (other.shape == whole.shape or _broadcasts(other.shape, whole.shape))
     made_by = (*whole.made_by, *(other.made_by if isinstance(other, Data) else ()))
     return replace(whole, classes=None, made_by=made_by) if fits else None
+
+
+def _broadcasts(shape: Sequence[Value], whole: Sequence[Value]) -> bool:
+    """Whether an array of `shape` can be combined with one of the shape `whole`, and gives one like it."""
+    pairs = zip(reversed(shape), reversed(whole), strict=False)
+    return len(shape) <= len(whole) and all(one == 1 or (isinstance(one, int) and one == other) for one, other in pairs)
 
 
 def item(data: Data, key: Value) -> Value:

@@ -6,7 +6,7 @@ from gen.diagnostics import Span
 from gen.language import syntax
 from gen.language.elaborate.attributes import SUBMODULES, plain_member
 from gen.language.elaborate.context import Context
-from gen.language.elaborate.keras_names import KERAS
+from gen.language.elaborate.keras_names import AROUND, KERAS, in_keras
 from gen.language.elaborate.modules import MODULES as PLAIN
 from gen.language.elaborate.older import warn_of_module
 from gen.language.elaborate.spellings import member, module, rooted
@@ -43,7 +43,9 @@ def _member(owner: Namespace, name: str, span: Span) -> Value:
     found = member(owner, name)
     if found is None and name in SUBMODULES:
         return Namespace((*owner.path, name), known=False)
-    if found is None and name in KERAS.get(owner.path[-1], ()):
+    if found is None and name in AROUND:
+        return Unknown(name, span)
+    if found is None and (name in KERAS.get(owner.path[-1], ()) or (owner.path[-1] not in KERAS and in_keras(name))):
         return Unknown(name, span, missing=True)
     return found or Member(name, ())
 

@@ -284,7 +284,7 @@ class Interpreter:
     def _unpacked(self, targets: Sequence[syntax.Expr], value: Value, span: Span) -> Sequence[Value]:
         """One value for each target."""
         if (gone := lost(value)) is not None:
-            return [gone] * len(targets)
+            return [without_shape(gone) for _ in targets]
         try:
             items = iterated(value, "This assignment")
         except Problem:
@@ -332,6 +332,10 @@ class Interpreter:
             self._bind(target.value, gone, target.span, frame)
         elif lost(owner, key) is None:
             self._plain(target.span, set_item, owner, key, value)
+        elif isinstance(owner, Unknown) and isinstance(key, str):
+            owner.known[f"[{key}]"] = value
+        elif isinstance(owner, Unknown):
+            owner.known.clear()
         elif isinstance(key, Unknown):
             self._mark_value(owner, "[]", key, target.span)
 
@@ -479,7 +483,8 @@ class Interpreter:
             if name in bound and isinstance(held, ModelValue):
                 self._mark_value(held, "compile", why, at)
             if name in bound or not isinstance(held, Wrapped):
-                frame.bindings[name] = Binding(self._changed(frame, name, why, at), at, read=True)
+                doubt = without_shape(self._changed(frame, name, why, at))
+                frame.bindings[name] = Binding(doubt, at, read=True)
 
     def _read(self, expression: syntax.Expr, frame: Frame) -> None:
         """Note that the names in an expression are read, which is not evaluated."""
@@ -505,6 +510,8 @@ class Interpreter:
             case ModelValue() if what in MODEL_CHANGING or what == "trainable":
                 held.broken = held.broken or isinstance(doubt, Wrong)
                 held.unknown = held.unknown or (doubt if isinstance(doubt, Unknown) else None)
+            case Unknown() if what in held.known:
+                held.known[what] = doubt
             case LayerValue() | Distributed() | BidirectionalValue() | LambdaValue() if what == "trainable":
                 if isinstance(why, Unknown):
                     self.context.unknown(why, at)
@@ -1064,6 +1071,8 @@ class Interpreter:
             return owner  # an annotation: `list[int]`
         if isinstance(owner, Data) and (known := data.item(owner, key)) is not None:
             return known
+        if isinstance(owner, Unknown) and isinstance(key, str) and f"[{key}]" in owner.known:
+            return owner.known[f"[{key}]"]
         if (gone := lost(owner, key)) is not None:
             return gone
         return self._plain(index.span if len(index.items) > 1 else index.items[0].span, item, owner, key)
@@ -1140,9 +1149,7 @@ class Interpreter:
             case Wrong():
                 return WRONG
             case Unknown():
-                given = [each.value for each in arguments.positional]
-                parts = data.split(given) if function.text.endswith("train_test_split") else None
-                return parts or self._made_of(without_shape(function), values, arguments.span)
+                return self._call_unknown(function, arguments, values)
             case FunctionValue():
                 return self._call_function(function, arguments, group)
             case Method():
@@ -1206,6 +1213,18 @@ class Interpreter:
                 return Unknown(context.text(arguments.function), arguments.span)
         message = f"{sentence(describe_value(function))} cannot be called"
         return context.error("not-callable", arguments.function, message)
+
+    def _call_unknown(self, function: Unknown, arguments: Arguments, values: Sequence[Value]) -> Value:
+        """The result of a function that nobody knows; its object may be another one then."""
+        text = self.context.text(arguments.span)
+        given = [each.value for each in arguments.positional]
+        keywords = {name: each.value for name, each in arguments.keywords.items()}
+        known = data.made_outside(function, given, keywords, text, arguments.span)
+        if known is not None:
+            return known
+        if function.holder is not None:
+            function.holder.known.clear()
+        return self._made_of(without_shape(function), values, arguments.span)
 
     def _call_unit(self, function: Unit, arguments: Arguments, site: Site) -> Value:
         """The result of a call of what calls layers itself."""

@@ -17,7 +17,7 @@ from gen.language.elaborate.builtin import FUNCTIONS, TYPES, is_a, sort
 from gen.language.elaborate.changes import CHANGING
 from gen.language.elaborate.classes import add_to_model, call_base_method
 from gen.language.elaborate.context import Context, note_training
-from gen.language.elaborate.models import add, count_rebuilt
+from gen.language.elaborate.models import add, begin_with, count_rebuilt
 from gen.language.elaborate.modules import MODULES as PLAIN
 from gen.language.elaborate.order import find_layer, layers_of
 from gen.language.elaborate.problems import Problem
@@ -287,6 +287,7 @@ def _of_model(context: Context, model: ModelValue, method: Method, arguments: Ar
             model.frozen = None
         case "fit":
             model.fits.append(arguments)
+            _begin_with_data(context, model, arguments)
             note_training(context, model)
             return Unknown(context.text(arguments.span), arguments.span, kept=True)
         case "summary":
@@ -304,6 +305,16 @@ def _of_model(context: Context, model: ModelValue, method: Method, arguments: Ar
         case "add_loss":
             return add_to_model(context, model, arguments, group)
     return None
+
+
+def _begin_with_data(context: Context, model: ModelValue, arguments: Arguments) -> None:
+    """A Sequential that has no Input learns its shape from what it is trained on, as in Keras."""
+    given = arguments.keywords.get("x") or next(iter(arguments.positional), None)
+    shape: tuple[Value, ...] = ()
+    if given is not None and isinstance(given.value, Data | np.ndarray):
+        shape = given.value.shape[1:]
+    if model.sequential and not model.inputs and shape and all(isinstance(size, int) for size in shape):
+        begin_with(context, model, shape, arguments.span)
 
 
 def _summarise(context: Context, model: ModelValue, arguments: Arguments) -> None:
@@ -363,8 +374,6 @@ def _get_layer(context: Context, model: ModelValue, arguments: Arguments) -> Val
 
 def _build(context: Context, model: ModelValue, arguments: Arguments) -> Value:
     """`model.build((None, 32))`, for a Sequential without an Input."""
-    from gen.language.elaborate.models import begin_with
-
     given = (*arguments.positional, *arguments.keywords.values())
     shape = given[0].value if given else None
     if model.inputs or not model.sequential:

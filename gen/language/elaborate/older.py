@@ -39,7 +39,8 @@ LAYERS = (
     "wrappers",
 )
 """Modules that the layers of Keras were in, inside of `keras.layers`."""
-OPTIMIZERS = ("adam_v2", "experimental", "gradient_descent_v2", "legacy", "optimizer_v2", "rmsprop_v2")
+OPTIMIZERS = ("adadelta", "adagrad", "adam", "adamax", "ftrl", "gradient_descent", "nadam", "rmsprop")
+OPTIMIZERS += ("adam_v2", "experimental", "gradient_descent_v2", "legacy", "optimizer_v2", "rmsprop_v2")
 """Modules that optimizers were in, inside of `keras.optimizers`."""
 INSIDE = {"layers": LAYERS, "optimizers": OPTIMIZERS, "backend": ("common", "tensorflow_backend")}
 MOVED = {"objectives": "losses", "initializations": "initializers"}
@@ -61,6 +62,8 @@ def present_path(path: Sequence[str]) -> tuple[str, ...]:
             return tuple(path)
         case ("keras", "engine", *rest) if rest:
             return ("keras", *rest)
+        case ("keras", "optimizer_v1" | "optimizer_v2", *rest):
+            return present_path(("keras", "optimizers", *rest)) if rest[1:] else ("keras", "optimizers")
         case ("keras", "api" | "src", *rest) if rest:
             return present_path(("keras", *rest))
         case ("keras", module, *rest) if module in MOVED:

@@ -198,8 +198,10 @@ def _size(symbol: str, left: Value, right: Value) -> Value:
 # ---------------------------------------------------------------------------------------------------------- comparisons
 
 
-def compare(symbol: str, left: Value, right: Value) -> bool:
-    """Whether `left symbol right` holds; raises `Problem`."""
+def compare(symbol: str, left: Value, right: Value) -> Value:
+    """Whether `left symbol right` holds, for each number of an array; raises `Problem`."""
+    if symbol in arrays.COMPARISONS and (isinstance(left, np.ndarray) or isinstance(right, np.ndarray)):
+        return arrays.combine(symbol, left, right)
     match symbol:
         case "==":
             return equal(left, right)
@@ -283,7 +285,7 @@ def _ordered(symbol: str, left: Value, right: Value) -> bool:
     hint = None
     if any(isinstance(each, Dim) for each in both):
         hint = "the size depends on the data: give the Input a fixed size"
-    elif None in both:
+    elif any(each is None for each in both):
         hint = "a size that depends on the data is None: give the Input a fixed size"
     raise Problem(f"`{symbol}` cannot compare {describe_value(left)} and {describe_value(right)}", hint)
 

@@ -376,17 +376,18 @@ def _set_metrics(context: Context, argument: Argument | None, plans: list[Plan])
             entries = {0: argument}
         case list() | tuple() if len(argument.value) in (0, len(plans)):
             entries = dict(enumerate(items_of(argument)))
-        case list() | tuple():
+        case list() | tuple() if any(isinstance(each, list | tuple | DictValue) for each in argument.value):
             names = ", ".join(f"`{plan.name}`" for plan in plans)
             message = f"`metrics` takes one entry for each output, {names}, and has {len(argument.value)}"
             hint = f"write `metrics={{{plans[0].name}: [{_example(context, argument)}]}}` for metrics of one output"
             context.error("bad-argument", argument.span, message, hint=hint)
             return
         case _:
-            message = f"`metrics` takes a list or a dict, got {describe_value(argument.value)}"
-            hint = f"write `metrics=[{context.text(argument.span)}]`"
-            context.error("bad-argument", argument.span, message, hint=hint)
-            return
+            entries = dict.fromkeys(range(len(plans)), argument)
+            text = context.text(argument.span)
+            whole = text if isinstance(argument.value, list | tuple) else f"[{text}]"
+            each = whole if len(plans) == 1 else f"[{', '.join([whole] * len(plans))}]"
+            context.warning("old-spelling", argument.span, f"Keras 3 writes these `metrics` as `{each}`")
     for index, entry in entries.items():
         _set_metrics_of(context, entry, plans[index])
 

@@ -56,6 +56,10 @@ class Unknown:
     others: tuple[Unknown, ...] = ()
     """What else it comes from."""
     why: str = "which is not known when gen reads the file"
+    holder: Unknown | None = field(default=None, compare=False, repr=False)
+    """What it is an attribute of."""
+    known: dict[str, Value] = field(default_factory=dict, compare=False, repr=False)
+    """What is known of its attributes: those that the file has set, and attributes of attributes."""
 
     def of_model(self, span: Span) -> Unknown:
         """The same for something of a model that is made of it at `span`."""
@@ -89,8 +93,10 @@ class Data(Unknown):
 
 
 def without_shape(value: Value) -> Value:
-    """A value of which a computation is made whose shape nobody knows."""
-    return Unknown(value.text, value.span, value.name, value.needed) if isinstance(value, Data) else value
+    """A value of which a computation is made: nobody knows its shape or its attributes."""
+    if isinstance(value, Data):
+        return Unknown(value.text, value.span, value.name, value.needed)
+    return replace(value, holder=None, known={}) if isinstance(value, Unknown) and (value.holder or value.known) else value
 
 
 class Phase:
