@@ -84,7 +84,9 @@ AFTERWARDS = (
     "losses",
     "metrics_names",
     "predict",
+    "predict_classes",
     "predict_on_batch",
+    "predict_proba",
     "reset_states",
     "save",
     "save_weights",
@@ -100,6 +102,8 @@ AFTERWARDS = (
     "weights",
 )
 """What a Keras model has that belongs to the program which uses the model."""
+WEIGHTS = ("beta", "bias", "embeddings", "gamma", "kernel", "recurrent_kernel")
+"""The weights of a layer, whose numbers are for the program that uses it."""
 USED_LATER = (
     "apply_gradients",
     "compute_gradients",
@@ -259,6 +263,8 @@ def plain_member(owner: Namespace, name: str) -> Value:
 
 
 def _member(context: Context, owner: Namespace, attribute: syntax.Attribute) -> Value:
+    if attribute.name == "__version__" and len(owner.path) == 1:
+        return VERSIONS.get(owner.path[0], MISSING)
     if owner.path[0] in PLAIN:
         found = plain_member(owner, attribute.name)
         return Unknown(context.text(attribute.span), attribute.span) if isinstance(found, Unknown) else found
@@ -291,6 +297,8 @@ def _report_no_member(context: Context, owner: Namespace, attribute: syntax.Attr
     return context.error(code, span, message, hint=suggestion(name, names))
 
 
+VERSIONS = {"keras": "3.15.1", "numpy": "2.4.6", "tensorflow": "2.21.0"}
+"""The versions whose names and defaults a file is read with."""
 GETTERS = ("get", "deserialize")
 """Functions of Keras' modules that give what a name or a configuration means."""
 SUBMODULES = ("layers", "v1", *(name for names in INSIDE.values() for name in names))
@@ -354,7 +362,9 @@ def _of_layer(
             return layer.inner
         if found is MISSING and isinstance(layer, BidirectionalValue):
             return {"forward_layer": layer.forward, "backward_layer": layer.backward}.get(name, MISSING)
-    return Unknown(f"{layer.variable or layer.word}.{name}", span) if found is MISSING and name in AFTERWARDS else found
+    if found is not MISSING or name not in (*AFTERWARDS, *WEIGHTS):
+        return found
+    return Unknown(f"{layer.variable or getattr(layer, 'written', layer.kind)}.{name}", span)
 
 
 def _of_called(
@@ -478,6 +488,11 @@ def set_attribute(context: Context, owner: Value, attribute: syntax.Attribute, v
             return
         case ClassValue():
             owner.namespace[name] = value
+            return
+        case FunctionValue() if name in ("__doc__", "__name__", "__qualname__"):
+            return
+        case Namespace():
+            context.ignore(attribute.span)  # what a library is changed by, gen does not know
             return
         case OptionsValue():
             owner.values[name] = value

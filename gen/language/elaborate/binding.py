@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
@@ -44,6 +44,21 @@ LAYER_OPTIONS: dict[str, Any] = {
     "batch_input_shape": tuple[Count | None, ...],
 }
 """What every layer takes besides its own arguments."""
+
+
+
+def input_shape_of(options: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    """The shape of the input that the options of a layer say; None if they say none."""
+    shape = options.get("input_shape")
+    if shape is not None:
+        return (shape,) if isinstance(shape, int) else shape  # type: ignore[no-any-return]  # as its annotation says
+    if "batch_input_shape" in options:
+        return options["batch_input_shape"][1:]  # type: ignore[no-any-return]  # the same
+    length = options.get("input_length")
+    if "input_dim" in options:
+        return (options["input_dim"],) if length is None else (length, options["input_dim"])
+    return (length,) if "input_length" in options else None
+
 
 LONGEST_NAME = 100
 _NOT_IN_NAMES = re.compile(r"""["'`\\#]|^[.\- ]|[ ]$|//|^/|/$|/\.{1,2}/|/\.{1,2}$""")

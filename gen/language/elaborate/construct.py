@@ -8,7 +8,7 @@ from gen.components.arguments import Word
 from gen.components.base import Activation, Component, Layer, parameters, registry, snake_case
 from gen.components.operations.base import operations
 from gen.language.elaborate.apply import apply_layer, call_layer
-from gen.language.elaborate.binding import Made, make
+from gen.language.elaborate.binding import Made, input_shape_of, make
 from gen.language.elaborate.cells import CELLS, make_cell, make_rnn
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.functions import spelling
@@ -148,19 +148,7 @@ def _set_options(context: Context, layer: LayerValue, made: Made, arguments: Arg
             "gen does not support `dtype` of a layer: a model computes in one float type",
             hint="leave it out; the generated file has `Model(dtype=np.float64)`",
         )
-    shape = options.get("input_shape")
-    if isinstance(shape, int):
-        layer.input_shape = (shape,)
-    elif shape is not None:
-        layer.input_shape = shape
-    elif "batch_input_shape" in options:
-        layer.input_shape = options["batch_input_shape"][1:]
-    elif "input_dim" in options:
-        layer.input_shape = (options["input_dim"],)
-        if options.get("input_length") is not None:
-            layer.input_shape = (options["input_length"], options["input_dim"])
-    elif "input_length" in options:
-        layer.input_shape = (options["input_length"],)
+    layer.input_shape = input_shape_of(options)
 
 
 def apply_activation(context: Context, activation: object, arguments: Arguments, group: Group | None) -> Value:

@@ -14,7 +14,7 @@ from gen.diagnostics import Diagnostics, Note, Source, Span
 from gen.dims import Dim, Size
 from gen.language import syntax
 from gen.language.elaborate.keras_names import said_of
-from gen.language.elaborate.problems import Problem, TooMuchData
+from gen.language.elaborate.problems import NotKnown, Problem
 from gen.language.elaborate.thrown import Thrown, handler_of
 from gen.language.elaborate.values import (
     WRONG,
@@ -276,7 +276,7 @@ class Context:
         """What a computation on `values` gives that has no result: it is reported, if all of them are known."""
         if (gone := lost_in(values)) is not None:
             return gone
-        if isinstance(problem, TooMuchData):
+        if isinstance(problem, NotKnown):
             return Unknown(self.text(span), span, why=problem.message)
         if problem.raised:
             self.throw(problem.raised)

@@ -12,7 +12,7 @@ from typing import Any
 from gen.components.arguments import Word
 from gen.dims import Dim
 from gen.language.elaborate.context import MAX_TEXT
-from gen.language.elaborate.problems import Problem
+from gen.language.elaborate.problems import NotKnown, Problem
 from gen.language.elaborate.values import Value, count_items, describe_value, everything_in
 
 SHOWN = (bool, int, float, str, list, tuple, dict, set, frozenset, range, Word, Dim)
@@ -21,7 +21,7 @@ _WIDTH = re.compile(r"\d{5,}")
 
 
 def written(value: Value) -> Value:
-    """A value as Python's own formatting takes it; raises `Problem` for one that it cannot show."""
+    """A value as Python's own formatting takes it; raises `NotKnown` for one that gen cannot show."""
     if isinstance(value, Word):
         return value.name
     if isinstance(value, Dim):
@@ -33,7 +33,7 @@ def written(value: Value) -> Value:
             raise Problem(f"This would have more than {MAX_TEXT:,} characters", code="loop-limit")
         if all(each is None or isinstance(each, SHOWN) for each in everything_in(value)):
             return _plain(value)
-    raise Problem(f"A string cannot show {describe_value(value)}")
+    raise NotKnown(f"a string that shows {describe_value(value)}")
 
 
 def _plain(value: Value) -> Value:

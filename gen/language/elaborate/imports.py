@@ -12,6 +12,8 @@ from gen.language.elaborate.older import warn_of_module
 from gen.language.elaborate.spellings import member, module, rooted
 from gen.language.elaborate.values import Member, Namespace, Unknown, Value
 
+INSIDE_OPTIMIZERS = (".optimizer_v1", ".optimizer_v2")
+"""Modules of TensorFlow that have a module for each optimizer."""
 NOTHING_OF_THE_MODEL = ("__future__", "typing", "typing_extensions")
 """Modules whose names only annotate."""
 
@@ -27,6 +29,8 @@ def imported(context: Context, statement: syntax.Import) -> list[tuple[str, Valu
         warn_of_module(context, rooted(statement.module), statement.span)
     if statement.names is None:
         return [_module_name(statement, found)]
+    if statement.module.endswith(INSIDE_OPTIMIZERS):
+        return [(alias, Namespace(("keras", "optimizers"))) for name, alias in statement.names if name != "*"]
     names = [(name, alias) for name, alias in statement.names if name != "*"]
     return [(alias, _member(found, name, statement.span)) for name, alias in names]
 

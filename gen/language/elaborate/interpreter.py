@@ -692,8 +692,8 @@ class Interpreter:
         value: Value = made
         for decorator in reversed(definition.decorators):
             value = self._decorated(decorator, value, frame)
-        if definition.asynchronous:
-            value = Unknown(f"async def {definition.name}", definition.header)
+        if definition.asynchronous or _is_generator(definition):
+            value = Unknown(definition.name, definition.header)
         self.names.bind(definition.name, value, definition.header, frame)
 
     def _function(self, definition: syntax.Def | syntax.Lambda, frame: Frame) -> FunctionValue:
@@ -1062,6 +1062,8 @@ class Interpreter:
         owner = self.evaluate(index.value, frame)
         if isinstance(owner, TensorValue):
             return self._slice_tensor(owner, index, frame)
+        if isinstance(owner, Unknown) and not isinstance(owner, Data):
+            return self._item_of_unknown(owner, index, frame)
         key = self._key_of(index, frame)
         if isinstance(owner, ObjectValue):
             found = owner.cls.find("__getitem__")
@@ -1071,11 +1073,24 @@ class Interpreter:
             return owner  # an annotation: `list[int]`
         if isinstance(owner, Data) and (known := data.item(owner, key)) is not None:
             return known
-        if isinstance(owner, Unknown) and isinstance(key, str) and f"[{key}]" in owner.known:
-            return owner.known[f"[{key}]"]
         if (gone := lost(owner, key)) is not None:
             return gone
         return self._plain(index.span if len(index.items) > 1 else index.items[0].span, item, owner, key)
+
+    def _item_of_unknown(self, owner: Unknown, index: syntax.Index, frame: Frame) -> Value:
+        """What stands in brackets after something that nobody knows, which may be anything: `table.loc[:, "a":"b"]`."""
+        for each in index.items:
+            parts = (each.start, each.stop, each.step) if isinstance(each, syntax.Slice) else ()
+            for part in parts:
+                if part is not None:
+                    self._read(part, frame)
+        if len(index.items) == 1 and not isinstance(index.items[0], syntax.Slice):
+            key = self.evaluate(index.items[0], frame)
+            if isinstance(key, Wrong):
+                return WRONG
+            if isinstance(key, str) and f"[{key}]" in owner.known:
+                return owner.known[f"[{key}]"]
+        return lost(owner)
 
     def _slice_tensor(self, owner: TensorValue, index: syntax.Index, frame: Frame) -> Value:
         parts = [self._part(each, frame) for each in index.items]
@@ -1440,6 +1455,17 @@ def _is_unknown(value: Value) -> bool:
 def _holds_data(value: Value) -> bool:
     """Whether a value is data alone."""
     return isinstance(value, Data) or (isinstance(value, tuple) and bool(value) and all(map(_holds_data, value)))
+
+
+def _is_generator(definition: syntax.Def) -> bool:
+    """Whether a function yields values, one after the other, as those do that make batches of data."""
+    inside = [each for each in definition.body if not isinstance(each, syntax.Def | syntax.Class)]
+    return any(
+        isinstance(part, syntax.ForeignExpr) and part.word == "yield"
+        for statement in syntax.walk(inside)
+        for expression in syntax.expressions(statement)
+        for part in syntax.inside(expression)
+    )
 
 
 def _is_print(call: syntax.Call) -> bool:

@@ -21,11 +21,13 @@ from gen.language.elaborate.values import (
     WRONG,
     Argument,
     Arguments,
+    BidirectionalValue,
     DictValue,
     Distributed,
     Group,
     InputValue,
     Item,
+    LambdaValue,
     LayerCall,
     LayerValue,
     ModelValue,
@@ -437,6 +439,9 @@ def _begin_from_layer(context: Context, model: ModelValue, item: Item) -> None:
             shape = (None,)  # ids, as many for each row as the data have
         if shape is not None:
             _set_input(context, model, shape, _natural_dtype(item.value), item.span)
+    elif isinstance(item.value, Distributed | BidirectionalValue | LambdaValue):
+        if item.value.input_shape is not None:
+            _set_input(context, model, item.value.input_shape, "float", item.span)
     elif isinstance(item.value, ModelValue) and len(item.value.inputs) == 1:
         first = item.value.inputs[0]
         _set_input(context, model, first.shape[1:], first.dtype, item.span)

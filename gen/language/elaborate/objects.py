@@ -88,7 +88,7 @@ def call_builtin(
         return None
     module, _, last = name.rpartition(".")
     if module in ("", "numpy") and (known := data.called(last, values, keywords)) is not None:
-        context.need(values[0].made_by)
+        context.need(span for each in everything_in(values[0]) if isinstance(each, Data) for span in each.made_by)
         return known
     for each in (*values, *keywords.values()):
         if isinstance(each, Wrong | Unknown):

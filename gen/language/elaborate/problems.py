@@ -14,5 +14,9 @@ class Problem(Exception):
         self.message, self.hint, self.code, self.raised = message, hint, code, raised
 
 
-class TooMuchData(Problem):
+class NotKnown(Problem):
+    """Nobody knows the result when the file is read, which is no error in itself; the message says why: `which …`."""
+
+
+class TooMuchData(NotKnown):
     """An array is too large to be part of a model: data, whose numbers gen does not look at."""

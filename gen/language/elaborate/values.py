@@ -542,6 +542,8 @@ class Distributed:
     """The first that it gave."""
     depth: int = 1
     """How deep models and wrappers hold each other in it, itself counted."""
+    input_shape: tuple[Any, ...] | None = None
+    """The shape that it says its input has."""
     auto_name: str = ""
     kind: ClassVar[str] = "time_distributed"
     word: ClassVar[str] = "TimeDistributed"
@@ -563,6 +565,8 @@ class BidirectionalValue:
     variable: str | None = None
     output: TensorValue | None = None
     """The first that it gave."""
+    input_shape: tuple[Any, ...] | None = None
+    """The shape that it says its input has."""
     auto_name: str = ""
     depth: ClassVar[int] = 1
     kind: ClassVar[str] = "bidirectional"
@@ -755,6 +759,8 @@ class LambdaValue:
     variable: str | None = None
     output: TensorValue | None = None
     """The first that it gave."""
+    input_shape: tuple[Any, ...] | None = None
+    """The shape that it says its input has."""
     auto_name: str = ""
     depth: ClassVar[int] = 1
     kind: ClassVar[str] = "lambda"

@@ -19,7 +19,8 @@ from gen.dims import show
 from gen.language import syntax
 from gen.language.elaborate import models
 from gen.language.elaborate.apply import apply_layer, apply_whole
-from gen.language.elaborate.binding import accepted_value, option_name
+from gen.language.elaborate.attributes import set_trainable
+from gen.language.elaborate.binding import LAYER_OPTIONS, accepted_value, input_shape_of, option_name
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.shape_trail import trail
 from gen.language.elaborate.values import (
@@ -233,8 +234,9 @@ def _both_ways(
 
 def make_time_distributed(context: Context, arguments: Arguments, group: Group | None) -> Value:
     """`TimeDistributed(layer, name=…)`."""
+    arguments, options = _options(context, arguments)
     given = _held(context, "TimeDistributed", ("layer", "name"), arguments)
-    if given is None:
+    if given is None or options is None:
         return WRONG
     inner, name = given["layer"].value, option_name(context, given.get("name"))
     if isinstance(name, Wrong):
@@ -248,13 +250,15 @@ def make_time_distributed(context: Context, arguments: Arguments, group: Group |
         inner.called = True
     elif inner.variable is None and not isinstance(inner, ObjectValue | LambdaValue):
         inner.group = wrapper.group
+    _set_options(wrapper, options)
     return wrapper
 
 
 def make_lambda(context: Context, arguments: Arguments, group: Group | None) -> Value:
     """`Lambda(function, name=…)`."""
+    arguments, options = _options(context, arguments)
     given = models.bind(context, "Lambda", ("function", "output_shape", "mask", "arguments", "name"), arguments)
-    if given is None:
+    if given is None or options is None:
         return WRONG
     if "function" not in given:
         message = "`Lambda` needs its argument `function`"
@@ -267,13 +271,15 @@ def make_lambda(context: Context, arguments: Arguments, group: Group | None) -> 
         extra = {key.text: argument for key, argument in entries_of(given["arguments"])}
     made = LambdaValue(function.value, extra, arguments.span, _inside("lambda", group), name)
     made.group.owner, made.auto_name = made, context.auto_name("lambda", name)
+    _set_options(made, options)
     return made
 
 
 def make_bidirectional(context: Context, arguments: Arguments, group: Group | None) -> Value:
     """`Bidirectional(layer, merge_mode=…)`: two layers like the one that is given."""
+    arguments, options = _options(context, arguments)
     given = _held(context, "Bidirectional", ("layer", "merge_mode", "weights", "backward_layer", "name"), arguments)
-    if given is None:
+    if given is None or options is None:
         return WRONG
     for other, reason in UNSUPPORTED.items():
         if other in given and given[other].value is not None:
@@ -306,7 +312,26 @@ def make_bidirectional(context: Context, arguments: Arguments, group: Group | No
         ways = ways[0], direction(second.given_name or f"backward_{second.kind}", second.component, second)
     wrapper = BidirectionalValue(*ways, mode, arguments.span, group, name)
     group.owner, wrapper.auto_name = wrapper, context.auto_name("bidirectional", name)
+    _set_options(wrapper, options)
     return wrapper
+
+
+def _options(context: Context, arguments: Arguments) -> tuple[Arguments, dict[str, Any] | None]:
+    """The arguments of a wrapper without those that every layer takes, and these; None for those that are wrong."""
+    taken = {name: each for name, each in arguments.keywords.items() if name in LAYER_OPTIONS and name != "name"}
+    if not taken:
+        return arguments, {}
+    options = {name: accepted_value(context, name, LAYER_OPTIONS[name], each) for name, each in taken.items()}
+    rest = {name: each for name, each in arguments.keywords.items() if name not in taken}
+    wrong = any(isinstance(each, Wrong) for each in options.values())
+    return replace(arguments, keywords=rest), None if wrong else options
+
+
+def _set_options(wrapper: Distributed | BidirectionalValue | LambdaValue, options: dict[str, Any]) -> None:
+    """What a wrapper says of its input, and whether what it holds is trained."""
+    wrapper.input_shape = input_shape_of(options)
+    if not options.get("trainable", True):
+        set_trainable(wrapper, False)
 
 
 def _recurrent(context: Context, held: Argument) -> LayerValue | None:
