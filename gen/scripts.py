@@ -52,11 +52,17 @@ def _without_magics(lines: list[str]) -> list[str]:
     """The lines of a cell, with nothing in place of what is no Python; as many as before."""
     if _WHOLE_CELL.match(lines[0]):
         return [""] * len(lines)
-    found = []
+    found: list[str] = []
+    goes_on = False
     for line in lines:
+        if goes_on:  # a command of the shell, on several lines
+            found.append("")
+            goes_on = line.rstrip().endswith("\\")
+            continue
         magic, assigned = _MAGIC.fullmatch(line), _ASSIGNED.fullmatch(line)
         if magic is not None:
             found.append(f"{magic[1]}pass" if magic[1] else "")
+            goes_on = line.rstrip().endswith("\\")
         elif assigned is not None:
             found.append(f"{assigned[1]}get_ipython()")
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import permutations
 
@@ -84,14 +84,32 @@ def _order(
                 and each[name].trainable
                 and each[name].weights[weight].trainable
             )
-    sets = list(dict.fromkeys(each for each in trainers.values() if each))
+    order: list[frozenset[int]] = []
+    for sets in _linked(list(dict.fromkeys(each for each in trainers.values() if each))):
+        found = _side_by_side(sets, range(len(graphs)))
+        if found is None:
+            return None
+        order += found
+    ranks = {each: rank for rank, each in enumerate((*order, frozenset()))}
+    return tuple(sorted(trainers, key=lambda weight: ranks[trainers[weight]]))
+
+
+def _linked(sets: Sequence[frozenset[int]]) -> list[list[frozenset[int]]]:
+    """The sets in groups, such that those of different groups have nothing in common."""
+    groups: list[list[frozenset[int]]] = []
+    for each in sets:
+        touched = [group for group in groups if any(each & other for other in group)]
+        groups = [group for group in groups if group not in touched]
+        groups.append([*(other for group in touched for other in group), each])
+    return groups
+
+
+def _side_by_side(sets: Sequence[frozenset[int]], models: Iterable[int]) -> tuple[frozenset[int], ...] | None:
+    """The sets in an order in which those that have a number in common are side by side, for each of the numbers."""
     if len(sets) > MOST_ORDERED:
         return None
-    for found in permutations(sets):
-        if all(_is_together([i in each for each in found]) for i in range(len(graphs))):
-            ranks = {each: rank for rank, each in enumerate((*found, frozenset()))}
-            return tuple(sorted(trainers, key=lambda weight: ranks[trainers[weight]]))
-    return None
+    fits = (found for found in permutations(sets) if all(_is_together([i in each for each in found]) for i in models))
+    return next(fits, None)
 
 
 def _is_together(held: Sequence[bool]) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 
 from gen.components.arguments import Word
 from gen.dims import Dim, Size
-from gen.language.elaborate.problems import Problem, TooMuchData
+from gen.language.elaborate.problems import NotKnown, Problem, TooMuchData
 from gen.language.elaborate.values import Builtin, Value, describe_value
 
 MAX_NUMBERS = 1_000_000
@@ -51,6 +51,8 @@ def array(value: Value, name: str = "np.array") -> Any:
         made = np.array(list(value) if isinstance(value, range) else value)
     except (ValueError, TypeError, OverflowError):
         made = np.array(None)
+    if made.dtype.kind == "U":
+        raise NotKnown("an array of strings, which is data")
     if made.dtype.kind not in "bif":
         raise Problem(f"`{name}` takes numbers, or lists of them")
     _limited(made.size)
@@ -165,7 +167,7 @@ def _of_dtype(made: Any, dtype: Value) -> Any:
     if name is None:
         return made
     if name not in _DTYPES:
-        raise Problem(f"gen has no arrays of {describe_value(dtype)}")
+        raise NotKnown(f"an array of {describe_value(dtype)}, which is data")
     return made.astype(_DTYPES[name], copy=False)
 
 

@@ -105,6 +105,7 @@ AFTERWARDS = (
 WEIGHTS = ("beta", "bias", "embeddings", "gamma", "kernel", "recurrent_kernel")
 """The weights of a layer, whose numbers are for the program that uses it."""
 USED_LATER = (
+    "__class__",
     "apply_gradients",
     "compute_gradients",
     "from_config",
@@ -127,6 +128,7 @@ USED_LATER = (
 KERAS_LAYER_METHODS = (
     "add_loss",
     "add_metric",
+    "add_variable",
     "add_weight",
     "build",
     "compute_mask",

@@ -46,7 +46,6 @@ LAYER_OPTIONS: dict[str, Any] = {
 """What every layer takes besides its own arguments."""
 
 
-
 def input_shape_of(options: Mapping[str, Any]) -> tuple[Any, ...] | None:
     """The shape of the input that the options of a layer say; None if they say none."""
     shape = options.get("input_shape")

@@ -145,7 +145,11 @@ def layer_inputs(
         held = arguments.keywords[STATES]
         given += items_of(held) if isinstance(held.value, list | tuple) else [held] if held.value is not None else []
     for position, keyword in enumerate(names):
-        if keyword in arguments.keywords and position == len(given):
+        same_as = component.left_out.get(keyword) if isinstance(component, Layer) else None
+        later = any(each in arguments.keywords for each in names[position + 1 :])
+        if same_as is not None and keyword not in arguments.keywords and position == len(given) and later:
+            given.append(given[names.index(same_as)])
+        elif keyword in arguments.keywords and position == len(given):
             given.append(arguments.keywords[keyword])
         elif keyword in arguments.keywords and arguments.keywords[keyword] not in given:
             before = ", ".join(f"`{each}`" for each in names[len(given) : position])

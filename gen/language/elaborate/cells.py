@@ -8,7 +8,7 @@ from typing import Any
 from gen.components.base import Layer, parameters, registry
 from gen.components.layers.recurrence import UNSUPPORTED
 from gen.language.elaborate import models
-from gen.language.elaborate.binding import LAYER_OPTIONS, Made, accepted_value, make, valid_name
+from gen.language.elaborate.binding import LAYER_OPTIONS, Made, accepted_value, input_shape_of, make, valid_name
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.values import (
     WRONG,
@@ -53,7 +53,7 @@ def make_cell(context: Context, word: str, arguments: Arguments) -> Value:
 
 def make_rnn(context: Context, arguments: Arguments, group: Group | None) -> Value:
     """`RNN(cell, return_sequences=…, name=…)`."""
-    names = ("cell", *FLAGS, *OTHERS, *(name for name in LAYER_OPTIONS if name in ("name", "trainable")))
+    names = ("cell", *FLAGS, *OTHERS, *LAYER_OPTIONS)
     given = models.bind(context, "RNN", names, arguments)
     if given is None:
         return WRONG
@@ -68,6 +68,7 @@ def make_rnn(context: Context, arguments: Arguments, group: Group | None) -> Val
     layer = LayerValue(component, "rnn", arguments.span, group, written="RNN")
     layer.given_name = said.get("name")
     layer.trainable = said.get("trainable", True) and cell.trainable
+    layer.input_shape = input_shape_of(said)
     context.layers.append(layer)
     return layer
 

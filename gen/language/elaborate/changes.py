@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from gen.language import syntax
 
@@ -126,10 +126,12 @@ def changes_model(
     return False
 
 
-def makes_model(body: Iterable[syntax.Statement]) -> bool:
-    """Whether the statements of a body make a model or compile one."""
+def makes_model(
+    body: Iterable[syntax.Statement], called: Collection[str] = ("Model", "Sequential", "compile", "load_model")
+) -> bool:
+    """Whether the statements of a body make a model or compile one, by calls of these names."""
     names = {getattr(call.function, "id", getattr(call.function, "name", "")) for call in syntax.calls(body)}
-    return bool(names & {"Model", "Sequential", "compile", "load_model"})
+    return not names.isdisjoint(called)
 
 
 def leaves(body: Iterable[syntax.Statement]) -> tuple[bool, bool]:

@@ -192,7 +192,7 @@ def call_base_method(context: Context, method: Method, arguments: Arguments, gro
     match method.name:
         case "__init__":
             return None if not made.cls.kind or base_init(context, made, arguments) else WRONG
-        case "add_weight":
+        case "add_weight" | "add_variable":
             return add_weight(context, made, arguments, group)
         case "add_loss":
             return add_loss(context, made, arguments, group)

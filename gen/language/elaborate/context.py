@@ -134,6 +134,8 @@ class Context:
     """The functions that are running, the innermost last, with the call of each."""
     ignored: list[Span] = field(default_factory=list)
     """The statements that no model depends on, and that gen passes over."""
+    open_names: bool = False
+    """Whether `from … import *` of a module that nobody knows may have bound any name."""
     passings: int = 0
     """How often a statement was passed over because of what gen cannot know."""
     passed_over: list[Unknown] = field(default_factory=list)

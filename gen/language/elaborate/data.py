@@ -65,6 +65,11 @@ _OF_A_SHAPE = ("rand", "randn")
 _WITH_A_SIZE = ("normal", "randint", "random", "random_integers", "random_sample", "standard_normal", "uniform")
 
 
+def is_data_set(name: str) -> bool:
+    """Whether Keras has a data set under a name, whose rows have a known shape."""
+    return name in _IMAGES or name in _TABLES
+
+
 def loaded(path: Sequence[str], text: str, span: Span) -> Value:
     """What `keras.datasets.mnist.load_data()` gives, called at `span`; None for any other function."""
     if len(path) < 3 or path[-1] != "load_data" or path[-3] != "datasets":
@@ -81,6 +86,18 @@ def loaded(path: Sequence[str], text: str, span: Span) -> Value:
     return (x, y), (x, y)
 
 
+def makes_data(function: Unknown) -> bool:
+    """Whether something may be known of the result of a function of another library, from its arguments."""
+    module, _, name = function.text.rpartition(".")
+    if module.split(".")[0] in ("np", "numpy"):
+        return not module.endswith("random") or name in (*_OF_A_SHAPE, *_WITH_A_SIZE)
+    maker = function.holder.text.partition("(")[0].rpartition(".")[2] if function.holder is not None else ""
+    if name in ("fit_transform", "transform"):
+        return maker in (*_SCALERS, *_ENCODERS, "LabelEncoder")
+    names = ("train_test_split", "shuffle", "pad_sequences", "get_dummies")
+    return name in _SAMPLES or name in _AS_THEY_ARE or name in names
+
+
 def made_outside(
     function: Unknown, values: Sequence[Value], keywords: Mapping[str, Value], text: str, span: Span
 ) -> Value:
@@ -94,8 +111,8 @@ def made_outside(
         return split(values)
     if name == "shuffle" and len(values) > 1:
         return list(values) if all(isinstance(each, Data) for each in values) else None
-    if name == "pad_sequences" and isinstance(length := keywords.get("maxlen", (*values, None, None)[1]), int):
-        return Data(text, span, shape=(Unknown(text, span), length))
+    if name == "pad_sequences":
+        return padded(values, keywords, text, span)
     if module.split(".")[0] in ("np", "numpy"):
         if module.endswith("random") and name in (*_OF_A_SHAPE, *_WITH_A_SIZE):
             return _drawn(name, values, keywords, text, span)
@@ -109,6 +126,12 @@ def made_outside(
         columns = 1 if maker == "LabelBinarizer" and first.classes == 2 else first.classes
         return replace(first, shape=(first.shape[0], columns), classes=None)
     return first if maker == "LabelEncoder" and name == "fit_transform" else None
+
+
+def padded(values: Sequence[Value], keywords: Mapping[str, Value], text: str, span: Span) -> Value:
+    """What `pad_sequences(texts, maxlen=80)` gives."""
+    length = keywords.get("maxlen", values[1] if len(values) > 1 else None)
+    return Data(text, span, shape=(Unknown(text, span), length)) if isinstance(length, int) else None
 
 
 def _sample(name: str, keywords: Mapping[str, Value], text: str, span: Span) -> Value:

@@ -5,25 +5,31 @@ from __future__ import annotations
 from gen.diagnostics import Span
 from gen.language import syntax
 from gen.language.elaborate.attributes import SUBMODULES, plain_member
+from gen.language.elaborate.builtin import FUNCTIONS, TYPES
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.keras_names import AROUND, KERAS, in_keras
 from gen.language.elaborate.modules import MODULES as PLAIN
 from gen.language.elaborate.older import warn_of_module
 from gen.language.elaborate.spellings import member, module, rooted
-from gen.language.elaborate.values import Member, Namespace, Unknown, Value
+from gen.language.elaborate.values import Builtin, Member, Namespace, Unknown, Value
 
 INSIDE_OPTIMIZERS = (".optimizer_v1", ".optimizer_v2")
 """Modules of TensorFlow that have a module for each optimizer."""
+BUILTINS = ("__builtin__", "builtins", "future.builtins", "past.builtins", "six.moves")
+"""Modules with functions of Python's own, for Python 2 and 3."""
 NOTHING_OF_THE_MODEL = ("__future__", "typing", "typing_extensions")
 """Modules whose names only annotate."""
 
 
 def imported(context: Context, statement: syntax.Import) -> list[tuple[str, Value]]:
     """The names that an import binds, with what they mean."""
+    if statement.module in BUILTINS and statement.names is not None:
+        return [(alias, _builtin(name, statement.span)) for name, alias in statement.names if alias != "*"]
     found: Namespace | None = Namespace((statement.module,)) if statement.module in PLAIN else module(statement.module)
     if found is None:
         if statement.module not in NOTHING_OF_THE_MODEL:
             context.ignore(statement.span)
+            context.open_names |= any(name == "*" for name, _ in statement.names or ())
         return [(name, Unknown(name, statement.span)) for name in _names(statement)]
     if statement.module not in PLAIN:
         warn_of_module(context, rooted(statement.module), statement.span)
@@ -33,6 +39,11 @@ def imported(context: Context, statement: syntax.Import) -> list[tuple[str, Valu
         return [(alias, Namespace(("keras", "optimizers"))) for name, alias in statement.names if name != "*"]
     names = [(name, alias) for name, alias in statement.names if name != "*"]
     return [(alias, _member(found, name, statement.span)) for name, alias in names]
+
+
+def _builtin(name: str, span: Span) -> Value:
+    present = "range" if name == "xrange" else name
+    return Builtin(present) if present in FUNCTIONS or present in TYPES else Unknown(name, span)
 
 
 def _names(statement: syntax.Import) -> list[str]:

@@ -105,12 +105,15 @@ def _dimensions(context: Context, arguments: Arguments) -> list[int | str | None
         return _checked(context, given)
     if is_wrong(shape.value):
         return WRONG
+    if isinstance(shape.value, int) and not isinstance(shape.value, bool) and "shape" in arguments.keywords:
+        text = context.text(shape.span)
+        context.warning("old-spelling", shape.span, f"Keras 3 writes this `shape` as `({text},)`")
+        return _checked(context, [shape])
     if not isinstance(shape.value, list | tuple):
         return context.error(
             "bad-argument",
             shape.span,
             f"`shape` takes a tuple, got {describe_value(shape.value)}",
-            hint=f"write `shape=({context.text(shape.span)},)`" if isinstance(shape.value, int) else None,
         )
     nodes = getattr(shape.node, "items", ())
     written = len(nodes) == len(shape.value)

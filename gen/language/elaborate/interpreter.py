@@ -57,6 +57,7 @@ from gen.language.elaborate.operators import combine, compare, delete_item, hash
 from gen.language.elaborate.own import wrapped_function
 from gen.language.elaborate.parameters import bind_parameters
 from gen.language.elaborate.problems import Problem
+from gen.language.elaborate.repeated import alike
 from gen.language.elaborate.spellings import (
     BASES,
     is_calculating,
@@ -547,6 +548,8 @@ class Interpreter:
         if not isinstance(values, list):
             if isinstance(values, Wrong):
                 self._try_once(loop, frame)
+            elif self._makes_model(loop, frame):
+                return self._one_of_many(loop, values, frame)
             return self._pass_over(loop, values, frame)
         works_on_data = False
         before = self.context.effects, self.context.passings
@@ -573,6 +576,46 @@ class Interpreter:
             self.context.error("loop-limit", loop.iterable.span, message)
         return self.run(loop.otherwise, frame)
 
+    def _makes_model(self, loop: syntax.For, frame: Frame) -> bool:
+        """Whether each round of a loop makes a model of its own."""
+        pending, seen = [loop.body], set[int]()
+        while pending:
+            body = pending.pop()
+            if makes_model(body, called=("Model", "Sequential")):
+                return True
+            for call in syntax.calls(body):
+                definition = self._definition(call.function, frame)
+                if definition is not None and id(definition) not in seen:
+                    seen.add(id(definition))
+                    pending.append(definition.body)
+        return False
+
+    def _one_of_many(self, loop: syntax.For, why: Unknown, frame: Frame) -> _Signal:
+        """Run two rounds of a loop over data that makes a model in each: `for train, test in folds.split(x, y):`.
+
+        Where the second makes the same as the first, it does not matter how many there are.  What else a round changes
+        nobody knows then.
+        """
+        rounds: list[list[ModelValue]] = []
+        signal = _GOES_ON
+        for _ in range(2):
+            before = len(self.context.models)
+            self._bind_quietly(loop.target, without_shape(why), loop.iterable.span, frame)
+            signal = self.run(loop.body, frame)
+            rounds.append(self.context.models[before:])
+            if isinstance(signal, _Returned) or signal is _BREAK:
+                return signal if isinstance(signal, _Returned) else _GOES_ON
+        first, made = rounds
+        same = len(first) == len(made) and all(map(alike, first, made))
+        bound = {name: self._held(syntax.Name(name, loop.span), frame) for name in bound_names(loop.body)}
+        kept = {name: frame.bindings[name] for name, held in bound.items() if isinstance(held, Wrapped | TensorValue)}
+        doubts = [model.unknown if same else why.of_model(loop.iterable.span) for model in made]
+        self._mark([loop], why, loop.span, frame)
+        frame.bindings |= kept
+        for model, doubt in zip(made, doubts, strict=True):
+            model.unknown = doubt
+        return signal if isinstance(signal, _Doubt) and signal.returns else _GOES_ON
+
     def _doubted(self, loop: syntax.For | syntax.While, doubt: _Doubt, before: int, frame: Frame) -> _Signal:
         """What comes of a loop that perhaps ends in a round; it is passed over if it has changed no model yet."""
         self._mark([loop], doubt.why, loop.span, frame)
@@ -583,19 +626,20 @@ class Interpreter:
     def _may_change(self, loop: syntax.For, frame: Frame) -> bool:
         """Whether a loop may change what a model is in one of its rounds."""
 
-        def function(called: syntax.Expr) -> syntax.Def | None:
-            held = self._held(called, frame)
-            if held is None and isinstance(called, syntax.Attribute):
-                owner = self._held(called.value, frame)
-                held = owner.cls.find(called.name) if isinstance(owner, ObjectValue) else None
-            definition = held.definition if isinstance(held, FunctionValue) else None
-            return definition if isinstance(definition, syntax.Def) else None
-
         def is_module(owner: syntax.Expr) -> bool:
             held = self._held(owner, frame)
             return isinstance(held, Namespace) or (held is None and getattr(owner, "id", "") in PLAIN_MODULES)
 
-        return changes_model(loop.body, function, is_module)
+        return changes_model(loop.body, lambda called: self._definition(called, frame), is_module)
+
+    def _definition(self, called: syntax.Expr, frame: Frame) -> syntax.Def | None:
+        """The function of the file that is called, or the method of one of its objects."""
+        held = self._held(called, frame)
+        if held is None and isinstance(called, syntax.Attribute):
+            owner = self._held(called.value, frame)
+            held = owner.cls.find(called.name) if isinstance(owner, ObjectValue) else None
+        definition = held.definition if isinstance(held, FunctionValue) else None
+        return definition if isinstance(definition, syntax.Def) else None
 
     def _try_once(self, loop: syntax.For, frame: Frame) -> None:
         """Run the body of a loop over what is wrong already, for the errors in it."""
@@ -916,10 +960,14 @@ class Interpreter:
             return "__main__"
         if name.id in PLAIN_MODULES:
             return Namespace((PLAIN_MODULES[name.id],))
+        if data.is_data_set(name.id):
+            return Namespace(("keras", "datasets", name.id), known=False)
         if name.id in dir(builtins) or name.id in AROUND or name.id in KERAS["callbacks"]:
             return Unknown(name.id, name.span)
         if in_keras(name.id):
             return Unknown(name.id, name.span, missing=True)
+        if self.context.open_names:
+            return Unknown(name.id, name.span)
         if called and name.id[:1].isupper():
             layers = [*members("layer"), "Input", "Model", "Sequential"]
             hint = suggestion(name.id, layers)
@@ -1180,6 +1228,9 @@ class Interpreter:
                     known = _constant(arguments)
                 if known is None:
                     known = data.loaded(path, context.text(arguments.span), arguments.span)
+                if known is None and path[-1] == "pad_sequences":
+                    given = [each.value for each in arguments.positional]
+                    known = data.padded(given, keywords, context.text(arguments.span), arguments.span)
                 if known is not None:
                     return known
             case PartialValue():

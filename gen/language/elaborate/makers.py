@@ -38,6 +38,7 @@ def call_maker(interpreter: Interpreter, frame: Frame) -> None:
         context.error("no-model", span, message, hint=hint)
         return
     before = len(context.models)
+    interpreter.names.look_up(function.name, frame)  # which is read by that
     interpreter.call_with(function, (), Site(span, span, frame.group))
     for model in context.models[before:]:
         model.bound.append((len(context.models), function.name))  # which may be what it is asked for by

@@ -235,6 +235,8 @@ def data_of(function: Value, call: syntax.Call) -> set[str | int]:
         unread = {*DATA, *WHEN_CALLED}
         return {*unread, *(index for index, name in enumerate(FIT_ORDER) if name in unread)}
     if isinstance(function, Unknown) and not function.missing and function.needed is None:
+        if data.makes_data(function):
+            return set()
         return {*range(len(call.positional)), *(keyword.name for keyword in call.keywords)}
     return set()
 

@@ -161,6 +161,9 @@ KERAS_1: tuple[str, ...] = (
 KERAS_1 += ("W_constraint", "b_constraint", "atrous_rate", "nb_row", "nb_col")
 """Arguments of a convolution that only Keras 1 has."""
 
+IGNORED_BY = {"DepthwiseConv2D": ("kernel_initializer", "kernel_regularizer")}
+"""Arguments that layers of Keras 2 took and did not use."""
+
 ANYTHING = object()
 HARMLESS: dict[str, tuple[Any, ...]] = {
     "dim_ordering": ("tf", "default"),
@@ -262,7 +265,8 @@ def _is_older(cls: Any, called: str, names: Sequence[str], takes: Any, arguments
     """Whether anything of a call may be spelled as in older versions."""
     if "kernel_size" in names and len(arguments.positional) >= 3 and called in LAYER_NAMES:
         return True
-    return any(
+    ignored = IGNORED_BY.get(cls.__name__, ()) if cls is not None else ()
+    return any(name in ignored for name in arguments.keywords) or any(
         (name not in takes and (name in RENAMED or name in KERAS_1)) or name in HARMLESS for name in arguments.keywords
     )
 
@@ -270,6 +274,8 @@ def _is_older(cls: Any, called: str, names: Sequence[str], takes: Any, arguments
 def _is_harmless(cls: type[Component] | None, name: str, argument: Argument, takes: Any) -> bool:
     if name == "epsilon":
         return cls is not None and issubclass(cls, Optimizer) and argument.value is None
+    if cls is not None and name not in takes and name in IGNORED_BY.get(cls.__name__, ()):
+        return True
     if name in takes or name not in HARMLESS:
         return False
     return any(value is ANYTHING or _same(value, argument.value) for value in HARMLESS[name])

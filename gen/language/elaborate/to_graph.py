@@ -27,10 +27,12 @@ from gen.graph.graph import (
 )
 from gen.graph.several import share
 from gen.language import syntax
+from gen.language.elaborate.changes import makes_model
 from gen.language.elaborate.context import Context, Numbering, frozen
 from gen.language.elaborate.naming import Namer, name_of_model, names_of_inputs
 from gen.language.elaborate.order import Turns
 from gen.language.elaborate.own import Addition, Computed, LossOfFile, MetricOfFile, additions, own_penalty
+from gen.language.elaborate.repeated import without_repeated
 from gen.language.elaborate.spellings import suggestion
 from gen.language.elaborate.training import Compilation, Plan, compiled, fitted
 from gen.language.elaborate.values import (
@@ -120,7 +122,10 @@ def _finished(
 def _models_of_file(context: Context, file: syntax.File) -> list[ModelValue]:
     """The models to build, in the order of the file: one, unless the file compiles several and none is asked for."""
     model = _model_of_file(context, file)
-    trained = [each for each in context.models if each.compilations]
+    trained = _trained(context)
+    if model is not None and len(trained) < sum(bool(each.compilations) for each in context.models):
+        message = "The file makes this model again and again, each time the same; gen builds it once"
+        context.warning("repeated-model", model.span, message)
     if model is None or context.asked or len(trained) < 2:
         return [] if model is None else [model]
     weighty = {call.layer for each in trained for call in each.calls if call.layer.weights}
@@ -128,9 +133,10 @@ def _models_of_file(context: Context, file: syntax.File) -> list[ModelValue]:
     return [
         each
         for each in sorted(context.models, key=lambda each: each.order)
-        if each.compilations
+        if each in trained
         or (
-            each.public is not None
+            not each.compilations
+            and each.public is not None
             and _depth(each) <= depth
             and each.inputs
             and not each.broken
@@ -138,6 +144,11 @@ def _models_of_file(context: Context, file: syntax.File) -> list[ModelValue]:
             and any(call.layer in weighty for call in each.calls)
         )
     ]
+
+
+def _trained(context: Context) -> list[ModelValue]:
+    """The models that are compiled, each once."""
+    return without_repeated([model for model in context.models if model.compilations])
 
 
 def _depth(model: ModelValue) -> int:
@@ -191,16 +202,15 @@ def _model_of_file(context: Context, file: syntax.File) -> ModelValue | None:
         if not context.diagnostics.failed and context.passed_over:
             context.unknown(context.passed_over[0], context.passed_over[0].span)
         if not context.diagnostics.failed:
-            context.error(
-                "no-model",
-                file.statements[-1].span if file.statements else Span(0, 0),
-                "The file defines no model",
-                hint="end it with `model = Model(inputs, outputs)`",
-            )
+            loads = makes_model(file.statements, called=("load_model", "model_from_json"))
+            hint = "the one that it loads is in a file: `gen import FILE` reads that" if loads else None
+            span = file.statements[-1].span if file.statements else Span(0, 0)
+            hint = hint or "end it with `model = Model(inputs, outputs)`"
+            context.error("no-model", span, "The file defines no model", hint=hint)
         return None
     if context.asked:
         return _asked(context)
-    trained = [model for model in context.models if model.compilations]
+    trained = _trained(context)
     for other in trained[1:] if context.single else ():
         first = trained[0].compilations[0].span
         message = "The file compiles several models, and one is wanted"
@@ -269,14 +279,13 @@ def _plans(context: Context, model: ModelValue, namer: Namer) -> list[Plan]:
     seen: dict[str, Plan] = {}
     for plan in plans:
         if plan.name in seen:
-            context.error(
-                "duplicate-output",
-                plan.tensor.maker.span,
-                f"Two outputs are called `{plan.name}`",
-                notes=(Note(seen[plan.name].tensor.maker.span, "the other one"),),
-                hint="assign them to different variables, or give their layers a `name=`",
-            )
-        seen.setdefault(plan.name, plan)
+            note = Note(seen[plan.name].tensor.maker.span, "the other one")
+            other = Numbering(*taken, *names, *seen).claim(plan.name)
+            message = f"Two outputs are called `{plan.name}`; this one becomes `{other}`"
+            hint = "assign them to different variables, or give their layers a `name=`"
+            context.warning("renamed-output", plan.tensor.maker.span, message, notes=(note,), hint=hint)
+            plan.name = other
+        seen[plan.name] = plan
     return plans
 
 

@@ -96,7 +96,7 @@ def without_shape(value: Value) -> Value:
     """A value of which a computation is made: nobody knows its shape or its attributes."""
     if isinstance(value, Data):
         return Unknown(value.text, value.span, value.name, value.needed)
-    return replace(value, holder=None, known={}) if isinstance(value, Unknown) and (value.holder or value.known) else value
+    return replace(value, holder=None, known={}) if isinstance(value, Unknown) else value
 
 
 class Phase:
