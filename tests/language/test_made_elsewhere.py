@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn import datasets
+from sklearn import datasets  # type: ignore[import-untyped]  # it has no types
 
 from gen import compiler
 from gen.compiler import understand_all
@@ -177,7 +177,7 @@ def test_what_others_may_have_set_is_not_known(before: str, expression: str) -> 
     [
         "from foo import *\ntagger = Tagger()\nwords = tag(tagger)\n",
         "def batches(n):\n    for i in range(n):\n        yield foo.x[i]\ngenerator = batches(3)\n",
-        "import pandas as pd\ndf = pd.read_csv('x')\na = np.array(df.loc[:, 'first':'last'])\nb = df.iloc[3:, [1, 2]]\n",
+        "import pandas as pd\nt = pd.read_csv('x')\na = np.array(t.loc[:, 'a':'b'])\nb = t.iloc[3:, [1, 2]]\n",
         "np.load = lambda *a, **k: foo.load(*a, allow_pickle=True, **k)\n",
         "assert tf.__version__ >= '2.0'\nprint('TensorFlow %s' % tf.__version__)\n",
         "names = np.array(['a', 'b'])[foo.y]\nprint('{}'.format(x))\n",
@@ -204,10 +204,10 @@ def test_builtins_of_both_pythons_are_those_of_this_one() -> None:
 )
 def test_optimizers_are_found_where_older_versions_had_them(text: str) -> None:
     graphs, _ = read(f"{text}x = Input((4,))\nmodel = Model(x, Dense(3)(x))\nmodel.compile(o, 'mse')\n")
-    assert graphs[0].training is not None and graphs[0].training.optimizer.learning_rate == 0.1  # type: ignore[attr-defined]  # Adam has it
+    assert graphs[0].training is not None and graphs[0].training.optimizer.learning_rate == 0.1
 
 
-# ------------------------------------------------------------------------------------------------------- data and shapes
+# ------------------------------------------------------------------------------------------------------ data and shapes
 
 DATA = "from keras.datasets import mnist\n(x, y), (a, b) = mnist.load_data()\n"
 EXPRESSIONS = [
@@ -249,6 +249,13 @@ def test_shapes_of_data_are_those_of_numpy(expression: str) -> None:
     assert graphs[0].inputs[0].tensor.shape[1:] == ((*inner, 1) if inner else (1, 1))
 
 
+LIBRARIES = """\
+import foo, sklearn
+import pandas as pd
+from keras.preprocessing.sequence import pad_sequences
+from keras.utils import to_categorical
+from sklearn.preprocessing import LabelBinarizer, OneHotEncoder, StandardScaler
+"""
 LABELS = {
     "keras.utils.to_categorical(y)": 10,
     "to_categorical(y.reshape(-1, 1), 12)": 12,
@@ -267,11 +274,7 @@ LABELS = {
 
 @pytest.mark.parametrize("expression", LABELS)
 def test_what_libraries_make_of_data_has_a_known_width(expression: str) -> None:
-    head = (
-        "import foo, sklearn\nimport pandas as pd\nfrom keras.utils import to_categorical\nfrom sklearn.preprocessing"
-    )
-    head += " import LabelBinarizer, OneHotEncoder, StandardScaler\nfrom keras.preprocessing.sequence import pad_sequences\n"
-    graphs, codes = read(f"{head}{DATA}z = {expression}\nmodel = Sequential([Input((4,)), Dense(z.shape[1])])\n")
+    graphs, codes = read(f"{LIBRARIES}{DATA}z = {expression}\nmodel = Sequential([Input((4,)), Dense(z.shape[1])])\n")
     assert graphs, codes
     assert units(graphs[0]) == [LABELS[expression]]
 

@@ -50,7 +50,7 @@ def input_shape_of(options: Mapping[str, Any]) -> tuple[Any, ...] | None:
     """The shape of the input that the options of a layer say; None if they say none."""
     shape = options.get("input_shape")
     if shape is not None:
-        return (shape,) if isinstance(shape, int) else shape  # type: ignore[no-any-return]  # as its annotation says
+        return (shape,) if isinstance(shape, int) else shape
     if "batch_input_shape" in options:
         return options["batch_input_shape"][1:]  # type: ignore[no-any-return]  # the same
     length = options.get("input_length")

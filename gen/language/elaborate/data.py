@@ -57,7 +57,14 @@ METHODS = (
     "transpose",
 )
 """The methods of an array whose result has a shape that is known."""
-_SCALERS = ("MaxAbsScaler", "MinMaxScaler", "Normalizer", "PowerTransformer", "QuantileTransformer", "RobustScaler")
+_SCALERS: tuple[str, ...] = (
+    "MaxAbsScaler",
+    "MinMaxScaler",
+    "Normalizer",
+    "PowerTransformer",
+    "QuantileTransformer",
+    "RobustScaler",
+)
 _SCALERS += ("StandardScaler",)
 _ENCODERS = ("LabelBinarizer", "OneHotEncoder")
 _AS_THEY_ARE = ("maxabs_scale", "minmax_scale", "normalize", "robust_scale", "scale")

@@ -53,7 +53,7 @@ from gen.language.elaborate.loss_functions import call_loss, call_loss_function,
 from gen.language.elaborate.models import call_model
 from gen.language.elaborate.names import Names
 from gen.language.elaborate.objects import call_builtin, call_method, data_of
-from gen.language.elaborate.operators import combine, compare, delete_item, hashable, item, negated, set_item, truth
+from gen.language.elaborate.operators import combine, compared, delete_item, hashable, item, negated, set_item, truth
 from gen.language.elaborate.own import wrapped_function
 from gen.language.elaborate.parameters import bind_parameters
 from gen.language.elaborate.problems import Problem
@@ -1038,7 +1038,7 @@ class Interpreter:
         either = isinstance(left, TensorValue) or isinstance(right, TensorValue)
         if either and operator in tensors.OPERATIONS and left is not None and right is not None:
             return tensors.combine_tensors(self.context, operator, left, right, site)
-        return self._plain(site.span, compare, operator, left, right)
+        return self._plain(site.span, compared, operator, left, right)
 
     def _comprehension(self, comprehension: syntax.Comprehension, frame: Frame) -> Value:
         inner = Frame(frame, frame.group, kind="comprehension")

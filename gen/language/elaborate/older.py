@@ -39,7 +39,7 @@ LAYERS = (
     "wrappers",
 )
 """Modules that the layers of Keras were in, inside of `keras.layers`."""
-OPTIMIZERS = ("adadelta", "adagrad", "adam", "adamax", "ftrl", "gradient_descent", "nadam", "rmsprop")
+OPTIMIZERS: tuple[str, ...] = ("adadelta", "adagrad", "adam", "adamax", "ftrl", "gradient_descent", "nadam", "rmsprop")
 OPTIMIZERS += ("adam_v2", "experimental", "gradient_descent_v2", "legacy", "optimizer_v2", "rmsprop_v2")
 """Modules that optimizers were in, inside of `keras.optimizers`."""
 INSIDE = {"layers": LAYERS, "optimizers": OPTIMIZERS, "backend": ("common", "tensorflow_backend")}

@@ -198,10 +198,15 @@ def _size(symbol: str, left: Value, right: Value) -> Value:
 # ---------------------------------------------------------------------------------------------------------- comparisons
 
 
-def compare(symbol: str, left: Value, right: Value) -> Value:
-    """Whether `left symbol right` holds, for each number of an array; raises `Problem`."""
+def compared(symbol: str, left: Value, right: Value) -> Value:
+    """What `left symbol right` gives: whether it holds, for an array for each of its numbers; raises `Problem`."""
     if symbol in arrays.COMPARISONS and (isinstance(left, np.ndarray) or isinstance(right, np.ndarray)):
         return arrays.combine(symbol, left, right)
+    return compare(symbol, left, right)
+
+
+def compare(symbol: str, left: Value, right: Value) -> bool:
+    """Whether `left symbol right` holds; raises `Problem`."""
     match symbol:
         case "==":
             return equal(left, right)

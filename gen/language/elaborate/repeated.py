@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from gen.components.base import Component
-from gen.language.elaborate.values import Argument, FunctionValue, LayerCall, LayerValue, ModelValue, Value
+from gen.language.elaborate.values import Argument, Arguments, FunctionValue, LayerCall, LayerValue, ModelValue, Value
 
 
 def without_repeated(models: Sequence[ModelValue]) -> list[ModelValue]:
@@ -54,8 +53,10 @@ def _same_call(one: LayerCall, other: LayerCall) -> bool:
     )
 
 
-def _arguments(call: Any) -> dict[str | int, Argument]:
-    return dict(enumerate(call.positional)) | call.keywords
+def _arguments(call: Arguments) -> dict[str | int, Argument]:
+    named: dict[str | int, Argument] = dict(enumerate(call.positional))
+    named.update(call.keywords)
+    return named
 
 
 def _same_arguments(one: dict[str | int, Argument], other: dict[str | int, Argument]) -> bool:

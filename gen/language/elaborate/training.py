@@ -26,7 +26,6 @@ from gen.language.elaborate.values import (
     ObjectValue,
     TensorValue,
     Wrong,
-    describe_value,
     entries_of,
     is_wrong,
     unknown_in,
