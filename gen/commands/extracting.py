@@ -13,6 +13,7 @@ from gen.commands.formatting import format_text
 from gen.diagnostics import Diagnostic, Diagnostics, Source, Span
 from gen.files import Bounds, WriteError, place
 from gen.given import Given
+from gen.graph.graph import Graph
 from gen.language import syntax
 
 MOST_ROUNDS = 30
@@ -36,19 +37,15 @@ def extract(path: Path, given: Given, debug: bool = False) -> Extract:
         source, diagnostics = read(path)
         if diagnostics.failed:
             return Extract(source, diagnostics.in_source_order(), None)
-        graph = compiler.understand(source, diagnostics, given)
+        graphs = compiler.understand_all(source, diagnostics, given)
         found = [
             each for each in diagnostics.in_source_order() if each.code not in ("ignored-lines", "unused-variable")
         ]
-        if graph is None:
+        if not graphs:
             return Extract(source, found, None)
         lines = _kept(source, given)
         text = format_text("\n".join(line for _, line in lines) + "\n")
-        again = compiler.understand(Source("model.nn", text), Diagnostics())
-        options = compiler.Options(formatted=False)
-        if again is None or _plain(compiler.generate(again, "", options)) != _plain(
-            compiler.generate(graph, "", options)
-        ):
+        if _built(compiler.understand_all(Source("model.nn", text), Diagnostics())) != _built(graphs):
             raise AssertionError("what was left out changed the model")
         kept = {number for number, _ in lines}
         numbers = range(1, source.text.count("\n") + 2)
@@ -56,8 +53,9 @@ def extract(path: Path, given: Given, debug: bool = False) -> Extract:
         return Extract(source, found, text, left_out)
 
 
-def _plain(text: str) -> str:
-    """A generated file without its header and the comments, which quote the source."""
+def _built(graphs: Sequence[Graph]) -> str:
+    """The generated file of models without its header and the comments, which quote the source."""
+    text = compiler.build(graphs, "", compiler.Options(formatted=False))[1] if graphs else ""
     return re.sub(r"^# fmt: off\n\"\"\".*?\n\"\"\"\n|#[^\n]*", "", text, flags=re.DOTALL)
 
 
@@ -90,6 +88,7 @@ def _kept(source: Source, given: Given) -> list[tuple[int, str]]:
         needless = _needless(current, file, given)
         changes = _Changes(current)
         changes.body(file.statements, needless)
+        changes.arguments(file.statements, needless)
         changes.values(file.statements, given)
         following = changes.applied(lines)
         if following == lines:
@@ -245,6 +244,23 @@ class _Changes:
         self._gone.update(lines[1:])
         self._new[lines[0]] = f"{indent}{self._source.slice(call.function.span)}({inside})"
         return False
+
+    def arguments(self, statements: Iterable[syntax.Statement], needless: _Needless) -> None:
+        """Take out the arguments by name that are passed over, at most one of each line."""
+        for call in syntax.calls(statements):
+            end = None
+            for each in sorted((*call.positional, *call.keywords), key=lambda each: each.span.start):
+                keyword = each if isinstance(each, syntax.Keyword) else None
+                if end is not None and keyword is not None and keyword.value.span in needless.passed_over:
+                    self._take_out_between(end, keyword.span.end)
+                end = each.span.end
+
+    def _take_out_between(self, start: int, end: int) -> None:
+        (first, column), (last, rest) = self._source.position(start), self._source.position(end)
+        lines = range(first, last + 1)
+        if not any(line in self._gone or line in self._new for line in lines):
+            self._new[first] = self._source.line(first)[: column - 1] + self._source.line(last)[rest - 1 :]
+            self._gone.update(lines[1:])
 
     def values(self, statements: Iterable[syntax.Statement], given: Given) -> None:
         """Write the values that come from outside in place of what the variables were given."""

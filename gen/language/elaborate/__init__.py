@@ -77,7 +77,7 @@ def passed_over(file: syntax.File, source: Source, given: Given) -> tuple[frozen
     context = replace(_context(file, source, diagnostics), given=_values(given))
     _run(Interpreter(context), file)
     unused = frozenset(each.span for each in diagnostics.items if each.code == "unused-variable")
-    return frozenset(context.ignored), unused
+    return frozenset(context.ignored) | context.unused_arguments, unused
 
 
 def observe(

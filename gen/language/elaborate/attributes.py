@@ -34,6 +34,7 @@ from gen.language.elaborate.values import (
     Data,
     Distributed,
     FunctionValue,
+    Held,
     InputValue,
     LambdaValue,
     LayerCall,
@@ -180,14 +181,15 @@ def _of_unknown(context: Context, owner: Unknown, attribute: syntax.Attribute) -
             context.need(owner.made_by)
             return known
         owner = without_shape(owner)
-    held = owner.known.get(attribute.name, MISSING)
-    if held is not MISSING and not (isinstance(held, Unknown) and held.holder is not None):
-        return held
+    held = owner.known.get(attribute.name)
+    if held is not None and held.is_set:
+        context.need((*owner.made_by, *held.made_by))
+        return held.value
     span = owner.span if owner.missing else attribute.span
-    known = held.known if isinstance(held, Unknown) else {}
-    made = replace(owner, text=text, span=span, name=None, holder=owner, known=known)
-    if held is MISSING:
-        owner.known[attribute.name] = made
+    known = held.value.known if held is not None else {}
+    made = replace(owner, text=text, span=span, name=None, kept=False, holder=owner, known=known)
+    if held is None:
+        owner.known[attribute.name] = Held(made, is_set=False)
     return made
 
 
@@ -483,7 +485,7 @@ def set_attribute(context: Context, owner: Value, attribute: syntax.Attribute, v
         case Wrong():
             return
         case Unknown():
-            owner.known[name] = value
+            owner.known[name] = Held(value)
             return
         case ObjectValue():
             _set_on_object(context, owner, name, value)

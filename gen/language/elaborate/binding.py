@@ -363,6 +363,7 @@ def known_arguments(context: Context, cls: type[Component] | None, called: str, 
             hint = "load the numbers into it: `model.weights[…][...] = matrix`"
             if argument.value is not None:
                 context.warning("ignored-argument", arguments.name_spans[name], message, hint=hint)
+                context.unused_arguments.add(argument.span)
         elif found is not None and cls is not None and name in cls.unsupported:
             _report_other(context, cls, called, name, arguments)
             return replace(arguments, keywords={**kept, name: replace(argument, value=WRONG)})

@@ -136,6 +136,10 @@ class Context:
     """The statements that no model depends on, and that gen passes over."""
     open_names: bool = False
     """Whether `from … import *` of a module that nobody knows may have bound any name."""
+    unused_arguments: set[Span] = field(default_factory=set)
+    """The arguments that no model depends on: data, where a model begins without it."""
+    needed: set[Span] = field(default_factory=set)
+    """Those of them that a model depends on after all."""
     passings: int = 0
     """How often a statement was passed over because of what gen cannot know."""
     passed_over: list[Unknown] = field(default_factory=list)
@@ -253,12 +257,13 @@ class Context:
     def ignore(self, span: Span, unknown: bool = True) -> None:
         """Note that a statement is passed over; `unknown` where that is because of what gen cannot know."""
         self.passings += unknown
-        if span not in self.ignored:
+        if span not in self.ignored and span not in self.needed:
             self.ignored.append(span)
 
     def need(self, spans: Iterable[Span]) -> None:
         """Note that the model may depend on statements that were passed over."""
-        self.ignored = [each for each in self.ignored if each not in set(spans)]
+        self.needed.update(spans)
+        self.ignored = [each for each in self.ignored if each not in self.needed]
 
     # Limits
 

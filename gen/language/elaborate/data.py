@@ -6,7 +6,7 @@ Neither the numbers of a data set are known nor how many rows are taken of it, b
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import EllipsisType
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gen.diagnostics import Span
-from gen.language.elaborate.values import Data, Unknown, Value
+from gen.language.elaborate.values import Data, Held, Unknown, Value, everything_in
 
 _IMAGES: dict[str, tuple[tuple[int, ...], tuple[int, ...], int]] = {
     "mnist": ((28, 28), (), 10),
@@ -93,6 +93,12 @@ def loaded(path: Sequence[str], text: str, span: Span) -> Value:
     return (x, y), (x, y)
 
 
+def sources(values: Iterable[Value]) -> tuple[Span, ...]:
+    """The statements that have made what is in `values`, and nobody knows."""
+    inside = (each for value in values for each in everything_in(value))
+    return tuple(dict.fromkeys(span for each in inside if isinstance(each, Unknown) for span in each.made_by))
+
+
 def makes_data(function: Unknown) -> bool:
     """Whether something may be known of the result of a function of another library, from its arguments."""
     module, _, name = function.text.rpartition(".")
@@ -154,7 +160,8 @@ def _sample(name: str, keywords: Mapping[str, Value], text: str, span: Span) -> 
     parts = {"data": x, "target": y}
     if name == "load_digits":
         parts["images"] = Data(text, span, shape=(rows, 8, 8))
-    made.known.update(parts, **{f"[{part}]": value for part, value in parts.items()})
+    for part, value in parts.items():
+        made.known[part] = made.known[f"[{part}]"] = Held(value)
     return made
 
 

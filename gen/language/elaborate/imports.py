@@ -30,7 +30,7 @@ def imported(context: Context, statement: syntax.Import) -> list[tuple[str, Valu
         if statement.module not in NOTHING_OF_THE_MODEL:
             context.ignore(statement.span)
             context.open_names |= any(name == "*" for name, _ in statement.names or ())
-        return [(name, Unknown(name, statement.span)) for name in _names(statement)]
+        return [(name, Unknown(name, statement.span, made_by=(statement.span,))) for name in _names(statement)]
     if statement.module not in PLAIN:
         warn_of_module(context, rooted(statement.module), statement.span)
     if statement.names is None:

@@ -69,6 +69,7 @@ from gen.language.elaborate.spellings import (
 )
 from gen.language.elaborate.thrown import Thrown, handler_of
 from gen.language.elaborate.values import (
+    MOST_CAUSES,
     NO_OPTIONS,
     PHASE,
     WRONG,
@@ -86,6 +87,7 @@ from gen.language.elaborate.values import (
     Function,
     FunctionValue,
     Group,
+    Held,
     LambdaValue,
     LayerValue,
     Member,
@@ -248,6 +250,22 @@ class Interpreter:
             self.context.ignore(statement.span)
         for target in targets:
             self._bind(target, result, value.span, frame)
+        self._note_set(statement, frame)
+
+    def _note_set(self, statement: syntax.Assign, frame: Frame) -> None:
+        """Pass over a statement that sets parts of what nobody knows, unless something reads them."""
+        owners = [
+            self._held(target.value, frame) if isinstance(target, syntax.Attribute | syntax.Index) else None
+            for target in statement.targets
+        ]
+        unknown = [owner for owner in owners if isinstance(owner, Unknown)]
+        if len(unknown) < len(owners):
+            return
+        self.context.ignore(statement.span)
+        for owner in unknown:
+            for name, held in owner.known.items():
+                if held.is_set and not held.made_by:
+                    owner.known[name] = replace(held, made_by=(statement.span,))
 
     def _expect(self, targets: Sequence[syntax.Target], value: syntax.Expr) -> None:
         """Note which variables the parts of `value` are bound to."""
@@ -334,7 +352,7 @@ class Interpreter:
         elif lost(owner, key) is None:
             self._plain(target.span, set_item, owner, key, value)
         elif isinstance(owner, Unknown) and isinstance(key, str):
-            owner.known[f"[{key}]"] = value
+            owner.known[f"[{key}]"] = Held(value)
         elif isinstance(owner, Unknown):
             owner.known.clear()
         elif isinstance(key, Unknown):
@@ -501,6 +519,8 @@ class Interpreter:
                 return None if found is None else found.value
             case syntax.Attribute(value, name):
                 held = self._held(value, frame)
+                if isinstance(held, Unknown):
+                    return held.known[name].value if name in held.known else None
                 return held.attributes.get(name) if isinstance(held, ObjectValue) else None
         return None
 
@@ -512,7 +532,7 @@ class Interpreter:
                 held.broken = held.broken or isinstance(doubt, Wrong)
                 held.unknown = held.unknown or (doubt if isinstance(doubt, Unknown) else None)
             case Unknown() if what in held.known:
-                held.known[what] = doubt
+                held.known[what] = Held(doubt)
             case LayerValue() | Distributed() | BidirectionalValue() | LambdaValue() if what == "trainable":
                 if isinstance(why, Unknown):
                     self.context.unknown(why, at)
@@ -1136,8 +1156,10 @@ class Interpreter:
             key = self.evaluate(index.items[0], frame)
             if isinstance(key, Wrong):
                 return WRONG
-            if isinstance(key, str) and f"[{key}]" in owner.known:
-                return owner.known[f"[{key}]"]
+            held = owner.known.get(f"[{key}]") if isinstance(key, str) else None
+            if held is not None:
+                self.context.need((*owner.made_by, *held.made_by))
+                return held.value
         return lost(owner)
 
     def _slice_tensor(self, owner: TensorValue, index: syntax.Index, frame: Frame) -> Value:
@@ -1287,10 +1309,11 @@ class Interpreter:
         keywords = {name: each.value for name, each in arguments.keywords.items()}
         known = data.made_outside(function, given, keywords, text, arguments.span)
         if known is not None:
-            return known
+            return _made_after(known, (*function.made_by, *data.sources(values)))
         if function.holder is not None:
             function.holder.known.clear()
-        return self._made_of(without_shape(function), values, arguments.span)
+        made = self._made_of(without_shape(function), values, arguments.span)
+        return replace(made, made_by=(*function.made_by, *data.sources(values))[:MOST_CAUSES])
 
     def _call_unit(self, function: Unit, arguments: Arguments, site: Site) -> Value:
         """The result of a call of what calls layers itself."""
@@ -1490,10 +1513,19 @@ def _constant(arguments: Arguments) -> Value:
 
 
 def _made_here(value: Value, span: Span) -> Value:
-    """Data, alone or in tuples, that the statement at `span` makes."""
-    if isinstance(value, tuple) and _holds_data(value):
-        return tuple(_made_here(each, span) for each in value)
-    return replace(value, made_by=(*value.made_by, span)) if isinstance(value, Data) else value
+    """Data, alone or in a list, or something unknown, that the statement at `span` makes."""
+    if isinstance(value, tuple | list) and _holds_data(value):
+        return type(value)(_made_here(each, span) for each in value)
+    if not isinstance(value, Unknown):
+        return value
+    return replace(value, made_by=(*value.made_by, span)) if len(value.made_by) < MOST_CAUSES else value
+
+
+def _made_after(value: Value, spans: tuple[Span, ...]) -> Value:
+    """Data, alone or in a list, or an object that holds it, of which statements at `spans` are a part."""
+    if isinstance(value, tuple | list):
+        return type(value)(_made_after(each, spans) for each in value)
+    return replace(value, made_by=(*value.made_by, *spans)) if isinstance(value, Unknown) else value
 
 
 def _is_unknown(value: Value) -> bool:
@@ -1505,7 +1537,7 @@ def _is_unknown(value: Value) -> bool:
 
 def _holds_data(value: Value) -> bool:
     """Whether a value is data alone."""
-    return isinstance(value, Data) or (isinstance(value, tuple) and bool(value) and all(map(_holds_data, value)))
+    return isinstance(value, Data) or (isinstance(value, tuple | list) and bool(value) and all(map(_holds_data, value)))
 
 
 def _is_generator(definition: syntax.Def) -> bool:

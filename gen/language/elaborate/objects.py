@@ -88,7 +88,7 @@ def call_builtin(
         return None
     module, _, last = name.rpartition(".")
     if module in ("", "numpy") and (known := data.called(last, values, keywords)) is not None:
-        context.need(span for each in everything_in(values[0]) if isinstance(each, Data) for span in each.made_by)
+        context.need(data.sources(values[:1]))
         return known
     for each in (*values, *keywords.values()):
         if isinstance(each, Wrong | Unknown):
@@ -315,8 +315,15 @@ def _begin_with_data(context: Context, model: ModelValue, arguments: Arguments) 
     shape: tuple[Value, ...] = ()
     if given is not None and isinstance(given.value, Data | np.ndarray):
         shape = given.value.shape[1:]
-    if model.sequential and not model.inputs and shape and all(isinstance(size, int) for size in shape):
+    if (
+        given is not None
+        and model.sequential
+        and not model.inputs
+        and shape
+        and all(isinstance(size, int) for size in shape)
+    ):
         begin_with(context, model, shape, arguments.span)
+        context.need((given.span, *data.sources([given.value])))
 
 
 def _summarise(context: Context, model: ModelValue, arguments: Arguments) -> None:

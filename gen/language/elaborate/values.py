@@ -35,6 +35,15 @@ MOST_CAUSES = 20
 
 
 @record
+class Held:
+    """What is known of an attribute of something unknown; `is_set` says that the file has set it."""
+
+    value: Value
+    is_set: bool = True
+    made_by: tuple[Span, ...] = ()
+
+
+@record
 class Unknown:
     """What gen cannot know when it reads a file: data, and whatever is made of data or of other libraries.
 
@@ -56,10 +65,12 @@ class Unknown:
     others: tuple[Unknown, ...] = ()
     """What else it comes from."""
     why: str = "which is not known when gen reads the file"
+    made_by: tuple[Span, ...] = field(default=(), compare=False, repr=False)
+    """The statements that have made it."""
     holder: Unknown | None = field(default=None, compare=False, repr=False)
     """What it is an attribute of."""
-    known: dict[str, Value] = field(default_factory=dict, compare=False, repr=False)
-    """What is known of its attributes: those that the file has set, and attributes of attributes."""
+    known: dict[str, Held] = field(default_factory=dict, compare=False, repr=False)
+    """What is known of its attributes, and of its items by `[key]`."""
 
     def of_model(self, span: Span) -> Unknown:
         """The same for something of a model that is made of it at `span`."""
@@ -85,8 +96,6 @@ class Data(Unknown):
     shape: tuple[Value, ...] = ()
     classes: int | None = None
     """How many different labels there are, for labels."""
-    made_by: tuple[Span, ...] = ()
-    """The statements that have made it."""
 
     def __repr__(self) -> str:
         return Unknown.__repr__(self)
@@ -95,8 +104,8 @@ class Data(Unknown):
 def without_shape(value: Value) -> Value:
     """A value of which a computation is made: nobody knows its shape or its attributes."""
     if isinstance(value, Data):
-        return Unknown(value.text, value.span, value.name, value.needed)
-    return replace(value, holder=None, known={}) if isinstance(value, Unknown) else value
+        return Unknown(value.text, value.span, value.name, value.needed, made_by=value.made_by)
+    return replace(value, kept=False, holder=None, known={}) if isinstance(value, Unknown) else value
 
 
 class Phase:
