@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from gen.files import Bounds, WriteError, place
 from gen.given import Given
 from gen.graph.graph import Graph
 from gen.language import syntax
+from gen.language.elaborate.changes import bound_names
 
 MOST_ROUNDS = 30
 """How often what is left is looked through again: a variable may be read by nothing but what was just left out."""
@@ -43,7 +44,7 @@ def extract(path: Path, given: Given, debug: bool = False) -> Extract:
         ]
         if not graphs:
             return Extract(source, found, None)
-        lines = _kept(source, given)
+        lines = _smallest(source, given, _built(graphs))
         text = format_text("\n".join(line for _, line in lines) + "\n")
         if _built(compiler.understand_all(Source("model.nn", text), Diagnostics())) != _built(graphs):
             raise AssertionError("what was left out changed the model")
@@ -75,17 +76,40 @@ def write(path: Path, text: str, force: bool) -> str:
 # ------------------------------------------------------------------------------------------------------- what is kept
 
 
-def _kept(source: Source, given: Given) -> list[tuple[int, str]]:
-    """The lines that the model needs, with their numbers in the script."""
+def _smallest(source: Source, given: Given, built: str) -> list[tuple[int, str]]:
+    """The lines that the model needs, with their numbers in the script; all of them, where that cannot be told apart.
+
+    Lines that bind what others read are put back.
+    """
+    read: set[str] = set()
+    for _ in range(MOST_ROUNDS):
+        lines = _kept(source, given, read)
+        kept, diagnostics = Source("model.nn", "\n".join(line for _, line in lines) + "\n"), Diagnostics()
+        if _built(compiler.understand_all(kept, diagnostics)) == built:
+            return lines
+        missing = {
+            kept.slice(each.span) for each in diagnostics.items if each.code in ("unknown-name", "unknown-layer")
+        }
+        if missing <= read:
+            break
+        read |= missing
+    return _with_given(source, _all_lines(source), given)
+
+
+def _all_lines(source: Source) -> list[tuple[int, str]]:
     lines = [(number, text) for number, text in enumerate(source.text.split("\n"), start=1)]
-    lines = [(number, text.removesuffix("\r")) for number, text in lines if not (number == 1 and text.startswith("#!"))]
-    lines = _with_given(source, lines, given)
+    return [(number, text.removesuffix("\r")) for number, text in lines if not (number == 1 and text.startswith("#!"))]
+
+
+def _kept(source: Source, given: Given, read: Collection[str]) -> list[tuple[int, str]]:
+    """The lines that the model needs, and those that bind what is `read`."""
+    lines = _with_given(source, _all_lines(source), given)
     for _ in range(MOST_ROUNDS):
         text = "\n".join(line for _, line in lines) + "\n"
         current = Source(source.path, text)
         diagnostics = Diagnostics()
         file = compiler.parse(current, diagnostics)
-        needless = _needless(current, file, given)
+        needless = _needless(current, file, given, read)
         changes = _Changes(current)
         changes.body(file.statements, needless)
         changes.arguments(file.statements, needless)
@@ -127,9 +151,13 @@ class _Needless:
     unused: frozenset[Span]
     read: frozenset[str]
     """The names that anything reads."""
+    kept: Collection[str] = ()
+    """The names that what is left reads, whoever says that it is not needed."""
 
     def has(self, statement: syntax.Statement) -> bool:
         """Whether a whole statement is needless."""
+        if not set(bound_names([statement])).isdisjoint(self.kept):
+            return False
         match statement:
             case syntax.Evaluate(value, span):
                 return span in self.passed_over or value.span in self.passed_over
@@ -143,12 +171,12 @@ class _Needless:
         return statement.span in self.passed_over
 
 
-def _needless(source: Source, file: syntax.File, given: Given) -> _Needless:
+def _needless(source: Source, file: syntax.File, given: Given, kept: Collection[str]) -> _Needless:
     from gen.language.elaborate import passed_over
 
     spans, unused = passed_over(file, source, given)
     read = frozenset(re.findall(r"[^\W\d]\w*", _without_imports(source, file)))
-    return _Needless(spans, unused, read)
+    return _Needless(spans, unused, read, kept)
 
 
 def _without_imports(source: Source, file: syntax.File) -> str:

@@ -238,3 +238,77 @@ def test_from_script_writes_values_where_they_are_read(gen: Gen, folder: Path) -
     assert gen("from-script", "train.py", "--define", "args.size=4", "--define", "width=3").status == 0
     found = (folder / "train.nn").read_text()
     assert found == "width = 3\nx = Input((4,))\nmodel = Model(x, Dense(width)(x))\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "gone"),
+    [
+        (
+            "import wandb\nfrom keras import layers\nconfig = wandb.config\nconfig.units = 7\nconfig.title = 'a'\n"
+            "model = keras.Sequential([keras.Input((4,)), layers.Dense(config.units)])\n",
+            ["config = wandb.config", "config.units = 7"],
+            ["config.title"],
+        ),
+        (
+            "from sklearn.datasets import load_iris\ndata = load_iris()\nx = data['data']\ny = data.target\n"
+            "model = keras.Sequential([keras.Input((x.shape[1],)), keras.layers.Dense(3)])\nprint(y)\n",
+            ["data = load_iris()", "x = data"],
+            ["y = ", "print"],
+        ),
+        (
+            "from keras.datasets import mnist\n(x, y), (a, b) = mnist.load_data()\nx = x / 255\n"
+            "model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(10)])\nmodel.compile('adam', 'mse')\n"
+            "history = model.fit(x, y, epochs=3)\nlosses = history.history['loss']\n",
+            ["mnist.load_data()", "x = x / 255", "model.fit(x"],
+            ["losses"],
+        ),
+        (
+            "import pandas as pd\ntable = pd.read_csv('x')\ntable.columns = ['a', 'b']\ntable['c'] = table.a + 1\n"
+            "model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])\n",
+            [],
+            ["table", "pandas"],
+        ),
+        (
+            "import foo\nmatrix = foo.load()\nmodel = keras.Sequential()\n"
+            "model.add(keras.layers.Embedding(10, 4, input_length=5, weights=[matrix], trainable=False))\n",
+            ["input_length=5, trainable=False"],
+            ["matrix", "foo"],
+        ),
+        (
+            "import foo\nstrategy = foo.Strategy()\nwith strategy.scope():\n"
+            "    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])\n",
+            ["keras.layers.Dense(3)"],
+            [],
+        ),
+        (
+            "def make(units=7):\n    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(units)])\n"
+            "    model.compile('adam', 'mse')\n    return model\n"
+            "for i in range(9):\n    model = make()\n    print(i)\n",
+            ["def make(units=7):", "make()"],
+            [],
+        ),
+        (
+            "import foo\na = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])\na.compile('adam', 'mse')\n"
+            "b = keras.Sequential([keras.Input((4,)), keras.layers.Dense(5)])\nb.compile('sgd', 'mse')\nb.fit(foo.x)\n",
+            ["a.compile", "b.compile"],
+            ["foo"],
+        ),
+    ],
+)
+def test_what_the_model_takes_from_others_is_kept(
+    gen: Gen, folder: Path, text: str, kept: list[str], gone: list[str]
+) -> None:
+    (folder / "train.py").write_text(f"import keras\n{text}")
+    assert gen("from-script", "train.py").status == 0
+    found = (folder / "train.nn").read_text()
+    assert [each for each in kept if each not in found] == [], found
+    assert [each for each in gone if each in found] == [], found
+    assert gen("build", "train.nn").status == 0
+
+
+def test_a_command_of_the_shell_may_go_over_several_lines(gen: Gen, folder: Path) -> None:
+    code = "!pip install foo \\\n    --quiet\nimport keras\n"
+    code += "model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3)])\n"
+    cell = {"cell_type": "code", "source": code.splitlines(keepends=True)}
+    (folder / "model.ipynb").write_text(json.dumps({"cells": [cell], "nbformat": 4}))
+    assert gen("build", "model.ipynb").status == 0

@@ -275,6 +275,11 @@ def _set_loss(context: Context, argument: Argument, plan: Plan) -> None:
         context.error("bad-argument", argument.span, message, hint=f"write {names}")
         return
     tensor = plan.tensor
+    if argument.value is not None and tensor.dtype != "float":
+        note = Note(tensor.maker.span, f"the output `{plan.name}`")
+        message = f"No weight learns from the output `{plan.name}`: it is {tensor.dtype}, and has no derivative"
+        context.error("bad-loss", argument.span, message, notes=(note,), hint="give the output before it the loss")
+        return
     if is_own(argument.value, "loss"):
         _set_own_loss(context, argument, plan)
         return
