@@ -24,6 +24,7 @@ from gen.language.elaborate.context import Context
 from gen.language.elaborate.inputs import new_input
 from gen.language.elaborate.operations import constant_tensor
 from gen.language.elaborate.parameters import takes
+from gen.language.elaborate.unheld import noting_unheld
 from gen.language.elaborate.values import (
     MISSING,
     PHASE,
@@ -381,7 +382,7 @@ def _call_layer(context: Context, made: ObjectValue, method: FunctionValue, argu
     before, first = set(context.calls), len(made.losses)
     box, given = BoxValue(made.group, context.box), (*arguments.positional, *arguments.keywords.values())
     tensors = [tensor for each in given for tensor in tensors_in(each.value)]
-    with context.calling(made, tensors), context.boxed(box), context.running_call():
+    with context.calling(made, tensors), context.boxed(box), noting_unheld(context, made):
         bound = Method(made, "call", arguments.function, method)
         result = context.caller.call_function_of(bound, arguments, made.group)
     _note_losses(context, made, first, result)
@@ -490,7 +491,7 @@ def _define(context: Context, made: ObjectValue, method: FunctionValue, argument
         model.broken = True
         return
     bound, first = Method(made, "call", arguments.function, method), len(made.losses)
-    with context.running_call():
+    with noting_unheld(context, made):
         result = context.caller.call_function_of(bound, _with_options(on, method), model.parent)
     _note_losses(context, made, first, result)
     outputs = list(tensors_in(result))

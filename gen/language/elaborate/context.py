@@ -24,6 +24,7 @@ from gen.language.elaborate.values import (
     FunctionValue,
     Group,
     InputValue,
+    LambdaValue,
     LayerCall,
     LayerValue,
     Method,
@@ -138,6 +139,8 @@ class Context:
     """Whether `from … import *` of a module that nobody knows may have bound any name."""
     unused_arguments: set[Span] = field(default_factory=set)
     """The arguments that no model depends on: data, where a model begins without it."""
+    unheld: dict[LayerCall, ObjectValue | LambdaValue] = field(default_factory=dict)
+    """The calls of layers by a class or a Lambda that does not hold them."""
     needed: set[Span] = field(default_factory=set)
     """Those of them that a model depends on after all."""
     passings: int = 0
@@ -399,8 +402,11 @@ class Context:
 
 
 def frozen(context: Context) -> set[LayerValue]:
-    """The layers that are not trained now: those that say so, and those of models that do."""
-    found = {layer for layer in context.layers if not layer.trainable}
+    """The layers that are not trained now: those that say so, those of models that do, and those that nothing holds."""
+    from gen.language.elaborate.unheld import unheld_layers
+
+    found = set(unheld_layers(context))
+    found |= {layer for layer in context.layers if not layer.trainable}
     found |= {call.layer for call in context.calls if not call.layer.trainable}
     for model in context.models:
         found |= {call.layer for call in model.calls if not (model.trainable and call.layer.trainable)}

@@ -9,6 +9,7 @@ from gen.diagnostics import Span
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.names import Assignment, Names
 from gen.language.elaborate.naming import name_of_model
+from gen.language.elaborate.unheld import warn_of_unheld
 from gen.language.elaborate.values import (
     Arguments,
     BidirectionalValue,
@@ -51,6 +52,7 @@ def warn_of_unused(context: Context, names: Names, built: Sequence[ModelValue]) 
     for span, assignment in names.assignments.items():
         _warn_of_variable(context, span, assignment, built)
     _warn_of_ignored(context)
+    warn_of_unheld(context)
 
 
 def _warn_of_ignored(context: Context) -> None:

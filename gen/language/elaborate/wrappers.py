@@ -23,6 +23,7 @@ from gen.language.elaborate.attributes import set_trainable
 from gen.language.elaborate.binding import LAYER_OPTIONS, accepted_value, input_shape_of, option_name
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.shape_trail import trail
+from gen.language.elaborate.unheld import noting_unheld
 from gen.language.elaborate.values import (
     NO_OPTIONS,
     WRONG,
@@ -78,7 +79,7 @@ def _apply_lambda(context: Context, called: LambdaValue, tensors: Sequence[Tenso
     """What the function of a `Lambda` makes of `tensors`."""
     before = set(tensors)
     box = BoxValue(called.group, context.box)
-    with context.calling(called, tensors), context.boxed(box), context.running_call():
+    with context.calling(called, tensors), context.boxed(box), noting_unheld(context, called):
         node = syntax.Constant(None, site.span)
         given = Argument(tensors[0] if len(tensors) == 1 else list(tensors), node)
         spans = dict.fromkeys(called.arguments, site.span)
