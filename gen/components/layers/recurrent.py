@@ -266,7 +266,8 @@ class LSTM(Cell):
         keeps = mask_in_order(self, mask)
         sequences = self.return_sequences
         results = lstm_predict(projected, recurrent_kernel, bias=bias, h=h, c=c, mask=keeps, sequences=sequences)
-        return with_states(self, *results)
+        last_c = results[1]
+        return with_states(self, results[0], last_c)
 
 
 @component
