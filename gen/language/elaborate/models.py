@@ -8,7 +8,6 @@ from gen.components.arguments import Word
 from gen.components.base import Activation, Layer, ShapeError, snake_case
 from gen.diagnostics import Note, Span
 from gen.dims import BATCH, Size, show
-from gen.language.elaborate import wrappers
 from gen.language.elaborate.binding import option_name
 from gen.language.elaborate.called import items_of
 from gen.language.elaborate.context import MAX_NESTED, Context
@@ -478,7 +477,7 @@ def _natural_dtype(layer: LayerValue) -> str:
 def _call(context: Context, model: ModelValue, item: Item) -> None:
     head = model.outputs[0]
     before = len(context.calls)
-    result = wrappers.call_any(context, item.value, [head], Site(item.span, item.heading, model.parent))
+    result = context.caller.call_wrapped(item.value, [head], Site(item.span, item.heading, model.parent))
     if isinstance(result, TensorValue):
         model.outputs = (result,)
         model.calls += _leading_to(result, context.calls[before:])
