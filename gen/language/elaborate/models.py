@@ -12,9 +12,9 @@ from gen.language.elaborate.binding import option_name
 from gen.language.elaborate.called import items_of
 from gen.language.elaborate.context import MAX_NESTED, Context
 from gen.language.elaborate.inputs import new_input
-from gen.language.elaborate.model_calls import repeat, replay
+from gen.language.elaborate.model_calls import call_again, repeat
 from gen.language.elaborate.older import present_arguments
-from gen.language.elaborate.shape_trail import trail
+from gen.language.elaborate.shape_trail import shape_notes
 from gen.language.elaborate.spellings import kinds_of, suggestion
 from gen.language.elaborate.values import (
     WRONG,
@@ -246,7 +246,7 @@ def _calls(context: Context, model: ModelValue, outputs: Sequence[Argument]) -> 
         elif argument.value.shape[:1] != (BATCH,):
             message = f"An output of a model has a row for each row of data, this is {show(argument.value.shape)}"
             hint = "an output begins with the batch axis; a loss may be a number"
-            context.error("not-a-batch", argument.span, message, notes=trail([argument.value]), hint=hint)
+            context.error("not-a-batch", argument.span, message, notes=shape_notes([argument.value]), hint=hint)
             model.broken = True
         pending = [argument.value, *([argument.value.mask] if argument.value.mask is not None else [])]
         while pending:
@@ -522,4 +522,4 @@ def call_model(
             notes=(Note(model.span, "the model"),),
         )
     with context.calling(model, tensors):
-        return replay(context, model, tensors, span)
+        return call_again(context, model, tensors, span)

@@ -41,7 +41,7 @@ def training_step(
     lower_backward(lowering)
     lower_input_gradients(lowering)
     lower_track(lowering)
-    return lowering.finish()
+    return lowering.lowered()
 
 
 def inference(graph: Graph, names: Identifiers, reserved: set[str]) -> Lowered:
@@ -55,7 +55,7 @@ def inference(graph: Graph, names: Identifiers, reserved: set[str]) -> Lowered:
     results = [*heads, *more]
     values = [lowering.values[result].name for result in results if result is not None]
     lowering.results["infer"] = tuple(ast.Name(value, ast.Load()) for value in values)
-    return lowering.finish()
+    return lowering.lowered()
 
 
 def activation(graph: Graph, names: Identifiers, reserved: set[str], constants: Mapping[str, Constant]) -> Lowered:
@@ -84,7 +84,7 @@ def activation(graph: Graph, names: Identifiers, reserved: set[str], constants: 
         bindings = {"self": maker.layer.component, parameter_names(rule)[0]: head}
         result: Array = run(build, rule, bindings, lowering.local(names.outputs[output], rule)).result
         lowering.pin(result, head.name)
-    return lowering.finish()
+    return lowering.lowered()
 
 
 def _by_rows(activation: Layer | Activation) -> bool:

@@ -158,7 +158,7 @@ class Lowering:
         """The result of a kernel that lowering itself puts in."""
         return self.build.call(ops.of_kernel(function), *operands)
 
-    def finish(self) -> Lowered:
+    def lowered(self) -> Lowered:
         """The program so far, and what belongs to it."""
         build = self.build
         bound = {name for statement in build.statements if statement.binds for name in statement.targets}

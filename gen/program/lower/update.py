@@ -57,7 +57,7 @@ def update(
         state.dense(size, dense_size(graph, tables), vector, whole, {names.weights[item]: item for item in dense})
     for layer, name in tables:
         state.table(names.weights[layer, name], layer.weights[name].shape)
-    return state.finish()
+    return state.lowered()
 
 
 def trainable_size(graph: Graph) -> str:
@@ -75,7 +75,7 @@ def update_rows(optimizer: Optimizer, reserved: Iterable[str]) -> Lowered:
     """The program of one step over the rows of a table that a batch held: `gradient` has their ids."""
     state = _Step("update_rows", optimizer, reserved)
     state.rows()
-    return state.finish()
+    return state.lowered()
 
 
 def untouched(optimizer: Optimizer, reserved: Iterable[str]) -> Lowered | None:
@@ -87,7 +87,7 @@ def untouched(optimizer: Optimizer, reserved: Iterable[str]) -> Lowered | None:
     arrays = {slot: state.build.parameter(slot, ArrayType(ROWS)) for slot in decaying(optimizer)}
     steps = state.build.parameter("steps", ArrayType((ROWS[0], 1)))
     state.settle(arrays, state.inline(rule, {"steps": steps, **arrays}))
-    return state.finish()
+    return state.lowered()
 
 
 def decaying(optimizer: Optimizer) -> tuple[str, ...]:
@@ -292,7 +292,7 @@ class _Step:
         build = self.build
         build.statements.append(Statement(targets[0], value, build.section, build.block, more=targets[1:], **how))
 
-    def finish(self) -> Lowered:
+    def lowered(self) -> Lowered:
         build = self.build
         named = {name for statement in build.statements for name in statement.targets}
         outside = {name for name, kind in build.types.items() if name not in named and kind is not NUMBER}
