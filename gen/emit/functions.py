@@ -121,9 +121,9 @@ class Functions:
         signature += self.parameters("weights")
         body, document = self.lines("backward"), "Put all gradients into `g`, after `loss`"
         if self.has_input_gradients():
-            signature += ["*", "wanted: bool = False"]
-            document += "; if `wanted`, those of inputs into `b`"
-            body += ["", "if wanted:", *code.indented(self.lines("input_gradients"))]
+            signature += ["*", "to_inputs: bool = False"]
+            document += "; if `to_inputs`, also those of inputs into `b`"
+            body += ["", "if to_inputs:", *code.indented(self.lines("input_gradients"))]
         return function("backward", signature, "None", f"{document}.", body)
 
     def backward_reads(self) -> set[str]:
