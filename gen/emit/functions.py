@@ -9,8 +9,9 @@ from dataclasses import replace
 from gen.components.base import Optimizer, describe, parameters
 from gen.emit import code
 from gen.graph.graph import Graph, Input, Output
+from gen.graph.identifiers import Identifiers
 from gen.program.ir import reads
-from gen.program.lower.state import MEASURE, Identifiers
+from gen.program.lower.state import MEASURE
 from gen.program.lower.update import decaying, reads_step
 from gen.program.planned import Programs
 

@@ -12,12 +12,13 @@ from collections.abc import Collection, Mapping
 from gen.components.base import Activation, Layer, describe
 from gen.dims import product
 from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
+from gen.graph.identifiers import Identifiers
 from gen.program.ir import Block, Constant, expression, size_text
 from gen.program.lower.backward import lower_backward, lower_input_gradients, lower_track
 from gen.program.lower.forward import lower_forward
 from gen.program.lower.inline import run
 from gen.program.lower.losses import lower_losses
-from gen.program.lower.state import Identifiers, Lowered, Lowering
+from gen.program.lower.state import Lowered, Lowering
 from gen.program.rules import parameter_names
 from gen.program.types import Array, ArrayType
 
