@@ -21,6 +21,7 @@ from gen.emit.names import SAVED, UPDATE_LOCALS
 from gen.emit.view import View
 from gen.given import Given
 from gen.graph.graph import Graph
+from gen.graph.identifiers import Identifiers
 from gen.graph.rewrites.activations import split_activations
 from gen.graph.rewrites.heads import fuse_heads
 from gen.graph.rewrites.normalization import fold_normalizations
@@ -33,7 +34,7 @@ from gen.passes import Pass
 from gen.program import lower
 from gen.program.ir import Program, reads
 from gen.program.lower import update
-from gen.program.lower.state import Identifiers, Lowered
+from gen.program.lower.state import Lowered
 from gen.program.memory.loop_memory import plan_loops
 from gen.program.memory.planning import plan_memory
 from gen.program.memory.sharing import share_memory

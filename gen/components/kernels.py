@@ -43,6 +43,13 @@ class Kernel:
     """Whether the function overwrites its first argument, and its result may be a view of it."""
     room: Callable[..., int] = lambda *_, **__: 0
     operations: Callable[..., int] | None = None
+    joins: Callable[..., Any] | None = None
+    """The kernel of which it does several calls at once, if it does.
+
+    It takes a tuple of theirs for each argument, and the options that all have, and fills the results of all in turn.
+    """
+    fits: Callable[..., bool] = lambda *_: True
+    """Whether that can be worth it, for a tuple of shapes for each argument."""
 
     @property
     def fills(self) -> bool:
@@ -62,15 +69,18 @@ def kernel(
     overwrites: bool = False,
     room: Callable[..., int] = lambda *_, **__: 0,
     operations: Callable[..., int] | None = None,
+    joins: Callable[..., Any] | None = None,
+    fits: Callable[..., bool] = lambda *_: True,
 ) -> Callable[[F], F]:
     """Register a function as a kernel; `shape` gives the shape of its result, by default that of its first argument.
 
     `Kernel` describes `room`, for a kernel whose temporary memory grows with its arrays, and `operations`, for a kernel
-    that does more or less than one operation for each number of its result.
+    that does more or less than one operation for each number of its result, and `joins` and `fits`, for one that does
+    several calls of another at once.
     """
 
     def register(function: F) -> F:
-        kernels[function.__name__] = Kernel(function, shape, dtype, overwrites, room, operations)
+        kernels[function.__name__] = Kernel(function, shape, dtype, overwrites, room, operations, joins, fits)
         return function
 
     return register

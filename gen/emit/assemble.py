@@ -28,11 +28,11 @@ from gen.emit.view import (
     WeightView,
 )
 from gen.graph.graph import Graph, Input, NamedLayer, Output, OwnMetric, target_of
+from gen.graph.identifiers import Identifiers
 from gen.graph.lookups import lookups, vocabulary
 from gen.graph.sizes import least_size
 from gen.program.ir import size_text
 from gen.program.lower import masked_outputs, watched_tensors
-from gen.program.lower.state import Identifiers
 from gen.program.lower.update import BLOCK, ROWS, decaying, dense_size
 from gen.program.passes.bias_rows import rows_of_weights
 from gen.program.planned import Planned, Programs

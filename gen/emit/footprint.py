@@ -10,9 +10,9 @@ from gen.dtypes import DTYPES, FLOAT
 from gen.emit.tables import table
 from gen.emit.view import is_large
 from gen.graph.graph import Graph, target_of
+from gen.graph.identifiers import Identifiers
 from gen.graph.sizes import least_sizes, typical_sizes
 from gen.program.cost.bytes import array_bytes, buffer_bytes, room_bytes
-from gen.program.lower.state import Identifiers
 from gen.program.lower.update import BLOCK
 from gen.program.planned import Programs
 from gen.program.types import ArrayType

@@ -9,8 +9,9 @@ from dataclasses import replace
 from gen.components.base import Optimizer, describe, parameters
 from gen.emit import code
 from gen.graph.graph import Graph, Input, Output
+from gen.graph.identifiers import Identifiers
 from gen.program.ir import reads
-from gen.program.lower.state import MEASURE, Identifiers
+from gen.program.lower.state import MEASURE
 from gen.program.lower.update import decaying, reads_step
 from gen.program.planned import Programs
 
@@ -121,9 +122,9 @@ class Functions:
         signature += self.parameters("weights")
         body, document = self.lines("backward"), "Put all gradients into `g`, after `loss`"
         if self.has_input_gradients():
-            signature += ["*", "wanted: bool = False"]
-            document += "; if `wanted`, those of inputs into `b`"
-            body += ["", "if wanted:", *code.indented(self.lines("input_gradients"))]
+            signature += ["*", "to_inputs: bool = False"]
+            document += "; if `to_inputs`, also those of inputs into `b`"
+            body += ["", "if to_inputs:", *code.indented(self.lines("input_gradients"))]
         return function("backward", signature, "None", f"{document}.", body)
 
     def backward_reads(self) -> set[str]:

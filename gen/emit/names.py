@@ -88,8 +88,8 @@ LOCALS = frozenset(
         "self",
         "state",
         "step",
+        "to_inputs",
         "w",
-        "wanted",
     ]
 )
 """What functions that name things of the `.nn` file call their own."""

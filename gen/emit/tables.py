@@ -7,8 +7,8 @@ from collections.abc import Container, Sequence
 from gen.components.base import Activation, describe, registry
 from gen.dims import show
 from gen.graph.graph import Graph, Node
+from gen.graph.identifiers import Identifiers
 from gen.graph.rewrites.activations import activation_of
-from gen.program.lower.state import Identifiers
 
 
 def interface_table(graph: Graph, names: Identifiers, trained: bool) -> str:

@@ -247,7 +247,7 @@ class View:
     watched: tuple[str, ...]
     """Statements of `evaluate`, where it does not run `forward`: what losses read besides the outputs, into `b`."""
     input_gradients: bool
-    """Whether `backward` takes `wanted`."""
+    """Whether `backward` takes `to_inputs`."""
     tracks: bool
     """Whether there is `track(p, b)`."""
     fused: bool

@@ -1,4 +1,4 @@
-"""Each stage of the compiler, printed."""
+"""Prints the result of each stage of the compiler."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gen.program.planned import Planned
 def dump(
     source: Source, stage: str, options: Options, diagnostics: Diagnostics, given: Given, asked: str = ""
 ) -> str | None:
-    """The text of a stage; None if the file has errors, which are then in `diagnostics`."""
+    """The text of a stage; None if the file has errors, which `diagnostics` then contains."""
     if stage == "syntax":
         return "\n".join(_tree(compiler.parse(source, diagnostics)))
     graph = compiler.understand(source, diagnostics, given, asked)
@@ -41,7 +41,7 @@ def dump(
 
 
 def functions(graph: Graph, source: str, options: Options) -> str:
-    """The part of the generated file that is the model's own, formatted."""
+    """The model's own part of the generated file, formatted."""
     from gen.emit.black_layout import format_python
 
     view = compiler.view(graph, source, options)
@@ -49,7 +49,7 @@ def functions(graph: Graph, source: str, options: Options) -> str:
 
 
 def _tree(node: object, name: str = "", depth: int = 0) -> Iterator[str]:
-    """A dataclass and what is in it, a line each; spans are left out."""
+    """A dataclass and its fields, one on each line, without spans."""
     label = "  " * depth + (f"{name}: " if name else "")
     if is_dataclass(node) and not isinstance(node, Span):
         yield label + type(node).__name__

@@ -1,14 +1,14 @@
-"""What there is to say about a model, call by call: shapes, parameters, operations, memory, and what feeds what.
+"""The facts about a model, call by call: shapes, parameters, operations, memory, and connections.
 
     graph ──describe_model──▶ Facts
 
-A *call* here is one that the file makes: of a layer, an activation, an operator, or a wrapper with the layers that it
-calls.  Each has a name of its own, that of its layer; the second call of a layer that is shared is `layer#2`.  A
-layer's parameters are counted where it is called first.
+A *call* is one that the file makes: of a layer, an activation, an operator, or a wrapper with the layers that it calls.
+Each call has the name of its layer; the second call of a shared layer is `layer#2`.  The parameters of a layer belong
+to its first call.
 
-Operations are counted as `gen/program/cost/flops.py` says, a multiplication with its addition as two, in the programs
-that the generated file is made of.  So a call that a rewrite has fused with another may have none, and
-the activation of a head that is fused with its loss counts with the loss.  All figures are for one batch.
+gen counts operations in the programs of the generated file, as `gen/program/cost/flops.py` describes: a multiplication
+and its addition are two.  So a call that a rewrite fused with another may have none, and the operations of a fused head
+belong to the loss.  All figures are for one batch.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from gen.program.planned import Programs
 from gen.program.types import ArrayType
 
 APART = frozenset({"recurrences"})
-"""LSTMs that share a loop would share their operations too."""
+"""LSTMs that share a loop would also share their operations."""
 
 
 @dataclass(frozen=True)
 class InputFacts:
-    """An input; `shape` has the batch first, `dtype` is NumPy's."""
+    """An input; `shape` begins with the batch, and `dtype` is a dtype of NumPy."""
 
     name: str
     shape: Shape
@@ -46,12 +46,12 @@ class InputFacts:
 
 @dataclass(frozen=True)
 class Edge:
-    """An array that a call reads: the call or the input that it comes from, and its shape."""
+    """An array that a call reads: its shape, and the call or the input that it comes from."""
 
     source: str
     shape: Shape
     from_input: bool = False
-    """Whether `source` is an input, which may have the name of a call."""
+    """Whether `source` is an input; an input may have the same name as a call."""
 
 
 @dataclass(frozen=True)
@@ -60,38 +60,38 @@ class CallFacts:
 
     name: str
     component: type[Component]
-    """The class of its layer; of the last one, where a wrapper or an operator stands for several."""
+    """The class of its layer; of the last layer, for a wrapper or an operator with several."""
     kind: str
     """The component with its activation: `Dense, relu`."""
     shape: Shape
-    """Of its output, the batch first."""
+    """The shape of its output, the batch first."""
     dtype: str
     parameters: int
-    """Those of its layers, unless an earlier call has them."""
+    """The number of parameters of its layers, without those of earlier calls."""
     trainable: int
-    """How many of them training changes."""
+    """The number of parameters that training changes."""
     shared: bool
-    """Whether an earlier call has its parameters."""
+    """Whether its parameters belong to an earlier call."""
     forward: int
-    """Floating-point operations of a forward pass, of a training step where the model is compiled."""
+    """The floating-point operations of a forward pass: of a training step if the model is compiled."""
     backward: int
-    """Those of the backward pass; 0 in a model that is not compiled."""
+    """The operations of the backward pass; 0 if the model is not compiled."""
     memory: int
-    """The bytes of its output.  Buffers share memory: the model takes less than the sum."""
+    """The bytes of its output.  The model takes less than the sum, because buffers share memory."""
     inputs: tuple[Edge, ...]
-    """What it reads, masks left out."""
+    """The arrays that it reads, without masks."""
     text: str
-    """The call as the file has it, on one line."""
+    """The text of the call in the file, on one line."""
     span: Span
     box: Box | None
-    """The call of a model or a block that it stands in."""
+    """The call of a model or a block that contains it."""
     block: object
-    """What statements of the program that it became have as `Block.call`."""
+    """The `Block.call` of its statements in the programs."""
 
 
 @dataclass(frozen=True)
 class OutputFacts:
-    """An output: the call that gives it, its shape, and its loss as the file has it (empty without one)."""
+    """An output: the call that gives it, its shape, and the text of its loss in the file, or `""`."""
 
     name: str
     source: Edge
@@ -100,7 +100,7 @@ class OutputFacts:
 
 @dataclass(frozen=True)
 class Facts:
-    """A model.  `sizes` are those that the figures hold for, by symbol: `{"batch": 32, "text": 100}`."""
+    """A model.  The figures hold for `sizes`, by symbol: `{"batch": 32, "text": 100}`."""
 
     name: str
     sizes: dict[str, int]
@@ -108,14 +108,14 @@ class Facts:
     calls: tuple[CallFacts, ...]
     outputs: tuple[OutputFacts, ...]
     operations: dict[str, int]
-    """The floating-point operations by part: `forward`, `loss`, `backward`, `update`, `track` where there are running
-    statistics; those of a prediction, `predict`.
+    """The floating-point operations by part: `forward`, `loss`, `backward`, `update`, `track` if there are running
+    statistics, and `predict` for a prediction.
 
-    An `update` counts the weights that are updated as one vector: of tables that are updated row by row, the data say
-    how many rows there are.
+    `update` counts only the weights that one vector holds.  For tables that are updated row by row, the data decide the
+    number of rows.
     """
     memory: dict[str, int]
-    """Bytes by part, as in the summary of the generated file: `weights`, `gradients`, `buffers of a step`, …"""
+    """The bytes by part, as in the summary of the generated file: `weights`, `gradients`, `buffers of a step`, …"""
 
     @property
     def parameters(self) -> int:
@@ -136,10 +136,10 @@ def describe_model(
     steps: int | None = None,
     options: compiler.Options = compiler.DEFAULT,
 ) -> Facts:
-    """The facts of a checked model as it is built with these options, for a batch of so many rows.
+    """The facts of a checked model, built with these options, for a batch of this many rows.
 
-    Other sizes that only data decide are `steps`, all of them, or else 100, or as much as the model needs.  Raises
-    `SizeError` if `steps` is less than that.
+    All other sizes that only data decide are `steps`, or by default 100, or more if the model needs more.  Raises
+    `SizeError` if `steps` is less than the model needs.
     """
     least = least_sizes(graph)
     for symbol, lowest in least.items():
@@ -178,7 +178,7 @@ def dtype_of(tensor: Tensor) -> str:
 
 
 def _operations(programs: Programs, sizes: Mapping[str, int]) -> tuple[dict[str, int], dict[object, dict[str, int]]]:
-    """The operations of each part, and of the two passes for each call by `Call.block`."""
+    """The operations of each part, and those of both passes for each call, by `Call.block`."""
     by_part: dict[str, int] = {}
     by_call: dict[object, dict[str, int]] = defaultdict(lambda: {"forward": 0, "backward": 0})
     trained = [] if programs.step is None or programs.update is None else [programs.step, programs.update]
@@ -203,7 +203,7 @@ def named_calls(graph: Graph) -> dict[str, list[Node]]:
 
 
 def _groups(graph: Graph) -> list[list[Node]]:
-    """The nodes of each call in the file, in order; those that compute masks of a call are left out."""
+    """The nodes of each call in the file, in order, without those that compute masks."""
     groups: dict[object, list[Node]] = {}
     nodes = [node for node in graph.nodes if node.layer.component.role is not Role.MASK]
     of_numbers = {node.call.block for node in nodes if node.outputs[0].dtype != "bool"}
@@ -214,7 +214,7 @@ def _groups(graph: Graph) -> list[list[Node]]:
 
 
 def _names(groups: Sequence[Sequence[Node]]) -> list[str]:
-    """A name for each call: that of its layer, of a wrapper that of its output; with a number if it is taken."""
+    """A name for each call: that of its layer, or of its output for a wrapper; with a number if another call has it."""
     names: dict[str, None] = {}
     for nodes in groups:
         own = nodes[-1].outputs[0].name if nodes[-1].call.wrapper else nodes[-1].layer.name
@@ -231,12 +231,12 @@ def _made(nodes: Sequence[Node]) -> list[Tensor]:
 
 
 def _values_read(node: Node) -> tuple[Tensor, ...]:
-    """The inputs of a node but those that it reads the shape of only."""
+    """The inputs of a node, without those of which it only reads the shape."""
     return node.inputs[:1] if node.layer.component.role is Role.SPLIT else node.inputs
 
 
 def _kind(nodes: Sequence[Node]) -> str:
-    """What a call is: `Dense, relu`, `TimeDistributed(Dense, relu)`."""
+    """A description of a call: `Dense, relu`, `TimeDistributed(Dense, relu)`."""
     wrapper = nodes[-1].call.wrapper
     if not wrapper:
         return kind_of(nodes[-1])

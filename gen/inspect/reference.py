@@ -1,12 +1,12 @@
-"""The reference of all components, made of the components themselves: `gen help`, `docs/reference.md`, editors.
+"""The reference of all components, made from the components, for `gen help`, `docs/reference.md`, and editors.
 
     registry ──entry──▶ Entry ──text──▶ for a terminal
                               ──markdown──▶ for editors, and for docs/reference.md
 
-`python -m gen.inspect.reference docs/reference.md` writes the latter; a test fails when it differs from the components.
+`python -m gen.inspect.reference docs/reference.md` writes the page; a test fails if it differs from the components.
 
-Signature, arguments and defaults are the fields of the class; what it does and its formula are its docstring
-(`gen/components/docstrings.py`).  Shapes and weights are those of the example, which is compiled for them.
+The fields of the class give the signature, the arguments, and the defaults.  Its docstring gives the description and
+the formula (`gen/components/docstrings.py`).  The compiler finds shapes and weights for the example.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from gen.language.words import WORDS, Construct
 WORDS_BY_NAME = {word.name: word for word in WORDS}
 
 LANGUAGE = "language"
-"""The kind of words that are no components."""
+"""The kind of words that are not components."""
 
 TITLES = {
     LANGUAGE: "The language",
@@ -63,18 +63,18 @@ TITLES = {
 """The kinds in the order of the reference, with their headings."""
 
 WIDTH = 100
-"""Of a line of `text`."""
+"""The width of a line of `text`."""
 
 
 @dataclass(frozen=True)
 class Argument:
-    """An argument: what it takes, in words; its default as one writes it, empty if it is required."""
+    """An argument: its type, in words; its default as a user writes it, or `""` if it is required."""
 
     name: str
     takes: str
     default: str
     meaning: str
-    """The sentences of the documentation that speak of it; empty if none does."""
+    """The sentences of the documentation that mention it, or `""`."""
 
     @property
     def required(self) -> bool:
@@ -83,7 +83,7 @@ class Argument:
 
 @dataclass(frozen=True)
 class WeightEntry:
-    """A weight that the layer of the example has: its name, its shape, whether it is trained."""
+    """A weight of the layer in the example: its name, its shape, and whether training changes it."""
 
     name: str
     shape: str
@@ -92,43 +92,43 @@ class WeightEntry:
 
 @dataclass(frozen=True)
 class Entry:
-    """What there is to know of a component; no text ends in a newline."""
+    """Everything about a component; no text ends in a newline."""
 
     name: str
-    """As one writes it: `Dense`, `relu`, `adam`."""
+    """The usual spelling: `Dense`, `relu`, `adam`."""
     kind: str
     aliases: tuple[str, ...]
-    """All other names that it goes by."""
+    """All other names of the component."""
     signature: str
     """`Dense(units, activation=linear, …)`."""
     summary: str
     """One line."""
     documentation: str
-    """What else its docstring says, in paragraphs; Markdown."""
+    """The rest of its docstring in paragraphs, as Markdown."""
     formula: str
     arguments: tuple[Argument, ...]
     inputs: tuple[str, ...]
-    """The shapes of what it is called on in the example."""
+    """The shapes of its inputs in the example."""
     outputs: tuple[str, ...]
-    """The shapes of what it gives there."""
+    """The shapes of its outputs in the example."""
     weights: tuple[WeightEntry, ...]
     call_options: tuple[tuple[str, str], ...]
-    """Options of the call on a tensor, with their defaults."""
+    """The options of its call on a tensor, with their defaults."""
     slots: tuple[str, ...]
-    """What an optimizer keeps for each weight, by its names."""
+    """The names of the slots that an optimizer keeps for each weight."""
     unsupported: tuple[tuple[str, str], ...]
-    """Arguments of Keras that are refused or ignored, each with the reason."""
+    """The arguments of Keras that gen refuses or ignores, each with the reason."""
     example: str
-    """A `.nn` file that builds; empty if a component of the user's own has none that does."""
+    """A `.nn` file that builds, or `""` if a user's component has no example that builds."""
 
     @property
     def title(self) -> str:
-        """Its name and its kind: `mse` is a loss and a metric."""
+        """Its name and its kind, because `mse` is a loss and a metric."""
         return f"{self.name} ({self.kind})"
 
 
 class UnknownComponent(CommandError):
-    """There is no component of this name; the message says which may be meant."""
+    """There is no component with this name; the message suggests one."""
 
     def __init__(self, word: str, suggestion: str | None) -> None:
         hint = f"did you mean `{suggestion}`?" if suggestion else "`gen help` lists them all"
@@ -140,7 +140,7 @@ class UnknownComponent(CommandError):
 
 
 def components() -> list[type[Component]]:
-    """Every registered component once: by kind in the order of `TITLES`, then by name."""
+    """Every registered component once: by kind, in the order of `TITLES`, then by name."""
     classes = (cls for kind in registry for cls in dict.fromkeys(registry[kind].values()))
     return sorted(classes, key=lambda cls: (list(TITLES).index(cls.kind), name_of(cls).casefold()))
 
@@ -151,7 +151,10 @@ def entries() -> tuple[Entry, ...]:
 
 
 def find(word: str) -> tuple[Entry, ...]:
-    """The entries that `word` names, exactly if any does, else whatever its case.  Raises `UnknownComponent`."""
+    """The entries with the name `word`, or if there are none, those whose names differ from it in case only.
+
+    Raises `UnknownComponent`.
+    """
     return tuple(map(entry, _named(word)))
 
 
@@ -166,7 +169,7 @@ def _named(word: str) -> list[Construct | type[Component]]:
 
 
 def entry(component: str | Construct | type[Component]) -> Entry:
-    """The entry of a class or a word, or of the first kind that has this name.  Raises `UnknownComponent`."""
+    """The entry of a class or a word, or of the first kind with this name.  Raises `UnknownComponent`."""
     found = _named(component)[0] if isinstance(component, str) else component
     if isinstance(found, Construct):
         return _word_entry(found.name)
@@ -174,7 +177,7 @@ def entry(component: str | Construct | type[Component]) -> Entry:
 
 
 def name_of(cls: type[Component]) -> str:
-    """How the reference spells a component: a layer as its class, most others in snake case, or as `rmsprop`."""
+    """The reference's spelling of a component: a layer has the name of its class, most others are in snake case."""
     if cls.kind in ("layer", "schedule") or cls.word:
         return cls.word or cls.__name__
     made = snake_case(cls.__name__)
@@ -182,12 +185,12 @@ def name_of(cls: type[Component]) -> str:
 
 
 def summary_of(cls: type[Component]) -> str:
-    """The summary of a component alone: nothing is compiled for it."""
+    """The summary of a component, without compiling its example."""
     return docstring(cls).summary
 
 
 def _names(cls: Construct | type[Component]) -> list[str]:
-    """All names of a component or a word, that of the reference first."""
+    """All names of a component or a word, beginning with the one in the reference."""
     if isinstance(cls, Construct):
         return [cls.name]
     others = sorted(name for name, found in registry[cls.kind].items() if found is cls)
@@ -292,7 +295,7 @@ def _slots(cls: type[Component]) -> tuple[str, ...]:
 
 
 def example_of(cls: type[Component]) -> str:
-    """A small `.nn` file that uses a component, made of the `Example:` of its docstring."""
+    """A small `.nn` file that uses a component, made from the `Example:` of its docstring."""
     said, name = docstring(cls).example, name_of(cls)
     loss, metrics, optimizer = "mse", "", "sgd"
     call = "Dense(1)(Input(64))"
@@ -317,14 +320,14 @@ def example_of(cls: type[Component]) -> str:
 
 
 def _loss_for(metric: type[Metric], call: str) -> str:
-    """A loss that suits a metric and the output that `call` makes."""
+    """A loss that suits a metric and the output of `call`."""
     if "softmax" in call:
         return ("sparse_" if metric.__name__.startswith("Sparse") else "") + "categorical_crossentropy"
     return "binary_crossentropy" if "sigmoid" in call else "mse"
 
 
 def _model(call: str) -> str:
-    """The file around `Dense(32)(Input(64))`: each input on a line of its own, under a name."""
+    """The file around `Dense(32)(Input(64))`, with a line and a name for each input."""
     made = re.findall(r"Input\([^()]*\)", call)
     names = ["x"] if len(made) == 1 else list("abcdefgh"[: len(made)])
     for name, text in zip(names, made, strict=True):
@@ -336,7 +339,7 @@ def _model(call: str) -> str:
 
 @dataclass(frozen=True)
 class _Example:
-    """What the compiler makes of an example; without a graph, it does not build."""
+    """The compiler's results for an example; if it has no graph, it does not build."""
 
     graph: Graph | None = None
     inputs: tuple[str, ...] = ()
@@ -373,7 +376,7 @@ def _weights_of(layer: NamedLayer, prefix: str = "") -> Iterator[WeightEntry]:
 
 
 def _target(output: Output) -> str:
-    """The shape of the targets of an output: one class id for each row, or as the output."""
+    """The shape of the targets of an output: one class id for each row, or the shape of the output."""
     sparse = output.loss is not None and output.loss.sparse
     return show(output.tensor.shape[:-1] if sparse else output.tensor.shape)
 
@@ -396,7 +399,7 @@ def _filled(paragraph: str) -> str:
 
 
 def _call(item: Entry) -> str:
-    """The signature, broken where it is long, with its arguments under each other."""
+    """The signature; a long one has each argument on its own line."""
     if len(item.signature) + 4 <= WIDTH or not item.arguments:
         return f"    {item.signature}"
     head = f"    {item.name}("
@@ -405,7 +408,7 @@ def _call(item: Entry) -> str:
 
 
 def _facts(item: Entry) -> list[tuple[str, list[str]]]:
-    """The parts of an entry that are lists, each under its heading, without those that are empty."""
+    """The lists of an entry that are not empty, each under its heading."""
     facts = [
         ("Formula", [item.formula] if item.formula else []),
         ("Arguments", [_argument(each) for each in item.arguments]),
@@ -421,7 +424,7 @@ def _facts(item: Entry) -> list[tuple[str, list[str]]]:
 
 
 def shapes(item: Entry) -> str:
-    """`(batch, 64) → (batch, 32)`: what the example's call takes and gives."""
+    """The shapes of the inputs and outputs in the example: `(batch, 64) → (batch, 32)`."""
     return f"{', '.join(item.inputs)} → {', '.join(item.outputs)}"
 
 
@@ -434,7 +437,7 @@ def _form(item: WeightEntry) -> str:
 
 
 def overview() -> str:
-    """All words of the language and all components by kind, each with its summary in a line."""
+    """All words of the language and all components by kind, each with its summary on one line."""
     lines: list[str] = []
     said = [(LANGUAGE, word.name, word.about.partition("\n")[0]) for word in WORDS]
     said += [(cls.kind, name_of(cls), summary_of(cls)) for cls in components()]
@@ -482,13 +485,13 @@ def _argument_row(item: Argument) -> str:
 
 
 def _escaped(words: str) -> str:
-    """Prose in which Markdown sees nothing but its code, `so`."""
+    """Prose with escapes, so that Markdown recognizes only `code`."""
     pieces = re.split(r"(`[^`]*`)", words)
     return "".join(piece if piece[:1] == "`" else re.sub(r"([*<\[\]])", r"\\\1", piece) for piece in pieces)
 
 
 def document(items: Iterable[Entry]) -> str:
-    """`docs/reference.md` as a whole."""
+    """The whole text of `docs/reference.md`."""
     parts = [HEAD]
     items = list(items)
     for kind, title in TITLES.items():
@@ -498,10 +501,10 @@ def document(items: Iterable[Entry]) -> str:
 
 HEAD = """# Reference
 
-Every word of the language and every component with its arguments, formula, shapes and weights.
-`python -m gen.inspect.reference docs/reference.md` makes it of the components themselves, and `gen help NAME` prints
-the same. Shapes and weights are those that the compiler finds for the example; the batch comes first. Each layer also
-takes `name` and `trainable`."""
+Every word of the language and every component with its arguments, formula, shapes, and weights.
+`python -m gen.inspect.reference docs/reference.md` writes this page from the components, and `gen help NAME` prints the
+same. The compiler finds the shapes and weights for the example; the batch comes first. Each layer also takes `name` and
+`trainable`."""
 
 
 if __name__ == "__main__":

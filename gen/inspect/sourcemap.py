@@ -1,10 +1,10 @@
-"""Which lines of a generated file come from which calls of its `.nn` file.
+"""Maps the lines of a generated file to the calls of its `.nn` file.
 
     graph ──source_map──▶ SourceMap, with the text
 
-Statements of the programs know their calls; what lays out the text moves lines, and changes no statement.  So the text
-is parsed, and each program's statements are paired, in order, with those of its function.  Calls have the names that
-`gen/inspect/facts.py` gives them.
+The statements of the programs know their calls.  The layout of the text moves lines, but changes no statement.  So this
+module parses the text, and pairs the statements of each program, in order, with those of its function.
+`gen/inspect/facts.py` names the calls.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ DEFAULTS = Options()
 
 @dataclass(frozen=True)
 class Lines:
-    """A run of lines, from 1, the last among them."""
+    """A run of lines, counted from 1, including the last."""
 
     first: int
     last: int
@@ -42,11 +42,11 @@ class Lines:
 
 @dataclass(frozen=True)
 class Written:
-    """One statement of a program as it stands in the text."""
+    """One statement of a program in the generated text."""
 
     lines: Lines
     rule: str
-    """The rule that it comes from: `Dense.forward`; empty for what belongs to none."""
+    """The rule that it comes from, such as `Dense.forward`, or `""`."""
     shape: Shape
     """Of its result, the batch first."""
     dtype: str
@@ -54,37 +54,37 @@ class Written:
 
 @dataclass(frozen=True)
 class Piece:
-    """The lines of one block of a function, its heading among them."""
+    """The lines of one block of a function, including its heading."""
 
     function: str
-    """`forward`, `loss`, `backward`, `track`, `infer` or `activate`."""
+    """`forward`, `loss`, `backward`, `track`, `infer`, or `activate`."""
     heading: str
     calls: tuple[str, ...]
-    """The names of the calls that it comes from; several where calls were fused or a layer is shared."""
+    """The names of the calls that it comes from; several if calls are fused or a layer is shared."""
     lines: Lines
     statements: tuple[Written, ...]
 
 
 @dataclass(frozen=True)
 class SourceMap:
-    """A generated file, and where its lines come from."""
+    """A generated file, with the origin of its lines."""
 
     text: str
     spans: dict[str, Span]
-    """The place of each call in the `.nn` file, by its name; a call in a block has one for each call of the block."""
+    """The places of each call in the `.nn` file, by its name; a call in a block has one for each call of the block."""
     pieces: tuple[Piece, ...]
-    """In the order of the text; they do not overlap."""
+    """The blocks in the order of the text; they do not overlap."""
 
     def lines_of(self, call: str, function: str | None = None) -> tuple[Lines, ...]:
-        """The lines that come from a call, in one function or in all."""
+        """The lines that come from a call, in one function or in all functions."""
         return tuple(piece.lines for piece in self.pieces if call in piece.calls and function in (None, piece.function))
 
     def calls_at(self, line: int) -> tuple[str, ...]:
-        """The calls that a line of the generated file comes from; none for what is not of a layer."""
+        """The calls that a line of the generated file comes from; none if it belongs to no layer."""
         return next((piece.calls for piece in self.pieces if line in piece.lines), ())
 
     def calls_in(self, span: Span) -> tuple[str, ...]:
-        """The calls that stand in a part of the `.nn` file, or around it."""
+        """The calls inside a part of the `.nn` file, or around it."""
         return tuple(
             call
             for call, place in self.spans.items()
@@ -94,7 +94,7 @@ class SourceMap:
 
 
 def source_map(graph: Graph, source: str, options: Options = DEFAULTS) -> SourceMap:
-    """The text that `compiler.generate` makes of a graph, and where its lines come from."""
+    """The text that `compiler.generate` makes from a graph, with the origin of its lines."""
     assembler = compiler.assembler(graph, source, options)
     text = compiler.render(assembler.view(), options.formatted)
     calls = named_calls(graph)
@@ -105,7 +105,7 @@ def source_map(graph: Graph, source: str, options: Options = DEFAULTS) -> Source
 
 
 def _of_formulas(graph: Graph, names: Mapping[object, str]) -> dict[object, str]:
-    """For each call in a function of the file that only training computes: the call of the model that it is about."""
+    """For each call in a function that only training runs, the call of the model that it belongs to."""
     makers, found = graph.makers(), dict[object, str]()
     last = list(names.values())[-1] if names else ""
 
@@ -144,7 +144,7 @@ def _pieces(text: str, programs: Programs, names: dict[object, str]) -> Iterator
 
 
 def _sections(programs: Programs) -> Iterator[tuple[str, Planned, str]]:
-    """The functions that are made of the calls: the name, the program, and which section of it."""
+    """The functions that come from the calls, each with its program and the section of it."""
     yield "infer", programs.infer, "infer"
     if programs.activate is not None:
         yield "activate", programs.activate, "activate"
@@ -155,12 +155,12 @@ def _sections(programs: Programs) -> Iterator[tuple[str, Planned, str]]:
 
 
 def _count(lines: Sequence[str]) -> int:
-    """How many statements of Python one statement of a program is written as."""
+    """The number of Python statements for one statement of a program."""
     return len(ast.parse("\n".join(lines)).body)
 
 
 def _body(function: ast.FunctionDef, section: str) -> Sequence[ast.stmt]:
-    """The statements of a function that are a section's."""
+    """The statements of a function that belong to a section."""
     body = function.body[1:]  # without the docstring
     if section == "input_gradients":
         last = body[-1] if body else None
@@ -169,7 +169,7 @@ def _body(function: ast.FunctionDef, section: str) -> Sequence[ast.stmt]:
 
 
 def _written(nodes: Sequence[ast.stmt], statement: Statement, kinds: dict[str, ArrayType]) -> Written:
-    """A statement of a program as it stands in the text: as `nodes`."""
+    """A statement of a program whose text is `nodes`."""
     kind, last = kinds[statement.target], nodes[-1].end_lineno
     assert last is not None
     return Written(Lines(nodes[0].lineno, last), statement.place, kind.shape, kind.dtype)

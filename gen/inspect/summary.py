@@ -19,7 +19,7 @@ TO_THE_RIGHT = (3, 4, 5, 6)
 
 
 def write_summary(facts: Facts, stream: TextIO, terminal: bool) -> None:
-    """The table of calls and the totals below it; with lines, and in the width of the terminal, if it is one."""
+    """The table of calls, and the totals below it; on a terminal, it has lines, and the terminal's width."""
     if terminal:
         _write_rich(facts, stream)
     else:
@@ -46,7 +46,7 @@ def _write_rich(facts: Facts, stream: TextIO) -> None:
 
 
 def _unmarked(text: str) -> str:
-    """`text` as it is, where rich would read `[…]` as markup, and a terminal escapes."""
+    """`text` literally, without rich's markup `[…]` and without escapes for the terminal."""
     from rich.markup import escape
 
     return escape(visible(text))
@@ -82,7 +82,7 @@ def _totals(facts: Facts) -> list[str]:
 
 
 def count_text(count: int) -> str:
-    """Three digits and a factor of 1000: `2.78 G`; below 1000 the number."""
+    """Three digits and a unit, `2.78 G`, or the number itself below 1,000."""
     units = ("", "k", "M", "G", "T", "P")
     size, unit = float(count), 0
     while size >= 999.5 and unit + 1 < len(units):
@@ -94,7 +94,7 @@ def count_text(count: int) -> str:
 
 
 def to_json(facts: Facts, source: Source) -> dict[str, Any]:
-    """The facts as plain data; a size that only data decide is its formula, a text; lines count from 1."""
+    """The facts as plain data.  A size that only data decide is a text, its formula; lines count from 1."""
     return {
         "model": facts.name,
         "sizes": facts.sizes,
@@ -147,7 +147,7 @@ def _shape(shape: Shape) -> list[int | str]:
 
 
 def _path(box: Box | None) -> list[str]:
-    """The names of the boxes that something stands in, the outermost first."""
+    """The names of the boxes around something, the outermost first."""
     return [] if box is None else [*_path(box.parent), box.name]
 
 

@@ -1,20 +1,20 @@
-"""The language server: what an editor asks about a `.nn` file, answered from the compiler's own front end.
+"""The language server: it answers an editor's questions about a `.nn` file with the compiler's own front end.
 
 | module | does |
 | --- | --- |
-| `text` | positions of the protocol (UTF-16 by default) to offsets and back |
-| `analysis` | a text → its tree, diagnostics, values, names: all that the features look at |
-| `variables` | which names of a file, and which attributes of its classes, are one variable |
-| `members` | what stands before a dot, and what can stand behind it |
-| `cursor` | what is being written at a position, from the tokens alone |
-| `words` | what the language's own words are: their arguments and documentation |
-| `hover`, `hints`, `completion`, `signatures`, `navigation`, `fixes`, `generated` | a feature each |
-| `worker` | the threads that compute |
-| `document` | a document that is open: which text is analysed, and who waits for that |
-| `connection`, `protocol` | what the client writes, as messages, and what is wrong with these |
-| `server` | the features in the protocol's terms, on pygls |
+| `text` | converts positions of the protocol (UTF-16 by default) to offsets and back |
+| `analysis` | makes everything that the features look at from a text: tree, diagnostics, values, names |
+| `variables` | finds which names of a file, and which attributes of its classes, are one variable |
+| `members` | finds what is before a dot, and what can follow it |
+| `cursor` | finds what the user is writing at a position, from the tokens alone |
+| `words` | gives the arguments and the documentation of the language's own words |
+| `hover`, `hints`, `completion`, `signatures`, `navigation`, `fixes`, `generated` | implement one feature each |
+| `worker` | runs the threads that compute |
+| `document` | keeps an open document: its text, the analysis, and the requests that wait for it |
+| `connection`, `protocol` | read the client's messages, and refuse malformed ones |
+| `server` | offers the features in the protocol's terms, on pygls |
 
-The features are functions of an `Analysis`.  A statement that cannot be read is left out of the tree, the others are
-there: so most works in a broken file.  What needs the values of what is broken takes them from the last good analysis,
-at the place that the text had in it.
+The features are functions of an `Analysis`.  The tree lacks only the statements that the reader cannot read, so most
+features work in a broken file.  A feature that needs the values of a broken part takes them from the last good
+analysis, at the place that the text had there.
 """

@@ -1,4 +1,4 @@
-"""A text, analysed once: its tree, what is wrong with it, the values of its expressions, its variables."""
+"""A text, analyzed once: its tree, its diagnostics, the values of its expressions, and its variables."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from gen.lsp.worker import go_on
 
 @dataclass(frozen=True)
 class Analysis:
-    """All that the features look at.  Where there are errors, `good` is the analysis of the last text without."""
+    """Everything that the features look at.  If there are errors, `good` is the analysis of the last good text."""
 
     source: Source
     text: Text
@@ -36,9 +36,9 @@ class Analysis:
     observed: Observed
     good: Analysis | None = field(default=None, repr=False)
     bug: str | None = None
-    """What went wrong in gen itself, or in a component of the user's own, if anything."""
+    """The failure of gen itself, or of the user's own component, if there is one."""
     fixes: dict[tuple[Diagnostic, ...], Sequence[Any]] = field(default_factory=dict, repr=False)
-    """What `gen.lsp.fixes` has found already for some of the diagnostics."""
+    """The fixes that `gen.lsp.fixes` has already found for some of the diagnostics."""
 
     @property
     def failed(self) -> bool:
@@ -47,7 +47,7 @@ class Analysis:
 
     @cached_property
     def lines(self) -> Sequence[Line]:
-        """The logical lines, those that cannot be read among them."""
+        """The logical lines, including those that the reader cannot read."""
         text = self.text.text
         if len(text) > MAX_CHARACTERS:
             return ()
@@ -60,23 +60,23 @@ class Analysis:
         return Variables(self.file, self.text.text, self.lines, self._class_of)
 
     def _class_of(self, span: Span) -> syntax.Class | None:
-        """The class of the object that the expression at `span` is; None where that is not one object of one class."""
+        """The class of the object that the expression at `span` gives; None if it gives no object of one class."""
         classes = {each.cls for each in self.observed.values.get(span, ()) if isinstance(each, ObjectValue)}
         return classes.pop().definition if len(classes) == 1 else None
 
     @cached_property
     def facts(self) -> Facts | None:
-        """The facts of the model, or of the last good one; None if there is none.  They take as long as a build."""
+        """The facts of the model, or of the last good one; None if there is none.  This takes as long as a build."""
         if self.observed.graph is None:
             return self.good.facts if self.good is not None else None
         try:
             with explained(Path(self.source.path)):
                 return describe_model(self.observed.graph, options=compiler.Options(between=go_on))
         except CommandError:
-            return None  # what fails after the checks is a bug in gen: `gen build` reports it
+            return None  # a failure after the checks is a bug in gen, which `gen build` reports
 
     def values(self, span: Span) -> Sequence[Value]:
-        """What the expression, or the bound name, at `span` has been; of the last good text where that is not known."""
+        """The values of the expression or the bound name at `span`, if necessary those of the last good text."""
         found = [value for value in self.observed.values.get(span, ()) if not _is_broken(value)]
         if found or self.good is None:
             return found
@@ -84,12 +84,12 @@ class Analysis:
         return () if before is None else self.good.observed.values.get(before, ())
 
     def bound(self, binding: Span) -> Sequence[Value]:
-        """What the name at `binding`, where it is bound, has been."""
+        """The values that the binding at `binding` has given the name."""
         definition = self.variables.block(binding) or getattr(self.variables.cls(binding), "definition", None)
         return self.values(binding if definition is None else definition.header)
 
     def _before(self, span: Span) -> Span | None:
-        """Where `span` was in the last good text; None for what has been changed since."""
+        """The place of `span` in the last good text; None if this part has changed since."""
         start, end, shift = self._change
         if span.end <= start:
             return span
@@ -97,7 +97,7 @@ class Analysis:
 
     @cached_property
     def _change(self) -> tuple[int, int, int]:
-        """The range of this text that is not in the last good one, and how many characters it has more."""
+        """The range of this text that is not in the last good one, and how many more characters it has."""
         assert self.good is not None
         old, new = self.good.text.text, self.text.text
         start = _same(old, new)
@@ -112,9 +112,9 @@ def analyse(
     before: Analysis | None = None,
     asked: str = "",
 ) -> Analysis:
-    """The analysis of a text; `before` is that of the text before it, `asked` the name of the model that is wanted.
+    """Analyze a text; `before` is the analysis of the text before it, and `asked` is the name of the model to look at.
 
-    Raises nothing, whatever the text is.
+    This function raises no exception, whatever the text is.
     """
     source, diagnostics, bug = Source(path, text), Diagnostics(), None
     file, observed = syntax.File(None, (), Span(0, len(text))), Observed(None, None, {}, ())
@@ -131,11 +131,11 @@ def analyse(
 
 
 def _is_broken(value: Value) -> bool:
-    """Whether nothing is known of a value but that it is a model."""
+    """Whether gen only knows of a value that it is a model."""
     return isinstance(value, ModelValue) and value.broken
 
 
 def _same(one: str, other: str) -> int:
-    """How many characters two texts begin with alike."""
+    """The length of the beginning that two texts share."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((index for index, (a, b) in pairs if a != b), min(len(one), len(other)))

@@ -1,4 +1,4 @@
-"""Completion: what can be written at a position, the likeliest first."""
+"""Completion: what the user can write at a position, the likeliest first."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from gen.lsp.hover import summary
 from gen.lsp.members import UNKNOWN, names_of, of_strings, owner_at
 
 IN_EXPRESSIONS = ("and", "else", "for", "if", "in", "is", "lambda", "not", "or")
-"""The keywords that stand inside expressions."""
+"""The keywords that expressions contain."""
 KINDS_OF_COMPILE = {"optimizer": "optimizer", "loss": "loss", "metrics": "metric"}
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A completion: its kind is `variable`, `attribute`, `output`, `argument`, `value`, `keyword`, `module`, `method`,
-    `function`, `operation`, `class`, or that of a component; `detail` is a few words beside it."""
+    """A completion.  Its kind is `variable`, `attribute`, `output`, `argument`, `value`, `keyword`, `module`, `method`,
+    `function`, `operation`, `class`, or the kind of a component; `detail` is a few words beside it."""
 
     label: str
     kind: str
     detail: str = ""
     binding: Span | None = None
-    """Where the file gives the name, if it does."""
+    """The place where the file gives the name, if it does."""
 
 
 def completions(analysis: Analysis, offset: int) -> list[Suggestion]:
-    """What can be written at `offset`, each label once."""
+    """What the user can write at `offset`, each label once."""
     at = cursor(analysis, offset)
     if not at.open:
         return []
@@ -61,7 +61,7 @@ def completions(analysis: Analysis, offset: int) -> list[Suggestion]:
 
 
 def word(analysis: Analysis, offset: int) -> Span:
-    """What a completion at `offset` replaces."""
+    """The range that a completion at `offset` replaces."""
     return cursor(analysis, offset).word
 
 
@@ -84,7 +84,7 @@ def _expressions(analysis: Analysis, at: Cursor, offset: int) -> Iterator[Sugges
 
 
 def _choices(analysis: Analysis, at: Cursor, offset: int) -> Iterator[Suggestion]:
-    """What the argument that is being written can be."""
+    """The possible values of the argument that the user is writing."""
     call = at.call
     if call is None:
         return
@@ -106,7 +106,7 @@ def _choices(analysis: Analysis, at: Cursor, offset: int) -> Iterator[Suggestion
 
 
 def _compiled(analysis: Analysis, at: Cursor, call: Bracket, offset: int) -> Iterator[Suggestion]:
-    """What an argument of `compile` can be: outputs as keys; optimizers, losses or metrics."""
+    """The possible values of an argument of `compile`: outputs as keys; optimizers, losses, or metrics."""
     inner = at.brackets[-1]
     if inner.kind == "{" and not inner.value:
         yield from _outputs(analysis, offset)
@@ -129,7 +129,7 @@ def _value(choice: str) -> Suggestion:
 
 
 def _arguments(analysis: Analysis, call: Bracket, offset: int) -> Iterator[Suggestion]:
-    """The arguments that the call does not have yet."""
+    """The arguments that the call still lacks."""
     found = words.signature(analysis, call.called, offset)
     positional = call.index - len(call.given)
     for index, each in enumerate((*found.arguments, *found.options) if found else ()):
@@ -156,10 +156,10 @@ def _behind_string() -> Iterator[Suggestion]:
 
 
 def _members(analysis: Analysis, owner: str, offset: int) -> Iterator[Suggestion]:
-    """What can stand behind `owner` and a dot."""
+    """What can follow `owner` and a dot."""
     held = owner_at(analysis, owner, offset)
     if held is UNKNOWN and "." not in owner and owner in analysis.variables.visible(offset):
-        yield from (Suggestion(name, "method") for name in MODEL_METHODS)  # in a broken file it may be a model
+        yield from (Suggestion(name, "method") for name in MODEL_METHODS)  # in a broken file, it may be a model
         return
     for each in names_of(held):
         known = () if each.binding is None else analysis.bound(each.binding)
@@ -172,7 +172,7 @@ METHODS_OF_LAYERS = ("__init__", "build", "call", "compute_output_shape", "get_c
 
 
 def _definitions(analysis: Analysis, offset: int) -> Iterator[Suggestion]:
-    """What can be defined at `offset`: in a class, the methods that it has not."""
+    """What the user can define at `offset`: in a class, the methods that it lacks."""
     members = analysis.variables.body_of(offset)
     if members is not None:
         yield from (Suggestion(name, "method") for name in METHODS_OF_LAYERS if name not in members.bindings)

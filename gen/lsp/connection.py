@@ -1,4 +1,4 @@
-"""Standard input and output, as the protocol has them: the length of a message, an empty line, the message."""
+"""Standard input and output in the protocol's format: the length of a message, an empty line, the message."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LENGTH = re.compile(rb"content-length:[ \t]*(\d{1,18})[ \t]*\r?\n", re.IGNORECA
 
 
 class Input:
-    """What the client writes.  A thread of its own reads whatever there is, however busy the others are."""
+    """The client's messages.  A separate thread reads them at once, even if the other threads are busy."""
 
     def __init__(self, descriptor: int) -> None:
         self._stream = asyncio.StreamReader(sys.maxsize)
@@ -24,7 +24,7 @@ class Input:
         threading.Thread(target=self._read, args=(descriptor,), daemon=True).start()
 
     async def messages(self) -> AsyncIterator[bytes]:
-        """One message after the other, to the end of the input; what is no message is passed over."""
+        """Yield one message after the other, to the end of the input; skip everything that is not a message."""
         length = 0
         while line := await self._stream.readline():
             if found := _LENGTH.fullmatch(line):
@@ -36,7 +36,7 @@ class Input:
                     return
                 length = 0
                 yield message
-                await asyncio.sleep(0)  # what it has begun gets to where it waits, before the next one is read
+                await asyncio.sleep(0)  # let the work that it began run until it waits
 
     def _read(self, descriptor: int) -> None:
         data = b"more"
@@ -58,7 +58,7 @@ class Input:
 
 
 class Output:
-    """What the client reads.  Where it has gone nothing is written: the end of the input says the same."""
+    """The server's messages.  If the client has gone, nothing is written: the end of the input ends the server too."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor: int | None = descriptor
@@ -69,5 +69,5 @@ class Output:
                 data = data[os.write(self._descriptor, data) :]
 
     def close(self) -> None:
-        """Nothing is written from now on; what is open is closed with the process."""
+        """Write nothing from now on; the process closes its files when it ends."""
         self._descriptor = None

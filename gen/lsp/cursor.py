@@ -1,6 +1,6 @@
-"""What is being written at a position.
+"""What the user is writing at a position.
 
-Told from the tokens of the logical line alone: there is no tree of what is not finished.
+This module looks only at the tokens of the logical line, because an unfinished statement has no tree.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from gen.language.tokens import NEWLINE, Token
 from gen.lsp.analysis import Analysis
 
 _CALLED = ("NAME", *CLOSING.values())
-"""What a call follows: any other parenthesis is one around an expression."""
+"""The tokens that a call can follow; after other tokens, a parenthesis encloses an expression."""
 QUOTED = "''"
-"""The owner of what stands behind a string and a dot."""
+"""The owner of a name that follows a string and a dot."""
 _STRINGS = ("STRING", "UNTERMINATED_STRING", "DOCSTRING")
 
 
 @dataclass(frozen=True)
 class Bracket:
-    """An open bracket: `[`, `{`, `(`, or `call` with what is called, dotted, `""` if that is no name.
+    """An open bracket: `[`, `{`, `(`, or `call` with the dotted name of the callee, or `""` if it has no name.
 
-    `keyword` is the argument that is being written, None if it has no name; `index` counts the commas before it;
-    `given` are the names of the arguments before; `value` tells, in a dict, whether the key is written already.
+    `keyword` is the name of the argument that the user is writing, or None.  `index` counts the commas before it, and
+    `given` has the names of the arguments before it.  In a dict, `value` says whether the key is complete.
     """
 
     kind: str
@@ -38,10 +38,10 @@ class Bracket:
 
 @dataclass(frozen=True)
 class Cursor:
-    """`word` is the name at the cursor, which may be empty, `owner` what stands before its dot.
+    """`word` is the name at the cursor, which may be empty; `owner` is what precedes its dot.
 
-    `brackets` are those open around it, the outermost first; `fresh` says that a statement begins here, `open` that
-    something can be completed here at all: not in a comment, not in a number; `quoted` that the word is a string's.
+    `brackets` are the open brackets around it, the outermost first.  `fresh` says that a statement begins here; `open`,
+    that a completion is possible, as it is not in a comment or a number; `quoted`, that the word is in a string.
     """
 
     word: Span
@@ -55,13 +55,13 @@ class Cursor:
 
     @property
     def call(self) -> Bracket | None:
-        """The innermost call around the cursor, if it is one of a name."""
+        """The innermost call around the cursor, if it calls a name."""
         found = next((each for each in reversed(self.brackets) if each.kind == "call"), None)
         return found if found is not None and found.called else None
 
 
 def cursor(analysis: Analysis, offset: int) -> Cursor:
-    """What is being written at `offset`."""
+    """What the user is writing at `offset`."""
     text = analysis.text.text
     tokens = _before(analysis, offset)
     word, quoted = Span(offset, offset), False
@@ -99,7 +99,7 @@ def _before(analysis: Analysis, offset: int) -> Sequence[Token]:
 
 
 def _open_brackets(tokens: Sequence[Token]) -> tuple[Bracket, ...]:
-    """The brackets that are open after `tokens`."""
+    """The brackets that `tokens` leave open."""
     found: list[Bracket] = []
     for index, token in enumerate(tokens):
         if token.type in CLOSING:
@@ -118,7 +118,7 @@ def _open_brackets(tokens: Sequence[Token]) -> tuple[Bracket, ...]:
 
 
 def _dotted(tokens: Sequence[Token]) -> str:
-    """The dotted name that `tokens` end with: `keras.layers`; `""` if there is none."""
+    """The dotted name at the end of `tokens`, such as `keras.layers`; `""` if there is none."""
     parts: list[str] = []
     for token in reversed(tokens):
         if token.type == ("DOT" if parts and parts[-1] != "." else "NAME"):

@@ -1,4 +1,4 @@
-"""A document that is open: its text, the analysis of it, and the requests that wait for it."""
+"""An open document: its text, its analysis, and the requests that wait for the analysis."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _editions = itertools.count()
 
 
 class Document:
-    """One text after another.  All but `_analyse` runs in the thread of the protocol.
+    """One text after another.  Everything but `_analyse` runs in the thread of the protocol.
 
-    A text is analysed when somebody first asks for that, once, and not at all if it changes before its turn has come:
-    however fast somebody types, one analysis runs and one waits.
+    gen analyzes a text once, when something first asks for the analysis, and never if the text changes before its turn.
+    So one analysis runs and one waits, however fast the user types.
     """
 
     def __init__(
@@ -35,26 +35,26 @@ class Document:
     ) -> None:
         self.uri, self.text, self.project = uri, text, project
         self.edition = next(_editions)
-        """A number for the text that no other text has."""
+        """A number that identifies the text."""
         self.requests: set[asyncio.Task[Any]] = set()
-        """What answers requests, and has not yet."""
+        """The tasks that have not answered their requests yet."""
         self.publishing: asyncio.Task[None] | None = None
-        """What sends the diagnostics, since the last change."""
+        """The task that sends the diagnostics after the last change."""
         self._encoding, self._worker = encoding, worker
         self._newest: Analysis | None = None
-        self._first = self._begin()  # whatever comes next: what is good now is remembered
+        self._first = self._begin()  # remember the last good analysis, whatever comes next
         self._analysis: asyncio.Future[Analysis] | None = self._first
 
     @property
     def analysis(self) -> asyncio.Future[Analysis]:
-        """The analysis of the text as it is now."""
+        """The analysis of the present text."""
         if self._analysis is None:
             self._analysis = self._begin()
-        return asyncio.shield(self._analysis)  # whoever is cancelled is not the only one who waits
+        return asyncio.shield(self._analysis)  # other tasks may wait for it too
 
     @contextmanager
     def answering(self) -> Iterator[None]:
-        """While a request about the text as it is now is answered; where the text changes, that is its answer."""
+        """A context in which to answer a request about the present text; if the text changes, the request fails."""
         task, edition = asyncio.current_task(), self.edition
         assert task is not None
         self.requests.add(task)
@@ -68,7 +68,7 @@ class Document:
             self.requests.discard(task)
 
     def change(self, text: str) -> None:
-        """The document has another text: requests about the one before are outdated, and so is its analysis."""
+        """Take another text; requests about the text before, and its analysis, are outdated."""
         if text != self.text:
             self.text = text
             self._outdate()
@@ -77,7 +77,7 @@ class Document:
             self._analysis = None
 
     def close(self) -> None:
-        """Nobody wants to know anything of the document any more."""
+        """Drop everything that still waits for the document."""
         self._outdate()
         for each in (self.publishing, self._first, self._analysis):
             if each is not None:
@@ -92,7 +92,7 @@ class Document:
         return self._worker.do(partial(self.project.run, self._analyse, self.text))
 
     def _analyse(self, text: str) -> Analysis:
-        """In the worker's thread, where one text comes after the other."""
+        """Runs in the worker's thread, one text after the other."""
         path = to_fs_path(self.uri) or self.uri
         asked = self.project.settings.model(Path(path))
         self._newest = analyse(path, text, self._encoding, self._newest, asked)

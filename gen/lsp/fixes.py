@@ -1,4 +1,4 @@
-"""Quick fixes: what the hint of a diagnostic says to write, where writing it mends the file."""
+"""Quick fixes: replacements from the hints of diagnostics that mend the file."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from gen.lsp.analysis import Analysis
 from gen.lsp.worker import go_on
 
 MOST_FIXES = 20
-"""How many fixes are offered at once, the nearest spellings first."""
+"""The most fixes to offer at once, the nearest spellings first."""
 
 MOST_TRIES = 4
-"""How many fixes are tried one by one, where several do not go together."""
+"""The most fixes to try one by one, if they do not work together."""
 
 _HINT = re.compile(r"(?:did you mean|write) `([^`…]+)`")
 
 
 @dataclass(frozen=True)
 class Fix:
-    """To write `replacement` over what is `wrong`, where `diagnostic` is."""
+    """Write `replacement` over the text `wrong`, at the place of `diagnostic`."""
 
     diagnostic: Diagnostic
     wrong: str
@@ -33,7 +33,7 @@ class Fix:
 
     @property
     def title(self) -> str:
-        """What the fix does, in a few words."""
+        """The title of the fix, in a few words."""
         if len(self.wrong) > 40:
             return f"Write `{self.replacement}`"
         return f"Replace `{self.wrong}` with `{self.replacement}`"
@@ -44,15 +44,15 @@ class Fix:
 
     @property
     def distance(self) -> float:
-        """How far the replacement is from what is wrong, from 0 to 1."""
+        """The distance of the replacement from the wrong text, from 0 to 1."""
         return 1 - SequenceMatcher(None, self.wrong, self.replacement).ratio()
 
 
 def fixes(analysis: Analysis, start: int, end: int) -> Sequence[Fix]:
-    """The fixes of what is wrong between the offsets `start` and `end`, in the order of the text.
+    """The fixes for diagnostics between the offsets `start` and `end`, in the order of the text.
 
-    They are tried: a fix is one if its diagnostic is gone with it, and what it writes is not wrong itself.  All are
-    tried together, in one run of the front end: three hundred take no longer than one.
+    gen tries each fix, and keeps it if it removes its diagnostic and causes none at the same place.  gen tries all of
+    them together, in one run of the front end, so three hundred fixes take no longer than one.
     """
     hints = {
         item: found[1]
@@ -66,12 +66,12 @@ def fixes(analysis: Analysis, start: int, end: int) -> Sequence[Fix]:
 
 
 def nearest(found: Sequence[Fix]) -> Sequence[Fix]:
-    """Of many fixes those that a person may want to look through, what is nearest to what was written first."""
+    """The fixes that are not too many to look through, the nearest to the wrong text first."""
     return sorted(found, key=lambda fix: fix.distance)[:MOST_FIXES]
 
 
 def _tried(analysis: Analysis, hints: Mapping[Diagnostic, str]) -> Iterator[Fix]:
-    """The fixes that mend what is wrong, of the diagnostics whose hints say what to write."""
+    """The fixes that mend the file, of diagnostics whose hints say what to write."""
     spellings = [tuple(_spellings(analysis, item, right)) for item, right in hints.items()]
     together = list(_apart(first for first, *_ in spellings))
     mending = {fix.diagnostic: fix for fix in _mending(analysis, together)}
@@ -85,7 +85,7 @@ def _tried(analysis: Analysis, hints: Mapping[Diagnostic, str]) -> Iterator[Fix]
 
 
 def _spellings(analysis: Analysis, item: Diagnostic, right: str) -> Iterator[Fix]:
-    """How `right` may be written in place of what is wrong: with its quotes, if it has some."""
+    """The spellings of `right` in place of the wrong text: with quotes, if the text has quotes."""
     wrong = analysis.source.slice(item.span)
     if wrong[:1] in ("'", '"'):
         yield Fix(item, wrong, f"{wrong[0]}{right}{wrong[0]}")
@@ -93,7 +93,7 @@ def _spellings(analysis: Analysis, item: Diagnostic, right: str) -> Iterator[Fix
 
 
 def _apart(found: Iterable[Fix]) -> Iterator[Fix]:
-    """Those of the fixes, which are in the order of the text, that do not overlap the one before."""
+    """The fixes that do not overlap the one before; `found` is in the order of the text."""
     end = 0
     for fix in found:
         if fix.span.start >= end:
@@ -102,9 +102,9 @@ def _apart(found: Iterable[Fix]) -> Iterator[Fix]:
 
 
 def _mending(analysis: Analysis, found: Sequence[Fix]) -> list[Fix]:
-    """Those of some fixes that do not overlap that, all made at once, mend the file.
+    """The fixes that mend the file if all of them are made at once; the given ones do not overlap.
 
-    There may be new diagnostics elsewhere: what was made of something wrong was wrong in silence.
+    New diagnostics may appear elsewhere, because values that gen makes of a wrong value are wrong without a message.
     """
     if not found:
         return []
@@ -130,7 +130,7 @@ def _said(item: Diagnostic) -> tuple[str, str]:
 
 
 def _written(text: str, found: Sequence[Fix]) -> tuple[str, Sequence[Span]]:
-    """The text with fixes made in it, and where they are then."""
+    """The text with the fixes in it, and their places there."""
     parts: list[str] = []
     places: list[Span] = []
     end = shift = 0

@@ -13,13 +13,13 @@ from gen.language import syntax
 from gen.lsp.analysis import Analysis
 
 _FUNCTIONS = ("forward", "infer")
-"""The functions that compute the model: in training, and, where it is not trained, in prediction."""
+"""The functions that compute the model: in training, or in prediction if the model is not trained."""
 
 
 def generated(analysis: Analysis, options: Options = DEFAULT) -> SourceMap | None:
-    """The generated file and where its lines come from; None where the `.nn` file is wrong.
+    """The generated file with the origin of its lines; None if the `.nn` file has errors.
 
-    Raises `CommandError` where gen has a bug.
+    Raises `CommandError` if gen has a bug.
     """
     graph, path = analysis.observed.graph, Path(analysis.source.path)
     if graph is None:
@@ -29,9 +29,9 @@ def generated(analysis: Analysis, options: Options = DEFAULT) -> SourceMap | Non
 
 
 def lines_of(analysis: Analysis, offset: int, made: SourceMap) -> Lines:
-    """The lines that the statement at `offset` became; where a block is called more than once, in its first call.
+    """The generated lines of the statement at `offset`; for a block with several calls, those of the first call.
 
-    A statement that no code is made of, as an Input, has the line where the function begins that computes the model.
+    For a statement without code, such as an Input, this is the first line of the function that computes the model.
     """
     span = _statement(analysis.file.statements, offset) or Span(offset, offset)
     calls = {made.spans[call]: call for call in reversed(made.calls_in(span))}

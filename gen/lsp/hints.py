@@ -1,4 +1,4 @@
-"""Inlay hints: at the end of a line the shape of what it makes."""
+"""Inlay hints: each line ends with the shape of its result."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from gen.language.elaborate.values import TensorValue, Value
 from gen.lsp.analysis import Analysis
 
 MOST_SHAPES = 3
-"""How many shapes one line shows, where blocks and loops give it several."""
+"""The most shapes that one line shows, if blocks and loops give it several."""
 
 
 def shapes(analysis: Analysis) -> Mapping[int, str]:
-    """The hints by the offset of the line end that they stand at: `(batch, 32)`."""
+    """The hints, such as `(batch, 32)`, by the offset of the end of their line."""
     text, hints = analysis.text, {}
     for span, values in (*_calls(analysis), *_statements(analysis, analysis.file.statements)):  # the latter count
         shown = list(dict.fromkeys(_shapes(values)))
@@ -26,25 +26,25 @@ def shapes(analysis: Analysis) -> Mapping[int, str]:
 
 
 def typed(tensor: TensorValue) -> str:
-    """The shape of a tensor, and its dtype where that is not the model's float type: `(batch, text) int32`."""
+    """The shape of a tensor, and its dtype if that is not the model's float type: `(batch, text) int32`."""
     return show(tensor.shape) if tensor.dtype == "float" else f"{show(tensor.shape)} {tensor.dtype}"
 
 
 def _statements(analysis: Analysis, statements: Iterable[syntax.Statement]) -> Iterator[tuple[Span, Sequence[Value]]]:
-    """What statements make, those inside blocks and loops too."""
+    """The results of statements, including those inside blocks and loops."""
     for statement in statements:
         match statement:
             case syntax.Assign(value=value) | syntax.Return(value=value) | syntax.Evaluate(value=value):
                 if value is not None:
                     yield statement.span, analysis.values(value.span)
             case syntax.AugAssign(target):
-                yield statement.span, analysis.values(target.span)[1::2]  # what was there before is the other half
+                yield statement.span, analysis.values(target.span)[1::2]  # the other half existed before
         for body in syntax.bodies(statement):
             yield from _statements(analysis, body)
 
 
 def _calls(analysis: Analysis) -> Iterator[tuple[Span, Sequence[Value]]]:
-    """The calls that stand on a line of their own inside a statement: in a Sequential, or in brackets."""
+    """The calls that have a line of their own inside a statement: in a Sequential, or in brackets."""
     for written in syntax.calls(analysis.file.statements):
         values = analysis.values(written.span)
         yield written.span, [

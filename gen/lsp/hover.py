@@ -1,4 +1,4 @@
-"""Hover: what a name is, with its shape, dtype, parameters and memory, and the documentation of its layer."""
+"""Hover: what a name is, with its shape, dtype, parameters, memory, and the documentation of its layer."""
 
 from __future__ import annotations
 
@@ -61,18 +61,18 @@ from gen.lsp.words import (
 
 @dataclass(frozen=True)
 class Hover:
-    """Markdown about what stands at `span`."""
+    """Markdown about the text at `span`."""
 
     span: Span
     markdown: str
 
 
 def hover(analysis: Analysis, offset: int) -> Hover | None:
-    """What there is to say about the name at `offset`; None where there is no name, or nothing is known."""
+    """What gen knows about the name at `offset`; None if there is no name, or gen knows nothing."""
     found = analysis.variables.at(offset)
     if found is not None:
         values = analysis.values(found.span) or analysis.bound(found.definition)
-        if not values:  # a parameter: as it is where it is read
+        if not values:  # a parameter: its values are those at the places that read it
             values = next(filter(None, map(analysis.values, found.variable.reads)), ())
         about = list(_about(analysis, found.variable.name, values)) or list(_written(analysis, found))
         return Hover(found.span, "\n\n".join(about)) if about else None
@@ -80,7 +80,7 @@ def hover(analysis: Analysis, offset: int) -> Hover | None:
 
 
 def summary(values: Sequence[Value]) -> str:
-    """A value in a few words, for a list: `(batch, 32)`, `Dense(32)`."""
+    """A value in a few words, for use in a list: `(batch, 32)`, `Dense(32)`."""
     match values:
         case [*_, TensorValue() | Tensor() as tensor]:
             return f"{show(tensor.shape)} {_dtype(tensor)}"
@@ -99,11 +99,11 @@ def summary(values: Sequence[Value]) -> str:
 
 
 MOST_SHOWN = 60
-"""How many characters a value is shown in, at most."""
+"""The most characters that a value gets."""
 
 
 def shown(value: Value, depth: int = 2) -> str:
-    """A value as one would write it, cut where it is long: a list of layers shows the layers."""
+    """A value as a user would write it, shortened if it is long; a list of layers shows the layers."""
 
     def several(items: Iterable[Value], left: str, right: str) -> str:
         if depth == 0:
@@ -141,11 +141,11 @@ def shown(value: Value, depth: int = 2) -> str:
 
 
 MOST_ITEMS = 8
-"""How many items of a list are shown, at most."""
+"""The most items of a list that gen shows."""
 
 
 def _written(analysis: Analysis, found: Occurrence) -> Iterator[str]:
-    """About a function or a class that was not run: in a class that is not used, or in a broken file."""
+    """Describe a function or a class that did not run, because its class is not used or the file is broken."""
     definition = analysis.variables.block(found.definition)
     members = analysis.variables.cls(found.definition)
     if definition is not None:
@@ -212,7 +212,7 @@ def _about(analysis: Analysis, name: str, values: Sequence[Value]) -> Iterator[s
 
 
 def _about_object(analysis: Analysis, name: str, made: ObjectValue) -> Iterator[str]:
-    """An object of a class of the file: its attributes, and the weights of the layers that its calls use."""
+    """Describe an object of a class of the file: its attributes, and the weights of the layers that its calls use."""
     shapes = "" if made.output is None else f" → {show(made.output.shape)}"
     yield _code(f"{name}: {made.cls.name}{shapes}")
     layers = dict.fromkeys(call.layer for call in analysis.observed.calls if call.unit is made)
@@ -226,7 +226,7 @@ def _about_object(analysis: Analysis, name: str, made: ObjectValue) -> Iterator[
 
 
 def _is_weight(value: Value) -> bool:
-    """Whether an attribute is a weight of its object, which no call of the object makes."""
+    """Whether an attribute is a weight of its object, and not the result of a call of the object."""
     return isinstance(value, TensorValue) and isinstance(value.maker, LayerCall) and not value.maker.inputs
 
 
@@ -271,7 +271,7 @@ def _weight(name: str, weight: Weight) -> str:
 
 
 def _model_memory(analysis: Analysis, model: ModelValue) -> Iterator[str]:
-    """What the file's model takes; others are part of it."""
+    """The memory that the file's model takes; other models are part of it."""
     known = analysis.good or analysis
     facts = known.facts
     if known.observed.model is model and facts is not None:

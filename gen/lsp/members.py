@@ -1,4 +1,4 @@
-"""What stands before a dot, and what can stand behind it."""
+"""What is before a dot, and what can follow it."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ from gen.lsp.analysis import Analysis
 from gen.lsp.variables import Members
 
 OF_CALLED = ("name", "trainable", "input", "output", "inputs", "outputs", "input_shape", "output_shape", "built")
-"""What layers and models have, whatever they are."""
+"""The attributes that all layers and models have."""
 OF_TENSORS = ("shape", "ndim", "dtype", "name")
 
 UNKNOWN = object()
-"""What stands before a dot and nothing is known of."""
+"""An unknown owner before a dot."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A name that can stand behind a dot: `kind` is as in a completion, `binding` is where the file gives it."""
+    """A name that can follow a dot; `kind` is the kind of a completion, and the file binds the name at `binding`."""
 
     name: str
     kind: str
@@ -51,7 +51,7 @@ class Found:
 
 
 def owner_at(analysis: Analysis, dotted: str, offset: int) -> Value | Members:
-    """What a dotted name at `offset` is: a value, or the class of an object; `UNKNOWN` where that is not known."""
+    """What a dotted name at `offset` means: a value, or the class of an object; `UNKNOWN` if gen does not know."""
     first, *rest = dotted.split(".")
     held = _first(analysis, first, offset)
     for name in rest:
@@ -72,7 +72,7 @@ def _first(analysis: Analysis, name: str, offset: int) -> Value | Members:
 
 
 def _imported(analysis: Analysis, name: str, binding: Span) -> Sequence[Value]:
-    """What the import at `binding` binds to a name."""
+    """The value that the import at `binding` gives a name."""
     for statement in syntax.walk(analysis.file.statements):
         if isinstance(statement, syntax.Import) and statement.span.start <= binding.start < statement.span.end:
             context = Context(analysis.source, Diagnostics())
@@ -81,7 +81,7 @@ def _imported(analysis: Analysis, name: str, binding: Span) -> Sequence[Value]:
 
 
 def _behind(analysis: Analysis, held: Value | Members, name: str) -> Value | Members:
-    """What `held.name` is."""
+    """The value of `held.name`."""
     match held:
         case Members():
             binding = held.names().get(name)
@@ -96,7 +96,7 @@ def _behind(analysis: Analysis, held: Value | Members, name: str) -> Value | Mem
 
 
 def names_of(held: Value | Members) -> Iterator[Found]:
-    """What can stand behind a value, an object of a class, or a module."""
+    """What can follow a value, an object of a class, or a module."""
     match held:
         case Members():
             for name, binding in held.names().items():

@@ -1,4 +1,4 @@
-"""Definition, references and renaming of the names of a file."""
+"""Definitions, references, and renaming of the names of a file."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from gen.lsp.analysis import Analysis
 
 
 class RenameError(Exception):
-    """A name that cannot be changed, or not to what was asked; one sentence."""
+    """The name cannot change, or not to the requested name; the message is one sentence."""
 
 
 def definition(analysis: Analysis, offset: int) -> Span | None:
-    """Where what the name at `offset` holds there was bound to it."""
+    """The binding that gives the name at `offset` the value that it has there; None if it has none."""
     found = analysis.variables.at(offset)
     return found.definition if found is not None else None
 
 
 def references(analysis: Analysis, offset: int, declarations: bool = True) -> Sequence[Span]:
-    """All places of the name at `offset`; without `declarations` those alone that read it."""
+    """All places of the name at `offset`; without `declarations`, only those that read it."""
     found = analysis.variables.at(offset)
     if found is None:
         return ()
@@ -32,7 +32,7 @@ def references(analysis: Analysis, offset: int, declarations: bool = True) -> Se
 
 
 def renamable(analysis: Analysis, offset: int) -> Span:
-    """The name at `offset`, which the file has given.  Raises `RenameError` for what has its name from elsewhere."""
+    """The name at `offset`.  Raises `RenameError` if the file does not choose this name."""
     found = analysis.variables.at(offset)
     if found is None:
         raise RenameError("Only names that the file defines can change, not those of gen, Keras, or Python")
@@ -44,7 +44,7 @@ def renamable(analysis: Analysis, offset: int) -> Span:
 
 
 def rename(analysis: Analysis, offset: int, name: str) -> Sequence[Span]:
-    """The places at which the name at `offset` becomes `name`.  Raises `RenameError` where the file would change."""
+    """The places where the name at `offset` becomes `name`.  Raises `RenameError` if the file would change."""
     renamable(analysis, offset)
     found = analysis.variables.at(offset)
     assert found is not None
@@ -63,7 +63,7 @@ def rename(analysis: Analysis, offset: int, name: str) -> Sequence[Span]:
 
 
 def _check(analysis: Analysis, spans: Sequence[Span], name: str) -> None:
-    """Raises `RenameError` where a file that is right would be wrong: a string may name an output, or not."""
+    """Raises `RenameError` if a correct file would become wrong, as when a string names an output."""
     text = analysis.source.text
     for span in reversed(spans):
         text = f"{text[: span.start]}{name}{text[span.end :]}"

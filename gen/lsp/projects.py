@@ -1,4 +1,4 @@
-"""The projects of the documents that are open: the settings that hold for each, and the components that it knows."""
+"""The projects of the open documents: the settings and the components of each."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ Arguments = ParamSpec("Arguments")
 
 @dataclass(frozen=True)
 class Project:
-    """What holds for the files of one `pyproject.toml`."""
+    """The settings and components for the files of one `pyproject.toml`."""
 
     settings: Settings = Settings()
-    """Paths in them are relative to the folder that the editor has open."""
+    """Paths in the settings are relative to the folder that the editor has open."""
     _context: Context = field(default_factory=copy_context)
 
     def run(self, function: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        """What a function gives where the components of this project are known, and those of no other."""
-        return self._context.copy().run(function, *args, **kwargs)  # only one thread at a time can be in a context
+        """Call a function in a context that knows the components of this project, and of no other."""
+        return self._context.copy().run(function, *args, **kwargs)  # only one thread at a time can enter a context
 
 
 class Projects:
     """Finds the project of a folder.
 
-    `folder` is the one that the editor has open; the settings that are `given` hold in every project; `warn` and `fail`
-    show the user what is wrong with settings.
+    The editor has `folder` open.  The settings in `given` hold in every project.  `warn` and `fail` show the user
+    problems with settings.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Projects:
         self._said: set[str] = set()
 
     def of(self, folder: Path) -> Project:
-        """The project of the files in a folder.  Its settings are read now, its components are run the first time."""
+        """The project of the files in a folder.  Its settings are read each time, its components run once."""
         try:
             settings = load(folder, self.folder)
         except (SettingsError, OSError) as error:

@@ -1,4 +1,4 @@
-"""pygls' reading of messages, but for those that are not as the protocol says: each request has an answer."""
+"""Reads messages as pygls does, but answers every request, including those that break the protocol."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pygls.protocol import LanguageServerProtocol
 
 
 class Protocol(LanguageServerProtocol):
-    """Of what is malformed or comes at the wrong time requests are refused, and notifications passed over."""
+    """Refuses requests, and skips notifications, that are malformed or come at the wrong time."""
 
     _begun = _ended = False
 
@@ -36,7 +36,7 @@ class Protocol(LanguageServerProtocol):
             self._refuse(None, JsonRpcInvalidRequest("A message is an object of JSON-RPC 2.0"))
 
     def structure_message(self, data: dict[str, Any]) -> Any:
-        """An object of JSON as the message that it is, if it is one; None if it is refused or passed over."""
+        """The message that a JSON object represents; None if the server refuses or skips it."""
         method, id_ = data.get("method"), data.get("id")
         try:
             message = super().structure_message(data)
@@ -58,7 +58,7 @@ class Protocol(LanguageServerProtocol):
             self._refuse(id_, refusal)
 
     def _refusal(self, message: Any, method: str) -> JsonRpcException | None:
-        """Why the client may not say this now."""
+        """The reason why the client may not send this message now, or `""`."""
         if method == types.EXIT:
             return None
         if self._ended:

@@ -1,4 +1,4 @@
-"""The server: what the protocol asks, handed to the features; what they say, in the protocol's terms."""
+"""The server: it hands the client's requests to the features, and puts their results in the protocol's terms."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ from gen.settings import Settings
 Result = TypeVar("Result")
 
 OPEN_GENERATED = "gen.openGenerated"
-"""The command that shows the generated code: of a document, at an offset."""
+"""The command that shows the generated code for an offset of a document."""
 
 PAUSE = 0.02
-"""How many seconds nothing is typed before diagnostics are sent: of many changes at once, the last counts."""
+"""The seconds without a change after which the server sends diagnostics; of many quick changes, the last counts."""
 
 _KINDS = {
     "variable": types.CompletionItemKind.Variable,
@@ -52,15 +52,15 @@ _KINDS = {
     "class": types.CompletionItemKind.Class,
     "layer": types.CompletionItemKind.Class,
 }
-"""The protocol's kinds of completions; components besides layers are functions."""
+"""The protocol's kinds of completions; components other than layers are functions."""
 
 
 class Server(LanguageServer):
     """The language server of `.nn` files.
 
-    The thread of the protocol reads what the client says and writes the answers.  It computes nothing, so that it
-    knows at once what is cancelled or outdated.  `reading` analyses texts, `answering` runs the features, `building`
-    those that take as long as a build.
+    The thread of the protocol reads the client's messages and writes the answers.  It computes nothing, so it knows at
+    once what is canceled or outdated.  `reading` analyzes texts, `answering` runs the features, and `building` runs
+    the features that take as long as a build.
     """
 
     protocol: Protocol
@@ -71,30 +71,30 @@ class Server(LanguageServer):
         self._reading, self.answering, self.building = Worker(), Worker(), Worker()
         self.projects: Projects
         self.scratch = scratch
-        """The folder for generated files that are shown and not built."""
+        """The folder for generated files that the server shows without a build."""
 
     def document(self, uri: str) -> Document:
-        """A document that is open.  Raises `JsonRpcInvalidParams` for others."""
+        """The open document.  Raises `JsonRpcInvalidParams` if it is not open."""
         try:
             return self._documents[unquote(uri)]
         except KeyError:
             raise JsonRpcInvalidParams(f"No document {uri} is open") from None
 
     async def ask(self, document: Document, worker: Worker, feature: Callable[[Analysis], Result]) -> Result:
-        """What a feature says about a document as it is now.  Raises `JsonRpcContentModified` where that changes."""
+        """The result of a feature for a document's present text.  Raises `JsonRpcContentModified` if that changes."""
         with document.answering():
             analysis = await document.analysis
             return await worker.do(partial(document.project.run, feature, analysis))
 
     @property
     def resolves_edits(self) -> bool:
-        """Whether the client asks for what a code action writes when somebody has chosen it."""
+        """Whether the client asks for the edits of a code action only when the user chooses it."""
         able = self.client_capabilities.text_document
         support = able and able.code_action and able.code_action.resolve_support
         return bool(support and "edit" in support.properties)
 
     def open(self, uri: str) -> None:
-        """A document is opened; or opened once more, by a client that forgot to close it."""
+        """Open a document, or open it again for a client that forgot to close it."""
         if unquote(uri) in self._documents:
             self.change(uri)
             return
@@ -106,20 +106,20 @@ class Server(LanguageServer):
         self._publish_soon(document)
 
     def change(self, uri: str) -> None:
-        """A document may have another text."""
+        """Take the new text of a document, if it has changed."""
         document = self.document(uri)
         document.change(self.workspace.get_text_document(uri).source)
         self._publish_soon(document)
 
     def close(self, uri: str) -> None:
-        """A document is closed: it has no diagnostics any more."""
+        """Close a document, and remove its diagnostics."""
         document = self._documents.pop(unquote(uri), None)
         if document is not None:
             document.close()
             self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, []))
 
     async def close_all(self) -> None:
-        """No document is open any more, and all requests about one have had their answers."""
+        """Close all documents, and answer all requests about them."""
         requests = [task for document in self._documents.values() for task in document.requests]
         for document in self._documents.values():
             document.close()
@@ -142,9 +142,10 @@ class Server(LanguageServer):
 
 
 def serve(given: Settings) -> None:
-    """Serve one client over standard input and output, to its end.
+    """Serve one client over standard input and output until it ends.
 
-    What else is printed, as by components of the user's own, goes to standard error: it is no part of the protocol.
+    Everything else that is printed, such as by the user's components, goes to standard error, because standard output
+    is for the protocol.
     """
     output = Output(os.dup(1))
     os.dup2(2, 1)
@@ -161,12 +162,12 @@ async def _serve(server: Server, output: Output) -> None:
 
 
 def _unexpected(record: logging.LogRecord) -> bool:
-    """Whether to log a record: what fails in the server, not what is refused with a reason or passed over."""
+    """Whether to log a record: failures of the server, but not refused or skipped messages."""
     return bool(record.exc_info and not isinstance(record.exc_info[1], JsonRpcException))
 
 
 def create(scratch: Path, given: Settings) -> Server:
-    """A server with all features; the settings that it is `given` hold in every project."""
+    """Make a server with all features; the settings in `given` hold in every project."""
     server = Server(scratch)
 
     def initialize(ls: Server, _: types.InitializeParams) -> None:
@@ -182,7 +183,7 @@ def create(scratch: Path, given: Settings) -> Server:
 
 
 def _answer(feature: Callable[[Analysis, Any], Any], worker: Worker) -> Callable[..., Any]:
-    """What answers a request about a document with what a feature says about it."""
+    """Make a handler that answers a request about a document with the result of a feature."""
 
     async def answer(ls: Server, params: Any) -> Any:
         document = ls.document(params.text_document.uri)
@@ -192,7 +193,7 @@ def _answer(feature: Callable[[Analysis, Any], Any], worker: Worker) -> Callable
 
 
 def _configure(ls: Server, given: Settings) -> None:
-    """Read the settings of the open folder, and the components that they name; what is wrong with them is shown."""
+    """Read the settings of the open folder and the components that they name; show problems with them."""
 
     def show(kind: types.MessageType, message: str) -> None:
         ls.window_show_message(types.ShowMessageParams(kind, f"gen: {message}"))
@@ -314,7 +315,7 @@ def _completion(analysis: Analysis, params: types.CompletionParams) -> types.Com
 
 
 async def _resolve(ls: Server, item: types.CompletionItem) -> types.CompletionItem:
-    """A completion with its documentation, which the client asks for when it shows it."""
+    """Add the documentation to a completion, when the client shows it."""
     about: str | None = None
     match item.data:
         case [str(uri), str(), int(binding)]:
@@ -339,7 +340,7 @@ def _rename(analysis: Analysis, params: types.RenameParams) -> types.WorkspaceEd
 
 
 def _refused(ask: Callable[[], Result]) -> Result:
-    """What is asked for; what cannot be renamed is the answer's error, which the editor shows."""
+    """The result of a renaming; if it is impossible, the answer is an error, which the editor shows."""
     try:
         return ask()
     except navigation.RenameError as error:
@@ -347,7 +348,7 @@ def _refused(ask: Callable[[], Result]) -> Result:
 
 
 async def _code_actions(ls: Server, params: types.CodeActionParams) -> list[types.CodeAction | types.Command]:
-    """The nearest of the fixes in a range, all of them at once, and the generated code."""
+    """The nearest fixes in a range, a fix that makes all of them at once, and a link to the generated code."""
     document = ls.document(params.text_document.uri)
     return await ls.ask(document, ls.answering, partial(_actions, params, document.edition, ls.resolves_edits))
 
@@ -377,7 +378,7 @@ def _actions(
 
 
 async def _resolve_action(ls: Server, action: types.CodeAction) -> types.CodeAction:
-    """A code action with what it writes, which the client asks for when somebody chooses it."""
+    """Add the edits to a code action, when the user chooses it."""
     match action.data:
         case [str(uri), int(edition), int(start), int(end), int(index)]:
             document = ls.document(uri)
@@ -388,14 +389,14 @@ async def _resolve_action(ls: Server, action: types.CodeAction) -> types.CodeAct
 
 
 def _edit(analysis: Analysis, uri: str, start: int, end: int, index: int) -> types.WorkspaceEdit:
-    """What the action of this index writes: a fix, or behind these all."""
+    """The edits of the action with this index: one fix, or after the last one, all fixes."""
     found = fixes.fixes(analysis, start, end)
     made = fixes.nearest(found)[index : index + 1] or found
     return types.WorkspaceEdit({uri: [types.TextEdit(analysis.text.range(fix.span), fix.replacement) for fix in made]})
 
 
 async def _open_generated(ls: Server, uri: str = "", offset: int = 0) -> None:
-    """Show the generated code of the statement at an offset: in the built file, if it is current, else in a copy."""
+    """Show the generated code of the statement at an offset: in the built file if it is current, and else in a copy."""
     document = ls.document(uri)
     found = await ls.ask(document, ls.building, lambda analysis: _generated(ls, document.project, analysis, offset))
     if found is None:
@@ -411,7 +412,7 @@ async def _open_generated(ls: Server, uri: str = "", offset: int = 0) -> None:
 
 
 def _generated(ls: Server, project: Project, analysis: Analysis, offset: int) -> tuple[Path, Lines] | None:
-    """The file with the generated code, and the lines in it; None where the `.nn` file is wrong."""
+    """The file with the generated code, and the lines in it; None if the `.nn` file has errors."""
     settings, folder = project.settings, ls.projects.folder
     made = generated.generated(analysis, building.options(settings))
     if made is None:
@@ -442,7 +443,7 @@ def _formatting(analysis: Analysis, params: types.DocumentFormattingParams) -> l
     try:
         text = format_text(analysis.source.text)
     except Unreadable:
-        return None  # its diagnostics are there already
+        return None  # it already has diagnostics
     return [] if text == analysis.source.text else [types.TextEdit(analysis.text.whole, text)]
 
 
@@ -462,7 +463,7 @@ _HANDLERS: dict[str, tuple[Callable[..., Any], Any]] = {
     types.CODE_ACTION_RESOLVE: (_resolve_action, None),
     types.COMPLETION_ITEM_RESOLVE: (_resolve, None),
 }
-"""What the server does by the protocol's names for it, with its options."""
+"""The server's features by the protocol's names for them, with their options."""
 
 _FEATURES: dict[str, tuple[Callable[[Analysis, Any], Any], Any]] = {
     types.TEXT_DOCUMENT_HOVER: (_hover, None),
@@ -478,7 +479,7 @@ _FEATURES: dict[str, tuple[Callable[[Analysis, Any], Any], Any]] = {
     types.TEXT_DOCUMENT_RENAME: (_rename, types.RenameOptions(prepare_provider=True)),
     types.TEXT_DOCUMENT_FORMATTING: (_formatting, None),
 }
-"""The same of what is asked about the text of a document: what answers looks at its analysis, and at nothing else."""
+"""The same for requests about the text of a document, which look only at its analysis."""
 
 _SLOW = {types.TEXT_DOCUMENT_HOVER, types.TEXT_DOCUMENT_FORMATTING}
-"""What may take as long as a build: others do not wait behind it."""
+"""Requests that may take as long as a build; others do not wait for them."""

@@ -1,4 +1,4 @@
-"""Signature help: what the call takes that is being written, and which argument of it."""
+"""Signature help: the arguments of the call that the user is writing, and the present one among them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from gen.lsp.words import Signature, signature
 
 @dataclass(frozen=True)
 class Help:
-    """A signature, and the index of the argument at the cursor; None where it is none of them."""
+    """A signature, and the index of the argument at the cursor; None if it is none of them."""
 
     signature: Signature
     active: int | None
 
 
 def signature_help(analysis: Analysis, offset: int) -> Help | None:
-    """What the innermost call around `offset` takes; None outside of all, or where it is not known."""
+    """The signature of the innermost call around `offset`; None if there is no call, or gen does not know it."""
     call = cursor(analysis, offset).call
     found = call and signature(analysis, call.called, offset)
     return Help(found, _active(found, call)) if call and found else None

@@ -1,4 +1,4 @@
-"""The positions of the protocol: lines, and in them the units of the encoding that client and server agreed on."""
+"""The positions of the protocol: lines, and units within lines, in the encoding that client and server agreed on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lsprotocol import types
 
 from gen.diagnostics import Span
 
-_LINE_END = re.compile("\r\n|\n|\r")  # the protocol's; what else Python calls a line end is none there
+_LINE_END = re.compile("\r\n|\n|\r")  # the protocol's line ends; Python knows others
 
 _CODECS = {
     types.PositionEncodingKind.Utf8: ("utf-8", 1),
@@ -23,14 +23,14 @@ _CODECS = {
 
 @dataclass(frozen=True)
 class Text:
-    """A text whose characters a client counts in units of `encoding`."""
+    """A text; the client counts its characters in units of `encoding`."""
 
     text: str
     encoding: types.PositionEncodingKind = types.PositionEncodingKind.Utf16
 
     @cached_property
     def _plain(self) -> str:
-        """The text without halves of surrogate pairs, which no codec takes; what stands for them has as many units."""
+        """The text without halves of surrogate pairs, which no codec takes; the replacements have as many units."""
         return re.sub("[\ud800-\udfff]", "\ufffd", self.text)
 
     @cached_property
@@ -42,7 +42,7 @@ class Text:
         return [*(found.start() for found in _LINE_END.finditer(self.text)), len(self.text)]
 
     def offset(self, position: types.Position) -> int:
-        """The character at `position`; what lies behind the end of its line, or of the text, is that end."""
+        """The offset of `position`; a position after the end of its line, or of the text, means that end."""
         if position.line >= len(self._starts):
             return len(self.text)
         codec, width = _CODECS[self.encoding]
@@ -51,23 +51,23 @@ class Text:
         return start + len(line[: width * position.character].decode(codec, "ignore"))
 
     def position(self, offset: int) -> types.Position:
-        """Where the character `offset` is."""
+        """The position of the character at `offset`."""
         line = self.line_of(offset)
         codec, width = _CODECS[self.encoding]
         before = self._plain[self._starts[line] : offset].encode(codec)
         return types.Position(line, len(before) // width)
 
     def range(self, span: Span) -> types.Range:
-        """Where `span` is."""
+        """The range of `span`."""
         return types.Range(self.position(span.start), self.position(span.end))
 
     def span(self, range_: types.Range) -> Span:
-        """What `range_` covers."""
+        """The span of `range_`."""
         return Span(self.offset(range_.start), self.offset(range_.end))
 
     @property
     def whole(self) -> types.Range:
-        """The range of all of it."""
+        """The range of the whole text."""
         return self.range(Span(0, len(self.text)))
 
     def line_of(self, offset: int) -> int:
@@ -75,5 +75,5 @@ class Text:
         return bisect.bisect_right(self._starts, offset) - 1
 
     def end_of_line(self, line: int) -> int:
-        """The offset at which the characters of a line end."""
+        """The offset of the end of a line."""
         return self._ends[line]

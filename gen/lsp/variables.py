@@ -1,12 +1,11 @@
-"""Which names of a file are one variable: what a definition, references and a renaming are about.
+"""Which names of a file are one variable, for definitions, references, and renaming.
 
-Names are resolved in the syntax tree, not by running the file: so functions that nobody calls have theirs too.  The
-rules are Python's, but that a function may read a name of the file before it binds its own.  Lines that cannot be read
-have no tree; their names are taken from the tokens.
+gen resolves names in the syntax tree, and does not run the file for it, so functions that nobody calls have names too.
+The rules are those of Python, except that a function may read a name of the file before it binds its own.  Lines that
+the reader cannot read have no tree; gen takes their names from the tokens.
 
-Attributes of the file's own classes are variables too: what a class binds in its body, and what its methods bind on
-their first parameter.  Those of
-classes that extend each other are one.
+Attributes of the file's own classes are variables too: the names that a class binds in its body, and those that its
+methods bind on their first parameter.  Classes that extend each other share their attributes.
 """
 
 from __future__ import annotations
@@ -23,20 +22,20 @@ from gen.language.lines import CLOSING, Line
 from gen.language.tokens import NEWLINE, Token
 
 _HEAD = re.compile(r"\b(?:def|class)\b[\s\\]*")
-"""What stands before the name of a function or a class."""
+"""The keywords before the name of a function or a class."""
 
 
 @dataclass(eq=False)
 class Variable:
-    """A name in one scope; `bindings` and `reads` are the spans of the name, without quotes, in the order found."""
+    """A name in one scope; `bindings` and `reads` are its spans, without quotes, in the order of discovery."""
 
     name: str
     bindings: list[Span] = field(default_factory=list)
     reads: list[Span] = field(default_factory=list)
     imported: bool = False
-    """Whether an import binds it, so that the name is not the file's to choose."""
+    """Whether an import binds it, so that the file does not choose the name."""
     attribute: bool = False
-    """Whether it is an attribute of objects of the file's classes."""
+    """Whether objects of the file's classes have it as an attribute."""
 
     @property
     def occurrences(self) -> list[Span]:
@@ -46,7 +45,7 @@ class Variable:
 
 @dataclass(frozen=True)
 class Occurrence:
-    """A name at one place, its variable, and where the value that is read there was bound, as far as the text tells."""
+    """A name at one place, its variable, and the binding of its value there, as far as the text shows it."""
 
     span: Span
     variable: Variable
@@ -55,18 +54,18 @@ class Occurrence:
 
 @dataclass(eq=False)
 class _Scope:
-    """The names of the file, a function, a class or a comprehension.
+    """The names of the file, a function, a class, or a comprehension.
 
-    `effects` says from which offset on each binding holds.
+    `effects` has the offset from which each binding holds.
     """
 
     parent: _Scope | None
     start: int
     end: int
     cls: Members | None = None
-    """The class whose body it is."""
+    """The class, if the scope is the body of one."""
     inner: bool = False
-    """Whether it is a comprehension's, where `:=` binds outside."""
+    """Whether it belongs to a comprehension, where `:=` binds outside."""
     receiver: tuple[str, Members] | None = None
     """For a method: its first parameter, and the class."""
     variables: dict[str, Variable] = field(default_factory=dict)
@@ -79,12 +78,12 @@ class _Scope:
         return variable
 
     def before(self, name: str, offset: int) -> Span | None:
-        """The last binding that holds at `offset`, once all are sorted by their effect."""
+        """The last binding that holds at `offset`; the bindings must be sorted by their effect."""
         held = bisect.bisect_right(self.effects.get(name, ()), offset, key=_effect)
         return self.effects[name][held - 1][1] if held else None
 
     def around(self) -> Iterator[_Scope]:
-        """The scopes that a name is looked for in: this one, and those around it but for bodies of classes."""
+        """The scopes in which to look for a name: this one, and those around it, without bodies of classes."""
         yield self
         scope = self.parent
         while scope is not None:
@@ -93,7 +92,7 @@ class _Scope:
             scope = scope.parent
 
     def find_receiver(self, name: str) -> Members | None:
-        """The class whose objects `name` stands for, where it is the first parameter of a method around this place."""
+        """The class of the objects that `name` holds, if it is the first parameter of a method around this place."""
         for scope in self.around():
             if scope.receiver is not None and scope.receiver[0] == name:
                 return scope.receiver[1]
@@ -104,7 +103,7 @@ class _Scope:
 
 @dataclass(eq=False)
 class Members:
-    """A class of the file: its bases among the file's classes, and what it binds as attributes."""
+    """A class of the file: its bases among the file's classes, and the attributes that it binds."""
 
     definition: syntax.Class
     bases: tuple[Members, ...]
@@ -116,10 +115,10 @@ class Members:
             base.derived.append(self)
 
     def order(self) -> Iterator[Members]:
-        """The class and its bases, in the order in which attributes are looked for."""
+        """The class and its bases, in the order in which Python looks for attributes."""
         seen: dict[Members, None] = {}
         for each in (self, *(found for base in self.bases for found in base.order())):
-            seen.pop(each, None)  # what several share comes after all of them
+            seen.pop(each, None)  # a base that several classes share comes after all of them
             seen[each] = None
         return iter(seen)
 
@@ -135,12 +134,12 @@ class Members:
         return iter(seen)
 
     def owners(self, name: str) -> list[Members]:
-        """The classes that an attribute of an object comes from: this one and its bases, else those that extend it."""
+        """The classes that may give an object an attribute: this one and its bases, or else those that extend it."""
         found = [each for each in self.order() if name in each.bindings]
         return found or [each for each in self.below() if name in each.bindings]
 
     def names(self) -> dict[str, Span]:
-        """The attributes of its objects, each with the place where it is bound first."""
+        """The attributes of its objects, each with the place of its first binding."""
         found: dict[str, Span] = {}
         for each in self.order():
             for name, spans in each.bindings.items():
@@ -150,7 +149,7 @@ class Members:
 
 @dataclass(frozen=True)
 class _Use:
-    """An attribute of an object of a class, where it is read or bound."""
+    """An attribute of an object of a class, at a place that reads or binds it."""
 
     name: str
     span: Span
@@ -160,7 +159,7 @@ class _Use:
 class Variables:
     """The variables of one file.
 
-    `class_of` gives the class of the object that an expression is, as far as that is known from running the file.
+    `class_of` gives the class of an expression's object, as far as a run of the file has shown it.
     """
 
     def __init__(
@@ -190,18 +189,18 @@ class Variables:
         self._resolve()
 
     def at(self, offset: int) -> Occurrence | None:
-        """The name that `offset` is in, or at the end of."""
+        """The name that contains `offset` or ends there."""
         return next((each for span, each in self.occurrences.items() if span.start <= offset <= span.end), None)
 
     def visible(self, offset: int) -> dict[str, Span]:
-        """The names that can be read at `offset`, each with the binding that holds there."""
+        """The names that a statement at `offset` can read, each with the binding that holds there."""
         names: dict[str, Span] = {}
         innermost = self._scope_at(offset)
         for scope in innermost.around():
             for name, variable in scope.variables.items():
                 span = scope.before(name, offset)
                 if span is None and scope.parent is None and scope is not innermost:
-                    span = variable.bindings[0]  # a function may be called after it
+                    span = variable.bindings[0]  # a call of the function may come after it
                 if span is not None:
                     names.setdefault(name, span)
         return names
@@ -221,7 +220,8 @@ class Variables:
         return tuple(self._classes.values())
 
     def body_of(self, offset: int) -> Members | None:
-        """The class in whose body a statement at `offset` stands, which may be unfinished: its indentation tells."""
+        """The class whose body contains a statement at `offset`; the indentation decides, because the statement may be
+        unfinished."""
         before = self._text[self._text.rfind("\n", 0, offset) + 1 : offset]
         indent = len(before) - len(before.lstrip())
         scope: _Scope | None = self._last_scope(offset)
@@ -233,7 +233,7 @@ class Variables:
         return offset - self._text.rfind("\n", 0, offset) - 1
 
     def of_keras(self, variable: Variable) -> bool:
-        """Whether an attribute has its name from Python or from a class that is not the file's, which calls it so."""
+        """Whether Python, or a class outside the file, chose the name of an attribute."""
         name = variable.name
         if not variable.attribute:
             return False
@@ -244,11 +244,11 @@ class Variables:
         return extends and name in KERAS_LAYER_METHODS
 
     def receiver(self, name: str, offset: int) -> Members | None:
-        """The class of the object that `name` stands for at `offset`, where it is the first parameter of a method."""
+        """The class of the object that `name` holds at `offset`, if it is the first parameter of a method."""
         return self._scope_at(offset).find_receiver(name)
 
     def method(self, owner: Members, name: str) -> syntax.Def | None:
-        """The method of this name that objects of a class have."""
+        """The method of this name of objects of a class."""
         spans = (span for each in owner.order() for span in reversed(each.bindings.get(name, ())))
         return next((self._blocks[span][0] for span in spans if span in self._blocks), None)
 
@@ -259,7 +259,7 @@ class Variables:
         return scope
 
     def _last_scope(self, offset: int) -> _Scope:
-        """The last one that begins before `offset`, wherever it ends: they stand in the order of the text."""
+        """The last one that begins before `offset`, wherever it ends; they are in the order of the text."""
         return self._scopes[bisect.bisect_right(self._scopes, offset, key=_start) - 1]
 
     # ------------------------------------------------------------------------------------------------------- the tree
@@ -285,7 +285,7 @@ class Variables:
                     self._visit_all(body, scope)
 
     def _visit_expressions(self, statement: syntax.Statement, scope: _Scope) -> None:
-        """The names that a statement reads and binds, but for those in statements inside it."""
+        """Note the names that a statement reads and binds, without those in statements inside it."""
         found = list(syntax.expressions(statement))
         inner = any(True for _ in syntax.bodies(statement))
         end = max((each.span.end for each in found), default=statement.span.start) if inner else statement.span.end
@@ -301,7 +301,7 @@ class Variables:
                 self._bind_attribute(attribute, scope)
 
     def _bind(self, scope: _Scope, name: str, span: Span, effect: int) -> None:
-        """Bind a name; in the body of a class it is an attribute as well."""
+        """Bind a name; in the body of a class, it is an attribute too."""
         variable = scope.bind(name, span, effect)
         if scope.cls is not None:
             variable.attribute = True
@@ -343,7 +343,7 @@ class Variables:
         self._visit_all(definition.body, inner)
 
     def _class_named(self, base: syntax.Expr, scope: _Scope) -> Members | None:
-        """The class of the file that an expression names, among those above it."""
+        """The class of the file that an expression names, of those above it."""
         if isinstance(base, syntax.Name):
             for around in scope.around():
                 variable = around.variables.get(base.id)
@@ -365,7 +365,7 @@ class Variables:
         self._visit_all(definition.body, inner)
 
     def _visit_head(self, definition: syntax.Def | syntax.Class, scope: _Scope) -> None:
-        """What a definition reads where it stands: decorators, defaults, bases, annotations."""
+        """Note what a definition reads at its place: decorators, defaults, bases, annotations."""
         self._covered.append(definition.header)
         self._covered += [each.span for each in definition.decorators]
         for each in (*syntax.expressions(definition), *_annotations(definition)):
@@ -424,7 +424,7 @@ class Variables:
             self._read(child, scope, bound)
 
     def _read_comprehension(self, comprehension: syntax.Comprehension, scope: _Scope) -> None:
-        """A comprehension has a scope of its own, but for what its first clause goes through."""
+        """Note the names of a comprehension, whose scope contains all but the iterable of its first clause."""
         inner = _Scope(scope, comprehension.span.start, comprehension.span.end, inner=True)
         self._scopes.append(inner)
         for index, clause in enumerate(comprehension.clauses):
@@ -440,7 +440,7 @@ class Variables:
             self._read(comprehension.value, inner)
 
     def _read_outputs(self, arguments: Iterable[syntax.Expr], scope: _Scope) -> None:
-        """The keys of `loss={"age": mse}` that are strings: an output has the name of its variable."""
+        """Note the string keys of `loss={"age": mse}`, because an output has the name of its variable."""
         for argument in arguments:
             for key, _ in argument.items if isinstance(argument, syntax.Dict) else ():
                 if isinstance(key, syntax.Constant) and isinstance(key.value, str) and key.value in scope.variables:
@@ -451,14 +451,14 @@ class Variables:
     # ------------------------------------------------------------------------------------------- what cannot be read
 
     def _is_read(self, offset: int) -> bool:
-        """Whether there is a tree of what is at `offset`."""
+        """Whether the tree has the statement at `offset`."""
         before = bisect.bisect_right(self._covered, offset, key=_start)
         return before > 0 and offset < self._covered[before - 1].end
 
     def _visit_unread(self, line: Line) -> None:
-        """The names of a line that is not in the tree."""
+        """Note the names of a line that is not in the tree."""
         scope = self._scope_at(line.tokens[0].span.start)
-        if line.indent and scope is self._file:  # the last line of a block, which ends before it
+        if line.indent and scope is self._file:  # the last line of a block; the block ends before it
             scope = self._last_scope(line.tokens[0].span.start)
         tokens = [token for token in line.tokens if token.type != NEWLINE]
         end = tokens[-1].span.end
@@ -490,7 +490,7 @@ class Variables:
             self._resolve_keyword(call, keyword, scope)
 
     def _owner(self, expression: syntax.Expr, scope: _Scope) -> Members | None:
-        """The class whose attributes `expression` has: it is an object, the class itself, or `super()`."""
+        """The class whose attributes `expression` has: the expression is an object, the class itself, or `super()`."""
         match expression:
             case syntax.Name(id, span):
                 receiver = scope.find_receiver(id)
@@ -506,7 +506,7 @@ class Variables:
         return next((each for each in self._classes.values() if each.definition is definition), None)
 
     def _resolve_attributes(self) -> None:
-        """Which attributes are one variable: those that an object may have from several of its classes are."""
+        """Join attributes into one variable if an object may have them from several of its classes."""
         for attribute, scope in self._attributes:
             owner = self._owner(attribute.value, scope)
             if owner is not None:
@@ -528,10 +528,10 @@ class Variables:
         for use in self._uses:
             owners = use.owner.owners(use.name)
             if not owners:
-                continue  # Keras' classes have it, or nobody
+                continue  # the attribute of a class of Keras, or of none
             variable = variables.setdefault(root((owners[0], use.name)), Variable(use.name, attribute=True))
             held = self.occurrences.get(use.span)
-            if held is not None:  # of the body of a class, where it may be read as a name
+            if held is not None:  # in the body of a class, a name may read it
                 variable.reads += held.variable.reads
                 for span in held.variable.reads:
                     self.occurrences[span] = Occurrence(span, variable, self.occurrences[span].definition)
@@ -541,7 +541,7 @@ class Variables:
             self.occurrences[use.span] = Occurrence(use.span, variable, definition)
 
     def _resolve_keyword(self, call: syntax.Call, keyword: syntax.Keyword, scope: _Scope) -> None:
-        """The name in `block(rate=0.1)` is the function's parameter, or that of the class's `__init__`."""
+        """Note that the name in `block(rate=0.1)` is a parameter of the function, or of the class's `__init__`."""
         match call.function:
             case syntax.Name(span=span) | syntax.Attribute(name_span=span):
                 occurrence = self.occurrences.get(span)
@@ -564,7 +564,7 @@ class Variables:
             self.occurrences[keyword.name_span] = Occurrence(keyword.name_span, variable, variable.bindings[0])
 
     def _resolve_field(self, members: Members, keyword: syntax.Keyword) -> None:
-        """The name in `Settings(units=3)` is the field of a dataclass."""
+        """Note that the name in `Settings(units=3)` is the field of a dataclass."""
         owners = members.owners(keyword.name)
         if owners:
             definition = owners[0].bindings[keyword.name][0]
@@ -574,7 +574,7 @@ class Variables:
 
 
 def _annotations(statement: syntax.Statement) -> Iterator[syntax.Expr]:
-    """What annotates names of a statement, which Python evaluates."""
+    """The annotations in a statement, which Python evaluates."""
     match statement:
         case syntax.Assign(annotation=annotation) if annotation is not None:
             yield annotation
@@ -597,7 +597,7 @@ def _attributes_bound(target: syntax.Expr) -> Iterator[syntax.Attribute]:
 
 
 def _targets(statement: syntax.Statement) -> Iterator[syntax.Target]:
-    """What a statement binds."""
+    """The targets that a statement binds."""
     match statement:
         case syntax.Assign(targets):
             yield from targets
@@ -620,19 +620,19 @@ def _effect(binding: tuple[int, Span]) -> int:
 
 
 def _find(name: str, offset: int, scope: _Scope) -> tuple[Variable, Span] | None:
-    """The variable that `name` is at `offset`, and its binding there."""
+    """The variable of `name` at `offset`, and its binding there."""
     for around in scope.around():
         span = around.before(name, offset)
         if span is not None:
             return around.variables[name], span
-    for around in scope.around():  # bound below: by the round of a loop before, or before a function is called
+    for around in scope.around():  # bound below: by the round before in a loop, or before a call of the function
         if name in around.variables:
             return around.variables[name], around.variables[name].bindings[0]
     return None
 
 
 def _names_in(tokens: Sequence[Token]) -> Iterator[tuple[Span, str]]:
-    """The names among the tokens of a line that may be variables: no attributes, no keywords of a call."""
+    """The names among the tokens of a line that may be variables, without attributes and keywords of calls."""
     depth = 0
     for index, token in enumerate(tokens):
         depth += (token.type in CLOSING) - (token.type in CLOSING.values())
@@ -643,7 +643,7 @@ def _names_in(tokens: Sequence[Token]) -> Iterator[tuple[Span, str]]:
 
 
 def _bound_in(tokens: Sequence[Token]) -> Iterator[Span]:
-    """Which of them the line binds: those before `=`, and the name of a function or a class."""
+    """The names that the line binds: those before `=`, and the name of a function or a class."""
     if tokens[0].type in ("DEF", "CLASS"):
         yield from (token.span for token in tokens[1:2])
         return

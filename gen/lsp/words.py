@@ -1,4 +1,4 @@
-"""What the words of the language are: what can be called takes which arguments, and what its documentation is."""
+"""The words of the language: the arguments of everything that a file can call, and its documentation."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ from gen.lsp.variables import Members
 
 @dataclass(frozen=True)
 class Argument:
-    """An argument: `default` as one would write it, None where it has to be given; `annotation` what it may be.
+    """An argument; `default` is what a user would write, or None if the argument is required; `annotation` is its type.
 
-    `kind` is that of `syntax.Parameter`.
+    `kind` is the kind of a `syntax.Parameter`.
     """
 
     name: str
@@ -58,14 +58,14 @@ class Argument:
 
 @dataclass(frozen=True)
 class Signature:
-    """What can be called: `word` is the component it is, where it is one; `options` is taken by name alone."""
+    """Something that a file can call; `word` is its component, if it is one; a call gives `options` by name only."""
 
     name: str
     arguments: tuple[Argument, ...]
     word: str | None = None
     options: tuple[Argument, ...] = ()
     about: str = ""
-    """What it does, as Markdown, where it is no component."""
+    """Its description as Markdown, if it is not a component."""
 
     def __str__(self) -> str:
         parts: list[str] = []
@@ -81,7 +81,7 @@ class Signature:
         return f"{self.name}({', '.join(parts)})"
 
     def find(self, name: str) -> Argument | None:
-        """The argument of this name."""
+        """The argument with this name."""
         return next((each for each in (*self.arguments, *self.options) if each.name == name), None)
 
 
@@ -92,7 +92,7 @@ _ANNOTATIONS: dict[str, dict[str, Any]] = {
     "Model": {"trainable": bool},
     "Sequential": {"trainable": bool},
 }
-"""What arguments of words that are no components may be."""
+"""The types of arguments of words that are not components."""
 
 _WORDS = {
     word.name: tuple(
@@ -102,7 +102,7 @@ _WORDS = {
     for word in WORDS
 }
 _WORDS["range"] = (Argument("start"), Argument("stop", "None"), Argument("step", "1"))
-"""What is called and is no component: its arguments."""
+"""The arguments of words that are not components."""
 
 
 _WEIGHT = tuple(
@@ -120,7 +120,7 @@ _WEIGHT = tuple(
 
 
 def signature(analysis: Analysis, called: str, offset: int) -> Signature | None:
-    """What `called`, a dotted name at `offset`, takes; None where that is not known."""
+    """The arguments of `called`, a dotted name at `offset`; None if gen does not know them."""
     owner, _, name = called.rpartition(".")
     if owner:
         return _member_signature(analysis, owner, name, offset)
@@ -159,7 +159,7 @@ def _member_signature(analysis: Analysis, owner: str, name: str, offset: int) ->
 
 
 def value_signature(analysis: Analysis, name: str, value: Value) -> Signature | None:
-    """What a value takes that is called."""
+    """The arguments of a value in a call."""
     match value:
         case LayerValue() | ModelValue() | Distributed() | BidirectionalValue() | LambdaValue():
             return Signature(name, (Argument("inputs"),))
@@ -179,12 +179,12 @@ def value_signature(analysis: Analysis, name: str, value: Value) -> Signature | 
 
 
 def function_signature(analysis: Analysis, name: str, definition: syntax.Def | syntax.Lambda) -> Signature:
-    """What a function of the file takes, `self` too."""
+    """The arguments of a function of the file, including `self`."""
     return Signature(name, tuple(_parameters(analysis, definition)))
 
 
 def class_signature(analysis: Analysis, members: Members) -> Signature:
-    """What a class of the file takes when an object of it is made."""
+    """The arguments of a class of the file when it makes an object."""
     name, method = members.definition.name, analysis.variables.method(members, "__init__")
     if method is not None:
         return Signature(name, tuple(_parameters(analysis, method))[1:])
@@ -192,7 +192,7 @@ def class_signature(analysis: Analysis, members: Members) -> Signature:
 
 
 def _fields(analysis: Analysis, members: Members) -> Iterator[Argument]:
-    """The fields of a dataclass; none for another class."""
+    """The fields of a dataclass; another class has none."""
     if not any("dataclass" in analysis.source.slice(each.span) for each in members.definition.decorators):
         return
     for statement in members.definition.body:
@@ -202,7 +202,7 @@ def _fields(analysis: Analysis, members: Members) -> Iterator[Argument]:
 
 
 def operation_signature(path: tuple[str, ...], name: str | None = None) -> Signature | None:
-    """What a function on tensors takes; None if there is none at this path."""
+    """The arguments of a function on tensors; None if this path has no function."""
     found = functions.spelling(path)
     if found is None:
         return None
@@ -217,7 +217,7 @@ def operation_signature(path: tuple[str, ...], name: str | None = None) -> Signa
 
 
 def word_signature(name: str) -> Signature | None:
-    """What a word of the language takes when it is called."""
+    """The arguments of a word of the language in a call."""
     if name in _WORDS and name not in MODEL_METHODS:
         return Signature(name, _WORDS[name], name)
     cls = component(name)
@@ -235,12 +235,12 @@ def word_signature(name: str) -> Signature | None:
 
 
 def component(name: str) -> type[Component] | None:
-    """The component that a word names: of several kinds, the first."""
+    """The component that a word names; if there are several, the first kind."""
     return next((members(kind)[name] for kind in registry if name in members(kind)), None)
 
 
 def documentation(name: str) -> str | None:
-    """The entry of a word in the reference, as Markdown; None if it has none."""
+    """The entry of a word in the reference, as Markdown; None if it has no entry."""
     if name == "range":
         return "Integers for a loop, as in Python."
     try:
@@ -250,14 +250,14 @@ def documentation(name: str) -> str | None:
 
 
 def brief(cls: type[Component]) -> str:
-    """What a component does, with its formula, as Markdown: for beside the model that it is in."""
+    """The summary and the formula of a component, as Markdown, to show beside a model."""
     said = docstring(cls)
     formula = f"**Formula**: `{said.formula}`" if said.formula and said.formula not in said.summary else ""
     return "\n\n".join(filter(None, (said.summary, formula, said.details)))
 
 
 def meaning(name: str, argument: str) -> str:
-    """What an argument of a component takes and is for; empty if `name` is none or has no such argument."""
+    """The type and the purpose of an argument of a component; empty if there is no such component or argument."""
     try:
         arguments = entry(component(name) or name).arguments
     except UnknownComponent:
@@ -266,14 +266,14 @@ def meaning(name: str, argument: str) -> str:
 
 
 def spelled(kind: str) -> Sequence[str]:
-    """The names of the components of a kind that one would write: `Dense`, `relu`, `mse`."""
+    """The usual names of the components of a kind: `Dense`, `relu`, `mse`."""
     if kind == "layer":
         return sorted(registry[kind])
     return sorted(name for name in registry[kind] if name == snake_case(name))
 
 
 def choices(annotation: Any) -> Iterator[str]:
-    """The words that an argument may be."""
+    """The words that an argument accepts."""
     origin = get_origin(annotation)
     if origin in (Union, types.UnionType, Annotated):
         for each in get_args(annotation):

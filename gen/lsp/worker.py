@@ -1,4 +1,4 @@
-"""Threads that compute, so that the thread of the protocol is free to read what the client says."""
+"""Threads that compute, so that the thread of the protocol is free to read the client's messages."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ _here = threading.local()
 
 @dataclass
 class _Work:
-    """Something to compute, its result, and whether nobody waits for that any more."""
+    """A computation, its result, and whether something still waits for it."""
 
     compute: Callable[[], Any]
     result: Future[Any] = field(default_factory=Future)
     unwanted: bool = False
 
     def stop(self, waited: asyncio.Future[Any]) -> None:
-        """Once nothing waits: the work is not wanted if that is because it was cancelled."""
+        """Note that nothing waits anymore; the work is not needed if it was canceled."""
         self.unwanted = waited.cancelled()
 
 
 class Worker:
-    """A thread that does one piece of work after another, in the order in which they came.
+    """A thread that does one piece of work after another, in the order of their arrival.
 
-    What is cancelled before its turn is never begun.  What has begun ends where it next asks whether to go on.  The
-    thread does not keep the process alive.
+    It never begins work that is canceled before its turn.  Work that has begun ends when it next asks whether to go on.
+    The thread does not keep the process alive.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Worker:
         threading.Thread(target=self._run, daemon=True).start()
 
     def do(self, compute: Callable[[], Result]) -> asyncio.Future[Result]:
-        """What `compute` returns or raises, once it has had its turn."""
+        """Await the turn of `compute`; returns or raises what it does."""
         work = _Work(compute)
         self._queue.put(work)
         waited: asyncio.Future[Result] = asyncio.wrap_future(work.result)
@@ -53,13 +53,13 @@ class Worker:
             if work.result.set_running_or_notify_cancel():
                 try:
                     work.result.set_result(work.compute())
-                except BaseException as error:  # it is whoever waits for the result that has to know
+                except BaseException as error:  # the waiting task has to know about it
                     work.result.set_exception(error)
-            del _here.work, work  # which holds an analysis, and there may be nothing to do for long
+            del _here.work, work  # free its analysis, because the next work may come much later
 
 
 def go_on() -> None:
-    """Raises `CancelledError` where a worker does this and nobody waits for it any more."""
+    """Raises `CancelledError` in a worker if nothing waits for its result anymore."""
     work = getattr(_here, "work", None)
     if work is not None and work.unwanted:
         raise asyncio.CancelledError

@@ -252,7 +252,7 @@ HOSTILE = [
     ["INPUTS", "OUTPUTS", "SUMMARY", "sizes", "check"],
     ["left_true", "left_weight", "left", "left_loss", "dleft"],
     ["print", "len", "float", "dict", "Any"],
-    ["scratch", "ones_batch", "kept", "learning_rate", "wanted"],
+    ["scratch", "ones_batch", "kept", "learning_rate", "to_inputs"],
     ["fans", "glorot_uniform", "categorical_accuracy", "x", "i"],
     ["_views", "_Column", "_command", "_check", "_LOSSES"],
 ]

@@ -15,7 +15,7 @@ from gen.dims import Dim, renamed
 from gen.emit.bindings import verify_bindings
 from gen.emit.names import CHECK_LOCALS, RESERVED
 from gen.program.verify import VerificationError, verify_plan
-from tests.building import CASES, SCRIPTS, build, graph_of, sample
+from tests.building import CASES, ROOT, SCRIPTS, build, graph_of, sample
 from tests.hostile_names import attack
 from tests.proof import check_gradients
 
@@ -252,3 +252,13 @@ def test_symbols_of_formulas_are_renamed_wherever_they_stand() -> None:
     (other,) = renamed((formula,), {"a": "b", "b": "a"})
     assert str(other) == "3 * ((a * b - 1) // 2) + a"
     assert formula.value({"a": 3, "b": 5}) == other.value({"a": 5, "b": 3})
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "out").glob("*.py")), ids=lambda path: path.stem)
+def test_the_network_has_no_name_that_says_nothing(path: Path) -> None:
+    tree = ast.parse(path.read_text("utf-8"))
+    functions = {each.name: each for each in tree.body if isinstance(each, ast.FunctionDef)}
+    network = [functions[name] for name in ("forward", "loss", "backward", "update", "infer") if name in functions]
+    names = {node.attr for each in network for node in ast.walk(each) if isinstance(node, ast.Attribute)}
+    assert names
+    assert not {name for name in names if name.startswith("scratch")}

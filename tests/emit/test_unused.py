@@ -15,7 +15,6 @@ UNREAD = {
     "copy of _Member.__array__": "NumPy gives it",
     "measure": "it is given the targets of all outputs, as data has them, by whoever measures a batch",
     "rng": "initializers are called alike, whether they draw anything or not",
-    "hidden of lstm_backward": "it is what `lstm` keeps for it; prediction reads it",
 }
 """Parameters that nothing reads, and why they are there: of one function, of all of its, or of all functions."""
 
@@ -28,7 +27,6 @@ NEVER_GIVEN = {
 
 SAID_AGAIN = {
     "padding of zeros_around": "kernels of several layers call it, and each says how it pads",
-    "lstm": "its kernels say by words which functions the gates have",
 }
 """Parameters for which every call has the same constant, where none of the calls stands in the network."""
 

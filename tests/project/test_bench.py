@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import chart, machine, measure, profile, results, sides, worker
+from bench import chart, machine, measure, profile, results, sides, turns, worker
 from bench.__main__ import arguments
 from bench.figures import TASKS, Task, figures, lines
 from bench.generated import Side
@@ -363,3 +363,27 @@ def test_a_profile_has_every_statement_of_the_network(capsys: pytest.CaptureFixt
     for function in ("forward", "loss", "backward", "update"):
         assert f"  {function}: " in printed
     assert "the whole step" in printed
+
+
+def test_calls_that_take_turns_are_compared_pair_by_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, order = 0.0, []
+
+    def call(name: str, seconds: float) -> None:
+        nonlocal now
+        now += seconds
+        order.append(name)
+
+    monkeypatch.setattr(turns, "perf_counter", lambda: now)
+    found = turns.turns(lambda: call("before", 2.0), lambda: call("after", 3.0), seconds=12.0)
+    assert found == (1.5, 2.0, 3.0)
+    assert order[3:] == ["before", "after", "after", "before", "before", "after"]
+
+
+def test_two_files_are_measured_in_turns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (ROOT / "out" / "qa.py").read_text("utf-8")
+    for name in ("before", "after"):
+        (tmp_path / f"{name}.py").write_text(text, "utf-8")
+    effort = ["--batch", "2", "--length", "3", "--tasks", "predict", "step", "--seconds", "0"]
+    turns.main([str(tmp_path / "before.py"), str(tmp_path / "after.py"), *effort])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:3] for line in lines] == [["predict", "2", "rows"], ["step", "2", "rows"]]

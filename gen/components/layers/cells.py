@@ -21,6 +21,7 @@ from gen.components.layers.recurrence import (
     UNSUPPORTED,
     Gradient,
     dropped,
+    drops_by_gate,
     in_order,
     input_share,
     masking_of,
@@ -240,6 +241,22 @@ def gate_gradients(
     return dh, np.concatenate(parts, axis=1)
 
 
+def input_kernel_gradient(cell: Cell, x: Array, dsums: Array, order: tuple[int, ...]) -> Array:
+    """The gradient of the kernel that projects x; the gates of `dsums` are those of x in this order.
+
+    Where each gate drops features of its own, x has those of all gates, and a gate only its own in its gradient.
+    """
+    gates, units = cell.gates, cell.units
+    if not drops_by_gate(cell, gates):
+        return x @ dsums.T
+    features = x.shape[0] // gates
+    parts = tuple(
+        x[gate * features : (gate + 1) * features] @ dsums[place * units : (place + 1) * units].T
+        for place, gate in enumerate(order)
+    )
+    return np.concatenate(parts, axis=1)
+
+
 def units_last(x: Array) -> Array:
     """(…, units, batch) as a matrix with a row for each sample and each gate."""
     return x.swapaxes(-1, -2).reshape(-1, x.shape[-2])
@@ -303,9 +320,9 @@ def differentiated_steps(
         {"cell": cell, "weights": weights},
         backwards=True,
     )
-    dinputs, dkernel = undropped(inputs["dx"].transpose(2, 0, 1), found["dkernel"], share, cell.first_share)
+    dinputs = undropped(inputs["dx"].transpose(2, 0, 1), share, cell.first_share)
     dstates = {name: None if start is None else states["d" + name].T for name, start in first.items()}
-    return in_order(cell, dinputs), dstates, (dkernel, found["drecurrent_kernel"], found["dbias"])
+    return in_order(cell, dinputs), dstates, (found["dkernel"], found["drecurrent_kernel"], found["dbias"])
 
 
 def predicted(

@@ -146,11 +146,16 @@ def drawn_share(rng: np.random.Generator, shape: Shape, rate: float) -> Array:
     return np.ceil(drawn - rate) * (1 / (1 - rate))
 
 
+def drops_by_gate(layer: Recurrent, gates: int) -> bool:
+    """Whether each gate drops features of its own."""
+    return gates > 1 and layer.dropout > 0 and layer.recurrent_dropout > 0
+
+
 def input_share(layer: Recurrent, gates: int, x: Array, rng: np.random.Generator) -> Array | None:
     """The factors of the features, (batch, features) or (gates, batch, features); None if nothing is dropped."""
     if layer.dropout == 0:
         return None
-    each = (gates,) if gates > 1 and layer.recurrent_dropout > 0 else ()
+    each = (gates,) if drops_by_gate(layer, gates) else ()
     return drawn_share(rng, (*each, x.shape[0], x.shape[2]), layer.dropout)
 
 
@@ -186,17 +191,15 @@ def dropped(x: Array, kernel: Array, share: Array | None, first: int = 0) -> tup
     return inputs, np.concatenate(rows, axis=0)
 
 
-def undropped(dinputs: Array, dkernel: Array, share: Array | None, first: int = 0) -> tuple[Array, Array]:
-    """The gradients of the arguments of `dropped`, from the gradients of its results."""
+def undropped(dinputs: Array, share: Array | None, first: int = 0) -> Array:
+    """The gradient of the `x` of `dropped`, from the gradient of the features to project."""
     if share is None:
-        return dinputs, dkernel
+        return dinputs
     if share.ndim == 2:
-        return dinputs * share[:, np.newaxis], dkernel
+        return dinputs * share[:, np.newaxis]
     gates, _, features = share.shape
-    units = dkernel.shape[1] // gates
     dx = dinputs[:, :, :features] * share[-first % gates][:, np.newaxis]
     for gate in range(1, gates):
         part = dinputs[:, :, gate * features : (gate + 1) * features]
         dx = dx + part * share[(gate - first) % gates][:, np.newaxis]
-    rows = tuple(dkernel[gate * features : (gate + 1) * features] for gate in range(gates))
-    return dx, np.concatenate(tuple(block(part, gate, units) for gate, part in enumerate(rows)), axis=1)
+    return dx

@@ -23,6 +23,7 @@ from gen.components.layers.cells import (
     gate_gradients,
     gate_products,
     in_blocks,
+    input_kernel_gradient,
     predicted,
     prefactor,
     trained,
@@ -215,7 +216,7 @@ class LSTM(Cell):
         dx = kernel @ dsums
         dh, drecurrent_kernel = gate_gradients(recurrent_kernel, h, drop, dsums, 4)
         dc = dmemory * f
-        dkernel = x @ dsums.T
+        dkernel = input_kernel_gradient(self, x, dsums, (0, 1, 2, 3))
         dbias = None if bias is None else np.add.reduce(dsums, axis=1)
         return dx, dh, dc, dkernel, drecurrent_kernel, dbias
 
@@ -265,7 +266,8 @@ class LSTM(Cell):
         keeps = mask_in_order(self, mask)
         sequences = self.return_sequences
         results = lstm_predict(projected, recurrent_kernel, bias=bias, h=h, c=c, mask=keeps, sequences=sequences)
-        return with_states(self, *results)
+        last_c = results[1]
+        return with_states(self, results[0], last_c)
 
 
 @component
@@ -386,7 +388,7 @@ class GRU(Cell):
             dh = dbefore + dinner * r + dh * z
         candidate_first = np.concatenate((kernel[:, both:], kernel[:, :both]), axis=1)
         dx = candidate_first @ dsums[: 3 * units]
-        dprojection = x @ dsums[: 3 * units].T
+        dprojection = input_kernel_gradient(self, x, dsums[: 3 * units], (2, 0, 1))
         dkernel = np.concatenate((dprojection[:, units:], dprojection[:, :units]), axis=1)
         dbias = None
         if bias is not None:

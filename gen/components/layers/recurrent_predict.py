@@ -41,6 +41,10 @@ def lstm_projection(
     return project_steps(x, candidate_first(kernel), out=out)
 
 
+LOOP_LIMIT = 32768
+"""One loop runs several LSTMs if the square of all units, times the batch, is at most this; see `limit`."""
+
+
 def output_shape(projected: Shape, recurrent: Shape, *_: object, sequences: bool = False, **__: object) -> Shape:
     steps, batch, units = projected[0], projected[2], recurrent[0]
     return (batch, steps, units) if sequences else (batch, units)
@@ -55,7 +59,7 @@ def room_for_lstm(projected: Any, recurrent: Any, *_: Any, **__: Any) -> int:
     return float32((2, *recurrent), (9 * recurrent[0], projected[2]))
 
 
-def room_for_lstms(projections: Any, recurrent_kernels: Any, *_: Any, limit: int = 32768, **__: Any) -> int:
+def room_for_lstms(projections: Any, recurrent_kernels: Any, *_: Any, limit: int = LOOP_LIMIT, **__: Any) -> int:
     """The bytes of the arrays of several LSTMs in one loop, or of the largest LSTM alone."""
     (steps, _, batch), units = projections[0], sum(each[0] for each in recurrent_kernels)
     if batch * units * units > limit:
@@ -136,7 +140,14 @@ def lstm_predict(
     return out
 
 
-@kernel(room=room_for_lstms, operations=operations_of_lstms)
+def may_share_a_loop(projections: tuple[Shape, ...], recurrent_kernels: tuple[Shape, ...], _: object) -> bool:
+    """Whether LSTMs have one batch, may have equally many steps, and few enough units for a batch of one row."""
+    steps = {each[0] for each in projections if isinstance(each[0], int)}
+    units = sum(each[0] for each in recurrent_kernels if isinstance(each[0], int))
+    return len({each[2] for each in projections}) == 1 and len(steps) < 2 and units * units <= LOOP_LIMIT
+
+
+@kernel(room=room_for_lstms, operations=operations_of_lstms, joins=lstm_predict, fits=may_share_a_loop)
 def lstm_predict_jointly(
     projections: tuple[Array, ...],
     recurrent_kernels: tuple[Array, ...],

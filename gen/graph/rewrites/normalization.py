@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from gen.components.base import Layer
 from gen.graph.graph import Graph, NamedLayer, Node
+from gen.graph.identifiers import Identifiers
 from gen.passes import exact
-from gen.program.lower.state import Identifiers
 
 
 @exact(

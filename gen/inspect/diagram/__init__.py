@@ -1,9 +1,9 @@
-"""The model as a picture: boxes for calls, arrows with shapes, calls of models and blocks as boxes around them.
+"""Draws a model: calls, arrows with shapes, and a box around the calls of each model and block.
 
 Facts ──diagram──▶ Diagram ──layout──▶ Layout ──svg──▶ text
                       │                   └────png──▶ bytes
                       └──────────mermaid──▶ text
 
-`formats.py` chooses.  The layout is gen's own: of the packages that make one, those in Python know no boxes, and the
-others need a program that has to be installed apart.
+`formats.py` chooses the format.  gen has its own layout, because the Python packages for layouts know no boxes, and the
+others need a program that users would have to install.
 """

@@ -1,4 +1,4 @@
-"""What is drawn: vertices and arrows, without places."""
+"""The contents of a picture: vertices and arrows, without places."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gen.inspect.facts import Edge, Facts
 
 @dataclass(frozen=True)
 class Vertex:
-    """An input, a call or an output, with its name and a line that says what it is."""
+    """An input, a call, or an output, with its name and a line that describes it."""
 
     kind: Literal["input", "call", "output"]
     name: str
@@ -22,7 +22,7 @@ class Vertex:
 
 @dataclass(frozen=True)
 class Arrow:
-    """An array on its way from one vertex to another, by their places among the vertices; `label` is its shape."""
+    """An array that goes from one vertex to another, both given by index; `label` is its shape."""
 
     source: int
     target: int
@@ -31,7 +31,7 @@ class Arrow:
 
 @dataclass(frozen=True)
 class Diagram:
-    """A model.  Every arrow goes from an earlier vertex to a later one; the vertices of a box follow each other."""
+    """A model.  Every arrow goes from an earlier vertex to a later one, and the vertices of a box are consecutive."""
 
     name: str
     vertices: tuple[Vertex, ...]
@@ -39,7 +39,7 @@ class Diagram:
 
 
 def diagram_of(facts: Facts) -> Diagram:
-    """The model of `facts`."""
+    """The diagram of the model that `facts` describes."""
     places: dict[tuple[bool, str], int] = {}
     vertices: list[Vertex] = []
     arrows: list[Arrow] = []
@@ -63,15 +63,15 @@ def diagram_of(facts: Facts) -> Diagram:
 
 
 def short_name(vertex: Vertex) -> str:
-    """The name without that of the box, which stands above it."""
+    """The name without the name of the box, which is above it."""
     return vertex.name.removeprefix(f"{vertex.box.name}/") if vertex.box is not None else vertex.name
 
 
 def box_name(box: Box) -> str:
-    """The same for a box in a box."""
+    """The same for a box inside a box."""
     return box.name.removeprefix(f"{box.parent.name}/") if box.parent is not None else box.name
 
 
 def boxes_around(box: Box | None) -> list[Box]:
-    """A box and those that it stands in, the outermost first."""
+    """A box and the boxes around it, the outermost first."""
     return [] if box is None else [*boxes_around(box.parent), box]

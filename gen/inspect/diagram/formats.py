@@ -1,4 +1,4 @@
-"""The formats that a diagram can have."""
+"""The formats of a diagram."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from gen.inspect.diagram.diagram import diagram_of
 from gen.inspect.facts import Facts
 
 LARGEST = 20_000
-"""How far all arrows of a picture may reach, in vertices: each needs room beside all that it passes."""
+"""The most vertices that all arrows of a picture may pass, because each arrow needs room beside these vertices."""
 ENDINGS = {".mmd": "mermaid", ".mermaid": "mermaid", ".svg": "svg", ".png": "png"}
 
 
 def format_of(path: Path | None) -> str:
-    """The format that the name of a file asks for, Mermaid for standard output.  Raises `CommandError`."""
+    """The format for the name of a file, and Mermaid for standard output.  Raises `CommandError`."""
     if path is None:
         return "mermaid"
     if path.suffix.lower() not in ENDINGS:
@@ -23,9 +23,9 @@ def format_of(path: Path | None) -> str:
 
 
 def draw(facts: Facts, form: str) -> bytes:
-    """A model in one of the formats.
+    """Draw a model in one of the formats.
 
-    Raises `CommandError` where a PNG needs Pillow, and it is not installed, and for a picture of a very large model.
+    Raises `CommandError` for a PNG if Pillow is not installed, and for a picture of a very large model.
     """
     diagram = diagram_of(facts)
     if form != "mermaid" and sum(arrow.target - arrow.source for arrow in diagram.arrows) > LARGEST:

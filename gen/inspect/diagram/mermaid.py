@@ -32,7 +32,7 @@ def _vertices(diagram: Diagram) -> Iterator[str]:
 
 
 def _ends(boxes: Sequence[Box], keep: int) -> Iterator[str]:
-    """What closes all but the outermost `keep` of the open boxes, the innermost first."""
+    """The lines that close the open boxes, except for the outermost `keep`; the innermost comes first."""
     for depth in reversed(range(keep, len(boxes))):
         yield f"{_indent(depth)}end"
 
@@ -57,5 +57,5 @@ def _quoted(text: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """`text` with the characters that mean something to Mermaid, or to HTML, as entities."""
+    """`text` with entities for the characters that have a meaning in Mermaid or HTML."""
     return "".join(char if char.isalnum() or char in " _-,.()/·*+" else f"#{ord(char)};" for char in text)

@@ -1,15 +1,15 @@
-"""Where everything stands: a layered layout, from top to bottom, in the steps of Sugiyama, Tagawa and Toda (1981).
+"""Places everything in layers, from top to bottom, with the steps of Sugiyama, Tagawa, and Toda (1981).
 
-A box is laid out by itself first, and then is one item among those around it; an arrow that ends inside enters it at a
-*port* in its border.  So boxes never overlap, and nothing stands in one that does not belong there.  In each box, and
-on the page:
+gen lays out each box by itself, and then treats it as one item among others.  An arrow that ends inside enters the box
+through a *port* in its border.  So boxes never overlap, and contain only what belongs to them.  In each box, and on the
+page:
 
-1. items get layers: each below all that feed it, inputs as low as they can;
-2. an arrow becomes a chain with a link in each layer that it passes, one of which is its label;
-3. the layers are ordered so that few arrows cross, by the mean place of neighbours, down and up in turns;
-4. items are moved sideways as near to the middle of their neighbours as there is room.
+1. Each item gets a layer below all items that feed it; inputs get the lowest layer that they can have.
+2. An arrow becomes a chain with a link in each layer that it passes; one of the links is its label.
+3. Each layer is sorted by the mean place of the neighbors, down and up in turns, so that few arrows cross.
+4. Items move sideways to the middle of their neighbors, as far as there is room.
 
-Labels have room of their own in a layer, so that no two overlap, and so have the arrows that pass an item.
+Labels, and arrows that pass an item, have their own room in a layer, so they overlap nothing.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from gen.graph.graph import Box
 from gen.inspect.diagram.diagram import Arrow, Diagram, box_name, boxes_around, short_name
 
 FONT, SMALL = 13.0, 11.0
-"""Sizes of letters: of names, and of all else."""
+"""The sizes of letters: in names, and elsewhere."""
 PADDING = 16.0
-"""Around what is in a box, and around the picture."""
+"""The margins inside a box, and around the picture."""
 GAP = 18.0
-"""Between things side by side."""
+"""The distance between neighbors in a layer."""
 ABOVE_LABEL, BELOW_LABEL = 12.0, 16.0
-"""The length of an arrow above its label, and below it with its head."""
+"""The length of an arrow above its label, and below its label, including the head."""
 HEAD = (3.5, 7.0)
-"""Half the width of the head of an arrow, and its length."""
+"""Half the width of an arrow's head, and its length."""
 SWEEPS = 8
 
 Point = tuple[float, float]
@@ -59,7 +59,7 @@ class Path:
 
 @dataclass
 class Layout:
-    """A picture: where each vertex, box and label stands (labels by their middle), and the parts of the arrows."""
+    """A picture: the places of vertices, boxes, and labels (by their middle), and the parts of the arrows."""
 
     width: float = 0.0
     height: float = 0.0
@@ -68,10 +68,10 @@ class Layout:
     labels: dict[int, Point] = field(default_factory=dict)
     paths: list[Path] = field(default_factory=list)
     ports: dict[tuple[int, bool], float] = field(default_factory=dict)
-    """In a box: where each arrow enters (False) or leaves (True), from its left."""
+    """The places where arrows enter (False) or leave (True) the box, from its left."""
 
     def add(self, other: Layout, x: float, y: float) -> None:
-        """Put what is in `other` here, with its upper left corner at (x, y)."""
+        """Add the contents of `other`, with its upper left corner at (x, y)."""
 
         def moved(area: Area) -> Area:
             return Area(area.x + x, area.y + y, area.width, area.height)
@@ -84,7 +84,7 @@ class Layout:
 
 
 def text_width(text: str, size: float) -> float:
-    """About how wide a text is in a font without serifs; rather too much."""
+    """The approximate width of a text in a font without serifs, rather too large."""
     return 0.6 * size * len(text)
 
 
@@ -95,32 +95,32 @@ def layout(diagram: Diagram) -> Layout:
 
 @dataclass(eq=False)
 class _Node:
-    """A thing in a layer: an item, or a link of an arrow's chain."""
+    """A node in a layer: an item, or a link of an arrow's chain."""
 
     width: float = 0.0
     height: float = 0.0
     vertex: int | None = None
     inner: Layout | None = None
-    """What is in it, for a box."""
+    """The layout inside it, if it is a box."""
     label: int | None = None
-    """The arrow that it is the label of."""
+    """The arrow, if the node is its label."""
     title: bool = False
-    """Whether it is the room for a box's name, left of the arrows that enter."""
+    """Whether it is the room for the name of a box, to the left of the arrows that enter."""
     x: float = 0.0
     """Its middle."""
     y: float = 0.0
     """Its upper end."""
     rank: int = 0
     passes: bool = False
-    """Whether an arrow passes the layer here, with nothing to be seen but itself."""
+    """Whether it is only a link of an arrow that passes the layer."""
     entries: dict[int, float] = field(default_factory=dict)
-    """Where arrows end, from its middle; 0 if it is not said."""
+    """The place of the end of an arrow, from its middle; by default 0."""
     exits: dict[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class _Link:
-    """Two nodes in layers that follow each other, and the arrow that goes from one to the other."""
+    """Two nodes in consecutive layers, and the arrow from one to the other."""
 
     arrow: int
     upper: _Node
@@ -136,14 +136,14 @@ class _Link:
 
     @property
     def weight(self) -> int:
-        """How much it matters that it is straight: most in the middle of a long arrow, least where many meet."""
+        """How important a straight link is: most in the middle of a long arrow, least where many arrows meet."""
         if self.upper.passes or self.lower.passes:
             return 8 if self.upper.passes and self.lower.passes else 4
         return 16 if len(self.upper.exits) < 2 and len(self.lower.entries) < 2 else 1
 
 
 class _Scope:
-    """The layout of what stands in one box, or on the page (`box` is None)."""
+    """The layout inside one box, or on the page (`box` is None)."""
 
     def __init__(self, diagram: Diagram, box: Box | None) -> None:
         self.diagram, self.box = diagram, box
@@ -167,7 +167,7 @@ class _Scope:
     # Items and layers
 
     def item_of(self, place: int) -> int | Box | None:
-        """What stands for a vertex here: itself, the box here that it is in, or None if it is outside."""
+        """The item for a vertex: the vertex itself, the box that contains it, or None if it is outside."""
         path = boxes_around(self.diagram.vertices[place].box)
         if self.box is None:
             return path[0] if path else place
@@ -192,7 +192,7 @@ class _Scope:
             self.items[item] = node
 
     def arrows(self) -> Iterable[tuple[int, Arrow, _Node | None, _Node | None]]:
-        """The arrows that are seen here, with the items at their ends; None for an end outside."""
+        """The arrows in this layout, with the items at their ends; None for an end outside."""
         for index, arrow in enumerate(self.diagram.arrows):
             source, target = self.item_of(arrow.source), self.item_of(arrow.target)
             if source != target:
@@ -222,7 +222,7 @@ class _Scope:
             if not into[node] and lower:
                 node.rank = min(lower) - 1
         last = max(node.rank for node in nodes) + 1
-        # Items stand in every second layer, labels between them.
+        # Items are in every second layer, labels between them.
         self.layers = [[] for _ in range(2 * last + 1)]
         if self.box is not None:
             self.layers[0].append(_Node(text_width(box_name(self.box), SMALL), SMALL + 5.0, title=True))
@@ -271,7 +271,7 @@ class _Scope:
         return {node: float(place) for layer in self.layers for place, node in enumerate(layer)}
 
     def order(self, layer: list[_Node], down: bool) -> None:
-        """Put a layer in the order of the mean place of the neighbours above (`down`) or below."""
+        """Sort a layer by the mean place of the neighbors above (`down`) or below."""
         places = self.positions()
 
         def key(node: _Node) -> float:
@@ -296,7 +296,7 @@ class _Scope:
         return count
 
     def make_room_for_ends(self) -> None:
-        """Spread the ends of arrows over the width of a vertex, in the order of where they go."""
+        """Spread the ends of arrows over the width of a vertex, in the order of their other ends."""
         places = self.positions()
         for node in self.items.values():
             if node.inner is None:
@@ -317,7 +317,7 @@ class _Scope:
                 _separate(layer, weights, [self.straight(node, down) for node in layer])
 
     def straight(self, node: _Node, down: bool) -> float:
-        """Where the middle of a node would be for its arrows to run straight: from the layer above, or to the next."""
+        """The middle of a node that makes its arrows straight: those from the layer above, or those to the next."""
         links = self.above[node] if down else self.below[node]
         ends = [
             link.upper.x + link.begin - link.end if down else link.lower.x + link.end - link.begin for link in links
@@ -360,7 +360,7 @@ class _Scope:
     def draw_chain(
         self, drawn: Layout, index: int, chain: Sequence[_Node], levels: dict[_Node, tuple[float, float]]
     ) -> None:
-        """The parts of an arrow, between its label and the borders of this box; they run straight past their layers."""
+        """The parts of an arrow, between its label and the borders of this box; they are straight within a layer."""
         points: list[Point] = []
         for node in chain:
             entry, leave = node.x + node.entries.get(index, 0.0), node.x + node.exits.get(index, 0.0)
@@ -387,7 +387,7 @@ class _Scope:
 
 
 def _path(arrow: int, points: Sequence[Point], head: bool) -> Path:
-    """A part of an arrow, without points that are where the one before is."""
+    """A part of an arrow, without points that repeat the one before."""
     return Path(arrow, tuple(point for point, _ in groupby(points)), head)
 
 
@@ -400,23 +400,23 @@ def _end_at(link: _Link, places: dict[_Node, float]) -> float:
 
 
 def _levels(layer: Sequence[_Node]) -> Iterable[tuple[_Node, tuple[float, float]]]:
-    """Of each node the upper and the lower end of its layer: between them arrows run straight down."""
+    """The upper and the lower end of each node's layer; arrows are straight between them."""
     upper = min(node.y for node in layer)
     lower = max(node.y + node.height for node in layer)
     return ((node, (upper, lower)) for node in layer)
 
 
 def _spread(arrows: Sequence[int], width: float) -> dict[int, float]:
-    """Where each arrow ends, from the middle: side by side, over no more than most of the width."""
+    """The end of each arrow, from the middle: side by side, over at most a large part of the width."""
     step = min(24.0, 0.7 * width / max(1, len(arrows)))
     return {arrow: (place - (len(arrows) - 1) / 2) * step for place, arrow in enumerate(arrows)}
 
 
 def _separate(layer: Sequence[_Node], weights: Sequence[float], wanted: Sequence[float]) -> None:
-    """Place a layer in its order: with room for all, and with the least squared distances from the places wanted.
+    """Place the nodes of a layer in order, with room for each and the least squared distances from the desired places.
 
-    With the room before each node taken off, that is isotonic regression: neighbours in the wrong order are pooled at
-    their weighted mean.
+    Without the room before each node, this is isotonic regression, which puts neighbors in the wrong order at their
+    weighted mean.
     """
     offsets: list[float] = []
     for place, node in enumerate(layer):

@@ -1,4 +1,4 @@
-"""A diagram as PNG, drawn with Pillow, which brings a font with it: the same picture on every machine."""
+"""A diagram as PNG, drawn with Pillow and its own font, so it looks the same on every machine."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from gen.inspect.diagram.placement import FONT, HEAD, SMALL, Area, Layout, Path,
 
 PAPER, INK, LINE, FAINT, FILL, BOX = "#ffffff", "#1f2328", "#6e7781", "#afb8c1", "#f0f2f4", "#f9fafb"
 SCALE, FINE = 2, 2
-"""Pixels for each unit of the layout; and how many times as many are drawn on, for smooth lines."""
+"""The pixels for each unit of the layout, and how many times larger the canvas is, for smooth lines."""
 MOST = 100_000_000
-"""How many pixels are drawn on at most: a larger picture gets fewer for each unit."""
+"""The most pixels of the canvas; a larger picture gets fewer pixels for each unit."""
 
 
 def png(diagram: Diagram) -> bytes:
@@ -76,7 +76,7 @@ class _Painter:
 
 
 def _curve(points: Sequence[Point]) -> Iterator[Point]:
-    """The points of a line through `points` that runs straight down at each of them: cubic Bézier curves, as in SVG."""
+    """The points of a line through `points` that is vertical at each of them: cubic Bézier curves, as in SVG."""
     yield points[0]
     for (x0, y0), (x1, y1) in pairwise(points):
         for i in range(1, 17 if x0 != x1 else 2):

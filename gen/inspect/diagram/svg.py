@@ -1,8 +1,9 @@
 """A diagram as SVG.
 
-Lines and letters have the colour of the text around the picture (`currentColor`), so that it is readable on light and
-on dark pages; as a file of its own it follows the reader's preference.  Each vertex is a `<g>` with its name in
-`data-call` (`data-input`, `data-output`), and each part of an arrow has the names of its ends, for a page to find.
+Lines and letters have the color of the text around the picture (`currentColor`), so the picture is readable on light
+and dark pages.  As a separate file, it follows the reader's preference.  Each vertex is a `<g>` with its name in
+`data-call` (`data-input`, `data-output`), and each part of an arrow has the names of its ends, so that a page can find
+them.
 """
 
 from __future__ import annotations
@@ -89,5 +90,5 @@ def _path(path: Path) -> Iterator[str]:
 
 
 def _number(value: float) -> str:
-    """`value` to a tenth, without a zero at the end."""
+    """`value` rounded to a tenth, without a trailing zero."""
     return f"{value:.1f}".removesuffix(".0")

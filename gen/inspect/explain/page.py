@@ -1,8 +1,9 @@
-"""The page of `gen explain`, one file of HTML: a `.nn` file, its graph, and the code that is generated from it.
+"""The page of `gen explain`, one HTML file: a `.nn` file, its graph, and its generated code.
 
-Everything that belongs to a call of the file carries its key in `data-keys`: the expression in the text, the vertex in
-the graph, the passages of forward and backward, the row of the table.  The script of the page lights up whatever shares
-a key with what is pointed at.  The page loads nothing: its style and its script are in it, and it forbids all else.
+Everything that belongs to a call of the file has the call's key in `data-keys`: the expression in the text, the vertex
+in the graph, the passages of forward and backward, the row of the table.  The script of the page highlights everything
+that shares a key with the element under the pointer.  The page contains its style and its script, and forbids all
+others.
 """
 
 from __future__ import annotations
@@ -45,14 +46,14 @@ _COLOURS: dict[_TokenType, str] = {
 }  # fmt: skip
 NO_CODE = "This has no code of its own"
 PAGE_NUMBER = 'data-page="{}"'
-"""How a live page says which it is: 0 until it is sent."""
+"""The number of a live page: 0 until it is sent."""
 LEFT, RIGHT = ("forward", "loss"), ("backward",)
 PREDICTION = ("infer", "activate")
 
 
 @dataclass(frozen=True)
 class Row:
-    """A call as the table has it."""
+    """A call in the table."""
 
     key: str
     name: str
@@ -81,7 +82,7 @@ def page(
     options: compiler.Options = compiler.DEFAULT,
     live: bool = False,
 ) -> str:
-    """The page about a checked model, its figures for a batch of so many rows; with `live` it asks for newer ones.
+    """The page about a checked model, with figures for a batch of this many rows; with `live`, it asks for newer pages.
 
     Raises `SizeError` if `steps` is less than the model needs.
     """
@@ -109,7 +110,7 @@ def page(
 
 
 def problem(name: str, report: str) -> str:
-    """The page in the place of one about a file that is wrong, until it is right again."""
+    """The page that replaces another one while the file has errors."""
     return _render(True, title=name, name=name, report=report)
 
 
@@ -135,10 +136,10 @@ def _render(live: bool, **values: Any) -> str:
 
 
 def _source(source: Source, facts: Facts) -> Markup:
-    """The text of the file, with what each call and each input says in an element of its own.
+    """The text of the file, with an element for each call and each input.
 
-    An expression in a function, a method or a loop has the keys of all calls that it became.  What has no code of its
-    own is in an element of the class `idle`.
+    An expression in a function, a method, or a loop has the keys of all its calls.  Statements without code are in
+    elements of the class `idle`.
     """
     keys: dict[tuple[int, int], list[str]] = {}
     for item in facts.inputs:
@@ -148,7 +149,7 @@ def _source(source: Source, facts: Facts) -> Markup:
     spans = [(Span(*place), found) for place, found in keys.items()]
     opened: dict[int, list[list[str]]] = {span.start: [] for span, _ in spans}
     closed = {span.end: 0 for span, _ in spans}
-    for span, found in sorted(spans, key=lambda item: item[0].start - item[0].end):  # the longest first: it is around
+    for span, found in sorted(spans, key=lambda item: item[0].start - item[0].end):  # the longest contain others
         opened[span.start].append(found)
         closed[span.end] += 1
     for span in _idle(source, sorted(span.start for span, _ in spans)):
@@ -158,7 +159,7 @@ def _source(source: Source, facts: Facts) -> Markup:
 
 
 def _idle(source: Source, starts: Sequence[int]) -> Iterator[Span]:
-    """The statements that have no code of their own, given where the calls and inputs begin that have some.
+    """The statements without code; `starts` are the beginnings of the calls and inputs with code.
 
     `compile` has the loss and the optimizer.
     """
@@ -176,7 +177,7 @@ def _idle(source: Source, starts: Sequence[int]) -> Iterator[Span]:
             for body in bodies if has_code or compiles else ():
                 yield from idle(body)
 
-    if observed.graph is not None:  # it may need values from outside
+    if observed.graph is not None:  # the file may need values from outside
         yield from idle(file.statements)
 
 
@@ -200,7 +201,7 @@ def _marked(text: str, opened: dict[int, list[list[str]]], closed: dict[int, int
 
 
 def _function(node: ast.FunctionDef, mapped: SourceMap, lines: Sequence[Markup]) -> Markup:
-    """A function, each piece of it in an element of its own."""
+    """A function, with an element for each piece."""
     parts: list[Markup] = []
     position, end = node.lineno, node.end_lineno or node.lineno
     for piece in (piece for piece in mapped.pieces if position <= piece.lines.first <= end):
@@ -239,8 +240,8 @@ def _row(call: CallFacts) -> Row:
 
 
 def _formulas(call: CallFacts) -> Iterator[str]:
-    """The formula of a layer, and that of its activation."""
-    words = re.findall(r"\w+", call.kind)[1:]  # an operator has none
+    """The formulas of a layer and its activation."""
+    words = re.findall(r"\w+", call.kind)[1:]  # an operator has no formula
     activations = (registry["activation"][word] for word in words if word in registry["activation"])
     return filter(None, (docstring(component).formula for component in (call.component, *activations)))
 
@@ -254,7 +255,7 @@ def _totals(facts: Facts) -> list[tuple[str, str]]:
 
 
 def _picture(facts: Facts) -> Markup:
-    """The graph, with keys like those of everything else; an output goes with the call that gives it."""
+    """The graph, with the same keys as everything else; an output has the key of its call."""
     given = {output.name: _source_key(output.source) for output in facts.outputs}
 
     def keyed(match: re.Match[str]) -> str:
@@ -272,7 +273,7 @@ def _source_key(edge: Edge) -> str:
 
 
 def _coloured(text: str, lexer: Lexer) -> list[Markup]:
-    """Each line of a text with its words in colours."""
+    """Each line of a text, with colors for its words."""
     lines: list[list[Markup]] = [[]]
     for _, kind, word in _tokens(text, lexer):
         for index, part in enumerate(word.split("\n")):

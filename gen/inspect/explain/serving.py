@@ -1,4 +1,4 @@
-"""Where the page of `gen explain` goes: into a file, or to a browser, which shows each change as it is saved."""
+"""Writes the page of `gen explain` to a file, or serves it to a browser, which shows each saved change."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from gen.inspect.facts import SizeError
 from gen.settings import SettingsError, load
 
 HOSTS = ("127.0.0.1", "localhost", "[::1]")
-"""The names that the server answers to, at its own port."""
+"""The host names that the server answers to, at its own port."""
 MARK = '<meta name="generator" content="gen explain">'
 
 
 def write_page(path: Path, text: str, force: bool = False) -> None:
-    """Write a page.  Raises `CommandError` where there is another file, unless `force`, or the system refuses."""
+    """Write a page.  Raises `CommandError` if the system refuses, or another file is there and `force` is not set."""
     try:
         with place(path, Bounds(path.parent)) as found:
             status = found.status()
@@ -37,7 +37,7 @@ def write_page(path: Path, text: str, force: bool = False) -> None:
 
 
 class Server(ThreadingHTTPServer):
-    """Shows a page to this machine alone, and says when it has changed.  Raises `CommandError` if its port is taken."""
+    """Serves a page to this machine only, and tells it about changes.  Raises `CommandError` if its port is taken."""
 
     daemon_threads = True
 
@@ -55,18 +55,18 @@ class Server(ThreadingHTTPServer):
             self.changed.notify_all()
 
     def wait(self, number: str, seconds: float | None = None) -> bool:
-        """Whether another page than that of a number is shown, by now or in so many seconds."""
+        """Whether there is another page than the one with this number, now or within this many seconds."""
         with self.changed:
             return self.changed.wait_for(lambda: str(self.number) != number, seconds)
 
     def numbered_page(self) -> str:
-        """The page, as soon as there is one; it knows its number."""
+        """The page with its number, as soon as there is one."""
         self.wait("0")
         with self.changed:
             return self.page.replace(PAGE_NUMBER.format(0), PAGE_NUMBER.format(self.number), 1)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a browser that has gone away: standard error is for what is wrong with the model."""
+        """Ignore a browser that has gone away, because standard error is for problems of the model."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -81,13 +81,13 @@ class _Handler(BaseHTTPRequestHandler):
         elif head == "/changes":
             self.answer("text/event-stream")
             while not self.server.wait(number, 1.0):
-                self.wfile.write(b":\n")  # is anybody listening?
+                self.wfile.write(b":\n")  # is the client still connected?
             self.wfile.write(b"data: changed\n\n")
         else:
             self.send_error(HTTPStatus.NOT_FOUND)
 
     def is_asked_for_by_name(self) -> bool:
-        """Whether the browser asks this machine, and no page of another: another's name may lead here, too."""
+        """Whether the browser asks for this machine by name, because a foreign name may resolve to it too."""
         port = self.server.server_port
         hosts = {f"{name}:{port}" for name in HOSTS} | (set(HOSTS) if port == HTTP_PORT else set())
         asked, origins = self.headers.get_all("Host", []), self.headers.get_all("Origin", [])
@@ -107,18 +107,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def log_message(self, format: str, *arguments: object) -> None:
-        """Say nothing of what is asked for."""
+        """Do not log requests."""
 
 
 def wakes(request: Request) -> Iterator[object]:
-    """Something whenever the file may have changed.  Raises `CommandError` if it is none, or watchfiles is missing."""
+    """Yield whenever the file may have changed.  Raises `CommandError` if it is no file, or watchfiles is missing."""
     for path in request.sources:
         building.read(path)
     return watching.wakes(request)
 
 
 def pages(request: Request, wakes: Iterable[object], batch: int, steps: int | None) -> Iterator[str]:
-    """The page about a file, and another one whenever it or a component has changed; what is wrong is on the page."""
+    """Yield the page about a file, and a new one when it or a component changes; errors are on the page."""
     seen: object = None
     for _ in wakes:
         stamps = watching.stamps(request)
@@ -144,7 +144,7 @@ def _page(request: Request, batch: int, steps: int | None) -> str:
 
 
 def serve(server: Server, pages: Iterable[str]) -> None:
-    """Show each page in turn; ends when there is none left."""
+    """Show each page in turn, until there are no more."""
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         for text in pages:

@@ -1,6 +1,6 @@
 """Elaboration: runs the syntax tree of a file and gives the graph of its model.
 
-    statements ──interpreter──▶ values (layers, tensors, models) ──finish──▶ graph
+    statements ──interpreter──▶ values (layers, tensors, models) ──to_graph──▶ graph
 
 | module | does |
 | --- | --- |
@@ -15,12 +15,12 @@
 | `construct`, `inputs`, `models` | calls of words: layers, activations, `Input`, `Model`, `Sequential` |
 | `binding` | the arguments of a call, against those of a component |
 | `called` | what a layer or model is called on |
-| `apply`, `replay`, `wrappers`, `tensors` | calls of layers, models, wrappers, operators: shapes, dtypes, masks |
-| `trail` | the notes of a shape error |
+| `apply`, `model_calls`, `wrappers`, `tensors` | calls of layers, models, wrappers, operators: shapes, dtypes, masks |
+| `shape_trail` | the notes of a shape error |
 | `training` | `compile` and `fit` |
 | `own`, `loss_functions` | losses, metrics and penalties that the file computes itself; Keras' losses as functions |
 | `naming` | the names of layers, tensors, inputs and outputs |
-| `finish` | the file's model as a graph |
+| `to_graph` | the file's model as a graph |
 | `unused` | warnings about what reaches no output |
 | `observed` | the values of expressions, for editors |
 
@@ -45,7 +45,7 @@ from gen.language.elaborate.context import MAX_RUNNING, Context, Stop
 from gen.language.elaborate.interpreter import Interpreter, Raised
 from gen.language.elaborate.makers import call_maker
 from gen.language.elaborate.observed import Observed, Observer
-from gen.language.elaborate.to_graph import finish
+from gen.language.elaborate.to_graph import graphs_of_file
 from gen.language.elaborate.unused import warn_of_unused
 from gen.language.elaborate.values import DictValue, Frame, ModelValue, Value
 
@@ -142,7 +142,7 @@ def _run(interpreter: Interpreter, file: syntax.File) -> list[tuple[ModelValue, 
             frame = Frame(kind="file")
             interpreter.run(file.statements, frame)
             call_maker(interpreter, frame)
-            made = finish(context, file)
+            made = graphs_of_file(context, file)
         except (Stop, Raised):
             return []
     if not made or context.diagnostics.failed:

@@ -13,7 +13,7 @@ from gen.dims import Shape, divisions, product, show
 from gen.graph.checks import MAX_ELEMENTS, MAX_PARAMETERS, parameters
 from gen.language.elaborate.called import call_options, layer_inputs, mask_fits, rule_parameters, varies
 from gen.language.elaborate.context import MAX_CALLS, MAX_DIVISIONS, Context, Stop
-from gen.language.elaborate.shape_trail import hint_from_trail, trail
+from gen.language.elaborate.shape_trail import hint_from_trail, shape_notes
 from gen.language.elaborate.values import (
     NO_OPTIONS,
     WRONG,
@@ -91,7 +91,7 @@ def apply_layer(
         known = _constant_range(inputs[0])
         if known is not None:
             message = f"{layer.word} looks up ids from 0 to {vocabulary - 1}, got {known[0]:g} to {known[1]:g}"
-            return context.error("bad-index", site.span, message, notes=trail(inputs))
+            return context.error("bad-index", site.span, message, notes=shape_notes(inputs))
     if as_ids is not None:
         with context.one_call():
             maker = LayerValue(as_ids, "ids", site.span, layer.group)
@@ -105,7 +105,7 @@ def apply_layer(
         weights = layer.component.weights(*shapes)
     except ShapeError as problem:
         hint = problem.hint or hint_from_trail(layer, inputs)
-        message, notes = layer.in_words(problem.message), trail(inputs)
+        message, notes = layer.in_words(problem.message), shape_notes(inputs)
         return context.error(problem.code, site.span, message, label=problem.label, notes=notes, hint=hint)
     except ArgumentError as problem:
         return context.error("bad-argument", layer.span, problem.message, hint=problem.hint)
@@ -179,7 +179,7 @@ def _fits_weights(
         "shape-mismatch",
         span,
         f"This {layer.word} has weights for {before}, and cannot share them with {now}",
-        notes=(Note(first.span, f"called on {before} here"), *trail(inputs)),
+        notes=(Note(first.span, f"called on {before} here"), *shape_notes(inputs)),
         hint="make a second layer, or give both inputs the same shape",
     )
     return False

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from gen.components.base import Activation, Layer
 from gen.dims import show
 from gen.language.elaborate.context import Context
-from gen.language.elaborate.shape_trail import trail
+from gen.language.elaborate.shape_trail import shape_notes
 from gen.language.elaborate.values import (
     PHASE,
     WRONG,
@@ -51,7 +51,7 @@ def mask_fits(context: Context, said: CallOptions, x: TensorValue, arguments: Ar
         arguments.keywords["mask"].span,
         f"The mask of {show(x.shape)} has a value for each step: "
         f"it is {show(x.shape[:2])}, got {show(said.mask.shape)}",
-        notes=trail([said.mask]),
+        notes=shape_notes([said.mask]),
     )
     return False
 

@@ -36,6 +36,7 @@ from gen.language.elaborate.values import (
     UnitCall,
     Unknown,
     Value,
+    Wrapped,
     Wrong,
     lost_in,
 )
@@ -74,6 +75,9 @@ class Caller(Protocol):
 
     def call_with(self, function: Value, values: Sequence[Value], site: Site) -> Value:
         """Call a function on values that no expression stands for."""
+
+    def call_wrapped(self, called: Wrapped, tensors: Sequence[TensorValue], site: Site) -> Value:
+        """Call a layer, a model, or a wrapper on tensors."""
 
     def call_function_of(self, method: Method, arguments: Arguments, group: Group | None) -> Value:
         """Call a method of a class of the file, with what it makes in `group`."""

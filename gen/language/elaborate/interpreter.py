@@ -1368,6 +1368,10 @@ class Interpreter:
         )
         return self._run_function(method.function, whole, group, method.owner)
 
+    def call_wrapped(self, called: Wrapped, tensors: Sequence[TensorValue], site: Site) -> Value:
+        """The outputs of a layer, a model, or a wrapper on tensors."""
+        return call_any(self.context, called, tensors, site)
+
     def call_method(self, method: Method, span: Span) -> Value:
         """The result of a method without arguments."""
         return self.call_function_of(method, Arguments((), {}, {}, span, span, span), None)

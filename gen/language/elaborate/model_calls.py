@@ -11,7 +11,7 @@ from gen.diagnostics import Note, Span
 from gen.dims import Dim, Shape, Size, show, sizes_in
 from gen.language.elaborate.apply import apply_layer, gives_ids
 from gen.language.elaborate.context import Context
-from gen.language.elaborate.shape_trail import trail
+from gen.language.elaborate.shape_trail import shape_notes
 from gen.language.elaborate.values import (
     WRONG,
     AddedLoss,
@@ -28,7 +28,7 @@ from gen.language.elaborate.values import (
 )
 
 
-def replay(context: Context, model: ModelValue, tensors: Sequence[TensorValue], span: Span) -> Value:
+def call_again(context: Context, model: ModelValue, tensors: Sequence[TensorValue], span: Span) -> Value:
     """Calls the model's layers once more, on `tensors`."""
     pairs = zip(model.inputs, tensors, strict=True)
     tensors = [_as_ids(context, declared, given, span) for declared, given in pairs]
@@ -167,7 +167,7 @@ def _accepts(context: Context, model: ModelValue, tensors: Sequence[TensorValue]
             code,
             span,
             f"`{name}` expects {_typed(declared)}, got {_typed(given)}",
-            notes=(Note(declared.maker.span, f"its Input: {_typed(declared)}"), *trail([given])),
+            notes=(Note(declared.maker.span, f"its Input: {_typed(declared)}"), *shape_notes([given])),
             hint=f"to apply it to every step, write `TimeDistributed({name})(…)`" if steps else None,
         )
         return False

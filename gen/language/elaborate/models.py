@@ -8,14 +8,13 @@ from gen.components.arguments import Word
 from gen.components.base import Activation, Layer, ShapeError, snake_case
 from gen.diagnostics import Note, Span
 from gen.dims import BATCH, Size, show
-from gen.language.elaborate import wrappers
 from gen.language.elaborate.binding import option_name
 from gen.language.elaborate.called import items_of
 from gen.language.elaborate.context import MAX_NESTED, Context
 from gen.language.elaborate.inputs import new_input
-from gen.language.elaborate.model_calls import repeat, replay
+from gen.language.elaborate.model_calls import call_again, repeat
 from gen.language.elaborate.older import present_arguments
-from gen.language.elaborate.shape_trail import trail
+from gen.language.elaborate.shape_trail import shape_notes
 from gen.language.elaborate.spellings import kinds_of, suggestion
 from gen.language.elaborate.values import (
     WRONG,
@@ -249,7 +248,7 @@ def _calls(context: Context, model: ModelValue, outputs: Sequence[Argument]) -> 
         elif argument.value.shape[:1] != (BATCH,):
             message = f"An output of a model has a row for each row of data, this is {show(argument.value.shape)}"
             hint = "an output begins with the batch axis; a loss may be a number"
-            context.error("not-a-batch", argument.span, message, notes=trail([argument.value]), hint=hint)
+            context.error("not-a-batch", argument.span, message, notes=shape_notes([argument.value]), hint=hint)
             model.broken = True
         pending = [argument.value, *([argument.value.mask] if argument.value.mask is not None else [])]
         while pending:
@@ -483,7 +482,7 @@ def _natural_dtype(layer: LayerValue) -> str:
 def _call(context: Context, model: ModelValue, item: Item) -> None:
     head = model.outputs[0]
     before = len(context.calls)
-    result = wrappers.call_any(context, item.value, [head], Site(item.span, item.heading, model.parent))
+    result = context.caller.call_wrapped(item.value, [head], Site(item.span, item.heading, model.parent))
     if isinstance(result, TensorValue):
         model.outputs = (result,)
         model.calls += _leading_to(result, context.calls[before:])
@@ -528,4 +527,4 @@ def call_model(
             notes=(Note(model.span, "the model"),),
         )
     with context.calling(model, tensors):
-        return replay(context, model, tensors, span)
+        return call_again(context, model, tensors, span)

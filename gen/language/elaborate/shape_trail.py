@@ -12,7 +12,7 @@ from gen.language.elaborate.values import InputValue, LayerCall, LayerValue, Ten
 MAX_NOTES = 6
 
 
-def trail(inputs: Sequence[TensorValue]) -> tuple[Note, ...]:
+def shape_notes(inputs: Sequence[TensorValue]) -> tuple[Note, ...]:
     """Where the shapes of `inputs` come from, the nearest call first.
 
     For each input: the calls that changed the shape, back to the last one that changed the number of axes, or to the

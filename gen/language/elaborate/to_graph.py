@@ -50,7 +50,7 @@ from gen.language.elaborate.values import (
 )
 
 
-def finish(context: Context, file: syntax.File) -> list[tuple[ModelValue, Graph]]:
+def graphs_of_file(context: Context, file: syntax.File) -> list[tuple[ModelValue, Graph]]:
     """The models that are built of the file, and their graphs; none, and diagnostics, if anything is wrong."""
     models = _models_of_file(context, file)
     several = len(models) > 1

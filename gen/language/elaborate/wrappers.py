@@ -22,7 +22,7 @@ from gen.language.elaborate.apply import apply_layer, apply_whole
 from gen.language.elaborate.attributes import set_trainable
 from gen.language.elaborate.binding import LAYER_OPTIONS, accepted_value, input_shape_of, option_name
 from gen.language.elaborate.context import Context
-from gen.language.elaborate.shape_trail import trail
+from gen.language.elaborate.shape_trail import shape_notes
 from gen.language.elaborate.unheld import noting_unheld
 from gen.language.elaborate.values import (
     NO_OPTIONS,
@@ -121,7 +121,7 @@ def _distribute(context: Context, wrapper: Distributed, x: TensorValue, site: Si
     """The outputs of what a TimeDistributed holds, on every step of `x`."""
     if len(x.shape) < 3:
         message = f"TimeDistributed expects (steps, …), got {show(x.shape[1:])}"
-        notes = (Note(wrapper.span, "the TimeDistributed"), *trail([x]))
+        notes = (Note(wrapper.span, "the TimeDistributed"), *shape_notes([x]))
         return context.error("shape-mismatch", site.span, message, label="needs a sequence", notes=notes)
     steps = x.shape[1]
     has_statistics = any(hasattr(component, "update") for component in inner_calls(wrapper.inner))

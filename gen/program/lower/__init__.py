@@ -12,12 +12,13 @@ from collections.abc import Collection, Mapping
 from gen.components.base import Activation, Layer, describe
 from gen.dims import product
 from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
+from gen.graph.identifiers import Identifiers
 from gen.program.ir import Block, Constant, expression, size_text
 from gen.program.lower.backward import lower_backward, lower_input_gradients, lower_track
 from gen.program.lower.forward import lower_forward
 from gen.program.lower.inline import run
 from gen.program.lower.losses import lower_losses
-from gen.program.lower.state import Identifiers, Lowered, Lowering
+from gen.program.lower.state import Lowered, Lowering
 from gen.program.rules import parameter_names
 from gen.program.types import Array, ArrayType
 
@@ -41,7 +42,7 @@ def training_step(
     lower_backward(lowering)
     lower_input_gradients(lowering)
     lower_track(lowering)
-    return lowering.finish()
+    return lowering.lowered()
 
 
 def inference(graph: Graph, names: Identifiers, reserved: set[str]) -> Lowered:
@@ -55,7 +56,7 @@ def inference(graph: Graph, names: Identifiers, reserved: set[str]) -> Lowered:
     results = [*heads, *more]
     values = [lowering.values[result].name for result in results if result is not None]
     lowering.results["infer"] = tuple(ast.Name(value, ast.Load()) for value in values)
-    return lowering.finish()
+    return lowering.lowered()
 
 
 def activation(graph: Graph, names: Identifiers, reserved: set[str], constants: Mapping[str, Constant]) -> Lowered:
@@ -84,7 +85,7 @@ def activation(graph: Graph, names: Identifiers, reserved: set[str], constants: 
         bindings = {"self": maker.layer.component, parameter_names(rule)[0]: head}
         result: Array = run(build, rule, bindings, lowering.local(names.outputs[output], rule)).result
         lowering.pin(result, head.name)
-    return lowering.finish()
+    return lowering.lowered()
 
 
 def _by_rows(activation: Layer | Activation) -> bool:

@@ -161,6 +161,9 @@ class Lifting:
             return build.apply(op.call(operands[0], axes, keepdims=keeps))  # type: ignore[no-any-return]  # an Array
         if op is not ops.DOT:
             kind = self.inner.types[statement.target]
+            for at, item in enumerate(value.args):
+                if isinstance(item, ast.Name) and self.is_column(item.id, kind):
+                    operands[at] = self.widened(item.id, kind)
             arguments = [item.name if isinstance(item, Array) else item for item in operands]
             return build.emit(operation(op, *arguments), ArrayType((self.steps, *kind.shape), kind.dtype))
         left, right = operands
@@ -172,6 +175,25 @@ class Lifting:
             build.lifted.add(view.name)
             return view
         return build.call(ops.MATMUL, left, right)
+
+    def is_column(self, name: str, kind: ArrayType) -> bool:
+        """Whether it is the same at each step, and NumPy would have to stretch it to the size of a step."""
+        column = self.type_of(name)
+        return not self.level.get(name, 0) and len(column.shape) > 0 and column.shape != kind.shape
+
+    def widened(self, name: str, kind: ArrayType) -> Array:
+        """A column as a matrix of the size of a step.
+
+        NumPy stretches row by row, which takes several times as long as a sum.
+        """
+        column = self.lift(name)
+        wide = self.outer.emit(operation(ops.COPY, column.name), ArrayType(kind.shape, column.type.dtype))
+        while name not in self.inner.names and name in self.makers and self.makers[name].op.view:
+            name = reads(self.makers[name].value)[0]
+        known = self.inner.names.get(name)
+        self.outer.name(wide, self.rename(f"wide_{known}" if known else "wide"))
+        self.lifted[wide.name] = wide
+        return wide
 
     def kernel(self, function: Callable[..., Any], *operands: Array) -> Array:
         return self.outer.call(ops.of_kernel(function), *operands)

@@ -332,20 +332,12 @@ class _Scan(Lifting):
         return made
 
     def stretched(self, statement: Statement) -> Statement:
-        """A statement that adds a column to a matrix, with the column stretched to one before the loop.
-
-        NumPy stretches row by row, which takes several times as long as the sum itself.
-        """
+        """A statement that adds a column to a matrix, with the column stretched to one before the loop."""
         kind = self.inner.types[statement.target]
         places: dict[str, ast.expr] = {}
         for name in reads(statement.value) if statement.op.replaces_any else []:
-            column = self.type_of(name)
-            if not self.level.get(name, 0) and len(column.shape) > 0 and column.shape != kind.shape:
-                constant = self.lift(name)
-                wide = self.outer.emit(operation(ops.COPY, constant.name), ArrayType(kind.shape, column.dtype))
-                self.outer.name(wide, self.rename(f"{self.inner.names.get(name, 'wide')}"))
-                self.lifted[wide.name] = wide
-                places[name] = ast.Name(wide.name, ast.Load())
+            if self.is_column(name, kind):
+                places[name] = ast.Name(self.widened(name, kind).name, ast.Load())
         return replace(statement, value=substitute(statement.value, places)) if places else statement
 
     def name_of(self, constant: Array) -> str:

@@ -9,12 +9,13 @@ from typing import Any, TypeAlias
 from gen.components.base import Loss
 from gen.dims import Shape, Size, product, show
 from gen.graph.graph import Formula, Output, OwnLoss, OwnMetric
+from gen.graph.identifiers import RELATED
 from gen.program import ops
 from gen.program.fence import FenceError
 from gen.program.ir import SIZE, Block, formula, literal, operation
 from gen.program.lower.forward import lower_forward
 from gen.program.lower.inline import run
-from gen.program.lower.state import MEASURE, RELATED, Lowering
+from gen.program.lower.state import MEASURE, Lowering
 from gen.program.ops import Call
 from gen.program.rules import parameter_names
 from gen.program.types import Array, ArrayType, Number

@@ -9,51 +9,19 @@ from types import FunctionType
 from typing import Any
 
 from gen.components.base import Layer, Role, describe
-from gen.dims import Shape, product, renamed, show
+from gen.dims import product, show
 from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
+from gen.graph.identifiers import Identifiers
 from gen.program import ops
 from gen.program.ir import SIZE, Block, Constant, Program
 from gen.program.lower.builder import Builder
 from gen.program.rules import called_with_fields, returned_names
 from gen.program.types import NUMBER, Array, ArrayType
 
-
-@dataclass(frozen=True)
-class Identifiers:
-    """The Python names of a model's things, each of one thing alone; those of weights are a table of their own.
-
-    Whatever a program names besides them gets a name that is not in `taken`.
-    """
-
-    tensors: dict[Tensor, str]
-    gradients: dict[Tensor, str]
-    outputs: dict[Output, str]
-    related: dict[tuple[Output, str], str]
-    """What belongs to an output, by one of `RELATED`: `answer_true`."""
-    weights: dict[tuple[NamedLayer, str], str]
-    """By layer and weight name: attributes of `Params`."""
-    taken: frozenset[str]
-    """All names but those of weights, and what the generated module needs itself."""
-    split: frozenset[Tensor] = frozenset()
-    """Tensors between a layer and the activation that was split from it; they share the name of the result."""
-    measures: dict[tuple[Output, str], str] = field(default_factory=dict)
-    """The functions of the metrics that the file computes itself, by the output and the name in the logs."""
-    symbols: dict[str, str] = field(default_factory=dict)
-    """Sizes that only data decide, besides the batch: the name that the file has for each, and the identifier that is
-    its symbol in the graph.  A size that is named after an input shares its identifier: no function has both."""
-
-    def shown(self, shape: Shape) -> Shape:
-        """A shape of the graph in the symbols of the file."""
-        return renamed(shape, {ident: symbol for symbol, ident in self.symbols.items()})
-
-
 SHOWN = ("forward", "loss", "infer")
 """The sections whose comments say which shapes come of calls."""
 MEASURE = "measure "
 """How the name of a section begins that computes a metric of the file's own."""
-RELATED = ("true", "weight", "loss", "rows", "mask", "count")
-"""What is named after an output: its targets and their weights, its loss, its head as a matrix, the mask of its steps,
-and how many of them count."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +126,7 @@ class Lowering:
         """The result of a kernel that lowering itself puts in."""
         return self.build.call(ops.of_kernel(function), *operands)
 
-    def finish(self) -> Lowered:
+    def lowered(self) -> Lowered:
         """The program so far, and what belongs to it."""
         build = self.build
         bound = {name for statement in build.statements if statement.binds for name in statement.targets}

@@ -16,12 +16,13 @@ from gen.components.base import Optimizer
 from gen.components.kernels import clip_by_global_norm, clip_by_norm, clip_by_value
 from gen.dims import Dim, Shape
 from gen.graph.graph import Graph, NamedLayer
+from gen.graph.identifiers import Identifiers
 from gen.program import ops
 from gen.program.fence import FenceError
 from gen.program.ir import Block, Parts, Program, Statement, expression, formula, operation
 from gen.program.lower.builder import Builder
 from gen.program.lower.inline import run
-from gen.program.lower.state import Identifiers, Lowered
+from gen.program.lower.state import Lowered
 from gen.program.rules import definition, parameter_names
 from gen.program.types import NUMBER, Array, ArrayType, Number
 
@@ -57,7 +58,7 @@ def update(
         state.dense(size, dense_size(graph, tables), vector, whole, {names.weights[item]: item for item in dense})
     for layer, name in tables:
         state.table(names.weights[layer, name], layer.weights[name].shape)
-    return state.finish()
+    return state.lowered()
 
 
 def trainable_size(graph: Graph) -> str:
@@ -75,7 +76,7 @@ def update_rows(optimizer: Optimizer, reserved: Iterable[str]) -> Lowered:
     """The program of one step over the rows of a table that a batch held: `gradient` has their ids."""
     state = _Step("update_rows", optimizer, reserved)
     state.rows()
-    return state.finish()
+    return state.lowered()
 
 
 def untouched(optimizer: Optimizer, reserved: Iterable[str]) -> Lowered | None:
@@ -87,7 +88,7 @@ def untouched(optimizer: Optimizer, reserved: Iterable[str]) -> Lowered | None:
     arrays = {slot: state.build.parameter(slot, ArrayType(ROWS)) for slot in decaying(optimizer)}
     steps = state.build.parameter("steps", ArrayType((ROWS[0], 1)))
     state.settle(arrays, state.inline(rule, {"steps": steps, **arrays}))
-    return state.finish()
+    return state.lowered()
 
 
 def decaying(optimizer: Optimizer) -> tuple[str, ...]:
@@ -292,7 +293,7 @@ class _Step:
         build = self.build
         build.statements.append(Statement(targets[0], value, build.section, build.block, more=targets[1:], **how))
 
-    def finish(self) -> Lowered:
+    def lowered(self) -> Lowered:
         build = self.build
         named = {name for statement in build.statements for name in statement.targets}
         outside = {name for name, kind in build.types.items() if name not in named and kind is not NUMBER}

@@ -11,7 +11,7 @@ import ast
 from dataclasses import replace
 
 from gen.program.ir import Loop, Program, Role, Statement
-from gen.program.memory.planning import plan_memory
+from gen.program.memory.planning import SCRATCH, plan_memory
 
 
 def plan_loops(program: Program, reuse: bool = True) -> Program:
@@ -31,8 +31,11 @@ def plan_loops(program: Program, reuse: bool = True) -> Program:
             types[name] = buffer.type
             held = [variable for segment in buffer.segments for variable in segment.variables]
             scratch.update(held)
+            said = [segment.attribute for segment in buffer.segments if not segment.attribute.startswith(SCRATCH)]
             if named := [variable for variable in held if variable in loop.body.names]:
                 names[name] = loop.body.names[named[0]]
+            elif said:
+                names[name] = said[0]
         taken.update(name for variable, name in within.display.items() if variable not in scratch)
         gives = (*loop.gives, *(Role("scratch", name) for name in buffers))
         return replace(statement, more=(*statement.more, *buffers), loop=replace(loop, plan=within, gives=gives))

@@ -17,6 +17,9 @@ from gen.program.ir import SIZE, Parts, Program, Statement, reads
 from gen.program.ops import DOT, MULTIPLY, SUM
 from gen.program.types import NUMBER, ArrayType
 
+SCRATCH = "scratch"
+"""What memory is called, with a number, where nothing says more."""
+
 
 @dataclass(eq=False)
 class Buffer:
@@ -405,7 +408,7 @@ class _Names:
 
     def scratch(self, segment: Segment) -> str:
         """The scratch name of a buffer: the same each time the buffer is used as scratch."""
-        return self.unique("scratch", segment.buffer)
+        return self.unique(SCRATCH, segment.buffer)
 
     def unique(self, wanted: str, owner: object, variable: str = "") -> str:
         """`wanted` for the variable that it was set aside for, or else for what asks first, `wanted_2`, … for others.
