@@ -274,6 +274,8 @@ class Layer(Computation):
     """Whether its output has a mask only if all of its inputs have one."""
     takes_masks: ClassVar[bool] = False
     """Whether calls that depend on its output see its inputs without masks."""
+    booleans: ClassVar[tuple[str, ...]] = ()
+    """Inputs that say yes or no; integers count as such."""
     left_out: ClassVar[dict[str, str]] = {}
     """An input that a call may leave out though it gives later ones, and the input that takes its place."""
     call_options: ClassVar[dict[str, Any]] = {}

@@ -79,6 +79,7 @@ class MultiHeadAttention(Layer):
     inside = ("softmax", "dropout")
     supports_masking = True
     takes_masks = True
+    booleans: ClassVar[tuple[str, ...]] = ("attention_mask",)
     left_out: ClassVar[dict[str, str]] = {"key": "value"}
     call_options: ClassVar[dict[str, Any]] = {"use_causal_mask": False}
     unsupported = {

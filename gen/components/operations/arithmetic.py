@@ -5,16 +5,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import numpy as np
 
 from gen.components.base import ShapeError
 from gen.components.kernels import Array
-from gen.components.operations.base import Operation, operation, promoted, share, stretched
+from gen.components.operations.base import BOOLS_AS_NUMBERS, Operation, operation, promoted, share, stretched
 from gen.dims import Shape
 
 
 class Binary(Operation):
     """What operations on two operands have in common."""
+
+    adapts = True
 
     def output(self, x1: Shape, x2: Shape) -> Shape:
         return stretched(self, (x1, x2))
@@ -110,6 +115,8 @@ class DivideNoNan(Binary):
 @operation
 class Power(Binary):
     """y = x1 ** x2."""
+
+    casts: ClassVar[Mapping[str, str]] = BOOLS_AS_NUMBERS
 
     def forward(self, x1: Array, x2: Array) -> Array:
         return x1**x2

@@ -47,6 +47,10 @@ Dtype: TypeAlias = str | None
 WEAK = {bool: "bool", int: "whole", float: "real"}
 """The dtypes of Python's numbers, which adapt to the arrays beside them."""
 WHOLE = ("uint8", "int8", "uint16", "int16", "int32", "int64")
+NOT_FLOAT = ("bool", *WHOLE)
+BOOLS_AS_NUMBERS: Mapping[str, str] = {"bool": "int32"}
+NO_BOOLS: Mapping[str, str] = {"bool": ""}
+"""What `casts` of an operation says of yes and no."""
 
 
 class Operation(Layer):
@@ -112,6 +116,13 @@ class Operation(Layer):
 
     def keeps_numbers(self, inputs: int) -> bool:
         return self.moves
+
+    sums_products: ClassVar[bool] = False
+    """Whether it sums products, of which Keras makes yes and no where all operands are that."""
+    adapts: ClassVar[bool] = False
+    """Whether a tensor of yes and no becomes one of numbers beside a Python number."""
+    casts: ClassVar[Mapping[str, str]] = {}
+    """The dtype that operands of a dtype are cast to first; an empty one where Keras refuses them."""
 
     def passes_on(self, dtype: str) -> bool:
         """Whether it gives an operand of this dtype as it is; that of a size is `whole`."""

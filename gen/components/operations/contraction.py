@@ -75,6 +75,8 @@ def spread(x: Array, letters: str, wanted: str, shape: Any) -> Array:
 class Contraction(Operation):
     """What they have in common: letters for the axes of the operands and of the result."""
 
+    sums_products = True
+
     def letters(self, *shapes: Shape) -> tuple[str, ...]:
         """The letters of the axes of each operand, and of the result, which come last."""
         raise NotImplementedError

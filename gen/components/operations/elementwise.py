@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
 
 from gen.components.kernels import Array, erf
-from gen.components.operations.base import Operation, operation
+from gen.components.operations.base import BOOLS_AS_NUMBERS, NO_BOOLS, NOT_FLOAT, Operation, operation
 from gen.dims import Shape
 
 
@@ -23,6 +25,8 @@ class Unary(Operation):
 
 class Function(Unary):
     """Those that make floats of whole numbers."""
+
+    casts: ClassVar[Mapping[str, str]] = BOOLS_AS_NUMBERS
 
     def dtype(self, *inputs: str) -> str:
         return "float"
@@ -39,6 +43,8 @@ class Step(Unary):
 @operation
 class Negative(Unary):
     """y = -x."""
+
+    casts: ClassVar[Mapping[str, str]] = NO_BOOLS
 
     def forward(self, x: Array) -> Array:
         return -x
@@ -63,6 +69,8 @@ class Absolute(Unary):
 @operation
 class Square(Unary):
     """y = x²."""
+
+    casts: ClassVar[Mapping[str, str]] = BOOLS_AS_NUMBERS
 
     def forward(self, x: Array) -> Array:
         return np.square(x)
@@ -317,6 +325,8 @@ class Erf(Function):
 class Sign(Step):
     """y = -1, 0 or 1, as x is less than 0, 0, or more."""
 
+    casts: ClassVar[Mapping[str, str]] = NO_BOOLS
+
     def forward(self, x: Array) -> Array:
         return np.sign(x)
 
@@ -324,6 +334,8 @@ class Sign(Step):
 @operation
 class Floor(Step):
     """y = ⌊x⌋."""
+
+    casts: ClassVar[Mapping[str, str]] = dict.fromkeys(NOT_FLOAT, "float")
 
     def forward(self, x: Array) -> Array:
         return np.floor(x)
@@ -333,6 +345,8 @@ class Floor(Step):
 class Ceil(Step):
     """y = ⌈x⌉."""
 
+    casts: ClassVar[Mapping[str, str]] = dict.fromkeys(NOT_FLOAT, "float")
+
     def forward(self, x: Array) -> Array:
         return np.ceil(x)
 
@@ -340,6 +354,9 @@ class Ceil(Step):
 @operation
 class Trunc(Step):
     """y = x without what stands after the point."""
+
+    def passes_on(self, dtype: str) -> bool:
+        return dtype in NOT_FLOAT
 
     def forward(self, x: Array) -> Array:
         return np.trunc(x)
@@ -349,7 +366,12 @@ class Trunc(Step):
 class Round(Step):
     """y = x to so many decimals; a half goes to the even neighbor."""
 
+    casts: ClassVar[Mapping[str, str]] = NO_BOOLS
+
     decimals: int = 0
+
+    def passes_on(self, dtype: str) -> bool:
+        return dtype in NOT_FLOAT and dtype != "bool" and self.decimals >= 0
 
     def forward(self, x: Array) -> Array:
         if self.decimals == 0:
@@ -362,6 +384,9 @@ class StopGradient(Unary):
     """y = x, without a gradient."""
 
     moves = True
+
+    def passes_on(self, dtype: str) -> bool:
+        return dtype in NOT_FLOAT
 
     def forward(self, variable: Array) -> Array:
         return +variable
@@ -397,6 +422,8 @@ class Isfinite(Test):
 @operation
 class Clip(Operation):
     """y = x, between x_min and x_max."""
+
+    casts: ClassVar[Mapping[str, str]] = BOOLS_AS_NUMBERS
 
     x_min: int | float
     x_max: int | float

@@ -14,6 +14,8 @@ from gen.dims import Shape, Size, product, show
 class Product(Operation):
     """What products have in common."""
 
+    sums_products = True
+
     def dtype(self, *inputs: str) -> str:
         return "float"
 

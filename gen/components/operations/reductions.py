@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from gen.components.kernels import Array, float32, kernel
-from gen.components.operations.base import Operation, axes_of, axis_of, operation
+from gen.components.operations.base import BOOLS_AS_NUMBERS, NOT_FLOAT, Operation, axes_of, axis_of, operation
 from gen.dims import Shape, product
 
 Axes: TypeAlias = int | tuple[int, ...] | None
@@ -201,6 +202,8 @@ class Prod(Reduction):
 class Logsumexp(Reduction):
     """y = log Σ eˣ."""
 
+    casts: ClassVar[Mapping[str, str]] = BOOLS_AS_NUMBERS
+
     def dtype(self, *inputs: str) -> str:
         return "float"
 
@@ -293,6 +296,8 @@ class Argmax(Place):
 @operation
 class Argmin(Place):
     """y = the place of the least x, the first of equal ones."""
+
+    casts: ClassVar[Mapping[str, str]] = dict.fromkeys(NOT_FLOAT[:-2], "int32")  # where -x is another number
 
     def forward(self, x: Array) -> Array:
         return self.place(-x)

@@ -9,14 +9,14 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from gen.components.arguments import Count
 from gen.components.base import ArgumentError, ShapeError
 from gen.components.kernels import Array, kernel, no_operations
-from gen.components.operations.base import Dtype, Operation, axis_of, operation, promoted, share, stretched
+from gen.components.operations.base import NO_BOOLS, Dtype, Operation, axis_of, operation, promoted, share, stretched
 from gen.dims import Dim, Shape, Size, product, show
 
 
@@ -166,6 +166,8 @@ def one_hot_of(ids: Array, classes: int, axis: int, out: Array | None = None) ->
 @operation
 class OneHot(Operation):
     """y = 1 at the place that x names along a new axis, 0 elsewhere."""
+
+    casts: ClassVar[Mapping[str, str]] = NO_BOOLS
 
     num_classes: Count
     axis: int = -1

@@ -260,7 +260,7 @@ class Tile(Moving):
 
     def forward(self, x: Array) -> Array:
         one, whole = self.apart(x.shape)
-        return (+np.broadcast_to(x.reshape(one), whole)).reshape(self.output(x.shape))  # type: ignore[arg-type]  # where it runs, sizes are numbers
+        return np.broadcast_to(x.reshape(one), whole).reshape(self.output(x.shape))  # type: ignore[arg-type]  # where it runs, sizes are numbers
 
     def backward(self, dy: Array, x: Array) -> Array:
         one, whole = self.apart(x.shape)
@@ -293,7 +293,7 @@ class Repeat(Moving):
 
     def forward(self, x: Array) -> Array:
         one, whole = self.apart(x.shape)
-        return (+np.broadcast_to(x.reshape(one), whole)).reshape(self.output(x.shape))  # type: ignore[arg-type]  # where it runs, sizes are numbers
+        return np.broadcast_to(x.reshape(one), whole).reshape(self.output(x.shape))  # type: ignore[arg-type]  # where it runs, sizes are numbers
 
     def backward(self, dy: Array, x: Array) -> Array:
         return np.add.reduce(dy.reshape(self.apart(x.shape)[1]), axis=self.at(x.shape) + 1).reshape(x.shape)  # type: ignore[arg-type]  # where it runs, sizes are numbers

@@ -38,7 +38,7 @@ LARGEST_WHOLE = 2**24
 def call_layer(context: Context, layer: LayerValue, arguments: Arguments, site: Site) -> Value:
     """The output of a layer for a call with these arguments."""
     said = call_options(context, layer, arguments)
-    tensors = layer_inputs(context, layer, arguments) if not isinstance(said, Wrong) else WRONG
+    tensors = layer_inputs(context, layer, arguments, group=site.group) if not isinstance(said, Wrong) else WRONG
     if isinstance(tensors, Wrong) or isinstance(said, Wrong):
         return WRONG
     if not mask_fits(context, said, tensors[0], arguments):

@@ -181,11 +181,14 @@ def _arange(call: object, *values: Value, dtype: Value = None) -> Value:
     return _array(call, np.arange(start, stop, step), dtype)
 
 
-def _linspace(call: object, start: Value, stop: Value, num: Value = 50) -> Value:
+def _linspace(
+    call: object, start: Value, stop: Value, num: Value = 50, endpoint: Value = True, dtype: Value = None
+) -> Value:
     if not isinstance(num, int) or num < 0:
         raise Problem("`np.linspace` takes a start, an end and a number of points")
     _limited(num)
-    return _run("`np.linspace`", np.linspace, array(start), array(stop), num)
+    made = _run("`np.linspace`", np.linspace, array(start), array(stop), num, bool(endpoint))
+    return _of_dtype(made, dtype)
 
 
 def _filled(name: str) -> Callable[..., Value]:

@@ -108,6 +108,7 @@ WEIGHTS = ("beta", "bias", "embeddings", "gamma", "kernel", "recurrent_kernel")
 USED_LATER = (
     "__class__",
     "apply_gradients",
+    "build",
     "compute_gradients",
     "from_config",
     "get_config",
@@ -239,6 +240,8 @@ def _found(context: Context, owner: Value, name: str, span: Span) -> Value:
             return Unknown(f"{snake_case(owner.word.name)}.{name}", span)
         case Builtin() | FunctionValue() if name in ("__name__", "__doc__"):
             return owner.name
+        case Builtin():  # a method of a type: `str.lower`
+            return Unknown(f"{owner.name}.{name}", span)
         case Phase():
             return MISSING
     return Method(owner, name, span) if name in methods_of(owner) else MISSING

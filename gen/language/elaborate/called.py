@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -17,6 +18,8 @@ from gen.language.elaborate.values import (
     Argument,
     Arguments,
     CallOptions,
+    Function,
+    Group,
     LayerValue,
     ModelValue,
     TensorValue,
@@ -127,7 +130,7 @@ def varies(component: Layer | Activation) -> bool:
 
 
 def layer_inputs(
-    context: Context, layer: LayerValue, arguments: Arguments, directions: int = 1
+    context: Context, layer: LayerValue, arguments: Arguments, directions: int = 1, group: Group | None = None
 ) -> list[TensorValue] | Wrong:
     """The tensors that a layer is called on, from the arguments of the call; the states of each direction after it."""
     component, name = layer.component, layer.word
@@ -139,6 +142,12 @@ def layer_inputs(
     if not _check_keywords(context, name, arguments, (*names, *options, *((STATES,) if states else ()))):
         return WRONG
     given = list(arguments.positional)
+    while len(given) > least and given[-1].value is None:
+        given.pop()
+    left_out = [each for each in names[least:] if each in arguments.keywords and arguments.keywords[each].value is None]
+    if left_out:
+        named = {name: each for name, each in arguments.keywords.items() if name not in left_out}
+        arguments = replace(arguments, keywords=named)
     if len(given) == 2 and isinstance(given[1].value, list | tuple) and "h" in names[1:2]:
         given = [given[0], *items_of(given[1])]  # states, by position
     if states:
@@ -166,6 +175,11 @@ def layer_inputs(
     tensors = [argument.value for argument in given if _is_tensor(context, name, argument)]
     if len(tensors) < len(given):
         return WRONG
+    for position, keyword in enumerate(names[: len(tensors)]):
+        boolean = isinstance(component, Layer) and keyword in component.booleans
+        if boolean and tensors[position].dtype not in ("bool", "float"):
+            cast = Function("cast", ("keras", "ops", "cast"))
+            tensors[position] = context.caller.call_with(cast, [tensors[position], "bool"], arguments.site(group))
     if len(given) < least or (most is not None and len(given) > most):
         wanted = f"{least}" if least == most else f"at least {least}" if most is None else f"{least} to {most}"
         return context.error(

@@ -90,6 +90,7 @@ def instantiate(context: Context, cls: ClassValue, arguments: Arguments, group: 
         made.group = Group(made.kind, group, depth, made)
     if cls.kind == "model":
         made.model = ModelValue("Model", arguments.span, context.next_order(), group)
+        made.model.instance = made
         context.models.append(made.model)
     initialize = cls.find("__init__")
     if isinstance(initialize, FunctionValue):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from gen.language.elaborate import arrays, data, methods, options
 from gen.language.elaborate.attributes import GETTERS, attribute_of, has_attribute, set_attribute, static
 from gen.language.elaborate.builtin import FUNCTIONS, TYPES, is_a, sort
 from gen.language.elaborate.changes import CHANGING
-from gen.language.elaborate.classes import add_to_model, call_base_method
+from gen.language.elaborate.classes import add_to_model, build_model, call_base_method
 from gen.language.elaborate.context import Context, note_training
 from gen.language.elaborate.models import add, begin_with, count_rebuilt
 from gen.language.elaborate.modules import MODULES as PLAIN
@@ -25,6 +26,7 @@ from gen.language.elaborate.spellings import MODULES, suggestion
 from gen.language.elaborate.training import DATA, FIT_ORDER, WHEN_CALLED
 from gen.language.elaborate.values import (
     WRONG,
+    Argument,
     Arguments,
     BidirectionalValue,
     Builtin,
@@ -310,20 +312,21 @@ def _of_model(context: Context, model: ModelValue, method: Method, arguments: Ar
 
 
 def _begin_with_data(context: Context, model: ModelValue, arguments: Arguments) -> None:
-    """A Sequential that has no Input learns its shape from what it is trained on, as in Keras."""
+    """A Sequential, or a model of a class, that has no Input learns its shape from its data, as in Keras."""
     given = arguments.keywords.get("x") or next(iter(arguments.positional), None)
     shape: tuple[Value, ...] = ()
     if given is not None and isinstance(given.value, Data | np.ndarray):
         shape = given.value.shape[1:]
-    if (
-        given is not None
-        and model.sequential
-        and not model.inputs
-        and shape
-        and all(isinstance(size, int) for size in shape)
-    ):
+    if given is None or model.inputs or not shape or not all(isinstance(size, int) for size in shape):
+        return
+    if model.sequential:
         begin_with(context, model, shape, arguments.span)
-        context.need((given.span, *data.sources([given.value])))
+    elif model.instance is not None:
+        on = Argument((None, *shape), given.node)
+        build_model(context, model.instance, replace(arguments, positional=(on,), keywords={}))
+    else:
+        return
+    context.need((given.span, *data.sources([given.value])))
 
 
 def _summarise(context: Context, model: ModelValue, arguments: Arguments) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gen.components.base import Activation, ArgumentError, ShapeError, parameters, registry, snake_case
-from gen.components.operations.base import DTYPES, Operation, operations
+from gen.components.operations.base import DTYPES, WEAK, Operation, operations, promoted
 from gen.components.operations.casting import Cast
 from gen.components.operations.making import Literal
 from gen.dims import Dim, product
@@ -50,6 +50,9 @@ def call_function(context: Context, path: tuple[str, ...], arguments: Arguments,
     if isinstance(given, Wrong):
         return given
     site = arguments.site(group)
+    sizes = _of_sizes(found.target, given)
+    if sizes is not None:
+        return sizes
     if found.target in QUESTIONS:
         return QUESTIONS[found.target](context, called, given, site)
     if found.target in FORMULAS:
@@ -57,6 +60,29 @@ def call_function(context: Context, path: tuple[str, ...], arguments: Arguments,
     if is_activation(found.target):
         return _call_activation(context, called, found.target, given, site)
     return _call_operation(context, called, operations[found.target], given, site)
+
+
+def _of_sizes(target: str, given: Given) -> list[Any] | None:
+    """A list of sizes, made of sizes of which only data decide some: `ops.concatenate([ops.shape(x)[:1], [1, 1]], 0)`.
+
+    None for whatever is no such list.
+    """
+    name = operations[target].listed if target in operations and operations[target].listed else "x"
+    value = given[name].value if name in given else None
+    if target == "expand_dims" and isinstance(value, Dim):
+        return [value]
+    if target not in ("concatenate", "stack", "convert_to_tensor", "cast") or not isinstance(value, list | tuple):
+        return None
+    parts = [_known(each) if isinstance(each, TensorValue) else each for each in value]
+    found: list[Any] = []
+    for part in parts:
+        part = part.tolist() if isinstance(part, np.ndarray) else part
+        if isinstance(part, list | tuple) and target == "concatenate":
+            found += part
+        else:
+            found.append(part)
+    sizes = all(isinstance(each, int | Dim) and not isinstance(each, bool) for each in found)
+    return found if sizes and any(isinstance(each, Dim) for each in found) else None
 
 
 # ----------------------------------------------------------------------------------------------------------- arguments
@@ -185,8 +211,25 @@ def apply_operation(
     context: Context, called: str, component: Operation, operands: Mapping[str, Value], site: Site
 ) -> Value:
     """The result of an operation on tensors and numbers, by the names of its operands; called `called` in messages."""
-    tensors = [value for value in operands.values() if isinstance(value, TensorValue)]
+    for name, value in operands.items():
+        wanted = component.casts.get(value.dtype) if isinstance(value, TensorValue) else None
+        if wanted == "":
+            message = f"`{called}` does not take a tensor of {value.dtype}, as in Keras"
+            return context.error("bad-argument", site.span, message, hint='cast it first: `ops.cast(x, "int32")`')
+        if wanted is not None:
+            operands = {**operands, name: apply_operation(context, called, Cast(wanted), {"x": value}, site)}
     numbers = {name: value for name, value in operands.items() if not isinstance(value, TensorValue)}
+    if component.adapts and numbers and len(numbers) < len(operands):
+        made = promoted([WEAK[type(value)] for value in numbers.values() if type(value) in WEAK] or ["whole"])
+        whole = Cast("float" if made == "float" else "int32")
+        operands = {
+            name: apply_operation(context, called, whole, {"x": value}, site) if _is_bool(value) else value
+            for name, value in operands.items()
+        }
+    tensors = [value for value in operands.values() if isinstance(value, TensorValue)]
+    if component.sums_products and tensors and all(each.dtype == "bool" for each in tensors):
+        message = f"`{called}` of tensors of bool says whether any of the products is true, and sums nothing, in Keras"
+        return context.error("bad-argument", site.span, message, hint='cast one of them: `ops.cast(x, "int32")`')
     if operands and not tensors:
         return _of_numbers(context, called, component, numbers, site)
     if tensors and component.passes_on(tensors[0].dtype):
@@ -202,6 +245,10 @@ def apply_operation(
         message = layer.in_words(problem.message)
         return context.error("bad-index", site.span, message, label=problem.label, hint=problem.hint)
     return apply_layer(context, layer, tensors, site, CallOptions(options=numbers, operator=f"{called}(…)"))
+
+
+def _is_bool(value: Value) -> bool:
+    return isinstance(value, TensorValue) and value.dtype == "bool"
 
 
 def _known(value: Value) -> Any:

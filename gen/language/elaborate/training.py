@@ -568,6 +568,8 @@ def fitted(context: Context, calls: Sequence[Arguments]) -> dict[str, int | floa
             if name in FIT and unknown_in(argument.value) is not None:
                 context.ignore(argument.span)
             elif name in FIT:
+                if name == "shuffle" and isinstance(argument.value, int | float):
+                    argument = replace(argument, value=bool(argument.value))  # as Python reads it
                 value = accepted_value(context, name, FIT[name], argument)
                 if isinstance(value, int | float):
                     defaults[name] = value

@@ -517,6 +517,8 @@ class ModelValue:
     depth: int = 1
     """How deep models and wrappers hold each other in it, itself counted."""
     auto_name: str = ""
+    instance: ObjectValue | None = None
+    """The object of a class of the file that it is."""
     runs_call: bool = False
     """Whether it is of a class of the file, whose `call` Keras runs line by line."""
 
