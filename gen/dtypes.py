@@ -18,6 +18,10 @@ class DType:
 DTYPES = {
     "float": DType(4, "dtype"),
     "bool": DType(1, "bool"),
+    "int8": DType(1, "np.int8"),
+    "uint8": DType(1, "np.uint8"),
+    "int16": DType(2, "np.int16"),
+    "uint16": DType(2, "np.uint16"),
     "int32": DType(4, "np.int32"),
     "int64": DType(8, "np.int64"),
     "int": DType(8, "np.intp"),

@@ -20,6 +20,7 @@ class FenceError(TypeError):
 
 
 WHOLE = ("int32", "int64", "intp")
+SMALL = ("int8", "uint8", "int16", "uint16")
 
 
 def promote(dtypes: Iterable[str]) -> str:

@@ -483,7 +483,7 @@ def _take(a: Array, indices: Array, *, axis: int, mode: str) -> Call:
     table, ids = _array("np.take", a), _array("np.take", indices)
     if isinstance(axis, bool) or axis != 0 or mode != "clip":
         raise FenceError('np.take(…, axis=0, mode="clip") is all that a rule may use of it')
-    if ids.type.dtype not in fence.WHOLE:
+    if ids.type.dtype not in (*fence.WHOLE, *fence.SMALL):
         raise FenceError(f"np.take looks up whole numbers, got {ids.type.dtype}")
     kind = ArrayType((*ids.shape, *table.shape[1:]), table.type.dtype)
     return Call(TAKE, (kind,), (table, ids), {"axis": axis, "mode": mode})
