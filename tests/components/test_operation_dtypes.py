@@ -1,4 +1,4 @@
-"""Operations on tensors of yes and no, of whole numbers and of floats have Keras' numbers, or a diagnostic: no traceback."""
+"""Operations on yes and no, on whole numbers and on floats have Keras' numbers, or a diagnostic: no traceback."""
 
 from __future__ import annotations
 
