@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import re
 import subprocess
@@ -10,7 +9,6 @@ import sys
 import venv
 import zipfile
 from email import message_from_string
-from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -159,33 +157,3 @@ def test_the_readme_and_the_guides_name_targets_and_options_that_exist() -> None
 def test_what_is_in_out_is_what_gen_writes(path: Path) -> None:
     """`gen build examples` makes it so."""
     assert (ROOT / "out" / f"{path.stem}.py").read_text("utf-8") == compiler.generate(case_graph(path), path.name)
-
-
-# ------------------------------------------------------------------------------------------------------------- imports
-
-
-def imported(path: Path, modules: dict[str, Path]) -> set[str]:
-    """The modules of gen that a module imports when it is imported itself."""
-    found: set[str] = set()
-    waiting: list[ast.AST] = [ast.parse(path.read_text("utf-8"))]
-    while waiting:
-        for node in ast.iter_child_nodes(waiting.pop()):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                continue
-            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-                continue
-            waiting.append(node)
-            if isinstance(node, ast.Import):
-                found.update(alias.name for alias in node.names)
-            elif isinstance(node, ast.ImportFrom):
-                whole = [f"{node.module}.{alias.name}" for alias in node.names]
-                found.update(name if name in modules else str(node.module) for name in whole)
-    return found & modules.keys()
-
-
-def test_no_modules_import_each_other_in_a_circle() -> None:
-    paths = {path.relative_to(ROOT).with_suffix(""): path for path in (ROOT / "gen").rglob("*.py")}
-    modules = {".".join(name.parts).removesuffix(".__init__"): path for name, path in paths.items()}
-    graph = {name: imported(path, modules) for name, path in modules.items()}
-    assert len(graph) > 200
-    tuple(TopologicalSorter(graph).static_order())  # raises CycleError, which tells the circle

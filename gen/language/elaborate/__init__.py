@@ -2,27 +2,75 @@
 
     statements ──interpreter──▶ values (layers, tensors, models) ──to_graph──▶ graph
 
+The interpreter:
+
 | module | does |
 | --- | --- |
-| `interpreter` | statements, expressions, blocks, loops |
-| `blocks`, `imports`, `attributes` | parameters of blocks, imports, what stands after a dot |
+| `interpreter` | runs statements and expressions: each goes to the module of its kind |
+| `running` | what these modules share: how they reach each other, how statements end, what is lost |
+| `statements` | conditions, `with`, `try`, assertions, expressions that stand alone |
+| `loops` | `for` and `while` |
+| `targets` | assignment |
+| `definitions` | `def`, `lambda`, `class`, decorators |
+| `expressions` | names, operators, displays, comprehensions, formatted strings |
+| `brackets` | indices, slices and keys |
+| `calls` | arguments, what is called, the run of a function of the file |
+| `doubts` | what is not known and how it spreads |
+| `changes` | what statements bind and change that are not run |
+| `thrown` | exceptions that a `try` of the file waits for |
+| `observed` | the values of expressions, for editors |
+
+Names and plain values:
+
+| module | does |
+| --- | --- |
+| `context` | what all modules share: where errors go, limits, what has been made so far |
+| `values` | what an expression can be |
 | `names` | what names are bound to, and who reads them |
-| `spellings` | how Keras spells its modules, components and functions |
-| `arithmetic` | arithmetic on constants, with bounds |
+| `parameters` | what a call gives the parameters of a function of the file |
+| `imports`, `attributes` | imports, what stands after a dot |
+| `operators`, `formatting` | operators on plain values, strings made of them, with bounds |
+| `builtin`, `objects`, `methods` | Python's own functions, methods of everything, methods of plain values |
+| `problems` | what a computation on plain values raises |
 | `modules`, `arrays`, `options` | parts of Python's library: `functools`, small NumPy arrays, `argparse` |
-| `data` | the shapes of Keras' data sets |
-| `functions`, `operations` | how functions on tensors are spelled, and their calls |
-| `construct`, `inputs`, `models` | calls of words: layers, activations, `Input`, `Model`, `Sequential` |
+| `data` | the shapes of data sets, and of what is made of them |
+
+What Keras calls things:
+
+| module | does |
+| --- | --- |
+| `spellings` | how Keras spells its modules, components and functions |
+| `older` | how Keras 1 and 2, and TensorFlow, spell them |
+| `keras_names` | names of Keras that gen does not have |
+| `functions` | the names of functions on tensors, and the operation that each is |
+
+Layers, tensors and models:
+
+| module | does |
+| --- | --- |
+| `construct`, `inputs`, `cells` | calls of words: layers and activations, `Input`, `RNN(cell)` |
 | `binding` | the arguments of a call, against those of a component |
 | `called` | what a layer or model is called on |
-| `apply`, `model_calls`, `wrappers`, `tensors` | calls of layers, models, wrappers, operators: shapes, dtypes, masks |
+| `apply` | calls of layers: shapes, dtypes, masks, weights |
+| `wrappers` | `TimeDistributed`, `Bidirectional` |
+| `operations`, `tensors` | calls of functions on tensors, operators and brackets |
+| `models`, `model_calls` | `Model` and `Sequential`, and their calls |
+| `classes` | objects of the file's own classes |
+| `unheld` | layers that are not trained because no class holds them |
 | `shape_trail` | the notes of a shape error |
+
+Training, and the way to a graph:
+
+| module | does |
+| --- | --- |
 | `training` | `compile` and `fit` |
-| `own`, `loss_functions` | losses, metrics and penalties that the file computes itself; Keras' losses as functions |
+| `own`, `loss_functions` | losses, metrics and penalties that the file computes; Keras' losses as functions |
+| `makers` | calls the function that makes the model, where the file does not |
+| `repeated` | models that the same lines make again and again |
+| `to_graph` | the file's models as graphs |
 | `naming` | the names of layers, tensors, inputs and outputs |
-| `to_graph` | the file's model as a graph |
+| `order` | the order of calls and layers in Keras |
 | `unused` | warnings about what reaches no output |
-| `observed` | the values of expressions, for editors |
 
 Every error is reported where it is found, and the value that there is none of becomes `WRONG`: whatever is made of it
 is wrong too, and silent.
@@ -42,9 +90,10 @@ from gen.graph.graph import Graph
 from gen.graph.several import alone
 from gen.language import syntax
 from gen.language.elaborate.context import MAX_RUNNING, Context, Stop
-from gen.language.elaborate.interpreter import Interpreter, Raised
+from gen.language.elaborate.interpreter import Interpreter
 from gen.language.elaborate.makers import call_maker
 from gen.language.elaborate.observed import Observed, Observer
+from gen.language.elaborate.running import Raised
 from gen.language.elaborate.to_graph import graphs_of_file
 from gen.language.elaborate.unused import warn_of_unused
 from gen.language.elaborate.values import DictValue, Frame, ModelValue, Value

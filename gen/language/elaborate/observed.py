@@ -53,24 +53,24 @@ class Observer(Interpreter):
 
     def evaluate(self, expression: syntax.Expr, frame: Frame) -> Value:
         value = super().evaluate(expression, frame)
-        if not isinstance(expression, syntax.Name):  # which `_name` has seen
+        if not isinstance(expression, syntax.Name):  # which `name` has seen
             self.note(expression.span, value)
         if isinstance(expression, syntax.Attribute):
             self.note(expression.name_span, value)
         return value
 
-    def _bind(self, target: syntax.Expr, value: Value, span: Span, frame: Frame) -> None:
-        super()._bind(target, value, span, frame)
+    def bind(self, target: syntax.Expr, value: Value, span: Span, frame: Frame) -> None:
+        super().bind(target, value, span, frame)
         if isinstance(target, syntax.Attribute):
             self.note(target.name_span, value)
 
-    def _bind_quietly(self, target: syntax.Target, value: Value, span: Span, frame: Frame) -> None:
-        super()._bind_quietly(target, value, span, frame)
+    def bind_quietly(self, target: syntax.Target, value: Value, span: Span, frame: Frame) -> None:
+        super().bind_quietly(target, value, span, frame)
         if isinstance(target, syntax.Name):
             self.note(target.span, value)
 
-    def _name(self, name: syntax.Name, frame: Frame, called: bool = False) -> Value:
-        value = super()._name(name, frame, called)
+    def name(self, name: syntax.Name, frame: Frame, called: bool = False) -> Value:
+        value = super().name(name, frame, called)
         self.note(name.span, value)
         return value
 
