@@ -188,8 +188,20 @@ class Stack:
         return len(self._states)
 
     def takes(self, kind: str) -> bool:
-        """Whether a token of this kind could be next."""
-        return kind in self._automaton.actions[self._states[-1]]
+        """Whether a token of this kind could be next, once what is read before it is put together."""
+        automaton, states = self._automaton, self._states
+        if kind not in automaton.actions[states[-1]]:
+            return False
+        states = states.copy()
+        while (action := automaton.actions[states[-1]].get(kind, _NOTHING)) < 0:
+            origin, size, _, _, passes = automaton.rules[~action]
+            if passes:
+                states[-1] = automaton.passed(states[-2], states[-1], kind)
+                continue
+            if size:
+                del states[-size:]
+            states.append(automaton.actions[states[-1]][origin])
+        return action != _NOTHING
 
     def cut(self, length: int) -> None:
         """Forgets what was read after the stack was of this length."""

@@ -550,3 +550,10 @@ def test_a_file_as_long_as_can_be_is_read_in_a_few_seconds(text: str) -> None:
     started = time.process_time()
     assert read(text)[1]
     assert time.process_time() - started < 10
+
+
+@pytest.mark.parametrize("header", ["for i in a", "while a", "if a", "with a", "try", "class A", "def f()", "else"])
+@pytest.mark.parametrize("body", [" pass", "\n    pass"])
+@pytest.mark.parametrize("clause", ["else: c(", "elif c(:", "except: c(", "finally: c(", "else c:\n    d"])
+def test_a_clause_that_cannot_be_read_is_an_error(header: str, body: str, clause: str) -> None:
+    assert read(f"{header}:{body}\n{clause}\nb = 1\n")[1]
