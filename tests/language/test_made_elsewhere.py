@@ -118,6 +118,10 @@ def test_any_number_of_models_with_weights_of_their_own_are_built_together(count
     "body",
     [
         "x = Dense(4)(x)\n    model = Model(first, x)\n",
+        "x = Dense(4)(x)\n    model = Model(first, x)\nmodel = Model(first, Dense(1)(x))\n",
+        "x = Dense(4)(x)\n    other = Sequential([first, Dense(3)])\nmodel = Model(first, Dense(1)(x))\n",
+        "y = x + 1\n    x = Dense(4)(y)\n    other = Sequential([first, Dense(3)])\n"
+        "model = Model(first, Dense(1)(y))\n",
         "layers.append(Dense(4))\n    model = Sequential([first, *layers])\n",
         "n = n + 1\n    model = Sequential([first, Dense(n)])\n",
         "model = Sequential([first, Dense(len(word))])\n",

@@ -24,11 +24,13 @@ from gen.language.elaborate.values import (
     Binding,
     Frame,
     FunctionValue,
+    LayerCall,
     ModelValue,
     Namespace,
     ObjectValue,
     TensorValue,
     Unknown,
+    Value,
     Wrapped,
     Wrong,
     without_shape,
@@ -123,9 +125,11 @@ def _one_of_many(runner: Runner, loop: syntax.For, why: Unknown, frame: Frame) -
     nobody knows then.
     """
     rounds: list[list[ModelValue]] = []
-    signal = GOES_ON
+    starts: list[int] = []
+    signal, calls = GOES_ON, runner.context.calls
     for _ in range(2):
         before = len(runner.context.models)
+        starts.append(len(calls))
         runner.bind_quietly(loop.target, without_shape(why), loop.iterable.span, frame)
         signal = runner.run(loop.body, frame)
         rounds.append(runner.context.models[before:])
@@ -134,13 +138,32 @@ def _one_of_many(runner: Runner, loop: syntax.For, why: Unknown, frame: Frame) -
     first, made = rounds
     same = len(first) == len(made) and all(map(alike, first, made))
     bound = {name: peek(syntax.Name(name, loop.span), frame) for name in bound_names(loop.body)}
-    kept = {name: frame.bindings[name] for name, held in bound.items() if isinstance(held, Wrapped | TensorValue)}
+    first_round = set(calls[slice(*starts)])
+    kept = {name: frame.bindings[name] for name, held in bound.items() if same and _is_apart(held, first_round)}
     doubts = [model.unknown if same else why.of_model(loop.iterable.span) for model in made]
     mark(runner, [loop], why, loop.span, frame)
     frame.bindings |= kept
     for model, doubt in zip(made, doubts, strict=True):
         model.unknown = doubt
     return signal if isinstance(signal, Doubt) and signal.returns else GOES_ON
+
+
+def _is_apart(value: Value, earlier: set[LayerCall]) -> bool:
+    """Whether a tensor, a layer or a model of a round is not made of what the round before it called."""
+    if isinstance(value, Wrapped):
+        return not isinstance(value, ModelValue) or earlier.isdisjoint(value.calls)
+    if not isinstance(value, TensorValue):
+        return False
+    pending, seen = [value], set[TensorValue]()
+    while pending:
+        each = pending.pop()
+        if each in seen or not isinstance(each.maker, LayerCall):
+            continue
+        seen.add(each)
+        if each.maker in earlier:
+            return False
+        pending += each.maker.reads
+    return True
 
 
 def _doubted(runner: Runner, loop: syntax.For | syntax.While, doubt: Doubt, before: int, frame: Frame) -> Signal:
