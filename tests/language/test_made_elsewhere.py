@@ -308,6 +308,23 @@ def test_a_sequential_begins_with_what_it_is_trained_on() -> None:
     assert read(f"import foo\n{model}model.fit(foo.x, foo.y)\n")[1] == ["no-input"]
 
 
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "OneHotEncoder(drop='first').fit_transform(y.reshape(-1, 1)).toarray().shape[1]",
+        "pd.get_dummies(y, drop_first=True).shape[1]",
+        "len(np.unique(np.concatenate((y, foo.labels))))",
+        "np.max(y + 1)",
+        "np.array(x, ndmin=4).shape[1]",
+        "PCA(3).fit_transform(x.reshape(-1, 784)).shape[1]",
+        "foo.scale(StandardScaler()).transform(x).shape[1]",
+    ],
+)
+def test_what_others_make_of_data_is_not_guessed(expression: str) -> None:
+    text = f"{LIBRARIES}from sklearn.decomposition import PCA\n{DATA}n = {expression}\n"
+    assert read(f"{text}model = Sequential([Input((4,)), Dense(n)])\n")[1] == ["unknown-value"]
+
+
 def test_labels_that_are_counted_anew_are_not_counted() -> None:
     text = "import foo\nfrom sklearn.datasets import load_digits\nd = load_digits(n_class=foo.n)\n"
     assert read(f"{text}model = Sequential([Input((4,)), Dense(len(np.unique(d.target)))])\n")[1] == ["unknown-value"]

@@ -64,9 +64,11 @@ _SCALERS: tuple[str, ...] = (
     "PowerTransformer",
     "QuantileTransformer",
     "RobustScaler",
+    "StandardScaler",
 )
-_SCALERS += ("StandardScaler",)
 _ENCODERS = ("LabelBinarizer", "OneHotEncoder")
+_OF_SOME = ("drop", "categories", "frequency")
+"""Options of an encoder that make fewer columns than there are labels, or more."""
 _AS_THEY_ARE = ("maxabs_scale", "minmax_scale", "normalize", "robust_scale", "scale")
 _OF_A_SHAPE = ("rand", "randn")
 _WITH_A_SIZE = ("normal", "randint", "random", "random_integers", "random_sample", "standard_normal", "uniform")
@@ -134,8 +136,10 @@ def made_outside(
         return None
     if (name in ("fit_transform", "transform") and maker in _SCALERS) or name in _AS_THEY_ARE:
         return replace(first, classes=None)
-    encodes = name in ("fit_transform", "transform") and maker in _ENCODERS
-    if (encodes or name == "get_dummies") and first.classes is not None and first.shape[1:] in ((), (1,)):
+    made_by = function.holder.text if function.holder is not None else ""
+    plain = not any(word in made_by for word in _OF_SOME) if name != "get_dummies" else set(keywords) <= {"dtype"}
+    encodes = name == "get_dummies" or (name in ("fit_transform", "transform") and maker in _ENCODERS)
+    if encodes and plain and first.classes is not None and first.shape[1:] in ((), (1,)):
         columns = 1 if maker == "LabelBinarizer" and first.classes == 2 else first.classes
         return replace(first, shape=(first.shape[0], columns), classes=None)
     return first if maker == "LabelEncoder" and name == "fit_transform" else None
@@ -198,7 +202,7 @@ def called(name: str, values: Sequence[Value], keywords: Mapping[str, Value]) ->
     match name:
         case "len":
             return data.shape[0] if data.shape else None
-        case "array" | "asarray" | "astype" | "copy" | "float32" | "toarray" | "to_numpy":
+        case "array" | "asarray" | "astype" | "copy" | "float32" | "toarray" | "to_numpy" if "ndmin" not in keywords:
             return data
         case "transpose" if others:
             return _with_axes(data, others[0])
@@ -239,7 +243,9 @@ def _joined(parts: Sequence[Value], axis: Value) -> Value:
     if not isinstance(first, Data) or not all(isinstance(each, Data) for each in parts) or axis != 0:
         return None
     same = all(each.shape[1:] == first.shape[1:] for each in parts)
-    return replace(first, shape=(Unknown(first.text, first.span), *first.shape[1:])) if same else None
+    classes = first.classes if all(each.classes == first.classes for each in parts) else None
+    shape = (Unknown(first.text, first.span), *first.shape[1:])
+    return replace(first, shape=shape, classes=classes) if same else None
 
 
 def _with_axes(data: Data, order: Value) -> Value:
