@@ -28,6 +28,12 @@ class Draws:
 
     bit_generator = SimpleNamespace(state=None)
 
+    def standard_normal(self, size: Any = None, dtype: Any = np.float64, out: np.ndarray | None = None) -> np.ndarray:
+        drawn = self.random(size, dtype, out)
+        drawn *= 2.0
+        drawn -= 1.0
+        return drawn
+
     def random(self, size: Any = None, dtype: Any = np.float64, out: np.ndarray | None = None) -> np.ndarray:
         if out is None:
             return draws(tuple(size)).astype(dtype)
@@ -41,6 +47,16 @@ def _dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None
     shape = tuple(whole if size is None else size for size, whole in zip(sizes, inputs.shape, strict=True))
     drawn = draws(shape) if gate is None else draws((gate + 1, *shape))[gate]
     return keras.ops.where(drawn >= rate, inputs / (1.0 - rate), 0.0)
+
+
+def _normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:
+    """As `keras.random.normal`, where shapes are numbers."""
+    return keras.ops.convert_to_tensor((draws(tuple(shape)) * 2.0 - 1.0) * stddev + mean, dtype)
+
+
+def _uniform(shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:
+    """As `keras.random.uniform`."""
+    return keras.ops.convert_to_tensor(draws(tuple(shape)) * (maxval - minval) + minval, dtype)
 
 
 def _create_dropout_mask(cell: Any, step_input: Any, dropout_rate: float) -> Any:
@@ -58,4 +74,6 @@ def _get_dropout_mask(cell: GRUCell, step_input: Any) -> Any:
 
 GRUCell.get_dropout_mask = _get_dropout_mask
 keras.src.backend.random.dropout = _dropout
+keras.src.backend.random.normal = _normal
+keras.src.backend.random.uniform = _uniform
 DropoutRNNCell._create_dropout_mask = _create_dropout_mask
