@@ -23,6 +23,9 @@ def draws(shape: tuple[int, ...]) -> np.ndarray:
     return total % 1.0
 
 
+_keras_normal, _keras_uniform = keras.src.backend.random.normal, keras.src.backend.random.uniform
+
+
 class Draws:
     """Stands for the generator of a model."""
 
@@ -50,12 +53,16 @@ def _dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None
 
 
 def _normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:
-    """As `keras.random.normal`, where shapes are numbers."""
+    """As `keras.random.normal`, for the layers that draw, and not for initializers, which give a number as seed."""
+    if not isinstance(seed, keras.random.SeedGenerator):
+        return _keras_normal(shape, mean, stddev, dtype, seed)
     return keras.ops.convert_to_tensor((draws(tuple(shape)) * 2.0 - 1.0) * stddev + mean, dtype)
 
 
 def _uniform(shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:
-    """As `keras.random.uniform`."""
+    """As `keras.random.uniform`, for the same."""
+    if not isinstance(seed, keras.random.SeedGenerator):
+        return _keras_uniform(shape, minval, maxval, dtype, seed)
     return keras.ops.convert_to_tensor(draws(tuple(shape)) * (maxval - minval) + minval, dtype)
 
 

@@ -366,6 +366,7 @@ LAYERS: list[LayerCase] = [
     ("Rescaling", {"scale": 0.5, "offset": -1.0}, ((4, 5),)),
 ]
 TESTED_ALONE = {"Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"}
+TESTED_ALONE |= {"AlphaDropout", "GaussianDropout", "GaussianNoise"}
 
 
 def identify_layer(case: LayerCase) -> str:
@@ -496,6 +497,29 @@ def test_dropout_draws_the_noise_shape() -> None:
     assert (y == y[:, :1]).all() and len(np.unique(y)) == 2
     with pytest.raises(ShapeError, match="stretch"):
         build("layer", ("Dropout", {"rate": 0.5, "noise_shape": (None, 2)})).output((BATCH, 4))
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "mean", "deviation"),
+    [
+        ("AlphaDropout", {"rate": 0.2}, 0.0, 1.0),
+        ("GaussianDropout", {"rate": 0.2}, 0.0, math.sqrt(1.25)),
+        ("GaussianNoise", {"stddev": 0.5}, 0.0, math.sqrt(1.25)),
+    ],
+)
+def test_noise_has_the_mean_and_the_deviation_that_keras_gives_it(
+    name: str, argument: dict[str, float], mean: float, deviation: float
+) -> None:
+    x = normal(300, 400)
+    layer = build("layer", (name, argument))
+    result = Run(layer, [x], {}, np.ones_like(x))
+    theirs = np.asarray(getattr(keras.layers, name)(**argument, seed=0)(x, training=True))
+    for y in (result.y, theirs):
+        assert abs(y.mean() - mean) < 0.02 and abs(y.std() - deviation) < 0.02
+    np.testing.assert_array_equal(layer.predict(x), x)
+    assert Run(layer, [x.astype(np.float32)], {}).y.dtype == np.float32
+    nothing = Run(build("layer", (name, dict.fromkeys(argument, 0.0))), [x], {}, x)
+    assert nothing.y is x and nothing.dinputs[0] is x
 
 
 def test_equal_inputs_send_the_gradient_to_the_first() -> None:
