@@ -510,7 +510,7 @@ def test_dropout_draws_the_noise_shape() -> None:
 def test_noise_has_the_mean_and_the_deviation_of_its_formula(
     name: str, argument: dict[str, float], mean: float, deviation: float
 ) -> None:
-    x = normal(300, 400)
+    x = normal(300, 400, seed=7)
     layer = build("layer", (name, argument))
     result = Run(layer, [x], {}, np.ones_like(x))
     assert abs(result.y.mean() - mean) < 0.02 and abs(result.y.std() - deviation) < 0.02
