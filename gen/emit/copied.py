@@ -24,11 +24,10 @@ import numpy as np
 from gen.components.base import Component, parameters, snake_case
 from gen.components.docstrings import prose
 from gen.components.kernels import kernels
+from gen.components.rules import FenceError, definition, source_lines
 from gen.emit.literals import literal
-from gen.emit.names import RESERVED, Names
 from gen.emit.specialize import specialize
-from gen.program.fence import FenceError
-from gen.program.rules import definition, source_lines
+from gen.graph.names import RESERVED, Names
 from gen.resources import resource
 
 

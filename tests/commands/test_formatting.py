@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from gen import cli
 from gen.commands import formatting
-from gen.commands.formatting import Unreadable, format_text
+from gen.nn_layout import Unreadable, format_text
 from tests.building import CASES, EXAMPLES
 
 UNTIDY = """\

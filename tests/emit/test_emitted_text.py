@@ -23,15 +23,16 @@ from jinja2 import meta, nodes
 
 from gen import compiler
 from gen.compiler import Options
-from gen.emit import names, view, write
+from gen.emit import view, write
 from gen.emit.black_layout import LINE_LENGTH
 from gen.emit.literals import comment, docstring, literal
-from gen.emit.names import Names
 from gen.emit.render import render
 from gen.emit.seal import UNTOUCHED, is_intact, is_sealed, seal, source_of
 from gen.emit.specialize import specialize
 from gen.emit.templates import environment
 from gen.files import WriteError
+from gen.graph import names
+from gen.graph.names import Names
 from tests.building import ROOT, graph_of
 from tests.samples import NAMES, TEXTS, sample_text, sample_view
 
