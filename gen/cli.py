@@ -2,6 +2,8 @@
 
 Exit status: 0 built; 1 a model is wrong, or `--check` found a difference; 2 the command is wrong, or a file cannot be
 read or written.
+
+Each command imports what it needs, so that no other one has to wait for it.
 """
 
 from __future__ import annotations

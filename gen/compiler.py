@@ -17,11 +17,11 @@ from gen.diagnostics import Diagnostics, Source
 from gen.emit.assemble import Assembler
 from gen.emit.copied import Copies
 from gen.emit.identifiers import name_everything, reserved_names
-from gen.emit.names import SAVED, UPDATE_LOCALS
 from gen.emit.view import View
 from gen.given import Given
 from gen.graph.graph import Graph
 from gen.graph.identifiers import Identifiers
+from gen.graph.names import SAVED, UPDATE_LOCALS
 from gen.graph.rewrites.activations import split_activations
 from gen.graph.rewrites.heads import fuse_heads
 from gen.graph.rewrites.normalization import fold_normalizations
@@ -36,8 +36,10 @@ from gen.program.ir import Program, reads
 from gen.program.lower import update
 from gen.program.lower.state import Lowered
 from gen.program.memory.loop_memory import plan_loops
+from gen.program.memory.planned import Planned, Programs
 from gen.program.memory.planning import plan_memory
 from gen.program.memory.sharing import share_memory
+from gen.program.memory.verify import verify_plan
 from gen.program.passes.bias_rows import weights_as_rows
 from gen.program.passes.guards import protect_guarded
 from gen.program.passes.maxima import maxima_down_columns
@@ -46,8 +48,7 @@ from gen.program.passes.recurrences import join_recurrences
 from gen.program.passes.rows import tables_by_row
 from gen.program.passes.sums import sums_as_products
 from gen.program.passes.zeros import zeros_as_arrays
-from gen.program.planned import Planned, Programs
-from gen.program.verify import verify_plan, verify_program
+from gen.program.verify import verify_program
 
 EVERY_PASS: tuple[Pass[..., Any], ...] = (
     pool_before_relu,
@@ -119,7 +120,7 @@ def understand_all(
     source: Source, diagnostics: Diagnostics, given: Given = NOTHING_GIVEN, asked: str = ""
 ) -> list[Graph]:
     """The same for a file that may compile several models, which are built together; none if there are errors."""
-    from gen.language.elaborate import elaborate_all
+    from gen.language.elaborate import elaborate_all  # it takes long to import
 
     graphs = elaborate_all(parse(source, diagnostics), source, diagnostics, given, asked)
     return [] if diagnostics.failed else graphs
@@ -127,7 +128,7 @@ def understand_all(
 
 def parse(source: Source, diagnostics: Diagnostics) -> syntax.File:
     """Text → syntax."""
-    from gen.language.parser import parse
+    from gen.language.parser import parse  # it takes long to import
 
     return parse(source, diagnostics)
 
@@ -136,7 +137,7 @@ def elaborate(
     file: syntax.File, source: Source, diagnostics: Diagnostics, given: Given = NOTHING_GIVEN, asked: str = ""
 ) -> Graph | None:
     """Syntax → graph, checked."""
-    from gen.language.elaborate import elaborate
+    from gen.language.elaborate import elaborate  # it takes long to import
 
     return elaborate(file, source, diagnostics, given, asked)
 
@@ -148,7 +149,7 @@ def generate(graph: Graph, source: str, options: Options = Options()) -> str:
 
 def build(graphs: Sequence[Graph], source: str, options: Options = Options()) -> tuple[list[View], str]:
     """The graphs of one file → the view of each, and the text of its generated file."""
-    from gen.emit.render import render_together
+    from gen.emit.render import render_together  # it takes long to import
 
     if len(graphs) == 1:
         alone = view(graphs[0], source, options)
@@ -226,14 +227,14 @@ def _programs(graph: Graph, names: Identifiers, options: Options) -> Programs:
 
 def render(view: View, formatted: bool = True, runtime: bool = False) -> str:
     """View → text; with `runtime`, of a file that needs the module `runtime()` beside it."""
-    from gen.emit.render import render
+    from gen.emit.render import render  # it takes long to import
 
     return render(view, formatted, runtime)
 
 
 def runtime() -> str:
     """The text of the module that models share."""
-    from gen.emit.render import render_runtime
+    from gen.emit.render import render_runtime  # it takes long to import
 
     return render_runtime()
 

@@ -6,7 +6,7 @@ divisions with integer factors, in a normal form, so that equal formulas are equ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -186,6 +186,29 @@ def product(shape: Shape) -> Size:
     for size in shape:
         total = total * size
     return total
+
+
+def reshaped(shape: Shape, wanted: Sequence[Size]) -> Shape:
+    """`wanted`, with a −1 replaced by the remaining size of `shape`.  Raises `ValueError` where they do not fit."""
+    sizes = list(wanted)
+    if not all(isinstance(size, int | Dim) and not isinstance(size, bool) for size in sizes):
+        raise ValueError(f"{tuple(wanted)} is no shape")
+    if any(isinstance(size, int) and size < -1 for size in sizes) or sizes.count(-1) > 1:
+        raise ValueError(f"cannot reshape {shape} to {tuple(wanted)}: one size may be -1")
+    if any(isinstance(size, int) and size == -1 for size in sizes):
+        at = next(i for i, size in enumerate(sizes) if isinstance(size, int) and size == -1)
+        known = product(tuple(sizes[:at] + sizes[at + 1 :]))
+        sizes[at] = _divided(product(shape), known)
+    if product(tuple(sizes)) != product(shape):
+        raise ValueError(f"cannot reshape {shape} to {tuple(wanted)}")
+    return tuple(sizes)
+
+
+def _divided(total: Size, part: Size) -> Size:
+    """`total // part`; 0 for a known total and an unknown part, which can only be right for some data."""
+    if isinstance(total, Dim):
+        return total // part
+    return total // part if isinstance(part, int) else 0
 
 
 def renamed(shape: Shape, names: Mapping[str, str]) -> Shape:

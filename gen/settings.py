@@ -260,7 +260,7 @@ def _table(data: bytes, path: Path) -> dict[str, object] | None:
     """The table `[tool.gen]`, with its keys checked; None if there is none."""
     import tomllib
 
-    from gen.diagnostics import did_you_mean
+    from gen.diagnostics import did_you_mean  # as little as possible is imported before a command begins
 
     try:
         tool = tomllib.loads(data.decode()).get("tool", {})

@@ -26,7 +26,7 @@ from keras.src.backend.common.masking import get_keras_mask
 
 from gen.components.base import registry
 from gen.emit.identifiers import copied_names
-from gen.emit.names import CHECK_LOCALS, RESERVED, UPDATE_LOCALS
+from gen.graph.names import CHECK_LOCALS, RESERVED, UPDATE_LOCALS
 from tests import random_constructs as constructs
 from tests.keras_twin import computes_in
 

@@ -19,12 +19,16 @@ from typing import Any
 
 from gen import compiler, files, scripts
 from gen import given as outside
+from gen.components import registry
+from gen.components.kernels import kernels
+from gen.components.rules import FenceError
 from gen.diagnostics import Diagnostic, Diagnostics, Source, visible, visible_lines
 from gen.emit.literals import docstring
-from gen.emit.names import RUNTIME
 from gen.emit.seal import asked_of, given_of, is_sealed, source_of
 from gen.emit.write import present, write
 from gen.files import Bounds, WriteError, reason
+from gen.graph.names import RUNTIME
+from gen.program.fence import refuse_outside_fence
 from gen.settings import Settings, SettingsError
 from gen.settings import load as load_settings
 
@@ -224,7 +228,7 @@ def read(path: Path) -> tuple[Source, Diagnostics]:
 
 def decoded(name: str, data: bytes) -> tuple[Source, Diagnostics]:
     """The text of a `.nn` file that holds `data`, with a diagnostic if it is not UTF-8."""
-    from gen.language.parser import decode
+    from gen.language.parser import decode  # it takes long to import, and not every command reads a model
 
     diagnostics = Diagnostics()
     source = decode(name, data, diagnostics)
@@ -508,9 +512,6 @@ def _sealed_text(path: Path) -> str | None:
 
 def know_apart() -> None:
     """What is registered from now on is known in this context alone: another project may use the same names."""
-    from gen.components import registry
-    from gen.components.kernels import kernels
-
     for components in registry.values():
         components.apart()
     kernels.apart()
@@ -527,9 +528,6 @@ def load_project(settings: Settings) -> None:
 
 def load_components(paths: Iterable[Path], own: bool = False) -> None:
     """Run components files, with `own` only the user's.  Raises `CommandError`."""
-    from gen.program.fence import FenceError
-    from gen.program.rules import refuse_outside_fence
-
     for path in dict.fromkeys(Path(os.path.abspath(path)) for path in paths):
         name = f"components.{re.sub(r'[^0-9A-Za-z_]', '_', str(path))}"
         spec = importlib.util.spec_from_file_location(name, path)
@@ -574,8 +572,6 @@ def explained(source: Path, components: Iterable[Path] = (), debug: bool = False
 
     What is not wrong with the model is wrong with a component of one's own, if it came from there, or else with gen.
     """
-    from gen.program.fence import FenceError
-
     try:
         yield
     except (CommandError, WriteError):

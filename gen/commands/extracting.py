@@ -9,13 +9,13 @@ from pathlib import Path
 
 from gen import compiler
 from gen.commands.building import explained, read, shown
-from gen.commands.formatting import format_text
 from gen.diagnostics import Diagnostic, Diagnostics, Source, Span
 from gen.files import Bounds, WriteError, place
 from gen.given import Given
 from gen.graph.graph import Graph
 from gen.language import syntax
 from gen.language.elaborate.changes import bound_names
+from gen.nn_layout import format_text
 
 MOST_ROUNDS = 30
 """How often what is left is looked through again: a variable may be read by nothing but what was just left out."""
@@ -172,7 +172,7 @@ class _Needless:
 
 
 def _needless(source: Source, file: syntax.File, given: Given, kept: Collection[str]) -> _Needless:
-    from gen.language.elaborate import passed_over
+    from gen.language.elaborate import passed_over  # it takes long to import
 
     spans, unused = passed_over(file, source, given)
     read = frozenset(re.findall(r"[^\W\d]\w*", _without_imports(source, file)))

@@ -20,6 +20,7 @@ from gen.commands.building import CommandError, explained, read, shown
 from gen.dims import Dim
 from gen.files import Bounds, WriteError, place
 from gen.graph.graph import Graph
+from gen.graph.sizes import least_sizes
 from gen.keras_files.container import Contents, open_file
 from gen.keras_files.into import weights_into
 from gen.keras_files.problems import KerasFileError, Report
@@ -177,8 +178,6 @@ def with_slots(model: Any, found: Imported, report: Report) -> dict[str, Array]:
 
 def examples(graph: Graph, model: Any) -> list[Array]:
     """Random inputs, for sizes that only data decide one that all layers accept."""
-    from gen.graph.sizes import least_sizes
-
     rng = np.random.default_rng(0)
     least = {name: max(size, 8) for name, size in least_sizes(graph).items()}
     found = []

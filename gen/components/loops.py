@@ -17,9 +17,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from gen.components import rules
 from gen.components.kernels import Array
 from gen.dims import Shape
-from gen.program import rules
 
 Tree: TypeAlias = "Array | dict[str, Any] | None"
 """An array, None, or a dict of these."""

@@ -13,7 +13,6 @@ from gen.emit.copied import Copies, call_text, options
 from gen.emit.footprint import Footprint, footprint_table
 from gen.emit.functions import Functions
 from gen.emit.literals import comment
-from gen.emit.names import Names
 from gen.emit.tables import interface_table, layer_table
 from gen.emit.view import (
     DimView,
@@ -30,12 +29,13 @@ from gen.emit.view import (
 from gen.graph.graph import Graph, Input, NamedLayer, Output, OwnMetric, target_of
 from gen.graph.identifiers import Identifiers
 from gen.graph.lookups import lookups, vocabulary
+from gen.graph.names import Names
 from gen.graph.sizes import least_size
 from gen.program.ir import size_text
 from gen.program.lower import masked_outputs, watched_tensors
 from gen.program.lower.update import BLOCK, ROWS, decaying, dense_size
+from gen.program.memory.planned import Planned, Programs
 from gen.program.passes.bias_rows import rows_of_weights
-from gen.program.planned import Planned, Programs
 
 DRAWN = 1 << 20
 """About how many numbers of a large weight `initialize` draws at a time."""

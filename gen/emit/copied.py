@@ -24,11 +24,11 @@ import numpy as np
 from gen.components.base import Component, parameters, snake_case
 from gen.components.docstrings import prose
 from gen.components.kernels import kernels
+from gen.components.rules import FenceError, definition, source_lines
 from gen.emit.literals import literal
-from gen.emit.names import RESERVED, Names
 from gen.emit.specialize import specialize
-from gen.program.fence import FenceError
-from gen.program.rules import definition, source_lines
+from gen.emit.unread import without_unread
+from gen.graph.names import RESERVED, Names
 from gen.resources import resource
 
 
@@ -42,7 +42,9 @@ class Copies:
 
     def texts(self, calls: Iterable[ast.Call] = ()) -> tuple[str, ...]:
         """The functions, with what these calls of kernels, and those among each other, have no use for left out."""
-        return tuple(specialize(self._texts, calls, self._kept).values())
+        calls = tuple(calls)
+        special = specialize(self._texts, calls, self._kept)
+        return tuple(without_unread(special, calls, self._kept).values())
 
     def names(self) -> set[str]:
         return set(self._texts)

@@ -14,7 +14,7 @@ from gen.graph.identifiers import Identifiers
 from gen.graph.sizes import least_sizes, typical_sizes
 from gen.program.cost.bytes import array_bytes, buffer_bytes, room_bytes
 from gen.program.lower.update import BLOCK
-from gen.program.planned import Programs
+from gen.program.memory.planned import Programs
 from gen.program.types import ArrayType
 
 BATCHES = (1, 32, 256)

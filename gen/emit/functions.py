@@ -13,7 +13,7 @@ from gen.graph.identifiers import Identifiers
 from gen.program.ir import reads
 from gen.program.lower.state import MEASURE
 from gen.program.lower.update import decaying, reads_step
-from gen.program.planned import Programs
+from gen.program.memory.planned import Programs
 
 
 class Functions:

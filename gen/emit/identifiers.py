@@ -9,9 +9,9 @@ from gen.components.base import Activation, registry
 from gen.components.kernels import kernels
 from gen.dims import Dim
 from gen.emit.copied import is_copied, rule_name
-from gen.emit.names import CHECK_LOCALS, RESERVED, Names, names_of_members
 from gen.graph.graph import Graph, Output, OwnLoss, OwnMetric, Tensor
 from gen.graph.identifiers import RELATED, Identifiers
+from gen.graph.names import CHECK_LOCALS, RESERVED, Names, names_of_members
 from gen.graph.rewrites.symbols import rename_symbols
 
 

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from gen.emit.bindings import defined, verify_bindings
-from gen.emit.names import of_member
 from gen.emit.runtime import borrowing, identity
 from gen.emit.templates import environment
 from gen.emit.view import View
+from gen.graph.names import of_member
 from gen.program.verify import VerificationError
 
 _NETWORK, _MEMBER = "network.py.jinja", "member.py.jinja"

@@ -3,7 +3,8 @@
 A function's text is edited, not printed anew: its comments, and where its lines break, are written by hand and are no
 part of its tree.  A parameter that is never given has its default, and where that is None, True, False, a string or 1,
 tests of it are decided: of an `if`, a conditional expression or a `match` the part that runs is left, and products with
-1 are gone.  What a variable of the function is known to be by then decides further.
+1 are gone.  What a variable of the function is known to be by then decides further.  Where all calls give a parameter
+words, or tuples, it is no other word, also in the functions that it is handed on to.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ import re
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 _UNKNOWN = object()
+_NO_WORD = object()
+"""In the place of a word: a tuple."""
 WIDTH = 96
 """Where the documentation of a function is wrapped again, indentation included."""
 
@@ -25,32 +29,61 @@ def specialize(texts: dict[str, str], roots: Iterable[ast.Call], kept: set[str])
 
     Functions in `kept` are called from elsewhere and stay as they are; one that nothing calls any more is left out.
     """
-    calls: dict[str, list[ast.Call]] = {}
+    calls: dict[str, list[_Call]] = {}
     for call in roots:
-        _note(calls, call)
+        _note(calls, _Call(call))
     done: dict[str, str] = {}
     for name in reversed(texts):
+        choices: Mapping[str, set[Any]] = {}
         if name in kept:
             done[name] = texts[name]
         elif name in calls:
-            done[name] = _Function(texts[name], calls[name], texts).text()
+            function = _Function(texts[name], calls[name], texts)
+            done[name], choices = function.text(), function.choices
         else:
             continue
         for node in ast.walk(ast.parse(done[name])):
             if isinstance(node, ast.Call):
-                _note(calls, node)
+                _note(calls, _Call(node, choices))
     return {name: done[name] for name in texts if name in done}
 
 
-def _note(calls: dict[str, list[ast.Call]], call: ast.Call) -> None:
-    if isinstance(call.func, ast.Name):
-        calls.setdefault(call.func.id, []).append(call)
+@dataclass(frozen=True)
+class _Call:
+    """A call of a copied function, and which words the variables of the function around it can be."""
+
+    node: ast.Call
+    choices: Mapping[str, set[Any]] = field(default_factory=dict)
+
+    def given(self, index: int, name: str) -> ast.expr | None:
+        """What it gives a parameter; None if that has its default."""
+        if any(isinstance(item, ast.Starred) for item in self.node.args):
+            return self.node.args[0]
+        if index < len(self.node.args):
+            return self.node.args[index]
+        return next((item.value for item in self.node.keywords if item.arg in (name, None)), None)
+
+    def words(self, given: ast.expr) -> set[Any]:
+        """What an argument can be, as far as that is words."""
+        match given:
+            case ast.Constant(value=value):
+                return {value}
+            case ast.Name(id=name):
+                return self.choices.get(name, {_UNKNOWN})
+            case ast.Tuple():
+                return {_NO_WORD}
+        return {_UNKNOWN}
+
+
+def _note(calls: dict[str, list[_Call]], call: _Call) -> None:
+    if isinstance(call.node.func, ast.Name):
+        calls.setdefault(call.node.func.id, []).append(call)
 
 
 class _Function:
     """One function, its source as bytes, and what is known of its variables."""
 
-    def __init__(self, text: str, calls: Sequence[ast.Call], others: Mapping[str, str]) -> None:
+    def __init__(self, text: str, calls: Sequence[_Call], others: Mapping[str, str]) -> None:
         self.source, self.others = text.encode(), others
         self.lines = self.source.split(b"\n")
         self.starts = [0]
@@ -65,7 +98,9 @@ class _Function:
         self.once = {name for name, count in self.assigned.items() if count == 1}
         self.known: dict[str, Any] = {}
         self.choices: dict[str, set[Any]] = {}
+        """What variables can be that are always words, or tuples."""
         self.dropped = self._read_calls()
+        self._read_tuples()
 
     def _read_calls(self) -> set[str]:
         """The parameters that no call gives, and which words the others are given."""
@@ -76,24 +111,26 @@ class _Function:
             zip([item.arg for item in arguments.args[::-1]], arguments.defaults[::-1], strict=False)
         )
         for index, name in enumerate(parameters):
-            given = [self._given(call, index, name) for call in self.calls]
+            given = [call.given(index, name) for call in self.calls]
             default = defaults.get(name)
             value = default.value if isinstance(default, ast.Constant) else _UNKNOWN
             settled = value is None or isinstance(value, bool | str) or value == 1
             if name != "out" and name not in self.assigned and settled and all(item is None for item in given):
                 self.known[name] = value
                 dropped.add(name)
-            words = [value if item is None else getattr(item, "value", _UNKNOWN) for item in given]
-            if all(isinstance(word, str) for word in words):
-                self.choices[name] = set(words)
+            words: set[Any] = set()
+            for call, item in zip(self.calls, given, strict=True):
+                words |= {value} if item is None else call.words(item)
+            if name not in self.assigned and all(isinstance(word, str) or word is _NO_WORD for word in words):
+                self.choices[name] = words
         return dropped
 
-    def _given(self, call: ast.Call, index: int, name: str) -> ast.expr | None:
-        if any(isinstance(item, ast.Starred) for item in call.args):
-            return call.args[0]
-        if index < len(call.args):
-            return call.args[index]
-        return next((item.value for item in call.keywords if item.arg in (name, None)), None)
+    def _read_tuples(self) -> None:
+        """The variables that are made by `tuple(…)`."""
+        for node in ast.walk(self.node):
+            match node:
+                case ast.Assign([ast.Name(id=name)], ast.Call(func=ast.Name("tuple"))) if name in self.once:
+                    self.choices[name] = {_NO_WORD}
 
     # ----------------------------------------------------------------------------------------------------- text
 
@@ -127,19 +164,18 @@ class _Function:
         """The docstring without the clauses that speak of what is dropped."""
         assert isinstance(head, ast.Expr) and isinstance(head.value, ast.Constant)
         text = str(head.value.value)
-        if not any(f"`{name}`" in text for name in self.dropped):
-            return [line.decode() for line in self.lines[head.lineno - 1 : head.end_lineno]]
-        title, *rest = textwrap.dedent("    " + text.strip()).strip().split("\n\n")
-        paragraphs = [title.strip()]
-        for paragraph in rest:
-            clauses = re.split(r"(?<=[;.])\s+", " ".join(paragraph.split()))
-            kept = [clause for clause in clauses if not any(f"`{name}`" in clause for name in self.dropped)]
-            if kept:
-                wrapped = re.sub(r";$", ".", " ".join(kept)).replace(".  ", ". ").replace(". ", ".  ")
-                paragraphs.append(textwrap.fill(wrapped, WIDTH - 4))
-        if len(paragraphs) == 1:
-            return [f'    """{paragraphs[0]}"""']
-        return textwrap.indent('"""' + "\n\n".join(paragraphs) + '\n"""', "    ").split("\n")
+        gone = [f"`{name}`" for name in self.dropped] + [f'"{word}"' for word in self._words_gone()]
+        return without_clauses(text, gone) or [line.decode() for line in self.lines[head.lineno - 1 : head.end_lineno]]
+
+    def _words_gone(self) -> set[str]:
+        """The words that parameters are compared with, and that no call gives them."""
+        return {
+            word
+            for node in ast.walk(self.node)
+            if isinstance(node, ast.Compare) and isinstance(node.left, ast.Name)
+            for word in (getattr(each, "value", None) for each in node.comparators)
+            if isinstance(word, str) and word not in self.choices.get(node.left.id, {word})
+        }
 
     # ------------------------------------------------------------------------------------------------ statements
 
@@ -335,6 +371,10 @@ class _Function:
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 value = self._value(operand)
                 return value if value is _UNKNOWN else not value
+            case ast.Compare(ast.Name(id=name), [ast.Eq()], [ast.Constant(str(word))]) if word not in self.choices.get(
+                name, {word}
+            ):
+                return False
             case ast.Compare(left=left, ops=[op], comparators=[right]):
                 a, b = self._value(left), self._value(right)
                 if _UNKNOWN in (a, b):
@@ -353,6 +393,23 @@ class _Function:
                 value = self._value(test)
                 return _UNKNOWN if value is _UNKNOWN else self._value(body if value else orelse)
         return _UNKNOWN
+
+
+def without_clauses(text: str, gone: Sequence[str]) -> list[str]:
+    """The lines of a docstring without the clauses that speak of what is gone; none where no clause does."""
+    if not any(each in text for each in gone):
+        return []
+    title, *rest = textwrap.dedent("    " + text.strip()).strip().split("\n\n")
+    paragraphs = [title.strip()]
+    for paragraph in rest:
+        clauses = re.split(r"(?<=[;.])\s+", " ".join(paragraph.split()))
+        kept = [clause for clause in clauses if not any(each in clause for each in gone)]
+        if kept:
+            wrapped = re.sub(r";$", ".", " ".join(kept)).replace(".  ", ". ").replace(". ", ".  ")
+            paragraphs.append(textwrap.fill(wrapped, WIDTH - 4))
+    if len(paragraphs) == 1:
+        return [f'    """{paragraphs[0]}"""']
+    return textwrap.indent('"""' + "\n\n".join(paragraphs) + '\n"""', "    ").split("\n")
 
 
 def _defaults(text: str) -> dict[str, Any]:

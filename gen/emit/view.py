@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from gen.emit.literals import literal
-from gen.emit.names import of_member
+from gen.graph.names import of_member
 
 
 class _View:

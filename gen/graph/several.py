@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import permutations
 
-from gen.emit.names import RESERVED, Names, of_member
 from gen.graph.graph import Graph, NamedLayer, Shared
+from gen.graph.names import RESERVED, Names, of_member
 
 MOST_ORDERED = 7
 """How many sets of weights, each trained by other models, are laid out in every order: 5,040."""

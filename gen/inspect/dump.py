@@ -11,10 +11,11 @@ from gen.compiler import Options
 from gen.components.base import describe
 from gen.diagnostics import Diagnostics, Source, Span
 from gen.dims import show
+from gen.emit.black_layout import format_python
 from gen.given import Given
 from gen.graph.graph import Graph
 from gen.program.ir import Program
-from gen.program.planned import Planned
+from gen.program.memory.planned import Planned
 
 
 def dump(
@@ -42,8 +43,6 @@ def dump(
 
 def functions(graph: Graph, source: str, options: Options) -> str:
     """The model's own part of the generated file, formatted."""
-    from gen.emit.black_layout import format_python
-
     view = compiler.view(graph, source, options)
     return format_python("\n\n\n".join([*view.helpers, *view.functions])).rstrip("\n")
 

@@ -27,7 +27,7 @@ from gen.graph.graph import Box, Graph, NamedLayer, Node, Tensor
 from gen.graph.sizes import least_sizes, typical_sizes
 from gen.program.cost.bytes import array_bytes
 from gen.program.cost.flops import operations
-from gen.program.planned import Programs
+from gen.program.memory.planned import Programs
 from gen.program.types import ArrayType
 
 APART = frozenset({"recurrences"})

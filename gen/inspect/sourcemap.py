@@ -23,7 +23,7 @@ from gen.graph.graph import Formula, Graph, OwnLoss, OwnMetric, Tensor
 from gen.inspect.facts import named_calls
 from gen.program.ir import Statement
 from gen.program.lower.state import MEASURE
-from gen.program.planned import Planned, Programs
+from gen.program.memory.planned import Planned, Programs
 from gen.program.types import ArrayType
 
 DEFAULTS = Options()

@@ -18,6 +18,7 @@ from gen.keras_files.folding import folded
 from gen.keras_files.problems import KerasFileError, MissingWeightsError, Report, damaged
 from gen.keras_files.text import Writer, Written
 from gen.keras_files.weights import collect, statistics, weights_of
+from gen.nn_layout import format_text
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -98,9 +99,9 @@ def _written(
         parameters = sum(weight.size for _, weight in weights_of(graph))
         plain = written.text.replace("DOCSTRING", docstring(contents, parameters), 1)
         for text in (folded(plain), plain):
-            again, _ = _understood(laid_out(text))
+            again, _ = _understood(format_text(text))
             if again is not None and _same_weights(again, graph):
-                return laid_out(text), again, written
+                return format_text(text), again, written
     assert first is not None
     raise KerasFileError(f"gen cannot build the model of {contents.path}: {_first(first)}")
 
@@ -119,13 +120,6 @@ def _understood(text: str) -> tuple[Graph | None, Diagnostics]:
 
 def _first(diagnostics: Diagnostics) -> str:
     return next(each.message for each in diagnostics.in_source_order() if each.code and each.severity == "error")
-
-
-def laid_out(text: str) -> str:
-    """A text as `gen fmt` leaves it."""
-    from gen.commands.formatting import format_text
-
-    return format_text(text)
 
 
 def docstring(contents: Contents, parameters: int) -> str:

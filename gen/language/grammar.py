@@ -23,8 +23,11 @@ from lark.parsers.lalr_analysis import Shift
 
 from gen import store
 from gen.diagnostics import Span
+from gen.language import refusals, syntax
+from gen.language.lines import line_end
 from gen.language.refusals import FOREIGN_TERMINALS
-from gen.language.tokens import Token
+from gen.language.strings import Refused
+from gen.language.tokens import NEWLINE, Token
 from gen.language.tree import TreeBuilder
 from gen.resources import resource
 
@@ -132,7 +135,7 @@ class _Automaton:
     """The tables, made ready to run; `chains` are those of rules that pass a value on, from state to state."""
 
     def __init__(self, tables: _Tables) -> None:
-        builder = TreeBuilder()
+        builder = TreeBuilder(read_field)
         self.actions = tables.actions
         self.rules = [
             (rule.origin, rule.size, getattr(builder, rule.method) if rule.method else None, rule.taken, rule.passes)
@@ -264,3 +267,20 @@ def _taken(values: list[Any], taken: Sequence[tuple[int, bool]]) -> list[Any]:
         else:
             children.append(values[index])
     return children
+
+
+def read_field(text: str, offset: int) -> syntax.Expr:
+    """The expression in the braces of a formatted string, which begins at `offset`.  Raises `Refused`."""
+    tokens = [token for token in tokenize(text, offset) if token.type != NEWLINE]
+    tokens.append(line_end(offset + len(text)))
+    stack = Stack("field")
+    at = 0
+    try:
+        stack.feed(*tokens[:-1])
+        at = len(tokens) - 1
+        value: syntax.Expr = stack.finish()
+    except Unexpected as error:
+        raise Refused(refusals.explain(tokens, at + error.at, error.expected)) from None
+    if isinstance(value, syntax.Starred):
+        raise Refused(refusals.lonely_star(value.span))
+    return value

@@ -18,7 +18,7 @@ from gen.language.grammar import Stack, Unexpected
 from gen.language.lines import CLAUSES, CLOSERS, CLOSING, HEADERS, MAX_DEPTH, Line, line_end, logical_lines, too_deep
 from gen.language.rules import broken_rules
 from gen.language.strings import Refused
-from gen.language.tokens import NEWLINE, Token
+from gen.language.tokens import Token
 
 MAX_CHARACTERS = 200_000
 """How long a file may be: what a person writes is a hundred times shorter, and more takes more than a few seconds."""
@@ -98,23 +98,6 @@ def without_controls(text: str, diagnostics: Diagnostics) -> str:
             ),
         )
     return _CONTROL.sub(lambda found: " " * len(found[0]), text)
-
-
-def read_field(text: str, offset: int) -> syntax.Expr:
-    """The expression in the braces of a formatted string, which begins at `offset`.  Raises `Refused`."""
-    tokens = [token for token in grammar.tokenize(text, offset) if token.type != NEWLINE]
-    tokens.append(line_end(offset + len(text)))
-    stack = Stack("field")
-    at = 0
-    try:
-        stack.feed(*tokens[:-1])
-        at = len(tokens) - 1
-        value: syntax.Expr = stack.finish()
-    except Unexpected as error:
-        raise Refused(refusals.explain(tokens, at + error.at, error.expected)) from None
-    if isinstance(value, syntax.Starred):
-        raise Refused(refusals.lonely_star(value.span))
-    return value
 
 
 def tokenize(text: str) -> list[Token]:

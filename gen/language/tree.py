@@ -117,8 +117,11 @@ _Item: TypeAlias = "syntax.Statement | _Decorator | _Documentation | _Lines | To
 class TreeBuilder:
     """The methods of the grammar.  Stateless: one builder serves every file.
 
-    Of the tokens, each method gets those that its rule calls by a name.
+    Of the tokens, each method gets those that its rule calls by a name.  `read` reads the fields of formatted strings.
     """
+
+    def __init__(self, read: strings.Read) -> None:
+        self._read = read
 
     # Statements of one line
 
@@ -420,9 +423,7 @@ class TreeBuilder:
         return syntax.Constant(_number_value(token), token.span)
 
     def strings(self, *tokens: Token) -> syntax.Constant | syntax.Formatted:
-        from gen.language.parser import read_field  # the parser needs the tree
-
-        return strings.joined(tokens, read_field)
+        return strings.joined(tokens, self._read)
 
     def true(self, token: Token) -> syntax.Constant:
         return syntax.Constant(True, token.span)

@@ -20,7 +20,6 @@ from pygls.uris import from_fs_path, to_fs_path
 
 from gen import __version__, files
 from gen.commands import building
-from gen.commands.formatting import Unreadable, format_text
 from gen.diagnostics import Diagnostic, Span
 from gen.inspect.sourcemap import Lines
 from gen.lsp import completion, fixes, generated, hints, hover, navigation, signatures, words
@@ -30,6 +29,7 @@ from gen.lsp.document import OUTDATED, Document
 from gen.lsp.projects import Project, Projects
 from gen.lsp.protocol import Protocol
 from gen.lsp.worker import Worker
+from gen.nn_layout import Unreadable, format_text
 from gen.settings import Settings
 
 Result = TypeVar("Result")

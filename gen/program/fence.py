@@ -1,151 +1,43 @@
-"""The fence: the shapes and dtypes of the results of a rule, and `FenceError` for what it may not do."""
+"""The fence: whether a rule does only what the compiler can read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import ast
+from types import FunctionType
 
-from gen.dims import Dim, Shape, Size, product
-from gen.program.types import ArrayType
+from gen.components.base import Component
+from gen.components.rules import FenceError, definition
+from gen.program import ops
 
-
-class FenceError(TypeError):
-    """A rule that does something it may not, or arrays that do not fit: a bug in the component, not in a model.
-
-    `place` is the file and line of the rule, once it is known.
-    """
-
-    def __init__(self, message: str, place: str = "") -> None:
-        super().__init__(f"{place}: {message}" if place else message)
-        self.place = place
+RULES = ("forward", "backward", "predict", "predict_backward", "decay", "update", "untouched", "step", "step_backward")
 
 
-WHOLE = ("int32", "int64", "intp")
-SMALL = ("int8", "uint8", "int16", "uint16")
+def refuse_outside_fence(module: object) -> None:
+    """Raise `FenceError`, with the line, for a rule in `module` that does what no rule may do."""
+    name_of_module = getattr(module, "__name__", "")
+    for item in vars(module).values():
+        if isinstance(item, type) and issubclass(item, Component) and item.__module__ == name_of_module:
+            for name in RULES if not item.is_call else ():
+                rule = vars(item).get(name)
+                if isinstance(rule, FunctionType):
+                    _check_statements(rule)
 
 
-def promote(dtypes: Iterable[str]) -> str:
-    """The dtype of an arithmetic result; a Python number adapts to the arrays."""
-    found = set(dtypes)
-    if "float" in found:
-        return "float"
-    found.discard("number")
-    if len(found) == 1:
-        return str(found.pop())
-    if found == {"bool", "int32"}:
-        return "int32"
-    return "int64" if found else "number"
+def _check_statements(rule: FunctionType) -> None:
+    place = rule.__code__.co_filename
+    for node in (node for statement in definition(rule).body for node in ast.walk(statement)):
+        if isinstance(node, _REFUSED_STATEMENTS):
+            why = f"{rule.__qualname__}: a rule may not contain `{ast.unparse(node).splitlines()[0]}`"
+            raise FenceError(why, f"{place}:{node.lineno}")
+        match node:
+            case ast.Attribute(value=ast.Name(id="np"), attr=name) if not (ops.is_allowed(name) or name in _OTHERS):
+                why = f"{rule.__qualname__}: np.{name} is outside what a rule may use"
+                raise FenceError(why, f"{place}:{node.lineno}")
 
 
-def broadcast(left: Shape, right: Shape) -> Shape:
-    """The shape of an operation on two arrays; a size of 1 stretches."""
-    rank = max(len(left), len(right))
-    sizes = []
-    for a, b in zip((1,) * (rank - len(left)) + left, (1,) * (rank - len(right)) + right, strict=True):
-        if a != b and a != 1 and b != 1:
-            raise FenceError(f"arrays of shapes {left} and {right} do not broadcast")
-        sizes.append(b if a == 1 else a)
-    return tuple(sizes)
-
-
-def reduced(operand: ArrayType, axis: int | tuple[int, ...] | None, keepdims: bool) -> Shape:
-    """The shape after a reduction over `axis`."""
-    rank = len(operand.shape)
-    axes = range(rank) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    gone = [axis_of(item, rank) for item in axes]
-    if len(set(gone)) < len(gone):
-        raise FenceError(f"a reduction over {axis} names an axis twice")
-    if keepdims:
-        return tuple(1 if i in gone else size for i, size in enumerate(operand.shape))
-    return tuple(size for i, size in enumerate(operand.shape) if i not in gone)
-
-
-def axis_of(axis: object, rank: int) -> int:
-    """The number of an axis, counted from the front."""
-    if not isinstance(axis, int) or isinstance(axis, bool) or not -rank <= axis < rank:
-        raise FenceError(f"an array of {rank} axes has no axis {axis!r}")
-    return axis % rank
-
-
-def contracted(a: Shape, b: Shape) -> Shape:
-    """The shape of `a @ b`: a matrix product, batched where both have more than two axes."""
-    if not a or not b:
-        raise FenceError("a matrix product takes arrays, not numbers")
-    inner = b[-2] if len(b) > 1 else b[0]
-    if a[-1] != inner:
-        raise FenceError(f"cannot multiply {a} by {b}")
-    if len(a) == 1 or len(b) == 1:
-        return (*a[:-1], *b[:-2], *(b[-1:] if len(b) > 1 else ()))
-    return (*broadcast(a[:-2], b[:-2]), a[-2], b[-1])
-
-
-def reshaped(shape: Shape, wanted: Sequence[Size]) -> Shape:
-    """`wanted`, with a −1 replaced by the remaining size of `shape`."""
-    sizes = list(wanted)
-    if not all(isinstance(size, int | Dim) and not isinstance(size, bool) for size in sizes):
-        raise FenceError(f"{tuple(wanted)} is no shape")
-    if any(isinstance(size, int) and size < -1 for size in sizes) or sizes.count(-1) > 1:
-        raise FenceError(f"cannot reshape {shape} to {tuple(wanted)}: one size may be -1")
-    if any(isinstance(size, int) and size == -1 for size in sizes):
-        at = next(i for i, size in enumerate(sizes) if isinstance(size, int) and size == -1)
-        known = product(tuple(sizes[:at] + sizes[at + 1 :]))
-        sizes[at] = divided(product(shape), known)
-    if product(tuple(sizes)) != product(shape):
-        raise FenceError(f"cannot reshape {shape} to {tuple(wanted)}")
-    return tuple(sizes)
-
-
-def divided(total: Size, part: Size) -> Size:
-    """`total // part`; 0 for a known total and an unknown part, which can only be right for some data."""
-    if isinstance(total, Dim):
-        return total // part
-    return total // part if isinstance(part, int) else 0
-
-
-def indexed(shape: Shape, items: Sequence[object]) -> Shape:
-    """The shape of `x[items]` for static integers, slices, `None` and one `...`."""
-    entries = list(items)
-    at = next((i for i, item in enumerate(entries) if item is Ellipsis), None)
-    if sum(item is not None and item is not Ellipsis for item in entries) > len(shape):
-        raise FenceError(f"too many indices for an array of shape {shape}")
-    if at is not None:
-        whole = len(shape) - (sum(item is not None for item in entries) - 1)
-        entries[at : at + 1] = [slice(None)] * whole
-    result: list[Size] = []
-    axes = iter(shape)
-    for item in entries:
-        if item is None:
-            result.append(1)
-            continue
-        size = next(axes)
-        if isinstance(item, slice):
-            result.append(sliced(size, item))
-        elif not isinstance(item, int) or isinstance(item, bool):
-            raise FenceError(f"cannot index an axis with {item!r}: only integers, slices, None and ...")
-        elif isinstance(size, int) and not -size <= item < size:
-            raise FenceError(f"there is no item {item} among {size}")
-    return (*result, *axes)
-
-
-def sliced(size: Size, part: slice) -> Size:
-    """The length of `part` of an axis of this size; symbolic where the size is."""
-    step = 1 if part.step is None else part.step
-    if not all(bound is None or isinstance(bound, int | Dim) for bound in (part.start, part.stop)):
-        raise FenceError("the bounds of a slice are whole numbers")
-    if not isinstance(step, int) or step == 0:
-        raise FenceError(f"a slice cannot take steps of {step!r}")
-    if isinstance(size, int) and not any(isinstance(bound, Dim) for bound in (part.start, part.stop)):
-        return len(range(size)[part])
-    if part == slice(None) or (part.start is None and part.stop is None and abs(step) == 1):
-        return size
-    if step < 0:
-        raise FenceError("a backward slice of an axis of unknown size must take the whole axis")
-
-    def bound(value: Size | None, default: Size) -> Size:
-        if value is None:
-            return default
-        return size + value if isinstance(value, int) and value < 0 else value
-
-    length = bound(part.stop, size) - bound(part.start, 0)
-    if isinstance(length, int) and length < 0:
-        raise FenceError(f"a slice from {part.start} to {part.stop} of an axis of unknown size takes nothing")
-    return length if step == 1 else (length + (step - 1)) // step
+_OTHERS = ("dtype", "ndarray", "newaxis")
+"""The names of NumPy, besides functions, that a rule may use."""
+_REFUSED_STATEMENTS = (
+    ast.While, ast.Try, ast.With, ast.AugAssign, ast.Delete, ast.Import, ast.ImportFrom, ast.Global, ast.Nonlocal,
+    ast.Lambda, ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.JoinedStr, ast.ClassDef, ast.AsyncFunctionDef,
+)  # fmt: skip

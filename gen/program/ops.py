@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 
 from gen.components.kernels import Kernel, kernels
+from gen.components.rules import FenceError
 from gen.dims import Dim, Shape, Size, product, value_of
 from gen.dtypes import DTYPES
-from gen.program import fence
-from gen.program.fence import FenceError
+from gen.program import results
 from gen.program.types import Array, ArrayType, Generator, Number
 
 
@@ -206,7 +206,7 @@ def _dtype(called: str, arrays: Sequence[Array], numbers: Sequence[Any], gives: 
 
     What has yet another dtype in NumPy is refused.
     """
-    dtype = fence.promote(item.type.dtype for item in arrays)
+    dtype = results.promote(item.type.dtype for item in arrays)
     if dtype == "float" or gives == "bool":
         return gives or dtype
     if dtype == "bool":
@@ -230,7 +230,7 @@ def _apart(operands: Sequence[Any]) -> tuple[list[Array], list[Any]]:
 def _stretched(arrays: Sequence[Array]) -> Shape:
     shape: Shape = ()
     for item in arrays:
-        shape = fence.broadcast(shape, item.shape)
+        shape = results.broadcast(shape, item.shape)
     return shape
 
 
@@ -299,10 +299,10 @@ WHERE = _op(
 
 def _matmul(x1: Array, x2: Array) -> Call:
     left, right = _array("np.matmul", x1), _array("np.matmul", x2)
-    if fence.promote((left.type.dtype, right.type.dtype)) != "float":
+    if results.promote((left.type.dtype, right.type.dtype)) != "float":
         raise FenceError(f"a product of {left.type.dtype} and {right.type.dtype} is outside what a rule may use")
     op = DOT if len(left.shape) <= 2 and len(right.shape) <= 2 else MATMUL
-    return Call(op, (ArrayType(fence.contracted(left.shape, right.shape)),), (left, right))
+    return Call(op, (ArrayType(results.contracted(left.shape, right.shape)),), (left, right))
 
 
 def _dot(a: Array, b: Array) -> Call:
@@ -322,7 +322,7 @@ def _vdot(a: Array, b: Array) -> Call:
 
 def _products(a: tuple[int, ...], b: tuple[int, ...]) -> int:
     """A multiplication and an addition for each pair of numbers that meet."""
-    return 2 * a[-1] * value_of(product(fence.contracted(a, b)), {})
+    return 2 * a[-1] * value_of(product(results.contracted(a, b)), {})
 
 
 DOT = _op("np.dot", _dot, operations=_products, method="dot", result="product")  # a method is quicker
@@ -338,7 +338,7 @@ def _reduction(of: Op, result: str, gives: str = "", whole: str = "") -> Op:
         dtype = _array(op.name, array).type.dtype
         if not isinstance(keepdims, bool):
             raise FenceError(f"{op.name} takes True or False for `keepdims`")
-        shape = fence.reduced(array.type, axis, keepdims)
+        shape = results.reduced(array.type, axis, keepdims)
         if axis == ():
             return array
         axes = (axis,) if isinstance(axis, int) else axis
@@ -363,7 +363,7 @@ _reduction(LOGICAL_OR, "any", gives="bool")
 
 
 def _argmax(a: Array, axis: int) -> Call:
-    shape = fence.reduced(_array("np.argmax", a).type, fence.axis_of(axis, len(a.shape)), False)
+    shape = results.reduced(_array("np.argmax", a).type, results.axis_of(axis, len(a.shape)), False)
     return Call(ARGMAX, (ArrayType(shape, "intp"),), (a,), {"axis": axis})
 
 
@@ -385,13 +385,13 @@ COUNT_NONZERO = _op("np.count_nonzero", _count_nonzero)
 
 
 def _reshape(a: Array, shape: Any) -> Call:
-    sizes = fence.reshaped(_array("np.reshape", a).shape, _sizes(shape))
+    sizes = results.reshaped(_array("np.reshape", a).shape, _sizes(shape))
     return Call(RESHAPE, (ArrayType(sizes, a.type.dtype),), (a,))
 
 
 def _transpose(a: Array, axes: Any = None) -> Array | Call:
     rank = len(_array("np.transpose", a).shape)
-    given = tuple(reversed(range(rank))) if axes is None else tuple(fence.axis_of(axis, rank) for axis in axes)
+    given = tuple(reversed(range(rank))) if axes is None else tuple(results.axis_of(axis, rank) for axis in axes)
     if sorted(given) != list(range(rank)):
         raise FenceError(f"np.transpose takes each axis of {a.shape} once")
     if given == tuple(range(rank)):
@@ -403,21 +403,21 @@ def _transpose(a: Array, axes: Any = None) -> Array | Call:
 def _swapaxes(a: Array, axis1: int, axis2: int) -> Array | Call:
     rank = len(_array("np.swapaxes", a).shape)
     axes = list(range(rank))
-    one, other = fence.axis_of(axis1, rank), fence.axis_of(axis2, rank)
+    one, other = results.axis_of(axis1, rank), results.axis_of(axis2, rank)
     axes[one], axes[other] = axes[other], axes[one]
     return _transpose(a, tuple(axes))
 
 
 def _broadcast_to(array: Array, shape: Any) -> Call:
     wanted = _sizes(shape)
-    if fence.broadcast(_array("np.broadcast_to", array).shape, wanted) != wanted:
+    if results.broadcast(_array("np.broadcast_to", array).shape, wanted) != wanted:
         raise FenceError(f"cannot broadcast {array.shape} to {wanted}")
     return Call(BROADCAST, (ArrayType(wanted, array.type.dtype, contiguous=False),), (array, wanted))
 
 
 def _index(a: Array, *items: Any) -> Array | Call:
     """`a[items]`."""
-    shape = fence.indexed(a.shape, items)
+    shape = results.indexed(a.shape, items)
     if shape == a.shape and all(item == slice(None) or item is Ellipsis for item in items):
         return a
     pairs = zip(items, a.shape, strict=False)
@@ -483,7 +483,7 @@ def _take(a: Array, indices: Array, *, axis: int, mode: str) -> Call:
     table, ids = _array("np.take", a), _array("np.take", indices)
     if isinstance(axis, bool) or axis != 0 or mode != "clip":
         raise FenceError('np.take(…, axis=0, mode="clip") is all that a rule may use of it')
-    if ids.type.dtype not in (*fence.WHOLE, *fence.SMALL):
+    if ids.type.dtype not in (*results.WHOLE, *results.SMALL):
         raise FenceError(f"np.take looks up whole numbers, got {ids.type.dtype}")
     kind = ArrayType((*ids.shape, *table.shape[1:]), table.type.dtype)
     return Call(TAKE, (kind,), (table, ids), {"axis": axis, "mode": mode})
@@ -492,7 +492,7 @@ def _take(a: Array, indices: Array, *, axis: int, mode: str) -> Call:
 def _concatenate(arrays: Any, axis: int = 0) -> Call:
     items = _arrays("np.concatenate", arrays)
     shape = list(items[0].shape)
-    axis = fence.axis_of(axis, len(shape))
+    axis = results.axis_of(axis, len(shape))
     for item in items[1:]:
         if len(item.shape) != len(shape) or any(
             i != axis and a != b for i, (a, b) in enumerate(zip(shape, item.shape, strict=True))
@@ -505,7 +505,7 @@ def _concatenate(arrays: Any, axis: int = 0) -> Call:
 def _stack(arrays: Any, axis: int = 0) -> Call:
     items = _arrays("np.stack", arrays)
     shape = list(items[0].shape)
-    axis = fence.axis_of(axis, len(shape) + 1)
+    axis = results.axis_of(axis, len(shape) + 1)
     for item in items[1:]:
         if item.shape != items[0].shape:
             raise FenceError(f"cannot stack {items[0].shape} and {item.shape}")
@@ -514,7 +514,7 @@ def _stack(arrays: Any, axis: int = 0) -> Call:
 
 
 def _joint(items: Sequence[Array]) -> str:
-    return fence.promote(item.type.dtype for item in items)
+    return results.promote(item.type.dtype for item in items)
 
 
 def _fill(like: Array, value: float) -> Call:

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from gen import cli
-from gen.commands import formatting
-from gen.commands.formatting import Unreadable, format_text
+from gen import cli, nn_layout
+from gen.nn_layout import Unreadable, format_text
 from tests.building import CASES, EXAMPLES
 
 UNTIDY = """\
@@ -134,7 +133,7 @@ def test_every_construct_is_laid_out_and_means_the_same(text: str, formatted: st
 )
 def test_a_change_anywhere_is_noticed(before: str, after: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert format_text(before)
-    monkeypatch.setattr(formatting, "black", lambda texts: [after])
+    monkeypatch.setattr(nn_layout, "black", lambda texts: [after])
     with pytest.raises(AssertionError, match="Black changed the meaning"):
         format_text(before)
 
@@ -162,7 +161,7 @@ def test_names_and_shapes_may_be_wrong_but_not_the_syntax() -> None:
 
 
 def test_a_text_whose_meaning_black_would_change_is_not_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(formatting, "black", lambda texts: ["x = 2\n"])
+    monkeypatch.setattr(nn_layout, "black", lambda texts: ["x = 2\n"])
     (folder / "model.nn").write_text("x = 1\n")
     result = fmt("model.nn")
     assert result.exit_code == 2

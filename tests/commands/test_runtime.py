@@ -20,8 +20,8 @@ from click.testing import CliRunner, Result
 from gen import cli, compiler
 from gen.commands import watching
 from gen.commands.building import Report, Request
-from gen.emit.names import RUNTIME
 from gen.emit.seal import is_intact
+from gen.graph.names import RUNTIME
 from gen.settings import load as load_settings
 from gen.settings import told
 from tests.building import (

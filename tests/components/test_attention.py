@@ -15,7 +15,7 @@ from gen.components.base import Layer, ShapeError
 from gen.components.kernels import Array
 from gen.components.layers.attention import AdditiveAttention, Attention
 from gen.components.layers.multi_head_attention import MultiHeadAttention
-from gen.program.rules import definition, names_in
+from gen.components.rules import definition, names_in
 from tests.keras_twin import make
 from tests.reference import observe
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from gen.commands.formatting import format_text
 from gen.diagnostics import Span
 from gen.lsp.analysis import Analysis, analyse
 from gen.lsp.completion import completions
@@ -12,6 +11,7 @@ from gen.lsp.hints import shapes
 from gen.lsp.hover import hover
 from gen.lsp.navigation import RenameError, definition, references, rename
 from gen.lsp.signatures import signature_help
+from gen.nn_layout import format_text
 
 TEXT = """\
 import math

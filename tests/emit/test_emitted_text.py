@@ -23,15 +23,17 @@ from jinja2 import meta, nodes
 
 from gen import compiler
 from gen.compiler import Options
-from gen.emit import names, view, write
+from gen.emit import view, write
 from gen.emit.black_layout import LINE_LENGTH
 from gen.emit.literals import comment, docstring, literal
-from gen.emit.names import Names
 from gen.emit.render import render
 from gen.emit.seal import UNTOUCHED, is_intact, is_sealed, seal, source_of
 from gen.emit.specialize import specialize
 from gen.emit.templates import environment
+from gen.emit.unread import without_unread
 from gen.files import WriteError
+from gen.graph import names
+from gen.graph.names import Names
 from tests.building import ROOT, graph_of
 from tests.samples import NAMES, TEXTS, sample_text, sample_view
 
@@ -503,3 +505,47 @@ def test_a_copied_function_hands_on_only_what_is_not_at_its_default() -> None:
     found = specialize({"inner": inner, "outer": outer}, [root], set())
     assert found["outer"].endswith('return inner(x, word="b", out=out)')
     assert found["inner"].startswith("def inner(x, word=") and found["inner"].endswith("return word")
+
+
+@pytest.mark.parametrize(
+    ("calls", "body"),
+    [
+        (["outer(y)"], "    return 0"),
+        (['outer(y, word="b")'], '    if word == "b":\n        return 1\n    return 0'),
+        (["outer(y)", 'outer(y, word="b")'], '    if word == "b":\n        return 1\n    return 0'),
+        (["outer(y)", "outer(y, word=unknown)"], None),
+    ],
+)
+def test_a_copied_function_keeps_no_branch_for_a_word_that_no_call_gives(calls: list[str], body: str | None) -> None:
+    inner = """def inner(x, word):
+    'Inner.'
+    if word == "b":
+        return 1
+    if word == "c":
+        return 2
+    return 0"""
+    outer = """def outer(x, word="a"):
+    'Outer.'
+    return inner(x, word)"""
+    roots = [node for call in calls if isinstance(node := ast.parse(call, mode="eval").body, ast.Call)]
+    found = specialize({"inner": inner, "outer": outer}, roots, set())
+    assert found["inner"] == (inner if body is None else f"def inner(x, word):\n    'Inner.'\n{body}")
+
+
+def test_parameters_that_nothing_reads_go_with_what_is_given_for_them() -> None:
+    size = """def size(x):
+    'The size.'
+    return len(x)"""
+    inner = """def inner(x, count, width):
+    'Inner.'
+    return x + width"""
+    outer = """def outer(x):
+    'Outer.'
+    pair = (1,)
+    return inner(x, size(pair), width=2)"""
+    root = ast.parse("outer(y)", mode="eval").body
+    assert isinstance(root, ast.Call)
+    found = without_unread({"size": size, "inner": inner, "outer": outer}, [root], set())
+    assert list(found) == ["inner", "outer"]
+    assert found["inner"].startswith("def inner(x, width):")
+    assert found["outer"] == "def outer(x):\n    'Outer.'\n    return inner(x, width=2)"

@@ -13,8 +13,9 @@ from gen import compiler
 from gen.compiler import Options
 from gen.dims import Dim, renamed
 from gen.emit.bindings import verify_bindings
-from gen.emit.names import CHECK_LOCALS, RESERVED
-from gen.program.verify import VerificationError, verify_plan
+from gen.graph.names import CHECK_LOCALS, RESERVED
+from gen.program.memory.verify import verify_plan
+from gen.program.verify import VerificationError
 from tests.building import CASES, ROOT, SCRIPTS, build, graph_of, sample
 from tests.hostile_names import attack
 from tests.proof import check_gradients

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from gen.commands.formatting import format_text
 from gen.keras_files.folding import folded
+from gen.nn_layout import format_text
 from tests.building import graph_of
 
 HEAD = """from keras import Input, Model

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gen.cli import gen
-from gen.commands.formatting import format_text
+from gen.nn_layout import format_text
 from tests import keras_script
 from tests.building import CASES, build, sample
 from tests.importing.made import imported

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from gen.components.base import registry
-from gen.program.fence import FenceError
+from gen.components.rules import FenceError
 from tests.building import build
 
 HEAD = """

@@ -16,7 +16,8 @@ from gen.emit.footprint import Footprint, bytes_text
 from gen.graph.graph import Graph
 from gen.graph.sizes import least_sizes, typical_sizes
 from gen.program.cost.bytes import buffer_bytes
-from gen.program.verify import VerificationError, verify_plan
+from gen.program.memory.verify import verify_plan
+from gen.program.verify import VerificationError
 from tests.building import (
     CASES,
     EXAMPLES,

@@ -14,10 +14,10 @@ import pytest
 from gen import compiler
 from gen.components.base import Activation, component
 from gen.components.kernels import Array, kernel, kernels
+from gen.components.rules import FenceError
 from gen.program import ops
 from gen.program.cost.flops import operations
-from gen.program.fence import FenceError
-from gen.program.rules import refuse_outside_fence
+from gen.program.fence import refuse_outside_fence
 from tests.building import ROOT, build, graph_of
 
 # --------------------------------------------------------------------------------------- names stand in the table alone
@@ -25,7 +25,7 @@ from tests.building import ROOT, build, graph_of
 WORDS = ("gen/components/", "gen/language/", "gen/lsp/", "gen/language/words.py", "gen/keras_files/")
 """What is about words of the language, such as `model.add`, and rules, which are NumPy; it sees no statements."""
 OTHERS = {
-    ("gen/emit/names.py", "abs"): "a function of Python",
+    ("gen/graph/names.py", "abs"): "a function of Python",
     ("gen/emit/specialize.py", "where"): "an option of ufuncs",
     ("gen/program/lower/inline.py", "abs"): "a function of Python",
     ("gen/program/memory/planning.py", "square"): "what a result is called",

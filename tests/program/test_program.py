@@ -13,16 +13,17 @@ import pytest
 from gen import compiler
 from gen.compiler import Options
 from gen.components.base import Layer, registry
-from gen.program.fence import FenceError
+from gen.components.rules import FenceError
+from gen.program.fence import refuse_outside_fence
 from gen.program.ir import SIZE, Block, formula, literal, reads, tidy
 from gen.program.lower.builder import Builder
 from gen.program.lower.inline import run
 from gen.program.lower.numbers import arithmetic
+from gen.program.memory.planned import Planned
 from gen.program.memory.planning import plan_memory
-from gen.program.planned import Planned
-from gen.program.rules import refuse_outside_fence
+from gen.program.memory.verify import verify_plan
 from gen.program.types import Array, ArrayType, Number
-from gen.program.verify import VerificationError, verify_plan, verify_program
+from gen.program.verify import VerificationError, verify_program
 from tests.building import graph_of
 
 MODEL = """

@@ -16,12 +16,13 @@ from gen.compiler import PASSES, Options
 from gen.components.arguments import Positive
 from gen.components.base import Optimizer
 from gen.components.kernels import Array, clip_by_global_norm, clip_by_norm, clip_by_value
+from gen.components.rules import FenceError
 from gen.graph.graph import Graph
-from gen.program.fence import FenceError
 from gen.program.ir import ArrayType, Block, Parts, Program, Statement, expression, formula
 from gen.program.lower.update import BLOCK
 from gen.program.memory.planning import plan_memory
-from gen.program.verify import VerificationError, verify_plan
+from gen.program.memory.verify import verify_plan
+from gen.program.verify import VerificationError
 from tests.building import QUICK, graph_of, load
 
 CLOSE = {"rtol": 1e-12, "atol": 1e-14}

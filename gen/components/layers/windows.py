@@ -175,22 +175,22 @@ def zeros_around(
     dilation: tuple[int, ...],
     padding: str | tuple[tuple[int, int], ...],
 ) -> tuple[tuple[int, int], ...]:
-    """The number of zeros before and after each axis; `padding` may contain these numbers itself.
+    """The number of zeros before and after each axis.
 
-    With "same", there is one position for each stride that starts in the axis; with "causal", no
-    window looks ahead.
+    `padding` may contain these numbers itself.  With "same", there is one position for each stride
+    that starts in the axis.  With "causal", no window looks ahead.
     """
     if not isinstance(padding, str):
         return padding
-    result = []
-    for size, width, stride, rate in zip(sizes, window, strides, dilation, strict=True):
-        reach = (width - 1) * rate
-        if padding == "same":
-            total = max(0, (size - 1) // stride * stride + reach + 1 - size)
-            result.append((total // 2, total - total // 2))
-        else:
-            result.append((reach if padding == "causal" else 0, 0))
-    return tuple(result)
+    if padding == "same":
+        spans = zip(sizes, window, strides, dilation, strict=True)
+        totals = [
+            max(0, (size - 1) // stride * stride + (width - 1) * rate + 1 - size) for size, width, stride, rate in spans
+        ]
+        return tuple((total // 2, total - total // 2) for total in totals)
+    if padding == "causal":
+        return tuple(((width - 1) * rate, 0) for width, rate in zip(window, dilation, strict=True))
+    return ((0, 0),) * len(window)
 
 
 @kernel()

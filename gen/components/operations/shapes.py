@@ -14,8 +14,7 @@ from gen.components.arguments import Count
 from gen.components.base import ArgumentError, ShapeError
 from gen.components.kernels import Array, kernel, no_operations
 from gen.components.operations.base import Operation, axes_of, axis_of, operation, share, stretched, stretched_axes
-from gen.dims import Dim, Shape, Size, product, show
-from gen.program.fence import FenceError, reshaped
+from gen.dims import Dim, Shape, Size, product, reshaped, show
 
 Whole: TypeAlias = int | Dim
 """A whole number, or a size that only data decide."""
@@ -51,7 +50,7 @@ class Reshape(Reshaping):
         wanted = self.newshape if isinstance(self.newshape, tuple) else (self.newshape,)
         try:
             return reshaped(x, wanted)
-        except FenceError:
+        except ValueError:
             message = f"{type(self).__name__} cannot make {show(wanted)} of {show(x)}"
             raise ShapeError(message, f"has {product(x)} numbers") from None
 

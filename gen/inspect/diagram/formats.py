@@ -6,6 +6,8 @@ from pathlib import Path
 
 from gen.commands.building import CommandError, missing
 from gen.inspect.diagram.diagram import diagram_of
+from gen.inspect.diagram.mermaid import mermaid
+from gen.inspect.diagram.svg import svg
 from gen.inspect.facts import Facts
 
 LARGEST = 20_000
@@ -32,14 +34,10 @@ def draw(facts: Facts, form: str) -> bytes:
         raise CommandError("the model is too large for a picture; `--format mermaid` gives it as text")
     if form == "png":
         try:
-            from gen.inspect.diagram.png import png
+            from gen.inspect.diagram.png import png  # only this needs Pillow
         except ImportError as error:
             raise missing("a PNG", "Pillow", "graph") from error
         return png(diagram)
     if form == "svg":
-        from gen.inspect.diagram.svg import svg
-
         return svg(diagram).encode()
-    from gen.inspect.diagram.mermaid import mermaid
-
     return mermaid(diagram).encode()

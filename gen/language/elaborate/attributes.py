@@ -14,7 +14,7 @@ from gen.diagnostics import Span
 from gen.dims import Dim, Shape
 from gen.language import syntax
 from gen.language.elaborate import arrays, data
-from gen.language.elaborate.context import Context, note_binding, note_training
+from gen.language.elaborate.context import Context, note_binding
 from gen.language.elaborate.keras_names import AROUND, KERAS
 from gen.language.elaborate.keras_names import MODULES as MODULES_OF_KERAS
 from gen.language.elaborate.methods import methods_of
@@ -24,6 +24,7 @@ from gen.language.elaborate.options import METHODS as PARSER_METHODS
 from gen.language.elaborate.order import layers_of
 from gen.language.elaborate.problems import Problem
 from gen.language.elaborate.spellings import MODULES, member, members, suggestion
+from gen.language.elaborate.unheld import note_training
 from gen.language.elaborate.values import (
     MISSING,
     PHASE,

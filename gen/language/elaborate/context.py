@@ -405,24 +405,6 @@ class Context:
         return self._texts[span]
 
 
-def frozen(context: Context) -> set[LayerValue]:
-    """The layers that are not trained now: those that say so, those of models that do, and those that nothing holds."""
-    from gen.language.elaborate.unheld import unheld_layers
-
-    found = set(unheld_layers(context))
-    found |= {layer for layer in context.layers if not layer.trainable}
-    found |= {call.layer for call in context.calls if not call.layer.trainable}
-    for model in context.models:
-        found |= {call.layer for call in model.calls if not (model.trainable and call.layer.trainable)}
-    return found
-
-
-def note_training(context: Context, model: ModelValue) -> None:
-    """Note which layers are frozen when a model is trained for the first time since it was compiled."""
-    if model.frozen is None and model.compilations:
-        model.frozen = frozen(context)
-
-
 def note_binding(context: Context, value: Value, name: str) -> None:
     """Let a model know a variable or an attribute that it is bound to."""
     model = value.model if isinstance(value, ObjectValue) else value

@@ -15,6 +15,7 @@ from gen.components.base import Component, Loss, registry, snake_case
 from gen.components.operations.base import operations
 from gen.dims import show
 from gen.language.elaborate.apply import apply_layer
+from gen.language.elaborate.binding import settle
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.models import bind
 from gen.language.elaborate.operations import apply_operation, tensor_or_number
@@ -452,8 +453,6 @@ def _same_rank(true: T, predicted: T) -> tuple[T, T]:
 def call_loss(context: Context, loss: Component | Undecided, arguments: Arguments, group: Group | None) -> Value:
     """The result of a loss called as an object, the mean of its values: `keras.losses.MeanSquaredError()(t, p)`."""
     if isinstance(loss, Undecided):
-        from gen.language.elaborate.binding import settle
-
         settled = settle(context, loss, Loss)
         if not isinstance(settled, Component):
             return Wrong()

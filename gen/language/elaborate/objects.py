@@ -17,13 +17,15 @@ from gen.language.elaborate.attributes import GETTERS, attribute_of, has_attribu
 from gen.language.elaborate.builtin import FUNCTIONS, TYPES, is_a, sort
 from gen.language.elaborate.changes import CHANGING
 from gen.language.elaborate.classes import add_to_model, build_model, call_base_method
-from gen.language.elaborate.context import Context, note_training
+from gen.language.elaborate.context import Context
 from gen.language.elaborate.models import add, begin_with, count_rebuilt
 from gen.language.elaborate.modules import MODULES as PLAIN
 from gen.language.elaborate.order import find_layer, layers_of
 from gen.language.elaborate.problems import Problem
 from gen.language.elaborate.spellings import MODULES, suggestion
+from gen.language.elaborate.tensors import combine_tensors
 from gen.language.elaborate.training import DATA, FIT_ORDER, WHEN_CALLED
+from gen.language.elaborate.unheld import note_training
 from gen.language.elaborate.values import (
     WRONG,
     Argument,
@@ -139,8 +141,6 @@ def _holds_tensors(value: Value) -> bool:
 
 def _sum_of_tensors(context: Context, values: list[Value], arguments: Arguments, group: Group | None) -> Value:
     """`sum([a, b])` of tensors, which adds them one after the other to 0."""
-    from gen.language.elaborate.tensors import combine_tensors
-
     total = values[1] if len(values) > 1 else None
     if total is None:
         context.count_operation("add")  # 0 and the first

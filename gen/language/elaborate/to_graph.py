@@ -28,13 +28,14 @@ from gen.graph.graph import (
 from gen.graph.several import share
 from gen.language import syntax
 from gen.language.elaborate.changes import makes_model
-from gen.language.elaborate.context import Context, Numbering, frozen
+from gen.language.elaborate.context import Context, Numbering
 from gen.language.elaborate.naming import Namer, name_of_model, names_of_inputs
 from gen.language.elaborate.order import Turns
 from gen.language.elaborate.own import Addition, Computed, LossOfFile, MetricOfFile, additions, own_penalty
 from gen.language.elaborate.repeated import without_repeated
 from gen.language.elaborate.spellings import suggestion
 from gen.language.elaborate.training import Compilation, Plan, compiled, fitted
+from gen.language.elaborate.unheld import frozen
 from gen.language.elaborate.values import (
     BidirectionalValue,
     BoxValue,

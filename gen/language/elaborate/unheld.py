@@ -57,6 +57,22 @@ def warn_of_unheld(context: Context) -> None:
         context.warning("unheld-layer", call.span, message, hint=hint)
 
 
+def frozen(context: Context) -> set[LayerValue]:
+    """The layers that are not trained now: those that say so, those of models that do, and those that nothing holds."""
+    found = set(unheld_layers(context))
+    found |= {layer for layer in context.layers if not layer.trainable}
+    found |= {call.layer for call in context.calls if not call.layer.trainable}
+    for model in context.models:
+        found |= {call.layer for call in model.calls if not (model.trainable and call.layer.trainable)}
+    return found
+
+
+def note_training(context: Context, model: ModelValue) -> None:
+    """Note which layers are frozen when a model is trained for the first time since it was compiled."""
+    if model.frozen is None and model.compilations:
+        model.frozen = frozen(context)
+
+
 def _first(call: LayerCall) -> LayerCall:
     """The call that a copy of it, in a call of a model, was made of."""
     while call.repeats is not None:

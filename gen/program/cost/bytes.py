@@ -13,7 +13,7 @@ from typing import Any
 from gen.dims import product, value_of
 from gen.dtypes import DTYPES
 from gen.program.ir import Program, Statement
-from gen.program.planned import Planned
+from gen.program.memory.planned import Planned
 from gen.program.types import NUMBER, ArrayType
 
 

@@ -10,6 +10,7 @@ import ast
 from collections.abc import Collection, Mapping
 
 from gen.components.base import Activation, Layer, describe
+from gen.components.rules import parameter_names
 from gen.dims import product
 from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
 from gen.graph.identifiers import Identifiers
@@ -19,7 +20,6 @@ from gen.program.lower.forward import lower_forward
 from gen.program.lower.inline import run
 from gen.program.lower.losses import lower_losses
 from gen.program.lower.state import Lowered, Lowering
-from gen.program.rules import parameter_names
 from gen.program.types import Array, ArrayType
 
 

@@ -6,13 +6,12 @@ from types import FunctionType
 from typing import Any
 
 from gen.components.kernels import as_dense, sum_all_by_id
+from gen.components.rules import FenceError, parameter_names
 from gen.graph.graph import NamedLayer, Node, Tensor
 from gen.program import ops
-from gen.program.fence import FenceError
 from gen.program.ir import Block
 from gen.program.lower.inline import run
 from gen.program.lower.state import Application, Lowering
-from gen.program.rules import parameter_names
 from gen.program.types import Array
 
 

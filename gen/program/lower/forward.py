@@ -6,12 +6,11 @@ from types import FunctionType
 from typing import Any
 
 from gen.components.base import Activation
+from gen.components.rules import FenceError, parameter_names
 from gen.dims import product, show
 from gen.graph.graph import Node, Tensor
-from gen.program.fence import FenceError
 from gen.program.lower.inline import run
 from gen.program.lower.state import Application, Lowering
-from gen.program.rules import parameter_names
 from gen.program.types import Array, Generator
 
 

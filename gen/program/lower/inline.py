@@ -24,15 +24,14 @@ import numpy as np
 from gen.components.base import Component
 from gen.components.kernels import kernels
 from gen.components.loops import applied, called, kept_names, scan
+from gen.components.rules import FenceError, definition, names_in, parameter_names
 from gen.dims import Dim, product
 from gen.program import ops
-from gen.program.fence import FenceError
 from gen.program.ir import formula
 from gen.program.lower.builder import Builder
 from gen.program.lower.loops import lower_scan
 from gen.program.lower.numbers import SYMBOLS, arithmetic, number_operand
 from gen.program.ops import holds_data
-from gen.program.rules import definition, names_in, parameter_names
 from gen.program.types import Array, Generator, Number
 
 

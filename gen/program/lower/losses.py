@@ -7,17 +7,16 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from gen.components.base import Loss
+from gen.components.rules import FenceError, parameter_names
 from gen.dims import Shape, Size, product, show
 from gen.graph.graph import Formula, Output, OwnLoss, OwnMetric
 from gen.graph.identifiers import RELATED
 from gen.program import ops
-from gen.program.fence import FenceError
 from gen.program.ir import SIZE, Block, formula, literal, operation
 from gen.program.lower.forward import lower_forward
 from gen.program.lower.inline import run
 from gen.program.lower.state import MEASURE, Lowering
 from gen.program.ops import Call
-from gen.program.rules import parameter_names
 from gen.program.types import Array, ArrayType, Number
 
 

@@ -9,13 +9,13 @@ from types import FunctionType
 from typing import Any
 
 from gen.components.base import Layer, Role, describe
+from gen.components.rules import called_with_fields, returned_names
 from gen.dims import product, show
 from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
 from gen.graph.identifiers import Identifiers
 from gen.program import ops
 from gen.program.ir import SIZE, Block, Constant, Program
 from gen.program.lower.builder import Builder
-from gen.program.rules import called_with_fields, returned_names
 from gen.program.types import NUMBER, Array, ArrayType
 
 SHOWN = ("forward", "loss", "infer")

@@ -14,16 +14,15 @@ from typing import Any
 
 from gen.components.base import Optimizer
 from gen.components.kernels import clip_by_global_norm, clip_by_norm, clip_by_value
+from gen.components.rules import FenceError, definition, parameter_names
 from gen.dims import Dim, Shape
 from gen.graph.graph import Graph, NamedLayer
 from gen.graph.identifiers import Identifiers
 from gen.program import ops
-from gen.program.fence import FenceError
 from gen.program.ir import Block, Parts, Program, Statement, expression, formula, operation
 from gen.program.lower.builder import Builder
 from gen.program.lower.inline import run
 from gen.program.lower.state import Lowered
-from gen.program.rules import definition, parameter_names
 from gen.program.types import NUMBER, Array, ArrayType, Number
 
 BLOCK = 32768
