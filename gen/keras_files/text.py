@@ -532,8 +532,8 @@ def _identifier(name: str) -> str:
 
 
 def _numbers(values: Any) -> str:
-    """Numbers of float32 in as few digits as they need; one where all are the same."""
-    found = [float(str(np.float32(value))) for value in np.asarray(values).reshape(-1)]
+    """Numbers in as few digits as their float type needs; one where all are the same."""
+    found = [float(str(value)) for value in np.asarray(values).reshape(-1)]
     if not np.isfinite(found).all():
         raise KerasFileError("a Normalization has statistics that are not finite")
     return repr(found[0]) if len(set(found)) == 1 else repr(found)

@@ -164,7 +164,7 @@ def statistics(model: Model, contents: Contents) -> dict[Layer, tuple[Array, Arr
                 continue
             given = [layer.config.get(name) for name in ("mean", "variance")]
             if None not in given:
-                mean, variance = (np.asarray(value, dtype=np.float64) for value in given)
+                mean, variance = (np.asarray(value, dtype=_computes_in(layer)) for value in given)
             elif root is None:
                 continue
             else:
@@ -172,9 +172,21 @@ def statistics(model: Model, contents: Contents) -> dict[Layer, tuple[Array, Arr
                 places = ["0", "1"] if not contents.legacy else (group and group.names("weight_names")) or []
                 if group is None or len(places) < 2:
                     continue
-                mean, variance = (group.array((place,), 100_000).astype(np.float64) for place in places[:2])
+                mean, variance = (_of_floats(group.array((place,), 100_000)) for place in places[:2])
             found[layer] = mean, variance
     return found
+
+
+def _computes_in(layer: Layer) -> str:
+    """The float type of a layer: Keras 2 says it as a word, Keras 3 as a policy."""
+    said = layer.config.get("dtype")
+    if isinstance(said, dict):
+        said = said["config"]["name"]
+    return "float64" if said in (None, "float64") else "float32"
+
+
+def _of_floats(array: Array) -> Array:
+    return array if array.dtype == np.float64 else array.astype(np.float32)
 
 
 # ------------------------------------------------------------------------------------------------- arrays by number
