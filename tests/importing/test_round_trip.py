@@ -160,3 +160,15 @@ def test_pieces_elsewhere_are_refused(name: Any, tmp_path: Path) -> None:
     path.write_text(json.dumps({"weight_map": {"/layers/dense/vars": name}}))
     done = import_into(path)
     assert done.exit_code == 2 and "Traceback" not in done.output and not (tmp_path / "m.npz").exists()
+
+
+def test_weights_alone_of_two_directions_are_told_apart(tmp_path: Path) -> None:
+    """Keras counts the layers of a session: what is in the Bidirectional is called `forward_lstm_1` in the file."""
+    text = "x = Input((5, 3))\ny = Bidirectional(LSTM(2), name='both')(x)\nmodel = Model(x, y)\n"
+    theirs = keras_script.run(f"LSTM(2)\n{text}")
+    theirs.save_weights(tmp_path / "m.weights.h5")
+    (tmp_path / "m.nn").write_text(text)
+    assert import_into(tmp_path / "m.weights.h5").exit_code == 0
+    ours = build((tmp_path / "m.nn").read_text()).Model.load(tmp_path / "m.npz")
+    data_ = np.random.default_rng(0).normal(size=(4, 5, 3))
+    np.testing.assert_allclose(ours.predict(data_), theirs.predict(data_, verbose=0), rtol=1e-9)
