@@ -67,6 +67,8 @@ def expression(layer: Layer, call: Call, write: Write, use: Callable[[str], str]
         value = plain(value, layer.name)
         if value != known[key].default:
             keywords[key] = value
+    if name == "einsum" and "subscripts" in keywords:
+        given.insert(0, keywords.pop("subscripts"))
     said = [write(each) for each in given] + [f"{_word(key)}={write(value)}" for key, value in keywords.items()]
     return f"{use('ops')}.{name}({', '.join(said)})"
 

@@ -128,7 +128,7 @@ def _by_number(layers: Sequence[NamedLayer], contents: Contents, report: Report)
             places.remove(place)
             for name, number in zip(names, place.numbers, strict=True):
                 values[name] = place.group.array((number,), layer.weights[name].size)
-        found |= fitted(root.shown, leaf, values, contents.major, report)
+        found |= fitted(contents, leaf, values, report)
     return found
 
 

@@ -172,3 +172,27 @@ def test_weights_alone_of_two_directions_are_told_apart(tmp_path: Path) -> None:
     ours = build((tmp_path / "m.nn").read_text()).Model.load(tmp_path / "m.npz")
     data_ = np.random.default_rng(0).normal(size=(4, 5, 3))
     np.testing.assert_allclose(ours.predict(data_), theirs.predict(data_, verbose=0), rtol=1e-9)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_cells_on_top_of_each_other_are_layers_one_after_the_other(form: str, tmp_path: Path) -> None:
+    x = keras.Input((6,), dtype="int32", name="ids")
+    h = keras.layers.Embedding(5, 3, mask_zero=True, name="words")(x)
+    h = keras.layers.RNN([keras.layers.GRUCell(3), keras.layers.LSTMCell(2)], return_sequences=True, name="two")(h)
+    theirs = keras.Model(x, keras.layers.RNN([keras.layers.LSTMCell(2), keras.layers.LSTMCell(4)], name="top")(h))
+    theirs.save(tmp_path / f"m.{form}")
+    found, ours = imported(tmp_path / f"m.{form}")
+    assert "two_cell_1 = RNN(GRUCell(3), return_sequences=True)(words)\n" in found.text
+    assert found.text.endswith("top = RNN(LSTMCell(4))(top_cell_1)\n\nmodel = Model(ids, top)\n")
+    ids = np.random.default_rng(0).integers(0, 5, (4, 6))
+    np.testing.assert_allclose(ours.predict(ids), theirs.predict(ids, verbose=0), rtol=1e-9)
+
+
+def test_the_subscripts_of_an_einsum_come_first(tmp_path: Path) -> None:
+    x = keras.Input((2, 3), name="x")
+    theirs = keras.Model(x, keras.layers.Dense(2, name="y")(keras.ops.einsum("bij,bkj->bik", x, x)))
+    theirs.save(tmp_path / "m.keras")
+    found, ours = imported(tmp_path / "m.keras")
+    assert 'einsum("bij,bkj->bik", x, x)' in found.text
+    data_ = np.random.default_rng(0).normal(size=(4, 2, 3))
+    np.testing.assert_allclose(ours.predict(data_), theirs.predict(data_, verbose=0), rtol=1e-9)
