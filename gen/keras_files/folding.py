@@ -14,8 +14,9 @@ where it is not, nothing is folded.
 from __future__ import annotations
 
 import ast
+import operator
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
@@ -32,6 +33,12 @@ MOST_ARGUMENTS = 6
 """What may differ between blocks that are still one."""
 MOST_COMPARED = 100_000
 """How many statements are held against each other in one model; what is found until then is folded."""
+FORMULAS: dict[type[ast.operator], Callable[[int, int], int]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+}
+"""What numbers in names are computed with."""
 NOT_FOLDED = ("Input", "Model", "Sequential")
 """What makes the statements that begin and end a model."""
 
@@ -335,8 +342,29 @@ class _Merger:
         if not self._middles:
             self._middles = set(self._wanted(stretches))
         found = [self._statement(each) for each in zip(*stretches, strict=True)]
+        found = _renamed(found, self._counted())
         if len(self.arguments) > MOST_ARGUMENTS or sum(word in ("name", "number") for word, _ in self.arguments) > 1:
             raise _Unequal
+        return found
+
+    def _counted(self) -> dict[str, ast.expr]:
+        """Numbers that count along with another one, as formulas of that: they are no arguments any more."""
+        columns = {
+            name: [value for _, value in values]
+            for (word, values), name in self.arguments.items()
+            if word == "number" and all(kind == "int" for kind, _ in values)
+        }
+        if len(columns) < 2:
+            return {}
+        found: dict[str, ast.expr] = {}
+        for base, counts in columns.items():
+            formulas = {name: _formula(base, counts, each) for name, each in columns.items() if name != base}
+            found = {name: each for name, each in formulas.items() if each is not None}
+            if len(found) == len(formulas):
+                break
+        else:
+            return {}
+        self.arguments = {key: name for key, name in self.arguments.items() if name not in found}
         return found
 
     def _wanted(self, stretches: Sequence[Sequence[Statement]]) -> Iterator[tuple[str, ...]]:
@@ -492,6 +520,21 @@ class _Merger:
         return ast.JoinedStr(found)
 
 
+def _formula(base: str, counts: Sequence[int], numbers: Sequence[int]) -> ast.expr | None:
+    """`3 * base + 1`, which gives `numbers` where the base is `counts`; None if there is no such formula."""
+    step = next(each - counts[0] for each in counts if each != counts[0])
+    factor, rest = divmod(next(n for n, c in zip(numbers, counts, strict=True) if c != counts[0]) - numbers[0], step)
+    start = numbers[0] - factor * counts[0]
+    if rest or factor < 1 or any(n != factor * c + start for n, c in zip(numbers, counts, strict=True)):
+        return None
+    text = base if factor == 1 else f"{factor} * {base}"
+    return _parsed(f"{text} {'-' if start < 0 else '+'} {abs(start)}" if start else text)
+
+
+def _parsed(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
+
+
 def _hashable(value: Any) -> Any:
     return tuple(map(_hashable, value)) if isinstance(value, list | tuple) else value
 
@@ -554,6 +597,8 @@ class _Program:
         self._variables = {*inputs, *_defines(self.statements)}
         self._kept = {name for each in end for name in _reads(each)}
         self._refused: set[Any] = set()
+        self._readers: dict[str, list[int]] = {}
+        self._ends: set[str] = set()
         self._compared = 0
 
     @property
@@ -570,12 +615,20 @@ class _Program:
     # ----------------------------------------------------------------------------------------------------- search
 
     def fold_best(self) -> bool:
-        """Fold the repetition that saves most lines; False if there is none left."""
+        """Fold the repetition that saves most lines; False if there is none left.
+
+        What repeats line by line comes first: blocks that hold such lines hold a loop then.
+        """
+        self._readers, self._ends = self._places(), {name for each in self._end for name in _reads(each)}
         symbols = self._symbols()
-        candidates = sorted(self._candidates(symbols), key=lambda each: (-each[0], each[1:]))
+        candidates = sorted(
+            self._candidates(symbols), key=lambda each: (not (each[3] and each[2] == 1), -each[0], each[1:])
+        )
         best: _Found | None = None
         for saved, starts, length, is_loop in candidates:
-            if (best is not None and saved <= best.saved) or self._compared > MOST_COMPARED:
+            if self._compared > MOST_COMPARED:
+                break
+            if best is not None and (saved <= best.saved or (best.length == 1 and length > 1)):
                 break
             found = self._tried(starts, length, is_loop)
             if found is not None and found.saved >= LEAST_SAVED and (best is None or found.saved > best.saved):
@@ -663,12 +716,30 @@ class _Program:
         """Names that are only taken if what they are made for is."""
         return Numbering(*self._taken).claim
 
-    def _read_elsewhere(self, starts: Sequence[int], length: int, own: int) -> set[str]:
-        """The variables of one of the stretches that other statements read."""
-        start = starts[own]
-        rest = [*self.statements[:start], *self.statements[start + length :]]
-        read = {*_uses(rest), *(name for each in self._end for name in _reads(each))}
-        return read & set(_defines(self.statements[start : start + length]))
+    def _read_elsewhere(self, start: int, length: int, names: Iterable[str]) -> list[str]:
+        """Those of the variables that other statements read than the ones in a stretch."""
+        end = start + length
+        return [
+            name
+            for name in names
+            if name in self._ends or any(not start <= place < end for place in self._readers.get(name, ()))
+        ]
+
+    def _places(self) -> dict[str, list[int]]:
+        """Where each variable is read."""
+        found: dict[str, list[int]] = {}
+        for i, each in enumerate(self.statements):
+            for name in set(_uses([each])):
+                found.setdefault(name, []).append(i)
+        return found
+
+    def _results(self, starts: Sequence[int], length: int) -> set[int]:
+        """Which of the variables of equal stretches, in order, are read elsewhere."""
+        found: set[int] = set()
+        for start in starts:
+            names = list(_defines(self.statements[start : start + length]))
+            found |= {names.index(name) for name in self._read_elsewhere(start, length, names)}
+        return found
 
     def _loop(self, starts: tuple[int, ...], length: int) -> _Found | None:
         """The rounds of the loop that saves most, among blocks in a row."""
@@ -697,11 +768,8 @@ class _Program:
             last = {merger.environments[k].get(name) for k, name in enumerate(names[1:])}
             if len(last) > 1 or None in last or inside in last:
                 return None
-        own = set(_defines([each for stretch in self._stretches(starts, length) for each in stretch]))
-        region = range(starts[0], starts[-1] + length)
-        rest = [each for i, each in enumerate(self.statements) if i not in region]
-        read = {*_uses(rest), *(name for each in self._end for name in _reads(each))}
-        if (own - set(_defines(self.statements[starts[-1] : starts[-1] + length]))) & read:
+        before = _defines(self.statements[starts[0] : starts[-1]])
+        if self._read_elsewhere(starts[0], starts[-1] + length - starts[0], before):
             return None
         height = _lines(body)
         table = 0 if len(merger.arguments) < 2 else len(starts) // 2
@@ -713,14 +781,13 @@ class _Program:
             groups.setdefault(_signature(stretch, self._variables), []).append(start)
         best: _Found | None = None
         for several in groups.values():
-            made = self._merged(several, length) if len(several) > 1 else None
+            if len(several) < 2 or len(self._results(several, length)) != 1:
+                continue
+            made = self._merged(several, length)
             if made is None:
                 continue
             merger, body = made
-            results = set()
-            for k in range(len(several)):
-                results |= {merger.environments[k][name] for name in self._read_elsewhere(several, length, k)}
-            if len(results) != 1 or len(merger.outside) > 4:
+            if len(merger.outside) > 4:
                 continue
             saved = (len(several) - 1) * _lines(body) - 4 - len(several)
             if best is None or saved > best.saved:
@@ -751,11 +818,8 @@ class _Program:
 
     def _put_function(self, found: _Found) -> None:
         merger = found.merger
-        results = set()
-        for k in range(len(found.starts)):
-            elsewhere = self._read_elsewhere(found.starts, found.length, k)
-            results |= {merger.environments[k][name] for name in elsewhere}
-        (result,) = results
+        (place,) = self._results(found.starts, found.length)
+        result = list(_defines(found.body))[place]
         arguments = list(merger.arguments.values())
         name = self.fresh("block")
         self._functions.append(Function(name, list(merger.outside.values()), arguments, found.body, result))
@@ -862,7 +926,7 @@ def _carries(statements: Sequence[Statement]) -> Iterator[Carry]:
 
 
 def _literal(value: Any) -> ast.expr:
-    return ast.parse(repr(value), mode="eval").body
+    return _parsed(repr(value))
 
 
 def _table(rows: Sequence[tuple[Any, ...]], count: int) -> ast.expr:
@@ -879,17 +943,18 @@ def _table(rows: Sequence[tuple[Any, ...]], count: int) -> ast.expr:
 
 
 class _Rename(ast.NodeTransformer):
-    """Gives variables other names."""
+    """Gives variables other names, or puts formulas in their places."""
 
-    def __init__(self, names: Mapping[str, str]) -> None:
+    def __init__(self, names: Mapping[str, str | ast.expr]) -> None:
         self._names = names
 
-    def visit_Name(self, node: ast.Name) -> ast.Name:
+    def visit_Name(self, node: ast.Name) -> ast.expr:
         """A variable by its new name."""
-        return ast.copy_location(ast.Name(self._names.get(node.id, node.id), node.ctx), node)
+        found = self._names.get(node.id, node.id)
+        return ast.copy_location(ast.Name(found, node.ctx), node) if isinstance(found, str) else copied(found)
 
 
-def _renamed(statements: Sequence[Statement], names: Mapping[str, str]) -> list[Statement]:
+def _renamed(statements: Sequence[Statement], names: Mapping[str, Any]) -> list[Statement]:
     if not names:
         return list(statements)
     found: list[Statement] = []
@@ -1029,6 +1094,14 @@ class _Known(ast.NodeTransformer):
         """What a variable is: a numbered tensor, or a constant."""
         found = self._known.get(node.id, node.id)
         return ast.Name(found, ast.Load()) if isinstance(found, str) else copied(found)
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        """What a formula of whole numbers gives."""
+        self.generic_visit(node)
+        sides = [each.value for each in (node.left, node.right) if isinstance(each, ast.Constant)]
+        if len(sides) == 2 and all(type(each) is int for each in sides) and type(node.op) in FORMULAS:
+            return ast.Constant(FORMULAS[type(node.op)](*sides))
+        return node
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
         """The text that a string with holes gives."""

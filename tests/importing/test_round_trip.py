@@ -196,3 +196,15 @@ def test_the_subscripts_of_an_einsum_come_first(tmp_path: Path) -> None:
     assert 'einsum("bij,bkj->bik", x, x)' in found.text
     data_ = np.random.default_rng(0).normal(size=(4, 2, 3))
     np.testing.assert_allclose(ours.predict(data_), theirs.predict(data_, verbose=0), rtol=1e-9)
+
+
+@pytest.mark.parametrize("approximate", [True, False])
+def test_defaults_of_operations_are_those_of_the_operation(approximate: bool, tmp_path: Path) -> None:
+    """`ops.gelu` and `Activation("gelu")` have different ones."""
+    x = keras.Input((3,), name="x")
+    y = keras.layers.Activation("gelu", name="exact")(x) + keras.ops.gelu(x, approximate=approximate)
+    theirs = keras.Model(x, keras.layers.Dense(2, name="y")(y))
+    theirs.save(tmp_path / "m.keras")
+    _, ours = imported(tmp_path / "m.keras")
+    data_ = np.random.default_rng(0).normal(size=(4, 3))
+    np.testing.assert_allclose(ours.predict(data_), theirs.predict(data_, verbose=0), rtol=1e-12)
