@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,42 +27,58 @@ MOST_ARGUMENTS = 6
 """What may differ between blocks that are still one."""
 
 
-def _shape(node: Any, variable: Callable[[str], Any]) -> Any:
-    """What two expressions have in common that differ in constants; `variable` says what a name counts as."""
+def _shape(node: Any, names: list[str]) -> Any:
+    """What two expressions have in common that differ in constants and variables; collects the names of these."""
     if isinstance(node, list):
-        return tuple(_shape(each, variable) for each in node)
+        return tuple(_shape(each, names) for each in node)
     if not isinstance(node, ast.AST):
         return node
     if isinstance(node, ast.Name):
-        return variable(node.id)
+        names.append(node.id)
+        return "variable"
     if is_constant(node):
         return "constant"
     if isinstance(node, ast.keyword) and node.arg == "name":
         return "name"
-    return (type(node).__name__, *(_shape(value, variable) for _, value in ast.iter_fields(node)))
+    return (type(node).__name__, *(_shape(value, names) for _, value in ast.iter_fields(node)))
 
 
-def signature_of(statements: Sequence[Statement], variables: set[str]) -> Any:
-    """What equal stretches of statements have in common: their shape, and which reads which."""
-    inside: dict[str, int] = {}
+class Signatures:
+    """What equal stretches of statements have in common.  The shape of an expression is computed once."""
 
-    def variable(name: str) -> Any:
-        return name if name not in variables else inside.get(name, "outside")
+    def __init__(self, variables: set[str]) -> None:
+        self._variables = variables
+        self._known: dict[int, tuple[ast.expr, int, list[str]]] = {}
+        self._numbers: dict[Any, int] = {}
 
-    def of(statement: Statement) -> Any:
+    def of(self, statements: Sequence[Statement]) -> Any:
+        """The shapes of statements, and which reads which."""
+        inside: dict[str, int] = {}
+        return tuple(self._statement(each, inside) for each in statements)
+
+    def _statement(self, statement: Statement, inside: dict[str, int]) -> Any:
         if isinstance(statement, ast.Assign):
-            found = _shape(statement.value, variable)
+            found = self._expression(statement.value, inside)
             for name in targets_of(statement):
                 inside[name] = len(inside)
             return found, len(targets_of(statement))
-        values = _shape(statement.values, variable)
-        first = tuple(variable(carry.first) for carry in statement.carried)
+        values = self._expression(statement.values, inside)
+        first = tuple(self._variable(carry.first, inside) for carry in statement.carried)
         for name in (*statement.targets, *(carry.inside for carry in statement.carried)):
             inside[name] = len(inside)
-        body = tuple(of(each) for each in statement.body)
-        return "for", values, first, body, tuple(variable(carry.last) for carry in statement.carried)
+        body = tuple(self._statement(each, inside) for each in statement.body)
+        return "for", values, first, body, tuple(self._variable(carry.last, inside) for carry in statement.carried)
 
-    return tuple(of(each) for each in statements)
+    def _expression(self, node: ast.expr, inside: Mapping[str, int]) -> Any:
+        if id(node) not in self._known:
+            names: list[str] = []
+            shape = _shape(node, names)
+            self._known[id(node)] = node, self._numbers.setdefault(shape, len(self._numbers)), names
+        _, number, names = self._known[id(node)]
+        return number, tuple(self._variable(name, inside) for name in names)
+
+    def _variable(self, name: str, inside: Mapping[str, int]) -> Any:
+        return name if name not in self._variables else inside.get(name, "outside")
 
 
 def _middles(names: Sequence[str]) -> tuple[str, tuple[str, ...], str] | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gen.keras_files.folding.merging import Merger, Unequal, signature_of
+from gen.keras_files.folding.merging import Merger, Signatures, Unequal
 from gen.keras_files.folding.statements import (
     Carry,
     Function,
@@ -63,6 +63,7 @@ class Program:
         self.functions: list[Function] = []
         self._taken = set(words)
         self._variables = {*inputs, *defined_in(self.statements)}
+        self._signatures = Signatures(self._variables)
         self._kept = {name for each in end for name in names_in(each)}
         self._refused: set[Any] = set()
         self._readers: dict[str, list[int]] = {}
@@ -114,7 +115,7 @@ class Program:
         known: dict[Any, int] = {}
         found = []
         for i, each in enumerate(self.statements):
-            key: Any = signature_of([each], self._variables)
+            key: Any = self._signatures.of([each])
             if (isinstance(each, ast.Assign) and is_fixed(each)) or self._kept & set(defined_in([each])):
                 key = ("alone", i)
             found.append(known.setdefault(key, len(known)))
@@ -211,7 +212,7 @@ class Program:
 
     def _loop(self, starts: tuple[int, ...], length: int) -> _Found | None:
         """The rounds of the loop that saves most, among blocks in a row."""
-        signatures = [signature_of(each, self._variables) for each in self._stretches(starts, length)]
+        signatures = [self._signatures.of(each) for each in self._stretches(starts, length)]
         height = lines_of(self.statements[starts[0] : starts[0] + length])
         best: _Found | None = None
         for count in range(len(starts), 1, -1):
@@ -246,7 +247,7 @@ class Program:
     def _function(self, starts: tuple[int, ...], length: int) -> _Found | None:
         groups: dict[Any, list[int]] = {}
         for start, stretch in zip(starts, self._stretches(starts, length), strict=True):
-            groups.setdefault(signature_of(stretch, self._variables), []).append(start)
+            groups.setdefault(self._signatures.of(stretch), []).append(start)
         best: _Found | None = None
         for several in groups.values():
             if len(several) < 2 or len(self._results(several, length)) != 1:
