@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import pytest
@@ -184,3 +185,18 @@ def test_what_the_model_gives_keeps_its_variable() -> None:
     found = is_same(model(lines).replace("scores)", "conv_5)"))
     assert "\nfor number in range(5):\n" in found  # the last one is what the model gives
     assert "conv_5 = Conv2D(" in found
+
+
+def test_what_most_calls_of_a_function_say_is_its_default() -> None:
+    between = ["Conv2D(4, 2)", "ReLU()", "BatchNormalization()", 'Conv2D(3, 1, activation="relu")']
+    lines, x = ["stem = Conv2D(4, 1)(pixels)"], "stem"
+    for i, made in enumerate(between):
+        lines += [
+            *block(i, x, 8 if i == 2 else 4)[:-1],
+            f"b{i}_add = ReLU()(b{i}_2_bn)",
+            f"apart_{i} = {made}(b{i}_add)",
+        ]
+        x = f"apart_{i}"
+    found = is_same(model([*lines, *head(x)]))
+    assert re.search(r"def block\(\w+, number, filters=4\):", found)
+    assert "block(apart_1, filters=8, number=2)" in found and "block(apart_0, number=1)" in found

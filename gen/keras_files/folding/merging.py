@@ -243,6 +243,7 @@ class Merger:
         return ast.Name(self._argument(word, values), ast.Load())
 
     def _argument(self, word: str, values: Sequence[Any]) -> str:
+        word = re.sub(r"_\d+$", "", word)  # `filters_2` of an inner block
         key = (word, tuple((type(value).__name__, value) for value in map(_hashable, values)))
         if key not in self.arguments:
             self.arguments[key] = self.fresh(word or "value")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
 from gen.keras_files.applications import CLASSES
@@ -41,6 +41,8 @@ class Function:
     arguments: list[str]
     body: list[Statement]
     result: str
+    defaults: dict[str, ast.expr] = field(default_factory=dict)
+    """What its last arguments are where a call does not say them."""
 
 
 Statement: TypeAlias = "ast.Assign | Loop"

@@ -50,7 +50,9 @@ def unrolled(text: str) -> Iterator[str]:
             function = functions[value.func.id]
             given = [_Known(known).visit(copied(each)) for each in value.args]
             named = {str(each.arg): _Known(known).visit(copied(each.value)) for each in value.keywords}
-            inside = {arg.arg: each for arg, each in zip(function.args.args, given, strict=False)} | named
+            names, defaults = [arg.arg for arg in function.args.args], function.args.defaults
+            inside: dict[str, Any] = dict(zip(names[len(names) - len(defaults) :], defaults, strict=True))
+            inside |= dict(zip(names, given, strict=False)) | named
             yield from run(function.body[:-1], inside)
             end = function.body[-1]
             assert isinstance(end, ast.Return) and isinstance(end.value, ast.Name)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gen.keras_files.folding.defaults import WithoutDefaults
 from gen.keras_files.folding.statements import (
@@ -17,6 +18,8 @@ from gen.keras_files.folding.statements import (
     carries_in,
     copied,
     defined_in,
+    expression_of,
+    is_constant,
     layer_call,
     name_of,
     names_in,
@@ -43,6 +46,7 @@ class Folded:
         """The text of the model; the text that there was, if the statements of both are not the same."""
         before = [ast.parse(_source(self.text, node)) for node in self.end]
         expected = list(unrolled(ast.unparse(_module([], [*original, _ending(before)], {}))))
+        self._use_defaults()
         self.statements = self._with_short_targets()
         statements = [*self.statements, _ending(self.end)]
         names: dict[str, str] = {}
@@ -65,6 +69,27 @@ class Folded:
                     names.clear()
                     names |= now
         return self._laid(names)
+
+    def _use_defaults(self) -> None:
+        """Make what most calls of a function say the default of its argument."""
+        calls = [
+            node
+            for each in _assignments([*self.statements, *(each for f in self.functions for each in f.body)])
+            for node in ast.walk(each)
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        ]
+        defaults = {function.name: _common_values(function, calls) for function in self.functions}
+        without = _WithoutCommon(defaults)
+        self.statements = list(_changed(self.statements, without))
+        self.functions = [
+            replace(
+                each,
+                arguments=sorted(each.arguments, key=lambda name: name in defaults[each.name]),
+                body=list(_changed(each.body, without)),
+                defaults=defaults[each.name],
+            )
+            for each in self.functions
+        ]
 
     def _with_short_targets(self) -> list[Statement]:
         """Loops that run over the shortest names: what one runs over, no other statement sees."""
@@ -134,7 +159,54 @@ def _local(function: Function) -> Function:
         return function
     body = with_names(function.body, names)
     tensors = [names[name] for name in function.tensors]
-    return Function(function.name, tensors, arguments, body, names[function.result])
+    return replace(function, tensors=tensors, body=body, result=names[function.result])
+
+
+def _common_values(function: Function, calls: Sequence[ast.Call]) -> dict[str, ast.expr]:
+    """The value of each argument that more than half of the calls give; names and their numbers are always said."""
+    own = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == function.name]
+    found = {}
+    for name in function.arguments:
+        given = [each.value for call in own for each in call.keywords if each.arg == name and is_constant(each.value)]
+        counts = Counter(map(ast.unparse, given))
+        text, count = counts.most_common(1)[0] if counts else ("", 0)
+        if not re.match(r"(name|number)(_\d+)?$", name) and count > max(1, len(own) / 2):
+            found[name] = expression_of(text)
+    return found
+
+
+class _WithoutCommon(ast.NodeTransformer):
+    """Leaves out the arguments of functions that are at their defaults."""
+
+    def __init__(self, defaults: Mapping[str, Mapping[str, ast.expr]]) -> None:
+        self._defaults = defaults
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """A call without them."""
+        self.generic_visit(node)
+        known = self._defaults.get(node.func.id, {}) if isinstance(node.func, ast.Name) else {}
+        node.keywords = [
+            each
+            for each in node.keywords
+            if each.arg not in known or ast.unparse(each.value) != ast.unparse(known[str(each.arg)])
+        ]
+        return node
+
+
+def _assignments(statements: Sequence[Statement]) -> Iterator[ast.Assign]:
+    for each in statements:
+        if isinstance(each, ast.Assign):
+            yield each
+        else:
+            yield from _assignments(each.body)
+
+
+def _changed(statements: Sequence[Statement], change: ast.NodeTransformer) -> Iterator[Statement]:
+    for each in statements:
+        if isinstance(each, ast.Assign):
+            yield change.visit(copied(each))
+        else:
+            yield replace(each, body=list(_changed(each.body, change)))
 
 
 def _shortest_names(own: Iterable[str], taken: set[str]) -> dict[str, str]:
@@ -186,7 +258,8 @@ def _module(functions: Sequence[Function], statements: Sequence[Statement], name
     for each in functions:
         arguments = [ast.arg(name) for name in (*each.tensors, *each.arguments)]
         inside = [*_emitted(each.body, {}), ast.Return(ast.Name(each.result, ast.Load()))]
-        given = ast.arguments([], arguments, None, [], [], None, [])
+        defaults = [each.defaults[name] for name in each.arguments if name in each.defaults]
+        given = ast.arguments([], arguments, None, [], [], None, defaults)
         body.append(ast.FunctionDef(each.name, given, inside, [], lineno=0))
     return ast.fix_missing_locations(ast.Module([*body, *_emitted(statements, names)], []))
 
