@@ -80,10 +80,10 @@ def randomize(model: Any) -> None:
 
 
 def calibrate(model: Any) -> None:
-    """Give each BatchNormalization the statistics of what comes in, so that deep layers still see a picture.
+    """Give each BatchNormalization the statistics of what comes in: deep layers see a picture, and numbers stay near 1.
 
-    No variance is below 0.1: what is divided by a smaller one makes of the last digit of a weight a difference of 1e-9,
-    in Keras alone.
+    No variance is below 0.1.  What is divided by a smaller one, or what pictures of other statistics make of two hundred
+    layers, are numbers that in Keras alone differ by 1e-5 where weights differ in their last digit.
     """
     import jax
 
@@ -94,13 +94,13 @@ def calibrate(model: Any) -> None:
     variables = model.trainable_variables, model.non_trainable_variables
     values = [[variable.value for variable in each] for each in variables]
     call = jax.jit(lambda *given: model.stateless_call(*given, training=True)[1])
-    for variable, value in zip(variables[1], call(*values, pictures(model, 8)), strict=True):
+    for variable, value in zip(variables[1], call(*values, pictures(model)), strict=True):
         variable.assign(np.maximum(value, 0.1) if variable.name == "moving_variance" else value)
     for layer, momentum in zip(norms, momenta, strict=True):
         layer.momentum = momentum
 
 
-def pictures(model: Any, count: int) -> np.ndarray:
+def pictures(model: Any, count: int = 8) -> np.ndarray:
     """Pictures of one color each, with noise."""
     rng = np.random.default_rng(1)
     whole = any(isinstance(layer, keras.layers.Rescaling) for layer in model.layers)
@@ -110,7 +110,7 @@ def pictures(model: Any, count: int) -> np.ndarray:
 
 def compare(model: Any, folder: Path, x: np.ndarray | None = None) -> Compared:
     """Import a model that Keras saves, build it, and compare the predictions."""
-    x = pictures(model, 2) if x is None else x
+    x = pictures(model)[:2] if x is None else x
     theirs = model.predict(x, verbose=0)
     path = folder / "model.keras"
     model.save(path)
