@@ -82,8 +82,8 @@ def randomize(model: Any) -> None:
 def calibrate(model: Any) -> None:
     """Give each BatchNormalization the statistics of what comes in: deep layers see a picture, and numbers stay near 1.
 
-    No variance is below 0.1.  With smaller ones, or with other pictures, outputs of two hundred layers differ by 1e-5 in
-    Keras alone where weights differ in their last digit.
+    No variance is below 0.1.  With smaller ones, or with other pictures, outputs of two hundred layers differ by 1e-5
+    in Keras alone where weights differ in their last digit.
     """
     import jax
 
