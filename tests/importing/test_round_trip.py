@@ -17,7 +17,9 @@ from tests import keras_script
 from tests.building import CASES, build, sample
 from tests.importing.made import imported
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation:DeprecationWarning", "ignore:Do not pass an `input_shape`:UserWarning"
+)
 FORMS = ("keras", "h5")
 OWN = ("add_loss", "own_")
 """Cases with layers, losses, or penalties of their own, whose code no file of Keras holds."""
@@ -26,6 +28,10 @@ NOT_KERAS = (
     *("embedding_dense", "embedding_float", "operations_masked_mean", "operations_positions"),
 )
 """Cases that Keras does not run as they stand, because gen reads more, or whose inputs are ids as floats."""
+UNSAVED = ("metrics_masked_sparse", "outputs")
+"""Cases with losses by tensor, which Keras writes into no `.keras` file."""
+IN_FLOAT32 = ("operations_attention",)
+"""Cases with an attention whose softmax Keras on JAX computes in float32."""
 CHOSEN = [path for path in CASES if not path.stem.startswith(OWN) and path.stem not in NOT_KERAS]
 
 
@@ -33,14 +39,17 @@ CHOSEN = [path for path in CASES if not path.stem.startswith(OWN) and path.stem 
 @pytest.mark.parametrize("path", sample(CHOSEN, 50), ids=lambda path: path.stem)
 def test_it_predicts_what_keras_predicts(path: Path, form: str, tmp_path: Path) -> None:
     theirs = keras_script.run(path.read_text("utf-8"))
+    if path.stem in UNSAVED:
+        theirs = keras.Model(theirs.inputs, theirs.outputs)
     file = tmp_path / f"model.{form}"
     theirs.save(file, **({"include_optimizer": False} if form == "h5" else {}))
     found, ours = imported(file)
     assert format_text(found.text) == found.text
     x = data(ours)
     expected = rows(theirs.predict(x if len(x) > 1 else x[0], verbose=0))
+    close = 1e-6 if path.stem in IN_FLOAT32 else 1e-9
     for one, other in zip(rows(ours.predict(x)), expected, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9 * max(1.0, np.abs(other).max()))
+        np.testing.assert_allclose(one, other, rtol=close, atol=close * max(1.0, np.abs(other).max()))
 
 
 def data(model: Any) -> list[np.ndarray]:
@@ -48,6 +57,9 @@ def data(model: Any) -> list[np.ndarray]:
     rng, found = np.random.default_rng(0), []
     for column in model._inputs:
         shape = (4, *(size if isinstance(size, int) else 9 for size in column.shape))
+        if column.dtype.kind == "b":
+            found.append(rng.random(shape) < 0.5)
+            continue
         whole = column.limit is not None or column.dtype.kind in "iu"
         found.append(rng.integers(0, column.limit or 2, shape) if whole else rng.normal(size=shape))
     return found
