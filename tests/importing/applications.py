@@ -82,8 +82,8 @@ def randomize(model: Any) -> None:
 def calibrate(model: Any) -> None:
     """Give each BatchNormalization the statistics of what comes in: deep layers see a picture, and numbers stay near 1.
 
-    All variances are 0.2 larger, and nothing is dropped out meanwhile.  With small variances, or with statistics of
-    something else, outputs of two hundred layers differ by 1e-5 in Keras alone where weights differ in their last digit.
+    All variances are 0.2 larger, and nothing is dropped out meanwhile: with small variances, or those of something
+    else, outputs of two hundred layers differ by 1e-5 in Keras alone where weights differ in their last digit.
     """
     import jax
 
