@@ -56,6 +56,8 @@ class Contents:
     legacy: bool = False
     """Whether weights are by layer and name, as in `.h5` files of whole models, and not by number."""
     optimizer: Group | None = None
+    backend: str = ""
+    """What Keras computed with, where a file of Keras 1 or 2 says it."""
     tensors: dict[str, Array] | None = None
     """The weights by name, of a file of safetensors."""
 
@@ -84,7 +86,14 @@ def read(paths: Sequence[Path]) -> Contents:
         if models[0].weights is None:
             raise KerasFileError(f"{paths[0]} is a model without weights: name the file with its weights, too")
         return models[0]
-    return replace(models[0], weights=weights[0].weights, legacy=weights[0].legacy, optimizer=weights[0].optimizer)
+    (given,) = weights
+    return replace(
+        models[0],
+        weights=given.weights,
+        legacy=given.legacy,
+        optimizer=given.optimizer,
+        backend=given.backend,
+    )
 
 
 def open_file(path: Path) -> Contents:
@@ -172,7 +181,10 @@ def _hdf5(path: Path, file: IO[bytes]) -> Contents:
     root = open_group(file, str(path))
     config = root.attribute("model_config")
     inner = root.group("model_weights")
-    version = root.attribute("keras_version") or (inner.attribute("keras_version") if inner is not None else None) or ""
+    version, backend = (
+        root.attribute(name) or (inner.attribute(name) if inner is not None else None) or ""
+        for name in ("keras_version", "backend")
+    )
     if config is not None:
         training = root.attribute("training_config")
         return Contents(
@@ -183,11 +195,13 @@ def _hdf5(path: Path, file: IO[bytes]) -> Contents:
             inner,
             legacy=True,
             optimizer=root.group("optimizer_weights"),
+            backend=backend,
         )
     legacy = root.names("layer_names") is not None
     if not legacy and not any(root.group(name) for name in ("layers", "_layer_checkpoint_dependencies", "vars")):
         raise KerasFileError(f"{path} holds neither a model of Keras nor weights of one")
-    return Contents(path, version, weights=root, legacy=legacy, optimizer=root.group("optimizer", "vars"))
+    slots = root.group("optimizer", "vars")
+    return Contents(path, version, weights=root, legacy=legacy, optimizer=slots, backend=backend)
 
 
 def _json(path: Path) -> Contents:

@@ -12,6 +12,17 @@ from gen.keras_files.problems import KerasFileError
 
 MODELS = ("Model", "Functional", "Sequential")
 MOST_NESTED = 50
+MOST_CELLS = 1_000
+MERGED = {
+    "sum": "Add",
+    "mul": "Multiply",
+    "ave": "Average",
+    "max": "Maximum",
+    "concat": "Concatenate",
+    "dot": "Dot",
+    "cos": "Dot",
+}
+"""What the `mode` of a Merge of Keras 1 is called since."""
 CONSTANT = "_CONSTANT_VALUE"
 """What Keras 2 writes in place of the name of a layer for a number among the arguments."""
 
@@ -47,6 +58,8 @@ class Layer:
     model: Model | None = None
     inner: Layer | None = None
     """What a wrapper holds, or the cell of an RNN."""
+    cells: list[Layer] = field(default_factory=list)
+    """The cells of a StackedRNNCells."""
 
 
 @dataclass(eq=False)
@@ -160,11 +173,27 @@ def _layer(entry: Any, major: int, depth: int) -> Layer:
     if not isinstance(config, dict):
         raise KerasFileError(f"the {kind[:80]!r} of the model has no configuration")
     name = entry.get("name") or config.get("name") or kind
+    if kind == "Merge" and major == 1 and isinstance(config.get("mode"), str) and config["mode"] in MERGED:
+        kind, config = _merge(config)
     layer = Layer(str(name), kind, config, module, _is_operation(kind, config, module, major))
     held = config.get("layer", config.get("cell"))
     if isinstance(held, dict) and "class_name" in held and depth < MOST_NESTED:
         layer.inner = _layer(held, major, depth + 1)
+    cells = config.get("cells")
+    if kind == "StackedRNNCells" and isinstance(cells, list) and len(cells) < MOST_CELLS and depth < MOST_NESTED:
+        layer.cells = [_layer(each, major, depth + 1) for each in cells]
     return layer
+
+
+def _merge(config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A Merge of Keras 1 as the layer that it is since."""
+    mode, kind = config["mode"], MERGED[config["mode"]]
+    said: dict[str, Any] = {"name": config.get("name")}
+    if kind == "Concatenate":
+        said["axis"] = config.get("concat_axis", -1)
+    if kind == "Dot":
+        said |= {"axes": config.get("dot_axes", -1), "normalize": mode == "cos"}
+    return kind, said
 
 
 def _of_keras(module: str) -> bool:

@@ -12,6 +12,7 @@ from gen.components.operations.base import operations
 from gen.keras_files.arguments import plain
 from gen.keras_files.dialects import Call, Layer, Ref
 from gen.keras_files.problems import KerasFileError, Report
+from gen.language.elaborate.functions import spelling
 
 OPERATORS = {
     "add": "+",
@@ -55,7 +56,10 @@ def expression(layer: Layer, call: Call, write: Write, use: Callable[[str], str]
     if cls is None:
         report.problem(layer.name, f"gen has no operation {layer.kind[:80]!r}")
         return "None"
-    known = {item.name.removesuffix("_"): item for item in fields(cls)}
+    known = {item.name.removesuffix("_"): item.default for item in fields(cls)}
+    function = spelling(("keras", "ops", name))
+    spelled = function.arguments if function is not None else ()
+    known |= {each.name: each.default for each in spelled if each.default is not ...}
     for key, value in layer.config.items():
         if key in ("name", "trainable") or key in keywords or value is None:
             continue
@@ -65,8 +69,10 @@ def expression(layer: Layer, call: Call, write: Write, use: Callable[[str], str]
             report.problem(layer.name, f"gen's ops.{name} has no argument {key[:80]!r}")
             continue
         value = plain(value, layer.name)
-        if value != known[key].default:
+        if value != known[key]:
             keywords[key] = value
+    if spelled and spelled[0].name in keywords:  # the subscripts of an einsum
+        given.insert(0, keywords.pop(spelled[0].name))
     said = [write(each) for each in given] + [f"{_word(key)}={write(value)}" for key, value in keywords.items()]
     return f"{use('ops')}.{name}({', '.join(said)})"
 

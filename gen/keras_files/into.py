@@ -94,6 +94,15 @@ class _Place:
             self.group.shape(number) == shape for number, shape in zip(self.numbers, shapes, strict=True)
         )
 
+    def is_of(self, name: str) -> int:
+        """How much says that this is the layer of a name, in which slashes are between it and what it is in.
+
+        What a Bidirectional holds has a name that Keras has counted, and a group that says its direction.
+        """
+        inside, own = {*self.names, *self.path}, name.rpartition("/")[2]
+        direction = own.partition("_")[0]
+        return 2 * len({*name.split("/"), name} & inside) + (f"{direction}_layer" in self.path)
+
 
 def _by_number(layers: Sequence[NamedLayer], contents: Contents, report: Report) -> dict[str, Array]:
     """The arrays of a file that has them by number: each part of a layer takes the first place that fits."""
@@ -109,9 +118,8 @@ def _by_number(layers: Sequence[NamedLayer], contents: Contents, report: Report)
         for part, names in parts.items():
             shapes = [layer.weights[name].shape for name in names]
             fitting = [place for place in places if place.fits(shapes)]
-            own = layer.name.rpartition("/")[2]
-            named = [place for place in fitting if {own, layer.name} & {*place.names, *place.path}]
-            fitting = named or fitting
+            most = max((place.is_of(layer.name) for place in fitting), default=0)
+            fitting = [place for place in fitting if place.is_of(layer.name) == most]
             inside = [place for place in fitting if any(part.split("_")[-1] in each for each in place.path)]
             fitting = inside if part and inside else fitting
             if not fitting:
@@ -120,7 +128,7 @@ def _by_number(layers: Sequence[NamedLayer], contents: Contents, report: Report)
             places.remove(place)
             for name, number in zip(names, place.numbers, strict=True):
                 values[name] = place.group.array((number,), layer.weights[name].size)
-        found |= fitted(root.shown, leaf, values, contents.major, report)
+        found |= fitted(contents, leaf, values, report)
     return found
 
 

@@ -204,6 +204,8 @@ class Writer:
             return [f"{self._layer_word('Lambda')}(lambda x: {self._normalized(layer, 'x')})"]
         if layer.model is not None:
             return [self._inner_model(layer)]
+        if _is_stack(layer):
+            return [self._constructor(each, self._name_of(each))[0] for each in self._rows_of(layer)]
         kind = snake_case(self._class_name(layer))
         auto = re.fullmatch(rf"{kind}(_\d+)?", layer.name) is not None
         weightless = layer.inner is None and not _has_weights(layer)
@@ -254,6 +256,9 @@ class Writer:
             variables[result] = self._new(layer.name)
             self.lines.append(f"{variables[result]} = {text}")
             return
+        if _is_stack(layer):
+            variables[result] = self._stack(layer, self._call_arguments(layer, call, write, dropped))
+            return
         arguments = self._call_arguments(layer, call, write, dropped)
         several = self._results(layer)
         if len(layer.calls) > 1 or layer.model is not None:
@@ -295,6 +300,32 @@ class Writer:
             return 2
         scores = any(call.kwargs.get("return_attention_scores") for call in layer.calls)
         return 2 if scores else 1
+
+    def _stack(self, layer: Layer, x: str) -> str:
+        """Write an RNN of several cells as one RNN after the other; gives the last variable."""
+        if len(layer.calls) > 1 or not x.isidentifier():
+            self.report.problem(layer.name, "gen has several cells in one RNN that is called once, on one tensor")
+        for each in self._rows_of(layer):
+            own = self._name_of(each)
+            target = self._new(own)
+            made, _ = self._constructor(each, None if target == own else own)
+            self.lines.append(f"{target} = {made}({x})")
+            x = target
+        return x
+
+    def _rows_of(self, layer: Layer) -> list[Layer]:
+        """An RNN for each cell of one that has several; all but the last give every step."""
+        assert layer.inner is not None
+        if layer.config.get("return_state") or layer.config.get("go_backwards") or not layer.inner.cells:
+            self.report.problem(layer.name, "gen has several cells in one RNN without their states, and forwards")
+        found = []
+        for number, cell in enumerate(layer.inner.cells, 1):
+            last = number == len(layer.inner.cells)
+            name = layer.name if last else f"{layer.name}_cell_{number}"
+            config = layer.config if last else {**layer.config, "return_sequences": True}
+            found.append(Layer(name, "RNN", config, inner=cell))
+            self.names[cell] = self._name_of(found[-1])
+        return found
 
     def _shared(self, layer: Layer) -> tuple[str, bool]:
         """Write a layer or a model that is called later; gives its variable."""
@@ -532,8 +563,8 @@ def _identifier(name: str) -> str:
 
 
 def _numbers(values: Any) -> str:
-    """Numbers of float32 in as few digits as they need; one where all are the same."""
-    found = [float(str(np.float32(value))) for value in np.asarray(values).reshape(-1)]
+    """Numbers in as few digits as their float type needs; one where all are the same."""
+    found = [float(str(value)) for value in np.asarray(values).reshape(-1)]
     if not np.isfinite(found).all():
         raise KerasFileError("a Normalization has statistics that are not finite")
     return repr(found[0]) if len(set(found)) == 1 else repr(found)
@@ -557,6 +588,10 @@ def _has_weights(layer: Layer) -> bool:
 def _merges(layer: Layer) -> bool:
     cls = component_class(layer.kind)
     return layer.model is not None or (cls is not None and cls.merges)
+
+
+def _is_stack(layer: Layer) -> bool:
+    return layer.kind == "RNN" and layer.inner is not None and layer.inner.kind == "StackedRNNCells"
 
 
 def _settled(config: Any) -> Any:

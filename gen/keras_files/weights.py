@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,11 @@ from gen.keras_files.expressions import is_function
 from gen.keras_files.hdf5 import Group
 from gen.keras_files.problems import KerasFileError, MissingWeightsError, Report
 from gen.keras_files.text import Written
+from gen.language.elaborate.older import LAYER_NAMES
 
 Array = np.ndarray[Any, np.dtype[Any]]
+TURNED = ("Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose")
+"""Layers whose kernels Theano goes through backwards."""
 GATES = {"LSTM": ("i", "f", "c", "o"), "GRU": ("z", "r", "h")}
 CLIPPED = {"LSTM": (0, 1, 3), "GRU": (0, 1)}
 """The gates that `recurrent_activation` is applied to."""
@@ -64,6 +67,11 @@ class Layers:
                 cell = inner.inner or inner
                 if found is not None:
                     yield Leaf(cell, found, (*keys, f"{direction}_layer", "cell"), trainable)
+        elif layer.kind == "RNN" and layer.inner is not None and layer.inner.cells:
+            for cell, key in zip(layer.inner.cells, counted(each.kind for each in layer.inner.cells), strict=True):
+                found = self._find((*prefix, self._written.names.get(cell, cell.name)))
+                if found is not None:
+                    yield Leaf(cell, found, (*keys, "cell", "cells", key), trainable)
         elif layer.kind == "TimeDistributed" and layer.inner is not None:
             yield from self.leaves(layer.inner, (*prefix, own), (*keys, "layer"), trainable)
         else:
@@ -96,17 +104,22 @@ class Layers:
 
 def group_names(model: Model) -> list[str]:
     """The names of the groups that hold the arrays of the layers of a model: by class, counted."""
+    kinds = []
+    for layer in model.layers:
+        is_counted = not layer.operation and not (model.sequential and layer.kind == "InputLayer")
+        inner = layer.model is not None and not layer.model.sequential
+        kinds.append(("functional" if inner else layer.kind.split(">")[-1]) if is_counted else "")
+    return counted(kinds)
+
+
+def counted(kinds: Iterable[str]) -> list[str]:
+    """The names of groups of the classes of layers; "" for what has none."""
     counts: dict[str, int] = {}
     names = []
-    for layer in model.layers:
-        counted = not layer.operation and not (model.sequential and layer.kind == "InputLayer")
-        if not counted:
-            names.append("")
-            continue
-        kind = "functional" if layer.model is not None and not layer.model.sequential else layer.kind.split(">")[-1]
+    for kind in kinds:
         key = snake(kind)
         number = counts[key] = counts.get(key, -1) + 1
-        names.append(f"{key}_{number}" if number else key)
+        names.append(f"{key}_{number}" if number and key else key)
     return names
 
 
@@ -133,10 +146,9 @@ def collect(
             if leaves:
                 found |= legacy(contents, layer, leaves, report)
     else:
-        root = contents.weights
         for leaf in layers.of_model(model, (), ()):
             if not (share and all(f"{leaf.named.name}/{name}" in found for name in leaf.named.weights)):
-                found |= _numbered(root, leaf, contents.major, report)
+                found |= _numbered(contents, leaf, report)
     missing = [name for name, _ in weights_of(graph) if name not in found]
     if missing:
         raise MissingWeightsError(f"{contents.path} has no weights for {', '.join(missing[:3])}")
@@ -164,7 +176,7 @@ def statistics(model: Model, contents: Contents) -> dict[Layer, tuple[Array, Arr
                 continue
             given = [layer.config.get(name) for name in ("mean", "variance")]
             if None not in given:
-                mean, variance = (np.asarray(value, dtype=np.float64) for value in given)
+                mean, variance = (np.asarray(value, dtype=_computes_in(layer)) for value in given)
             elif root is None:
                 continue
             else:
@@ -172,17 +184,30 @@ def statistics(model: Model, contents: Contents) -> dict[Layer, tuple[Array, Arr
                 places = ["0", "1"] if not contents.legacy else (group and group.names("weight_names")) or []
                 if group is None or len(places) < 2:
                     continue
-                mean, variance = (group.array((place,), 100_000).astype(np.float64) for place in places[:2])
+                mean, variance = (_of_floats(group.array((place,), 100_000)) for place in places[:2])
             found[layer] = mean, variance
     return found
+
+
+def _computes_in(layer: Layer) -> str:
+    """The float type of a layer: Keras 2 says it as a word, Keras 3 as a policy."""
+    said = layer.config.get("dtype")
+    if isinstance(said, dict):
+        said = said["config"]["name"]
+    return "float64" if said in (None, "float64") else "float32"
+
+
+def _of_floats(array: Array) -> Array:
+    return array if array.dtype == np.float64 else array.astype(np.float32)
 
 
 # ------------------------------------------------------------------------------------------------- arrays by number
 
 
-def _numbered(root: Group, leaf: Leaf, major: int, report: Report) -> dict[str, Array]:
+def _numbered(contents: Contents, leaf: Leaf, report: Report) -> dict[str, Array]:
     """The arrays of a layer in a file of Keras 3, or of Keras 2 since 2.12."""
-    named, keys = leaf.named, leaf.keys
+    root, named, keys = contents.weights, leaf.named, leaf.keys
+    assert root is not None
     group = root.group(*keys)
     if group is None and keys[:1] == ("layers",):
         older = root.group("_layer_checkpoint_dependencies", *keys[1:])  # Keras 2.12
@@ -202,7 +227,7 @@ def _numbered(root: Group, leaf: Leaf, major: int, report: Report) -> dict[str, 
     left = [each for each in places.values() if each]
     if left and leaf.layer.kind != "Normalization":
         raise KerasFileError(f"{root.shown} has more weights for the layer {leaf.layer.name} than gen's layer has")
-    return fitted(root.shown, leaf, values, major, report)
+    return fitted(contents, leaf, values, report)
 
 
 def _in_older_groups(keys: Sequence[str]) -> list[str]:
@@ -255,7 +280,7 @@ def legacy(contents: Contents, layer: Layer, leaves: Sequence[Leaf], report: Rep
             values.setdefault(leaf, {})[name] = group.array((place,), leaf.named.weights[name].size * 2 + 64)
     found_: dict[str, Array] = {}
     for leaf, each in values.items():
-        found_ |= fitted(root.shown, leaf, each, contents.major, report)
+        found_ |= fitted(contents, leaf, each, report)
     return found_
 
 
@@ -313,13 +338,15 @@ def _of_older_cells(found: Sequence[Array], leaf: Leaf, contents: Contents) -> d
 # -------------------------------------------------------------------------------------------------------- as gen has it
 
 
-def fitted(shown: str, leaf: Leaf, values: Mapping[str, Array], major: int, report: Report) -> dict[str, Array]:
+def fitted(contents: Contents, leaf: Leaf, values: Mapping[str, Array], report: Report) -> dict[str, Array]:
     """The arrays of a layer as gen's layer has them, by their full names."""
     named, kind = leaf.named, _kind(leaf)
     values = dict(values)
+    if "kernel" in values:
+        values["kernel"] = _kernel(values["kernel"], leaf, contents)
     if kind in GATES and "recurrent_kernel" in values:
         values = _from_cudnn(values, named, kind)
-        if leaf.layer.kind.startswith(("LSTM", "GRU")) and _has_old_gates(leaf, major):
+        if leaf.layer.kind.startswith(("LSTM", "GRU")) and _has_old_gates(leaf, contents.major):
             values = {name: _steeper(array, kind) for name, array in values.items()}
             report.note(
                 f"{leaf.layer.name}: its weights of gates are 1.2 times those in the file, because `hard_sigmoid` was"
@@ -332,13 +359,27 @@ def fitted(shown: str, leaf: Leaf, values: Mapping[str, Array], major: int, repo
             array = array.reshape(weight.shape)
         if array.shape != weight.shape:
             raise KerasFileError(
-                f"{shown}: {leaf.layer.name} has a {name} of the shape {array.shape}, and its configuration asks for"
-                f" {weight.shape}"
+                f"{contents.path}: {leaf.layer.name} has a {name} of the shape {array.shape}, and its configuration"
+                f" asks for {weight.shape}"
             )
         if not np.isfinite(array).all():
             report.note(f"{named.name}/{name} has numbers that are not finite")
         found[f"{named.name}/{name}"] = np.ascontiguousarray(array)
     return found
+
+
+def _kernel(array: Array, leaf: Leaf, contents: Contents) -> Array:
+    """The kernel of a convolution of Keras 1 with its axes as they are since 2, and not turned round as in Theano."""
+    kind = LAYER_NAMES.get(leaf.layer.kind, leaf.layer.kind)
+    shape = leaf.named.weights["kernel"].shape
+    if contents.major == 1 and array.ndim == 4:
+        if kind == "Conv1D" and (array.shape[:2] != (shape[0], 1) or array.shape[3] != shape[2]):  # before 1.2
+            array = array.transpose(2, 3, 1, 0)
+        if kind == "Conv2DTranspose":
+            array = array.transpose(0, 1, 3, 2)
+    if contents.backend == "theano" and kind in TURNED:
+        array = np.flip(array, tuple(range(array.ndim - 2)))
+    return array
 
 
 def _kind(leaf: Leaf) -> str:

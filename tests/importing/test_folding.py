@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import pytest
@@ -133,3 +134,69 @@ def test_names_without_a_pattern_are_kept_by_leaving_the_blocks_apart() -> None:
         text.replace("b3_2_conv", "up").replace("b1_2_conv", "in_it").replace("b3_2_bn", "odd").replace("b2_1_bn", "c")
     )
     assert folded(text) == text
+
+
+def test_numbers_that_count_along_are_formulas_of_one() -> None:
+    lines, x = ["stem = Conv2D(4, 1)(pixels)"], "stem"
+    for i in range(3):
+        lines += [
+            f'conv2d_{2 * i + 5} = Conv2D(4, 3, padding="same")({x})',
+            f"norm_{i} = BatchNormalization()(conv2d_{2 * i + 5})",
+            f'conv2d_{2 * i + 6} = Conv2D(4, 3, padding="same")(norm_{i})',
+            f"add_{i} = Add()([{x}, conv2d_{2 * i + 6}])",
+        ]
+        x = f"add_{i}"
+    found = is_same(model([*lines, *head(x)]))
+    assert "for number in range(3):" in found
+    assert 'name=f"conv2d_{2 * number + 5}"' in found and 'name=f"conv2d_{2 * number + 6}"' in found
+
+
+def test_numbers_without_a_formula_keep_blocks_apart() -> None:
+    lines, x = ["stem = Conv2D(4, 1)(pixels)"], "stem"
+    for i, k in enumerate((3, 9, 4)):
+        lines += [
+            f'conv_{i} = Conv2D(4, 3, padding="same")({x})',
+            f"norm_{k} = BatchNormalization()(conv_{i})",
+            f"add_{i} = Add()([{x}, norm_{k}])",
+        ]
+        x = f"add_{i}"
+    text = model([*lines, *head(x)])
+    assert folded(text) == text
+
+
+def test_lines_that_repeat_are_a_loop_inside_of_blocks_that_repeat() -> None:
+    lines, x = ["stem = Conv2D(4, 1)(pixels)"], "stem"
+    for i in range(2, 5):
+        for k in range(6):
+            lines.append(f'conv{i}_{k} = Conv2D(4, 3, padding="same")({x})')
+            x = f"conv{i}_{k}"
+        lines += [f"norm{i} = BatchNormalization()({x})", f"relu{i} = ReLU()(norm{i})"]
+        x = f"relu{i}"
+    found = is_same(model([*lines, *head(x)]))
+    assert "\nfor number in range(2, 5):\n    for number_2 in range(6):\n" in found
+    assert found.count("Conv2D(") == 2
+
+
+def test_what_the_model_gives_keeps_its_variable() -> None:
+    lines, x = [], "pixels"
+    for i in range(6):
+        lines.append(f'conv_{i} = Conv2D(4, 3, padding="same")({x})')
+        x = f"conv_{i}"
+    found = is_same(model(lines).replace("scores)", "conv_5)"))
+    assert "\nfor number in range(5):\n" in found  # the last one is what the model gives
+    assert "conv_5 = Conv2D(" in found
+
+
+def test_what_most_calls_of_a_function_say_is_its_default() -> None:
+    between = ["Conv2D(4, 2)", "ReLU()", "BatchNormalization()", 'Conv2D(3, 1, activation="relu")']
+    lines, x = ["stem = Conv2D(4, 1)(pixels)"], "stem"
+    for i, made in enumerate(between):
+        lines += [
+            *block(i, x, 8 if i == 2 else 4)[:-1],
+            f"b{i}_add = ReLU()(b{i}_2_bn)",
+            f"apart_{i} = {made}(b{i}_add)",
+        ]
+        x = f"apart_{i}"
+    found = is_same(model([*lines, *head(x)]))
+    assert re.search(r"def block\(\w+, number, filters=4\):", found)
+    assert "block(apart_1, filters=8, number=2)" in found and "block(apart_0, number=1)" in found

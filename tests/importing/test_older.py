@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -188,7 +190,7 @@ def test_everything_that_gen_lacks_is_in_one_report(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("said", [True, False], ids=["in the configuration", "among the weights"])
 def test_a_normalization_is_arithmetic(tmp_path: Path, said: bool) -> None:
-    mean, variance = np.array([1.0, 2.0, 0.5]), np.array([4.0, 0.25, 9.0])
+    mean, variance = np.array([1.1, 2.0, 0.5]), np.array([4.1, 0.25, 9.3])
     config: dict[str, object] = {"name": "n", "axis": [-1], "batch_input_shape": [None, 3]}
     weights: dict[str, dict[str, object]] = {
         "n": {"n/mean:0": mean, "n/variance:0": variance, "n/count:0": np.int64(5)}
@@ -205,7 +207,7 @@ def test_a_normalization_is_arithmetic(tmp_path: Path, said: bool) -> None:
     model = {"class_name": "Sequential", "config": {"name": "s", "layers": layers}}
     _, ours = imported(h5(tmp_path / "m.h5", model, weights))
     x = numbers(5, 3)
-    np.testing.assert_allclose(ours.predict(x), (x - mean) / np.sqrt(variance) @ kernel + bias, rtol=1e-6)
+    np.testing.assert_allclose(ours.predict(x), (x - mean) / np.sqrt(variance) @ kernel + bias, rtol=1e-12)
 
 
 def test_slashes_in_names_of_keras_2_are_kept(tmp_path: Path) -> None:
@@ -223,3 +225,65 @@ def test_slashes_in_names_of_keras_2_are_kept(tmp_path: Path) -> None:
     assert [*found.weights] == ["stem/a/kernel", "stem/a/bias", "stem/kernel", "stem/bias"]
     for name, arrays in weights.items():
         np.testing.assert_array_equal(found.weights[f"{name}/kernel"], arrays[f"{name}/kernel:0"])
+
+
+def theano(path: Path, backend: str) -> Path:
+    """A file in which another backend says that it wrote it."""
+    with h5py.File(path, "a") as file:
+        file.attrs["backend"] = backend.encode()
+    return path
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "theano"])
+def test_theano_goes_through_kernels_backwards(backend: str, tmp_path: Path) -> None:
+    layers = [
+        layer("InputLayer", "x", batch_input_shape=[None, 6, 5, 2]),
+        layer("Conv2D", "c", node("x"), filters=3, kernel_size=[2, 3], strides=[1, 1], padding="valid"),
+    ]
+    kernel, bias, x = numbers(2, 3, 2, 3), numbers(3), numbers(2, 6, 5, 2)
+    model = functional("m", layers, [["x", 0, 0]], [["c", 0, 0]])
+    path = h5(tmp_path / "m.h5", model, {"c": {"c/kernel:0": kernel, "c/bias:0": bias}}, "2.0.8")
+    _, ours = imported(theano(path, backend))
+    turned = kernel[::-1, ::-1] if backend == "theano" else kernel
+    expected = sum(np.einsum("bhwi,io->bhwo", x[:, i : i + 5, j : j + 3], turned[i, j]) for i, j in np.ndindex(2, 3))
+    np.testing.assert_allclose(ours.predict(x), expected + bias, rtol=1e-10)
+
+
+@pytest.mark.parametrize("version", ["1.1.0", "1.2.2"])
+def test_kernels_of_keras_1_have_other_axes(version: str, tmp_path: Path) -> None:
+    old: dict[str, Any] = {"border_mode": "valid", "activation": "linear", "bias": True, "init": "glorot_uniform"}
+    layers = [
+        layer("InputLayer", "x", batch_input_shape=[None, 6, 2], input_dtype="float32"),
+        layer("Convolution1D", "c", node("x"), nb_filter=3, filter_length=2, subsample_length=1, **old),
+    ]
+    kernel, bias, x = numbers(2, 2, 3), numbers(3), numbers(4, 6, 2)
+    stored = kernel[:, None] if version == "1.2.2" else kernel[:, None].transpose(3, 2, 0, 1)
+    model = functional("m", layers, [["x", 0, 0]], [["c", 0, 0]])
+    path = h5(tmp_path / "m.h5", model, {"c": {"c_W": stored, "c_b": bias}}, version)
+    _, ours = imported(path)
+    expected = sum(x[:, i : i + 5] @ kernel[i] for i in range(2))
+    np.testing.assert_allclose(ours.predict(x), expected + bias, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        ("sum", lambda a, b: a + b),
+        ("mul", lambda a, b: a * b),
+        ("ave", lambda a, b: (a + b) / 2),
+        ("max", np.maximum),
+        ("concat", lambda a, b: np.concatenate([a, b], axis=-1)),
+        ("dot", lambda a, b: (a * b).sum(axis=-1, keepdims=True)),
+    ],
+)
+def test_a_merge_of_keras_1_is_the_layer_that_it_became(mode: str, expected: Any, tmp_path: Path) -> None:
+    settings = {"mode": mode, "mode_type": "raw", "concat_axis": -1, "dot_axes": -1, "output_shape": None}
+    layers = [
+        layer("InputLayer", "x", batch_input_shape=[None, 4]),
+        layer("Dense", "d", node("x"), output_dim=4, activation="linear", bias=True),
+        layer("Merge", "m", node("x", "d"), **settings),
+    ]
+    kernel, bias, x = numbers(4, 4), numbers(4), numbers(5, 4)
+    model = functional("m", layers, [["x", 0, 0]], [["m", 0, 0]])
+    _, ours = imported(h5(tmp_path / "m.h5", model, {"d": {"d_W": kernel, "d_b": bias}}, "1.2.2"))
+    np.testing.assert_allclose(ours.predict(x), expected(x, x @ kernel + bias), rtol=1e-10)
