@@ -18,7 +18,7 @@ from tests.building import ROOT, graph_of, load
 APART = {"components", "keras_files"}
 """The components, and what translates them, one by one, into the words of Keras' files."""
 OUTSIDE = [path for path in sorted((ROOT / "gen").rglob("*.py")) if APART.isdisjoint(path.relative_to(ROOT).parts)]
-KINDS = ("gen.components.base", "gen.components.arguments")
+KINDS = ("gen.components.base", "gen.components.arguments", "gen.components.rules")
 
 
 def words(*nodes: ast.AST) -> Iterator[str]:
