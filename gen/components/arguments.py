@@ -83,7 +83,7 @@ def _try(argument: str, option: Any, value: Any) -> Any:
     if option is Any:
         return value
     if option is type(None) or option is None:
-        return None if value is None or value == Word("None") else _REFUSED
+        return None if value is None or (isinstance(value, Word) and value == Word("None")) else _REFUSED
     if origin is Annotated:
         base, *bounds = get_args(option)
         accepted = _try(argument, base, value)
@@ -93,6 +93,8 @@ def _try(argument: str, option: Any, value: Any) -> Any:
         return accepted
     if origin is Literal:
         word = value.name if isinstance(value, Word) else value
+        if not isinstance(word, str | int | float | None):
+            return _REFUSED
         return word if word in get_args(option) and type(word) in map(type, get_args(option)) else _REFUSED
     if origin is tuple:
         return _try_tuple(argument, get_args(option), value)

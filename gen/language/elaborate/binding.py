@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, get_args
 
+import numpy as np
+
 from gen.components.arguments import CHANNELS_LAST, Count, Word, accept
 from gen.components.base import Activation, ArgumentError, Component, Layer, parameters, registry
 from gen.diagnostics import Note, Span
@@ -102,7 +104,7 @@ def make(context: Context, cls: type[Component], called: str, arguments: Argumen
     options: dict[str, Any] = {}
     signature = _signature(cls)
     for name, argument in (given or {}).items():
-        if argument.value == "channels_first" and name == "data_format":
+        if name == "data_format" and isinstance(argument.value, str) and argument.value == "channels_first":
             accepted = _report_channels_first(context, called, argument)
         else:
             accepted = accepted_value(context, name, signature.annotations[name], argument)
@@ -143,6 +145,8 @@ def accepted_value(context: Context, name: str, annotation: Any, argument: Argum
     if is_wrong(argument.value):
         return Wrong()
     value = settle(context, argument.value, annotation)
+    if isinstance(value, np.ndarray):
+        value = value.tolist()  # `kernel_size=np.array([3, 3])`
     if name in WORDS_IN_ANY_CASE and isinstance(value, str):
         value = value.lower()
     if is_wrong(value):

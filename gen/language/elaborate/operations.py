@@ -268,7 +268,7 @@ def _of_numbers(context: Context, called: str, component: Operation, numbers: Ma
     try:
         with np.errstate(all="ignore"):
             made = component.forward(*map(np.asarray, numbers.values()))  # type: ignore[attr-defined]  # each has one
-    except (ArithmeticError, TypeError, ValueError):
+    except (ArithmeticError, TypeError, ValueError, LookupError, NotImplementedError):
         return context.error("bad-argument", site.span, f"`{called}` cannot compute with these numbers")
     if np.ndim(made):
         return context.counted(made, site.span)
@@ -291,7 +291,9 @@ def _operands(
             return context.error("wrong-call", listed.span, f"`{called}` takes a list of tensors, and this is empty")
         arguments = {f"{cls.listed}[{place}]": item for place, item in enumerate(items_of(listed))}
     else:
-        arguments = {name: given[name] for name in cls.operands() if name in given and given[name].value is not None}
+        needed = cls.operands()[: cls.required()]
+        held = [name for name in cls.operands() if name in given]
+        arguments = {name: given[name] for name in held if given[name].value is not None or name in needed}
     found: dict[str, Value] = {}
     values = [argument.value for argument in arguments.values()]
     plain = not cls.listed and all(isinstance(each, np.ndarray | bool | int | float) for each in values)
