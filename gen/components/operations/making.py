@@ -164,6 +164,8 @@ class Arange(Constant):
             object.__setattr__(self, "stop", self.start)
             object.__setattr__(self, "start", 0)
         numbers = [type(number) for number in (self.start, self.stop)]
+        if any(isinstance(each, float) and not math.isfinite(each) for each in (self.start, self.stop, self.step)):
+            raise ArgumentError("start", "`start`, `stop` and `step` are finite")
         if Dim in numbers and float in numbers:
             raise ArgumentError("start", "`start` and `stop` are whole numbers where data decide one of them")
 

@@ -174,6 +174,8 @@ def _of_dtype(made: Any, dtype: Value) -> Any:
 def _arange(call: object, *values: Value, dtype: Value = None) -> Value:
     if not 1 <= len(values) <= 3 or not all(isinstance(each, int | float) for each in values):
         raise Problem("`np.arange` takes one to three numbers")
+    if not all(map(math.isfinite, values)):
+        raise Problem("`np.arange` takes numbers that are finite")
     start, stop, step = (0, values[0], 1) if len(values) == 1 else (*values, 1)[:3]
     if step == 0:
         raise Problem("The step of `np.arange` cannot be 0")

@@ -6,6 +6,8 @@ import keyword
 import re
 from collections.abc import Sequence
 
+import numpy as np
+
 from gen.components.arguments import Word
 from gen.diagnostics import Span
 from gen.dims import BATCH, Size
@@ -137,6 +139,8 @@ def _problem(item: Argument) -> tuple[str, str | None] | None:
     match item.value:
         case None | Wrong():
             return None
+        case np.ndarray():
+            return f"A dimension is a number, a name in quotes or None, got {describe_value(item.value)}", None
         case bool():
             return "A dimension is a number, a name in quotes or None", None
         case int(size):

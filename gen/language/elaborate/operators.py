@@ -321,7 +321,7 @@ def truth(value: Value) -> bool:
 
 def hashable(value: Value) -> Value:
     """A value as a key of a dict or an item of a set; raises `Problem`."""
-    if isinstance(value, list | dict | set):
+    if isinstance(value, list | dict | set | np.ndarray):
         raise Problem(f"{describe_value(value).capitalize()} cannot be a key")
     if isinstance(value, tuple):
         for item in value:
