@@ -14,6 +14,7 @@ from gen.components.operations.casting import Cast
 from gen.components.operations.making import Literal
 from gen.dims import Dim, product
 from gen.language.elaborate.apply import apply_layer
+from gen.language.elaborate.arrays import MAX_NUMBERS
 from gen.language.elaborate.binding import accepted_value
 from gen.language.elaborate.called import items_of
 from gen.language.elaborate.context import Context
@@ -266,9 +267,14 @@ def _of_numbers(context: Context, called: str, component: Operation, numbers: Ma
         message = f"`{called}` of a size that only data decide is not possible yet"
         return context.error("unsupported-call", site.span, message)
     try:
+        shape = component.output(*map(np.shape, numbers.values()))
+        count = product(shape) if isinstance(shape, tuple) else 0
+        if isinstance(count, int) and count > MAX_NUMBERS:
+            message = f"`{called}` makes {count:,} numbers here; gen computes with at most {MAX_NUMBERS:,}"
+            return context.error("too-large", site.span, message)
         with np.errstate(all="ignore"):
             made = component.forward(*map(np.asarray, numbers.values()))  # type: ignore[attr-defined]  # each has one
-    except (ArithmeticError, TypeError, ValueError, LookupError, NotImplementedError):
+    except (ArithmeticError, TypeError, ValueError, LookupError, NotImplementedError, ShapeError):
         return context.error("bad-argument", site.span, f"`{called}` cannot compute with these numbers")
     if np.ndim(made):
         return context.counted(made, site.span)
