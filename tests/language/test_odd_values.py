@@ -250,3 +250,10 @@ def test_an_operation_answers() -> None:
     names = sorted({*operations, *FORMULAS, *QUESTIONS})
     for name, (before, value) in sample([*itertools.product(names, itertools.product(("", "x, ", "3, "), VALUES))], 37):
         answers(f"z = ops.{name}({before}{value})")
+
+
+@pytest.mark.parametrize("argument", ["un0its=3", "3, un0its=4", "units='a'", "*[], un0its=3"])
+def test_what_is_wrong_in_a_function_is_wrong_in_each_call_of_it(argument: str) -> None:
+    answers(f"def block(x):\n    return Dense({argument})(x)\ny = block(block(block(x)))\nz = Model(x, y)")
+    made = "class A(keras.layers.Layer):\n    def __init__(self):\n        super().__init__()\n"
+    answers(f"{made}        self.d = Dense({argument})\na, b = A(), A()")

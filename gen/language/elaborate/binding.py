@@ -114,7 +114,8 @@ def make(context: Context, cls: type[Component], called: str, arguments: Argumen
             (values if name in signature.names else options)[name] = accepted
     if given is not None and set(arguments.keywords) <= given.keys() | cls.unsupported.keys() | cls.ignored.keys():
         wrong |= _report_missing(context, cls, called, given, arguments)
-    if wrong:
+    lacks = any(each.required and each.name not in values for each in parameters(cls))
+    if wrong or (lacks and context.diagnostics.failed):  # which an error of this place says, in another call of it
         return Wrong()
     try:
         return Made(cls(**values), options)
