@@ -15,13 +15,16 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from types import FunctionType
 from typing import Any
 
+import jax
 import keras
 import numpy as np
-from hypothesis import assume
+from hypothesis import HealthCheck, Phase, assume, given, note, seed, settings
 from hypothesis import strategies as st
+from hypothesis.errors import UnsatisfiedAssumption
 from keras.src.backend.common.masking import get_keras_mask
 
 from gen.components.base import registry
@@ -509,6 +512,33 @@ def random_models(draw: Callable[[st.SearchStrategy[Any]], Any]) -> RandomModel:
     metrics = metrics if len(heads) > 1 else metrics[0]
     assert draft.run(f"model.compile(optimizer=optimizers.{optimizer}, loss=[{losses}]{weights}, metrics={metrics})")
     return draft.model
+
+
+def prove_random_models(start: int, count: int, folder: Path, check: Callable[[RandomModel], None]) -> None:
+    """Check `count` models, drawn from a seed; what fails is shrunk, printed, and kept as `failed_SEED.nn`."""
+
+    @seed(start)
+    @settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        phases=(Phase.generate, Phase.shrink),
+        print_blob=False,
+        report_multiple_bugs=False,
+    )
+    @given(random_models())
+    def prove(model: RandomModel) -> None:
+        note(model.text)
+        try:
+            check(model)
+        except Exception as error:
+            if not isinstance(error, UnsatisfiedAssumption):
+                (folder / f"failed_{start}.nn").write_text(model.text, "utf-8")  # the last one is the smallest
+            raise
+
+    prove()
+    jax.clear_caches()  # or the models of one process take all memory in the end
 
 
 def _used(model: RandomModel, inputs: Sequence[str], outputs: Sequence[str]) -> list[str]:

@@ -32,7 +32,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from enum import Enum, auto
 from functools import cache
-from typing import Any, ClassVar, Literal, TypeVar, dataclass_transform, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar, dataclass_transform, get_type_hints
 
 from gen.components.scope import Scope
 from gen.dims import Shape, Size
@@ -128,6 +128,10 @@ class Regularizer(Component):
 
     kind = "regularizer"
 
+    if TYPE_CHECKING:  # the rules: each class defines its own, with the parameters that it asks for
+        forward: ClassVar[Any]
+        backward: ClassVar[Any]
+
 
 class Computation(Component, ABC):
     """What a node of the graph runs on tensors: a layer or an activation."""
@@ -146,6 +150,10 @@ class Computation(Component, ABC):
     """The kinds of the layers without a name that Keras makes for it, which it counts: `dropout`, `dropout_1`."""
     takes_stretched: ClassVar[bool] = False
     """Whether `backward` takes a `dy` that is stretched: a view in which one number stands in many places."""
+
+    if TYPE_CHECKING:  # the rules: each class defines its own, with the parameters that it asks for
+        forward: ClassVar[Any]
+        backward: ClassVar[Any]
 
     # A type checker lets `*_: Any, **__: Any` be overridden by any signature, here one with names for the inputs.
 
@@ -226,6 +234,9 @@ class Activation(Computation):
     """Whether results lie between 0 and 1, so that a crossentropy can use them."""
     factor: ClassVar[float] = 1.0
     """What `forward` multiplies x with before all else; another one than 1 has a rule `of_multiple` for factor · x."""
+
+    if TYPE_CHECKING:  # the rules: each class defines its own, with the parameters that it asks for
+        of_multiple: ClassVar[Any]
 
     def output(self, x: Shape) -> Shape:
         """The shape of the output, the same as the input's; raises `ShapeError` if the input lacks an axis."""
@@ -311,6 +322,10 @@ class Loss(Component):
     target_range: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
     """The range of targets that are not ids; the generated file refuses other targets, and NaN and infinity."""
 
+    if TYPE_CHECKING:  # the rules: each class defines its own, with the parameters that it asks for
+        forward: ClassVar[Any]
+        backward: ClassVar[Any]
+
     def after(self, head: Activation | None) -> Loss | None:
         """The loss to compute instead from the input of `head`, if that is better; else None.
 
@@ -382,6 +397,9 @@ class Optimizer(Component):
 
     kind = "optimizer"
     learning_rate: float | Schedule
+
+    if TYPE_CHECKING:  # the rules: each class defines its own, with the parameters that it asks for
+        update: ClassVar[Any]
 
     @property
     def schedule(self) -> Schedule | None:

@@ -12,11 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, assume, event, given, note, seed, settings
-from hypothesis.errors import UnsatisfiedAssumption
+from hypothesis import assume, event
 
 from gen.commands.formatting import format_text
 from gen.commands.importing import alone, run
@@ -26,7 +24,7 @@ from gen.keras_files.into import weights_into
 from gen.keras_files.problems import Report
 from tests.building import PROVE, rows_of
 from tests.importing.made import imported
-from tests.random_models import RandomModel, random_models
+from tests.random_models import RandomModel, prove_random_models
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 SEEDS, EACH = (10, 100) if PROVE else (1, 4)
@@ -36,30 +34,12 @@ OWN_CODE = re.compile(r"\bclass |\blambda\b|layers\.Lambda")
 
 @pytest.mark.parametrize("start", range(SEEDS))
 def test_a_random_model_comes_back(start: int, tmp_path: Path) -> None:
-    @seed(start)
-    @settings(
-        max_examples=EACH,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-        phases=(Phase.generate, Phase.shrink),
-        print_blob=False,
-        report_multiple_bugs=False,
-    )
-    @given(random_models())
-    def prove(model: RandomModel) -> None:
-        note(model.text)
+    def check(model: RandomModel) -> None:
         assume(not OWN_CODE.search(model.text))
-        try:
-            with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
-                comes_back(model, Path(folder))
-        except Exception as error:
-            if not isinstance(error, UnsatisfiedAssumption):
-                (tmp_path / f"failed_{start}.nn").write_text(model.text, "utf-8")  # the last one is the smallest
-            raise
+        with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
+            comes_back(model, Path(folder))
 
-    prove()
-    jax.clear_caches()  # or the models of one process take all memory in the end
+    prove_random_models(start, EACH, tmp_path, check)
 
 
 def comes_back(model: RandomModel, folder: Path) -> None:

@@ -114,6 +114,15 @@ def test_any_number_of_models_with_weights_of_their_own_are_built_together(count
     assert len(graphs) == count
 
 
+def test_more_models_than_gen_builds_together_are_refused() -> None:
+    text = MAKER.format("units").replace("Dense(3)", "Dense(units)")
+    assert read(f"{text}for n in range(2000):\n    model = make(n + 1)\n")[1] == ["two-models"]
+
+
+def test_a_function_that_compiles_something_else_makes_no_model() -> None:
+    assert read("import re\ndef clean(text='a'):\n    return re.compile('x').sub('', text)\n")[1] == ["no-model"]
+
+
 @pytest.mark.parametrize(
     "body",
     [

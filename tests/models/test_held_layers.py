@@ -20,6 +20,8 @@ TEXTS = {
     "a class that holds neither": f"{LAYER.format('n=1', 'self.n = n')}{CALL}y = Block()(x)\n",
     "a class that holds one": f"{LAYER.format('a=a', 'self.first = a')}{CALL}y = Block()(x)\n",
     "in a list": f"{LAYER.format('n=1', 'self.all = [a, [b]]')}{CALL}y = Block()(x)\n",
+    "in an object of a plain class": "class Bag:\n    def __init__(self):\n        self.a = a\n"
+    f"{LAYER.format('n=1', 'self.bag = Bag()')}{CALL}y = Block()(x)\n",
     "in a dict": f"{LAYER.format('n=1', 'self.all = dict(a=a)')}{CALL}y = Block()(x)\n",
     "in a Sequential": f"{LAYER.format('n=1', 'self.inner = Sequential([a, b])')}{CALL}y = Block()(x)\n",
     "in a wrapper": f"{LAYER.format('n=1', 'self.inner = TimeDistributed(a)')}{CALL}y = Block()(x)\n",

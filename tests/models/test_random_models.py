@@ -16,8 +16,7 @@ import jax
 import keras
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, assume, event, given, note, seed, settings
-from hypothesis.errors import UnsatisfiedAssumption
+from hypothesis import assume, event
 from keras.src.backend.common.masking import get_keras_mask, set_keras_mask
 from keras.src.trainers.compile_utils import get_metric
 
@@ -29,7 +28,7 @@ from tests.draws import Draws
 from tests.keras_twin import computes_in, metric_class, slots
 from tests.pasted import paired
 from tests.proof import alone
-from tests.random_models import RandomModel, random_models
+from tests.random_models import RandomModel, prove_random_models
 
 SEEDS, EACH = (20, 100) if PROVE else (2, 2)
 CLOSE: dict[str, float] = {"rtol": 1e-9, "atol": 1e-11}
@@ -40,28 +39,7 @@ BATCHES = ((3, 9), (1, 9), (4, 12), (3, 9))
 
 @pytest.mark.parametrize("start", range(SEEDS))
 def test_a_random_model_keeps_step_with_keras(start: int, tmp_path: Path) -> None:
-    @seed(start)
-    @settings(
-        max_examples=EACH,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-        phases=(Phase.generate, Phase.shrink),
-        print_blob=False,
-        report_multiple_bugs=False,
-    )
-    @given(random_models())
-    def prove(model: RandomModel) -> None:
-        note(model.text)
-        try:
-            compare(model)
-        except Exception as error:
-            if not isinstance(error, UnsatisfiedAssumption):
-                (tmp_path / f"failed_{start}.nn").write_text(model.text, "utf-8")  # the last one is the smallest
-            raise
-
-    prove()
-    jax.clear_caches()  # or the models of one process take all memory in the end
+    prove_random_models(start, EACH, tmp_path, compare)
 
 
 def compare(model: RandomModel) -> None:

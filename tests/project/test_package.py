@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from gen import __version__, cli, compiler
+from gen.language.elaborate.attributes import VERSIONS
 from tests.building import EXAMPLES, ROOT, case_graph
 
 CREDIT = ROOT / "examples" / "credit.nn"
@@ -84,6 +85,11 @@ def test_the_wheel_says_what_it_needs(wheel: Path) -> None:
     assert metadata["License-Expression"] == "MIT"
     needed = {re.split(r"\W", item)[0] for item in metadata.get_all("Requires-Dist") if "extra ==" not in item}
     assert needed == {"black", "click", "jinja2", "lark", "numpy", "pygments", "rich"}
+
+
+@pytest.mark.parametrize("name", ["keras", "numpy"])
+def test_a_file_reads_the_version_that_the_tests_run_with(name: str) -> None:
+    assert f"{name}=={VERSIONS[name]}\n" in (ROOT / "constraints.txt").read_text("utf-8")
 
 
 def test_an_installed_gen_writes_the_same_bytes_from_an_empty_folder(installed: Path, tmp_path: Path) -> None:

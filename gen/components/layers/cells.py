@@ -167,11 +167,11 @@ def activate(activation: Activation, x: Array, multiplied: bool = False) -> tupl
     `multiplied` says that x has the activation's factor already; see `prefactor`.
     """
     if over_units(activation):
-        rows, kept = applied(activation.forward, activation.backward, {"x": units_last(x)})  # type: ignore[attr-defined]  # every activation has both
+        rows, kept = applied(activation.forward, activation.backward, {"x": units_last(x)})
         return units_first(rows, x.shape), kept
     if multiplied and activation.factor != 1:
-        return applied(activation.of_multiple, activation.backward, {"x": x})  # type: ignore[attr-defined]  # who has a factor has both
-    return applied(activation.forward, activation.backward, {"x": x})  # type: ignore[attr-defined]  # every activation has both
+        return applied(activation.of_multiple, activation.backward, {"x": x})
+    return applied(activation.forward, activation.backward, {"x": x})
 
 
 def prefactor(activation: Activation) -> float:
@@ -210,8 +210,8 @@ def in_blocks(weights: Array, factors: tuple[float, ...], order: tuple[int, ...]
 def differentiated(activation: Activation, dy: Array, kept: dict[str, Array]) -> Array:
     """The gradient of the argument of `activate`."""
     if over_units(activation):
-        return units_first(activation.backward(units_last(dy), **kept), dy.shape)  # type: ignore[attr-defined]  # every activation has one
-    return activation.backward(dy, **kept)  # type: ignore[attr-defined]  # every activation has one
+        return units_first(activation.backward(units_last(dy), **kept), dy.shape)
+    return activation.backward(dy, **kept)
 
 
 def over_units(activation: Activation) -> bool:

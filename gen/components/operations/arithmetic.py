@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -19,7 +19,11 @@ from gen.dims import Shape
 class Binary(Operation):
     """What operations on two operands have in common."""
 
-    adapts = True
+    def taken(self, dtypes: Sequence[str]) -> list[str]:
+        """Yes and no become numbers beside a Python number."""
+        weak = {"whole", "real"}.intersection(dtypes)
+        number = "float" if "real" in weak else "int32"
+        return [number if weak and dtype == "bool" else dtype for dtype in super().taken(dtypes)]
 
     def output(self, x1: Shape, x2: Shape) -> Shape:
         return stretched(self, (x1, x2))

@@ -47,6 +47,7 @@ Dtype: TypeAlias = str | None
 WEAK = {bool: "bool", int: "whole", float: "real"}
 """The dtypes of Python's numbers, which adapt to the arrays beside them."""
 WHOLE = ("uint8", "int8", "uint16", "int16", "int32", "int64")
+SMALL = ("bool", "uint8", "int8", "uint16", "int16")
 NOT_FLOAT = ("bool", *WHOLE)
 BOOLS_AS_NUMBERS: Mapping[str, str] = {"bool": "int32"}
 NO_BOOLS: Mapping[str, str] = {"bool": ""}
@@ -117,12 +118,16 @@ class Operation(Layer):
     def keeps_numbers(self, inputs: int) -> bool:
         return self.moves
 
-    sums_products: ClassVar[bool] = False
-    """Whether it sums products, of which Keras makes yes and no where all operands are that."""
-    adapts: ClassVar[bool] = False
-    """Whether a tensor of yes and no becomes one of numbers beside a Python number."""
     casts: ClassVar[Mapping[str, str]] = {}
     """The dtype that operands of a dtype are cast to first; an empty one where Keras refuses them."""
+
+    def taken(self, dtypes: Sequence[str]) -> list[str]:
+        """The dtypes that operands of these are cast to first; raises `ShapeError` for what Keras refuses."""
+        found = [self.casts.get(dtype, dtype) for dtype in dtypes]
+        if "" in found:
+            message = f"{type(self).__name__} does not take a tensor of {dtypes[found.index('')]}, as in Keras"
+            raise ShapeError(message, code="dtype-mismatch", hint='cast it first: `ops.cast(x, "int32")`')
+        return found
 
     def passes_on(self, dtype: str) -> bool:
         """Whether it gives an operand of this dtype as it is; that of a size is `whole`."""
@@ -155,9 +160,16 @@ def promoted(dtypes: Sequence[str]) -> str:
     return max(arrays, key=lambda name: (int(name.lstrip("uint")), name)) if arrays <= set(WHOLE) else "int32"
 
 
+def refuse_bools(operation: Operation, dtypes: Sequence[str]) -> None:
+    """Raise `ShapeError` for products of yes and no alone, of which Keras says whether any holds, and sums none."""
+    if dtypes and set(dtypes) == {"bool"}:
+        message = f"{type(operation).__name__} of tensors of bool says whether any product is true, and sums nothing"
+        raise ShapeError(f"{message}, in Keras", code="dtype-mismatch", hint='cast one: `ops.cast(x, "int32")`')
+
+
 @cache
 def _parameters(cls: type[Operation]) -> dict[str, inspect.Parameter]:
-    found = dict(inspect.signature(cls.forward).parameters)  # type: ignore[attr-defined]  # each has one
+    found = dict(inspect.signature(cls.forward).parameters)
     return {name: item for name, item in found.items() if name not in ("self", "rng")}
 
 

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from gen.components.base import ArgumentError, ShapeError
 from gen.components.kernels import Array
-from gen.components.operations.base import Operation, operation
+from gen.components.operations.base import Operation, operation, refuse_bools
 from gen.dims import Shape, Size, product, show
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -75,7 +76,9 @@ def spread(x: Array, letters: str, wanted: str, shape: Any) -> Array:
 class Contraction(Operation):
     """What they have in common: letters for the axes of the operands and of the result."""
 
-    sums_products = True
+    def taken(self, dtypes: Sequence[str]) -> list[str]:
+        refuse_bools(self, dtypes)
+        return super().taken(dtypes)
 
     def letters(self, *shapes: Shape) -> tuple[str, ...]:
         """The letters of the axes of each operand, and of the result, which come last."""

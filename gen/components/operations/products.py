@@ -5,16 +5,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gen.components.base import ShapeError
 from gen.components.kernels import Array
-from gen.components.operations.base import Operation, operation, share, stretched
+from gen.components.operations.base import Operation, operation, refuse_bools, share, stretched
 from gen.dims import Shape, Size, product, show
 
 
 class Product(Operation):
     """What products have in common."""
 
-    sums_products = True
+    def taken(self, dtypes: Sequence[str]) -> list[str]:
+        refuse_bools(self, dtypes)
+        return super().taken(dtypes)
 
     def dtype(self, *inputs: str) -> str:
         return "float"

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from gen.components.kernels import Array, float32, kernel
-from gen.components.operations.base import BOOLS_AS_NUMBERS, NOT_FLOAT, Operation, axes_of, axis_of, operation
+from gen.components.operations.base import BOOLS_AS_NUMBERS, SMALL, Operation, axes_of, axis_of, operation
 from gen.dims import Shape, product
 
 Axes: TypeAlias = int | tuple[int, ...] | None
@@ -297,7 +297,7 @@ class Argmax(Place):
 class Argmin(Place):
     """y = the place of the least x, the first of equal ones."""
 
-    casts: ClassVar[Mapping[str, str]] = dict.fromkeys(NOT_FLOAT[:-2], "int32")  # where -x is another number
+    casts: ClassVar[Mapping[str, str]] = dict.fromkeys(SMALL, "int32")  # where -x is another number
 
     def forward(self, x: Array) -> Array:
         return self.place(-x)

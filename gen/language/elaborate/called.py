@@ -32,7 +32,7 @@ from gen.language.elaborate.values import (
 
 def rule_parameters(component: Layer | Activation) -> Collection[str]:
     """What the rule of a layer or an activation takes, by name."""
-    return _parameters(type(component).forward)  # type: ignore[union-attr]  # each has one
+    return _parameters(type(component).forward)
 
 
 @cache

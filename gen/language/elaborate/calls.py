@@ -169,15 +169,11 @@ def call_anything(
         case PlainFunction("argparse.ArgumentParser"):
             return ParserValue()
         case Namespace(path, False):
+            given = [each.value for each in arguments.positional]
             keywords = {name: each.value for name, each in arguments.keywords.items()}
-            known = data.called(path[-1], [each.value for each in arguments.positional], keywords)
+            known = data.made_by_keras(path, given, keywords, context.text(arguments.span), arguments.span)
             if known is None and path[-1] == "Variable":
                 known = _constant(arguments)
-            if known is None:
-                known = data.loaded(path, context.text(arguments.span), arguments.span)
-            if known is None and path[-1] == "pad_sequences":
-                given = [each.value for each in arguments.positional]
-                known = data.padded(given, keywords, context.text(arguments.span), arguments.span)
             if known is not None:
                 return known
         case PartialValue():

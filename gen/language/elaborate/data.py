@@ -79,7 +79,17 @@ def is_data_set(name: str) -> bool:
     return name in _IMAGES or name in _TABLES
 
 
-def loaded(path: Sequence[str], text: str, span: Span) -> Value:
+def made_by_keras(
+    path: Sequence[str], values: Sequence[Value], keywords: Mapping[str, Value], text: str, span: Span
+) -> Value:
+    """What a function of Keras or TensorFlow gives, called at `span`; None where nothing is known of it."""
+    if path[-1] == "pad_sequences":
+        return _padded(values, keywords, text, span)
+    known = called(path[-1], values, keywords)
+    return _loaded(path, text, span) if known is None else known
+
+
+def _loaded(path: Sequence[str], text: str, span: Span) -> Value:
     """What `keras.datasets.mnist.load_data()` gives, called at `span`; None for any other function."""
     if len(path) < 3 or path[-1] != "load_data" or path[-3] != "datasets":
         return None
@@ -106,11 +116,17 @@ def makes_data(function: Unknown) -> bool:
     module, _, name = function.text.rpartition(".")
     if module.split(".")[0] in ("np", "numpy"):
         return not module.endswith("random") or name in (*_OF_A_SHAPE, *_WITH_A_SIZE)
-    maker = function.holder.text.partition("(")[0].rpartition(".")[2] if function.holder is not None else ""
     if name in ("fit_transform", "transform"):
-        return maker in (*_SCALERS, *_ENCODERS, "LabelEncoder")
+        return _maker(function)[0] in (*_SCALERS, *_ENCODERS, "LabelEncoder")
     names = ("train_test_split", "shuffle", "pad_sequences", "get_dummies")
     return name in _SAMPLES or name in _AS_THEY_ARE or name in names
+
+
+def _maker(function: Unknown) -> tuple[str, str]:
+    """The class that the object of a method was made by, and what it was given: `OneHotEncoder(drop="first")`."""
+    text = function.holder.text if function.holder is not None else ""
+    name, _, options = text.partition("(")
+    return name.rpartition(".")[2], options
 
 
 def made_outside(
@@ -119,7 +135,7 @@ def made_outside(
     """What a function of another library gives, called at `span`; None where nothing is known of it."""
     module, _, name = function.text.rpartition(".")
     first = values[0] if values else None
-    maker = (function.holder.text if function.holder is not None else "").partition("(")[0].rpartition(".")[2]
+    maker, options = _maker(function)
     if name in _SAMPLES:
         return _sample(name, keywords, text, span)
     if name == "train_test_split":
@@ -127,7 +143,7 @@ def made_outside(
     if name == "shuffle" and len(values) > 1:
         return list(values) if all(isinstance(each, Data) for each in values) else None
     if name == "pad_sequences":
-        return padded(values, keywords, text, span)
+        return _padded(values, keywords, text, span)
     if module.split(".")[0] in ("np", "numpy"):
         if module.endswith("random") and name in (*_OF_A_SHAPE, *_WITH_A_SIZE):
             return _drawn(name, values, keywords, text, span)
@@ -136,8 +152,7 @@ def made_outside(
         return None
     if (name in ("fit_transform", "transform") and maker in _SCALERS) or name in _AS_THEY_ARE:
         return replace(first, classes=None)
-    made_by = function.holder.text if function.holder is not None else ""
-    plain = not any(word in made_by for word in _OF_SOME) if name != "get_dummies" else set(keywords) <= {"dtype"}
+    plain = set(keywords) <= {"dtype"} if name == "get_dummies" else not any(word in options for word in _OF_SOME)
     encodes = name == "get_dummies" or (name in ("fit_transform", "transform") and maker in _ENCODERS)
     if encodes and plain and first.classes is not None and first.shape[1:] in ((), (1,)):
         columns = 1 if maker == "LabelBinarizer" and first.classes == 2 else first.classes
@@ -145,7 +160,7 @@ def made_outside(
     return first if maker == "LabelEncoder" and name == "fit_transform" else None
 
 
-def padded(values: Sequence[Value], keywords: Mapping[str, Value], text: str, span: Span) -> Value:
+def _padded(values: Sequence[Value], keywords: Mapping[str, Value], text: str, span: Span) -> Value:
     """What `pad_sequences(texts, maxlen=80)` gives."""
     length = keywords.get("maxlen", values[1] if len(values) > 1 else None)
     return Data(text, span, shape=(Unknown(text, span), length)) if isinstance(length, int) else None

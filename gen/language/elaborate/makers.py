@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from gen.language import syntax
 from gen.language.elaborate.changes import makes_model
+from gen.language.elaborate.context import MAX_BLOCKS
 from gen.language.elaborate.interpreter import Interpreter
 from gen.language.elaborate.values import Frame, FunctionValue, Site
 
@@ -37,12 +38,11 @@ def call_maker(interpreter: Interpreter, frame: Frame) -> None:
             hint = f"say which one to call: `--model {function.name}`, or write `{call}`"
         context.error("no-model", span, message, hint=hint)
         return
-    before = len(context.models)
     interpreter.names.look_up(function.name, frame)  # which is read by that
     interpreter.call_with(function, (), Site(span, span, frame.group))
-    for model in context.models[before:]:
-        model.bound.append((len(context.models), function.name))  # which may be what it is asked for by
-    if not context.diagnostics.failed:
+    for model in context.models:
+        model.bound.append((MAX_BLOCKS, function.name))  # for `--model`; what the file binds it to comes first
+    if context.models and not context.diagnostics.failed:
         message = f"Nothing calls `{function.name}`, so gen does: it is what makes the model of this file"
         context.warning("called-function", span, message, hint=f"write the call: `model = {function.name}()`")
 
@@ -56,7 +56,7 @@ def _makers(frame: Frame) -> list[FunctionValue]:
         if isinstance(value, FunctionValue) and isinstance(value.definition, syntax.Def) and not value.called
     }
     called = {name: set(_called(value, functions)) for name, value in functions.items()}
-    makers = {name for name, value in functions.items() if makes_model(_body(value))}
+    makers = {name for name, value in functions.items() if makes_model(_body(value), called=("Model", "Sequential"))}
     while more := {name for name in functions if name not in makers and not makers.isdisjoint(called[name])}:
         makers |= more
     inner = {each for name in makers for each in called[name] if each != name}

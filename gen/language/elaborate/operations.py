@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gen.components.base import Activation, ArgumentError, ShapeError, parameters, registry, snake_case
-from gen.components.operations.base import DTYPES, WEAK, Operation, operations, promoted
+from gen.components.operations.base import DTYPES, WEAK, Operation, operations
 from gen.components.operations.casting import Cast
 from gen.components.operations.making import Literal
 from gen.dims import Dim, product
@@ -212,25 +212,12 @@ def apply_operation(
     context: Context, called: str, component: Operation, operands: Mapping[str, Value], site: Site
 ) -> Value:
     """The result of an operation on tensors and numbers, by the names of its operands; called `called` in messages."""
-    for name, value in operands.items():
-        wanted = component.casts.get(value.dtype) if isinstance(value, TensorValue) else None
-        if wanted == "":
-            message = f"`{called}` does not take a tensor of {value.dtype}, as in Keras"
-            return context.error("bad-argument", site.span, message, hint='cast it first: `ops.cast(x, "int32")`')
-        if wanted is not None:
-            operands = {**operands, name: apply_operation(context, called, Cast(wanted), {"x": value}, site)}
-    numbers = {name: value for name, value in operands.items() if not isinstance(value, TensorValue)}
-    if component.adapts and numbers and len(numbers) < len(operands):
-        made = promoted([WEAK[type(value)] for value in numbers.values() if type(value) in WEAK] or ["whole"])
-        whole = Cast("float" if made == "float" else "int32")
-        operands = {
-            name: apply_operation(context, called, whole, {"x": value}, site) if _is_bool(value) else value
-            for name, value in operands.items()
-        }
+    taken = _as_taken(context, called, component, operands, site)
+    if isinstance(taken, Wrong):
+        return WRONG
+    operands = taken
     tensors = [value for value in operands.values() if isinstance(value, TensorValue)]
-    if component.sums_products and tensors and all(each.dtype == "bool" for each in tensors):
-        message = f"`{called}` of tensors of bool says whether any of the products is true, and sums nothing, in Keras"
-        return context.error("bad-argument", site.span, message, hint='cast one of them: `ops.cast(x, "int32")`')
+    numbers = {name: value for name, value in operands.items() if not isinstance(value, TensorValue)}
     if operands and not tensors:
         return _of_numbers(context, called, component, numbers, site)
     if tensors and component.passes_on(tensors[0].dtype):
@@ -248,8 +235,26 @@ def apply_operation(
     return apply_layer(context, layer, tensors, site, CallOptions(options=numbers, operator=f"{called}(…)"))
 
 
-def _is_bool(value: Value) -> bool:
-    return isinstance(value, TensorValue) and value.dtype == "bool"
+def _as_taken(
+    context: Context, called: str, component: Operation, operands: Mapping[str, Value], site: Site
+) -> Mapping[str, Value] | Wrong:
+    """The operands as the operation takes them: tensors of the dtypes that it asks for."""
+    dtypes = [
+        value.dtype if isinstance(value, TensorValue) else WEAK.get(type(value), "whole") for value in operands.values()
+    ]
+    try:
+        wanted = dict(zip(operands, component.taken(dtypes), strict=True))
+    except ShapeError as problem:
+        message = problem.message.replace(type(component).__name__, f"`{called}`", 1)
+        return context.error(problem.code, site.span, message, hint=problem.hint)
+    return {
+        name: (
+            apply_operation(context, called, Cast(wanted[name]), {"x": value}, site)
+            if isinstance(value, TensorValue) and value.dtype != wanted[name]
+            else value
+        )
+        for name, value in operands.items()
+    }
 
 
 def _known(value: Value) -> Any:
@@ -273,7 +278,7 @@ def _of_numbers(context: Context, called: str, component: Operation, numbers: Ma
             message = f"`{called}` makes {count:,} numbers here; gen computes with at most {MAX_NUMBERS:,}"
             return context.error("too-large", site.span, message)
         with np.errstate(all="ignore"):
-            made = component.forward(*map(np.asarray, numbers.values()))  # type: ignore[attr-defined]  # each has one
+            made = component.forward(*map(np.asarray, numbers.values()))
     except (ArithmeticError, TypeError, ValueError, LookupError, NotImplementedError, ShapeError):
         return context.error("bad-argument", site.span, f"`{called}` cannot compute with these numbers")
     if np.ndim(made):
@@ -367,7 +372,7 @@ def _call_activation(context: Context, called: str, name: str, given: Given, sit
     if isinstance(x, Wrong):
         return WRONG
     if not isinstance(x, TensorValue):
-        made = component.forward(np.asarray(float(x)))  # type: ignore[attr-defined]  # each has one
+        made = component.forward(np.asarray(float(x)))
         return np.asarray(made).item()
     layer = LayerValue(component, snake_case(cls.__name__), site.span, site.group, written=called)
     context.count_operation(layer.kind)

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gen.components.base import Component
+from gen.diagnostics import Span
 from gen.language.elaborate.values import Argument, Arguments, FunctionValue, LayerCall, LayerValue, ModelValue, Value
 
 
 def without_repeated(models: Sequence[ModelValue]) -> list[ModelValue]:
-    """Those of the models after which the same lines make no other model that is alike."""
+    """Those of the models after which the same lines do not make one that is alike."""
     shared = _shared(models)
-    return [
-        model
-        for index, model in enumerate(models)
-        if any(call.layer in shared for call in model.calls)
-        or not any(alike(model, later) for later in models[index + 1 :])
-    ]
+    following: dict[Span, ModelValue] = {}
+    found = []
+    for model in reversed(models):
+        later = following.get(model.span)
+        if later is None or any(call.layer in shared for call in model.calls) or not alike(model, later):
+            found.append(model)
+        following[model.span] = model
+    return found[::-1]
 
 
 def _shared(models: Sequence[ModelValue]) -> set[LayerValue]:

@@ -50,6 +50,9 @@ from gen.language.elaborate.values import (
     Wrong,
 )
 
+MOST_TOGETHER = 100
+"""How many models of one file are built together."""
+
 
 def graphs_of_file(context: Context, file: syntax.File) -> list[tuple[ModelValue, Graph]]:
     """The models that are built of the file, and their graphs; none, and diagnostics, if anything is wrong."""
@@ -129,6 +132,10 @@ def _models_of_file(context: Context, file: syntax.File) -> list[ModelValue]:
         context.warning("repeated-model", model.span, message)
     if model is None or context.asked or len(trained) < 2:
         return [] if model is None else [model]
+    if len(trained) > MOST_TOGETHER:
+        message = f"The file compiles {len(trained)} models; gen builds at most {MOST_TOGETHER} together"
+        context.error("two-models", model.span, message, hint="build them one by one: `gen build --model NAME`")
+        return []
     weighty = {call.layer for each in trained for call in each.calls if call.layer.weights}
     depth = max(_depth(each) for each in trained)
     return [
@@ -204,9 +211,10 @@ def _model_of_file(context: Context, file: syntax.File) -> ModelValue | None:
             context.unknown(context.passed_over[0], context.passed_over[0].span)
         if not context.diagnostics.failed:
             loads = makes_model(file.statements, called=("load_model", "model_from_json"))
-            hint = "the one that it loads is in a file: `gen import FILE` reads that" if loads else None
             span = file.statements[-1].span if file.statements else Span(0, 0)
-            hint = hint or "end it with `model = Model(inputs, outputs)`"
+            hint = "end it with `model = Model(inputs, outputs)`"
+            if loads:
+                hint = "the model that it loads is in a file: `gen import FILE` reads that"
             context.error("no-model", span, "The file defines no model", hint=hint)
         return None
     if context.asked:

@@ -1,6 +1,7 @@
 """Layers that a class or a `Lambda` calls and does not hold: Keras does not find their weights, and trains none.
 
-A class holds what its attributes are, and what lists, dicts and other layers in them hold; a `Lambda` holds nothing.
+A class holds what its attributes are, and what lists, dicts and other layers in them hold; a `Lambda` and an object of
+a class of no kind that Keras knows hold nothing.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ def _layers_in(holder: Value) -> Iterator[LayerValue]:
         match each:
             case LayerValue():
                 yield each
-            case ObjectValue():
+            case ObjectValue() if each.cls.kind:  # Keras does not look into objects of no class of its own
                 pending += [value for held in each.attributes.values() for value in everything_in(held)]
             case ModelValue():
                 yield from (call.layer for call in each.calls)

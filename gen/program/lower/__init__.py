@@ -81,7 +81,7 @@ def activation(graph: Graph, names: Identifiers, reserved: set[str], constants: 
         maker, ident = graph.maker(output.tensor), names.outputs[output]
         assert isinstance(maker.layer.component, Activation)
         lowering.enter("activate", Block(f"{ident}: {describe(maker.layer.component)}", others=(maker.call.block,)))
-        rule = type(maker.layer.component).forward  # type: ignore[attr-defined]  # every activation has one
+        rule = type(maker.layer.component).forward
         bindings = {"self": maker.layer.component, parameter_names(rule)[0]: head}
         result: Array = run(build, rule, bindings, lowering.local(names.outputs[output], rule)).result
         lowering.pin(result, head.name)

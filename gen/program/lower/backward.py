@@ -104,7 +104,7 @@ def _regularize(state: Lowering) -> None:
                 _contribute_weight(state, (layer, name), state.gradients[leaf])
             continue
         state.enter("backward", state.penalty_block(layer, name))
-        rule = type(weight.regularizer).backward  # type: ignore[attr-defined]  # every regularizer has one
+        rule = type(weight.regularizer).backward
         outcome = run(state.build, rule, {"self": weight.regularizer, "w": array}, state.local(ident, rule))
         _contribute_weight(state, (layer, name), outcome.result)
 

@@ -55,7 +55,7 @@ def _lower_loss(state: Lowering, output: Output) -> tuple[str, Callable[[], None
     true_rows = state.build.reshape(true, rows.shape[:1]) if loss.sparse else state.as_rows(true)
     weight = state.build.parameter(related["weight"], ArrayType(logits.shape[:-1]))
     state.places[f"logits:{output.name}"] = logits.name
-    rule = type(loss).forward  # type: ignore[attr-defined]  # every loss has one
+    rule = type(loss).forward
     bindings = {"self": loss, **dict(zip(parameter_names(rule), (true_rows, rows), strict=True))}
     outcome = run(state.build, rule, bindings, state.local(ident, rule))
     result, names = outcome.result, outcome.names
@@ -327,7 +327,7 @@ def _count(state: Lowering, name: str, rows: Size, mask: Array | None) -> ast.ex
 
 def _gradient(state: Lowering, output: Output, loss: Loss, names: dict[str, Any]) -> Array:
     """The gradient of a loss by what it is computed from, as rows, in memory that is free to be changed."""
-    rule = type(loss).backward  # type: ignore[attr-defined]  # every loss has one
+    rule = type(loss).backward
     bindings = {"self": loss, **{name: names[name] for name in parameter_names(rule) if name in names}}
     gradient: Array = run(state.build, rule, bindings, state.local(state.names.outputs[output], rule)).result
     if any(gradient.name == item.name for item in names.values() if isinstance(item, Array)):
@@ -363,7 +363,7 @@ def _penalties(state: Lowering) -> list[str]:
             found.append(_sum_of(state, values, own.formula, state.penalty_block(layer, name)))
             continue
         state.enter("loss", state.penalty_block(layer, name))
-        rule = type(weight.regularizer).forward  # type: ignore[attr-defined]  # every regularizer has one
+        rule = type(weight.regularizer).forward
         outcome = run(state.build, rule, {"self": weight.regularizer, "w": array}, state.local(ident, rule))
         found.append(state.build.number(state.build.unique(f"{ident}_penalty"), formula("float", outcome.result.name)))
     return found

@@ -98,7 +98,7 @@ def decaying(optimizer: Optimizer) -> tuple[str, ...]:
 
 def reads_step(optimizer: Optimizer) -> bool:
     """Whether a step over rows of a table depends on how many there have been."""
-    rule = definition(type(optimizer).update)  # type: ignore[attr-defined]  # every optimizer has one
+    rule = definition(type(optimizer).update)
     read = {node.id for statement in rule.body for node in ast.walk(statement) if isinstance(node, ast.Name)}
     return bool(decaying(optimizer)) or "step" in read
 
@@ -112,7 +112,7 @@ class _Step:
         self.pinned: dict[str, str] = {}
         for slot in self.slots:
             if slot in reserved or not slot.isidentifier():
-                rule = type(optimizer).update  # type: ignore[attr-defined]  # every optimizer has one
+                rule = type(optimizer).update
                 raise _refusal(rule, f"a slot cannot be called `{slot}`, which the generated file needs")
 
     # ------------------------------------------------------------------------------------------- weights and tables
