@@ -28,10 +28,11 @@ from gen.graph.rewrites.normalization import fold_normalizations
 from gen.graph.rewrites.pooled import pool_before_relu
 from gen.graph.rewrites.projections import fuse_projections
 from gen.graph.rewrites.steps import split_before_activations
-from gen.graph.sizes import least_sizes
+from gen.graph.sizes import least_sizes, typical_sizes
 from gen.language import syntax
 from gen.passes import Pass
 from gen.program import lower
+from gen.program.cost.time import least_rows
 from gen.program.ir import Program, reads
 from gen.program.lower import update
 from gen.program.lower.state import Lowered
@@ -46,6 +47,7 @@ from gen.program.passes.maxima import maxima_down_columns
 from gen.program.passes.prune import prune
 from gen.program.passes.recurrences import join_recurrences
 from gen.program.passes.rows import tables_by_row
+from gen.program.passes.slices import in_slices
 from gen.program.passes.sums import sums_as_products
 from gen.program.passes.zeros import zeros_as_arrays
 from gen.program.verify import verify_program
@@ -62,12 +64,15 @@ EVERY_PASS: tuple[Pass[..., Any], ...] = (
     sums_as_products,
     maxima_down_columns,
     zeros_as_arrays,
+    in_slices,
     plan_memory,
     share_memory,
 )
 """The parts that can be left out without changing a result, in the order in which they run."""
 ALONE: tuple[Pass[..., Any], ...] = (fuse_projections, tables_by_row)
 """What gen leaves out where several models work on one set of weights: it is about where weights are."""
+MOST_ROWS, MOST_PREDICTED_ROWS = 512, 128
+"""A slice that would need more rows than these to pay, in training and in prediction, is never cut."""
 PASSES = tuple(each.name for each in EVERY_PASS)
 
 
@@ -85,6 +90,8 @@ class Options:
     """Whether the text goes through Black."""
     runtime: bool = False
     """Whether what models share is in a module beside the file instead of in it."""
+    slice_rows: int = 0
+    """How many rows a slice of a batch has at least, if gen is not to decide it by what a thread costs."""
     given: tuple[str, ...] = ()
     """The values that came from outside, for the header: `vocabulary = 5000`."""
     between: Callable[[], None] = field(default=lambda: None, compare=False, repr=False)
@@ -199,19 +206,23 @@ def _programs(graph: Graph, names: Identifiers, options: Options) -> Programs:
     inference = lower.inference(*predicting, reserved)
     if options.has(weights_as_rows):
         inference = replace(inference, program=weights_as_rows(inference.program))
-    infer = _planned(inference, options, least=least)
+    infer = _planned(inference, options, graph, least)
     found = Programs(infer)
     if any(output.loss_input not in (None, output.tensor) for output in graph.outputs):
         known = infer.program.constants  # both programs share one set of buffers
         lowered = lower.activation(graph, names, reserved | infer.plan.attributes().keys(), known)
-        found = replace(found, activate=_planned(lowered, options))
+        found = replace(found, activate=_planned(lowered, options, graph))
+        assert found.activate is not None
+        if not found.activate.lowered.slices:
+            whole = replace(infer.lowered, slices=0)
+            found = replace(found, infer=replace(infer, lowered=whole))
     if graph.training is None:
         return found
     optimizer, tables = graph.training.optimizer, tables_by_row(graph) if options.has(tables_by_row) else ()
     occupied = reserved | UPDATE_LOCALS | SAVED | {names.weights[table] for table in tables}
     found = replace(
         found,
-        step=_planned(lower.training_step(graph, names, reserved, tables), options, least=least),
+        step=_planned(lower.training_step(graph, names, reserved, tables), options, graph, least),
         update=_planned(update.update(graph, names, tables, occupied), options),
         tables=tables,
     )
@@ -239,8 +250,13 @@ def runtime() -> str:
     return render_runtime()
 
 
-def _planned(lowered: Lowered, options: Options, least: Mapping[str, int] | None = None) -> Planned:
-    """Program → program with its memory planned; with `least` sizes of the data, different shapes share memory."""
+def _planned(
+    lowered: Lowered, options: Options, graph: Graph | None = None, least: Mapping[str, int] | None = None
+) -> Planned:
+    """Program → program with its memory planned; with `least` sizes of the data, different shapes share memory.
+
+    One that works on a batch of a `graph` may be cut into slices.
+    """
     results = [value for values in lowered.results.values() for value in values]
     options.between()
     _verify(lowered.program, options)
@@ -255,6 +271,9 @@ def _planned(lowered: Lowered, options: Options, least: Mapping[str, int] | None
         program = maxima_down_columns(program)
     if options.has(zeros_as_arrays):
         program = zeros_as_arrays(program)
+    if graph is not None and options.has(in_slices):
+        lowered = _cut(replace(lowered, program=program), graph, options)
+        program = lowered.program
     program = plan_loops(protect_guarded(program), options.has(plan_memory))
     options.between()
     _verify(program, options)
@@ -268,6 +287,22 @@ def _planned(lowered: Lowered, options: Options, least: Mapping[str, int] | None
     if options.verify:
         verify_plan(program, plan, ends)
     return Planned(replace(lowered, program=program), plan)
+
+
+def _cut(lowered: Lowered, graph: Graph, options: Options) -> Lowered:
+    """A program that may run on slices of a batch, if it can and if that pays."""
+    program, sizes = lowered.program, least_sizes(graph)
+    by_row = any(program.types[name].dtype == "rows" for name in program.pinned)
+    if graph.shared is not None or by_row:
+        return lowered
+    trained = 0
+    if any(place.startswith("g.") for place in program.pinned.values()):
+        trained = sum(weight.size for layer in graph.layers for weight in layer.weights.values())
+    rows = options.slice_rows or least_rows(program, typical_sizes(sizes, 64), trained)
+    if rows > (MOST_ROWS if trained else MOST_PREDICTED_ROWS) and "activate" not in program.sections():
+        return lowered
+    sliced = in_slices(program, lowered.results)
+    return lowered if sliced.why_not else replace(lowered, program=sliced.program, slices=rows)
 
 
 def _verify(program: Program, options: Options) -> None:

@@ -50,6 +50,18 @@ class Kernel:
     """
     fits: Callable[..., bool] = lambda *_: True
     """Whether that can be worth it, for a tuple of shapes for each argument."""
+    by_row: bool = False
+    """Whether it keeps the rows of a batch apart.
+
+    Then a row of a result comes from the same row of the arguments, and a result without rows is a sum over rows.  A
+    parameter `axis` or `axes` counts those of the first argument.
+    """
+    serial: bool = False
+    """Whether more threads do not make it faster: BLAS does most of it in several threads, or in many short calls."""
+    by_shape: bool = False
+    """Whether its results depend on the shapes of arrays alone, and have no rows."""
+    linear: bool = False
+    """Whether it makes the sum of its results of the sum of its first arguments, where all others are the same."""
 
     @property
     def fills(self) -> bool:
@@ -71,16 +83,22 @@ def kernel(
     operations: Callable[..., int] | None = None,
     joins: Callable[..., Any] | None = None,
     fits: Callable[..., bool] = lambda *_: True,
+    by_row: bool = False,
+    serial: bool = False,
+    by_shape: bool = False,
+    linear: bool = False,
 ) -> Callable[[F], F]:
     """Register a function as a kernel; `shape` gives the shape of its result, by default that of its first argument.
 
     `Kernel` describes `room`, for a kernel whose temporary memory grows with its arrays, and `operations`, for a kernel
-    that does more or less than one operation for each number of its result, and `joins` and `fits`, for one that does
-    several calls of another at once.
+    that does more or less than one operation for each number of its result, `joins` and `fits`, for one that does
+    several calls of another at once, and what says whether slices of a batch may call it: `by_row`, `by_shape`,
+    `linear`, and whether that makes it faster: `serial`.
     """
 
     def register(function: F) -> F:
-        kernels[function.__name__] = Kernel(function, shape, dtype, overwrites, room, operations, joins, fits)
+        facts = (shape, dtype, overwrites, room, operations, joins, fits, by_row, serial, by_shape, linear)
+        kernels[function.__name__] = Kernel(function, *facts)
         return function
 
     return register
@@ -99,7 +117,7 @@ def no_operations(*_: Any, **__: Any) -> int:
 # --------------------------------------------------------------------------------------------------------- activations
 
 
-@kernel(operations=lambda x, coefficients: 2 * (len(coefficients) - 1) * math.prod(x))
+@kernel(operations=lambda x, coefficients: 2 * (len(coefficients) - 1) * math.prod(x), by_row=True)
 def polynomial(x: Array, coefficients: tuple[float, ...]) -> Array:
     """The polynomial with these coefficients, highest power first, at `x`, by Horner's rule."""
     value = np.full_like(x, coefficients[0])
@@ -109,7 +127,7 @@ def polynomial(x: Array, coefficients: tuple[float, ...]) -> Array:
     return value
 
 
-@kernel(room=lambda x: 5 * float32(x), operations=lambda x: 51 * math.prod(x))
+@kernel(room=lambda x: 5 * float32(x), operations=lambda x: 51 * math.prod(x), by_row=True)
 def erf(x: Array) -> Array:
     """The error function, to the last digits of float64.
 
@@ -132,7 +150,7 @@ def erf(x: Array) -> Array:
     return np.where(size < 0.5, near, far)
 
 
-@kernel(lambda x, axis: x, room=lambda x, axis: 7 * float32(x))
+@kernel(lambda x, axis: x, room=lambda x, axis: 7 * float32(x), by_row=True)
 def sparsemax_share(x: Array, axis: int) -> Array:
     """The share of each value in sparsemax's threshold: (k - rank) / k for the k in the support."""
     x = np.moveaxis(x, axis, -1)
@@ -172,6 +190,7 @@ def room_for_all_sums(gradients: Any) -> int:
     overwrites=True,
     room=room_for_sums,
     operations=lambda rows, ids: math.prod(rows),
+    by_row=True,
 )
 def sum_by_id(rows: Array, ids: Array) -> tuple[Array, Array]:
     """The gradient of a table: the distinct ids, by first place, and the sum of each id's rows.
@@ -223,7 +242,7 @@ def sum_all_by_id(gradients: tuple[tuple[Array, Array], ...]) -> tuple[Array, Ar
     return sum_by_id(np.concatenate(rows), np.concatenate(ids))
 
 
-@kernel(lambda gradient, table: table, operations=no_operations)
+@kernel(lambda gradient, table: table, operations=no_operations, linear=True)
 def as_dense(gradient: tuple[Array, Array], table: Array, out: Array | None = None) -> Array:
     """The gradient of `table`, (vocabulary, features), from its ids and rows; other rows are 0."""
     if out is None:
@@ -237,14 +256,14 @@ def as_dense(gradient: tuple[Array, Array], table: Array, out: Array | None = No
 # -------------------------------------------------------------------------------------------------------------- losses
 
 
-@kernel(lambda x, ids: (ids[0],), operations=no_operations)
+@kernel(lambda x, ids: (ids[0],), operations=no_operations, by_row=True)
 def pick(x: Array, ids: Array) -> Array:
     """The entry of each row of `x` that `ids` names: (rows, classes) and (rows,) to (rows,)."""
     chosen: Array = x[np.arange(len(ids)), ids]
     return chosen
 
 
-@kernel(operations=lambda x, ids: math.prod(ids))
+@kernel(operations=lambda x, ids: math.prod(ids), by_row=True)
 def minus_one_hot(x: Array, ids: Array, out: Array | None = None) -> Array:
     """`x`, with 1 subtracted from the entry of each row that `ids` names."""
     if out is None:
@@ -255,7 +274,7 @@ def minus_one_hot(x: Array, ids: Array, out: Array | None = None) -> Array:
     return out
 
 
-@kernel(lambda ids, like: like, operations=no_operations)
+@kernel(lambda ids, like: like, operations=no_operations, by_row=True)
 def one_hot(ids: Array, like: Array, out: Array | None = None) -> Array:
     """Zeros in the shape of `like`, (rows, classes), with a 1 in each row at its id."""
     if out is None:

@@ -31,6 +31,7 @@ from gen.graph.identifiers import Identifiers
 from gen.graph.lookups import lookups, vocabulary
 from gen.graph.names import Names
 from gen.graph.sizes import least_size
+from gen.program import ops
 from gen.program.ir import size_text
 from gen.program.lower import masked_outputs, watched_tensors
 from gen.program.lower.update import BLOCK, ROWS, decaying, dense_size
@@ -97,6 +98,7 @@ class Assembler:
             footprint=footprint_table(self.footprint()),
             training=training is not None,
             random=bool(self.step and self.step.lowered.random),
+            normal=any(each.op is ops.NORMAL for each in self.step.program.statements) if self.step else False,
             penalties=bool(self.step) and self.functions.loss_takes_weights(),
             loss_inputs=self.loss_inputs() if self.step else (),
             watched=self.watched() if self.step else (),
@@ -124,6 +126,8 @@ class Assembler:
             initialize=initialize,
             buffers=self.buffers(),
             inference_buffers=self.inference_buffers(),
+            slices=self.step.lowered.slices if self.step is not None else 0,
+            predict_slices=self.infer.lowered.slices,
             shared=self.step is not None and bool(self.step.plan.hosts),
             inference_shared=any(planned.plan.hosts for planned in self.predicting()),
             memory=memory,
@@ -390,6 +394,16 @@ class Assembler:
         lines = [f"self.{ident} = {ident}" for ident in ("batch", *self.dims.values(), "dtype") if ident in read]
         return [*lines, "self.rng = np.random.default_rng()"] if "rng" in read else lines
 
+    def places_of_slices(self) -> list[str]:
+        """The lines for what tells the slices of a batch from each other, which the model sets."""
+        if self.step is None or not self.step.lowered.slices:
+            return []
+        return [
+            "self.whole_batch = batch  # and this is a slice of it",
+            "self.is_first = True",
+            "self.in_team: Callable[[Any], Any] | None = None",
+        ]
+
     def buffers(self) -> tuple[str, ...]:
         if self.step is None:
             return ()
@@ -410,7 +424,7 @@ class Assembler:
         uses = ["\n".join(self.functions.lines(section)) for section in program.sections()]
         uses += [*self.counted(), *(metric.measure for metric in self.metrics())]
         uses += [ast.unparse(value) for values in self.step.lowered.results.values() for value in values]
-        return (*self.sizes_read(uses), *lines)
+        return (*self.sizes_read(uses), *self.places_of_slices(), *lines)
 
     def predicting(self) -> list[Planned]:
         """The programs of a prediction."""

@@ -330,7 +330,7 @@ class _Writer:
         target, whole = ast.unparse(place), not isinstance(place, ast.Call)
         op, arguments = statement.op, [ast.unparse(self.expression(item)) for item in value.args]
         if op.in_place is not None:
-            return [*before, *(line.format(*arguments, out=target) for line in op.in_place)]
+            return [*before, *(line.format(*arguments, out=target, buffers=self.owner) for line in op.in_place)]
         if not whole and self.fits_held(statement):
             target, whole = ast.unparse(ops.unshaped(place)), True
             arguments = [ast.unparse(self.as_held(item, statement)) for item in value.args]
@@ -371,7 +371,8 @@ class _Writer:
             return self.fill_several(statement, call)
         if op.lines:
             texts, out = list(map(ast.unparse, call.args)), name if assign else place
-            lines = [line.format(*texts, call=ast.unparse(call), out=out) for line in op.lines]
+            known = {"call": ast.unparse(call), "out": out, "buffers": self.owner}
+            lines = [line.format(*texts, **known) for line in op.lines]
             return [f"{assign}{place}", *lines] if assign else lines
         if op.filled:
             texts = list(map(ast.unparse, call.args))

@@ -19,7 +19,18 @@ from gen.graph.names import of_member
 from gen.program.verify import VerificationError
 
 _NETWORK, _MEMBER = "network.py.jinja", "member.py.jinja"
-_ANY = ("training", "dims", "limits", "parts", "per_step", "several_inputs")
+_ANY = (
+    "training",
+    "dims",
+    "limits",
+    "parts",
+    "per_step",
+    "several_inputs",
+    "slices",
+    "predict_slices",
+    "random",
+    "normal",
+)
 """What the shared parts have where any of the models needs it."""
 
 

@@ -240,6 +240,8 @@ class View:
     training: bool
     random: bool
     """Whether `forward` takes `rng` after `b`."""
+    normal: bool
+    """Whether it draws normally distributed numbers."""
     penalties: bool
     """Whether `loss` takes `p` before `b`."""
     loss_inputs: tuple[LossInputView, ...]
@@ -293,6 +295,10 @@ class View:
     buffers: tuple[str, ...]
     """Statements of `Buffers.__init__`: of `self`, `batch`, the identifiers of `dims`, and `dtype`."""
     inference_buffers: tuple[str, ...]
+    slices: int = 0
+    """How many rows a slice of a batch has at least in training; 0 if a batch is not cut."""
+    predict_slices: int = 0
+    """The same in prediction."""
     shared: bool = False
     """Whether buffers of a training step lie in the memory of others."""
     inference_shared: bool = False
@@ -439,6 +445,16 @@ class View:
     @property
     def several_outputs(self) -> bool:
         return len(self.outputs) > 1
+
+    @property
+    def made(self) -> str:
+        """What `_forward` leaves behind, and `_learn` takes."""
+        return "slices" if self.slices else "b"
+
+    @property
+    def measured(self) -> str:
+        """The sums of metrics, after `_forward`."""
+        return "self._measure(slices)" if self.slices else f"measure(b, *batch.arrays[{len(self.inputs)}:])"
 
     @property
     def rng(self) -> str:

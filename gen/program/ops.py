@@ -79,6 +79,14 @@ class Op:
     """How a view is written: another look at the memory of its first operand, with the second saying which."""
     function: Callable[..., Any] | None = None
     """The function that is copied into the generated file, of a kernel."""
+    by_row: bool = False
+    """Whether a kernel keeps the rows of a batch apart."""
+    serial: bool = False
+    """Whether more threads do not make a kernel faster."""
+    by_shape: bool = False
+    """Whether the results of a kernel depend on shapes alone."""
+    linear: bool = False
+    """Whether a kernel makes the sum of its results of the sum of its first arguments."""
     result: str = ""
     """What its result is called, behind the name of an operand, where a rule has no name for it: `h_product`."""
 
@@ -235,7 +243,7 @@ def _stretched(arrays: Sequence[Array]) -> Shape:
 
 
 ADD = ufunc("add", result="sum", takes="fib", operator=ast.Add, infix=True, commutes=True, neutral=0)
-ufunc("subtract", result="difference", operator=ast.Sub, infix=True, neutral=0)
+SUBTRACT = ufunc("subtract", result="difference", operator=ast.Sub, infix=True, neutral=0)
 MULTIPLY = ufunc("multiply", result="product", takes="fib", operator=ast.Mult, infix=True, commutes=True, neutral=1)
 DIVIDE = ufunc("divide", "float", "fib", result="quotient", operator=ast.Div, infix=True, neutral=1)
 POWER = ufunc("power", operator=ast.Pow, infix=True, neutral=1)
@@ -575,6 +583,15 @@ CAST = {dtype: _cast(dtype) for dtype in DTYPES}
 RANDOM, NORMAL = _draw("rng.random", "random"), _draw("rng.standard_normal", "normal")
 
 
+WHOLE = _op(
+    "over_slices",
+    _no_call,
+    elementwise=True,
+    lines=("np.copyto({out}, {0})", "over_slices({buffers}, {out})"),
+    in_place=("over_slices({buffers}, {out})",),
+    single="over_slices({buffers}, {0})",
+)
+"""The sum over all slices of a batch, which the pass `slices` alone writes."""
 PUT = _op("put", _no_call)
 """`array[index] = value`, which lowering alone writes."""
 LOOP = _op("loop", _no_call)
@@ -697,6 +714,10 @@ def _of_kernel(kernel: Kernel) -> Op:
         operations=1 if kernel.operations is None else kernel.operations,
         lines=("{out}[...] = {call}",) if allocates else (),
         function=kernel.function,
+        by_row=kernel.by_row,
+        serial=kernel.serial,
+        by_shape=kernel.by_shape,
+        linear=kernel.linear,
         result=kernel.function.__name__,
     )
     return op

@@ -29,7 +29,7 @@ from gen.dims import Shape, Size, show
 # --------------------------------------------------------------------------------------------------------------- scores
 
 
-@kernel(lambda scores: scores[-2:], dtype="bool")
+@kernel(lambda scores: scores[-2:], dtype="bool", by_shape=True)
 def later(scores: Array, out: Array | None = None) -> Array:
     """Whether step j of the value comes after step i of the query, (query steps, value steps)."""
     steps, others = scores.shape[-2:]
@@ -37,7 +37,7 @@ def later(scores: Array, out: Array | None = None) -> Array:
     return after
 
 
-@kernel(lambda scores, window: scores[-2:], dtype="bool")
+@kernel(lambda scores, window: scores[-2:], dtype="bool", by_shape=True)
 def outside(scores: Array, window: int, out: Array | None = None) -> Array:
     """Whether steps i of the query and j of the value are at least `window` steps apart."""
     steps, others = scores.shape[-2:]

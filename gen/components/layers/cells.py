@@ -183,7 +183,9 @@ def prefactor(activation: Activation) -> float:
 
 
 @kernel(
-    lambda weights, factors, order=None: weights, operations=lambda weights, factors, order=None: math.prod(weights)
+    lambda weights, factors, order=None: weights,
+    operations=lambda weights, factors, order=None: math.prod(weights),
+    linear=True,
 )
 def multiplied_blocks(
     weights: Array, factors: tuple[float, ...], order: tuple[int, ...] | None = None, out: Array | None = None

@@ -133,6 +133,7 @@ def column_tiles(
     operations=lambda x, kernel, *options, **named: (
         2 * math.prod(correlated(x, kernel, *options, **named)) * math.prod(kernel[:-1])
     ),
+    by_row=True,
 )
 def correlate(
     x: Array,
@@ -165,6 +166,7 @@ def correlate(
     lambda dy, x, kernel, *_, **__: kernel,
     room=room_for_kernel_gradient,
     operations=lambda dy, x, kernel, *_, **__: 2 * math.prod(dy) * math.prod(kernel[:-1]),
+    by_row=True,
 )
 def correlate_kernel_gradient(
     dy: Array,
@@ -194,6 +196,7 @@ def correlate_kernel_gradient(
     lambda dy, shape, *_, **__: shape,
     room=room_for_input_gradient,
     operations=lambda dy, shape, kernel, *_, **__: 2 * math.prod(dy) * math.prod(kernel[:-1]),
+    by_row=True,
 )
 def correlate_input_gradient(
     dy: Array,
@@ -251,6 +254,7 @@ def correlate_input_gradient(
     operations=lambda x, kernel, *options, **named: (
         2 * math.prod(deepened(x, kernel, *options, **named)) * math.prod(kernel[:-2])
     ),
+    by_row=True,
 )
 def depthwise(
     x: Array,
@@ -282,6 +286,7 @@ def depthwise(
     lambda dy, x, kernel, *_, **__: kernel,
     room=lambda dy, x, *_, **__: float32((*dy[:-1], x[-1])),
     operations=lambda dy, x, kernel, *_, **__: 2 * math.prod(dy) * math.prod(kernel[:-2]),
+    by_row=True,
 )
 def depthwise_kernel_gradient(
     dy: Array,
@@ -310,6 +315,7 @@ def depthwise_kernel_gradient(
     lambda dy, shape, *_, **__: shape,
     room=lambda dy, *_, **__: float32(dy),
     operations=lambda dy, shape, kernel, *_, **__: 2 * math.prod(dy) * math.prod(kernel[:-2]),
+    by_row=True,
 )
 def depthwise_input_gradient(
     dy: Array,

@@ -15,7 +15,7 @@ from gen.components.refused import refused
 from gen.dims import Shape
 
 
-@kernel(dtype="int32")
+@kernel(dtype="int32", by_row=True)
 def as_ids(x: Array, out: Array | None = None) -> Array:
     """Ids that arrived as floats."""
     if out is None:

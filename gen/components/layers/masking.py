@@ -18,7 +18,7 @@ Masks: TypeAlias = "tuple[Array | None, ...]"
 """The mask of each input, (batch, steps), or None where all steps count."""
 
 
-@kernel(lambda x: x[:-1], dtype="bool")
+@kernel(lambda x: x[:-1], dtype="bool", by_row=True)
 def all_steps(x: Array, out: Array | None = None) -> Array:
     """The mask of a sequence in which every step counts."""
     if out is None:

@@ -284,7 +284,7 @@ Part: TypeAlias = int | tuple[Size | None, Size | None, int | None]
 WHOLE: Part = (None, None, None)
 
 
-@kernel(lambda dy, x, parts: x)
+@kernel(lambda dy, x, parts: x, by_row=True, linear=True)
 def placed(dy: Array, x: Array, parts: tuple[Any, ...]) -> Array:
     """Zeros in the shape of `x`, with `dy` at `parts`: the gradient of a slice."""
     dx = np.zeros_like(x)

@@ -67,6 +67,7 @@ def clear_between(
 @kernel(
     pooled,
     operations=lambda x, window, *options, **_: math.prod(pooled(x, window, *options)) * math.prod(window),
+    by_row=True,
 )
 def max_pool(
     x: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: str, out: Array | None = None
@@ -91,6 +92,7 @@ def room_for_rows(dy: Any, x: Any, each: int) -> int:
     lambda dy, x, *_: x,
     room=lambda dy, x, *_: room_for_rows(dy, x, 8),
     operations=lambda dy, x, y, window, *_: 2 * math.prod(dy) * math.prod(window),
+    by_row=True,
 )
 def max_pool_gradient(
     dy: Array,
@@ -125,7 +127,7 @@ def max_pool_gradient(
     return out
 
 
-@kernel(lambda x, y, *_: (1, *y[1:-1], 1))
+@kernel(lambda x, y, *_: (1, *y[1:-1], 1), by_shape=True)
 def real_elements(x: Array, y: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: str) -> Array:
     """How many numbers of `x` each window of `y` contains, without padding: (1, *positions, 1)."""
     zeros = zeros_around(x.shape[1:-1], window, strides, unit_steps(window), padding)
@@ -138,6 +140,7 @@ def real_elements(x: Array, y: Array, window: tuple[int, ...], strides: tuple[in
 @kernel(
     pooled,
     operations=lambda x, window, *options, **_: math.prod(pooled(x, window, *options)) * (math.prod(window) + 1),
+    by_row=True,
 )
 def average_pool(
     x: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: str, out: Array | None = None
@@ -160,6 +163,7 @@ def average_pool(
     lambda dy, x, *_: x,
     room=lambda dy, x, *_: room_for_rows(dy, x, 8),
     operations=lambda dy, *_: math.prod(dy),
+    by_row=True,
 )
 def average_pool_gradient(
     dy: Array, x: Array, window: tuple[int, ...], strides: tuple[int, ...], padding: str, out: Array | None = None
@@ -187,7 +191,7 @@ def average_pool_gradient(
 # ------------------------------------------------------------------------------------------- kernels: the whole channel
 
 
-@kernel(lambda dy, x, y: x, room=lambda dy, x, y: 2 * math.prod(x) + 8 * len(x) * math.prod(dy))
+@kernel(lambda dy, x, y: x, room=lambda dy, x, y: 2 * math.prod(x) + 8 * len(x) * math.prod(dy), by_row=True)
 def at_first_greatest(dy: Array, x: Array, y: Array, out: Array | None = None) -> Array:
     """The gradient of the maximum `y` of each channel: it goes to the first place where `x` is `y`.
 
@@ -205,7 +209,7 @@ def at_first_greatest(dy: Array, x: Array, y: Array, out: Array | None = None) -
     return out
 
 
-@kernel(lambda mask, x: mask)
+@kernel(lambda mask, x: mask, by_row=True)
 def shares_of_steps(mask: Array, x: Array, out: Array | None = None) -> Array:
     """The weight of each step in a mean over those that count: (batch, steps), with sums of 1."""
     if out is None:

@@ -139,7 +139,9 @@ def operations_of_gradient(gradient: Any, *_: Any, **__: Any) -> int:
     return int(2 * width * math.prod(ids) * table[1] * dy[-1])
 
 
-@kernel(lambda ids, table, kernel: (*ids, kernel[-1]), room=room_to_project, operations=operations_to_project)
+@kernel(
+    lambda ids, table, kernel: (*ids, kernel[-1]), room=room_to_project, operations=operations_to_project, by_row=True
+)
 def project_embedded(ids: Array, table: Array, kernel: Array, out: Array | None = None) -> Array:
     """`table[ids] @ kernel`: (…) to (…, filters)."""
     distinct = distinct_ids(ids, len(table))
@@ -149,7 +151,7 @@ def project_embedded(ids: Array, table: Array, kernel: Array, out: Array | None 
     return np.take(products[0], places_among(ids, distinct, len(table)) + 1, axis=0, mode="clip", out=out)
 
 
-@kernel(correlated_rows, room=room_to_project, operations=operations_to_correlate)
+@kernel(correlated_rows, room=room_to_project, operations=operations_to_correlate, by_row=True)
 def correlate_embedded(
     ids: Array,
     table: Array,
@@ -297,7 +299,12 @@ class ProjectedRows:
         self.kernel = kernel.copy()
 
 
-@kernel(lambda ids, table, kernel, memory: (*ids, kernel[-1]), room=room_to_remember, operations=operations_to_project)
+@kernel(
+    lambda ids, table, kernel, memory: (*ids, kernel[-1]),
+    room=room_to_remember,
+    operations=operations_to_project,
+    by_row=True,
+)
 def project_remembered(
     ids: Array, table: Array, kernel: Array, memory: ProjectedRows, out: Array | None = None
 ) -> Array:
@@ -318,6 +325,7 @@ def project_remembered(
     lambda ids, table, kernel, memory, *options: correlated_rows(ids, table, kernel, *options),
     room=room_to_remember,
     operations=lambda ids, table, kernel, memory, *options: operations_to_correlate(ids, table, kernel, *options),
+    by_row=True,
 )
 def correlate_remembered(
     ids: Array,
@@ -362,7 +370,7 @@ def windows_of_tokens(dy: Array, steps: int, width: int, rate: int, before: int)
     return np.lib.stride_tricks.as_strided(padded, shape, strides, writeable=False)
 
 
-@kernel(lambda *_: (), dtype="rows", room=room_by_id, operations=no_operations)
+@kernel(lambda *_: (), dtype="rows", room=room_by_id, operations=no_operations, by_row=True)
 def correlated_by_id(
     dy: Array, ids: Array, table: Array, width: int, padding: str = "valid", dilation: tuple[int, ...] | None = None
 ) -> tuple[Array, Array]:
@@ -372,7 +380,7 @@ def correlated_by_id(
     return projected_by_id(windows_of_tokens(dy, ids.shape[1], width, rates[0], before), ids, table)
 
 
-@kernel(lambda *_: (), dtype="rows", room=room_by_id, operations=no_operations)
+@kernel(lambda *_: (), dtype="rows", room=room_by_id, operations=no_operations, by_row=True)
 def projected_by_id(dy: Array, ids: Array, table: Array) -> tuple[Array, Array]:
     """The gradient of the products: the distinct ids, and for each the sum of `dy` over its places.
 
@@ -410,7 +418,7 @@ def projected_by_id(dy: Array, ids: Array, table: Array) -> tuple[Array, Array]:
     return distinct, sums
 
 
-@kernel(lambda *_: (), dtype="rows", room=room_for_table, operations=operations_of_gradient)
+@kernel(lambda *_: (), dtype="rows", room=room_for_table, operations=operations_of_gradient, linear=True)
 def embedded_table_gradient(gradient: tuple[Array, Array], kernel: Array) -> tuple[Array, Array]:
     """The gradient of the table, as ids and rows, from the gradient of the products by ids."""
     ids, products = gradient
@@ -424,7 +432,9 @@ def embedded_table_gradient(gradient: tuple[Array, Array], kernel: Array) -> tup
     return sum_by_id(rows, ids)
 
 
-@kernel(lambda gradient, table, kernel, *_: kernel, room=room_for_kernel, operations=operations_of_gradient)
+@kernel(
+    lambda gradient, table, kernel, *_: kernel, room=room_for_kernel, operations=operations_of_gradient, linear=True
+)
 def embedded_kernel_gradient(
     gradient: tuple[Array, Array], table: Array, kernel: Array, out: Array | None = None
 ) -> Array:

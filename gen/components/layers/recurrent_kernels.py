@@ -18,7 +18,7 @@ def operations_of_projection(x: Any, kernel: Any) -> int:
     return int(2 * x[2] * x[0] * x[1] * kernel[1])
 
 
-@kernel(lambda x, kernel: (x[1], kernel[1], x[0]), operations=operations_of_projection)
+@kernel(lambda x, kernel: (x[1], kernel[1], x[0]), operations=operations_of_projection, by_row=True, serial=True)
 def project_steps(x: Array, kernel: Array, out: Array | None = None) -> Array:
     """x @ kernel for all steps, (batch, steps, features) to (steps, units, batch)."""
     if out is None:
@@ -34,6 +34,8 @@ def project_steps(x: Array, kernel: Array, out: Array | None = None) -> Array:
     lambda x, dgates: (x[1], dgates[1]),
     room=lambda x, dgates: float32((min(16, x[0]) + 1, x[1], dgates[1])),
     operations=lambda x, dgates: (2 * x[2] + 1) * math.prod(x[:2]) * dgates[1],
+    by_row=True,
+    serial=True,
 )
 def kernel_gradient(x: Array, dgates: Array, out: Array | None = None) -> Array:
     """Σ x[step] @ dgates[step].T: (steps, features, batch), (steps, gates, …) to (features, …)."""
@@ -49,6 +51,8 @@ def kernel_gradient(x: Array, dgates: Array, out: Array | None = None) -> Array:
 @kernel(
     lambda dgates, kernel: (dgates[2], dgates[0], kernel[0]),
     operations=lambda dgates, kernel: 2 * math.prod(dgates) * kernel[0],
+    by_row=True,
+    serial=True,
 )
 def input_gradient(dgates: Array, kernel: Array, out: Array | None = None) -> Array:
     """The gradient of a projection's input: (steps, gates, batch) to (batch, steps, features)."""
@@ -62,6 +66,8 @@ def input_gradient(dgates: Array, kernel: Array, out: Array | None = None) -> Ar
     lambda dgates: (dgates[1],),
     room=lambda dgates: float32(dgates[:2], dgates[2:]),
     operations=lambda dgates: (2 * dgates[2] + 1) * math.prod(dgates[:2]),
+    by_row=True,
+    serial=True,
 )
 def bias_gradient(dgates: Array, out: Array | None = None) -> Array:
     """The sum of `dgates`, (steps, gates, batch), over steps and batch; BLAS is fast at that."""

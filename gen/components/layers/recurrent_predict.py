@@ -28,6 +28,8 @@ def candidate_first(weights: Array) -> Array:
     lambda x, kernel: (x[1], kernel[1], x[0]),
     room=lambda x, kernel: float32(kernel, kernel),
     operations=operations_of_projection,
+    by_row=True,
+    serial=True,
 )
 def lstm_projection(
     x: Array,
@@ -79,7 +81,7 @@ def operations_of_lstms(projections: Any, recurrent_kernels: Any, *_: Any, **__:
     return sum(map(operations_of_lstm, projections, recurrent_kernels))
 
 
-@kernel(lstm_predict_shapes, room=room_for_lstm, operations=operations_of_lstm)
+@kernel(lstm_predict_shapes, room=room_for_lstm, operations=operations_of_lstm, by_row=True, serial=True)
 def lstm_predict(
     projected: Array,
     recurrent_kernel: Array,
@@ -147,7 +149,14 @@ def may_share_a_loop(projections: tuple[Shape, ...], recurrent_kernels: tuple[Sh
     return len({each[2] for each in projections}) == 1 and len(steps) < 2 and units * units <= LOOP_LIMIT
 
 
-@kernel(room=room_for_lstms, operations=operations_of_lstms, joins=lstm_predict, fits=may_share_a_loop)
+@kernel(
+    room=room_for_lstms,
+    operations=operations_of_lstms,
+    joins=lstm_predict,
+    fits=may_share_a_loop,
+    by_row=True,
+    serial=True,
+)
 def lstm_predict_jointly(
     projections: tuple[Array, ...],
     recurrent_kernels: tuple[Array, ...],

@@ -53,7 +53,7 @@ def lengthened(x: Shape, margins: Margins) -> Shape:
     return (x[0], *sizes, x[-1])
 
 
-@kernel(lengthened, operations=no_operations)
+@kernel(lengthened, operations=no_operations, by_row=True)
 def pad(x: Array, margins: tuple[tuple[int, int], ...], out: Array | None = None) -> Array:
     """`x` with `margins` zeros around it: (batch, *sizes, channels) to (batch, *more, channels)."""
     if out is None:
@@ -71,6 +71,7 @@ def pad(x: Array, margins: tuple[tuple[int, int], ...], out: Array | None = None
 @kernel(
     lambda x, size: (x[0], *(length * times for length, times in zip(x[1:-1], size, strict=True)), x[-1]),
     operations=no_operations,
+    by_row=True,
 )
 def repeat(x: Array, size: tuple[int, ...], out: Array | None = None) -> Array:
     """Each element `size` times: (batch, *sizes, channels) to (batch, *sizes · size, channels)."""
@@ -83,7 +84,7 @@ def repeat(x: Array, size: tuple[int, ...], out: Array | None = None) -> Array:
     return out
 
 
-@kernel(lambda dy, x, size: x, operations=lambda dy, *_: math.prod(dy))
+@kernel(lambda dy, x, size: x, operations=lambda dy, *_: math.prod(dy), by_row=True)
 def repeat_gradient(dy: Array, x: Array, size: tuple[int, ...], out: Array | None = None) -> Array:
     """The gradient of `repeat(x, size)`: the sum over the copies of each number."""
     if out is None:

@@ -23,6 +23,7 @@ Axes: TypeAlias = int | tuple[int, ...] | None
     lambda dy, x, y, axes: x,
     room=lambda dy, x, y, axes: 2 * math.prod(x) + 8 * len(x) * math.prod(dy),
     operations=lambda dy, x, y, axes: math.prod(x),
+    by_row=True,
 )
 def at_first(dy: Array, x: Array, y: Array, axes: tuple[int, ...], out: Array | None = None) -> Array:
     """Zeros in the shape of `x`, but for `dy` where what is chosen along `axes`, `y`, is met first."""
@@ -43,7 +44,9 @@ def at_first(dy: Array, x: Array, y: Array, axes: tuple[int, ...], out: Array | 
     return out
 
 
-@kernel(lambda x, axes: x, room=lambda x, axes: 3 * float32(x), operations=lambda x, axes: 3 * math.prod(x))
+@kernel(
+    lambda x, axes: x, room=lambda x, axes: 3 * float32(x), operations=lambda x, axes: 3 * math.prod(x), by_row=True
+)
 def product_of_others(x: Array, axes: tuple[int, ...]) -> Array:
     """For each number the product of all others along `axes`, zeros or not."""
     rest = tuple(axis for axis in range(x.ndim) if axis not in axes)

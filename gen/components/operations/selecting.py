@@ -50,13 +50,13 @@ def _taken_shape(x: Shape, indices: Shape, axis: int) -> Shape:
     return (*x[:axis], *indices, *x[axis + 1 :])
 
 
-@kernel(_taken_shape, dtype="first", operations=no_operations)
+@kernel(_taken_shape, dtype="first", operations=no_operations, by_row=True)
 def taken(x: Array, indices: Array, axis: int) -> Array:
     """The parts of `x` along `axis` that `indices` name, negative ones counted from the end."""
     return np.take(x, indices, axis=axis)
 
 
-@kernel(lambda dy, x, indices, axis: x, operations=lambda dy, x, indices, axis: math.prod(dy))
+@kernel(lambda dy, x, indices, axis: x, operations=lambda dy, x, indices, axis: math.prod(dy), by_row=True)
 def put_back(dy: Array, x: Array, indices: Array, axis: int, out: Array | None = None) -> Array:
     """The gradient of `x`: what `taken` has taken, added up where it was."""
     if out is None:
@@ -108,13 +108,13 @@ class Take(Operation):
         return dx, None
 
 
-@kernel(lambda x, indices, axis: indices, dtype="first", operations=no_operations)
+@kernel(lambda x, indices, axis: indices, dtype="first", operations=no_operations, by_row=True)
 def taken_along(x: Array, indices: Array, axis: int) -> Array:
     """Of `x` the numbers that `indices` name along `axis`, each at its own place on the other axes."""
     return np.take_along_axis(x, indices, axis=axis)
 
 
-@kernel(lambda dy, x, indices, axis: x, operations=lambda dy, x, indices, axis: math.prod(dy))
+@kernel(lambda dy, x, indices, axis: x, operations=lambda dy, x, indices, axis: math.prod(dy), by_row=True)
 def put_back_along(dy: Array, x: Array, indices: Array, axis: int, out: Array | None = None) -> Array:
     """The gradient of `x`: what `taken_along` has taken, added up where it was."""
     if out is None:
@@ -153,7 +153,7 @@ class TakeAlongAxis(Operation):
         return dx, None
 
 
-@kernel(lambda ids, classes, axis: (*ids[:axis], classes, *ids[axis:]), operations=no_operations)
+@kernel(lambda ids, classes, axis: (*ids[:axis], classes, *ids[axis:]), operations=no_operations, by_row=True)
 def one_hot_of(ids: Array, classes: int, axis: int, out: Array | None = None) -> Array:
     """A 1 for each id among so many zeros along a new `axis`; zeros alone for an id that is none of these."""
     if out is None:
@@ -193,7 +193,7 @@ class OneHot(Operation):
         return one_hot_of(x, self.num_classes, self.axis % (x.ndim + 1))
 
 
-@kernel(lambda ids, size: ids, dtype="first", operations=no_operations)
+@kernel(lambda ids, size: ids, dtype="first", operations=no_operations, by_row=True)
 def checked_ids(ids: Array, size: int, out: Array | None = None) -> Array:
     """The ids, all of which are among so many from 0 on; raises `ValueError` if one is not."""
     if ids.size and not (ids.min() >= 0 and ids.max() < size):
@@ -228,7 +228,7 @@ class CheckedIds(Operation):
 # -------------------------------------------------------------------------------------------------------- along an axis
 
 
-@kernel(lambda x, axis, backwards=False: x, dtype="first")
+@kernel(lambda x, axis, backwards=False: x, dtype="first", by_row=True)
 def running_sum(x: Array, axis: int, backwards: bool = False, out: Array | None = None) -> Array:
     """The sum of each number and all before it along `axis`; of all after it if `backwards`."""
     if out is None:
@@ -281,7 +281,7 @@ class Ordered(Operation):
         return inputs[0]
 
 
-@kernel(lambda x, axis: x, dtype="int", operations=no_operations)
+@kernel(lambda x, axis: x, dtype="int", operations=no_operations, by_row=True)
 def order_of(x: Array, axis: int) -> Array:
     """The places of the numbers along `axis`, from the least on; of equal numbers the first comes first."""
     return np.argsort(x, axis=axis, kind="stable")
@@ -313,7 +313,7 @@ class Argsort(Ordered):
 # ---------------------------------------------------------------------------------------------------------- parts of it
 
 
-@kernel(lambda x, low, high: x, dtype="first", operations=no_operations)
+@kernel(lambda x, low, high: x, dtype="first", operations=no_operations, by_row=True)
 def banded(x: Array, low: int | None, high: int | None, out: Array | None = None) -> Array:
     """The matrices on the last two axes from the diagonal `low` up to `high`, and 0 elsewhere; None for no bound."""
     if out is None:

@@ -410,6 +410,7 @@ Widths: TypeAlias = tuple[tuple[int, int], ...]
     lambda x, widths, value: tuple(before + size + after for size, (before, after) in zip(x, widths, strict=True)),
     dtype="first",
     operations=no_operations,
+    by_row=True,
 )
 def surrounded(x: Array, widths: tuple[tuple[int, int], ...], value: float, out: Array | None = None) -> Array:
     """`x` with so many of `value` before and after it along each axis."""

@@ -38,6 +38,8 @@ class Lowered:
     """Whether `forward` draws random numbers."""
     memories: dict[str, type] = field(default_factory=dict)
     """What predictions remember, by the name of its attribute: the class that it is of."""
+    slices: int = 0
+    """Where it may run on slices of a batch: how many rows each has at least; 0 where it may not."""
 
 
 @dataclass(frozen=True)

@@ -179,7 +179,7 @@ class _Planner:
         if statement.guard is None and not statement.op.elementwise:
             return None
         at = self.definitions[name]
-        for operand in reads(statement.value):
+        for operand in _overwritable(statement):
             defined = self.definitions.get(operand)
             free = defined is not None and operand not in self.pinned and operand not in self.bases
             if not free or self.is_outside(operand):
@@ -249,7 +249,7 @@ class _Planner:
         kind = self.program.types[statement.target]
         if not (statement.op.elementwise or statement.guard is not None):
             return None
-        for operand in reads(statement.value):
+        for operand in _overwritable(statement):
             segment = self.segments.get(self.root(operand))
             if segment is None or segment.place or not _can_overwrite(statement, operand):
                 continue
@@ -311,6 +311,12 @@ class _Planner:
                 ):
                     found[name] = True
         return tuple(found)
+
+
+def _overwritable(statement: Statement) -> list[str]:
+    """The operands whose place a result might take: one that runs under a condition changes its first."""
+    names = reads(statement.value)
+    return names if statement.guard is None else names[:1]
 
 
 def _can_overwrite(statement: Statement, operand: str) -> bool:

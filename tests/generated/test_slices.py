@@ -1,0 +1,329 @@
+"""Slices of a batch in several threads: the numbers of one thread, in any order of the threads, and after any error."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.building import (
+    CASES,
+    EXAMPLES,
+    LENGTH,
+    QUICK,
+    build,
+    case_graph,
+    case_module,
+    random_inputs,
+    random_targets,
+    sample,
+)
+from tests.building import rows_of as arrays_of
+
+CUT = replace(QUICK, slice_rows=1)
+"""Builds files that cut every batch into as many slices as there are threads."""
+ROWS = 7
+CLOSE: dict[str, float] = {"rtol": 1e-8, "atol": 1e-11}
+TEXT = """
+i = Input(shape=(6, 6, 2))
+x = Conv2D(4, 3, padding="same", use_bias=False, kernel_regularizer="l2")(i)
+x = ReLU()(BatchNormalization()(x))
+x = Dropout(0.3)(x)
+x = GlobalAveragePooling2D()(GaussianNoise(0.1)(x))
+y = Dense(3, softmax)(x)
+model = Model(i, y)
+model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
+"""
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+@pytest.fixture(scope="module")
+def cut() -> ModuleType:
+    return build(TEXT, "cut.nn", CUT)
+
+
+def batch_of(rows: int = ROWS) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(3)
+    return rng.normal(size=(rows, 6, 6, 2)), np.eye(3)[rng.integers(0, 3, rows)]
+
+
+def everything(model: Any, x: Any, y: Any, weights: Any) -> Iterator[tuple[str, np.ndarray]]:
+    """All that a model computes: predictions, figures, gradients, and what two steps leave behind."""
+    yield from (("prediction", value) for value in arrays_of(model.predict(x)))
+    if not hasattr(model, "fit"):
+        return
+    losses, gradients = model.loss_and_grads(x, y, sample_weight=weights)
+    yield from losses.items()
+    yield from gradients.items()
+    for _ in range(2):
+        yield from model.train_on_batch(x, y).items()
+    yield from model.evaluate(x, y, batch_size=5).items()
+    yield from ((name, value.copy()) for name, value in model.weights.items())
+
+
+def state_of(rng: np.random.Generator) -> dict[str, Any]:
+    """The state of a generator, without the half of a word where there is none."""
+    state: dict[str, Any] = dict(rng.bit_generator.state)
+    return state if state["has_uint32"] else {**state, "uinteger": 0}
+
+
+def compare(module: ModuleType, x: Any, y: Any, threads: int) -> None:
+    """Several threads compute what one does, and draw the same numbers; twice the same, bit for bit."""
+    weights = [np.linspace(0.5, 1.5, len(x[0]))] * len(y) if y else None
+    one, several, again = (module.Model(1, np.float64, threads=each) for each in (1, threads, threads))
+    for (name, first), (_, second), (_, third) in zip(
+        *(everything(model, x, y, weights) for model in (one, several, again)), strict=True
+    ):
+        np.testing.assert_allclose(second, first, **CLOSE, err_msg=name)
+        np.testing.assert_array_equal(second, third, err_msg=name)
+    if hasattr(one, "rng"):
+        assert state_of(several.rng) == state_of(one.rng)
+
+
+@pytest.mark.parametrize("path", sample([*CASES, *EXAMPLES], 10), ids=lambda path: path.stem)
+def test_slices_compute_what_the_whole_batch_does(path: Path) -> None:
+    graph, module = case_graph(path), case_module(path, CUT)
+    length = 300 if path.stem == "posts" else LENGTH
+    rng = np.random.default_rng(2)
+    x, y = random_inputs(graph, rng, ROWS, length=length), random_targets(graph, rng, ROWS, length=length)
+    for threads in (2, 3):
+        compare(module, x, y, threads)
+
+
+def test_more_threads_than_rows(cut: ModuleType) -> None:
+    x, y = batch_of(2)
+    compare(cut, [x], [y], 5)
+
+
+def test_a_batch_of_one_row_is_not_cut(cut: ModuleType) -> None:
+    model = cut.Model(threads=4)
+    assert len(model._slices(model._convert(model._check(*batch_of(1))))) == 1
+
+
+def test_small_models_and_small_batches_stay_in_one_thread() -> None:
+    """Threads cost more than they save there."""
+    small = build('x = Input(4)\ny = Dense(2)(x)\nmodel = Model(x, y)\nmodel.compile("sgd", "mse")')
+    assert not hasattr(small.Model(threads=3), "_team")
+    large = build(TEXT.replace("Conv2D(4", "Conv2D(32"), "large.nn")
+    model = large.Model(threads=2)
+    rows = large._SLICE
+    for count, slices in ((rows, 1), (2 * rows - 1, 1), (2 * rows, 2)):
+        assert len(model._slices(model._convert(model._check(*batch_of(count))))) == slices
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, True, "two"])
+@pytest.mark.parametrize("text", [TEXT, 'x = Input(4)\nmodel = Model(x, Dense(2)(x))\nmodel.compile("sgd", "mse")'])
+def test_a_number_of_threads_that_is_none_is_refused(text: str, threads: Any) -> None:
+    with pytest.raises(ValueError, match="threads: expected an integer of 1 or more, got "):
+        build(text, "refused.nn", CUT).Model(threads=threads)
+
+
+def test_by_default_there_is_a_thread_for_each_core(cut: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    assert cut.Model().threads == 3
+
+
+# ---------------------------------------------------------------------------------------------------- order, errors
+
+
+class InTurn:
+    """A team whose members work one after the other, each up to where all meet, in an order that is drawn anew there.
+
+    So every member sees what those before it have left behind, and none can rely on work at the same time.
+    """
+
+    def __init__(self, count: int, order: Callable[[int], Sequence[int]]) -> None:
+        self.count, self.order, self.barrier = count, order, self
+        self.given: list[Any] = [None] * count
+        self.turn = [threading.Semaphore(0) for _ in range(count)]
+        self.main = threading.Semaphore(0)
+
+    def pause(self, member: int) -> None:
+        self.main.release()
+        self.turn[member].acquire()
+
+    def wait(self) -> None:
+        self.pause(self.now)
+
+    def total(self, member: int, part: Any) -> Any:
+        self.given[member] = np.copy(part)
+        self.pause(member)
+        whole = self.given[0].copy()
+        for each in self.given[1:]:
+            whole = whole + each
+        self.pause(member)
+        if isinstance(part, np.ndarray) and part.ndim:
+            part[...] = whole
+            return part
+        return type(part)(whole)
+
+    def run(self, work: Callable[[int], Any]) -> list[Any]:
+        results: list[Any] = [None] * self.count
+        left = set(range(self.count))
+
+        def member(k: int) -> None:
+            self.turn[k].acquire()
+            results[k] = work(k)
+            left.discard(k)
+            self.main.release()
+
+        threads = [threading.Thread(target=member, args=(k,)) for k in range(self.count)]
+        for thread in threads:
+            thread.start()
+        while left:
+            for k in self.order(self.count):
+                if k in left:
+                    self.now = k
+                    self.turn[k].release()
+                    self.main.acquire()
+        for thread in threads:
+            thread.join()
+        return results
+
+
+@pytest.mark.parametrize("order", ["forwards", "backwards", "shuffled"])
+def test_the_order_in_which_slices_run_changes_no_bit(cut: ModuleType, order: str) -> None:
+    rng = np.random.default_rng(0)
+    orders: dict[str, Callable[[int], Sequence[int]]] = {
+        "forwards": range,
+        "backwards": lambda count: range(count)[::-1],
+        "shuffled": lambda count: rng.permutation(count).tolist(),
+    }
+    at_once, in_turn = cut.Model(1, np.float64, threads=3), cut.Model(1, np.float64, threads=3)
+    in_turn._team = InTurn(3, orders[order])
+    for rows in (7, 9, 7):
+        x, y = batch_of(rows)
+        assert at_once.train_on_batch(x, y) == in_turn.train_on_batch(x, y)
+    for name, value in at_once.weights.items():
+        np.testing.assert_array_equal(in_turn.weights[name], value, err_msg=name)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, FloatingPointError])
+@pytest.mark.parametrize("function", ["forward", "loss", "backward"])
+@pytest.mark.parametrize("member", [0, 1, 2])
+def test_an_error_in_a_slice_ends_the_step_and_changes_nothing(
+    cut: ModuleType, monkeypatch: pytest.MonkeyPatch, function: str, error: type[BaseException], member: int
+) -> None:
+    model, (x, y) = cut.Model(1, np.float64, threads=3), batch_of()
+    model.train_on_batch(x, y)
+    before = {name: value.copy() for name, value in model.weights.items()}
+    usual = getattr(cut, function)
+
+    def fails(*arguments: Any, **options: Any) -> Any:
+        b = next(each for each in arguments if isinstance(each, cut.Buffers))
+        if any(b is kept for kept in model._kept[member].values()):
+            raise error("in a slice")
+        return usual(*arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cut, function, fails)
+        with pytest.raises(error, match="in a slice"):
+            model.train_on_batch(x, y)
+    for name, value in model.weights.items():
+        np.testing.assert_array_equal(value, before[name], err_msg=name)
+    model.train_on_batch(x, y)  # and it goes on
+    assert not np.array_equal(model.weights["y/kernel"], before["y/kernel"])
+
+
+def test_what_numpy_does_about_errors_holds_in_every_slice(cut: ModuleType) -> None:
+    model, (x, y) = cut.Model(1, np.float64, threads=3), batch_of()
+    with pytest.raises(ValueError, match="loss"):
+        model.train_on_batch(x * 1e307, y)  # without a warning of an overflow, which would be an error here
+
+
+def test_several_threads_may_predict_at_once_in_slices(cut: ModuleType) -> None:
+    model = cut.Model(1, np.float64, threads=2)
+    batches = [batch_of(rows)[0] * scale for rows, scale in ((5, 1.0), (7, 2.0), (5, 3.0), (7, 4.0))]
+    expected = [cut.Model(1, np.float64, threads=2).predict(x) for x in batches]
+    wrong: list[int] = []
+
+    def predict(k: int) -> None:
+        for _ in range(20):
+            if not np.array_equal(model.predict(batches[k]), expected[k]):
+                wrong.append(k)
+
+    threads = [threading.Thread(target=predict, args=(k,)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def _train_in_child(model: Any, x: np.ndarray, y: np.ndarray, queue: Any) -> None:
+    model.train_on_batch(x, y)
+    queue.put({name: value.copy() for name, value in model.weights.items()})
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning", "ignore:.*fork.*:RuntimeWarning")
+def test_a_process_that_was_forked_makes_threads_of_its_own(cut: ModuleType) -> None:
+    model, (x, y) = cut.Model(1, np.float64, threads=3), batch_of()
+    model.train_on_batch(x, y)  # so there are threads, which the child has not
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    child = context.Process(target=_train_in_child, args=(model, x, y, queue))
+    child.start()
+    found = queue.get(timeout=60)
+    child.join()
+    model.train_on_batch(x, y)
+    for name, value in model.weights.items():
+        np.testing.assert_array_equal(found[name], value, err_msg=name)
+
+
+def test_blas_has_as_many_threads_afterwards_as_before(cut: ModuleType) -> None:
+    model, (x, y) = cut.Model(threads=2), batch_of()
+    model.train_on_batch(x, y)
+    calls = cut._Blas.calls
+    if calls is None:
+        pytest.skip("NumPy calls another BLAS here")
+    read, write = calls
+    before = read()
+    try:
+        write(3)
+        seen = []
+        usual = cut.forward
+        cut.forward = lambda *arguments: (seen.append(read()), usual(*arguments))
+        model.train_on_batch(x, y)
+        cut.forward = usual
+        assert set(seen) == {1}
+        assert read() == 3
+    finally:
+        write(before)
+
+
+# --------------------------------------------------------------------------------------------------------------- draws
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("pending", [False, True])
+def test_a_slice_draws_what_the_whole_batch_would_draw_for_it(cut: ModuleType, dtype: Any, pending: bool) -> None:
+    """Also with odd numbers of draws, and with half a word left from the draw before."""
+    for rows, edges in ((5, (0, 2, 5)), (7, (0, 3, 4, 7)), (3, (0, 1, 2, 3))):
+        whole = np.random.default_rng(4)
+        if pending:
+            whole.random(1, np.float32)
+        state = whole.bit_generator.state
+        slices = []
+        for start, stop in pairwise(edges):
+            rng = np.random.default_rng(0)
+            rng.bit_generator.state = state
+            slices.append((cut._Draws(rng, start, stop, rows), start, stop))
+        for each in (1, 3, 4):
+            for draw in ("random", "standard_normal", "random"):
+                expected = getattr(whole, draw)((rows, each), dtype)
+                for drawn, start, stop in slices:
+                    out = np.empty((stop - start, each), dtype)
+                    getattr(drawn, draw)(dtype=dtype, out=out)
+                    np.testing.assert_array_equal(out, expected[start:stop])
+                    assert state_of(drawn.generator) == state_of(whole)
