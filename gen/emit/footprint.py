@@ -81,8 +81,27 @@ class Footprint:
         programs = [each for each in (self.programs.infer, self.programs.activate) if each is not None]
         return max(room_bytes(self.programs.infer.program, sizes), outputs) + buffer_bytes(programs, sizes)
 
+    def further_thread(self, sizes: Mapping[str, int]) -> int:
+        """What another thread takes beside the first: its gradients, and what each has for itself of the buffers."""
+        half = {**sizes, "batch": -(-sizes["batch"] // 2)}
+        step, slices = self.programs.step, self.programs.infer.lowered.slices
+        if step is not None and step.lowered.slices:
+            slices, extra = step.lowered.slices, self.gradients + 2 * self.step_buffers(half) - self.step_buffers(sizes)
+        else:
+            extra = 2 * self.prediction_buffers(half) - self.prediction_buffers(sizes)
+        return max(0, extra) if sizes["batch"] >= 2 * slices else 0
+
+    @property
+    def cut(self) -> bool:
+        """Whether batches are ever cut into slices."""
+        return any(each is not None and each.lowered.slices for each in (self.programs.infer, self.programs.step))
+
     def rows(self, sizes: Mapping[str, int]) -> dict[str, int]:
-        """Each line of the table with its bytes."""
+        """Each line of the table with its bytes; those of buffers are for one thread."""
+        found = self.of_one_thread(sizes)
+        return {**found, "each further thread": self.further_thread(sizes)} if self.cut else found
+
+    def of_one_thread(self, sizes: Mapping[str, int]) -> dict[str, int]:
         prediction = {"weights": self.weights, "buffers of a prediction": self.prediction_buffers(sizes)}
         if self.programs.step is None:
             return prediction

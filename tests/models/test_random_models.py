@@ -29,6 +29,8 @@ from tests.keras_twin import computes_in, metric_class, slots
 from tests.pasted import paired
 from tests.proof import alone
 from tests.random_models import RandomModel, prove_random_models
+from tests.slices import CUT
+from tests.slices import compare as compare_slices
 
 SEEDS, EACH = (20, 100) if PROVE else (2, 2)
 CLOSE: dict[str, float] = {"rtol": 1e-9, "atol": 1e-11}
@@ -44,7 +46,7 @@ def test_a_random_model_keeps_step_with_keras(start: int, tmp_path: Path) -> Non
 
 def compare(model: RandomModel) -> None:
     """Everything of a model against Keras, without passes, at other sizes and from two threads."""
-    text, plain = texts(model)
+    text, plain, cut = texts(model)
     module = load(text, "random")
     ours = module.Model(0, np.float64)
     ours.rng = Draws()
@@ -97,10 +99,14 @@ def compare(model: RandomModel) -> None:
         np.testing.assert_allclose(ours.slots[name], slot, **close, err_msg=name)
     stays_itself(model, ours, module)
     passes_change_nothing(model, ours, load(plain, "random_plain"))
+    slices_change_nothing(model, ours, load(cut, "random_cut"))
 
 
-def texts(model: RandomModel) -> tuple[str, str]:
-    """The generated file, and the one without any pass; what gen refuses is unsupported, or fails in Keras too."""
+def texts(model: RandomModel) -> tuple[str, str, str]:
+    """The generated file, the one without any pass, and the one that cuts every batch.
+
+    What gen refuses is unsupported, or fails in Keras too.
+    """
     source, diagnostics = Source("random.nn", model.text), Diagnostics()
     graph = compiler.understand(source, diagnostics)
     if graph is None:
@@ -114,7 +120,8 @@ def texts(model: RandomModel) -> tuple[str, str]:
     if any(item.code == "joint-statistics" for item in diagnostics.items):
         event("not as Keras, with a warning")
         assume(False)
-    return compiler.generate(graph, "random.nn", QUICK), compiler.generate(graph, "random.nn", PLAIN)
+    text, plain, cut = (compiler.generate(graph, "random.nn", options) for options in (QUICK, PLAIN, CUT))
+    return text, plain, cut
 
 
 def runs_in_keras(model: RandomModel) -> bool:
@@ -180,6 +187,17 @@ def passes_change_nothing(model: RandomModel, ours: Any, plain: Any) -> None:
             np.testing.assert_allclose(
                 plain_grads[name], gradient, **close, err_msg=f"gradient of {name} without passes"
             )
+
+
+def slices_change_nothing(model: RandomModel, ours: Any, cut: Any) -> None:
+    """Two and three threads compute what one does."""
+    rng = np.random.default_rng(3)
+    inputs = model.inputs(rng, *BATCHES[2])
+    predicted = rows_of(ours.predict(alone(inputs)))
+    if not clips(model, predicted):
+        targets = model.outputs(rng, predicted)
+        for threads in (2, 3):
+            compare_slices(cut, inputs, targets, threads)
 
 
 def largest(*arrays: Any) -> float:

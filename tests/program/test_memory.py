@@ -58,28 +58,29 @@ def repeated(array: np.ndarray) -> np.ndarray:
     return array % int(1.8 * array.size) if array.dtype == np.int32 else array
 
 
-def figures(path: Path, batch: int, length: int) -> dict[str, tuple[int, int]]:
+def figures(path: Path, batch: int, length: int, threads: int = 1) -> dict[str, tuple[int, int]]:
     """What is planned and what is measured, for `train_on_batch`, `fit` and `predict`."""
     graph, module = case_graph(path), case_module(path)
     rng = np.random.default_rng(0)
     x = [repeated(array) for array in random_inputs(graph, rng, batch, "float32", length)]
     plan = planned(graph, batch, length)
+    more = (threads - 1) * plan.get("each further thread", 0)
     held = plan["weights"] + plan.get("gradients", 0) + plan.get("optimizer", 0)
     found = {}
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
-        model = module.Model()
+        model = module.Model(threads=threads)
         found["Model"] = held, tracemalloc.get_traced_memory()[0] - before
         found["predict"] = plan["buffers of a prediction"], measured(lambda: model.predict(x, batch))
         if "optimizer" in plan:
             y = random_targets(graph, rng, batch, "float32", length)
-            model = module.Model()
+            model = module.Model(threads=threads)
             step = measured(lambda: [model.train_on_batch(x, y) for _ in range(2)])
-            found["train_on_batch"] = plan["buffers of a step"], step
-            model = module.Model()
+            found["train_on_batch"] = plan["buffers of a step"] + more, step
+            model = module.Model(threads=threads)
             fit = measured(lambda: model.fit(x, y, epochs=2, batch_size=batch, verbose=0))
-            found["fit"] = plan["buffers of a step"] + plan["kept by fit"], fit
+            found["fit"] = plan["buffers of a step"] + plan["kept by fit"] + more, fit
     finally:
         tracemalloc.stop()
     return found
@@ -108,12 +109,21 @@ def test_what_is_planned_is_what_is_measured(path: Path, batch: int, length: int
         assert abs(found - expected) < 0.1 * expected + OBJECTS, f"{call}: {found} bytes where {expected} are planned"
 
 
+@pytest.mark.parametrize(("path", "batch", "length"), [(DIGITS, 256, 1), (WRITER, 64, 40), (NORMALIZED, 64_000, 1)])
+def test_what_is_planned_for_two_threads_is_what_is_measured(path: Path, batch: int, length: int) -> None:
+    found = figures(path, batch, length, threads=2)
+    for call in ("train_on_batch", "fit"):
+        expected, measured = found[call]
+        assert abs(measured - expected) < 0.1 * expected + OBJECTS, f"{call}: {measured} bytes, {expected} are planned"
+
+
 def test_the_summary_says_what_a_model_takes(capsys: pytest.CaptureFixture[str]) -> None:
     case_module(QA).Model().summary()
-    lines = capsys.readouterr().out.rstrip().splitlines()[-7:]
+    lines = capsys.readouterr().out.rstrip().splitlines()[-8:]
     assert " ".join(lines[0].split()) == "memory in float32, text 100, question 100 batch 1 batch 32 batch 256"
     assert [line[:25].rstrip() for line in lines[1:]] == [
         "weights", "gradients", "optimizer", "buffers of a step", "kept by fit", "buffers of a prediction",
+        "each further thread",
     ]  # fmt: skip
     assert lines[1].split()[1:] == ["4.00", "MB"] * 3
 
@@ -124,7 +134,9 @@ def test_lengths_are_as_long_as_the_layers_need() -> None:
 
 def test_a_model_built_for_inference_takes_its_weights_and_the_buffers_of_a_prediction() -> None:
     footprint = compiler.assembler(case_graph(QA), "qa.nn", Options(inference=True)).footprint()
-    assert list(footprint.rows({"batch": 1, "text": 5, "question": 5})) == ["weights", "buffers of a prediction"]
+    assert list(footprint.rows({"batch": 1, "text": 5, "question": 5})) == [
+        "weights", "buffers of a prediction", "each further thread",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
