@@ -1,8 +1,8 @@
 """Convolution as matrix products, for any number of axes.
 
 Arrays are (batch, *sizes, channels) and (batch, *positions, filters); kernels are (*window, channels / groups,
-filters), as in Keras.  The kernels copy windows into the rows of a matrix, but never all at once: about 2 MB at a time
-stay in the cache.
+filters), as in Keras.  The kernels copy windows into the rows of a matrix, but never all at once: about 1 MB at a
+time stay in the cache.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from gen.components.kernels import Array, float32, kernel
 from gen.components.layers.windows import cuts, positions, shifts, unit_steps, zeros_around
 from gen.dims import Shape
+from gen.dtypes import FLOAT
 
 
 def correlated(
@@ -32,23 +33,22 @@ def deepened(x: Shape, kernel: Any, *options: Any, **named: Any) -> Shape:
     return (*correlated(x, kernel, *options, **named)[:-1], kernel[-2] * kernel[-1])
 
 
-TILE = 1 << 21
+TILE = 1 << 20
 """The bytes of a matrix of windows, as in `column_tiles`."""
 
 
-def room_for_tiles(x: Any, kernel: Any, out: Any, widened: Any) -> int:
-    """The bytes of a tile of `column_tiles`, and of the padded rows that it comes from, if there is padding.
-
-    `out` is the shape of the convolution's result, `widened` the shape of `x` with the zeros.
-    """
-    window, strided = math.prod(kernel[:-2]), math.prod(x[1:-1]) != math.prod(out[1:-1])
-    if window == 1 and not strided:
+def room_for_tiles(x: Any, window: Any, found: Any, zeros: Any) -> int:
+    """The bytes of a tile of `column_tiles`, and of the padded rows that it comes from; `found` are the positions."""
+    around = [(max(0, before), max(0, after)) for before, after in zeros]
+    padded, narrow = any(map(any, around)), window[-1] * x[-1] < 10
+    if math.prod(window) == 1 and found == x[1:-1] and not padded:
         return 0
-    line = float32((*out[2:-1], window, x[-1]))
-    rows = max(1, TILE // max(1, out[1] * line))
-    around = float32((min(rows, x[0]), *widened[1:])) if widened != x else 0
-    whole: int = x[0] * out[1] * line
-    return min(whole, max(TILE, line)) + around
+    size = float32((*window, x[-1]))
+    limit, line = max(TILE, 512 * size), math.prod(found[1:]) * size
+    rows = min(x[0], max(1, limit // max(1, found[0] * line)))
+    widened = (length + sum(pair) for length, pair in zip(x[1:-1], around, strict=True))
+    tile: int = rows * min(found[0], max(1, limit // max(1, line))) * line
+    return tile + (float32((rows, *widened, x[-1])) if padded or narrow else 0)
 
 
 def room_to_correlate(
@@ -58,32 +58,34 @@ def room_to_correlate(
     window = kernel[:-2]
     strides, dilation = strides or unit_steps(window), dilation or unit_steps(window)
     zeros = zeros_around(x[1:-1], window, strides, dilation, padding)
-    widened = (x[0], *(size + sum(around) for size, around in zip(x[1:-1], zeros, strict=True)), x[-1])
-    out = correlated(x, kernel, padding, strides, dilation)
-    return room_for_tiles(x, kernel, out, widened)
+    return room_for_tiles(x, window, positions(x[1:-1], window, strides, dilation, padding), zeros)
 
 
 def room_for_kernel_gradient(dy: Any, x: Any, kernel: Any, *options: Any, **named: Any) -> int:
-    """The bytes that `correlate_kernel_gradient` needs: its tiles, and the product of one of them."""
+    """The bytes that `correlate_kernel_gradient` needs: its tiles, and the products of one of them."""
     return room_to_correlate(x, kernel, *options, **named) + float32(kernel)
 
 
 def room_for_input_gradient(
     dy: Any, shape: Any, kernel: Any, padding: Any = "valid", strides: Any = None, dilation: Any = None, groups: int = 1
 ) -> int:
-    """The bytes that `correlate_input_gradient` needs: the turned kernel and tiles, or the products of some rows."""
-    window, count = kernel[:-2], math.prod(kernel[:-2])
-    if max(strides or unit_steps(window)) > 1 or (count > 1 and dy[-1] >= shape[-1]):
-        limit, line = 1 << 20, math.prod(dy[1:-1]) * shape[-1]
-        rows = min(dy[0], max(1, limit // (count * line)))
-        places = min(count, max(1, limit // (rows * line)))
-        several = bool(rows < dy[0] or places < count)  # NumPy frees the old products after it has made the new ones
-        return (1 + several) * float32((rows, line, places)) + float32(kernel)
-    turned = (*window, dy[-1], shape[-1])
-    rates = dilation or unit_steps(window)
-    spans = zip(shape[1:-1], window, rates, strict=True)
-    widened = (dy[0], *(size + (width - 1) * rate for size, width, rate in spans), dy[-1])
-    return room_for_tiles(dy, turned, shape, widened) + float32(kernel)
+    """The bytes that `correlate_input_gradient` needs."""
+    window, channels = kernel[:-2], shape[-1]
+    if channels // groups <= 4 and channels < dy[-1]:
+        products = math.prod(window) * math.prod(dy[1:-1]) * channels
+        rows: int = min(dy[0], max(1, TILE // (FLOAT * products)))
+        return rows * float32((2 * products,), shape[1:])
+    steps, rates = strides or unit_steps(window), dilation or unit_steps(window)
+    zeros = zeros_around(shape[1:-1], window, steps, rates, padding)
+    most = 0
+    for places, inside, around in phases(shape[1:-1], dy[1:-1], window, steps, rates, zeros):
+        taps = [len(range(*part.indices(width))) for part, width in zip(places, window, strict=True)]
+        found = tuple(len(range(*part.indices(size))) for part, size in zip(inside, shape[1:-1], strict=True))
+        line = float32((*found, *taps, dy[-1]))
+        rows = min(dy[0], max(1, TILE // max(1, line))) if max(steps) > 1 else 0
+        tile = room_for_tiles(dy, taps, found, around) + float32((rows, *found, channels))
+        most = max(most, tile + 2 * float32((*taps, *kernel[-2:])))
+    return most
 
 
 @kernel()
@@ -96,35 +98,72 @@ def column_tiles(
     zeros: tuple[tuple[int, int], ...],
     groups: int = 1,
 ) -> Iterator[tuple[tuple[slice, slice], Array]]:
-    """The windows of `x` as rows of matrices, about 2 MB at a time, with their rows and positions.
+    """The windows of `x` as rows of matrices, about 1 MB at a time, with their rows and positions.
 
     A matrix is (groups, windows, window · channels / groups).
     """
-    limit = 1 << 21  # bytes of a matrix: so much stays in the cache
-    channels = x.shape[-1]
-    padded = any(before > 0 or after > 0 for before, after in zeros)
-    whole = math.prod(window) == math.prod(strides) == 1 and not padded
-    line = math.prod(positions[1:]) * math.prod(window) * channels * x.itemsize
-    room = 0 if whole else min(len(x) * positions[0] * line, max(limit, line))
-    scratch = np.empty(room // x.itemsize, x.dtype)
+    channels, sizes = x.shape[-1] // groups, x.shape[1:-1]
+    around = [(max(0, before), max(0, after)) for before, after in zeros]
+    padded = any(map(any, around))
+    whole = math.prod(window) == 1 and positions == sizes and not padded
+    # Shorter runs of numbers than this are slow to copy: the matrix is made column by column.
+    narrow = not whole and window[-1] * x.shape[-1] < 10
+    numbers = math.prod(window) * channels
+    each = groups * numbers * x.itemsize
+    line = math.prod(positions[1:]) * each
+    limit = max(1 << 20, 512 * each)  # bytes of a matrix: so much stays in the cache
+    most = min(len(x), max(1, limit // max(1, positions[0] * line)))
+    room = 0 if whole else most * min(positions[0], max(1, limit // max(1, line))) * line
+    scratch, source = np.empty(room // x.itemsize, x.dtype), x
+    if padded or narrow:
+        pairs = list(zip(sizes, around, strict=True))
+        spans = [before + size + after for size, (before, after) in pairs]
+        if narrow:
+            source = np.zeros((x.shape[-1], most, *spans), x.dtype)
+            source = source.transpose(*range(1, x.ndim), 0)
+        else:
+            source = np.zeros((most, *spans, x.shape[-1]), x.dtype)
+        middle = (slice(before, before + size) for size, (before, _) in pairs)
+        inside = source[(slice(None), *middle)]
+    first, *between, last = source.strides
+    steps = [size * stride for size, stride in zip(between, strides, strict=True)]
+    within = [size * rate for size, rate in zip(between, dilation, strict=True)]
+    shape = (groups, len(source), *positions, *window, channels)
+    pace = (channels * last, first, *steps, *within, last)
+    view = np.lib.stride_tricks.as_strided(source, shape, pace, writeable=False)
     for rows in cuts(len(x), positions[0] * line, limit):
-        part = x[rows]
-        if padded:
-            around = [(max(0, before), max(0, after)) for before, after in zeros]
-            part = np.pad(part, [(0, 0), *around, (0, 0)])
-        first, *between, last = part.strides
-        shape = (len(part), *positions, *window, groups, channels // groups)
-        steps = [size * stride for size, stride in zip(between, strides, strict=True)]
-        within = [size * rate for size, rate in zip(between, dilation, strict=True)]
-        pace = (first, *steps, *within, channels // groups * last, last)
-        view = np.lib.stride_tricks.as_strided(part, shape, pace, writeable=False)
-        for lines in cuts(positions[0], len(part) * line, limit):
-            columns = np.moveaxis(view[:, lines], -2, 0)
-            if not whole:
-                tile = scratch[: columns.size].reshape(columns.shape)
-                np.copyto(tile, columns)
-                columns = tile
-            yield (rows, lines), columns.reshape(groups, -1, math.prod(window) * channels // groups)
+        part = view[:, rows]
+        if padded or narrow:
+            count = rows.stop - rows.start
+            np.copyto(inside[:count], x[rows])
+            part = view[:, :count]
+        for lines in cuts(positions[0], part.shape[1] * line, limit):
+            columns = part[:, :, lines]
+            if whole:
+                yield (rows, lines), columns.reshape(groups, -1, numbers)
+                continue
+            matrix = scratch[: columns.size].reshape(groups, -1, numbers)
+            if narrow:
+                matrix = matrix.reshape(groups, numbers, -1).swapaxes(1, 2)
+            np.copyto(matrix.reshape(columns.shape), columns)
+            yield (rows, lines), matrix
+
+
+@kernel()
+def row_blocks(count: int, each: int) -> Iterator[tuple[slice, int]]:
+    """`count` rows of a product, and how many of them to multiply at a time.
+
+    A row takes `each` multiplications.  BLAS multiplies small matrices as they are.  It copies
+    larger ones first, which takes long where there are few multiplications.
+    """
+    size = 1_000_000 // each  # so many multiplications are few to OpenBLAS
+    if not 128 <= size < count:
+        size = max(1, count)
+    whole = count // size * size
+    if whole:
+        yield slice(0, whole), size
+    if whole < count:
+        yield slice(whole, count), count - whole
 
 
 @kernel(
@@ -158,7 +197,14 @@ def correlate(
         out = np.empty((len(x), *counts, filters), x.dtype)
     matrices = kernel.reshape(-1, groups, filters // groups).swapaxes(0, 1)
     for part, columns in column_tiles(x, window, out.shape[1:-1], steps, rates, zeros, groups=groups):
-        np.matmul(columns, matrices, out=out[part].reshape(-1, groups, filters // groups).swapaxes(0, 1))
+        place = out[part]
+        whole = place if place.flags.c_contiguous else np.empty(place.shape, place.dtype)
+        rows = whole.reshape(-1, groups, filters // groups).swapaxes(0, 1)
+        for some, size in row_blocks(columns.shape[1], kernel.size // groups):
+            parts = columns[:, some].reshape(groups, -1, size, columns.shape[2])
+            np.matmul(parts, matrices[:, None], out=rows[:, some].reshape(groups, -1, size, filters // groups))
+        if whole is not place:
+            place[...] = whole
     return out
 
 
@@ -188,8 +234,40 @@ def correlate_kernel_gradient(
     total = out.reshape(-1, groups, filters // groups).swapaxes(0, 1)
     for part, columns in column_tiles(x, window, dy.shape[1:-1], steps, rates, zeros, groups=groups):
         rows = dy[part].reshape(-1, groups, filters // groups).swapaxes(0, 1)
-        total += np.matmul(columns.swapaxes(1, 2), rows)
+        for some, size in row_blocks(columns.shape[1], kernel.size // groups):
+            parts = columns[:, some].reshape(groups, -1, size, columns.shape[2]).swapaxes(2, 3)
+            products = np.matmul(parts, rows[:, some].reshape(groups, -1, size, filters // groups))
+            for product in products.swapaxes(0, 1):
+                total += product
     return out
+
+
+@kernel()
+def phases(
+    sizes: tuple[int, ...],
+    found: tuple[int, ...],
+    window: tuple[int, ...],
+    strides: tuple[int, ...],
+    dilation: tuple[int, ...],
+    zeros: tuple[tuple[int, int], ...],
+) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...], list[tuple[int, int]]]]:
+    """The parts of an input of these sizes that meet the same places of the windows at `found`.
+
+    Each has these places, the part, and the zeros around a gradient of the windows: with them, its
+    correlation with the places of the kernel, turned, is the gradient of the part.
+    """
+    for phase in np.ndindex(*map(min, window, strides)):
+        places, inside, around = [], [], []
+        for axis, start in enumerate(phase):
+            stride, offset = strides[axis], start - zeros[axis][0]
+            first = max(0, -(offset // stride))  # the last window that the first input meets
+            part = slice(first * stride + offset, sizes[axis], stride)
+            count = len(range(*part.indices(sizes[axis])))
+            reach = (window[axis] - start - 1) // stride * dilation[axis]
+            places.append(slice(start, None, stride))
+            inside.append(part)
+            around.append((reach - first, count + first - found[axis]))
+        yield tuple(places), tuple(inside), around
 
 
 @kernel(
@@ -210,38 +288,62 @@ def correlate_input_gradient(
 ) -> Array:
     """The gradient of `correlate` with respect to its input, an array of the shape `shape`.
 
-    It multiplies each number of `dy` by the kernel and adds the product where the window was.  With
-    strides of 1, this is also a correlation of `dy` with the turned kernel, which moves fewer
-    numbers if there are fewer filters than channels.
+    It is a correlation of `dy` with the turned kernel; with strides, one for each of the `phases`.
     """
     if out is None:
         out = np.empty(shape, dy.dtype)
     window, channels, filters = kernel.shape[:-2], shape[-1] // groups, kernel.shape[-1] // groups
     steps, rates = strides or unit_steps(window), dilation or unit_steps(window)
     zeros = zeros_around(shape[1:-1], window, steps, rates, padding)
-    count = math.prod(window)
+    if channels <= 4 and channels < filters:
+        return add_planes(dy, kernel, steps, rates, zeros, out, groups=groups)
+    if any(step > width for step, width in zip(steps, window, strict=True)):
+        out.fill(0.0)
+    parts = phases(shape[1:-1], dy.shape[1:-1], window, steps, rates, zeros)
+    for places, inside, around in parts:
+        part = np.flip(kernel[places], tuple(range(len(window))))
+        by_group = part.reshape(*part.shape[:-2], channels, groups, filters)
+        by_group = np.ascontiguousarray(by_group.swapaxes(-3, -1))
+        turned = by_group.reshape(*part.shape[:-2], filters, groups * channels)
+        given = dy[(slice(None), *(slice(max(0, -before), None) for before, _ in around))]
+        pairs = tuple(around)
+        correlate(given, turned, pairs, dilation=dilation, groups=groups, out=out[(slice(None), *inside)])
+    return out
+
+
+@kernel()
+def add_planes(
+    dy: Array,
+    kernel: Array,
+    strides: tuple[int, ...],
+    dilation: tuple[int, ...],
+    zeros: tuple[tuple[int, int], ...],
+    out: Array,
+    groups: int = 1,
+) -> Array:
+    """`correlate_input_gradient` for few channels: add `dy` times each place of the kernel.
+
+    A turned kernel would have few columns, which BLAS multiplies slowly.  The products are planes,
+    one for each channel and place, because it takes long to add a few numbers at a time.
+    """
+    window, filters = kernel.shape[:-2], kernel.shape[-1] // groups
+    count, channels = math.prod(window), out.shape[-1] // groups
     by_group = kernel.reshape(count, channels, groups, filters).transpose(2, 0, 1, 3)
-    spans = zip(window, rates, zeros, strict=True)
-    around = tuple(((k - 1) * rate - before, (k - 1) * rate - after) for k, rate, (before, after) in spans)
-    if max(steps) == 1 and min(map(min, around)) >= 0 and (count == 1 or filters < channels):
-        turned = by_group[:, ::-1].transpose(1, 3, 0, 2).reshape(*window, filters, groups * channels)
-        return correlate(dy, turned, around, dilation=dilation, groups=groups, out=out)
-    limit = 1 << 20  # numbers of the products that are there at once
-    line = math.prod(dy.shape[1:-1]) * groups * channels
-    for rows in cuts(len(dy), count * line, limit):
+    matrices = by_group.reshape(groups, -1, filters).swapaxes(1, 2)
+    line = count * out.shape[-1] * math.prod(dy.shape[1:-1]) * dy.itemsize
+    limit = 1 << 20  # bytes of the products that are there at once
+    for rows in cuts(len(dy), line, limit):
         given, taken = dy[rows], out[rows]
-        taken.fill(0.0)
-        sums = taken.reshape(*taken.shape[:-1], groups, channels)
-        moves = list(shifts(taken, given, window, steps, rates, zeros))
-        # all places at once, unless a single row of the batch is large
-        for places in cuts(count, len(given) * line, limit):
-            matrices = by_group[:, places].reshape(groups, -1, filters).swapaxes(1, 2)
-            products = np.empty((*given.shape[:-1], groups, matrices.shape[2]), dy.dtype)
-            matrix = products.reshape(-1, *products.shape[-2:]).swapaxes(0, 1)
-            np.matmul(given.reshape(-1, groups, filters).swapaxes(0, 1), matrices, out=matrix)
-            by_place = products.reshape(*products.shape[:-1], -1, channels)
-            for place, (_, inside, outside) in enumerate(moves[places]):
-                sums[inside] += by_place[outside][..., place, :]
+        products = np.matmul(given.reshape(-1, groups, filters).swapaxes(0, 1), matrices)
+        planes = np.ascontiguousarray(products.swapaxes(1, 2))
+        planes = planes.reshape(groups, count, channels, *given.shape[:-1]).swapaxes(0, 1)
+        sums = np.zeros((groups, channels, *taken.shape[:-1]), dy.dtype)
+        moves = shifts(taken, given, window, strides, dilation, zeros)
+        for plane, (_, inside, outside) in zip(planes, moves, strict=True):
+            part = (slice(None), slice(None), *inside)
+            sums[part] += plane[(slice(None), slice(None), *outside)]
+        by_plane = taken.reshape(*taken.shape[:-1], groups, channels)
+        np.copyto(by_plane, np.moveaxis(sums, (0, 1), (-2, -1)))
     return out
 
 
