@@ -452,6 +452,11 @@ class View:
         return "slices" if self.slices else "b"
 
     @property
+    def learn(self) -> str:
+        """The call that takes a step, after `_forward`."""
+        return "self._learn(slices)" if self.slices else "self._learn(b, batch)"
+
+    @property
     def measured(self) -> str:
         """The sums of metrics, after `_forward`."""
         return "self._measure(slices)" if self.slices else f"measure(b, *batch.arrays[{len(self.inputs)}:])"

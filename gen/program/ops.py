@@ -55,6 +55,8 @@ class Op:
     """The bytes that it needs besides, for the shapes of its arrays and the values of the others; None for none."""
     operations: int | Callable[..., int] = 0
     """The floating-point operations for each number of its results; or those of the call, for what `room` is for."""
+    long: bool = False
+    """Whether a number takes it many times as long as an addition: an exponential."""
     operator: type[ast.AST] | None = None
     """The operator that says it in a rule."""
     infix: bool = False
@@ -266,8 +268,8 @@ ufunc("not_equal", "bool", operator=ast.NotEq, commutes=True, result="unequal")
 ufunc("floor_divide", operator=ast.FloorDiv)
 ufunc("mod", operator=ast.Mod)
 ufunc("sign")
-ufunc("logaddexp", "float", commutes=True)
-ufunc("arctan2", "float")
+ufunc("logaddexp", "float", long=True, commutes=True)
+ufunc("arctan2", "float", long=True)
 for _name in ("isfinite", "isnan", "signbit"):
     ufunc(_name, "bool")
 for _name in ("ceil", "copysign", "floor", "rint", "trunc"):
@@ -276,7 +278,7 @@ for _name in (
     "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "cbrt", "cos", "cosh", "exp", "exp2", "expm1", "log",
     "log10", "log1p", "log2", "sin", "sinh", "tan", "tanh",
 ):  # fmt: skip
-    ufunc(_name, "float")
+    ufunc(_name, "float", long=True)
 
 
 def _where(condition: Array, x: Any, y: Any) -> Call:

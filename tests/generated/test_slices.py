@@ -247,10 +247,9 @@ def test_a_process_that_was_forked_makes_threads_of_its_own(cut: ModuleType) -> 
 def test_blas_has_as_many_threads_afterwards_as_before(cut: ModuleType) -> None:
     model, (x, y) = cut.Model(threads=2), batch_of()
     model.train_on_batch(x, y)
-    calls = cut._Blas.calls
-    if calls is None:
+    read, write = cut._blas()
+    if not hasattr(read, "argtypes"):
         pytest.skip("NumPy calls another BLAS here")
-    read, write = calls
     before = read()
     try:
         write(3)

@@ -26,6 +26,7 @@ WORDS = ("gen/components/", "gen/language/", "gen/lsp/", "gen/language/words.py"
 """What is about words of the language, such as `model.add`, and rules, which are NumPy; it sees no statements."""
 OTHERS = {
     ("gen/graph/names.py", "abs"): "a function of Python",
+    ("gen/graph/names.py", "over_slices"): "what the module defines",
     ("gen/emit/specialize.py", "where"): "an option of ufuncs",
     ("gen/program/lower/inline.py", "abs"): "a function of Python",
     ("gen/program/memory/planning.py", "square"): "what a result is called",

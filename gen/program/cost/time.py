@@ -28,10 +28,6 @@ SHORT = 30_000
 NEVER = 1_000_000_000
 """More rows than a batch has."""
 
-_LONG = frozenset(
-    f"np.{name}" for name in ("exp", "log", "log1p", "expm1", "tanh", "sqrt", "sin", "cos", "power", "logaddexp")
-)
-
 
 def nanoseconds(program: Program, sizes: Mapping[str, int]) -> float:
     """The time of a program on one core that other threads could take a share of.
@@ -62,7 +58,7 @@ def _of(statement: Statement, program: Program, sizes: Mapping[str, int], made: 
         return NUMBER * numbers + KERNEL * count
     if op.reduces:
         numbers = max(numbers, math.prod(call_arguments(value, program, sizes, made)[0][0] or ()))
-    return (LONG if op.name in _LONG else NUMBER) * numbers
+    return (LONG if op.long else NUMBER) * numbers
 
 
 def least_rows(program: Program, sizes: Mapping[str, int], weights: int = 0) -> int:
