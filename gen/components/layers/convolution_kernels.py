@@ -62,8 +62,15 @@ def room_to_correlate(
 
 
 def room_for_kernel_gradient(dy: Any, x: Any, kernel: Any, *options: Any, **named: Any) -> int:
-    """The bytes that `correlate_kernel_gradient` needs: its tiles, and the products of one of them."""
-    return room_to_correlate(x, kernel, *options, **named) + float32(kernel)
+    """The bytes that `correlate_kernel_gradient` needs: its tiles, and the products of one of them and of a block."""
+    numbers = math.prod(kernel[:-2]) * x[-1]
+    limit, row = max(TILE, 512 * float32((numbers,))), math.prod(dy[1:-1])
+    rows = max(1, limit // float32((row, numbers)))
+    windows = min(math.prod(dy[:-1]), rows * row, max(row, limit // float32((numbers,))))
+    block = 1_000_000 // (numbers * kernel[-1])
+    several = windows < math.prod(dy[:-1])
+    products: int = windows // block + 1 if 128 <= block < windows else 1 + several
+    return room_to_correlate(x, kernel, *options, **named) + products * float32(kernel)
 
 
 def room_for_input_gradient(
@@ -74,7 +81,8 @@ def room_for_input_gradient(
     if channels // groups <= 4 and channels < dy[-1]:
         products = math.prod(window) * math.prod(dy[1:-1]) * channels
         rows: int = min(dy[0], max(1, TILE // (FLOAT * products)))
-        return rows * float32((2 * products,), shape[1:])
+        several = int(rows < dy[0])  # NumPy frees the old products after it has made the new ones
+        return rows * float32(((2 + several) * products,), shape[1:])
     steps, rates = strides or unit_steps(window), dilation or unit_steps(window)
     zeros = zeros_around(shape[1:-1], window, steps, rates, padding)
     most = 0
@@ -83,8 +91,9 @@ def room_for_input_gradient(
         found = tuple(len(range(*part.indices(size))) for part, size in zip(inside, shape[1:-1], strict=True))
         line = float32((*found, *taps, dy[-1]))
         rows = min(dy[0], max(1, TILE // max(1, line))) if max(steps) > 1 else 0
-        tile = room_for_tiles(dy, taps, found, around) + float32((rows, *found, channels))
-        most = max(most, tile + 2 * float32((*taps, *kernel[-2:])))
+        results = (1 + (rows < dy[0])) * float32((rows, *found, channels))
+        tile = room_for_tiles(dy, taps, found, around) + results
+        most = max(most, tile + float32((*taps, *kernel[-2:])))
     return most
 
 
@@ -350,9 +359,19 @@ def add_planes(
 # ---------------------------------------------------------------------------------------------- each channel by itself
 
 
+def rows_at_a_time(x: Any) -> int:
+    """The rows of the batch that the kernels below work on at a time, of arrays of this shape."""
+    return min(int(x[0]), max(1, (1 << 19) // float32(x[1:])))
+
+
+def room_for_depthwise(y: Any) -> int:
+    """The bytes of the products that `depthwise` adds at a time to its result."""
+    return rows_at_a_time(y) * float32(y[1:])
+
+
 @kernel(
     deepened,
-    room=lambda x, kernel, *options, **named: float32(deepened(x, kernel, *options, **named)),
+    room=lambda x, kernel, *options, **named: room_for_depthwise(deepened(x, kernel, *options, **named)),
     operations=lambda x, kernel, *options, **named: (
         2 * math.prod(deepened(x, kernel, *options, **named)) * math.prod(kernel[:-2])
     ),
@@ -377,16 +396,19 @@ def depthwise(
         spans = zip(x.shape[1:-1], window, steps, rates, zeros, strict=True)
         counts = [(size + sum(pair) - (width - 1) * rate - 1) // step + 1 for size, width, step, rate, pair in spans]
         out = np.empty((len(x), *counts, channels * multiplier), x.dtype)
-    out.fill(0.0)
-    deep = out.reshape(*out.shape[:-1], channels, multiplier)
-    for place, inside, outside in shifts(x, out, window, steps, rates, zeros):
-        deep[outside] += x[inside][..., None] * kernel[place]
+    limit = 1 << 19  # bytes of the result: so many stay in the cache
+    for rows in cuts(len(x), math.prod(out.shape[1:]) * out.itemsize, limit):
+        part, taken = x[rows], out[rows]
+        taken.fill(0.0)
+        deep = taken.reshape(*taken.shape[:-1], channels, multiplier)
+        for place, inside, outside in shifts(part, taken, window, steps, rates, zeros):
+            deep[outside] += part[inside][..., None] * kernel[place]
     return out
 
 
 @kernel(
     lambda dy, x, kernel, *_, **__: kernel,
-    room=lambda dy, x, *_, **__: float32((*dy[:-1], x[-1])),
+    room=lambda dy, x, *_, **__: rows_at_a_time(x) * float32((*dy[1:-1], x[-1]), dy[1:], dy[1:]),
     operations=lambda dy, x, kernel, *_, **__: 2 * math.prod(dy) * math.prod(kernel[:-2]),
     by_row=True,
 )
@@ -406,16 +428,20 @@ def depthwise_kernel_gradient(
     window = kernel.shape[:-2]
     steps, rates = strides or unit_steps(window), dilation or unit_steps(window)
     zeros = zeros_around(x.shape[1:-1], window, steps, rates, padding)
-    deep = dy.reshape(*dy.shape[:-1], *kernel.shape[-2:])
-    for place, inside, outside in shifts(x, dy, window, steps, rates, zeros):
-        rows = x[inside].reshape(-1, x.shape[-1])
-        np.einsum("rc,rcm->cm", rows, deep[outside].reshape(len(rows), *kernel.shape[-2:]), out=out[place])
+    limit = 1 << 19  # bytes of `x`: so many stay in the cache
+    for rows in cuts(len(x), math.prod(x.shape[1:]) * x.itemsize, limit):
+        part, given = x[rows], dy[rows]
+        deep = given.reshape(*given.shape[:-1], *kernel.shape[-2:])
+        for place, inside, outside in shifts(part, given, window, steps, rates, zeros):
+            inputs = part[inside].reshape(-1, x.shape[-1])
+            gradients = deep[outside].reshape(len(inputs), *kernel.shape[-2:])
+            out[place] += np.einsum("rc,rcm->cm", inputs, gradients)
     return out
 
 
 @kernel(
     lambda dy, shape, *_, **__: shape,
-    room=lambda dy, *_, **__: float32(dy),
+    room=lambda dy, shape, *_, **__: rows_at_a_time(shape) * float32((*dy[1:-1], shape[-1])),
     operations=lambda dy, shape, kernel, *_, **__: 2 * math.prod(dy) * math.prod(kernel[:-2]),
     by_row=True,
 )
@@ -431,11 +457,14 @@ def depthwise_input_gradient(
     """The gradient of `depthwise` with respect to its input, which has this shape."""
     if out is None:
         out = np.empty(shape, dy.dtype)
-    out.fill(0.0)
     window = kernel.shape[:-2]
     steps, rates = strides or unit_steps(window), dilation or unit_steps(window)
     zeros = zeros_around(shape[1:-1], window, steps, rates, padding)
-    deep = dy.reshape(*dy.shape[:-1], *kernel.shape[-2:])
-    for place, inside, outside in shifts(out, dy, window, steps, rates, zeros):
-        out[inside] += np.einsum("...cm,cm->...c", deep[outside], kernel[place])
+    limit = 1 << 19  # bytes of the result: so many stay in the cache
+    for rows in cuts(len(dy), math.prod(shape[1:]) * dy.itemsize, limit):
+        part, given = out[rows], dy[rows]
+        part.fill(0.0)
+        deep = given.reshape(*given.shape[:-1], *kernel.shape[-2:])
+        for place, inside, outside in shifts(part, given, window, steps, rates, zeros):
+            part[inside] += np.einsum("...cm,cm->...c", deep[outside], kernel[place])
     return out
