@@ -312,7 +312,9 @@ class LayerNormalization(Layer):
         return weights
 
     def forward(self, x: Array, gamma: Array | None, beta: Array | None) -> Array:
-        axes = self.axes(x.ndim)
+        shape, axes = x.shape, self.axes(x.ndim)
+        if axes == (x.ndim - 1,):  # of a matrix, BLAS computes the sums
+            x, axes = x.reshape((math.prod(shape[:-1]), shape[-1])), (1,)
         count = math.prod(x.shape[axis] for axis in axes)
         centered = x - np.add.reduce(x, axis=axes, keepdims=True) / count
         variance = np.add.reduce(centered * centered, axis=axes, keepdims=True) / count
@@ -323,18 +325,20 @@ class LayerNormalization(Layer):
             y = y * along(gamma, axes, x)
         if beta is not None:
             y = y + along(beta, axes, x)
-        return y
+        return y.reshape(shape)
 
     def backward(
         self, dy: Array, normal: Array, inverse: Array, gamma: Array | None, beta: Array | None
     ) -> Array | tuple[Array, ...]:
-        axes = self.axes(dy.ndim)
+        shape, axes = dy.shape, self.axes(dy.ndim)
+        if axes == (dy.ndim - 1,):
+            dy, axes = dy.reshape((math.prod(shape[:-1]), shape[-1])), (1,)
         others = tuple(axis for axis in range(dy.ndim) if axis not in axes)
         count = math.prod(dy.shape[axis] for axis in axes)
         dnormal = dy if gamma is None else dy * along(gamma, axes, dy)
         mean = np.add.reduce(dnormal, axis=axes, keepdims=True) / count
         slope = np.add.reduce(dnormal * normal, axis=axes, keepdims=True) / count
-        dx = (dnormal - mean - normal * slope) * inverse
+        dx = ((dnormal - mean - normal * slope) * inverse).reshape(shape)
         dgamma = np.add.reduce(dy * normal, axis=others)
         dbeta = np.add.reduce(dy, axis=others)
         if gamma is None and beta is None:
