@@ -18,7 +18,7 @@ from bench.figures import AFRESH, BUILDS, HEADER, TASKS, TURNS, Task, figures, l
 from bench.measure import Effort, Values
 from bench.peers import PEERS
 from bench.sides import Origin, SideError, Worker, missing, origin, specs, workers
-from bench.systems import SYSTEMS, Array, System
+from bench.systems import MODELS, SYSTEMS, Array, System
 
 LAYERS = (500, 1000, 2000)
 Answer = TypeVar("Answer")
@@ -27,7 +27,8 @@ Answer = TypeVar("Answer")
 def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     """What the command is asked for, checked."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Generated files beside other frameworks.")
-    parser.add_argument("systems", nargs="*", default=[], help=f"of {', '.join(SYSTEMS)}; all if none is given")
+    which = f"of {', '.join(MODELS)}; {', '.join(SYSTEMS)} if none is given"
+    parser.add_argument("systems", nargs="*", default=[], help=which)
     parser.add_argument("--tasks", help=f"of {','.join(TASKS)}; all, or with --compare {','.join(TURNS)}")
     parser.add_argument("--peers", help=f"of {','.join(PEERS)}; all, or with --compare none")
     parser.add_argument("--tuned", action="store_true", help="give JAX every advantage; README.md says which")
@@ -38,6 +39,7 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
         help="generated files beside others: of a folder, a git revision, `present`, or `without:PASSES`; "
         "the first beside each other one, the present ones if only one is given",
     )
+    parser.add_argument("--threads", type=int, help=f"of each side [default: {THREADS}]")
     parser.add_argument("--rounds", type=int, default=Effort.rounds, help="turns for each side")
     parser.add_argument("--seconds", type=float, default=Effort.seconds, help="about how long a turn lasts")
     parser.add_argument("--limit", type=float, default=Effort.limit, help="seconds for a task, with 8 turns at least")
@@ -52,7 +54,7 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     options.peers = _chosen(options.peers, [name for name in wanted if name not in lacking])
     options.compare = options.compare or []
     for what, names, known in (
-        ("system", options.systems, list(SYSTEMS)),
+        ("system", options.systems, list(MODELS)),
         ("task", options.tasks, list(TASKS)),
         ("peer", options.peers, list(PEERS)),
     ):
@@ -84,7 +86,7 @@ class Run:
     def __init__(self, options: argparse.Namespace, origins: dict[str, Origin]) -> None:
         self.options, self.origins = options, origins
         self.effort = Effort(options.rounds, options.seconds, options.limit, options.runs)
-        self.about = machine.about(options.peers) | {"tuned": options.tuned}
+        self.about = machine.about(options.peers) | {"threads": options.threads or THREADS, "tuned": options.tuned}
         self.found: dict[str, dict[str, Any]] = {}
         self.left_out: list[str] = []
 
@@ -95,7 +97,7 @@ class Run:
             self.leave_out(sentence)
         print(HEADER)
         for number in self.options.systems or SYSTEMS:
-            self.measure_system(SYSTEMS[number])
+            self.measure_system(MODELS[number])
         if "version" in self.options.tasks:
             self.add("gen", "version", measure.version(4 * self.effort.runs))
         if "layers" in self.options.tasks:
@@ -104,10 +106,10 @@ class Run:
 
     def measure_system(self, system: System) -> None:
         """All tasks of one system, having shown that all sides compute the same."""
-        sides = specs(system, self.origins, self.options.peers)
+        sides = specs(system, self.origins, self.options.peers, self.options.threads)
         with workers(sides) as running:
             self.attempt(system, running, partial(load, running, system))
-            self.attempt(system, running, partial(measure.agree, running, f"system {system.name}"))
+            self.attempt(system, running, partial(measure.agree, running, f"system {system.name}", system.drops))
             for task in self.asked_for(TURNS):
                 values = self.attempt(system, running, partial(measure.turns, running, task, self.effort))
                 self.add(system.name, task, values)
@@ -157,7 +159,8 @@ def main(given: Sequence[str] | None = None) -> int:
     if options.tuned:
         os.environ["JAX_CPU_ENABLE_ASYNC_DISPATCH"] = "false"
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])  # JAX makes a thread for each
+        cores = sorted(os.sched_getaffinity(0))[: options.threads or THREADS]  # JAX makes a thread for each
+        os.sched_setaffinity(0, cores)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no worker is left behind
     names = {name: name for name in options.compare} or {"gen": "present"}
     if len(options.compare) == 1:

@@ -11,8 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.sides import ROOT
-from bench.systems import SYSTEMS
+from bench.systems import ROOT, SYSTEMS
 
 FIGURES = Path(__file__).with_name("figures.json")
 CHART = ROOT / "docs" / "speed.svg"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 from copy import deepcopy
 from itertools import cycle
 from pathlib import Path
@@ -25,9 +26,11 @@ def module(path: Path) -> ModuleType:
 class Side:
     """One system as a generated file has it."""
 
-    def __init__(self, system: System, batches: list[Batch], made: ModuleType) -> None:
+    def __init__(self, system: System, batches: list[Batch], made: ModuleType, threads: int | None = None) -> None:
+        """`threads` is given to a file whose `Model` takes it."""
         self.system, self.batches = system, batches
-        self.model = made.Model(seed=0)
+        taken = threads is not None and "threads" in inspect.signature(made.Model).parameters
+        self.model = made.Model(seed=0, **({"threads": threads} if taken else {}))
         self.measure = getattr(made, "measure", None)
         self.inputs = len(batches[0][0])
         self.saved: dict[str, Any] | None = None

@@ -15,7 +15,7 @@ import numpy as np
 
 from bench import THREADS
 from bench.peers import PEERS
-from bench.sides import ROOT
+from bench.systems import ROOT
 
 SLOWING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 """Variables that make OpenBLAS, and with it NumPy, take other than the best kernels or block sizes."""

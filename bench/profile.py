@@ -17,7 +17,7 @@ from types import ModuleType
 
 from bench.generated import Side
 from bench.sides import origin
-from bench.systems import SYSTEMS
+from bench.systems import MODELS
 
 FUNCTIONS = ("forward", "loss", "backward", "track", "update", "infer", "activate")
 """The functions that the network itself is written in."""
@@ -63,11 +63,11 @@ def _marked(function: ast.FunctionDef) -> Iterator[ast.stmt]:
 
 def main(given: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.profile", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("system", choices=SYSTEMS)
+    parser.add_argument("system", choices=MODELS)
     parser.add_argument("task", choices=TASKS)
     parser.add_argument("--times", type=int, default=30, help="how often it is done")
     options = parser.parse_args(given)
-    system, clock = SYSTEMS[options.system], Clock()
+    system, clock = MODELS[options.system], Clock()
     with tempfile.TemporaryDirectory() as scratch:
         file = origin("present", Path(scratch)).file(system)
         assert file is not None

@@ -23,11 +23,9 @@ from typing import Any, Protocol
 
 from bench import THREADS
 from bench.peers import PEERS
-from bench.systems import System
+from bench.systems import ROOT, System
 from bench.worker import Spec
 
-ROOT = Path(__file__).resolve().parent.parent
-EXAMPLES = ROOT / "examples"
 GEN = (sys.executable, "-m", "gen")
 
 
@@ -66,7 +64,7 @@ class Generator:
         from gen.commands.building import read
         from gen.diagnostics import Diagnostics
 
-        path, source = self.out / f"{system.network}.py", EXAMPLES / f"{system.network}.nn"
+        path, source = self.out / f"{system.network}.py", system.source
         if path.exists():
             return path
         graph = compiler.understand(read(source)[0], Diagnostics())
@@ -79,7 +77,7 @@ class Generator:
 
 @dataclass(frozen=True)
 class Revision:
-    """The generator of a git revision, laid out in `folder`, on the examples as they are here; writes into `out`."""
+    """The generator of a git revision, laid out in `folder`, on the models as they are here; writes into `out`."""
 
     folder: Path
     out: Path
@@ -87,7 +85,7 @@ class Revision:
     def file(self, system: System) -> Path | None:
         path = self.out / f"{system.network}.py"
         if not path.exists():
-            command = [*GEN, "build", "--quiet", str(EXAMPLES / f"{system.network}.nn"), "-o", str(self.out)]
+            command = [*GEN, "build", "--quiet", str(system.source), "-o", str(self.out)]
             subprocess.run(command, cwd=self.folder, check=True)
         return path
 
@@ -136,11 +134,11 @@ def missing(peer: str) -> list[str]:
     return [name for name in PEERS[peer].packages if not importlib.util.find_spec(name.removesuffix("-cpu"))]
 
 
-def environment(peer: str | None = None) -> dict[str, str]:
-    """Two threads for each side, said before it is imported."""
+def environment(peer: str | None = None, count: int = THREADS) -> dict[str, str]:
+    """So many threads for each side, said before it is imported."""
     names = ("OMP", "OPENBLAS", "MKL")
-    threads = {f"{name}_NUM_THREADS": str(THREADS) for name in names}
-    threads |= {f"TF_NUM_{name}_THREADS": str(THREADS) for name in ("INTRAOP", "INTEROP")}
+    threads = {f"{name}_NUM_THREADS": str(count) for name in names}
+    threads |= {f"TF_NUM_{name}_THREADS": str(count) for name in ("INTRAOP", "INTEROP")}
     return {**inherited(), **threads, **(PEERS[peer].environment if peer else {})}
 
 
@@ -155,7 +153,7 @@ def begin(what: str, spec: Spec, *descriptors: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", code, what, json.dumps(spec), *map(str, descriptors)],
         cwd=ROOT,
-        env=environment(spec.peer),
+        env=environment(spec.peer, spec.threads or THREADS),
         stdout=subprocess.PIPE,
         pass_fds=descriptors,
         text=True,
@@ -205,8 +203,12 @@ def workers(specs: dict[str, Spec]) -> Iterator[dict[str, Worker]]:
         yield found
 
 
-def specs(system: System, origins: dict[str, Origin], peers: Sequence[str]) -> dict[str, Spec]:
+def specs(
+    system: System, origins: dict[str, Origin], peers: Sequence[str], threads: int | None = None
+) -> dict[str, Spec]:
     """All sides of a system that there are, by name; generated files first."""
     files = {name: each.file(system) for name, each in origins.items()}
-    found = {name: Spec(system.name, file=str(path)) for name, path in files.items() if path is not None}
-    return found | {name: Spec(system.name, peer=name) for name in peers}
+    each = Spec(system.name, batch=system.batch, threads=threads)
+    found = {name: each._replace(file=str(path)) for name, path in files.items() if path is not None}
+    those = [name for name in peers if system.name not in PEERS[name].lacks]
+    return found | {name: each._replace(peer=name) for name in those}

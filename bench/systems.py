@@ -6,10 +6,12 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 
+ROOT = Path(__file__).resolve().parent.parent
 Array = np.ndarray[Any, np.dtype[Any]]
 Batch = tuple[tuple[Array, ...], tuple[Array, ...]]
 """The inputs and the targets."""
@@ -31,7 +33,7 @@ class System:
 
     name: str
     network: str
-    """The `.nn` file under `examples/`, without its ending, and what each peer calls the model."""
+    """The `.nn` file in `folder`, without its ending, and what each peer calls the model."""
     batch: int
     data: Callable[[np.random.Generator, int], Batch]
     """So many rows."""
@@ -40,6 +42,14 @@ class System:
     outputs: tuple[Output, ...]
     epochs: int = 1
     """Of one call of `fit`: what it does before its first step should not count."""
+    optimizer: Literal["rmsprop", "adam"] = "rmsprop"
+    folder: str = "examples"
+    drops: bool = False
+    """Whether it has a dropout: each side then trains on other random numbers, with losses that are only alike."""
+
+    @property
+    def source(self) -> Path:
+        return ROOT / self.folder / f"{self.network}.nn"
 
     def batches(self, count: int | None = None) -> list[Batch]:
         """The first ones, or as many as there are in 1,000 rows; always the same."""
@@ -159,3 +169,80 @@ _ALL: Sequence[System] = (
     System("6z", "posts", 64, posts_of_words, POSTS, PERSON),
 )
 SYSTEMS = {system.name: system for system in _ALL}
+
+
+def images(*shape: int) -> Callable[[np.random.Generator, int], Batch]:
+    """Numbers of this shape, and one of ten classes."""
+    return lambda rng, rows: ((rng.random((rows, *shape), np.float32),), (one_hot(rng, 10, rows),))
+
+
+def text(rng: np.random.Generator, rows: int) -> Batch:
+    return (rng.integers(1, 20_000, (rows, 100), np.int32),), (rng.integers(0, 2, (rows, 1)).astype(np.float32),)
+
+
+def text_of_two(rng: np.random.Generator, rows: int) -> Batch:
+    return (rng.integers(1, 20_000, (rows, 100), np.int32),), (one_hot(rng, 2, rows),)
+
+
+def state(rng: np.random.Generator, rows: int) -> Batch:
+    return (rng.standard_normal((rows, 8), np.float32),), (one_hot(rng, 4, rows),)
+
+
+def conv2d(size: int, *filters: int) -> tuple[tuple[int, ...], ...]:
+    """The weights of square convolutions."""
+    return tuple(shape for a, b in pairwise(filters) for shape in ((size, size, a, b), (b,)))
+
+
+def normalized(size: int, *filters: int) -> tuple[tuple[int, ...], ...]:
+    """The trained weights of square convolutions without biases, each with a batch normalization."""
+    return tuple(shape for a, b in pairwise(filters) for shape in ((size, size, a, b), (b,), (b,)))
+
+
+def attention(features: int, heads: int, size: int) -> tuple[tuple[int, ...], ...]:
+    """The weights of query, key, value, and the projection back."""
+    return 3 * ((features, heads, size), (heads, size)) + ((heads, size, features), (features,))
+
+
+def transformer_block(features: int, hidden: int) -> tuple[tuple[int, ...], ...]:
+    scale_and_shift = ((features,), (features,))
+    dense_layers = dense(features, hidden, features)
+    return attention(features, 4, 16) + scale_and_shift + dense_layers + scale_and_shift
+
+
+STAGES = ((16, 16), (16, 32), (32, 64))
+RESNET = (
+    *normalized(3, 3, 16),
+    *(shape for a, b in STAGES for shape in (*normalized(3, a, b, b), *normalized(1, a, b))),
+    *dense(64, 10),
+    *((16,), (16,)),
+    *(shape for _, b in STAGES for shape in 6 * ((b,),)),  # moving means and variances
+)
+BILSTM = (*embedding(20_000, 128), *(2 * lstm(128, 64)), *(2 * lstm(128, 64)), *dense(128, 1))
+TRANSFORMER = (*embedding(20_000, 64), *(2 * transformer_block(64, 256)), *dense(64, 2))
+MNIST_CNN = (*conv2d(3, 1, 32, 64), *dense(1600, 10))
+TEN = (Output("categorical_crossentropy"),)
+
+
+def typical(
+    name: str,
+    batch: int,
+    data: Callable[[np.random.Generator, int], Batch],
+    weights: tuple[tuple[int, ...], ...],
+    outputs: tuple[Output, ...] = TEN,
+    drops: bool = False,
+) -> System:
+    """A model that many people train, with Adam."""
+    return System(name, name, batch, data, weights, outputs, optimizer="adam", folder="bench/models", drops=drops)
+
+
+_TYPICAL: Sequence[System] = (
+    typical("mnist_cnn", 128, images(28, 28, 1), MNIST_CNN, drops=True),
+    typical("resnet", 64, images(32, 32, 3), RESNET),
+    typical("mlp", 128, images(784), dense(784, 512, 512, 10), drops=True),
+    typical("bilstm", 32, text, BILSTM, (Output("binary_crossentropy"),)),
+    typical("transformer", 32, text_of_two, TRANSFORMER),
+    typical("policy", 64, state, dense(8, 64, 64, 4)),
+)
+TYPICAL = {system.name: system for system in _TYPICAL}
+"""Measured when they are asked for; the pages of results do not have them."""
+MODELS = SYSTEMS | TYPICAL

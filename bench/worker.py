@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -15,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bench.peers import PEERS, Measured
-from bench.systems import SYSTEMS, Array
+from bench.systems import MODELS, Array, System
 
 EPOCH = 31
 """Steps, after which training starts anew."""
@@ -29,15 +30,23 @@ class Spec(NamedTuple):
     system: str
     peer: str | None = None
     file: str | None = None
+    batch: int | None = None
+    threads: int | None = None
+    """Those that were asked for; None leaves the number to the benchmarks, and to the generated file."""
+
+    def of(self) -> System:
+        """The system, with batches of this size."""
+        system = MODELS[self.system]
+        return system if self.batch is None else replace(system, batch=self.batch)
 
     def side(self, batches: int | None) -> Measured:
         """The side, with so many batches, or all."""
-        system = SYSTEMS[self.system]
+        system = self.of()
         data = system.batches(batches)
         if self.file is not None:
             from bench.generated import Side, module
 
-            return Side(system, data, module(Path(self.file)))
+            return Side(system, data, module(Path(self.file)), self.threads)
         assert self.peer is not None
         made: Measured = importlib.import_module(f"bench.peers.{PEERS[self.peer].module}").Side(system, data)
         return made
@@ -47,7 +56,7 @@ class Served:
     """What the command asks of a side; each question is a method."""
 
     def __init__(self, spec: Spec) -> None:
-        self.system = SYSTEMS[spec.system]
+        self.system = spec.of()
         self.side = spec.side(None)
         self.steps = 0
 

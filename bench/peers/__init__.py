@@ -19,10 +19,12 @@ class Peer:
     environment: dict[str, str] = field(default_factory=dict)
     tolerance: float = 1e-4
     """How far a loss may be off after updates, relatively."""
+    lacks: tuple[str, ...] = ()
+    """The models that it does not have."""
 
 
 PEERS = {
-    "jax": Peer("JAX", "jax_side", ("jax",)),
+    "jax": Peer("JAX", "jax_side", ("jax",), lacks=("mnist_cnn", "resnet", "mlp")),
     "torch": Peer("PyTorch", "torch_side", ("torch",)),
     "keras-jax": Peer("Keras on JAX", "keras_side", ("keras", "jax"), {"KERAS_BACKEND": "jax"}),
     # The gradient of an embedding is sparse: its RMSprop squares what each occurrence of an id gives, not their sum.

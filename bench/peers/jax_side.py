@@ -12,7 +12,7 @@ import numpy as np
 from jax import lax
 from jax.flatten_util import ravel_pytree
 
-from bench import EPSILON, LEARNING_RATE, RHO
+from bench import BETA_1, BETA_2, EPSILON, LEARNING_RATE, RHO
 from bench.systems import Array, Batch, System, joined
 
 FEW = 100_000
@@ -32,19 +32,56 @@ def dense_layers(w: Weights, x: Any) -> tuple[Any, ...]:
     return (x,)
 
 
-def lstm(w: Weights, x: Any) -> Any:
-    """The last output; the products with the inputs are one, before the loop."""
+def policy(w: Weights, x: Any) -> tuple[Any, ...]:
+    x = jnp.tanh(dense(w, x))
+    return (dense(w, jnp.tanh(dense(w, x))),)
+
+
+def lstm(w: Weights, x: Any, reverse: bool = False, every: bool = False) -> Any:
+    """The last output, or that of `every` step; the products with the inputs are one, before the loop."""
     kernel, recurrent, bias = next(w), next(w), next(w)
     inputs = jnp.swapaxes(x, 0, 1) @ kernel + bias
 
-    def step(carry: tuple[Any, Any], z: Any) -> tuple[tuple[Any, Any], None]:
+    def step(carry: tuple[Any, Any], z: Any) -> tuple[tuple[Any, Any], Any]:
         h, c = carry
         i, f, g, o = jnp.split(z + h @ recurrent, 4, axis=-1)
         c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
-        return (jax.nn.sigmoid(o) * jnp.tanh(c), c), None
+        h = jax.nn.sigmoid(o) * jnp.tanh(c)
+        return (h, c), h if every else None
 
     zeros = jnp.zeros((x.shape[0], recurrent.shape[0]), x.dtype)
-    return lax.scan(step, (zeros, zeros), inputs)[0][0]
+    (last, _), steps = lax.scan(step, (zeros, zeros), inputs, reverse=reverse)
+    return jnp.swapaxes(steps, 0, 1) if every else last
+
+
+def both_ways(w: Weights, x: Any, every: bool = False) -> Any:
+    return jnp.concatenate([lstm(w, x, every=every), lstm(w, x, reverse=True, every=every)], axis=-1)
+
+
+def bilstm(w: Weights, ids: Any) -> tuple[Any, ...]:
+    x = both_ways(w, next(w)[ids], every=True)
+    return (dense(w, both_ways(w, x)),)
+
+
+def normalized(w: Weights, x: Any) -> Any:
+    """Layer normalization."""
+    centered = x - x.mean(axis=-1, keepdims=True)
+    variance = (centered * centered).mean(axis=-1, keepdims=True)
+    return centered * lax.rsqrt(variance + 1e-6) * next(w) + next(w)
+
+
+def attention(w: Weights, x: Any) -> Any:
+    q, k, v = (jnp.einsum("bnf,fhd->bnhd", x, next(w)) + next(w) for _ in range(3))
+    weights = jax.nn.softmax(jnp.einsum("bnhd,bmhd->bhnm", q, k) * q.shape[-1] ** -0.5)
+    return jnp.einsum("bnhd,hdf->bnf", jnp.einsum("bhnm,bmhd->bnhd", weights, v), next(w)) + next(w)
+
+
+def transformer(w: Weights, ids: Any) -> tuple[Any, ...]:
+    x = next(w)[ids]
+    for _ in range(2):
+        x = normalized(w, x + attention(w, x))
+        x = normalized(w, x + dense(w, jax.nn.gelu(dense(w, x), approximate=False)))
+    return (dense(w, x.mean(axis=1)),)
 
 
 def qa(w: Weights, text: Any, question: Any) -> tuple[Any, ...]:
@@ -80,6 +117,9 @@ NETWORKS: dict[str, Callable[..., tuple[Any, ...]]] = {
     "video": dense_layers,
     "qa": qa,
     "posts": posts,
+    "bilstm": bilstm,
+    "transformer": transformer,
+    "policy": policy,
 }
 HEADS: dict[str, Callable[[Any], Any]] = {
     "mse": lambda value: value,
@@ -97,6 +137,32 @@ RIGHT: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
+def rmsprop(p: Any, velocity: Any, gradient: Any) -> tuple[Any, Any]:
+    velocity = jax.tree.map(lambda v, g: RHO * v + (1 - RHO) * (g * g), velocity, gradient)
+    return jax.tree.map(lambda w, g, v: w - LEARNING_RATE * g / jnp.sqrt(v + EPSILON), p, gradient, velocity), velocity
+
+
+def adam(p: Any, slots: Any, gradient: Any) -> tuple[Any, Any]:
+    momentum, velocity, steps = slots
+    momentum = jax.tree.map(lambda m, g: BETA_1 * m + (1 - BETA_1) * g, momentum, gradient)
+    velocity = jax.tree.map(lambda v, g: BETA_2 * v + (1 - BETA_2) * (g * g), velocity, gradient)
+    steps = steps + 1.0
+    rate = LEARNING_RATE * jnp.sqrt(1 - BETA_2**steps) / (1 - BETA_1**steps)
+    p = jax.tree.map(lambda w, m, v: w - rate * m / (jnp.sqrt(v) + EPSILON), p, momentum, velocity)
+    return p, (momentum, velocity, steps)
+
+
+def zeros_like(p: Any) -> Any:
+    return jax.tree.map(jnp.zeros_like, p)
+
+
+OPTIMIZERS: dict[str, tuple[Callable[[Any], Any], Callable[..., tuple[Any, Any]]]] = {
+    "rmsprop": (zeros_like, rmsprop),
+    "adam": (lambda p: (zeros_like(p), zeros_like(p), jnp.float32(0.0)), adam),
+}
+"""The slots that each begins with, and its update."""
+
+
 class Side:
     """One system: everything stays on the device; the weights, averages and sums are donated."""
 
@@ -108,6 +174,7 @@ class Side:
         self.few = sum(array.size for array in weights) <= FEW
         unravel = ravel_pytree(weights)[1] if self.few else list
         self.start: Any = None
+        self.first_slots, update = OPTIMIZERS[system.optimizer]
         self.p = jax.device_put(self._flat(weights))
 
         def loss(p: Any, x: Any, y: Any) -> Any:
@@ -118,16 +185,14 @@ class Side:
             ]
             return sum(output.weight * value for output, value in zip(outputs, each, strict=True)), (each, right)
 
-        def step(p: Any, velocity: Any, x: Any, y: Any) -> Any:
+        def step(p: Any, slots: Any, x: Any, y: Any) -> Any:
             (value, figures), gradient = jax.value_and_grad(loss, has_aux=True)(p, x, y)
-            velocity = jax.tree.map(lambda v, g: RHO * v + (1 - RHO) * (g * g), velocity, gradient)
-            p = jax.tree.map(lambda w, g, v: w - LEARNING_RATE * g / jnp.sqrt(v + EPSILON), p, gradient, velocity)
-            return p, velocity, value, figures
+            return *update(p, slots, gradient), value, figures
 
-        def step_of(p: Any, velocity: Any, sums: Any, rows: Any, index: Any) -> Any:
+        def step_of(p: Any, slots: Any, sums: Any, rows: Any, index: Any) -> Any:
             x, y = jax.tree.map(lambda array: jnp.take(array, index, axis=0, mode="clip"), rows)
-            p, velocity, *figures = step(p, velocity, x, y)
-            return p, velocity, jax.tree.map(jnp.add, sums, figures)
+            p, slots, *figures = step(p, slots, x, y)
+            return p, slots, jax.tree.map(jnp.add, sums, figures)
 
         def predict(p: Any, x: Any) -> Any:
             logits = network(iter(unravel(p)), *x)
@@ -149,11 +214,11 @@ class Side:
     def restart(self) -> None:
         if self.start is not None:
             self.p = jax.device_put(jax.tree.map(np.copy, self.start))
-        self.velocity = jax.tree.map(jnp.zeros_like, self.p)
+        self.slots = self.first_slots(self.p)
         self.turns = cycle(self.batches)
 
     def step(self) -> Any:
-        self.p, self.velocity, value, _ = self.train(self.p, self.velocity, *next(self.turns))
+        self.p, self.slots, value, _ = self.train(self.p, self.slots, *next(self.turns))
         return value.block_until_ready()  # to make it a float would take time
 
     train_on_batch = step
@@ -170,7 +235,7 @@ class Side:
             sums = jax.device_put(self.zeros)
             for start in range(0, count, self.size):
                 index = order[start : start + self.size]
-                self.p, self.velocity, sums = self.train_rows(self.p, self.velocity, sums, self.rows, index)
+                self.p, self.slots, sums = self.train_rows(self.p, self.slots, sums, self.rows, index)
             figures = jax.device_get(sums)
         return float(figures[0]) / len(range(0, count, self.size))
 

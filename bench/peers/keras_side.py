@@ -55,6 +55,69 @@ def posts(system: System) -> Built:
     return Model(ids, [age(x), income(x), gender(x)]), used
 
 
+def mnist_cnn(system: System) -> Built:
+    used = [layers.Conv2D(size, 3, activation="relu") for size in (32, 64)]
+    used.append(layers.Dense(10, activation="softmax"))
+    parts = [used[0], layers.MaxPooling2D(2), used[1], layers.MaxPooling2D(2), layers.Flatten(), layers.Dropout(0.5)]
+    return keras.Sequential([Input((28, 28, 1)), *parts, used[2]]), used
+
+
+def mlp(system: System) -> Built:
+    used = [layers.Dense(512, activation="relu") for _ in range(2)]
+    used.append(layers.Dense(10, activation="softmax"))
+    parts = [used[0], layers.Dropout(0.2), used[1], layers.Dropout(0.2), used[2]]
+    return keras.Sequential([Input((784,)), *parts]), used
+
+
+def resnet(system: System) -> Built:
+    used = []
+
+    def normalized(x: Any, filters: int, size: int = 3, stride: int = 1) -> Any:
+        both = layers.Conv2D(filters, size, strides=stride, padding="same", use_bias=False), layers.BatchNormalization()
+        used.extend(both)
+        return both[1](both[0](x))
+
+    image = Input((32, 32, 3))
+    x = layers.ReLU()(normalized(image, 16))
+    for filters, stride in ((16, 1), (32, 2), (64, 2)):
+        y = normalized(layers.ReLU()(normalized(x, filters, 3, stride)), filters)
+        x = layers.ReLU()(layers.Add()([y, normalized(x, filters, 1, stride)]))
+    used.append(layers.Dense(10, activation="softmax"))
+    return Model(image, used[-1](layers.GlobalAveragePooling2D()(x))), used
+
+
+def bilstm(system: System) -> Built:
+    ids = Input((None,), dtype="int32")
+    used = [layers.Embedding(20_000, 128), layers.Bidirectional(layers.LSTM(64, return_sequences=True))]
+    used += [layers.Bidirectional(layers.LSTM(64)), layers.Dense(1, activation="sigmoid")]
+    x = ids
+    for layer in used:
+        x = layer(x)
+    return Model(ids, x), used
+
+
+def transformer(system: System) -> Built:
+    ids = Input((100,), dtype="int32")
+    used = [layers.Embedding(20_000, 64)]
+    x = used[0](ids)
+    for _ in range(2):
+        attention, first, second = (
+            layers.MultiHeadAttention(4, 16),
+            *(layers.LayerNormalization(epsilon=1e-6) for _ in range(2)),
+        )
+        hidden, dense = layers.Dense(256, activation="gelu"), layers.Dense(64)
+        used += [attention, first, hidden, dense, second]
+        x = first(layers.Add()([x, attention(x, x)]))
+        x = second(layers.Add()([x, dense(hidden(x))]))
+    used.append(layers.Dense(2, activation="softmax"))
+    return Model(ids, used[-1](layers.GlobalAveragePooling1D()(x))), used
+
+
+def policy(system: System) -> Built:
+    used = [*(layers.Dense(64, activation="tanh") for _ in range(2)), layers.Dense(4, activation="softmax")]
+    return keras.Sequential([Input((8,)), *used]), used
+
+
 NETWORKS: dict[str, Callable[[System], Built]] = {
     "two_classes": dense(100, 32, 1),
     "ten_classes": dense(100, 32, 10),
@@ -62,6 +125,12 @@ NETWORKS: dict[str, Callable[[System], Built]] = {
     "video": video,
     "qa": qa,
     "posts": posts,
+    "mnist_cnn": mnist_cnn,
+    "resnet": resnet,
+    "mlp": mlp,
+    "bilstm": bilstm,
+    "transformer": transformer,
+    "policy": policy,
 }
 
 
@@ -83,9 +152,12 @@ class Side:
         if not self.model.compiled:
             self._compile()
         if self.start:
-            variables = [variable for layer in self.used for variable in layer.weights]
+            trained = [variable for layer in self.used for variable in layer.trainable_variables]
+            running = [variable for layer in self.used for variable in layer.non_trainable_weights]
+            variables = [*trained, *running]
             for variable, array in zip(variables, self.start, strict=True):
                 variable.assign(array.copy())
+        self.model.optimizer.iterations.assign(0)
         for variable in self.model.optimizer.variables[2:]:  # after the step and the learning rate
             variable.assign(np.zeros(variable.shape, np.float32))
         self.turns = cycle(self.batches)
@@ -93,7 +165,7 @@ class Side:
     def _compile(self) -> None:
         outputs = self.system.outputs
         self.model.compile(
-            optimizer="rmsprop",
+            optimizer=self.system.optimizer,
             loss=[output.loss for output in outputs],
             loss_weights=[output.weight for output in outputs],
             metrics=[["accuracy"] if output.accuracy else [] for output in outputs],

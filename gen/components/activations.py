@@ -9,14 +9,13 @@ generated file keeps nothing else.
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 import numpy as np
 
 from gen.components.arguments import NonNegative, Positive
 from gen.components.base import Activation, ShapeError, component
-from gen.components.kernels import Array, erf, sparsemax_share
+from gen.components.kernels import Array, gelu, gelu_gradient, sparsemax_share
 from gen.dims import Shape, show
 
 # ------------------------------------------------------------------------------------------------------ straight pieces
@@ -425,21 +424,13 @@ class Gelu(Activation):
     """
 
     approximate: bool = False
-    root: ClassVar[float] = math.sqrt(2 / math.pi)
 
     def forward(self, x: Array) -> Array:
-        if self.approximate:
-            gate = 0.5 * np.tanh(self.root * (x + 0.044715 * x * x * x)) + 0.5
-        else:
-            gate = 0.5 * erf(x * math.sqrt(0.5)) + 0.5
-        return x * gate
+        y, gate = gelu(x, self.approximate)
+        return y
 
     def backward(self, dy: Array, x: Array, gate: Array) -> Array:
-        if self.approximate:
-            slope = 2.0 * gate * (1.0 - gate) * self.root * (1.0 + 0.134145 * x * x)
-        else:
-            slope = 0.5 * self.root * np.exp(-0.5 * x * x)
-        return dy * (gate + x * slope)
+        return gelu_gradient(dy, x, gate, self.approximate)
 
 
 # --------------------------------------------------------------------------------------------------------- over an axis

@@ -18,24 +18,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import chart, machine, measure, profile, results, sides, turns, worker
+from bench import chart, machine, measure, profile, results, scaling, sides, turns, worker
 from bench.__main__ import arguments
 from bench.figures import TASKS, Task, figures, lines
 from bench.generated import Side
 from bench.peers import PEERS
-from bench.systems import SYSTEMS, System, alone, joined
+from bench.systems import MODELS, SYSTEMS, System, alone, joined
 from tests.building import ROOT, build, graph_of
 
 
 def side(system: System) -> Side:
-    text = (ROOT / "examples" / f"{system.network}.nn").read_text("utf-8")
-    return Side(system, system.batches(3), build(text, f"{system.network}.nn"))
+    return Side(system, system.batches(3), build(system.source.read_text("utf-8"), system.source.name))
 
 
 # --------------------------------------------------------------------------------------------------------------- data
 
 
-@pytest.mark.parametrize("system", SYSTEMS.values(), ids=SYSTEMS)
+@pytest.mark.parametrize("system", MODELS.values(), ids=MODELS)
 def test_the_data_of_a_system_are_always_the_same(system: System) -> None:
     first, again = system.batches(2), system.batches(3)[:2]
     for (x, y), (other_x, other_y) in zip(first, again, strict=True):
@@ -59,9 +58,9 @@ def test_batches_are_joined_row_by_row() -> None:
     np.testing.assert_array_equal(question[128:], batches[1][0][1])
 
 
-@pytest.mark.parametrize("name", ["1", "2", "3", "4"])
+@pytest.mark.parametrize("name", ["1", "2", "3", "4", "mnist_cnn", "resnet", "mlp", "bilstm", "transformer", "policy"])
 def test_a_generated_file_has_the_weights_that_its_system_says(name: str) -> None:
-    system = SYSTEMS[name]
+    system = MODELS[name]
     assert tuple(array.shape for array in side(system).weights()) == system.weights
     assert tuple(array.shape for array in system.random_weights()) == system.weights
 
@@ -133,6 +132,9 @@ def test_another_loss_is_a_failure() -> None:
     measure.agree({"gen": Answering(0.7, 0.6), "keras-tf": Answering(0.7, 0.601)}, "system 6")
     with pytest.raises(AssertionError, match="system 6: step of gen and keras-tf"):
         measure.agree({"gen": Answering(0.7, 0.6), "keras-tf": Answering(0.701, 0.6)}, "system 6")
+    measure.agree({"gen": Answering(0.7, 0.6), "torch": Answering(0.71, 0.65)}, "mlp", drops=True)
+    with pytest.raises(AssertionError, match="mlp: step of gen and torch"):
+        measure.agree({"gen": Answering(0.7, 0.6), "torch": Answering(0.7, 0.8)}, "mlp", drops=True)
     with pytest.raises(AssertionError, match="system 1: step of gen and torch"):
         measure.agree({"gen": Answering(0.7, 0.6), "torch": Answering(0.7, 0.601)}, "system 1")
 
@@ -271,6 +273,14 @@ def test_the_command_measures_a_generated_file(tmp_path: Path) -> None:
         assert list(result["sides"]) == ["present", "without:reuse,sums"]
         assert result["ratio"]["without:reuse,sums"]["median"] > 0.0
     assert run["about"]["versions"]["numpy"] == np.__version__
+
+
+def test_a_table_shows_how_times_grow_with_the_batch(capsys: pytest.CaptureFixture[str]) -> None:
+    scaling.main(["policy", "--sizes", "1,3", "--tasks", "predict_batch", "--threads", "1,2", "--limit", "0.1"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "policy, predict_batch"
+    assert lines[3] == "| rows | gen, 1, ms | gen, 2, ms | gen, 1 / gen, 2 |"
+    assert [line.split()[1] for line in lines[5:]] == ["1", "3"]
 
 
 def test_variables_that_slow_numpy_are_told(monkeypatch: pytest.MonkeyPatch) -> None:

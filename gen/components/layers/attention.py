@@ -29,18 +29,18 @@ from gen.dims import Shape, Size, show
 # --------------------------------------------------------------------------------------------------------------- scores
 
 
-@kernel(lambda scores: scores[-2:], dtype="bool", by_shape=True)
-def later(scores: Array, out: Array | None = None) -> Array:
+@kernel(lambda query, value: (query[1], value[1]), dtype="bool", by_shape=True)
+def later(query: Array, value: Array, out: Array | None = None) -> Array:
     """Whether step j of the value comes after step i of the query, (query steps, value steps)."""
-    steps, others = scores.shape[-2:]
+    steps, others = query.shape[1], value.shape[1]
     after: Array = np.less(np.arange(steps)[:, None], np.arange(others), out=out)
     return after
 
 
-@kernel(lambda scores, window: scores[-2:], dtype="bool", by_shape=True)
-def outside(scores: Array, window: int, out: Array | None = None) -> Array:
+@kernel(lambda query, value, window: (query[1], value[1]), dtype="bool", by_shape=True)
+def outside(query: Array, value: Array, window: int, out: Array | None = None) -> Array:
     """Whether steps i of the query and j of the value are at least `window` steps apart."""
-    steps, others = scores.shape[-2:]
+    steps, others = query.shape[1], value.shape[1]
     distance = np.abs(np.arange(steps)[:, None] - np.arange(others))
     far: Array = np.greater_equal(distance, window, out=out)
     return far
@@ -61,14 +61,14 @@ def softmax(scores: Array) -> Array:
     return exponentials / np.add.reduce(exponentials, axis=-1, keepdims=True)
 
 
-def attention_of(scores: Array, masks: Masks, use_causal_mask: bool) -> Array:
+def attention_of(scores: Array, query: Array, value: Array, masks: Masks, use_causal_mask: bool) -> Array:
     """The softmax of (batch, query steps, value steps) over the scores that are not hidden.
 
     As in Keras, hidden scores are lowered by 1e9: if all steps are hidden, the attention follows from their scores.
     """
     hidden = either(
         None if masks[1] is None else np.logical_not(masks[1])[:, None, :],
-        later(scores) if use_causal_mask else None,
+        later(query, value) if use_causal_mask else None,
     )
     if hidden is not None:
         scores = np.where(hidden, scores - 1e9, scores)
@@ -169,7 +169,7 @@ class Attention(Layer):
             pairs = np.tanh(q[:, :, None, :] + k[:, None, :, :])
             sums = np.add.reduce(pairs, axis=-1)
             scores = sums * concat_score_weight
-        attention = attention_of(scores, masks, use_causal_mask)
+        attention = attention_of(scores, query, value, masks, use_causal_mask)
         taken = attention
         if self.dropout != 0 and rng is not None:
             kept = rng.random(attention.shape) >= self.dropout
@@ -287,7 +287,8 @@ class AdditiveAttention(Layer):
         batch, steps, others, features = pairs.shape
         rows = pairs.reshape((batch * steps * others, features))
         sums = np.add.reduce(rows, axis=1) if scale is None else rows @ scale
-        attention = attention_of(sums.reshape((batch, steps, others)), masks, use_causal_mask)
+        scores = sums.reshape((batch, steps, others))
+        attention = attention_of(scores, query, value, masks, use_causal_mask)
         taken = attention
         if self.dropout != 0 and rng is not None:
             kept = rng.random(attention.shape) >= self.dropout

@@ -1,6 +1,7 @@
 """Attention by several heads, each with its own projections.  Source: `keras/src/layers/attention`.
 
-Scores, masks, and the gradient of a softmax are as in `attention`.
+Masks and the gradient of a softmax are as in `attention`.  The kernels work on one row of the batch at a time, whose
+scores stay in the cache.  Scores are (batch, heads, value steps, query steps), so that sums run down their columns.
 """
 
 from __future__ import annotations
@@ -14,13 +15,12 @@ from gen.components import base
 from gen.components.arguments import Count, Rate
 from gen.components.base import Layer, ShapeError, Weight, component
 from gen.components.initializers import GlorotUniform, Zeros
-from gen.components.kernels import Array
+from gen.components.kernels import Array, float32, kernel
 from gen.components.layers.attention import (
     check,
     either,
     later,
     outside,
-    softmax,
 )
 from gen.components.layers.core import size_of
 from gen.components.layers.masking import Masks
@@ -42,15 +42,177 @@ def project(x: Array, kernel: Array, bias: Array | None) -> Array:
     return rows @ matrix + bias.reshape((matrix.shape[1],))
 
 
+def project_back(context: Array, kernel: Array, bias: Array | None) -> Array:
+    """context @ kernel + bias as rows: (batch · steps, heads · dim) to (batch · steps, features)."""
+    matrix = kernel.reshape((context.shape[1], math.prod(kernel.shape[2:])))
+    y = context @ matrix
+    if bias is not None:
+        y = y + bias.reshape((matrix.shape[1],))
+    return y
+
+
 def heads(rows: Array, x: Array, kernel: Array) -> Array:
-    """The result of `project` as a matrix for each head: (batch, heads, steps, dim)."""
-    return rows.reshape((x.shape[0], x.shape[1], *kernel.shape[1:])).transpose((0, 2, 1, 3))
+    """The result of `project` with an axis for the heads: (batch, steps, heads, dim)."""
+    return rows.reshape((x.shape[0], x.shape[1], *kernel.shape[1:]))
 
 
 def merged(x: Array) -> Array:
-    """The heads side by side: (batch, heads, steps, dim) to (batch · steps, heads · dim)."""
-    batch, count, steps, dim = x.shape
-    return x.transpose((0, 2, 1, 3)).reshape((batch * steps, count * dim))
+    """The heads side by side: (batch, steps, heads, dim) to (batch · steps, heads · dim)."""
+    batch, steps, count, dim = x.shape
+    return x.reshape((batch * steps, count * dim))
+
+
+def scores_of(q: Any, k: Any) -> tuple[Any, ...]:
+    """The shape of the scores, (batch, heads, value steps, query steps)."""
+    return (q[0], q[2], k[1], q[1])
+
+
+def rows_at_a_time(q: Any, k: Any) -> int:
+    """How many rows of the batch the kernels work on at a time."""
+    rows: int = min(q[0], max(1, 65536 // math.prod(scores_of(q, k)[1:])))
+    return rows
+
+
+def products(q: Any, k: Any, v: Any) -> int:
+    """The operations of one product with q or k and one with v."""
+    count: int = 2 * math.prod(scores_of(q, k)) * (q[3] + v[3])
+    return count
+
+
+@kernel(
+    lambda q, k, v, *_, **__: [(*q[:3], v[3]), scores_of(q, k)],
+    room=lambda q, k, v, hidden=None, kept=None, **_: (
+        0 if kept is None else float32((rows_at_a_time(q, k), *scores_of(q, k)[1:]))
+    ),
+    operations=lambda q, k, v, *_, **__: products(q, k, v) + 4 * math.prod(scores_of(q, k)),
+    by_row=True,
+)
+def attend(
+    q: Array,
+    k: Array,
+    v: Array,
+    hidden: Array | None = None,
+    kept: Array | None = None,
+    share: float = 1.0,
+    hides_all: bool = False,
+    out: tuple[Array, Array] | None = None,
+) -> tuple[Array, Array]:
+    """softmax(q @ kᵀ) @ v for each head, and the softmax.
+
+    q, k, v, and the result are (batch, steps, heads, dim), the softmax (batch, heads, value steps,
+    query steps).  `hidden`, (…, query steps, value steps), says which scores count as -1e9; with
+    `hides_all`, also a step that sees none has an attention of 0.  `kept`, in the shape of the
+    softmax, says what a dropout keeps, which is this share.
+    """
+    if out is None:
+        (batch, steps, count, _), others = q.shape, k.shape[1]
+        y = np.empty((batch, steps, count, v.shape[3]), q.dtype)
+        out = (y, np.empty((batch, count, others, steps), q.dtype))
+    context, attention = out
+    if hidden is not None:
+        hidden = np.broadcast_to(hidden, attention.swapaxes(2, 3).shape).swapaxes(2, 3)
+    q, k, v, context = (each.transpose(0, 2, 1, 3) for each in (q, k, v, context))
+    ones = np.ones(k.shape[2], k.dtype)
+    block = max(1, 65536 // math.prod(attention.shape[1:]))  # rows whose scores stay in the cache
+    for start in range(0, len(q), block):
+        rows = slice(start, start + block)
+        scores = np.matmul(k[rows], q[rows].swapaxes(2, 3), out=attention[rows])
+        if hidden is not None:
+            np.copyto(scores, -1e9, where=hidden[rows])
+        # The exponentials of small scores neither overflow nor vanish, and their shares are the same.
+        if max(scores.max(), -scores.min()) > 40.0:
+            scores -= np.maximum.reduce(scores, axis=2, keepdims=True)
+        np.exp(scores, out=scores)
+        scores *= 1.0 / np.matmul(ones, scores)[:, :, None, :]
+        if hidden is not None and hides_all:
+            np.copyto(scores, 0.0, where=hidden[rows])
+        taken = scores if kept is None else scores * kept[rows]
+        result = np.matmul(taken.swapaxes(2, 3), v[rows], out=context[rows])
+        if kept is not None:
+            result /= share
+    return out
+
+
+@kernel(
+    lambda q, k, v, *_, **__: (*q[:3], v[3]),
+    room=lambda q, k, v, *_, **__: float32((rows_at_a_time(q, k), *scores_of(q, k)[1:])),
+    operations=lambda q, k, v, *_, **__: products(q, k, v) + 4 * math.prod(scores_of(q, k)),
+    by_row=True,
+)
+def attended(
+    q: Array,
+    k: Array,
+    v: Array,
+    hidden: Array | None = None,
+    hides_all: bool = False,
+    out: Array | None = None,
+) -> Array:
+    """The first result of `attend`; the second exists for a few rows of the batch at a time."""
+    (batch, steps, count, _), others = q.shape, k.shape[1]
+    if out is None:
+        out = np.empty((batch, steps, count, v.shape[3]), q.dtype)
+    if hidden is not None:
+        hidden = np.broadcast_to(hidden, (batch, count, steps, others))
+    block = min(batch, max(1, 65536 // (count * steps * others)))  # rows at a time
+    attention = np.empty((block, count, others, steps), q.dtype)
+    for start in range(0, batch, max(1, block)):
+        rows = slice(start, start + block)
+        seen = None if hidden is None else hidden[rows]
+        results = (out[rows], attention[: len(q[rows])])
+        attend(q[rows], k[rows], v[rows], seen, hides_all=hides_all, out=results)
+    return out
+
+
+@kernel(
+    lambda dcontext, context, q, k, v, *_, **__: [q, k, v],
+    room=lambda dcontext, context, q, k, v, *_, kept=None, **__: float32(
+        (1 if kept is None else 2, rows_at_a_time(q, k), *scores_of(q, k)[1:]), (rows_at_a_time(q, k), *context[1:])
+    ),
+    operations=lambda dcontext, context, q, k, v, *_, **__: (2 * products(q, k, v) + 3 * math.prod(scores_of(q, k))),
+    by_row=True,
+)
+def attention_gradients(
+    dcontext: Array,
+    context: Array,
+    q: Array,
+    k: Array,
+    v: Array,
+    attention: Array,
+    hidden: Array | None = None,
+    kept: Array | None = None,
+    share: float = 1.0,
+    out: tuple[Array, Array, Array] | None = None,
+) -> tuple[Array, Array, Array]:
+    """The gradients of q, k, and v, from that of the first result of `attend` and both results.
+
+    The scores that are `hidden` pass no gradient on.
+    """
+    if out is None:
+        out = (np.empty(q.shape, q.dtype), np.empty(k.shape, k.dtype), np.empty(v.shape, v.dtype))
+    if hidden is not None:
+        hidden = np.broadcast_to(hidden, attention.swapaxes(2, 3).shape).swapaxes(2, 3)
+    q, k, v, dq, dk, dv = (each.transpose(0, 2, 1, 3) for each in (q, k, v, *out))
+    ones = np.ones(v.shape[3], v.dtype)
+    block = max(1, 65536 // math.prod(attention.shape[1:]))  # rows whose scores stay in the cache
+    room = np.empty((min(block, len(q)), *attention.shape[1:]), q.dtype)
+    for start in range(0, len(q), block):
+        rows = slice(start, start + block)
+        taken, dy = attention[rows], dcontext[rows].transpose(0, 2, 1, 3)
+        product = dcontext[rows] * context[rows]
+        along = np.dot(product.reshape(-1, len(ones)), ones).reshape(product.shape[:3]).swapaxes(1, 2)
+        if kept is not None:
+            taken, dy = taken * kept[rows], dy / share
+        np.matmul(taken, dy, out=dv[rows])
+        dscores = np.matmul(v[rows], dy.swapaxes(2, 3), out=room[: len(q[rows])])
+        if kept is not None:
+            dscores *= kept[rows]
+        dscores -= along[:, :, None, :]
+        dscores *= attention[rows]
+        if hidden is not None:
+            np.copyto(dscores, 0.0, where=hidden[rows])
+        np.matmul(dscores.swapaxes(2, 3), k[rows], out=dq[rows])
+        np.matmul(dscores, q[rows], out=dk[rows])
+    return out
 
 
 def before_projection(drows: Array, x: Array, kernel: Array, bias: Array | None) -> tuple[Array, Array, Array | None]:
@@ -154,6 +316,41 @@ class MultiHeadAttention(Layer):
     def masking(self, masks: tuple[int, ...]) -> int | None:
         return 0 if masks[0] else None
 
+    def heads_of(
+        self,
+        query: Array,
+        value: Array,
+        key: Array | None,
+        query_kernel: Array,
+        query_bias: Array | None,
+        key_kernel: Array,
+        key_bias: Array | None,
+        value_kernel: Array,
+        value_bias: Array | None,
+    ) -> tuple[Array, Array, Array, Array]:
+        """The tensor of the keys, and the projections of all three, (batch, steps, heads, dim)."""
+        source = value if key is None else key
+        queries = project(query, query_kernel, query_bias) * self.key_dim**-0.5
+        keys = project(source, key_kernel, key_bias)
+        values = project(value, value_kernel, value_bias)
+        q = heads(queries, query, query_kernel)
+        k = heads(keys, source, key_kernel)
+        v = heads(values, value, value_kernel)
+        return source, q, k, v
+
+    def hidden_by(
+        self, query: Array, source: Array, key: Array | None, attention_mask: Array | None, masks: Masks, causal: bool
+    ) -> tuple[Array | None, Array | None]:
+        """The scores that masks hide, and those that these or the order of the steps hide; None if there are none."""
+        padded = either(
+            None if masks[0] is None else np.logical_not(masks[0])[:, None, :, None],
+            None if masks[1] is None else np.logical_not(masks[1])[:, None, None, :],
+            None if key is None or masks[2] is None else np.logical_not(masks[2])[:, None, None, :],
+            None if self.sliding_window is None else outside(query, source, self.sliding_window),
+            None if attention_mask is None else np.logical_not(attention_mask)[:, None, :, :],
+        )
+        return padded, either(padded, later(query, source) if causal else None)
+
     def forward(
         self,
         query: Array,
@@ -172,36 +369,18 @@ class MultiHeadAttention(Layer):
         attention_output_kernel: Array,
         attention_output_bias: Array | None,
     ) -> Array:
-        source = value if key is None else key
-        queries = project(query, query_kernel, query_bias) * self.key_dim**-0.5
-        keys = project(source, key_kernel, key_bias)
-        values = project(value, value_kernel, value_bias)
-        q = heads(queries, query, query_kernel)
-        k = heads(keys, source, key_kernel)
-        v = heads(values, value, value_kernel)
-        scores = q @ k.transpose((0, 1, 3, 2))
-        padded = either(
-            None if masks[0] is None else np.logical_not(masks[0])[:, None, :, None],
-            None if masks[1] is None else np.logical_not(masks[1])[:, None, None, :],
-            None if key is None or masks[2] is None else np.logical_not(masks[2])[:, None, None, :],
-            None if self.sliding_window is None else outside(scores, self.sliding_window),
-            None if attention_mask is None else np.logical_not(attention_mask)[:, None, :, :],
+        source, q, k, v = self.heads_of(
+            query, value, key, query_kernel, query_bias, key_kernel, key_bias, value_kernel, value_bias
         )
-        hidden = either(padded, later(scores) if use_causal_mask else None)
-        if hidden is not None:
-            scores = np.where(hidden, -1e9, scores)
-        attention = softmax(scores)
-        if self.dropout != 0 and padded is not None and hidden is not None:
-            attention = np.where(hidden, 0.0, attention)
-        taken = attention
-        if self.dropout != 0 and rng is not None:
-            kept = rng.random(attention.shape) >= self.dropout
-            taken = attention * kept * (1 / (1 - self.dropout))
-        context = merged(taken @ v)
-        matrix = attention_output_kernel.reshape((context.shape[1], math.prod(attention_output_kernel.shape[2:])))
-        y = context @ matrix
-        if attention_output_bias is not None:
-            y = y + attention_output_bias.reshape((matrix.shape[1],))
+        padded, hidden = self.hidden_by(query, source, key, attention_mask, masks, use_causal_mask)
+        hides_all = self.dropout != 0 and padded is not None
+        if self.dropout == 0 or rng is None:
+            joined, attention = attend(q, k, v, hidden, hides_all=hides_all)
+        else:
+            kept = rng.random((q.shape[0], q.shape[2], k.shape[1], q.shape[1])) >= self.dropout
+            joined, attention = attend(q, k, v, hidden, kept, 1 - self.dropout, hides_all)
+        context = merged(joined)
+        y = project_back(context, attention_output_kernel, attention_output_bias)
         return y.reshape((*query.shape[:2], *attention_output_kernel.shape[2:]))
 
     def backward(
@@ -216,9 +395,9 @@ class MultiHeadAttention(Layer):
         v: Array,
         padded: Array | None,
         hidden: Array | None,
+        joined: Array,
         attention: Array,
         kept: Array | None,
-        taken: Array,
         context: Array,
         query_kernel: Array,
         query_bias: Array | None,
@@ -235,18 +414,14 @@ class MultiHeadAttention(Layer):
         dattention_output_bias = None
         if attention_output_bias is not None:
             dattention_output_bias = np.add.reduce(drows, axis=0).reshape(attention_output_bias.shape)
-        dcontext = drows @ matrix.T
-        along = np.add.reduce((dcontext * context).reshape((*query.shape[:2], *value_kernel.shape[1:])), axis=-1)
-        dheads = heads(dcontext, query, value_kernel)
-        dv = merged(taken.transpose((0, 1, 3, 2)) @ dheads)
-        dattention = dheads @ v.transpose((0, 1, 3, 2))
-        if kept is not None:
-            dattention = dattention * kept * (1 / (1 - self.dropout))
-        dscores = attention * (dattention - along.transpose((0, 2, 1))[:, :, :, None])
-        if padded is not None and hidden is not None and self.dropout == 0:
-            dscores = np.where(hidden, 0.0, dscores)
-        dq = merged(dscores @ k) * self.key_dim**-0.5
-        dk = merged(dscores.transpose((0, 1, 3, 2)) @ q)
+        djoined = heads(drows @ matrix.T, query, value_kernel)
+        blocked = hidden if padded is not None and self.dropout == 0 else None
+        dqueries, dkeys, dvalues = attention_gradients(
+            djoined, joined, q, k, v, attention, blocked, kept, 1 - self.dropout
+        )
+        dq = merged(dqueries) * self.key_dim**-0.5
+        dk = merged(dkeys)
+        dv = merged(dvalues)
         dquery, dquery_kernel, dquery_bias = before_projection(dq, query, query_kernel, query_bias)
         dsource, dkey_kernel, dkey_bias = before_projection(dk, source, key_kernel, key_bias)
         dvalue, dvalue_kernel, dvalue_bias = before_projection(dv, value, value_kernel, value_bias)
@@ -284,20 +459,10 @@ class MultiHeadAttention(Layer):
         attention_output_kernel: Array,
         attention_output_bias: Array | None,
     ) -> Array:
-        return self.forward(
-            query,
-            value,
-            key,
-            attention_mask,
-            masks,
-            use_causal_mask,
-            None,
-            query_kernel,
-            query_bias,
-            key_kernel,
-            key_bias,
-            value_kernel,
-            value_bias,
-            attention_output_kernel,
-            attention_output_bias,
+        source, q, k, v = self.heads_of(
+            query, value, key, query_kernel, query_bias, key_kernel, key_bias, value_kernel, value_bias
         )
+        padded, hidden = self.hidden_by(query, source, key, attention_mask, masks, use_causal_mask)
+        joined = attended(q, k, v, hidden, self.dropout != 0 and padded is not None)
+        y = project_back(merged(joined), attention_output_kernel, attention_output_bias)
+        return y.reshape((*query.shape[:2], *attention_output_kernel.shape[2:]))

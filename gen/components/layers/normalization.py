@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from gen.components.arguments import Positive, Rate
 from gen.components.base import Initializer, Layer, Regularizer, ShapeError, Weight, component
 from gen.components.initializers import Ones, Zeros
-from gen.components.kernels import Array
+from gen.components.kernels import Array, float32, kernel
 from gen.components.layers.core import size_of
 from gen.components.refused import refused
 from gen.dims import Shape, show
@@ -31,6 +32,61 @@ def along(weight: Array, axes: tuple[int, ...], x: Array) -> Array:
     if axes == tuple(range(x.ndim - len(axes), x.ndim)):
         return weight
     return weight.reshape(tuple(x.shape[axis] if axis in axes else 1 for axis in range(x.ndim)))
+
+
+def block_of(x: Any, arrays: int = 1) -> int:
+    """The bytes of so many arrays for the rows that the kernels below work on at a time."""
+    return arrays * float32((min(x[0], max(1, 16384 // x[1])), x[1]))
+
+
+@kernel(
+    lambda x, mean, dy=None: mean,
+    room=lambda x, mean, dy=None: block_of(x),
+    operations=lambda x, mean, dy=None: 3 * math.prod(x),
+)
+def centered_products(x: Array, mean: Array, dy: Array | None = None, out: Array | None = None) -> Array:
+    """The sums of (x - mean) · dy over the rows of x, (rows, features); the squares of x - mean if there is no dy."""
+    if out is None:
+        out = np.empty(mean.shape, x.dtype)
+    out.fill(0.0)
+    block = max(1, 16384 // x.shape[1])  # rows at a time, which stay in the cache
+    ones, room = np.ones(min(block, len(x)), x.dtype), np.empty((min(block, len(x)), x.shape[1]), x.dtype)
+    for start in range(0, len(x), block):
+        part = x[start : start + block]
+        centered = np.subtract(part, mean, out=room[: len(part)])
+        centered *= centered if dy is None else dy[start : start + block]
+        out += np.dot(ones[: len(part)], centered)
+    return out
+
+
+@kernel(operations=lambda x, scale, shift: 2 * math.prod(x))
+def scaled(x: Array, scale: Array, shift: Array, out: Array | None = None) -> Array:
+    """x · scale + shift, for each feature of x, (rows, features)."""
+    if out is None:
+        out = np.empty_like(x)
+    block = max(1, 16384 // x.shape[1])  # rows at a time, which stay in the cache
+    for start in range(0, len(x), block):
+        result = np.multiply(x[start : start + block], scale, out=out[start : start + block])
+        result += shift
+    return out
+
+
+@kernel(
+    room=lambda x, scale, shift, dy, share: block_of(x),
+    operations=lambda x, scale, shift, dy, share: 4 * math.prod(x),
+)
+def scaled_sum(x: Array, scale: Array, shift: Array, dy: Array, share: Array, out: Array | None = None) -> Array:
+    """x · scale + shift + dy · share, for each feature, (rows, features)."""
+    if out is None:
+        out = np.empty_like(x)
+    block = max(1, 16384 // x.shape[1])  # rows at a time, which stay in the cache
+    room = np.empty((min(block, len(x)), x.shape[1]), x.dtype)
+    for start in range(0, len(x), block):
+        rows = slice(start, start + block)
+        result = np.multiply(x[rows], scale, out=out[rows])
+        result += np.multiply(dy[rows], share, out=room[: len(result)])
+        result += shift
+    return out
 
 
 @component
@@ -90,6 +146,15 @@ class BatchNormalization(Layer):
 
     def forward(self, x: Array, gamma: Array | None, beta: Array | None, mask: Array | None) -> Array:
         axis, others = (self.axis % x.ndim,), self.others(x.ndim)
+        if mask is None and axis[0] == x.ndim - 1:
+            count = math.prod(x.shape[:-1])
+            rows = x.reshape((count, x.shape[-1]))
+            mean = np.add.reduce(rows, axis=0) / count
+            variance = centered_products(rows, mean) / count
+            inverse = 1.0 / np.sqrt(variance + self.epsilon)
+            scale = inverse if gamma is None else inverse * gamma
+            shift = -mean * scale if beta is None else beta - mean * scale
+            return scaled(rows, scale, shift).reshape(x.shape)
         if mask is None:
             weight = None
             count = math.prod(x.shape[other] for other in others)
@@ -116,6 +181,8 @@ class BatchNormalization(Layer):
     def backward(
         self,
         dy: Array,
+        rows: Array | None,
+        mean: Array,
         normal: Array,
         inverse: Array,
         weight: Array | None,
@@ -125,10 +192,20 @@ class BatchNormalization(Layer):
         beta: Array | None,
     ) -> Array | tuple[Array, ...]:
         axis, others = (self.axis % dy.ndim,), self.others(dy.ndim)
-        dgamma = np.add.reduce(dy * normal, axis=others)
-        dbeta = np.add.reduce(dy, axis=others)
         scale = inverse if gamma is None else inverse * gamma
-        if weight is None:
+        if rows is not None:
+            drows = dy.reshape(rows.shape)
+            dbeta = np.add.reduce(drows, axis=0)
+            dgamma = centered_products(rows, mean, drows) * inverse
+            slope = -scale * inverse * dgamma / count
+            shift = -scale * dbeta / count - mean * slope
+            dx = scaled_sum(rows, slope, shift, drows, scale).reshape(dy.shape)
+        else:
+            dgamma = np.add.reduce(dy * normal, axis=others)
+            dbeta = np.add.reduce(dy, axis=others)
+        if rows is not None:
+            pass
+        elif weight is None:
             rest = dy - along(dbeta / count, axis, dy) - normal * along(dgamma / count, axis, dy)
             dx = rest * along(scale, axis, dy)
         else:
@@ -235,7 +312,9 @@ class LayerNormalization(Layer):
         return weights
 
     def forward(self, x: Array, gamma: Array | None, beta: Array | None) -> Array:
-        axes = self.axes(x.ndim)
+        shape, axes = x.shape, self.axes(x.ndim)
+        if axes == (x.ndim - 1,):  # of a matrix, BLAS computes the sums
+            x, axes = x.reshape((math.prod(shape[:-1]), shape[-1])), (1,)
         count = math.prod(x.shape[axis] for axis in axes)
         centered = x - np.add.reduce(x, axis=axes, keepdims=True) / count
         variance = np.add.reduce(centered * centered, axis=axes, keepdims=True) / count
@@ -246,18 +325,20 @@ class LayerNormalization(Layer):
             y = y * along(gamma, axes, x)
         if beta is not None:
             y = y + along(beta, axes, x)
-        return y
+        return y.reshape(shape)
 
     def backward(
         self, dy: Array, normal: Array, inverse: Array, gamma: Array | None, beta: Array | None
     ) -> Array | tuple[Array, ...]:
-        axes = self.axes(dy.ndim)
+        shape, axes = dy.shape, self.axes(dy.ndim)
+        if axes == (dy.ndim - 1,):
+            dy, axes = dy.reshape((math.prod(shape[:-1]), shape[-1])), (1,)
         others = tuple(axis for axis in range(dy.ndim) if axis not in axes)
         count = math.prod(dy.shape[axis] for axis in axes)
         dnormal = dy if gamma is None else dy * along(gamma, axes, dy)
         mean = np.add.reduce(dnormal, axis=axes, keepdims=True) / count
         slope = np.add.reduce(dnormal * normal, axis=axes, keepdims=True) / count
-        dx = (dnormal - mean - normal * slope) * inverse
+        dx = ((dnormal - mean - normal * slope) * inverse).reshape(shape)
         dgamma = np.add.reduce(dy * normal, axis=others)
         dbeta = np.add.reduce(dy, axis=others)
         if gamma is None and beta is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 
-from gen.dims import Shape, product
+from gen.dims import Shape, Size, product
 from gen.passes import exact
 from gen.program import ops
 from gen.program.ir import Program, Statement
@@ -52,10 +52,15 @@ def zeros_as_arrays(program: Program) -> Program:
 
 
 def _zeros_for(kind: ArrayType) -> Shape | None:
-    """The shape of the zeros to compare with: the whole shape if a row is small; None if a number is as good."""
+    """The shape of the zeros to compare with: the whole shape if that is small; None if a number is as good."""
     row = product(kind.shape[1:])
-    if len(kind.shape) > 1 and isinstance(row, int) and row <= 512:
+    if len(kind.shape) > 1 and isinstance(row, int) and row <= 512 and row * _rows_of_one(kind.shape[0]) <= 8192:
         return kind.shape
     if len(kind.shape) > 1 and isinstance(kind.shape[-1], int) and kind.shape[-1] >= 32:
         return kind.shape[-1:]
     return None
+
+
+def _rows_of_one(size: Size) -> int:
+    """How many rows a matrix has for one row of a batch, or one step: more than one if they were flattened."""
+    return 1 if isinstance(size, int) else size.value(dict.fromkeys(size.symbols(), 1))
