@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from gen.diagnostics import Diagnostics, Note, Source, Span
+from gen.diagnostics import Diagnostics, Note, Placed, Source, Span
 from gen.dims import Dim, Size
 from gen.language import syntax
 from gen.language.elaborate.keras_names import said_of
@@ -227,7 +227,8 @@ class Context:
         self._reported = reported
 
     def _calls_of_blocks(self) -> tuple[Note, ...]:
-        return tuple(Note(span, f"in this call of `{function.name}`") for function, span in reversed(self.active[-3:]))
+        active = [each for each in self.active if not isinstance(each[1], Placed)]
+        return tuple(Note(span, f"in this call of `{function.name}`") for function, span in reversed(active[-3:]))
 
     def unknown(self, value: Unknown, span: Span) -> Wrong:
         """Report that what is at `span` depends on what gen cannot know: an error for each thing that it comes from."""
@@ -401,7 +402,8 @@ class Context:
     def text(self, span: Span) -> str:
         """The source text of `span` on one line, without comments."""
         if span not in self._texts:
-            self._texts[span] = one_line(self.source.slice(span))
+            inside = isinstance(span, Placed)
+            self._texts[span] = one_line(span.source.slice(span.at) if inside else self.source.slice(span))
         return self._texts[span]
 
 

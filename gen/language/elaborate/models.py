@@ -267,6 +267,20 @@ def _calls(context: Context, model: ModelValue, outputs: Sequence[Argument]) -> 
     return sorted(found, key=lambda call: call.order)
 
 
+def source_inputs(tensor: TensorValue) -> list[TensorValue]:
+    """The Inputs that a tensor is made of, in the order of the file: what `get_source_inputs` gives."""
+    found: set[InputValue] = set()
+    seen, pending = {tensor}, [tensor]
+    while pending:
+        maker = pending.pop().maker
+        if isinstance(maker, InputValue):
+            found.add(maker)
+        else:
+            pending += [each for each in maker.reads if each not in seen]
+            seen.update(maker.reads)
+    return [entry.tensor for entry in sorted(found, key=lambda entry: entry.order)]
+
+
 def _report_disconnected(context: Context, output: Argument, entry: InputValue) -> None:
     name = entry.given_name or entry.tensor.variable
     which = f"the Input `{name}`" if name else "an Input"
