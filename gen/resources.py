@@ -11,7 +11,7 @@ _PACKAGE = Path(__file__).resolve().parent
 def resource(kind: Literal["grammar", "templates", "language/applications"], name: str = "") -> Path:
     """The path of the file `name` in the folder `kind`, or of the folder itself.
 
-    In a checkout, a folder may be beside the package; in a wheel, all are inside it.  Raises FileNotFoundError if it is in
+    In a checkout, some are beside the package; in a wheel, all are inside it.  Raises FileNotFoundError if it is in
     neither place, which means that the installation is damaged.
     """
     for root in (_PACKAGE, _PACKAGE.parent):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 from functools import cache
+from pathlib import PurePath
 from typing import Any
 
 from gen.diagnostics import Diagnostics, Placed, Source, Span
@@ -67,10 +68,8 @@ def _name(made: InputValue | Value) -> None:
         made.given_name = made.auto_name
 
 
-def _without_weights(
-    context: Context, called: Application, function: FunctionValue, arguments: Arguments
-) -> Arguments:
-    """The arguments of a call that asks for no weights of a file; it is said that gen has none, nor those of ImageNet."""
+def _without_weights(context: Context, called: Application, function: FunctionValue, arguments: Arguments) -> Arguments:
+    """The arguments without weights of a file; what asks for those, or for ImageNet's, is told that gen has none."""
     place = [each.name for each in function.definition.parameters].index("weights")
     by_name, positional = "weights" in arguments.keywords, list(arguments.positional)
     if not by_name and place >= len(positional):
@@ -83,9 +82,9 @@ def _without_weights(
     context.warning(
         "random-weights",
         arguments.span if given is None else given.span,
-        f"This {called.name} begins with random weights: gen has the layers of `keras.applications`, no trained weights",
-        hint="for trained ones, save those of the whole model in Keras, `model.save_weights('model.weights.h5')`, and"
-        " write `gen import model.weights.h5 --into FILE.nn`",
+        f"This {called.name} starts from random weights: gen has its layers, and not what they have learned",
+        hint="for trained weights, save those of the whole model in Keras, `model.save_weights('model.weights.h5')`,"
+        f" and bring them in: `gen import model.weights.h5 --into {PurePath(context.source.path).name}`",
     )
     if given is None or weights == "imagenet":
         return arguments
@@ -143,8 +142,8 @@ class _Placing:
             return tuple(self.of(each) for each in node)
         if isinstance(node, Span):
             return Placed(self._place.start, self._place.end, self._source, node)
-        names = _names_of_fields(type(node))
-        return type(node)(*(self.of(getattr(node, name)) for name in names)) if names else node
+        names = _names_of_fields(node.__class__)
+        return node.__class__(*(self.of(getattr(node, name)) for name in names)) if names else node
 
 
 @cache

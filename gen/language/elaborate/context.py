@@ -402,8 +402,8 @@ class Context:
     def text(self, span: Span) -> str:
         """The source text of `span` on one line, without comments."""
         if span not in self._texts:
-            inside = isinstance(span, Placed)
-            self._texts[span] = one_line(span.source.slice(span.at) if inside else self.source.slice(span))
+            source, place = (span.source, span.at) if isinstance(span, Placed) else (self.source, span)
+            self._texts[span] = one_line(source.slice(place))
         return self._texts[span]
 
 
