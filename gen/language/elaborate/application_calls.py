@@ -11,6 +11,7 @@ from gen.diagnostics import Diagnostics, Placed, Source, Span
 from gen.language import syntax
 from gen.language.elaborate.applications import PREPROCESSING
 from gen.language.elaborate.context import Context
+from gen.language.elaborate.models import broken
 from gen.language.elaborate.running import Runner
 from gen.language.elaborate.values import (
     Application,
@@ -29,6 +30,7 @@ from gen.language.elaborate.values import (
     Unknown,
     Value,
     Wrong,
+    unknown_in,
 )
 from gen.language.parser import parse
 from gen.resources import resource
@@ -47,6 +49,11 @@ def call_application(runner: Runner, called: Application, arguments: Arguments, 
     function = _defined(runner, called, arguments.span)
     if called.name != PREPROCESSING:
         arguments = _without_weights(context, called, function, arguments)
+        unknown = unknown_in([each.value for each in (*arguments.positional, *arguments.keywords.values())])
+        if unknown is not None:
+            model = broken(context, "Model", arguments, group)
+            model.unknown = unknown
+            return model
     inputs, calls = len(context.inputs), len(context.calls)
     made = runner.call(function, arguments, arguments.site(group))
     if isinstance(made, ModelValue):
@@ -84,7 +91,7 @@ def _without_weights(context: Context, called: Application, function: FunctionVa
         arguments.span if given is None else given.span,
         f"This {called.name} starts from random weights: gen has its layers, and not what they have learned",
         hint="for trained weights, save those of the whole model in Keras, `model.save_weights('model.weights.h5')`,"
-        f" and bring them in: `gen import model.weights.h5 --into {PurePath(context.source.path).name}`",
+        f" and bring them in: `gen import model.weights.h5 --into {PurePath(context.source.path).stem}.nn`",
     )
     if given is None or weights == "imagenet":
         return arguments

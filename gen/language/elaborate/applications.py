@@ -41,3 +41,13 @@ def application(path: Sequence[str]) -> Application | None:
             text = MODULES[module]
             return Application(name, text) if name == PREPROCESSING or name in TEXTS[text] else None
     return None
+
+
+def names_in(path: Sequence[str]) -> list[str]:
+    """What a module of `keras.applications` has, by its path; nothing for another module."""
+    match tuple(path):
+        case ("keras", "applications"):
+            return list(MODELS)
+        case ("keras", "applications", module) if module in MODULES:
+            return [*TEXTS[MODULES[module]], PREPROCESSING]
+    return []

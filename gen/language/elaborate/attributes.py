@@ -189,6 +189,7 @@ def _of_unknown(context: Context, owner: Unknown, attribute: syntax.Attribute) -
         return held.value
     span = owner.span if owner.missing else attribute.span
     known = held.value.known if held is not None else {}
+    text = owner.text if owner.missing else text
     made = replace(owner, text=text, span=span, name=None, kept=False, holder=owner, known=known)
     if held is None:
         owner.known[attribute.name] = Held(made, is_set=False)

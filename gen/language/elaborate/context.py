@@ -204,7 +204,7 @@ class Context:
         """Report an error, once for each place, and give what stands for the value that there is none of."""
         if (code, span) not in self._reported:
             self._reported.add((code, span))
-            notes += self._calls_of_blocks() + self.notes
+            notes += self._calls_of_blocks(span) + self.notes
             self.diagnostics.error(code, span, message, label=label, notes=notes, hint=hint)
             if self.diagnostics.enough(span):
                 raise Stop
@@ -226,8 +226,9 @@ class Context:
         """Report anew what is not among `reported`."""
         self._reported = reported
 
-    def _calls_of_blocks(self) -> tuple[Note, ...]:
-        active = [each for each in self.active if not isinstance(each[1], Placed)]
+    def _calls_of_blocks(self, at: Span) -> tuple[Note, ...]:
+        """The innermost calls that run, but for those that are at the place of what is said."""
+        active = [each for each in self.active if (each[1].start, each[1].end) != (at.start, at.end)]
         return tuple(Note(span, f"in this call of `{function.name}`") for function, span in reversed(active[-3:]))
 
     def unknown(self, value: Unknown, span: Span) -> Wrong:
