@@ -14,7 +14,7 @@ from gen.language.elaborate import observe
 from gen.language.elaborate.applications import MODELS, MODULES, TEXTS, application
 from gen.language.elaborate.attributes import static
 from gen.language.elaborate.order import layers_of
-from gen.language.elaborate.values import InputValue, LayerValue, ModelValue, Value
+from gen.language.elaborate.values import InputValue, ModelValue, Value
 from gen.language.parser import parse
 from gen.resources import resource
 from tests.building import PROVE, graph_of, load

@@ -93,7 +93,7 @@ def _without_weights(context: Context, called: Application, function: FunctionVa
         hint="for trained weights, save those of the whole model in Keras, `model.save_weights('model.weights.h5')`,"
         f" and bring them in: `gen import model.weights.h5 --into {PurePath(context.source.path).stem}.nn`",
     )
-    if given is None or weights == "imagenet":
+    if given is None or (isinstance(weights, str) and weights == "imagenet"):
         return arguments
     nothing = Argument(None, given.node)
     if by_name:

@@ -339,8 +339,9 @@ def _of_tensor(tensor: TensorValue, name: str, span: Span) -> Value:
 def _of_model(context: Context, model: ModelValue, name: str, span: Span) -> Value:
     if name in MODEL_METHODS:
         return Method(model, name, span)
-    if model.unknown is not None and name in ("layers", "input", "output", "inputs", "outputs"):
-        return model.unknown
+    lost = WRONG if model.unknown is None and model.broken else model.unknown
+    if lost is not None and name in ("layers", "input", "output", "inputs", "outputs"):
+        return lost
     if name == "layers":
         return layers_of(model)
     if name in AFTERWARDS:

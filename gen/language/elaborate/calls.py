@@ -176,8 +176,8 @@ def call_anything(
             given = [each.value for each in arguments.positional]
             keywords = {name: each.value for name, each in arguments.keywords.items()}
             known = data.made_by_keras(path, given, keywords, context.text(arguments.span), arguments.span)
-            if path[-1] == "get_source_inputs" and given and isinstance(given[0], TensorValue):
-                return source_inputs(given[0])
+            if path[-1] == "get_source_inputs" and given and isinstance(given[0], TensorValue | Wrong):
+                return WRONG if isinstance(given[0], Wrong) else source_inputs(given[0])
             if known is None and path[-1] == "Variable":
                 known = _constant(arguments)
             if known is not None:
