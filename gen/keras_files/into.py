@@ -98,8 +98,8 @@ class _Place:
         """How much says that this is the layer of a name, in which slashes are between it and what it is in.
 
         The groups are counted in the order of the layers, so what is called `conv2d_5` may be in `conv2d_6`: a name
-        that the file says comes first.  What a Bidirectional holds has a name that Keras has counted, and a group that says
-        its direction.
+        that the file says comes first.  What a Bidirectional holds has a name that Keras has counted, and a group that
+        says its direction.
         """
         names = {*name.split("/"), name}
         direction = name.rpartition("/")[2].partition("_")[0]

@@ -188,6 +188,10 @@ def test_weights_that_gen_does_not_have_are_warned_of_once_for_each_call(weights
             "MobileNet(alpha=0.3)",
             "With trained weights, `alpha` is 0.25, 0.5, 0.75, or 1.0, and `depth_multiplier` is 1",
         ),
+        (
+            "keras.applications.NASNetLarge(include_top=False, weights=None)",
+            "NASNet needs an `input_shape` with a height and a width",
+        ),
         ("keras.applications.RegNetX002()", "gen does not have `keras.applications.RegNetX002` yet"),
         (
             "VGG16(input_shape=(size, size, 3))",

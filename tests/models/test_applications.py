@@ -90,7 +90,8 @@ def same(call: str) -> None:
 def test_a_model_has_the_layers_of_keras(name: str) -> None:
     size = LEAST.get(name, 32)
     same(f"{name}(weights=None, input_shape=({size}, {size}, 3), classes=10)")
-    same(f"{name}(weights=None, include_top=False)")
+    if name != "NASNetLarge":  # which Keras makes without sizes, and cannot run then: cells of two sizes are added
+        same(f"{name}(weights=None, include_top=False)")
     for pooling in ("avg", "max") if PROVE else ("avg",):
         same(f"{name}(weights=None, include_top=False, pooling='{pooling}', input_shape=({2 * size}, {size + 16}, 3))")
 
