@@ -31,6 +31,14 @@ class Span:
         return Span(self.start, other.end)
 
 
+@record
+class Placed(Span):
+    """A place `at` in another text, which is shown where this text stands: at a call of what is written there."""
+
+    source: Source
+    at: Span
+
+
 @dataclass(frozen=True)
 class Source:
     """The text of one `.nn` file and the name by which messages call it."""

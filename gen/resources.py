@@ -1,4 +1,4 @@
-"""Finds the grammar and the templates, in a checkout and in an installed wheel."""
+"""Finds the grammar, the templates and the texts of `keras.applications`, in a checkout and in a wheel."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Literal
 _PACKAGE = Path(__file__).resolve().parent
 
 
-def resource(kind: Literal["grammar", "templates"], name: str = "") -> Path:
+def resource(kind: Literal["grammar", "templates", "language/applications"], name: str = "") -> Path:
     """The path of the file `name` in the folder `kind`, or of the folder itself.
 
-    In a checkout, the folder is beside the package; in a wheel, inside it.  Raises FileNotFoundError if it is in
+    In a checkout, some are beside the package; in a wheel, all are inside it.  Raises FileNotFoundError if it is in
     neither place, which means that the installation is damaged.
     """
     for root in (_PACKAGE, _PACKAGE.parent):

@@ -94,14 +94,16 @@ class _Place:
             self.group.shape(number) == shape for number, shape in zip(self.numbers, shapes, strict=True)
         )
 
-    def is_of(self, name: str) -> int:
+    def is_of(self, name: str) -> tuple[int, int]:
         """How much says that this is the layer of a name, in which slashes are between it and what it is in.
 
-        What a Bidirectional holds has a name that Keras has counted, and a group that says its direction.
+        The groups are counted in the order of the layers, so what is called `conv2d_5` may be in `conv2d_6`: a name
+        that the file says comes first.  What a Bidirectional holds has a name that Keras has counted, and a group that
+        says its direction.
         """
-        inside, own = {*self.names, *self.path}, name.rpartition("/")[2]
-        direction = own.partition("_")[0]
-        return 2 * len({*name.split("/"), name} & inside) + (f"{direction}_layer" in self.path)
+        names = {*name.split("/"), name}
+        direction = name.rpartition("/")[2].partition("_")[0]
+        return 2 * len(names & self.names) + (f"{direction}_layer" in self.path), len(names & {*self.path})
 
 
 def _by_number(layers: Sequence[NamedLayer], contents: Contents, report: Report) -> dict[str, Array]:
@@ -118,7 +120,7 @@ def _by_number(layers: Sequence[NamedLayer], contents: Contents, report: Report)
         for part, names in parts.items():
             shapes = [layer.weights[name].shape for name in names]
             fitting = [place for place in places if place.fits(shapes)]
-            most = max((place.is_of(layer.name) for place in fitting), default=0)
+            most = max((place.is_of(layer.name) for place in fitting), default=(0, 0))
             fitting = [place for place in fitting if place.is_of(layer.name) == most]
             inside = [place for place in fitting if any(part.split("_")[-1] in each for each in place.path)]
             fitting = inside if part and inside else fitting

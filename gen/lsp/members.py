@@ -12,6 +12,8 @@ from gen.components.base import Component, parameters
 from gen.diagnostics import Diagnostics, Span
 from gen.language import syntax
 from gen.language.elaborate import arrays, functions
+from gen.language.elaborate.applications import MODULES as MODULES_OF_APPLICATIONS
+from gen.language.elaborate.applications import names_in
 from gen.language.elaborate.attributes import KERAS_LAYER_METHODS, LAYER_METHODS, MODEL_METHODS
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.imports import imported
@@ -143,10 +145,13 @@ def _of_module(module: Namespace) -> Iterator[Found]:
         yield from (Found(name, "function" if callable(known[name]) else "value") for name in sorted(known))
         return
     if path == ("keras",):
-        yield from (Found(name, "module") for name in (*MODULES, "ops", "random", "backend"))
+        yield from (Found(name, "module") for name in (*MODULES, "applications", "ops", "random", "backend"))
     if path == ("tensorflow",):
         yield from (Found(name, "module") for name in ("keras", "math", "nn", "linalg", "random"))
     yield from (Found(name, "operation") for name in functions.names(path))
+    yield from (Found(name, "function") for name in names_in(path))
+    if path == ("keras", "applications"):
+        yield from (Found(name, "module") for name in sorted(MODULES_OF_APPLICATIONS))
     last = path[-1] if path[0] == "keras" and len(path) == 2 else ""
     for kind in MODULES.get(last, ()):
         yield from (Found(name, kind) for name in sorted(members(kind)))

@@ -243,6 +243,8 @@ def test_what_is_not_known_says_where_it_comes_from() -> None:
         ("y = ops.mean", "z = math.", ["sqrt", "pi"], ["relu"]),
         ("y = ops.mean", "z = np.", ["sqrt", "prod", "zeros"], []),
         ("y = ops.mean", "z = keras.ops.", ["einsum", "where"], []),
+        ("y = ops.mean", "z = keras.applications.", ["VGG16", "ConvNeXtXLarge", "resnet50"], ["preprocess_input"]),
+        ("y = ops.mean", "z = keras.applications.vgg16.", ["VGG16", "preprocess_input"], ["ResNet50"]),
         ("y = ops.mean", "z = keras.", ["ops", "random", "layers", "Model"], []),
         ("y = ops.mean", "z = 'abc'.", ["format", "upper"], ["append"]),
         ("y = ops.mean", "odd.", ["append", "sort", "index"], ["upper"]),

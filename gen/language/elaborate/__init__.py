@@ -43,6 +43,7 @@ What Keras calls things:
 | `older` | how Keras 1 and 2, and TensorFlow, spell them |
 | `keras_names` | names of Keras that gen does not have |
 | `functions` | the names of functions on tensors, and the operation that each is |
+| `applications` | the names of `keras.applications`, and gen's text for each |
 
 Layers, tensors and models:
 
@@ -56,6 +57,7 @@ Layers, tensors and models:
 | `operations`, `tensors` | calls of functions on tensors, operators and brackets |
 | `models`, `model_calls` | `Model` and `Sequential`, and their calls |
 | `classes` | objects of the file's own classes |
+| `application_calls` | calls of models of `keras.applications`: a text of gen's own runs at the call |
 | `unheld` | layers that are not trained because no class holds them |
 | `shape_trail` | the notes of a shape error |
 

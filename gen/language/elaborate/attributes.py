@@ -189,6 +189,7 @@ def _of_unknown(context: Context, owner: Unknown, attribute: syntax.Attribute) -
         return held.value
     span = owner.span if owner.missing else attribute.span
     known = held.value.known if held is not None else {}
+    text = owner.text if owner.missing else text
     made = replace(owner, text=text, span=span, name=None, kept=False, holder=owner, known=known)
     if held is None:
         owner.known[attribute.name] = Held(made, is_set=False)
@@ -338,8 +339,9 @@ def _of_tensor(tensor: TensorValue, name: str, span: Span) -> Value:
 def _of_model(context: Context, model: ModelValue, name: str, span: Span) -> Value:
     if name in MODEL_METHODS:
         return Method(model, name, span)
-    if model.unknown is not None and name in ("layers", "input", "output", "inputs", "outputs"):
-        return model.unknown
+    lost = WRONG if model.unknown is None and model.broken else model.unknown
+    if lost is not None and name in ("layers", "input", "output", "inputs", "outputs"):
+        return lost
     if name == "layers":
         return layers_of(model)
     if name in AFTERWARDS:

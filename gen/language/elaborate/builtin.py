@@ -239,11 +239,25 @@ def _print(call: Call, *values: Value, **options: Value) -> None:
     """Nothing is printed: the file is read, not run."""
 
 
+def _chr(call: Call, number: Value) -> str:
+    whole = isinstance(number, int) and 0 <= number < 0x110000
+    if not whole or 0xD800 <= number < 0xE000:  # half of a character
+        raise Problem(f"`chr` takes the number of a character, got {describe_value(number)}")
+    return chr(number)
+
+
+def _ord(call: Call, text: Value) -> int:
+    if not isinstance(text, str) or len(text) != 1:
+        raise Problem(f"`ord` takes a string of one character, got {describe_value(text)}")
+    return ord(text)
+
+
 FUNCTIONS: Mapping[str, Callable[..., Value]] = {
     "abs": _abs,
     "all": _all,
     "any": _any,
     "bool": _bool,
+    "chr": _chr,
     "dict": _dict,
     "divmod": _divmod,
     "enumerate": _enumerate,
@@ -258,6 +272,7 @@ FUNCTIONS: Mapping[str, Callable[..., Value]] = {
     "map": _map,
     "max": _least(">", "max"),
     "min": _least("<", "min"),
+    "ord": _ord,
     "pow": _pow,
     "print": _print,
     "range": _range,

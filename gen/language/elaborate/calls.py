@@ -12,6 +12,7 @@ from gen.components.base import Activation, Component, Loss
 from gen.diagnostics import Note, Span
 from gen.language import syntax
 from gen.language.elaborate import data
+from gen.language.elaborate.application_calls import call_application
 from gen.language.elaborate.apply import call_layer
 from gen.language.elaborate.binding import known_arguments
 from gen.language.elaborate.called import call_options, layer_inputs, mask_fits, model_inputs, one_tensor, said_training
@@ -21,7 +22,7 @@ from gen.language.elaborate.context import MAX_BLOCKS
 from gen.language.elaborate.doubts import made_after, made_of, read
 from gen.language.elaborate.functions import SETTINGS, spelling
 from gen.language.elaborate.loss_functions import call_loss, call_loss_function, has_function, is_on_tensors
-from gen.language.elaborate.models import call_model
+from gen.language.elaborate.models import call_model, source_inputs
 from gen.language.elaborate.objects import call_builtin, call_method, data_of
 from gen.language.elaborate.own import wrapped_function
 from gen.language.elaborate.parameters import bind_parameters
@@ -41,6 +42,7 @@ from gen.language.elaborate.values import (
     MOST_CAUSES,
     NO_OPTIONS,
     WRONG,
+    Application,
     Argument,
     Arguments,
     BidirectionalValue,
@@ -164,6 +166,8 @@ def call_anything(
             return _call_function(runner, function, arguments, group)
         case Method():
             return call_method_of(runner, function, arguments, group)
+        case Application():
+            return call_application(runner, function, arguments, group)
         case PlainFunction("functools.partial") if arguments.positional:
             return PartialValue(arguments.positional[0].value, arguments.without_first())
         case PlainFunction("argparse.ArgumentParser"):
@@ -172,6 +176,8 @@ def call_anything(
             given = [each.value for each in arguments.positional]
             keywords = {name: each.value for name, each in arguments.keywords.items()}
             known = data.made_by_keras(path, given, keywords, context.text(arguments.span), arguments.span)
+            if path[-1] == "get_source_inputs" and given and isinstance(given[0], TensorValue | Wrong):
+                return WRONG if isinstance(given[0], Wrong) else source_inputs(given[0])
             if known is None and path[-1] == "Variable":
                 known = _constant(arguments)
             if known is not None:

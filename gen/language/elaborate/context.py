@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from gen.diagnostics import Diagnostics, Note, Source, Span
+from gen.diagnostics import Diagnostics, Note, Placed, Source, Span
 from gen.dims import Dim, Size
 from gen.language import syntax
 from gen.language.elaborate.keras_names import said_of
@@ -204,7 +204,7 @@ class Context:
         """Report an error, once for each place, and give what stands for the value that there is none of."""
         if (code, span) not in self._reported:
             self._reported.add((code, span))
-            notes += self._calls_of_blocks() + self.notes
+            notes += self._calls_of_blocks(span) + self.notes
             self.diagnostics.error(code, span, message, label=label, notes=notes, hint=hint)
             if self.diagnostics.enough(span):
                 raise Stop
@@ -226,8 +226,10 @@ class Context:
         """Report anew what is not among `reported`."""
         self._reported = reported
 
-    def _calls_of_blocks(self) -> tuple[Note, ...]:
-        return tuple(Note(span, f"in this call of `{function.name}`") for function, span in reversed(self.active[-3:]))
+    def _calls_of_blocks(self, at: Span) -> tuple[Note, ...]:
+        """The innermost calls that run, but for those that are at the place of what is said."""
+        active = [each for each in self.active if (each[1].start, each[1].end) != (at.start, at.end)]
+        return tuple(Note(span, f"in this call of `{function.name}`") for function, span in reversed(active[-3:]))
 
     def unknown(self, value: Unknown, span: Span) -> Wrong:
         """Report that what is at `span` depends on what gen cannot know: an error for each thing that it comes from."""
@@ -401,7 +403,8 @@ class Context:
     def text(self, span: Span) -> str:
         """The source text of `span` on one line, without comments."""
         if span not in self._texts:
-            self._texts[span] = one_line(self.source.slice(span))
+            source, place = (span.source, span.at) if isinstance(span, Placed) else (self.source, span)
+            self._texts[span] = one_line(source.slice(place))
         return self._texts[span]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gen.diagnostics import Span
 from gen.language import syntax
+from gen.language.elaborate.applications import names_in
 from gen.language.elaborate.attributes import SUBMODULES, plain_member
 from gen.language.elaborate.builtin import FUNCTIONS, TYPES
 from gen.language.elaborate.context import Context
@@ -38,6 +39,8 @@ def imported(context: Context, statement: syntax.Import) -> list[tuple[str, Valu
     if statement.module.endswith(INSIDE_OPTIMIZERS):
         return [(alias, Namespace(("keras", "optimizers"))) for name, alias in statement.names if name != "*"]
     names = [(name, alias) for name, alias in statement.names if name != "*"]
+    if len(names) < len(statement.names):
+        names += [(name, name) for name in names_in(found.path)]
     return [(alias, _member(found, name, statement.span)) for name, alias in names]
 
 

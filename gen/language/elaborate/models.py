@@ -62,20 +62,20 @@ def make_model(context: Context, arguments: Arguments, group: Group | None) -> V
     for argument in given.values():
         unknown = unknown_in(argument.value)
         if unknown is not None:
-            model = _broken(context, "Model", arguments, group)
+            model = broken(context, "Model", arguments, group)
             model.unknown = unknown
             return model
     name = option_name(context, given.get("name"))
     inputs = _tensors(context, given["inputs"], "input")
     outputs = _tensors(context, given["outputs"], "output")
     if isinstance(name, Wrong) or isinstance(inputs, Wrong) or isinstance(outputs, Wrong):
-        return _broken(context, "Model", arguments, group)
+        return broken(context, "Model", arguments, group)
     if not _are_inputs(context, inputs) or not _are_distinct(context, outputs):
-        return _broken(context, "Model", arguments, group)
+        return broken(context, "Model", arguments, group)
     if not all(isinstance(argument.value.maker, InputValue) for argument in inputs):
         begun = _from_the_middle(context, inputs, outputs, arguments, group)
         if begun is None:
-            return _broken(context, "Model", arguments, group)
+            return broken(context, "Model", arguments, group)
         inputs, outputs = begun
     model = ModelValue("Model", arguments.span, context.next_order(), group, name)
     model.auto_name = context.auto_name("functional", name)
@@ -103,7 +103,7 @@ def complete(context: Context, model: ModelValue, outputs: Sequence[Argument]) -
         model.broken = True
 
 
-def _broken(context: Context, kind: str, arguments: Arguments, group: Group | None) -> ModelValue:
+def broken(context: Context, kind: str, arguments: Arguments, group: Group | None) -> ModelValue:
     """A model that is reported as wrong, but is there: it can be compiled, and nobody misses it."""
     model = ModelValue(kind, arguments.span, context.next_order(), group, broken=True)
     context.models.append(model)
@@ -267,6 +267,20 @@ def _calls(context: Context, model: ModelValue, outputs: Sequence[Argument]) -> 
     return sorted(found, key=lambda call: call.order)
 
 
+def source_inputs(tensor: TensorValue) -> list[TensorValue]:
+    """The Inputs that a tensor is made of, in the order of the file: what `get_source_inputs` gives."""
+    found: set[InputValue] = set()
+    seen, pending = {tensor}, [tensor]
+    while pending:
+        maker = pending.pop().maker
+        if isinstance(maker, InputValue):
+            found.add(maker)
+        else:
+            pending += [each for each in maker.reads if each not in seen]
+            seen.update(maker.reads)
+    return [entry.tensor for entry in sorted(found, key=lambda entry: entry.order)]
+
+
 def _report_disconnected(context: Context, output: Argument, entry: InputValue) -> None:
     name = entry.given_name or entry.tensor.variable
     which = f"the Input `{name}`" if name else "an Input"
@@ -308,7 +322,7 @@ def make_sequential(context: Context, arguments: Arguments, group: Group | None)
     """`Sequential([…], name=…)`."""
     given = bind(context, "Sequential", ("layers", "trainable", "name"), arguments)
     if given is None:
-        return _broken(context, "Sequential", arguments, group)
+        return broken(context, "Sequential", arguments, group)
     name = option_name(context, given.get("name"))
     model = ModelValue("Sequential", arguments.span, context.next_order(), group, layers=[])
     if isinstance(name, Wrong):

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from gen.diagnostics import Span
+from gen.diagnostics import Placed, Span
 from gen.language.elaborate.context import Context, note_binding
 from gen.language.elaborate.objects import PYTHON
 from gen.language.elaborate.spellings import is_named, named_words, option_words
@@ -83,8 +83,8 @@ class Names:
         frame.bindings[name] = Binding(value, span)
         if frame.kind == "class":
             return
-        assignment = self.assignments.setdefault(span, Assignment(name, value))
-        assignment.value = value
+        if not isinstance(span, Placed):
+            self.assignments.setdefault(span, Assignment(name, value)).value = value
         match value:
             case LayerValue() | ModelValue() | Distributed() | BidirectionalValue() | LambdaValue() | ObjectValue():
                 value.variable = value.variable or name

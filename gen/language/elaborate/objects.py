@@ -368,6 +368,8 @@ def _pop(context: Context, model: ModelValue, arguments: Arguments) -> Value:
 
 
 def _get_layer(context: Context, model: ModelValue, arguments: Arguments) -> Value:
+    if model.unknown is not None or model.broken:
+        return WRONG if model.unknown is None else model.unknown
     given = dict(zip(("name", "index"), arguments.positional, strict=False)) | arguments.keywords
     if "index" in given and isinstance(given["index"].value, int):
         layers, index = layers_of(model), given["index"].value

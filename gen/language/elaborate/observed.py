@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gen.diagnostics import Span
+from gen.diagnostics import Placed, Span
 from gen.graph.graph import Graph
 from gen.language import syntax
 from gen.language.elaborate.context import Context
@@ -76,6 +76,8 @@ class Observer(Interpreter):
 
     def note(self, span: Span, value: Value) -> None:
         """What is at `span` has been `value`."""
+        if isinstance(span, Placed):
+            return
         seen = self.values.setdefault(span, [])
         if len(seen) < MOST_VALUES and not isinstance(value, Wrong):
             seen.append(value)

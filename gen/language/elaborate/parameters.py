@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gen.diagnostics import Note
+from gen.diagnostics import Note, Placed
 from gen.language import syntax
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.spellings import suggestion
@@ -12,7 +12,7 @@ from gen.language.elaborate.values import Argument, Arguments, DictValue, Functi
 def bind_parameters(context: Context, function: FunctionValue, arguments: Arguments) -> dict[str, Argument] | None:
     """The arguments of a call by parameter, as Python binds them; None, and diagnostics, if they do not fit."""
     name, parameters = function.name, function.definition.parameters
-    note = (Note(function.header, "the function"),)
+    note = () if isinstance(function.header, Placed) else (Note(function.header, "the function"),)
     by_position = [each.name for each in parameters if each.kind in ("only", "plain")]
     by_name = [each.name for each in parameters if each.kind in ("plain", "named")]
     rest = next((each.name for each in parameters if each.kind == "args"), None)

@@ -10,8 +10,9 @@ from gen.components.arguments import Word
 from gen.components.base import Component, Layer, parameters, registry, snake_case
 from gen.diagnostics import did_you_mean
 from gen.language.elaborate import functions
+from gen.language.elaborate.applications import application
 from gen.language.elaborate.older import INITIALIZERS, LAYER_NAMES, present_path
-from gen.language.elaborate.values import Function, Member, Namespace
+from gen.language.elaborate.values import Application, Function, Member, Namespace
 
 MODULES: dict[str, tuple[str, ...]] = {
     "layers": ("layer",),
@@ -95,7 +96,7 @@ def module(dotted: str) -> Namespace | None:
     return current
 
 
-def member(owner: Namespace, name: str) -> Namespace | Word | None:
+def member(owner: Namespace, name: str) -> Namespace | Word | Application | None:
     """What `owner.name` is; None if `owner` is a module whose names are all known, and has no such name."""
     path = owner.path
     present = present_path((*path, name))
@@ -116,7 +117,7 @@ def member(owner: Namespace, name: str) -> Namespace | Word | None:
             return Namespace((*path, name))
         return Word(name) if "" in SPECIAL.get(name, ()) else Namespace((*path, name), known=False)
     if not owner.known:
-        return Namespace((*path, name), known=False)
+        return application((*path, name)) or Namespace((*path, name), known=False)
     if INNER.get(name) == path[-1]:
         return Namespace((*path, name))
     kinds = MODULES[path[-1]]
@@ -127,7 +128,7 @@ def member(owner: Namespace, name: str) -> Namespace | Word | None:
     return Member(name, kinds) if any(name in members(kind) for kind in kinds) else None
 
 
-def _at(path: tuple[str, ...]) -> Namespace | Word | None:
+def _at(path: tuple[str, ...]) -> Namespace | Word | Application | None:
     """What is at a path of Keras 3."""
     if len(path) == 1 or (len(path) == 2 and path[0] == "keras" and path[1] in MODULES):
         return Namespace(path)

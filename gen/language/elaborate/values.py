@@ -164,6 +164,17 @@ class Namespace:
         return f"the module `{'.'.join(self.path)}`"
 
 
+@dataclass(frozen=True)
+class Application:
+    """What `keras.applications` has under a name: a function of a text of gen's own."""
+
+    name: str
+    text: str
+
+    def __repr__(self) -> str:
+        return f"`{self.name}` of `keras.applications`"
+
+
 @record
 class Argument:
     """The value of an argument, where it stands, and the expression that it came from."""
