@@ -127,6 +127,8 @@ def _sequential(entry: dict[str, Any], config: Any, major: int, depth: int) -> M
     if not isinstance(listed, list):
         raise KerasFileError("the configuration of a Sequential has no list of layers")
     name = config.get("name") if isinstance(config, dict) else entry.get("name")
+    if major < 3 and listed and isinstance(listed[0], dict) and listed[0].get("class_name") == "Merge":
+        return _merging(str(name or "sequential"), listed, major, depth)
     layers = [_layer(each, major, depth) for each in listed]
     if len({layer.name for layer in layers}) < len(layers):
         raise KerasFileError("the configuration of a Sequential has two layers of one name")
@@ -153,6 +155,64 @@ def _sequential(entry: dict[str, Any], config: Any, major: int, depth: int) -> M
     return Model(str(name or "sequential"), layers, None, None, True)
 
 
+def _merging(name: str, listed: list[Any], major: int, depth: int) -> Model:
+    """A Sequential that begins with a Merge, as Keras 1 has it: the layers of the models that it joins are its own."""
+    said = listed[0].get("config")
+    branches = said.get("layers") if isinstance(said, dict) else None
+    if not isinstance(branches, list) or not branches:
+        raise KerasFileError("the Merge at the start of a Sequential has no list of models")
+    known: dict[str, Layer] = {}
+    inputs: list[Ref] = []
+    ends: list[Ref] = []
+    for branch in branches:
+        start, end = _branch(branch, known, major, depth + 1)
+        inputs += [ref for ref in start if ref not in inputs]
+        ends.append(end)
+    x: Any = ends
+    for each in listed:
+        layer = _layer(each, major, depth)
+        if layer.name in known:
+            raise KerasFileError("the configuration of a Sequential has two layers of one name")
+        known[layer.name] = layer
+        x = _called(layer, x)
+    return Model(name, [*known.values()], inputs, x, False)
+
+
+def _branch(entry: Any, known: dict[str, Layer], major: int, depth: int) -> tuple[list[Ref], Ref]:
+    """Add the layers of a model that a Merge joins to those that are known; gives its inputs and its output.
+
+    A layer of a known name is that layer, as it is for Keras.
+    """
+    if not isinstance(entry, dict) or entry.get("class_name") not in MODELS:
+        entry = {"class_name": "Sequential", "config": [entry]}
+    model = read_model(entry, major, depth)
+    if not model.sequential:
+        ends = list(refs(model.outputs))
+        if len(ends) != 1:
+            raise KerasFileError("a model that a Merge joins has several outputs")
+        for layer in model.layers:
+            known.setdefault(layer.name, layer)
+        return list(refs(model.inputs)), ends[0]
+    if not model.layers or model.layers[0].kind != "InputLayer":
+        raise KerasFileError("a model that a Merge joins does not say the shape of its input")
+    first, *rest = model.layers
+    if first.config.get("made") and rest:
+        first.name = f"{rest[0].name}_input"
+    x = Ref(known.setdefault(first.name, first).name, 0)
+    start = [x]
+    for layer in rest:
+        x = _called(known.setdefault(layer.name, layer), x)
+    return start, x
+
+
+def _called(layer: Layer, x: Any) -> Ref:
+    """The result of a call of a layer on a tensor, or on a list of them; the same for a call that it has already."""
+    call = Call((x,))
+    if call not in layer.calls:
+        layer.calls.append(call)
+    return Ref(layer.name, layer.calls.index(call))
+
+
 def _unused(name: str, layers: list[Layer]) -> str:
     taken = {layer.name for layer in layers}
     while name in taken:
@@ -173,7 +233,7 @@ def _layer(entry: Any, major: int, depth: int) -> Layer:
     if not isinstance(config, dict):
         raise KerasFileError(f"the {kind[:80]!r} of the model has no configuration")
     name = entry.get("name") or config.get("name") or kind
-    if kind == "Merge" and major == 1 and isinstance(config.get("mode"), str) and config["mode"] in MERGED:
+    if kind == "Merge" and major < 3 and isinstance(config.get("mode"), str) and config["mode"] in MERGED:
         kind, config = _merge(config)
     layer = Layer(str(name), kind, config, module, _is_operation(kind, config, module, major))
     held = config.get("layer", config.get("cell"))
