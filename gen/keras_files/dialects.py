@@ -94,6 +94,25 @@ def refs(value: Any) -> Iterator[Ref]:
             stack += reversed(list(each.values()))
 
 
+def flattened(structure: Any, value: Any) -> Iterator[Any]:
+    """What stands in `value` in the places of the tensors of the inputs or outputs of a model, in order."""
+    if isinstance(structure, Ref):
+        yield value
+        return
+    if isinstance(structure, dict):
+        parts = [(each, key) for key, each in structure.items()]
+    elif isinstance(value, dict):
+        parts = [(each, each.layer if isinstance(each, Ref) else None) for each in structure]
+    else:
+        parts = [(each, i) for i, each in enumerate(structure)]
+    if isinstance(value, list | tuple):
+        parts = [(each, i) for i, (each, _) in enumerate(parts)]
+    elif not isinstance(value, dict) and len(parts) == 1:
+        value, parts = [value], [(parts[0][0], 0)]
+    for each, place in parts:
+        yield from flattened(each, value[place])
+
+
 def read_model(entry: dict[str, Any], major: int, depth: int = 0) -> Model:
     """The structure of a configuration.  Raises `KerasFileError` where it has another form."""
     if depth > MOST_NESTED:
@@ -290,9 +309,9 @@ class _Reader:
         return [self._modern(node) if isinstance(node, dict) else self._older(node) for node in nodes]
 
     def ends(self, value: Any, output: bool) -> Any:
-        """The inputs or outputs of a model."""
+        """The inputs or outputs of a model; those with keys are in the order of these, which Keras counts them in."""
         if isinstance(value, dict):
-            return {str(key): self.ends(each, output) for key, each in value.items()}
+            return {str(key): self.ends(each, output) for key, each in sorted(value.items())}
         if self._is_ref(value):
             return self._ref(value, output)
         if isinstance(value, list):

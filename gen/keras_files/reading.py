@@ -59,7 +59,7 @@ def _imported(contents: Contents, replacements: Mapping[str, str], share: bool) 
     return Imported(
         text,
         graph,
-        {name: array.astype(dtype) for name, array in weights.items()},
+        {name: array.astype(dtype, copy=False) for name, array in weights.items()},
         dtype,
         report.notes,
         contents,

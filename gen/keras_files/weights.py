@@ -379,7 +379,7 @@ def fitted(contents: Contents, leaf: Leaf, values: Mapping[str, Array], report: 
             )
         if not np.isfinite(array).all():
             report.note(f"{named.name}/{name} has numbers that are not finite")
-        found[f"{named.name}/{name}"] = np.ascontiguousarray(array)
+        found[f"{named.name}/{name}"] = np.asarray(array, order="C")
     return found
 
 

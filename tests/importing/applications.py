@@ -8,6 +8,7 @@ Keras computes in float64, and the models end in logits: a softmax of random wei
 
 from __future__ import annotations
 
+import gc
 import sys
 import tempfile
 import time
@@ -27,6 +28,8 @@ LEAST = {"InceptionV3": 75, "InceptionResNetV2": 75, "Xception": 71}
 """The least width of a picture, where 32 is not enough."""
 EVERY = [name for name in dir(keras.applications) if name[0].isupper()]
 CLASSES = 10
+LARGE = ("ConvNeXtXLarge", "EfficientNetV2L")
+"""What XLA needs more than 20 GB to compile in one piece: Keras computes these layer by layer."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ def made(name: str) -> Any:
     model = getattr(keras.applications, name)(
         weights=None, input_shape=shape, classes=CLASSES, classifier_activation=None
     )
+    model.run_eagerly = name in LARGE
     randomize(model)
     calibrate(model)
     return model
@@ -99,7 +103,11 @@ def calibrate(model: Any) -> None:
         layer.momentum, layer.epsilon = 0.0, layer.epsilon + 0.2
     variables = model.trainable_variables, model.non_trainable_variables
     values = [[variable.value for variable in each] for each in variables]
-    call = jax.jit(lambda *given: model.stateless_call(*given, training=True)[1])
+
+    def call(*given: Any) -> Any:
+        return model.stateless_call(*given, training=True)[1]
+
+    call = call if model.run_eagerly else jax.jit(call)
     for variable, value in zip(variables[1], call(*values, pictures(model)), strict=True):
         variable.assign(value + 0.2 if variable.name == "moving_variance" else value)
     for layer, settings in zip(norms, before, strict=True):
@@ -117,26 +125,31 @@ def pictures(model: Any, count: int = 8) -> np.ndarray:
 
 
 def compare(model: Any, folder: Path, x: np.ndarray | None = None) -> Compared:
-    """Import a model that Keras saves, build it, and compare the predictions."""
+    """Import a model that Keras saves, build it, and compare the predictions.  The model is kept no longer."""
     x = pictures(model)[:2] if x is None else x
     theirs = model.predict(x, verbose=0)
     path = folder / "model.keras"
     model.save(path)
+    del model
+    keras.backend.clear_session()
+    gc.collect()
     start = time.perf_counter()
     found = import_files([path], {})
     imported = time.perf_counter()
-    generated = compiler.generate(found.graph, "model.nn")
+    text, graph, weights = found.text, found.graph, found.weights
+    del found  # it holds the file
+    generated = compiler.generate(graph, "model.nn")
     built = time.perf_counter()
     ours = load(generated, "model").Model(0, np.float64)
-    for name, array in found.weights.items():
-        ours.weights[name][...] = array
+    for name in list(weights):
+        ours.weights[name][...] = weights.pop(name)
     largest = np.abs(theirs).max()
     return Compared(
-        lines=found.text.count("\n"),
+        lines=text.count("\n"),
         generated=generated.count("\n"),
         importing=imported - start,
         building=built - imported,
-        text=found.text,
+        text=text,
         difference=float(np.abs(ours.predict(x) - theirs).max() / largest),
         spread=float(np.abs(theirs[0] - theirs[1]).max() / largest),
     )
