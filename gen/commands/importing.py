@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import io
 import math
@@ -117,6 +118,10 @@ def replacements(texts: Sequence[str]) -> dict[str, str]:
         layer, is_given, expression = text.partition("=")
         if not is_given or not layer or not expression.strip():
             raise CommandError(f"--replace takes LAYER=EXPRESSION, got {text!r}")
+        try:
+            ast.parse(expression.strip(), mode="eval")
+        except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+            raise CommandError(f"--replace {layer} takes an expression, got {expression.strip()!r}") from error
         found[layer] = expression.strip()
     return found
 

@@ -121,7 +121,7 @@ def read_model(entry: dict[str, Any], major: int, depth: int = 0) -> Model:
     if kind not in MODELS:
         raise KerasFileError(
             f"the model is of the class {str(kind)[:80]!r}, whose code is not in the file: gen imports functional"
-            " and Sequential models"
+            " and Sequential models; describe it in a .nn file, and import its weights with --into MODEL.nn"
         )
     if kind == "Sequential":
         return _sequential(entry, config, major, depth)

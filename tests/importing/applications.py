@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jax
 import keras
 import numpy as np
 
@@ -28,8 +29,8 @@ LEAST = {"InceptionV3": 75, "InceptionResNetV2": 75, "Xception": 71}
 """The least width of a picture, where 32 is not enough."""
 EVERY = [name for name in dir(keras.applications) if name[0].isupper()]
 CLASSES = 10
-LARGE = ("ConvNeXtXLarge", "EfficientNetV2L")
-"""What XLA needs more than 20 GB to compile in one piece: Keras computes these layer by layer."""
+MOST_LAYERS, MOST_PARAMETERS = 600, 200_000_000
+"""Of a model that XLA compiles in one piece: for a larger one it needs up to 20 GB.  Keras computes those by layers."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def made(name: str) -> Any:
     model = getattr(keras.applications, name)(
         weights=None, input_shape=shape, classes=CLASSES, classifier_activation=None
     )
-    model.run_eagerly = name in LARGE
+    model.run_eagerly = len(model.layers) > MOST_LAYERS or model.count_params() > MOST_PARAMETERS
     randomize(model)
     calibrate(model)
     return model
@@ -89,8 +90,6 @@ def calibrate(model: Any) -> None:
     All variances are 0.2 larger, and nothing is dropped out meanwhile: with small variances, or those of something
     else, outputs of two hundred layers differ by 1e-5 in Keras alone where weights differ in their last digit.
     """
-    import jax
-
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     if not norms:
         return
@@ -132,6 +131,7 @@ def compare(model: Any, folder: Path, x: np.ndarray | None = None) -> Compared:
     model.save(path)
     del model
     keras.backend.clear_session()
+    jax.clear_caches()
     gc.collect()
     start = time.perf_counter()
     found = import_files([path], {})
