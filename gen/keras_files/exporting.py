@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gen.components.activations import Relu
+from gen.components.activations import Exponential, Mish, Relu, Tanh
 from gen.components.base import Activation, Component, Layer, Schedule, given_to, parameters, snake_case
 from gen.components.layers.masking import AnyDiffers, AnyMask, JoinedMasks, Mask, NotZero, ZeroSteps
 from gen.components.operations.base import Operation
@@ -31,6 +31,8 @@ MODULES = {
     "keras.src.ops.core": ("Cast", "StopGradient"),
     "keras.src.ops.nn": ("Normalize", "OneHot"),
 }
+ACTIVATIONS = {"Tanh": "Tanh", "Exponential": "Exp"}
+"""Activations that Keras has among the operations of NumPy."""
 NUMBERS = {"AddConstant": "Add", "MultiplyByConstant": "Multiply", "DivideByConstant": "Divide"}
 NUMBERS_FIRST = {"SubtractFromConstant": "Subtract", "DivideConstant": "Divide"}
 
@@ -183,6 +185,10 @@ class Exporter:
                 self._zero_steps(node)
             elif isinstance(component, Relu) and component != Relu():
                 self._function(node, "ReLU", "keras.layers", component, list(node.inputs))
+            elif isinstance(component, Tanh | Exponential):
+                self._function(node, ACTIVATIONS[kind], "keras.src.ops.numpy", component, list(node.inputs))
+            elif isinstance(component, Mish):
+                self._mish(node)
             elif isinstance(component, Activation):
                 self._function(node, kind, "keras.src.ops.nn", component, list(node.inputs))
             elif isinstance(component, Operation):
@@ -338,6 +344,12 @@ class Exporter:
                 steps = self._value((node.inputs[1].shape[1],))
                 return self._made(node, "Reshape", {"newshape": [-1, *steps, *self._value(shape[1:])]}, x[:1])
         raise KerasFileError(f"{kind} is gen's own")
+
+    def _mish(self, node: Node) -> None:
+        """The one activation that is no operation of Keras: as a layer, which would carry a mask."""
+        if node.inputs[0] in self._carried:
+            raise KerasFileError("Keras has no operation for it")
+        self._made(node, "Activation", {"activation": "mish"}, [self._tensor(node.inputs[0])], "keras.layers")
 
     def _operation(self, node: Node, component: Operation) -> None:
         kind = type(component).__name__

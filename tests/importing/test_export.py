@@ -109,6 +109,15 @@ def test_constants_are_arguments(tmp_path: Path) -> None:
         np.testing.assert_allclose(model.predict(x), ours.predict(x), rtol=1e-12)
 
 
+def test_activations_are_functions_wherever_keras_has_them(tmp_path: Path) -> None:
+    computes_in("float64")
+    ours, out = exported("x = Input(3)\nmodel = Model(x, Dense(2)(tanh(x) + exponential(x) * mish(x)))\n", tmp_path)
+    theirs, (_, back) = keras.models.load_model(out), imported(out)
+    x = np.random.default_rng(0).normal(size=(4, 3))
+    for model in (theirs, back):
+        np.testing.assert_allclose(model.predict(x), ours.predict(x), rtol=1e-12)
+
+
 TEXT = "x = Input(3)\nh = Dense(4, tanh)(x)\ny = Dense(2)(h)\nmodel = Model(x, y)\nmodel.compile(adam(0.01), mse)\n"
 
 
