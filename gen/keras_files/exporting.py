@@ -140,7 +140,10 @@ class Exporter:
             return {"class_name": "__ellipsis__", "config": {}}
         if isinstance(value, Dim):
             raise KerasFileError("it needs a size that only data decide")
-        return value.item() if isinstance(value, np.generic) else value
+        value = value.item() if isinstance(value, np.generic) else value
+        if not (value is None or isinstance(value, bool | int | float | str)):
+            raise KerasFileError("it has a function of the file's own, which Keras keeps in no file")
+        return value
 
     # -------------------------------------------------------------------------------------------------------- calls
 

@@ -99,6 +99,15 @@ def test_a_mask_that_keras_takes_from_nowhere_is_refused(tmp_path: Path) -> None
     assert done.exit_code == 2 and "multiply: Keras has no mask beside its inputs" in done.output
 
 
+def test_a_penalty_of_ones_own_is_refused(tmp_path: Path) -> None:
+    text = next(path for path in CASES if path.stem == "own_regularizers").read_text("utf-8")
+    (tmp_path / "model.nn").write_text(text)
+    build(text).Model(1).save(tmp_path / "model.npz")
+    command = ["export", *(str(tmp_path / f"model.{end}") for end in ("nn", "npz")), "-o", str(tmp_path / "out.keras")]
+    done = CliRunner().invoke(gen, command)
+    assert done.exit_code == 2 and "which Keras keeps in no file" in done.output
+
+
 def test_constants_are_arguments(tmp_path: Path) -> None:
     computes_in("float64")
     text = "x = Input(3)\nh = (x - [1.5, 2.0, 0.25]) / [0.5, 2.0, 1.0]\nmodel = Model(x, Dense(2)(h))\n"
