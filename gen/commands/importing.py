@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import io
 import math
 import sys
 import types
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +23,7 @@ from gen.files import Bounds, WriteError, place
 from gen.graph.graph import Graph
 from gen.graph.sizes import least_sizes
 from gen.keras_files.container import Contents, open_file
+from gen.keras_files.dialects import Model, flattened
 from gen.keras_files.into import weights_into
 from gen.keras_files.problems import KerasFileError, Report
 from gen.keras_files.reading import Imported, dtype_of, import_files
@@ -61,7 +63,7 @@ def import_keras(
         report = Report(notes=found.notes)
         members = saved(model, found.graph, found.weights, found.dtype)
         members = {**with_slots(model, found, report), **members}
-    notes = [*report.notes, *(compared(paths, members) if compare else ())]
+    notes = [*report.notes, *(compared(paths, found.model, members) if compare else ())]
     members[SOURCE] = np.array(_digest(found.text.encode()))
     contents = {folder / f"{name}.nn": found.text.encode(), folder / f"{name}.npz": packed(members)}
     return Written(write(contents, force), notes)
@@ -116,6 +118,10 @@ def replacements(texts: Sequence[str]) -> dict[str, str]:
         layer, is_given, expression = text.partition("=")
         if not is_given or not layer or not expression.strip():
             raise CommandError(f"--replace takes LAYER=EXPRESSION, got {text!r}")
+        try:
+            ast.parse(expression.strip(), mode="eval")
+        except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
+            raise CommandError(f"--replace {layer} takes an expression, got {expression.strip()!r}") from error
         found[layer] = expression.strip()
     return found
 
@@ -202,25 +208,37 @@ def _size(size: Any, known: Mapping[str, int]) -> int:
     return int(size)
 
 
-def compared(paths: Sequence[Path], members: Mapping[str, Array]) -> list[str]:
+def compared(paths: Sequence[Path], model: Model, members: Mapping[str, Array]) -> list[str]:
     """What Keras itself says to the same inputs."""
     try:
         import keras
     except ModuleNotFoundError as error:
         why = f"--compare needs Keras and its backend, and there is no {error.name}"
         raise CommandError(f"{why}: pip install keras jax, and set KERAS_BACKEND=jax") from error
-    inputs = [members[name] for name in members if name.startswith("check_x")]
+    inputs = iter([members[name] for name in members if name.startswith("check_x")])
+    ours = [members[name] for name in members if name.startswith("check_y")]
+    if not ours:
+        return ["the answers of the model are not finite, so nothing was compared"]
     try:
         theirs = keras.models.load_model(paths[0], compile=False, safe_mode=True)
-        given = theirs.predict(inputs[0] if len(inputs) == 1 else inputs, verbose=0)
+        given = theirs.predict(next(inputs) if model.sequential else filled(model.inputs, inputs), verbose=0)
+        answers = [given] if model.sequential else [*flattened(model.outputs, given)]
+        worst = max(float(np.abs(one - other).max(initial=0)) for one, other in zip(ours, answers, strict=True))
     except Exception as error:
         reason = " ".join(str(error).split())[:160]
         return [f"Keras {keras.__version__} cannot read the file, so nothing was compared: {reason}"]
-    answers = list(given.values()) if isinstance(given, dict) else given if isinstance(given, list) else [given]
-    ours = [members[name] for name in members if name.startswith("check_y")]
-    worst = max(float(np.abs(one - other).max(initial=0)) for one, other in zip(ours, answers, strict=True))
     largest = max(float(np.abs(each).max(initial=0)) for each in ours)
     return [f"the largest difference to Keras {keras.__version__} is {worst:.1e}, of outputs up to {largest:.3g}"]
+
+
+def filled(structure: Any, values: Iterator[Array]) -> Any:
+    """The lists and dicts of the inputs of a model with arrays in the places of tensors; one in a list is alone."""
+    if isinstance(structure, dict):
+        return {key: filled(each, values) for key, each in structure.items()}
+    if isinstance(structure, list):
+        found = [filled(each, values) for each in structure]
+        return found[0] if len(found) == 1 else found
+    return next(values)
 
 
 # ----------------------------------------------------------------------------------------------------------- writing

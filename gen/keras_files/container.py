@@ -116,8 +116,10 @@ def open_file(path: Path) -> Contents:
             return Contents(path, "", tensors=tensors(path, files.read(path, LARGEST)))
     except OSError as error:
         raise KerasFileError(f"cannot read {path}: {reason(error)}") from error
-    why = OTHERS.get(path.suffix.lower())
-    raise KerasFileError(f"{path} is no file of Keras" + (f": {why}" if why else ""))
+    if not start:
+        raise KerasFileError(f"{path} is empty")
+    why = OTHERS.get(path.suffix.lower(), "gen imports .keras and .h5 files, and models in .json with their weights")
+    raise KerasFileError(f"{path} is no file of Keras: {why}")
 
 
 def _folder(path: Path) -> Contents:

@@ -94,6 +94,25 @@ def refs(value: Any) -> Iterator[Ref]:
             stack += reversed(list(each.values()))
 
 
+def flattened(structure: Any, value: Any) -> Iterator[Any]:
+    """What stands in `value` in the places of the tensors of the inputs or outputs of a model, in order."""
+    if isinstance(structure, Ref):
+        yield value
+        return
+    if isinstance(structure, dict):
+        parts = [(each, key) for key, each in structure.items()]
+    elif isinstance(value, dict):
+        parts = [(each, each.layer if isinstance(each, Ref) else None) for each in structure]
+    else:
+        parts = [(each, i) for i, each in enumerate(structure)]
+    if isinstance(value, list | tuple):
+        parts = [(each, i) for i, (each, _) in enumerate(parts)]
+    elif not isinstance(value, dict) and len(parts) == 1:
+        value, parts = [value], [(parts[0][0], 0)]
+    for each, place in parts:
+        yield from flattened(each, value[place])
+
+
 def read_model(entry: dict[str, Any], major: int, depth: int = 0) -> Model:
     """The structure of a configuration.  Raises `KerasFileError` where it has another form."""
     if depth > MOST_NESTED:
@@ -102,7 +121,7 @@ def read_model(entry: dict[str, Any], major: int, depth: int = 0) -> Model:
     if kind not in MODELS:
         raise KerasFileError(
             f"the model is of the class {str(kind)[:80]!r}, whose code is not in the file: gen imports functional"
-            " and Sequential models"
+            " and Sequential models; describe it in a .nn file, and import its weights with --into MODEL.nn"
         )
     if kind == "Sequential":
         return _sequential(entry, config, major, depth)
@@ -127,6 +146,8 @@ def _sequential(entry: dict[str, Any], config: Any, major: int, depth: int) -> M
     if not isinstance(listed, list):
         raise KerasFileError("the configuration of a Sequential has no list of layers")
     name = config.get("name") if isinstance(config, dict) else entry.get("name")
+    if major < 3 and listed and isinstance(listed[0], dict) and listed[0].get("class_name") == "Merge":
+        return _merging(str(name or "sequential"), listed, major, depth)
     layers = [_layer(each, major, depth) for each in listed]
     if len({layer.name for layer in layers}) < len(layers):
         raise KerasFileError("the configuration of a Sequential has two layers of one name")
@@ -153,6 +174,64 @@ def _sequential(entry: dict[str, Any], config: Any, major: int, depth: int) -> M
     return Model(str(name or "sequential"), layers, None, None, True)
 
 
+def _merging(name: str, listed: list[Any], major: int, depth: int) -> Model:
+    """A Sequential that begins with a Merge, as Keras 1 has it: the layers of the models that it joins are its own."""
+    said = listed[0].get("config")
+    branches = said.get("layers") if isinstance(said, dict) else None
+    if not isinstance(branches, list) or not branches:
+        raise KerasFileError("the Merge at the start of a Sequential has no list of models")
+    known: dict[str, Layer] = {}
+    inputs: list[Ref] = []
+    ends: list[Ref] = []
+    for branch in branches:
+        start, end = _branch(branch, known, major, depth + 1)
+        inputs += [ref for ref in start if ref not in inputs]
+        ends.append(end)
+    x: Any = ends
+    for each in listed:
+        layer = _layer(each, major, depth)
+        if layer.name in known:
+            raise KerasFileError("the configuration of a Sequential has two layers of one name")
+        known[layer.name] = layer
+        x = _called(layer, x)
+    return Model(name, [*known.values()], inputs, x, False)
+
+
+def _branch(entry: Any, known: dict[str, Layer], major: int, depth: int) -> tuple[list[Ref], Ref]:
+    """Add the layers of a model that a Merge joins to those that are known; gives its inputs and its output.
+
+    A layer of a known name is that layer, as it is for Keras.
+    """
+    if not isinstance(entry, dict) or entry.get("class_name") not in MODELS:
+        entry = {"class_name": "Sequential", "config": [entry]}
+    model = read_model(entry, major, depth)
+    if not model.sequential:
+        ends = list(refs(model.outputs))
+        if len(ends) != 1:
+            raise KerasFileError("a model that a Merge joins has several outputs")
+        for layer in model.layers:
+            known.setdefault(layer.name, layer)
+        return list(refs(model.inputs)), ends[0]
+    if not model.layers or model.layers[0].kind != "InputLayer":
+        raise KerasFileError("a model that a Merge joins does not say the shape of its input")
+    first, *rest = model.layers
+    if first.config.get("made") and rest:
+        first.name = f"{rest[0].name}_input"
+    x = Ref(known.setdefault(first.name, first).name, 0)
+    start = [x]
+    for layer in rest:
+        x = _called(known.setdefault(layer.name, layer), x)
+    return start, x
+
+
+def _called(layer: Layer, x: Any) -> Ref:
+    """The result of a call of a layer on a tensor, or on a list of them; the same for a call that it has already."""
+    call = Call((x,))
+    if call not in layer.calls:
+        layer.calls.append(call)
+    return Ref(layer.name, layer.calls.index(call))
+
+
 def _unused(name: str, layers: list[Layer]) -> str:
     taken = {layer.name for layer in layers}
     while name in taken:
@@ -173,7 +252,7 @@ def _layer(entry: Any, major: int, depth: int) -> Layer:
     if not isinstance(config, dict):
         raise KerasFileError(f"the {kind[:80]!r} of the model has no configuration")
     name = entry.get("name") or config.get("name") or kind
-    if kind == "Merge" and major == 1 and isinstance(config.get("mode"), str) and config["mode"] in MERGED:
+    if kind == "Merge" and major < 3 and isinstance(config.get("mode"), str) and config["mode"] in MERGED:
         kind, config = _merge(config)
     layer = Layer(str(name), kind, config, module, _is_operation(kind, config, module, major))
     held = config.get("layer", config.get("cell"))
@@ -230,9 +309,9 @@ class _Reader:
         return [self._modern(node) if isinstance(node, dict) else self._older(node) for node in nodes]
 
     def ends(self, value: Any, output: bool) -> Any:
-        """The inputs or outputs of a model."""
+        """The inputs or outputs of a model; those with keys are in the order of these, which Keras counts them in."""
         if isinstance(value, dict):
-            return {str(key): self.ends(each, output) for key, each in value.items()}
+            return {str(key): self.ends(each, output) for key, each in sorted(value.items())}
         if self._is_ref(value):
             return self._ref(value, output)
         if isinstance(value, list):

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from gen.components.activations import Relu
+from gen.components.activations import Exponential, Mish, Relu, Tanh
 from gen.components.base import Activation, Component, Layer, Schedule, given_to, parameters, snake_case
-from gen.components.layers.masking import Mask
+from gen.components.layers.masking import AnyDiffers, AnyMask, JoinedMasks, Mask, NotZero, ZeroSteps
 from gen.components.operations.base import Operation
 from gen.components.operations.making import Constant, Parameter
-from gen.dims import Dim
+from gen.dims import Dim, Shape
 from gen.graph.graph import Graph, NamedLayer, Node, OwnLoss, OwnMetric, Tensor
 from gen.keras_files.problems import KerasFileError, Report
 from gen.keras_files.slots import in_order
@@ -24,13 +24,15 @@ from gen.keras_files.weights import snake
 Array = np.ndarray[Any, np.dtype[Any]]
 VERSION = "3.5.0"
 """The version of Keras whose words the files have; later ones read them."""
-PASSED = ("AsIds", "ZeroSteps")
+PASSED = ("AsIds",)
 """Layers of gen's own that Keras does without."""
 MODULES = {
     "keras.src.ops.math": ("Logsumexp", "Rsqrt", "Erf"),
     "keras.src.ops.core": ("Cast", "StopGradient"),
     "keras.src.ops.nn": ("Normalize", "OneHot"),
 }
+ACTIVATIONS = {"Tanh": "Tanh", "Exponential": "Exp"}
+"""Activations that Keras has among the operations of NumPy."""
 NUMBERS = {"AddConstant": "Add", "MultiplyByConstant": "Multiply", "DivideByConstant": "Divide"}
 NUMBERS_FIRST = {"SubtractFromConstant": "Subtract", "DivideConstant": "Divide"}
 
@@ -44,6 +46,13 @@ class Exporter:
         self._names: dict[Any, str] = {}
         self._taken: set[str] = set()
         self._places: dict[Tensor, list[Any]] = {}
+        self._constants: dict[Tensor, dict[str, Any]] = {}
+        self._masks: dict[Tensor, Node] = {}
+        """The masks that layers make, which get a place only where they are said."""
+        self._carried: dict[Tensor, Tensor] = {}
+        """The mask that Keras has beside a tensor: functions carry none."""
+        self._making: dict[tuple[Layer, tuple[Tensor, ...]], Tensor] = {}
+        """The tensors whose mask is still to come, by what makes it of which inputs."""
         self.entries: dict[str, dict[str, Any]] = {}
         self._parents: dict[tuple[str, int], list[tuple[str, int]]] = {}
         self.layers: dict[str, NamedLayer] = {}
@@ -51,6 +60,9 @@ class Exporter:
             self._input(item.name, item.tensor)
         for node in graph.nodes:
             self._node(node)
+        for output in graph.outputs:
+            if output.tensor not in self._places:
+                self._report.problem(output.name, "a constant is an output")
         if self._report.problems:
             lines = [f"  {name}: {'; '.join(each)}" for name, each in self._report.problems.items()]
             raise KerasFileError("\n".join(["Keras has no layer for some calls of this model", *lines]))
@@ -128,7 +140,10 @@ class Exporter:
             return {"class_name": "__ellipsis__", "config": {}}
         if isinstance(value, Dim):
             raise KerasFileError("it needs a size that only data decide")
-        return value.item() if isinstance(value, np.generic) else value
+        value = value.item() if isinstance(value, np.generic) else value
+        if not (value is None or isinstance(value, bool | int | float | str)):
+            raise KerasFileError("it has a function of the file's own, which Keras keeps in no file")
+        return value
 
     # -------------------------------------------------------------------------------------------------------- calls
 
@@ -161,13 +176,22 @@ class Exporter:
         component = node.layer.component
         kind = type(component).__name__
         if isinstance(component, Mask):
-            return  # Keras makes its own
-        if kind in PASSED:
+            self._mask(node, component)
+            return
+        if kind in PASSED or (isinstance(component, ZeroSteps) and not any(node.masks)):
             self._places[node.outputs[0]] = self._places[node.inputs[0]]
+            if node.inputs[0] in self._carried:
+                self._carried[node.outputs[0]] = self._carried[node.inputs[0]]
             return
         try:
-            if isinstance(component, Relu) and component != Relu():
+            if isinstance(component, ZeroSteps):
+                self._zero_steps(node)
+            elif isinstance(component, Relu) and component != Relu():
                 self._function(node, "ReLU", "keras.layers", component, list(node.inputs))
+            elif isinstance(component, Tanh | Exponential):
+                self._function(node, ACTIVATIONS[kind], "keras.src.ops.numpy", component, list(node.inputs))
+            elif isinstance(component, Mish):
+                self._mish(node)
             elif isinstance(component, Activation):
                 self._function(node, kind, "keras.src.ops.nn", component, list(node.inputs))
             elif isinstance(component, Operation):
@@ -183,6 +207,8 @@ class Exporter:
 
     def _layer(self, node: Node, component: Layer) -> None:
         layer = node.layer
+        if not self._constants.keys().isdisjoint(node.inputs):
+            raise KerasFileError("a constant is among its inputs")
         if layer not in self._names:
             given = given_to(component)
             config: dict[str, Any] = {name: self._value(value) for name, value in given.items()}
@@ -194,16 +220,106 @@ class Exporter:
             self.layers[name] = layer
         tensors = [self._tensor(tensor) for tensor in node.inputs]
         said: dict[str, Any] = dict(node.options)
-        if node.masks and node.masks[0] is not None and self._is_explicit(node.masks[0]):
-            said["mask"] = self._tensor(node.masks[0])
+        said |= self._lost_masks(node, component)
         if hasattr(component, "go_backwards") and len(tensors) > 1:
             tensors, said["initial_state"] = tensors[:1], tensors[1:]
         if type(component).__name__ == "MultiHeadAttention" and len(tensors) > 3:
-            tensors, said["attention_mask"] = tensors[:3], tensors[3]
+            said.setdefault("attention_mask", tensors[3])
+            tensors = tensors[:3]
         self._call(node, self._names[layer], [tensors] if component.merges else tensors, said)
+        self._carry(node, component)
 
-    def _is_explicit(self, mask: Tensor) -> bool:
-        return mask in self._places
+    # -------------------------------------------------------------------------------------------------------- masks
+
+    def _carry(self, node: Node, component: Layer) -> None:
+        """Remember which mask Keras has beside the result of a layer."""
+        masks = [self._carried.get(tensor) for tensor in node.inputs]
+        found = component.masking(tuple(0 if mask is None else len(mask.shape) for mask in masks))
+        if found is None:
+            return
+        if not isinstance(found, int):
+            self._making[found, node.inputs] = node.outputs[0]
+            return
+        mask = masks[found]
+        if mask is not None:
+            self._carried[node.outputs[0]] = mask
+
+    def _mask(self, node: Node, component: Mask) -> None:
+        """Remember a mask that a layer makes; Keras makes it, too, unless it has lost one that this one is made of."""
+        (mask,) = node.outputs
+        self._masks[mask] = node
+        inputs, masks = _masked_and_masks(node, component)
+        of = self._making.get((component, inputs))
+        if of is not None and masks == tuple(self._carried[each] for each in inputs if each in self._carried):
+            self._carried[of] = mask
+
+    def _lost_masks(self, node: Node, component: Layer) -> dict[str, Any]:
+        """The masks that a call needs and Keras has not beside its inputs, as arguments."""
+        pairs = list(zip(node.inputs, node.masks, strict=False))
+        if all(mask is None or mask is self._carried.get(tensor) for tensor, mask in pairs):
+            return {}
+        if type(component).__name__ == "MultiHeadAttention":
+            return {"attention_mask": self._attention_mask(node)}
+        masks = [None if mask is None else self._tensor(mask) for mask in node.masks]
+        if not component.merges:
+            return {"mask": masks[0]}
+        if "use_causal_mask" in node.options:
+            return {"mask": masks}
+        raise KerasFileError("Keras has no mask beside its inputs, and the layer takes none as an argument")
+
+    def _attention_mask(self, node: Node) -> dict[str, Any]:
+        """All masks of a MultiHeadAttention as one: that of the query Keras takes from beside it alone."""
+        name, (batch, steps, _) = node.layer.name, node.inputs[0].shape
+        shape = (batch, steps, node.inputs[1].shape[1])
+        found = [self._tensor(mask) for mask in node.inputs[3:4]]
+        for mask, axis in zip(node.masks, (-1, -2, -2), strict=False):
+            if mask is not None:
+                sizes = (batch, steps, 1) if axis == -1 else (batch, 1, shape[2])
+                found.append(self._step(name, "ExpandDims", {"axis": axis}, [self._tensor(mask)], sizes, "bool"))
+        whole, *others = found
+        for other in others:
+            whole = self._step(name, "LogicalAnd", {}, [whole, other], shape, "bool")
+        return whole
+
+    def _zero_steps(self, node: Node) -> None:
+        """Multiply with the mask: what a Bidirectional does to both of its directions."""
+        (mask,) = node.masks
+        assert mask is not None
+        name = node.layer.name
+        column = self._step(name, "ExpandDims", {"axis": -1}, [self._tensor(mask)], (*mask.shape, 1), "bool")
+        self._made(node, "Multiply", {}, [self._tensor(node.inputs[0]), column])
+
+    def _place_mask(self, node: Node) -> None:
+        """Write a mask as operations."""
+        component, name = node.layer.component, node.layer.name
+        inputs, masks = _masked_and_masks(node, component)
+        match component:
+            case NotZero():
+                self._made(node, "NotEqual", {}, [self._tensor(inputs[0]), 0])
+            case AnyDiffers(value):
+                differs = self._step(name, "NotEqual", {}, [self._tensor(inputs[0]), value], inputs[0].shape, "bool")
+                self._made(node, "Any", {"axis": -1, "keepdims": False}, [differs])
+            case AnyMask():
+                first, *others = map(self._tensor, masks)
+                for other in others[:-1]:
+                    first = self._step(name, "LogicalOr", {}, [first, other], masks[0].shape, "bool")
+                if others:
+                    self._made(node, "LogicalOr", {}, [first, others[-1]])
+                else:
+                    self._places[node.outputs[0]] = self._places[masks[0]]
+            case JoinedMasks(masked, axis):
+                left = iter(masks)
+                pairs = zip(inputs, masked, strict=True)
+                parts = [self._tensor(next(left)) if has else self._all(name, x) for x, has in pairs]
+                self._made(node, "Concatenate", {"axis": axis}, [parts])
+
+    def _all(self, name: str, tensor: Tensor) -> dict[str, Any]:
+        """The mask of a tensor whose steps all count."""
+        x = self._tensor(tensor)
+        same = self._step(name, "Equal", {}, [x, x], tensor.shape, "bool")
+        return self._step(name, "Any", {"axis": -1, "keepdims": False}, [same], tensor.shape[:-1], "bool")
+
+    # --------------------------------------------------------------------------------------------------- operations
 
     def _operator(self, node: Node, kind: str, component: Any) -> None:
         x = [self._tensor(tensor) for tensor in node.inputs]
@@ -232,9 +348,18 @@ class Exporter:
                 return self._made(node, "Reshape", {"newshape": [-1, *steps, *self._value(shape[1:])]}, x[:1])
         raise KerasFileError(f"{kind} is gen's own")
 
+    def _mish(self, node: Node) -> None:
+        """The one activation that is no operation of Keras: as a layer, which would carry a mask."""
+        if node.inputs[0] in self._carried:
+            raise KerasFileError("Keras has no operation for it")
+        self._made(node, "Activation", {"activation": "mish"}, [self._tensor(node.inputs[0])], "keras.layers")
+
     def _operation(self, node: Node, component: Operation) -> None:
         kind = type(component).__name__
-        if isinstance(component, Constant | Parameter) or kind.startswith("Random") or not component.of_keras:
+        if isinstance(component, Constant):
+            self._constant(node, component)
+            return
+        if isinstance(component, Parameter) or kind.startswith("Random") or not component.of_keras:
             raise KerasFileError(f"Keras keeps no {kind} in a file")
         numbers = {key: self._value(value) for key, value in node.options.items()}
         waiting = [self._tensor(tensor) for tensor in node.inputs]
@@ -246,6 +371,15 @@ class Exporter:
             operands = [numbers[name] if name in numbers else next(left) for name in names]
         module = next((module for module, kinds in MODULES.items() if kind in kinds), "keras.src.ops.numpy")
         self._function(node, kind, module, component, operands)
+
+    def _constant(self, node: Node, component: Constant) -> None:
+        """Keep the numbers of a constant: they are an argument of what reads them."""
+        (tensor,) = node.outputs
+        if any(isinstance(size, Dim) for size in tensor.shape):
+            raise KerasFileError("it needs a size that only data decide")
+        dtype = self._dtype if tensor.dtype == "float" else tensor.dtype
+        config = {"value": np.asarray(component.forward()).tolist(), "dtype": dtype}
+        self._constants[tensor] = {"class_name": "__tensor__", "config": config}
 
     def _function(self, node: Node, kind: str, module: str, component: Component, operands: list[Any]) -> None:
         given = given_to(component)
@@ -261,19 +395,42 @@ class Exporter:
         name = node.layer.name if node.layer not in self._names else node.outputs[0].name
         if kind == "Identity":
             module = "keras.layers"
+        if module == "keras.layers" and node.inputs[0] in self._carried:
+            self._carried[node.outputs[0]] = self._carried[node.inputs[0]]
         self._call(node, self._entry(node.layer, name, module, kind, config), operands, {})
 
+    def _step(
+        self, name: str, kind: str, config: dict[str, Any], operands: list[Any], shape: Shape, dtype: str
+    ) -> dict[str, Any]:
+        """The result of an operation that is no call of the graph."""
+        name = self._entry(object(), name, "keras.src.ops.numpy", kind, config)
+        self._append(name, operands, {})
+        return self._said(shape, dtype, [name, 0, 0])
+
     def _tensor(self, tensor: Tensor) -> dict[str, Any]:
-        shape = [None if isinstance(size, Dim) else size for size in tensor.shape]
-        dtype = self._dtype if tensor.dtype == "float" else tensor.dtype
-        config = {"shape": shape, "dtype": dtype, "keras_history": self._places[tensor]}
+        if tensor in self._masks and tensor not in self._places:
+            self._place_mask(self._masks[tensor])
+        if tensor in self._constants:
+            return self._constants[tensor]
+        return self._said(tensor.shape, tensor.dtype, self._places[tensor])
+
+    def _said(self, shape: Shape, dtype: str, place: list[Any]) -> dict[str, Any]:
+        """A tensor as an argument."""
+        sizes = [None if isinstance(size, Dim) else size for size in shape]
+        config = {"shape": sizes, "dtype": self._dtype if dtype == "float" else dtype, "keras_history": place}
         return {"class_name": "__keras_tensor__", "config": config}
 
     def _call(self, node: Node, name: str, args: list[Any], kwargs: dict[str, Any]) -> None:
-        nodes = self.entries[name]["inbound_nodes"]
         for i, tensor in enumerate(node.outputs):
-            self._places[tensor] = [name, len(nodes), i]
+            self._places[tensor] = [name, len(self.entries[name]["inbound_nodes"]), i]
+        self._append(name, args, kwargs)
+
+    def _append(self, name: str, args: list[Any], kwargs: dict[str, Any]) -> None:
+        """Add a call to an entry of the layers."""
+        nodes = self.entries[name]["inbound_nodes"]
         self._parents[name, len(nodes)] = [(place[0], place[1]) for place in _histories([args, kwargs])]
+        if not self._parents[name, len(nodes)]:
+            raise KerasFileError("Keras keeps no call on constants alone in a file")
         nodes.append({"args": args, "kwargs": kwargs})
 
     # -------------------------------------------------------------------------------------------------------- order
@@ -319,6 +476,18 @@ OPERATORS: tuple[str, ...] = (
     "MergeSteps",
 )
 OPERATORS += ("SplitSteps",)
+
+
+def _masked_and_masks(node: Node, component: Component) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """The inputs of the layer whose mask a node makes, and those masks that the node makes it of."""
+    match component:
+        case AnyMask(count):
+            split = count
+        case JoinedMasks(masked):
+            split = len(masked)
+        case _:
+            split = len(node.inputs)
+    return node.inputs[:split], node.inputs[split:]
 
 
 def _histories(value: Any) -> Iterator[list[Any]]:

@@ -17,7 +17,7 @@ from gen.keras_files.dialects import Model, read_model
 from gen.keras_files.folding import folded
 from gen.keras_files.problems import KerasFileError, MissingWeightsError, Report, damaged
 from gen.keras_files.text import Writer, Written
-from gen.keras_files.weights import collect, statistics, weights_of
+from gen.keras_files.weights import check_sizes, collect, statistics, weights_of
 from gen.nn_layout import format_text
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -52,13 +52,14 @@ def _imported(contents: Contents, replacements: Mapping[str, str], share: bool) 
     with damaged(f"the configuration in {contents.path}"):
         model = read_model(contents.config, contents.major)
         text, graph, written = _written(model, contents, replacements, report, share)
+        check_sizes(model, graph, written)
     with damaged(str(contents.path)):
         weights = collect(model, contents, graph, written, report, share)
     dtype = dtype_of(weights)
     return Imported(
         text,
         graph,
-        {name: array.astype(dtype) for name, array in weights.items()},
+        {name: array.astype(dtype, copy=False) for name, array in weights.items()},
         dtype,
         report.notes,
         contents,

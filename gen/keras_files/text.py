@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from gen.components.base import Layer as GenLayer
 from gen.components.base import registry, snake_case
 from gen.keras_files.applications import ARGUMENTS, CLASSES, SCALED_SUM
 from gen.keras_files.arguments import Arguments, component_class, has_weights, plain
-from gen.keras_files.dialects import Call, Layer, Model, Ref, is_foreign, refs
+from gen.keras_files.dialects import Call, Layer, Model, Ref, flattened, is_foreign, refs
 from gen.keras_files.expressions import expression, is_function
 from gen.keras_files.problems import KerasFileError, Report
 from gen.keras_files.training import compilation
@@ -88,7 +89,8 @@ class Writer:
     def write(self, model: Model, docstring: str, compiled: dict[str, Any] | None) -> Written:
         """The whole text, not yet laid out."""
         self._taken.claim("model")
-        end, outputs = self._sequential(model, "model", False) if model.sequential else self._functional(model, "model")
+        write = self._sequential if model.sequential else self._functional
+        end, outputs = write(model, "model", False)
         self.lines += ["", end]
         said = compilation(compiled, outputs, self.report, self._use)
         if said:
@@ -121,19 +123,20 @@ class Writer:
 
     # -------------------------------------------------------------------------------------------------------- models
 
-    def _functional(self, model: Model, variable: str) -> tuple[str, list[str]]:
+    def _functional(self, model: Model, variable: str, nested: bool) -> tuple[str, list[str]]:
         """Write the statements of a functional model; gives the last one, and the names of the outputs."""
         variables: dict[Ref, str] = {}
         shared: dict[Layer, str] = {}
         known = model.by_name
-        dropped = _masks_of_layers(model)
+        _drop_masks(model)
         ends = list(refs(model.inputs))
         for ref in ends:
             variables[ref] = self._input(known[ref.layer])
         if ends:
             self.lines.append("")
-        for layer, number in self._ordered(model, known, dropped):
-            self._call(layer, number, variables, shared, dropped)
+        self._refuse_scores(model)
+        for layer, number in self._ordered(model, known):
+            self._call(layer, number, variables, shared)
         outputs, texts = list(refs(model.outputs)), []
         for i, ref in enumerate(outputs):
             if ref in ends or ref in outputs[:i]:  # gen wants another layer for it
@@ -142,7 +145,7 @@ class Writer:
                 texts.append(name)
             else:
                 texts.append(self._variable(variables, ref))
-        if isinstance(model.outputs, dict):
+        if isinstance(model.outputs, dict) and not nested:
             given = ", ".join(f"{key!r}: {text}" for key, text in zip(model.outputs, texts, strict=False))
             outputs_text, names = f"{{{given}}}", list(model.outputs)
         else:
@@ -150,7 +153,17 @@ class Writer:
         inputs_text = _one_or_list([variables[ref] for ref in ends])
         return f"{variable} = {self._use('keras', 'Model')}({inputs_text}, {outputs_text})", names
 
-    def _ordered(self, model: Model, known: dict[str, Layer], dropped: set[Ref]) -> Iterator[tuple[Layer, int]]:
+    def _refuse_scores(self, model: Model) -> None:
+        """Report the attentions whose scores the model uses: gen's give their result alone."""
+        taken = [model.outputs, *((call.args, call.kwargs) for layer in model.layers for call in layer.calls)]
+        used = set(refs(taken))
+        for layer in model.layers:
+            for number, call in enumerate(layer.calls):
+                if call.kwargs.get("return_attention_scores") and Ref(layer.name, number, 1) in used:
+                    self.report.problem(layer.name, "the model uses its attention scores, which gen's layer keeps")
+                    self.report.refuse()
+
+    def _ordered(self, model: Model, known: dict[str, Layer]) -> Iterator[tuple[Layer, int]]:
         """The calls that the outputs need, branch by branch, each after those that it takes results of."""
         done: set[tuple[str, int]] = set()
         stack: list[tuple[Ref, bool]] = [(ref, False) for ref in reversed(list(refs(model.outputs)))]
@@ -169,7 +182,7 @@ class Writer:
             waiting.add(key)
             stack.append((ref, True))
             call = layer.calls[ref.call]
-            before = [each for each in refs([call.args, call.kwargs]) if each not in dropped]
+            before = list(refs([call.args, call.kwargs]))
             stack += [(each, False) for each in reversed(before) if (each.layer, each.call) not in done]
 
     def _sequential(self, model: Model, variable: str, nested: bool) -> tuple[str, list[str]]:
@@ -218,9 +231,7 @@ class Writer:
 
     # --------------------------------------------------------------------------------------------------------- calls
 
-    def _call(
-        self, layer: Layer, number: int, variables: dict[Ref, str], shared: dict[Layer, str], dropped: set[Ref]
-    ) -> None:
+    def _call(self, layer: Layer, number: int, variables: dict[Ref, str], shared: dict[Layer, str]) -> None:
         """Write one call of a layer."""
         call = layer.calls[number]
 
@@ -257,9 +268,9 @@ class Writer:
             self.lines.append(f"{variables[result]} = {text}")
             return
         if _is_stack(layer):
-            variables[result] = self._stack(layer, self._call_arguments(layer, call, write, dropped))
+            variables[result] = self._stack(layer, self._call_arguments(layer, call, write))
             return
-        arguments = self._call_arguments(layer, call, write, dropped)
+        arguments = self._call_arguments(layer, call, write)
         several = self._results(layer)
         if len(layer.calls) > 1 or layer.model is not None:
             if layer not in shared:
@@ -298,8 +309,7 @@ class Writer:
             return (1 if joined else 2) + states * (2 if layer is not inner else 1)
         if layer.kind == "Bidirectional" and layer.config.get("merge_mode", "concat") is None:
             return 2
-        scores = any(call.kwargs.get("return_attention_scores") for call in layer.calls)
-        return 2 if scores else 1
+        return 1
 
     def _stack(self, layer: Layer, x: str) -> str:
         """Write an RNN of several cells as one RNN after the other; gives the last variable."""
@@ -357,16 +367,16 @@ class Writer:
         variable = self._models[layer] = self._new(layer.name)
         if self.share:
             self._alike[looks] = variable
-        write = self._sequential if layer.model.sequential else None
+        write = self._sequential if layer.model.sequential else self._functional
         if self.lines and self.lines[-1]:
             self.lines.append("")
-        end, _ = write(layer.model, variable, True) if write else self._functional(layer.model, variable)
-        if write is None and variable != own:
+        end, _ = write(layer.model, variable, True)
+        if not layer.model.sequential and variable != own:
             end = f"{end[:-1]}, name={own!r})"
         self.lines += [end, ""]
         return variable
 
-    def _call_arguments(self, layer: Layer, call: Call, write: Any, dropped: set[Ref]) -> str:
+    def _call_arguments(self, layer: Layer, call: Call, write: Any) -> str:
         given = list(call.args)
         keywords = dict(call.kwargs)
         first = given[0] if given else None
@@ -375,21 +385,21 @@ class Writer:
             given, keywords["initial_state"] = [first[0]], first[1:]
         if not given and "inputs" in keywords:
             given = [keywords.pop("inputs")]
-        if layer.model is not None and isinstance(first, dict):
-            names = [ref.layer for ref in refs(layer.model.inputs)]
-            given = [[first[name] for name in names if name in first]]
+        if layer.model is not None and not layer.model.sequential and isinstance(first, dict | list | tuple):
+            given = [[*flattened(layer.model.inputs, first)]]
+            first = given[0]
         if isinstance(first, list) and len(first) == 1 and not _merges(layer):
             given = [first[0]]
         said = [write(each) for each in given]
         for key, value in keywords.items():
             if value is None or value is False or (key in ("constants",) and not value):
                 continue
+            if key == "return_attention_scores":
+                continue
             if key == "training":
                 self.report.problem(layer.name, "it is called with training=True, as if it were always trained")
                 continue
-            if key.endswith("mask") and not any(ref not in dropped for ref in refs(value)) and any(refs(value)):
-                continue
-            if key == "mask" and isinstance(value, list) and all(each is None or each in dropped for each in value):
+            if key.endswith("mask") and all(each is None for each in _leaves(value)):
                 continue
             if not key.isidentifier():
                 raise KerasFileError(f"a call has an argument {key[:80]!r}")
@@ -555,6 +565,15 @@ class Writer:
         return self._taken.claim(_identifier(name))
 
 
+def _leaves(value: Any) -> Iterator[Any]:
+    """What lists and dicts inside of each other hold."""
+    if isinstance(value, list | tuple | dict):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(each)
+    else:
+        yield value
+
+
 def _identifier(name: str) -> str:
     plain = "".join(each for each in unicodedata.normalize("NFKD", name) if not unicodedata.combining(each))
     found = re.sub(r"\W", "_", plain, flags=re.ASCII)[:60] or "_"
@@ -601,42 +620,77 @@ def _settled(config: Any) -> Any:
     return [_settled(each) for each in config] if isinstance(config, list) else config
 
 
-def _masks_of_layers(model: Model) -> set[Ref]:
-    """The tensors that are masks which layers make by themselves: Keras 3 writes those out, gen carries them.
+def _drop_masks(model: Model) -> None:
+    """Take the masks out of calls that gen carries to them by itself: Keras 3 writes those out.
 
-    Their root is `x != 0` of what an Embedding with `mask_zero` takes, or of what a Masking takes.
+    Their root is `x != 0` of what an Embedding with `mask_zero` takes, or of what a Masking takes, and nothing but
+    layers that carry masks is between it and the call.
     """
     known = model.by_name
-    sources: dict[Ref, set[str]] = {}
+    made: dict[Ref, Ref] = {}
     for layer in model.layers:
-        makes = layer.kind == "Masking" or (layer.kind == "Embedding" and layer.config.get("mask_zero"))
-        for call in layer.calls if makes else ():
+        for number, call in enumerate(layer.calls if _makes_mask(layer) else ()):
             for ref in list(refs(call.args))[:1]:
-                sources.setdefault(ref, set()).add(layer.kind)
-    if not sources:
-        return set()
-    found: dict[Ref, bool] = {}
+                made[Ref(layer.name, number)] = ref
+    if not made:
+        return
+    roots, sources = set(made.values()), dict[Ref, frozenset[Ref] | None]()
+    carried: dict[Ref, frozenset[Ref]] = {}
 
-    def is_mask(ref: Ref, depth: int = 0) -> bool:
-        if ref in found or depth > 100:
-            return found.get(ref, False)
+    def of_mask(ref: Ref, depth: int = 0) -> frozenset[Ref] | None:
+        """The roots of a mask that Keras has made of masks; None for any other tensor."""
+        if ref in sources or depth > MOST_MASKS:
+            return sources.get(ref)
+        sources[ref] = None
         layer = known[ref.layer]
-        found[ref] = False
-        if layer.operation and layer.calls:
-            taken = list(refs(layer.calls[ref.call].args))
-            if layer.kind == "NotEqual":
-                found[ref] = len(taken) == 1 and taken[0] in sources
-            elif layer.kind in MASK_OPERATIONS and taken:
-                found[ref] = all(is_mask(each, depth + 1) for each in taken)
-        return found[ref]
+        taken = list(refs(layer.calls[ref.call].args)) if layer.operation and layer.calls else []
+        if layer.kind == "NotEqual" and len(taken) == 1 and taken[0] in roots:
+            sources[ref] = frozenset(taken)
+        elif layer.kind in MASK_OPERATIONS and taken:
+            found = [of_mask(each, depth + 1) for each in taken]
+            whole = [each for each in found if each is not None]
+            sources[ref] = frozenset().union(*whole) if len(whole) == len(found) else None
+        return sources[ref]
+
+    def of_tensor(ref: Ref, depth: int = 0) -> frozenset[Ref]:
+        """The roots of the mask that gen has beside a tensor."""
+        if ref in carried or ref in made or depth > MOST_MASKS:
+            return frozenset([made[ref]]) if ref in made else carried.get(ref, frozenset())
+        carried[ref] = frozenset()
+        layer = known[ref.layer]
+        if layer.calls and _carries_mask(layer):
+            found = (of_tensor(each, depth + 1) for each in refs(layer.calls[ref.call].args))
+            carried[ref] = frozenset().union(*found)
+        return carried[ref]
+
+    def is_carried(call: Call, value: Any) -> bool:
+        masks = [of_mask(ref) for ref in refs(value)]
+        have = frozenset().union(*(of_tensor(ref) for ref in refs(call.args)))
+        return bool(masks) and None not in masks and frozenset().union(*(each or () for each in masks)) <= have
 
     for layer in model.layers:
-        for call in layer.calls:
-            for key, value in call.kwargs.items():
-                for ref in refs(value) if key.endswith("mask") else ():
-                    is_mask(ref)
-    return {ref for ref, made in found.items() if made}
+        for number, call in enumerate(layer.calls):
+            kwargs = {
+                key: value
+                for key, value in call.kwargs.items()
+                if not (key.endswith("mask") and is_carried(call, value))
+            }
+            layer.calls[number] = Call(call.args, kwargs)
 
 
+def _makes_mask(layer: Layer) -> bool:
+    return layer.kind == "Masking" or (layer.kind == "Embedding" and bool(layer.config.get("mask_zero")))
+
+
+def _carries_mask(layer: Layer) -> bool:
+    """Whether gen's layer passes on the mask of what it gets."""
+    if is_function(layer) or is_foreign(layer):
+        return False
+    cls = component_class(layer.kind)
+    return cls is None or cls.supports_masking or cls.masking is not GenLayer.masking
+
+
+MOST_MASKS = 100
+"""How many layers a mask is followed through."""
 MASK_OPERATIONS = ("Any", "LogicalAnd", "LogicalOr", "All", "Concatenate", "Squeeze", "ExpandDims", "Reshape", "Stack")
 """What Keras 3 makes masks of masks with."""

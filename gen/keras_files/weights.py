@@ -155,6 +155,21 @@ def collect(
     return found
 
 
+def check_sizes(model: Model, graph: Graph, written: Written) -> None:
+    """Raise `KerasFileError` where a Deconvolution2D of Keras 1 has a size that does not follow from its input."""
+    made = {node.layer: node.outputs[0].shape for node in graph.nodes}
+    for leaf in Layers(graph, written).of_model(model, (), ()):
+        said = leaf.layer.config.get("output_shape")
+        if leaf.layer.kind != "Deconvolution2D" or not isinstance(said, list):
+            continue
+        for size, other in zip(made[leaf.named][1:], said[1:], strict=True):
+            if type(other) is int and isinstance(size, int) and size != other:
+                raise KerasFileError(
+                    f"the layer {leaf.layer.name} makes {tuple(said[1:])} of its input, and gen's Conv2DTranspose"
+                    f" {made[leaf.named][1:]}"
+                )
+
+
 def weights_of(graph: Graph) -> Iterator[tuple[str, Weight]]:
     """The weights of a graph by name."""
     for layer in graph.layers:
@@ -364,7 +379,7 @@ def fitted(contents: Contents, leaf: Leaf, values: Mapping[str, Array], report: 
             )
         if not np.isfinite(array).all():
             report.note(f"{named.name}/{name} has numbers that are not finite")
-        found[f"{named.name}/{name}"] = np.ascontiguousarray(array)
+        found[f"{named.name}/{name}"] = np.asarray(array, order="C")
     return found
 
 

@@ -8,6 +8,7 @@ Keras computes in float64, and the models end in logits: a softmax of random wei
 
 from __future__ import annotations
 
+import gc
 import sys
 import tempfile
 import time
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import jax
 import keras
 import numpy as np
 
@@ -27,6 +29,8 @@ LEAST = {"InceptionV3": 75, "InceptionResNetV2": 75, "Xception": 71}
 """The least width of a picture, where 32 is not enough."""
 EVERY = [name for name in dir(keras.applications) if name[0].isupper()]
 CLASSES = 10
+MOST_LAYERS, MOST_PARAMETERS = 600, 200_000_000
+"""Of a model that XLA compiles in one piece: for a larger one it needs up to 20 GB.  Keras computes those by layers."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ def made(name: str) -> Any:
     model = getattr(keras.applications, name)(
         weights=None, input_shape=shape, classes=CLASSES, classifier_activation=None
     )
+    model.run_eagerly = len(model.layers) > MOST_LAYERS or model.count_params() > MOST_PARAMETERS
     randomize(model)
     calibrate(model)
     return model
@@ -85,8 +90,6 @@ def calibrate(model: Any) -> None:
     All variances are 0.2 larger, and nothing is dropped out meanwhile: with small variances, or those of something
     else, outputs of two hundred layers differ by 1e-5 in Keras alone where weights differ in their last digit.
     """
-    import jax
-
     norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     if not norms:
         return
@@ -99,7 +102,11 @@ def calibrate(model: Any) -> None:
         layer.momentum, layer.epsilon = 0.0, layer.epsilon + 0.2
     variables = model.trainable_variables, model.non_trainable_variables
     values = [[variable.value for variable in each] for each in variables]
-    call = jax.jit(lambda *given: model.stateless_call(*given, training=True)[1])
+
+    def call(*given: Any) -> Any:
+        return model.stateless_call(*given, training=True)[1]
+
+    call = call if model.run_eagerly else jax.jit(call)
     for variable, value in zip(variables[1], call(*values, pictures(model)), strict=True):
         variable.assign(value + 0.2 if variable.name == "moving_variance" else value)
     for layer, settings in zip(norms, before, strict=True):
@@ -117,26 +124,32 @@ def pictures(model: Any, count: int = 8) -> np.ndarray:
 
 
 def compare(model: Any, folder: Path, x: np.ndarray | None = None) -> Compared:
-    """Import a model that Keras saves, build it, and compare the predictions."""
+    """Import a model that Keras saves, build it, and compare the predictions.  The model is kept no longer."""
     x = pictures(model)[:2] if x is None else x
     theirs = model.predict(x, verbose=0)
     path = folder / "model.keras"
     model.save(path)
+    del model
+    keras.backend.clear_session()
+    jax.clear_caches()
+    gc.collect()
     start = time.perf_counter()
     found = import_files([path], {})
     imported = time.perf_counter()
-    generated = compiler.generate(found.graph, "model.nn")
+    text, graph, weights = found.text, found.graph, found.weights
+    del found  # it holds the file
+    generated = compiler.generate(graph, "model.nn")
     built = time.perf_counter()
     ours = load(generated, "model").Model(0, np.float64)
-    for name, array in found.weights.items():
-        ours.weights[name][...] = array
+    for name in list(weights):
+        ours.weights[name][...] = weights.pop(name)
     largest = np.abs(theirs).max()
     return Compared(
-        lines=found.text.count("\n"),
+        lines=text.count("\n"),
         generated=generated.count("\n"),
         importing=imported - start,
         building=built - imported,
-        text=found.text,
+        text=text,
         difference=float(np.abs(ours.predict(x) - theirs).max() / largest),
         spread=float(np.abs(theirs[0] - theirs[1]).max() / largest),
     )

@@ -85,6 +85,8 @@ def test_weights_alone_go_into_a_model(file: Path) -> None:
         ("a.keras", b"PK\x03\x04 and no more", "is damaged"),
         ("a.h5", b"\x89HDF\r\n\x1a\n and no more", "is damaged"),
         ("a.json", b'{"class_name": "Mine", "config": {}}', "a model without weights"),
+        ("a.txt", b"no model", "a.txt is no file of Keras: gen imports .keras and .h5 files"),
+        ("a.keras", b"", "a.keras is empty"),
     ],
 )
 def test_other_files_are_named(
@@ -95,3 +97,10 @@ def test_other_files_are_named(
     status, output = run("import", name)
     assert status == 2 and said in output
     assert [each.name for each in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("text", ["d=x +", "d=", "d", "=x", "d=x; y", "d=\0"])
+def test_what_replaces_a_layer_is_an_expression(text: str, file: Path) -> None:
+    status, said = run("import", file.name, "--replace", text)
+    assert status == 2 and said.startswith("gen: --replace ")
+    assert not Path("small.nn").exists()

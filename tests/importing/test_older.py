@@ -287,3 +287,98 @@ def test_a_merge_of_keras_1_is_the_layer_that_it_became(mode: str, expected: Any
     model = functional("m", layers, [["x", 0, 0]], [["m", 0, 0]])
     _, ours = imported(h5(tmp_path / "m.h5", model, {"d": {"d_W": kernel, "d_b": bias}}, "1.2.2"))
     np.testing.assert_allclose(ours.predict(x), expected(x, x @ kernel + bias), rtol=1e-10)
+
+
+def sequential(*layers: dict[str, Any]) -> dict[str, Any]:
+    """A Sequential of Keras 1, whose configuration is a list without a name."""
+    return {"class_name": "Sequential", "config": [*layers]}
+
+
+def of_keras_1(kind: str, name: str, **config: Any) -> dict[str, Any]:
+    return {"class_name": kind, "config": {"name": name, **config}}
+
+
+def joining(*models: dict[str, Any], mode: str = "concat") -> dict[str, Any]:
+    """The Merge that a Sequential of Keras 1 begins with: it holds the models that it joins."""
+    settings = {"mode_type": "raw", "concat_axis": -1, "dot_axes": -1, "output_shape": None, "arguments": {}}
+    return of_keras_1("Merge", f"merge_{mode}", mode=mode, layers=[*models], **settings)
+
+
+def old_dense(name: str, units: int, inputs: int | None = None) -> dict[str, Any]:
+    shape = {} if inputs is None else {"batch_input_shape": [None, inputs], "input_dtype": "float32"}
+    return of_keras_1("Dense", name, output_dim=units, activation="linear", bias=True, input_dim=inputs, **shape)
+
+
+def test_a_sequential_of_keras_1_may_begin_with_a_merge_of_models(tmp_path: Path) -> None:
+    functional_branch = functional(
+        "f",
+        [layer("InputLayer", "c_in", batch_input_shape=[None, 2]), layer("Dense", "c", node("c_in"), output_dim=3)],
+        [["c_in", 0, 0]],
+        [["c", 0, 0]],
+    )
+    inner = sequential(joining(sequential(old_dense("a", 3, 4)), functional_branch, mode="sum"), old_dense("d", 2))
+    model = sequential(joining(sequential(old_dense("b", 3, 5)), inner), old_dense("y", 2))
+    shapes = {"b": (5, 3), "a": (4, 3), "c": (2, 3), "d": (3, 2), "y": (5, 2)}
+    arrays = {name: (numbers(*shape), numbers(shape[1])) for name, shape in shapes.items()}
+    weights = {name: {f"{name}_W": kernel, f"{name}_b": bias} for name, (kernel, bias) in arrays.items()}
+    found, ours = imported(h5(tmp_path / "m.h5", model, weights, "1.2.2"))
+    assert [item.name for item in found.graph.inputs] == ["b_input", "a_input", "c_in"]
+    b, a, c = numbers(6, 5), numbers(6, 4), numbers(6, 2)
+
+    def through(name: str, x: np.ndarray) -> np.ndarray:
+        return x @ arrays[name][0] + arrays[name][1]
+
+    joined = through("d", through("a", a) + through("c", c))
+    expected = through("y", np.concatenate([through("b", b), joined], axis=-1))
+    np.testing.assert_allclose(ours.predict([b, a, c]), expected, rtol=1e-10)
+
+
+def test_a_model_that_a_merge_of_keras_1_joins_with_itself_is_one(tmp_path: Path) -> None:
+    branch = sequential(old_dense("a", 3, 4))
+    model = sequential(joining(branch, branch, mode="mul"), old_dense("y", 2))
+    kernel, bias, last, shift = numbers(4, 3), numbers(3), numbers(3, 2), numbers(2)
+    weights = {"a": {"a_W": kernel, "a_b": bias}, "y": {"y_W": last, "y_b": shift}}
+    _, ours = imported(h5(tmp_path / "m.h5", model, weights, "1.2.2"))
+    x = numbers(6, 4)
+    np.testing.assert_allclose(ours.predict(x), (x @ kernel + bias) ** 2 @ last + shift, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("merge", "said"),
+    [
+        (joining(), "no list of models"),
+        (joining(sequential(of_keras_1("Dense", "a", output_dim=3))), "does not say the shape of its input"),
+        (joining(sequential(old_dense("y", 3, 4))), "two layers of one name"),
+        (of_keras_1("Merge", "m", mode="concat"), "no list of models"),
+        (joining(sequential(old_dense("a", 3, 4)), mode="<lambda>"), "gen has no layer 'Merge'"),
+    ],
+)
+def test_a_merge_that_cannot_be_read_is_refused(merge: dict[str, Any], said: str, tmp_path: Path) -> None:
+    path = h5(tmp_path / "m.h5", sequential(merge, old_dense("y", 2)), {}, "1.2.2")
+    with pytest.raises(KerasFileError, match=said):
+        imported(path)
+
+
+@pytest.mark.parametrize(("mode", "sizes"), [("valid", [9, 8]), ("same", [8, 6])])
+def test_a_deconvolution_of_keras_1_has_its_filters_last(mode: str, sizes: list[int], tmp_path: Path) -> None:
+    """Its backend turned the last two axes of the kernel, which is (rows, columns, channels, filters) in the file."""
+    rows, columns, steps, filters = 4, 3, (2, 2), 3
+    settings: dict[str, Any] = {"nb_filter": filters, "nb_row": 3, "nb_col": 4, "subsample": steps, "border_mode": mode}
+    settings |= {"dim_ordering": "tf", "activation": "linear", "bias": True, "output_shape": [None, *sizes, filters]}
+    layers = [
+        layer("InputLayer", "x", batch_input_shape=[None, rows, columns, 2]),
+        layer("Deconvolution2D", "d", node("x"), **settings),
+    ]
+    kernel, bias, x = numbers(3, 4, 2, filters), numbers(filters), numbers(5, rows, columns, 2)
+    model = functional("m", layers, [["x", 0, 0]], [["d", 0, 0]])
+    path = h5(tmp_path / "m.h5", model, {"d": {"d_W": kernel, "d_b": bias}}, "1.2.2")
+    _, ours = imported(path)
+    whole = np.zeros((5, 2 * rows + 1, 2 * columns + 2, filters))
+    for i, j in np.ndindex(rows, columns):
+        whole[:, 2 * i : 2 * i + 3, 2 * j : 2 * j + 4] += np.einsum("bc,hwcf->bhwf", x[:, i, j], kernel)
+    cut = whole if mode == "valid" else whole[:, :-1, 1:-1]  # TensorFlow leaves out one more at the end than before
+    np.testing.assert_allclose(ours.predict(x), cut + bias, rtol=1e-10)
+    layers[1]["config"]["output_shape"] = [None, sizes[0], sizes[1] + 1, filters]
+    path = h5(tmp_path / "other.h5", model, {"d": {"d_W": kernel, "d_b": bias}}, "1.2.2")
+    with pytest.raises(KerasFileError, match="the layer d makes"):
+        imported(path)

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from gen.cli import gen
+from gen.keras_files.problems import KerasFileError
 from gen.nn_layout import format_text
 from tests import keras_script
 from tests.building import CASES, build, sample
@@ -89,6 +90,30 @@ model = Model(ids, Dense(2, name="y")(y))
         "y = Dense(2)(both)\n\n"
         "model = Model(input_layer, y)\n"
     )
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "LSTM(2)(h * 2.0, mask=ops.not_equal(ids, 0))",
+        "LSTM(2)(ops.tanh(h), mask=ops.not_equal(ids, 0))",
+        "LSTM(2)(Conv1D(3, 1)(ops.tanh(h)), mask=ops.not_equal(ids, 0))",
+        "LSTM(2)(h, mask=ops.not_equal(others, 0))",
+        "LSTM(2)(h, mask=ops.logical_and(ops.not_equal(ids, 0), ops.not_equal(others, 0)))",
+    ],
+)
+def test_a_mask_that_no_layer_carries_there_is_kept(end: str, tmp_path: Path) -> None:
+    text = (
+        "ids, others = Input(6, dtype='int32'), Input(6, dtype='int32')\n"
+        "h, g = (Embedding(4, 3, mask_zero=True)(each) for each in (ids, others))\n"
+        f"model = Model([ids, others], [{end}, LSTM(2)(g)])\n"
+    )
+    theirs = keras_script.run(text)
+    theirs.save(tmp_path / "m.keras")
+    _, ours = imported(tmp_path / "m.keras")
+    x = [*np.random.default_rng(0).integers(0, 4, (2, 4, 6))]
+    for one, other in zip(rows(ours.predict(x)), theirs.predict(x, verbose=0), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9)
 
 
 OPTIMIZERS = {
@@ -198,6 +223,73 @@ def test_cells_on_top_of_each_other_are_layers_one_after_the_other(form: str, tm
     assert found.text.endswith("top = RNN(LSTMCell(4))(top_cell_1)\n\nmodel = Model(ids, top)\n")
     ids = np.random.default_rng(0).integers(0, 5, (4, 6))
     np.testing.assert_allclose(ours.predict(ids), theirs.predict(ids, verbose=0), rtol=1e-9)
+
+
+def said(path: Path) -> str:
+    """What `gen import --compare` says."""
+    done = CliRunner().invoke(gen, ["import", str(path), "-o", str(path.parent), "--compare"])
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def as_lists() -> tuple[keras.Model, Any]:
+    """Inputs and outputs in lists and dicts inside of each other."""
+    a, b, c = (keras.Input((size,), name=name) for size, name in ((4, "a"), (3, "b"), (3, "c")))
+    outputs = [keras.layers.Dense(3, name="y")(a), {"sum": keras.layers.Add(name="s")([b, c]), "a": a * 2}]
+    return keras.Model([a, [c, b]], outputs), lambda a, c, b: [a, [c, b]]
+
+
+def as_dicts() -> tuple[keras.Model, Any]:
+    """Keys that are not the names of the inputs, in an order that is not theirs, and of a model in the model, too."""
+    a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
+    difference = keras.layers.Subtract(name="d")([a, keras.layers.Dense(4, name="h")(b)])
+    inner = keras.Model({"right": b, "left": a}, {"to": difference, "from": a}, name="inner")
+    p, q, r = (keras.Input((4,), name=name) for name in "pqr")
+    one, other = inner({"right": q, "left": p}), inner({"left": r, "right": p})
+    total = keras.layers.Add(name="total")([one["to"], other["from"]])
+    outputs = {"z": total, "c": keras.layers.Dense(2, name="y")(other["to"])}
+    return keras.Model({"3": r, "1": p, "2": q}, outputs), lambda p, q, r: {"1": p, "2": q, "3": r}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("make", [as_lists, as_dicts])
+@pytest.mark.filterwarnings("ignore:When providing `inputs` as a dict:UserWarning")
+def test_inputs_and_outputs_may_be_lists_and_dicts(make: Any, form: str, tmp_path: Path) -> None:
+    theirs, given = make()
+    theirs.save(tmp_path / f"m.{form}")
+    _, ours = imported(tmp_path / f"m.{form}")
+    x = data(ours)
+    expected = keras.tree.flatten(theirs.predict(given(*x), verbose=0))
+    for one, other in zip(rows(ours.predict(x)), expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9)
+    if (make, form) != (as_lists, "h5"):  # Keras cannot read its own operation there
+        assert "the largest difference to Keras" in said(tmp_path / f"m.{form}")
+
+
+def test_a_weight_that_is_one_number_comes_back(tmp_path: Path) -> None:
+    x, z = keras.Input((5, 3), name="x"), keras.Input((5, 3), name="z")
+    theirs = keras.Model([x, z], keras.layers.Attention(use_scale=True, name="a")([x, z]))
+    theirs.set_weights([np.array(1.7)])
+    theirs.save(tmp_path / "m.keras")
+    assert "the largest difference to Keras" in said(tmp_path / "m.keras")
+    ours = build((tmp_path / "m.nn").read_text()).Model.load(tmp_path / "m.npz")
+    data_ = [*np.random.default_rng(0).normal(size=(2, 4, 5, 3))]
+    np.testing.assert_allclose(ours.predict(data_), theirs.predict(data_, verbose=0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_scores_of_an_attention_are_refused_where_the_model_uses_them(used: bool, tmp_path: Path) -> None:
+    x = keras.Input((5, 4), name="x")
+    y, scores = keras.layers.MultiHeadAttention(2, 3, name="heads")(x, x, return_attention_scores=True)
+    theirs = keras.Model(x, [y, scores] if used else y)
+    theirs.save(tmp_path / "m.keras")
+    if used:
+        with pytest.raises(KerasFileError, match="heads: the model uses its attention scores"):
+            imported(tmp_path / "m.keras")
+        return
+    _, ours = imported(tmp_path / "m.keras")
+    data_ = np.random.default_rng(0).normal(size=(4, 5, 4))
+    np.testing.assert_allclose(ours.predict(data_), theirs.predict(data_, verbose=0), rtol=1e-9)
 
 
 def test_the_subscripts_of_an_einsum_come_first(tmp_path: Path) -> None:

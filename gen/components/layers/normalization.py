@@ -43,6 +43,7 @@ def block_of(x: Any, arrays: int = 1) -> int:
     lambda x, mean, dy=None: mean,
     room=lambda x, mean, dy=None: block_of(x),
     operations=lambda x, mean, dy=None: 3 * math.prod(x),
+    by_row=True,
 )
 def centered_products(x: Array, mean: Array, dy: Array | None = None, out: Array | None = None) -> Array:
     """The sums of (x - mean) · dy over the rows of x, (rows, features); the squares of x - mean if there is no dy."""
@@ -59,7 +60,7 @@ def centered_products(x: Array, mean: Array, dy: Array | None = None, out: Array
     return out
 
 
-@kernel(operations=lambda x, scale, shift: 2 * math.prod(x))
+@kernel(operations=lambda x, scale, shift: 2 * math.prod(x), by_row=True)
 def scaled(x: Array, scale: Array, shift: Array, out: Array | None = None) -> Array:
     """x · scale + shift, for each feature of x, (rows, features)."""
     if out is None:
@@ -74,6 +75,7 @@ def scaled(x: Array, scale: Array, shift: Array, out: Array | None = None) -> Ar
 @kernel(
     room=lambda x, scale, shift, dy, share: block_of(x),
     operations=lambda x, scale, shift, dy, share: 4 * math.prod(x),
+    by_row=True,
 )
 def scaled_sum(x: Array, scale: Array, shift: Array, dy: Array, share: Array, out: Array | None = None) -> Array:
     """x · scale + shift + dy · share, for each feature, (rows, features)."""
