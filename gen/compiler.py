@@ -223,9 +223,11 @@ def _programs(graph: Graph, names: Identifiers, options: Options) -> Programs:
     found = replace(
         found,
         step=_planned(lower.training_step(graph, names, reserved, tables), options, graph, least),
-        update=_planned(update.update(graph, names, tables, occupied), options),
         tables=tables,
     )
+    assert found.step is not None
+    in_threads = bool(found.step.lowered.slices)
+    found = replace(found, update=_planned(update.update(graph, names, tables, occupied, in_threads), options))
     if not tables:
         return found
     untouched = update.untouched(optimizer, occupied)

@@ -137,6 +137,7 @@ class Assembler:
                 SlotView(name, i + (graph.shared is None), value) for i, (name, value) in enumerate(slots.items())
             ),
             blocks=self.in_blocks(),
+            update_in_threads=bool(training) and "s.stride" in self.functions.update_function(),
             block=BLOCK,
             scratch=self.scratch(),
             row_scratch=self.row_scratch(),

@@ -311,6 +311,8 @@ class View:
     """Statements of `Slots.__init__` that give `update` room to work in: of `self` and `state`."""
     row_scratch: tuple[str, ...] = ()
     """Statements of `TableSlots.__init__` that give `update_rows` room, `self.size` rows: of `state` and `features`."""
+    update_in_threads: bool = False
+    """Whether each thread of a step updates some of the blocks of weights."""
     blocks: bool = False
     """Whether `update` works on some weights at a time."""
     block: int = 0

@@ -103,7 +103,7 @@ LOCALS = frozenset(
 )
 """What functions that name things of the `.nn` file call their own."""
 
-UPDATE_LOCALS = frozenset(["dw", "gradient", "ids", "last", "missed", "part", "start", "table"])
+UPDATE_LOCALS = frozenset(["dw", "first", "gradient", "ids", "last", "missed", "part", "start", "stride", "table"])
 """What `update`, `update_rows` and what they work in call their own besides; no name of the `.nn` file stands there."""
 
 SAVED = frozenset(["dtype", "fit", "last", "learning_rate", "rng", "step"])

@@ -62,6 +62,24 @@ def test_slices_compute_what_the_whole_batch_does(path: Path) -> None:
         compare(module, x, y, threads)
 
 
+@pytest.mark.parametrize("optimizer", ["Adam()", "Adagrad(0.1)", "Adam(clipnorm=0.1)", "SGD(global_clipnorm=0.1)"])
+def test_each_block_of_many_weights_is_updated_by_one_thread(optimizer: str) -> None:
+    """Also where the optimizer clips the gradient before, and where some weights are frozen."""
+    text = f"""
+i = Input(300)
+x = Dense(400, relu)(i)
+x = BatchNormalization()(x)
+frozen = Dense(30)
+frozen.trainable = False
+model = Model(i, Dense(3)(frozen(x)))
+model.compile(optimizer={optimizer}, loss="mse")
+"""
+    module = build(text, "large.nn", CUT)
+    rng = np.random.default_rng(0)
+    for threads in (2, 3):
+        compare(module, [rng.normal(size=(ROWS, 300))], [rng.normal(size=(ROWS, 3))], threads)
+
+
 def test_more_threads_than_rows(cut: ModuleType) -> None:
     x, y = batch_of(2)
     compare(cut, [x], [y], 5)

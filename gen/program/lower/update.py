@@ -38,9 +38,16 @@ _IN_CACHE = "each part fits into the cache"
 
 
 def update(
-    graph: Graph, names: Identifiers, tables: Sequence[tuple[NamedLayer, str]], reserved: Iterable[str]
+    graph: Graph,
+    names: Identifiers,
+    tables: Sequence[tuple[NamedLayer, str]],
+    reserved: Iterable[str],
+    in_threads: bool = False,
 ) -> Lowered:
-    """The program of one step over all weights but `tables`, each of which it has `update_rows` update."""
+    """The program of one step over all weights but `tables`, each of which it has `update_rows` update.
+
+    Where a batch is cut into slices, each thread may update some of the blocks.
+    """
     assert graph.training is not None
     trained = [
         (layer, name)
@@ -54,7 +61,8 @@ def update(
     if size:
         whole = sum(layer.weights[name].size for layer, name in trained)
         vector = "flat" if tables else "trainable"
-        state.dense(size, dense_size(graph, tables), vector, whole, {names.weights[item]: item for item in dense})
+        called, weights = dense_size(graph, tables), {names.weights[item]: item for item in dense}
+        state.dense(size, called, vector, whole, weights, in_threads)
     for layer, name in tables:
         state.table(names.weights[layer, name], layer.weights[name].shape)
     return state.lowered()
@@ -118,7 +126,13 @@ class _Step:
     # ------------------------------------------------------------------------------------------- weights and tables
 
     def dense(
-        self, size: int, called: str, vector: str, whole: int, weights: dict[str, tuple[NamedLayer, str]]
+        self,
+        size: int,
+        called: str,
+        vector: str,
+        whole: int,
+        weights: dict[str, tuple[NamedLayer, str]],
+        in_threads: bool,
     ) -> None:
         """A step over `size` numbers, `called` so: all of the gradient, and the first of the `whole` of each slot."""
         build = self.build
@@ -133,6 +147,8 @@ class _Step:
             kind = ArrayType((BLOCK,))
             gradient = self.clip(gradient, views)
             values = expression("range(0, size, block)", size=called, block="s.size")
+            if in_threads and not build.statements:  # nothing comes before the blocks
+                values = expression("range(first, size, stride)", size=called, first="s.first", stride="s.stride")
             build.block = Block(
                 "", parts=Parts("start", values, expression("len(w)"), Fraction(size, BLOCK), _IN_CACHE)
             )

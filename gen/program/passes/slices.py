@@ -93,7 +93,7 @@ class _Slicing:
         self.statements: list[Statement] = []
         self.whole: dict[str, str] = {}
         """The variables with the sums over all slices."""
-        self.views = {each.target for each in self.program.statements if each.op.view}
+        self.views = {each.target: each for each in self.program.statements if each.op.view}
         self.gradients = self._gradients()
 
     def run(self) -> Program:
@@ -132,6 +132,7 @@ class _Slicing:
             self._loop(statement, statement.loop)
         elif statement.binds and statement.section in PREDICTING:  # a head, seen as a matrix
             self.kinds[statement.target] = Kind.ROWS
+            self.within[statement.target] = _factor(self.types[statement.target].shape[0]) or 1
             self.statements.append(statement)
         elif statement.binds or statement.changes:
             raise NeedsWhole(f"{statement.place} reaches outside of the program")
@@ -177,7 +178,11 @@ class _Slicing:
             self.kinds[whole] = Kind.SAME
             if name in self.names:
                 self.names[whole] = self.names[name]
-            value = operation(ops.WHOLE, name)
+            value: ast.expr = operation(ops.WHOLE, name)
+            if name in self.views:  # of which the memory is made whole
+                seen = self.views[name].value
+                (base,) = reads(seen)
+                value = substitute(seen, {base: ast.Name(self._whole(base, statement), ast.Load())})
             self.statements.append(replace(statement, target=whole, value=value, guard=None, more=()))
         return self.whole[name]
 
