@@ -57,10 +57,13 @@ class Side:
         It is what `train_on_batch` does after it has checked them.
         """
         batch = next(self.checked)
-        b, losses = self.model._forward(batch)
-        if self.measure is not None:
-            self.measure(b, *batch.arrays[self.inputs :])
-        self.model._learn(b, batch)
+        made, losses = self.model._forward(batch)
+        cut = hasattr(self.model, "_slices")  # whether the model cuts batches into slices
+        if self.measure is not None and cut:
+            self.model._measure(made)
+        elif self.measure is not None:
+            self.measure(made, *batch.arrays[self.inputs :])
+        self.model._learn(*((made,) if cut else (made, batch)))
         return float(losses[0])
 
     def train_on_batch(self) -> float:

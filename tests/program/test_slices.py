@@ -77,6 +77,8 @@ def test_steps_that_count_are_those_of_all_slices() -> None:
         "ops.repeat(x, 2, axis=0)[::2]",
         "x * ops.expand_dims(ops.cast(ops.arange(ops.shape(x)[0]), 'float32'), -1)",
         "x[::-1]",
+        "x + ops.sum(ops.matmul(ops.transpose(ops.reshape(x, (-1, 2))), ops.reshape(ops.transpose(x), (-1, 2))))",
+        "x * ops.vdot(x, ops.transpose(x))",
     ],
 )
 def test_what_takes_one_row_to_another_needs_the_whole_batch(expression: str) -> None:

@@ -223,6 +223,7 @@ class _Slicing:
                 return Kind.PART
         elif op in (ops.DOT, ops.MATMUL, ops.VDOT):
             if kinds == {Kind.ROWS}:
+                self._check_pairs(statement, operands)
                 return Kind.PART
         elif op is ops.COUNT_NONZERO:
             return Kind.PART if kinds == {Kind.ROWS} else made
@@ -357,6 +358,15 @@ class _Slicing:
             texts[at : at + 1] = [":"] * (rank - named)
         texts = [text for text in texts if text != "None"]
         return axis < len(texts) and texts[axis].strip("()") not in (":", "slice(None, None, None)")
+
+    def _check_pairs(self, statement: Statement, operands: list[str]) -> None:
+        """Raise `NeedsWhole` where a product pairs rows in one order with rows in another."""
+        shapes = [self.types[name].shape for name in operands]
+        sizes = [shape[axis] for name, shape in zip(operands, shapes, strict=True) for axis in self._axes(name)]
+        orders = {self.within[name] for name in operands if name in self.within}
+        pairs = statement.op is not ops.VDOT or len(set(shapes)) == 1 or self.program.constants.keys() & {*operands}
+        if not pairs or (len(set(sizes)) == 1 and len(orders) > 1):
+            raise NeedsWhole(f"{statement.place} pairs rows in different orders")
 
     def _check_drawn(self, statement: Statement) -> None:
         shape = self.types[statement.target].shape
