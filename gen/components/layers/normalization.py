@@ -46,7 +46,7 @@ def block_of(x: Any, arrays: int = 1) -> int:
     by_row=True,
 )
 def centered_products(x: Array, mean: Array, dy: Array | None = None, out: Array | None = None) -> Array:
-    """The sums of (x - mean) · dy over the rows of x, (rows, features); the squares of x - mean if there is no dy."""
+    """The sums of (x - mean) · dy over the rows of x, (rows, features); of squares without dy."""
     if out is None:
         out = np.empty(mean.shape, x.dtype)
     out.fill(0.0)
