@@ -34,7 +34,7 @@ def notebook(name: str, text: str) -> Source:
         code = cell.get("source", cell.get("input", ""))
         code = "".join(map(str, code)) if isinstance(code, list) else str(code)
         cells.append((len(lines) + 1, number))
-        lines += _without_magics(code.splitlines() or [""])
+        lines += _without_magics(_from_the_margin(code.splitlines() or [""]))
     return Source(name, "\n".join([*lines, ""]), tuple(cells))
 
 
@@ -46,6 +46,13 @@ def _cells(data: Any) -> list[Any]:
     if isinstance(sheets, list):
         return [cell for sheet in sheets if isinstance(sheet, dict) for cell in sheet.get("cells") or ()]
     raise NotebookError("it has no cells")
+
+
+def _from_the_margin(lines: list[str]) -> list[str]:
+    """The lines of a cell without the indent of the first one, which IPython takes off all that have it."""
+    first = next((line for line in lines if line.strip()), "")
+    indent = first[: len(first) - len(first.lstrip(" \t"))]
+    return [line.removeprefix(indent) for line in lines]
 
 
 def _without_magics(lines: list[str]) -> list[str]:

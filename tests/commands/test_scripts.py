@@ -152,6 +152,13 @@ def test_a_notebook_builds_and_messages_name_its_cells(gen: Gen, folder: Path) -
     assert gen("build", "book.ipynb", "--force").status == 0
 
 
+def test_a_cell_may_begin_with_an_indent_as_in_ipython(gen: Gen, folder: Path) -> None:
+    """IPython takes the indent of the first line off all lines that have it."""
+    code = "\n  x = Input(4)\n  if True:\n      y = Dense(2)(x)\n  model = Model(x, y)"
+    (folder / "book.ipynb").write_text(json.dumps({"cells": [{"cell_type": "code", "source": code}]}))
+    assert gen("build", "book.ipynb").status == 0
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[]", "{", '{"cells": 3}', "[" * 100_000])
 def test_what_is_no_notebook_is_refused(gen: Gen, folder: Path, text: str) -> None:
     (folder / "book.ipynb").write_text(text)

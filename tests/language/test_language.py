@@ -694,3 +694,21 @@ def codes_of(text: str) -> list[str]:
 def test_arguments_of_a_summary_change_nothing() -> None:
     text = "x = Input(3)\nmodel = Model(x, Dense(2)(x))\nmodel.summary(line_length=80)\n"
     assert codes_of(text) == ["ignored-argument"]
+
+
+def test_an_input_is_a_layer_among_those_of_a_model() -> None:
+    text = """
+x = Input((4,), name="numbers")
+model = Model(x, Dense(1)(x))
+shapes = [layer.output_shape for layer in model.layers]
+first = model.layers[0]
+assert shapes == [(None, 4), (None, 1)] and first.name == "numbers" and first.weights == []
+"""
+    assert codes_of(text) == []
+
+
+def test_a_message_names_an_input_as_a_reader_would() -> None:
+    diagnostics = Diagnostics()
+    text = "x = Input(4)\nmodel = Model(x, Dense(1)(x))\nn = model.layers[0].units"
+    understand(Source("model.nn", text), diagnostics)
+    assert [item.message for item in diagnostics.items if item.severity == "error"] == ["An Input has no `units`"]

@@ -216,9 +216,7 @@ def _found(context: Context, owner: Value, name: str, span: Span) -> Value:
         case LayerValue() | Distributed() | BidirectionalValue() | LambdaValue():
             return _of_layer(context, owner, name, span)
         case InputValue():
-            return {"output": owner.tensor, "input": owner.tensor, "name": owner.given_name or owner.auto_name}.get(
-                name, MISSING
-            )
+            return _of_input(owner, name)
         case np.ndarray():
             if name in arrays.METHODS:
                 return Method(owner, name, span)
@@ -375,6 +373,24 @@ def _of_layer(
     if found is not MISSING or name not in (*AFTERWARDS, *WEIGHTS):
         return found
     return Unknown(f"{layer.variable or getattr(layer, 'written', layer.kind)}.{name}", span)
+
+
+def _of_input(owner: InputValue, name: str) -> Value:
+    """An attribute of an `Input`, which is a layer too: `model.layers[0]`."""
+    match name:
+        case "output" | "input":
+            return owner.tensor
+        case "output_shape" | "input_shape":
+            return static(owner.tensor.shape)
+        case "name":
+            return owner.given_name or owner.auto_name
+        case "trainable" | "built":
+            return True
+        case "weights" | "trainable_weights" | "non_trainable_weights":
+            return []
+        case "dtype":
+            return owner.tensor.dtype if owner.tensor.dtype != "float" else "float32"
+    return MISSING
 
 
 def _of_called(

@@ -477,7 +477,7 @@ class LayerCall:
         return self.outputs[0].masked is not None or self.outputs[0].ids_of is not None
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class InputValue:
     """An `Input(…)`; `written` is false for one that follows from the first layer of a Sequential."""
 
@@ -487,6 +487,9 @@ class InputValue:
     written: bool = True
     auto_name: str = ""
     tensor: TensorValue = field(init=False)
+
+    def __repr__(self) -> str:
+        return "an Input"
 
 
 @dataclass(eq=False)
