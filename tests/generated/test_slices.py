@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gen import compiler
 from tests.building import (
     CASES,
     EXAMPLES,
@@ -21,6 +23,7 @@ from tests.building import (
     build,
     case_graph,
     case_module,
+    graph_of,
     random_inputs,
     random_targets,
     sample,
@@ -241,25 +244,34 @@ def test_several_threads_may_predict_at_once_in_slices(cut: ModuleType) -> None:
     assert not wrong
 
 
-def _train_in_child(model: Any, x: np.ndarray, y: np.ndarray, queue: Any) -> None:
-    model.train_on_batch(x, y)
-    queue.put({name: value.copy() for name, value in model.weights.items()})
+FORKED = """
+import os
+import sys
+import numpy as np
+from cut import Model
+
+rng = np.random.default_rng(3)
+x, y = rng.normal(size=(7, 6, 6, 2)), np.eye(3)[rng.integers(0, 3, 7)]
+model = Model(1, np.float64, threads=3)
+model.train_on_batch(x, y)  # so there are threads, which a child has not
+child = os.fork()
+model.train_on_batch(x, y)
+if child == 0:
+    np.savez("child.npz", *model.weights.values())
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+for name, value, theirs in zip(model.weights, model.weights.values(), np.load("child.npz").values()):
+    assert np.array_equal(value, theirs), name
+"""
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning", "ignore:.*fork.*:RuntimeWarning")
-def test_a_process_that_was_forked_makes_threads_of_its_own(cut: ModuleType) -> None:
-    model, (x, y) = cut.Model(1, np.float64, threads=3), batch_of()
-    model.train_on_batch(x, y)  # so there are threads, which the child has not
-    context = multiprocessing.get_context("fork")
-    queue = context.Queue()
-    child = context.Process(target=_train_in_child, args=(model, x, y, queue))
-    child.start()
-    found = queue.get(timeout=60)
-    child.join()
-    model.train_on_batch(x, y)
-    for name, value in model.weights.items():
-        np.testing.assert_array_equal(found[name], value, err_msg=name)
+def test_a_process_that_was_forked_makes_threads_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "cut.py").write_text(compiler.generate(graph_of(TEXT), "cut.nn", CUT), "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_blas_has_as_many_threads_afterwards_as_before(cut: ModuleType) -> None:
