@@ -206,16 +206,13 @@ def _programs(graph: Graph, names: Identifiers, options: Options) -> Programs:
     inference = lower.inference(*predicting, reserved)
     if options.has(weights_as_rows):
         inference = replace(inference, program=weights_as_rows(inference.program))
-    infer = _planned(inference, options, graph, least)
+    infer = _planned(inference, options, least=least)
     found = Programs(infer)
     if any(output.loss_input not in (None, output.tensor) for output in graph.outputs):
         known = infer.program.constants  # both programs share one set of buffers
         lowered = lower.activation(graph, names, reserved | infer.plan.attributes().keys(), known)
-        found = replace(found, activate=_planned(lowered, options, graph))
-        assert found.activate is not None
-        if not found.activate.lowered.slices:
-            whole = replace(infer.lowered, slices=0)
-            found = replace(found, infer=replace(infer, lowered=whole))
+        found = replace(found, activate=_planned(lowered, options))
+    found = replace(found, infer=_predicting_in_slices(found, graph, options))
     if graph.training is None:
         return found
     optimizer, tables = graph.training.optimizer, tables_by_row(graph) if options.has(tables_by_row) else ()
@@ -257,7 +254,7 @@ def _planned(
 ) -> Planned:
     """Program → program with its memory planned; with `least` sizes of the data, different shapes share memory.
 
-    One that works on a batch of a `graph` may be cut into slices.
+    The training step of a `graph` is cut into slices, where that pays.
     """
     results = [value for values in lowered.results.values() for value in values]
     options.between()
@@ -274,7 +271,7 @@ def _planned(
     if options.has(zeros_as_arrays):
         program = zeros_as_arrays(program)
     if graph is not None and options.has(in_slices):
-        lowered = _cut(replace(lowered, program=program), graph, options)
+        lowered = _in_slices(replace(lowered, program=program), graph, options)
         program = lowered.program
     program = plan_loops(protect_guarded(program), options.has(plan_memory))
     options.between()
@@ -291,20 +288,31 @@ def _planned(
     return Planned(replace(lowered, program=program), plan)
 
 
-def _cut(lowered: Lowered, graph: Graph, options: Options) -> Lowered:
-    """A program that may run on slices of a batch, if it can and if that pays."""
-    program, sizes = lowered.program, least_sizes(graph)
-    by_row = any(program.types[name].dtype == "rows" for name in program.pinned)
-    if graph.shared is not None or by_row:
+def _in_slices(lowered: Lowered, graph: Graph, options: Options) -> Lowered:
+    """A training step that may run on slices of a batch, if it can and if that pays."""
+    by_row = any(lowered.program.types[name].dtype == "rows" for name in lowered.program.pinned)
+    weights = sum(weight.size for layer in graph.layers for weight in layer.weights.values())
+    rows = _least_rows(lowered.program, graph, options, weights)
+    if by_row or graph.shared is not None or rows > MOST_ROWS:
         return lowered
-    trained = 0
-    if any(place.startswith("g.") for place in program.pinned.values()):
-        trained = sum(weight.size for layer in graph.layers for weight in layer.weights.values())
-    rows = options.slice_rows or least_rows(program, typical_sizes(sizes, 64), trained)
-    if rows > (MOST_ROWS if trained else MOST_PREDICTED_ROWS) and "activate" not in program.sections():
-        return lowered
-    sliced = in_slices(program, lowered.results)
+    sliced = in_slices(lowered.program, lowered.results)
     return lowered if sliced.why_not else replace(lowered, program=sliced.program, slices=rows)
+
+
+def _predicting_in_slices(programs: Programs, graph: Graph, options: Options) -> Planned:
+    """The prediction, which may run on slices as it is, if both of its programs keep rows apart and if that pays."""
+    parts = [each for each in (programs.infer, programs.activate) if each is not None]
+    rows = _least_rows(programs.infer.program, graph, options)
+    if not options.has(in_slices) or graph.shared is not None or rows > MOST_PREDICTED_ROWS:
+        return programs.infer
+    if any(in_slices(each.program, each.lowered.results).why_not for each in parts):
+        return programs.infer
+    return replace(programs.infer, lowered=replace(programs.infer.lowered, slices=rows))
+
+
+def _least_rows(program: Program, graph: Graph, options: Options, weights: int = 0) -> int:
+    """How many rows a slice has at least."""
+    return options.slice_rows or least_rows(program, typical_sizes(least_sizes(graph), 64), weights)
 
 
 def _verify(program: Program, options: Options) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from gen.components.kernels import as_dense, quotient
@@ -32,7 +32,7 @@ from gen.graph.lookups import lookups, vocabulary
 from gen.graph.names import Names
 from gen.graph.sizes import least_size
 from gen.program import ops
-from gen.program.ir import size_text
+from gen.program.ir import Parts, size_text
 from gen.program.lower import masked_outputs, watched_tensors
 from gen.program.lower.update import BLOCK, ROWS, decaying, dense_size
 from gen.program.memory.planned import Planned, Programs
@@ -137,7 +137,7 @@ class Assembler:
                 SlotView(name, i + (graph.shared is None), value) for i, (name, value) in enumerate(slots.items())
             ),
             blocks=self.in_blocks(),
-            update_in_threads=bool(training) and "s.stride" in self.functions.update_function(),
+            update_in_threads=any(each.in_threads for each in self.parts_of_update()),
             block=BLOCK,
             scratch=self.scratch(),
             row_scratch=self.row_scratch(),
@@ -453,8 +453,14 @@ class Assembler:
 
     def in_blocks(self) -> bool:
         """Whether `update` goes through the weights block by block."""
+        return next(self.parts_of_update(), None) is not None
+
+    def parts_of_update(self) -> Iterator[Parts]:
+        """The parts of the weights that statements of `update` run for."""
         update = self.programs.update
-        return update is not None and any(each.block.parts is not None for each in update.program.statements)
+        for each in update.program.statements if update is not None else ():
+            if each.block.parts is not None:
+                yield each.block.parts
 
     def row_scratch(self) -> tuple[str, ...]:
         if self.programs.update_rows is None:

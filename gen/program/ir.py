@@ -51,6 +51,8 @@ class Parts:
     count: Fraction | None = None
     """How many whole parts there are, the last counted as the piece of one that it is; None if data decide."""
     note: str = ""
+    in_threads: bool = False
+    """Whether several threads may each run some of the parts."""
 
 
 @dataclass(frozen=True)

@@ -218,6 +218,24 @@ def test_an_error_in_a_slice_ends_the_step_and_changes_nothing(
     assert not np.array_equal(model.weights["y/kernel"], before["y/kernel"])
 
 
+def test_ctrl_c_at_the_end_of_a_wait_is_no_reason_to_wait_again(
+    cut: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may come when the work of a thread is done, and nobody has noted that yet."""
+    model, (x, y) = cut.Model(1, np.float64, threads=3), batch_of()
+    usual, waits = cut._Worker.wait, iter(range(100))
+
+    def interrupted(worker: Any) -> None:
+        usual(worker)
+        if next(waits) == 0:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(cut._Worker, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        model.train_on_batch(x, y)
+    model.train_on_batch(x, y)
+
+
 def test_what_numpy_does_about_errors_holds_in_every_slice(cut: ModuleType) -> None:
     model, (x, y) = cut.Model(1, np.float64, threads=3), batch_of()
     model.weights["x/kernel"][...] *= 1e10

@@ -202,15 +202,14 @@ class BatchNormalization(Layer):
             slope = -scale * inverse * dgamma / count
             shift = -scale * dbeta / count - mean * slope
             dx = scaled_sum(rows, slope, shift, drows, scale).reshape(dy.shape)
-        else:
+        elif weight is None:
             dgamma = np.add.reduce(dy * normal, axis=others)
             dbeta = np.add.reduce(dy, axis=others)
-        if rows is not None:
-            pass
-        elif weight is None:
             rest = dy - along(dbeta / count, axis, dy) - normal * along(dgamma / count, axis, dy)
             dx = rest * along(scale, axis, dy)
         else:
+            dgamma = np.add.reduce(dy * normal, axis=others)
+            dbeta = np.add.reduce(dy, axis=others)
             slope = scale * inverse * dgamma / count
             dcentered = dy * along(scale, axis, dy) - counted * along(slope, axis, dy)
             dx = dcentered - weight * along(np.add.reduce(dcentered, axis=others) / count, axis, dy)

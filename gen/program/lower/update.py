@@ -146,11 +146,12 @@ class _Step:
         if size > BLOCK:
             kind = ArrayType((BLOCK,))
             gradient = self.clip(gradient, views)
+            in_threads = in_threads and not build.statements  # nothing comes before the blocks
             values = expression("range(0, size, block)", size=called, block="s.size")
-            if in_threads and not build.statements:  # nothing comes before the blocks
+            if in_threads:
                 values = expression("range(first, size, stride)", size=called, first="s.first", stride="s.stride")
             build.block = Block(
-                "", parts=Parts("start", values, expression("len(w)"), Fraction(size, BLOCK), _IN_CACHE)
+                "", parts=Parts("start", values, expression("len(w)"), Fraction(size, BLOCK), _IN_CACHE, in_threads)
             )
             stop = "min(start + block, size)" if whole > size else "start + block"
             build.bind({"part": NUMBER}, expression(f"slice(start, {stop})", size=called, block="s.size"))
