@@ -13,7 +13,7 @@ from gen.components.base import Activation, Component, Layer, parameters, snake_
 from gen.diagnostics import Span
 from gen.dims import Dim, Shape
 from gen.language import syntax
-from gen.language.elaborate import arrays, data
+from gen.language.elaborate import arrays, data, named_tuples
 from gen.language.elaborate.context import Context, note_binding
 from gen.language.elaborate.drawn import weight_of
 from gen.language.elaborate.keras_names import AROUND, KERAS
@@ -49,6 +49,7 @@ from gen.language.elaborate.values import (
     ParserValue,
     Phase,
     PlainFunction,
+    RecordValue,
     Super,
     TensorValue,
     Undecided,
@@ -227,6 +228,8 @@ def _found(context: Context, owner: Value, name: str, span: Span) -> Value:
                 return arrays.attribute(owner, name)
             except Problem:
                 return MISSING
+        case RecordValue() if (held := named_tuples.attribute(owner, name, span)) is not MISSING:
+            return held
         case tuple() if name in ("as_list", "rank", "ndims"):  # of a shape of TensorFlow's
             return Method(owner, name, span) if name == "as_list" else len(owner)
         case list() if name == "sort":
@@ -462,6 +465,10 @@ def _of_object(context: Context, owner: ObjectValue | Super, attribute: syntax.A
             return found
         if name in AFTERWARDS:
             return Unknown(context.text(attribute.span), attribute.span)
+        if isinstance(base := held.attributes.get("<base>"), LayerValue):
+            found = _of_layer(context, base, name, span)
+            if found is not MISSING:
+                return found
     if name == "__class__":
         return held.cls
     if not held.cls.kind:

@@ -110,6 +110,8 @@ def make(context: Context, cls: type[Component], called: str, arguments: Argumen
             accepted = _report_channels_first(context, called, argument)
         else:
             accepted = accepted_value(context, name, signature.annotations[name], argument)
+        if name == "name" and isinstance(accepted, str) and not accepted:
+            continue  # Keras takes it, and it names nothing
         if isinstance(accepted, Wrong) or (name == "name" and not valid_name(context, accepted, argument)):
             wrong = True
         else:

@@ -25,8 +25,10 @@ from gen.language.elaborate.functions import LISTING_DEVICES, SETTINGS, WITHOUT_
 from gen.language.elaborate.loss_functions import call_loss, call_loss_function, has_function, is_on_tensors
 from gen.language.elaborate.models import call_model, source_inputs
 from gen.language.elaborate.objects import call_builtin, call_method, data_of
+from gen.language.elaborate.older import of_tensorflow_1
 from gen.language.elaborate.own import wrapped_function
 from gen.language.elaborate.parameters import bind_parameters
+from gen.language.elaborate.named_tuples import make_record, record_type
 from gen.language.elaborate.running import (
     Doubt,
     Lost,
@@ -59,6 +61,7 @@ from gen.language.elaborate.values import (
     Group,
     LambdaValue,
     LayerValue,
+    Member,
     Method,
     ModelValue,
     Namespace,
@@ -66,6 +69,7 @@ from gen.language.elaborate.values import (
     ParserValue,
     PartialValue,
     PlainFunction,
+    RecordType,
     Site,
     Super,
     TensorValue,
@@ -174,6 +178,10 @@ def call_anything(
             return PartialValue(arguments.positional[0].value, arguments.without_first())
         case PlainFunction("argparse.ArgumentParser"):
             return ParserValue()
+        case PlainFunction("collections.namedtuple"):
+            return record_type(context, arguments)
+        case RecordType():
+            return make_record(context, function, arguments)
         case Namespace(path, False):
             given = [each.value for each in arguments.positional]
             keywords = {name: each.value for name, each in arguments.keywords.items()}
@@ -186,6 +194,9 @@ def call_anything(
                 known = tuple(given[0])
             if path[-1] in WITHOUT_GPUS:
                 return WITHOUT_GPUS[path[-1]]
+            optimizer = of_tensorflow_1(context, path[-1], arguments) if path[:2] == ("tensorflow", "train") else None
+            if optimizer is not None:
+                return call_anything(runner, Member(optimizer[0], ("optimizer",)), optimizer[1], group, target)
             if path[-1] in LISTING_DEVICES and "GPU" in (*given, *keywords.values()):
                 return []
             if known is not None:

@@ -158,7 +158,9 @@ def settle_initializers(context: Context, layer: LayerValue, weights: Mapping[st
             return False
         if found.setdefault(own, made) != made:
             message = f"The initializer `{own.name}` draws something else for each weight of {layer.word}"
-            context.error("bad-argument", layer.span, message, hint="give each of its weights an initializer of its own")
+            context.error(
+                "bad-argument", layer.span, message, hint="give each of its weights an initializer of its own"
+            )
             return False
     component: Any = layer.component
     given = {each.name: getattr(component, each.name) for each in fields(component)}

@@ -6,7 +6,7 @@ Numbers, strings, `None`, lists, tuples, sets, ranges and sizes (`gen.dims.Dim`)
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -275,6 +275,24 @@ class PartialValue:
 
     def __repr__(self) -> str:
         return "a `functools.partial`"
+
+
+@dataclass(frozen=True)
+class RecordType:
+    """`collections.namedtuple("Stage", ["filters", "stride"])`: a type of tuples whose items have names."""
+
+    name: str
+    fields: tuple[str, ...]
+    defaults: Mapping[str, Value]
+
+    def __repr__(self) -> str:
+        return f"the named tuple `{self.name}`"
+
+
+class RecordValue(tuple[Any, ...]):
+    """A tuple of such a type."""
+
+    type: RecordType
 
 
 @record
@@ -740,6 +758,8 @@ class ClassValue:
     fields: tuple[str, ...] | None = None
     """The fields of a dataclass, in order."""
     used: bool = False
+    extends: Value = None
+    """The layer of Keras, or `Sequential`, that it extends, or a base of it; None for `Layer` and `Model`."""
 
     @property
     def name(self) -> str:
