@@ -19,16 +19,16 @@ from gen.language.elaborate.called import call_options, layer_inputs, mask_fits,
 from gen.language.elaborate.classes import call_object, instantiate, tensors_in
 from gen.language.elaborate.construct import apply_activation, call_word, first_of
 from gen.language.elaborate.context import MAX_BLOCKS
-from gen.language.elaborate.drawn import variable
 from gen.language.elaborate.doubts import made_after, made_of, read
+from gen.language.elaborate.drawn import variable
 from gen.language.elaborate.functions import LISTING_DEVICES, SETTINGS, WITHOUT_GPUS, spelling
 from gen.language.elaborate.loss_functions import call_loss, call_loss_function, has_function, is_on_tensors
 from gen.language.elaborate.models import call_model, source_inputs
+from gen.language.elaborate.named_tuples import make_record, record_type
 from gen.language.elaborate.objects import call_builtin, call_method, data_of
 from gen.language.elaborate.older import of_tensorflow_1
 from gen.language.elaborate.own import wrapped_function
 from gen.language.elaborate.parameters import bind_parameters
-from gen.language.elaborate.named_tuples import make_record, record_type
 from gen.language.elaborate.running import (
     Doubt,
     Lost,

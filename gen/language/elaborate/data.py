@@ -228,6 +228,8 @@ def method(data: Data, name: str, values: Sequence[Value], keywords: Mapping[str
 def called(name: str, values: Sequence[Value], keywords: Mapping[str, Value]) -> Value:
     """The result of a function of NumPy, Keras or Python on data; None where nothing is known of it."""
     data, *others = values or [None]
+    if name in ("zeros", "ones", "empty", "full"):
+        return _filled(keywords.get("shape", data))
     if name in ("concatenate", "vstack") and isinstance(data, list | tuple):
         return _joined(data, others[0] if others else keywords.get("axis", 0))
     if not isinstance(data, Data):
@@ -262,6 +264,14 @@ def called(name: str, values: Sequence[Value], keywords: Mapping[str, Value]) ->
 def _like(data: Data, **changes: Any) -> Data:
     """Data made of other data; nobody knows what its numbers are drawn from."""
     return replace(data, drawn=None, known={}, **changes)
+
+
+def _filled(shape: Value) -> Value:
+    """`np.zeros((len(texts), 10000))`: an array with as many rows as data has; None for any other."""
+    rows, *sizes = shape if isinstance(shape, tuple | list) and shape else [None]
+    if not isinstance(rows, Unknown) or not all(isinstance(size, int) for size in sizes):
+        return None
+    return Data(rows.text, rows.span, shape=(rows, *sizes), made_by=rows.made_by)
 
 
 def _reduced(data: Data, axis: Value, keep: bool) -> Value:

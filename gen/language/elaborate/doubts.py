@@ -86,8 +86,12 @@ def mark(
         elif held is not None:
             mark_value(runner, held, what, why, at)
     bound = tuple(bound_names(statements))
+    others = {each.id for each, what in changes(inside) if isinstance(each, syntax.Name) and what not in ("[]", "()")}
     for name in dict.fromkeys((*bound, *changed_names(inside))):
         held = peek(syntax.Name(name, at), frame)
+        if isinstance(held, Data) and name not in bound and name not in others:
+            held.touch()  # an array keeps its shape, whatever is written into it
+            continue
         if name in bound and isinstance(held, ModelValue):
             mark_value(runner, held, "compile", why, at)
         if name in bound or not isinstance(held, Wrapped):

@@ -93,7 +93,7 @@ def make_model(context: Context, arguments: Arguments, group: Group | None) -> V
 
 
 def _passed_on(context: Context, output: Argument, site: Site) -> Argument:
-    """An output; where that is an Input itself, what a layer gives that changes nothing: `[l.output for l in layers]`."""
+    """An output; where that is an Input itself, what a layer gives that changes nothing."""
     entry = output.value.maker
     if not isinstance(entry, InputValue) or output.value.dtype != "float":
         return output
