@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from gen.components.arguments import Positive, Rate
 from gen.components.base import Initializer, Layer, Regularizer, ShapeError, Weight, component
 from gen.components.initializers import Ones, Zeros
-from gen.components.kernels import Array, float32, kernel
+from gen.components.kernels import Array, block_of, cuts, float32, kernel
 from gen.components.layers.core import size_of
 from gen.components.refused import refused
 from gen.dims import Shape, show
@@ -34,11 +33,6 @@ def along(weight: Array, axes: tuple[int, ...], x: Array) -> Array:
     return weight.reshape(tuple(x.shape[axis] if axis in axes else 1 for axis in range(x.ndim)))
 
 
-def block_of(x: Any, arrays: int = 1) -> int:
-    """The bytes of so many arrays for the rows that the kernels below work on at a time."""
-    return arrays * float32((min(x[0], max(1, 16384 // x[1])), x[1]))
-
-
 @kernel(
     lambda x, mean, dy=None: mean,
     room=lambda x, mean, dy=None: block_of(x),
@@ -50,13 +44,13 @@ def centered_products(x: Array, mean: Array, dy: Array | None = None, out: Array
     if out is None:
         out = np.empty(mean.shape, x.dtype)
     out.fill(0.0)
-    block = max(1, 16384 // x.shape[1])  # rows at a time, which stay in the cache
-    ones, room = np.ones(min(block, len(x)), x.dtype), np.empty((min(block, len(x)), x.shape[1]), x.dtype)
-    for start in range(0, len(x), block):
-        part = x[start : start + block]
-        centered = np.subtract(part, mean, out=room[: len(part)])
-        centered *= centered if dy is None else dy[start : start + block]
-        out += np.dot(ones[: len(part)], centered)
+    blocks = list(cuts(len(x), x.shape[1] * x.itemsize))
+    room = np.empty_like(x[blocks[0]])
+    ones = np.ones(len(room), x.dtype)
+    for rows in blocks:
+        centered = np.subtract(x[rows], mean, out=room[: rows.stop - rows.start])
+        centered *= centered if dy is None else dy[rows]
+        out += np.dot(ones[: len(centered)], centered)
     return out
 
 
@@ -80,9 +74,8 @@ def batch_normalized(
     shift = -mean * scale
     if beta is not None:
         shift += beta
-    block = max(1, 16384 // x.shape[1])  # rows at a time, which stay in the cache
-    for start in range(0, len(x), block):
-        result = np.multiply(x[start : start + block], scale, out=out[start : start + block])
+    for rows in cuts(len(x), x.shape[1] * x.itemsize):
+        result = np.multiply(x[rows], scale, out=out[rows])
         result += shift
     return out
 
@@ -111,10 +104,9 @@ def batch_normalized_gradient(
     scale = inverse if gamma is None else inverse * gamma
     slope = scale * inverse * dgamma_mean
     shift = mean * slope - scale * dbeta_mean
-    block = max(1, 16384 // x.shape[1])  # rows at a time, which stay in the cache
-    room = np.empty((min(block, len(x)), x.shape[1]), x.dtype)
-    for start in range(0, len(x), block):
-        rows = slice(start, start + block)
+    blocks = list(cuts(len(x), x.shape[1] * x.itemsize))
+    room = np.empty_like(x[blocks[0]])
+    for rows in blocks:
         sloped = np.multiply(x[rows], slope, out=room[: len(x[rows])])
         result = np.multiply(dy[rows], scale, out=out[rows])
         result -= sloped
