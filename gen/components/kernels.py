@@ -29,7 +29,7 @@ class Kernel:
 
     A list of shapes stands for several results, which the function returns as a tuple.  The dtype `"rows"`, with the
     shape (), stands for the gradient of a table: a tuple of distinct ids and a row for each.  The dtype `"first"` is
-    that of the first array.
+    that of the first array, and `"number"` a Python number, made of numbers alone.
 
     `room` gives the bytes that the function allocates for itself while it runs, without results, in float32 and for
     known shapes.  `operations` gives its floating-point operations, counted as `gen/program/cost/flops.py` says; None
@@ -430,6 +430,13 @@ def clip_by_global_norm(gradient: Array, limit: float) -> None:
     norm = math.sqrt(float(np.vdot(gradient, gradient)))
     if norm > limit:
         gradient *= limit / norm
+
+
+@kernel(dtype="number")
+def nadam_product(beta: float, step: int) -> float:
+    """The product of Nadam's momentums, beta · (1 - 0.96^t / 2), up to a step; they are beta from 900 on."""
+    steps = np.arange(1, min(step, 900) + 1)
+    return float(beta**step * np.prod(1.0 - 0.5 * 0.96**steps))
 
 
 # -------------------------------------------------------------------------------------------------------------- metrics
