@@ -109,8 +109,8 @@ def test_imports_of_modules_that_keras_had_are_read() -> None:
             "volumes",
         ),
         (layer("RandomFlip()"), "unsupported-call", "augmentation belongs to the program", "the line can go"),
-        (optimizer("'nadam'"), "unsupported-call", "does not have `nadam` yet", "the optimizers are"),
-        (optimizer("keras.optimizers.Nadam()"), "unsupported-call", "Nadam` yet", "the optimizers are"),
+        (optimizer("'muon'"), "unsupported-call", "does not have `muon` yet", "the optimizers are"),
+        (optimizer("keras.optimizers.Muon()"), "unsupported-call", "Muon` yet", "the optimizers are"),
         (
             layer("GlobalAveragePooling1D(data_format='channels_first')", "(8, 3)"),
             "bad-argument",

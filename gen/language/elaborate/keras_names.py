@@ -256,7 +256,12 @@ INSTEAD = {
     "Discretization": "make ids of the numbers before they come to the model",
     "ThresholdedReLU": "`ReLU(threshold=theta)` does the same",
     "Identity": "leave it out, or write `Activation(linear)`",
-    "Nadam": "the optimizers are adadelta, adagrad, adam, adamax, adamw, lion, rmsprop and sgd",
+    **dict.fromkeys(
+        ("Adafactor", "Lamb", "Muon", "ScheduleFreeAdamW"),
+        "the optimizers are adadelta, adagrad, adam, adamax, adamw, ftrl, lion, nadam, rmsprop and sgd",
+    ),
+    "LossScaleOptimizer": "write the optimizer inside of it: float32 needs no scaling of the loss",
+    "MultiOptimizer": "write one optimizer for all weights",
     "Merge": "call `add([a, b])`, `concatenate([a, b])` or their like on tensors",
 }
 """What does the same, for what gen does not have."""
