@@ -279,6 +279,8 @@ class Layer(Computation):
     """Which number it makes of each window of its input, or of all of it; None if it does not pool."""
     adds_bias_last: ClassVar[bool] = False
     """Whether the last that its rules do is to add its weight `bias`, if it has one, along the last axis."""
+    scales_with_kernel: ClassVar[bool] = False
+    """Whether to scale its weight `kernel` along the last axis scales its results, without the `bias`, along theirs."""
     memory: ClassVar[type | None] = None
     """The class of `memory`, for a rule that has it in its signature; made without arguments, once per model."""
     joins_masks: ClassVar[bool] = False
