@@ -43,6 +43,7 @@ MODULE = frozenset(
         "argparse",
         "backward",
         "check",
+        "constrain",
         "contextmanager",
         "contextvars",
         "ctypes",
