@@ -232,6 +232,8 @@ class Exporter:
         said |= self._lost_masks(node, component)
         if hasattr(component, "go_backwards") and len(tensors) > 1:
             tensors, said["initial_state"] = tensors[:1], tensors[1:]
+        if type(component).__name__ == "CategoryEncoding" and len(tensors) > 1:
+            tensors, said["count_weights"] = tensors[:1], tensors[1]
         if type(component).__name__ == "MultiHeadAttention" and len(tensors) > 3:
             said.setdefault("attention_mask", tensors[3])
             tensors = tensors[:3]
@@ -348,6 +350,10 @@ class Exporter:
                 return self._made(node, "GetItem", {}, [*x, self._value(component.index)])
             case "ReverseSteps":
                 return self._made(node, "Flip", {"axis": 1}, x)
+            case "ChannelsLast" | "ChannelsFirst":
+                rank = len(shape)
+                axes = [0, *range(2, rank), 1] if kind == "ChannelsLast" else [0, rank - 1, *range(1, rank - 1)]
+                return self._made(node, "Transpose", {"axes": axes}, x)
             case "StackSteps":
                 return self._made(node, "Stack", {"axis": 1}, [x])
             case "MergeSteps":
@@ -480,6 +486,8 @@ OPERATORS: tuple[str, ...] = (
     "Divide",
     "MatrixProduct",
     "Slice",
+    "ChannelsLast",
+    "ChannelsFirst",
     "ReverseSteps",
     "StackSteps",
     "MergeSteps",

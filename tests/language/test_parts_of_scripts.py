@@ -195,7 +195,7 @@ def test_what_changes_a_layer_of_keras_inside_is_refused(method: str, code: str)
     assert [each for each, _ in errors(text)] == [code]
 
 
-# ---------------------------------------------------------------------------------------------------------- plain values
+# ------------------------------------------------------------------------------------------- plain values
 
 
 def runs(text: str) -> None:
@@ -266,7 +266,7 @@ assert functools.reduce(operator.mul, (2, 3, 4)) == 24 and operator.floordiv(7, 
 """)
 
 
-# ------------------------------------------------------------------------------------------------- names outside functions
+# ------------------------------------------------------------------------------------------- names outside functions
 
 
 def test_global_and_nonlocal_bind_where_python_does() -> None:
@@ -317,7 +317,7 @@ def test_a_call_that_only_binds_a_global_is_part_of_the_model() -> None:
     assert ignored(text) == [1]
 
 
-# ------------------------------------------------------------------------------------------------- models, and around them
+# ------------------------------------------------------------------------------------------- models, and around them
 
 
 def test_an_input_may_be_an_output() -> None:
