@@ -103,6 +103,8 @@ def instantiate(context: Context, cls: ClassValue, arguments: Arguments, group: 
     if isinstance(initialize, FunctionValue):
         method = Method(made, "__init__", arguments.function, initialize)
         result = context.caller.call_function_of(method, arguments, _inside(made, group))
+        if made.model is not None:
+            made.model.order = context.next_order()  # it comes after the models that it consists of
         return WRONG if isinstance(result, Wrong) else made
     if cls.fields is not None:
         return made if _set_fields(context, made, cls.fields, arguments) else WRONG
