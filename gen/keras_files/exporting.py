@@ -98,7 +98,11 @@ class Exporter:
 
     def _compiled(self) -> dict[str, Any] | None:
         training, outputs = self._graph.training, self._graph.outputs
-        if training is None or any(isinstance(output.loss, OwnLoss) for output in outputs) or self._graph.added:
+        losses = [
+            output.loss.component or output.loss if isinstance(output.loss, OwnLoss) else output.loss
+            for output in outputs
+        ]
+        if training is None or any(isinstance(loss, OwnLoss) for loss in losses) or self._graph.added:
             return None
         metrics = [
             [self._part("metrics", metric) for _, metric in output.metrics if not isinstance(metric, OwnMetric)]
@@ -106,7 +110,7 @@ class Exporter:
         ]
         return {
             "optimizer": self._part("optimizers", training.optimizer),
-            "loss": [None if output.loss is None else self._part("losses", output.loss) for output in outputs],
+            "loss": [None if loss is None else self._part("losses", loss) for loss in losses],
             "loss_weights": [output.loss_weight for output in outputs],
             "metrics": metrics,
             "weighted_metrics": None,
@@ -118,6 +122,11 @@ class Exporter:
     def keeps_rate(self) -> bool:
         """Whether the state of the optimizer has a learning rate: one that follows a schedule is none."""
         return self._graph.training is None or self._graph.training.optimizer.schedule is None
+
+    def numbers(self, step: int) -> list[np.generic]:
+        """What the state of the optimizer has besides slots, after so many steps."""
+        training = self._graph.training
+        return [] if training is None else [np.dtype(self._dtype).type(n) for n in training.optimizer.numbers(step)]
 
     def _part(self, module: str, component: Component) -> dict[str, Any]:
         """An initializer, a regularizer, a loss, a metric, or an optimizer."""
@@ -234,6 +243,8 @@ class Exporter:
         said |= self._lost_masks(node, component)
         if hasattr(component, "go_backwards") and len(tensors) > 1:
             tensors, said["initial_state"] = tensors[:1], tensors[1:]
+        if type(component).__name__ == "CategoryEncoding" and len(tensors) > 1:
+            tensors, said["count_weights"] = tensors[:1], tensors[1]
         if type(component).__name__ == "MultiHeadAttention" and len(tensors) > 3:
             said.setdefault("attention_mask", tensors[3])
             tensors = tensors[:3]
@@ -356,6 +367,10 @@ class Exporter:
                 return self._made(node, "GetItem", {}, [*x, self._value(component.index)])
             case "ReverseSteps":
                 return self._made(node, "Flip", {"axis": 1}, x)
+            case "ChannelsLast" | "ChannelsFirst":
+                rank = len(shape)
+                axes = [0, *range(2, rank), 1] if kind == "ChannelsLast" else [0, rank - 1, *range(1, rank - 1)]
+                return self._made(node, "Transpose", {"axes": axes}, x)
             case "StackSteps":
                 return self._made(node, "Stack", {"axis": 1}, [x])
             case "MergeSteps":
@@ -488,6 +503,8 @@ OPERATORS: tuple[str, ...] = (
     "Divide",
     "MatrixProduct",
     "Slice",
+    "ChannelsLast",
+    "ChannelsFirst",
     "ReverseSteps",
     "StackSteps",
     "MergeSteps",
@@ -577,7 +594,7 @@ def _hdf5(exporter: Exporter, weights: Mapping[str, Array], state: Mapping[str, 
             first = 1
             if exporter.keeps_rate():
                 file["optimizer/vars/1"], first = np.float32(state["learning_rate"]), 2
-            for i, array in enumerate(kept, first):
+            for i, array in enumerate((*kept, *exporter.numbers(int(state["step"]))), first):
                 file[f"optimizer/vars/{i}"] = array
     return data.getvalue()
 

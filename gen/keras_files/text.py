@@ -28,10 +28,6 @@ from gen.language.elaborate.older import LAYER_NAMES
 RECURRENT = ("LSTM", "GRU", "SimpleRNN")
 CELLS = {"LSTMCell": "LSTM", "GRUCell": "GRU", "SimpleRNNCell": "SimpleRNN"}
 NOTHING_IN_PREDICTION = {
-    "GaussianNoise": "adds noise",
-    "GaussianDropout": "multiplies with noise",
-    "AlphaDropout": "drops numbers out",
-    "ActivityRegularization": "has a penalty",
     "RandomFlip": "flips images",
     "RandomRotation": "turns images",
     "RandomZoom": "zooms images",

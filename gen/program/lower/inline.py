@@ -253,7 +253,7 @@ class _Frame:
             case ast.Tuple(elts=items):
                 return tuple(self.items(items))
             case ast.List(elts=items):
-                return list(self.items(items))
+                return self.items(items)
             case ast.Dict(keys=keys, values=values):
                 return self.entries(keys, values)
             case ast.Attribute(value=owner, attr=name):
@@ -269,16 +269,18 @@ class _Frame:
             case ast.DictComp(key=key, value=value, generators=generators):
                 return dict(self.comprehended(ast.Tuple([key, value], ast.Load()), generators))
             case ast.Call(func=function, args=arguments, keywords=keywords):
-                called, given = self.operand(function), list(self.items(arguments))
+                called, given = self.operand(function), self.items(arguments)
                 return self.call(node, called, given, self.options(node, keywords))
         raise self.refuse(node, f"a rule may not contain `{ast.unparse(node)}`")
 
-    def items(self, nodes: Sequence[ast.expr]) -> Iterable[Any]:
+    def items(self, nodes: Sequence[ast.expr]) -> list[Any]:
+        found: list[Any] = []
         for node in nodes:
             if isinstance(node, ast.Starred):
-                yield from self.known_items(node.value)
+                found.extend(self.known_items(node.value))
             else:
-                yield self.value(node)
+                found.append(self.value(node))
+        return found
 
     def entries(self, keys: Sequence[ast.expr | None], values: Sequence[ast.expr]) -> dict[Any, Any]:
         """`{"a": x, **others}`."""
@@ -452,6 +454,9 @@ class _Frame:
         if isinstance(function, MethodType) and isinstance(function.__self__, Component) and dynamic:
             return self.inline(function.__func__, [function.__self__, *arguments], options)
         if isinstance(function, FunctionType) and dynamic and _is_kernel(function):
+            if kernels[function.__name__].dtype == "number":
+                self.builder.kernels[function.__name__] = function
+                return Number(formula(function.__name__, *map(number_operand, arguments)))
             return self.builder.apply(ops.of_kernel(function).call(*arguments, **options))
         name = getattr(function, "__name__", "")
         if dynamic and name and getattr(np, name, None) is function:
