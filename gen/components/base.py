@@ -370,6 +370,8 @@ class Metric(Component):
     """
 
     kind = "metric"
+    logged: ClassVar[str] = ""
+    """Its name in the logs, if that is not the name of its class in snake case."""
 
     @property
     def log_name(self) -> str:
@@ -377,7 +379,7 @@ class Metric(Component):
 
         If a metric is given as a word, Keras logs it under that word; the compiler then puts the word in `name`.
         """
-        return getattr(self, "name", None) or snake_case(self.word or type(self).__name__)
+        return getattr(self, "name", None) or self.logged or snake_case(self.word or type(self).__name__)
 
     def resolve(self, loss: Loss, shape: Shape) -> Metric:
         """The metric to use on an output of this shape that is trained with this loss.
