@@ -35,7 +35,7 @@ from gen.components.layers.masking import Mask
 from gen.components.operations.base import Operation, operations
 from gen.components.operations.making import Literal, Parameter
 from gen.dims import Size, sizes_in
-from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
+from gen.graph.graph import Graph, NamedLayer, Node, Output, OwnLoss, Tensor
 
 # With this table Keras on JAX computes some functions in float32 even where float64 is asked for.
 dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
@@ -293,11 +293,22 @@ def _compile(model: keras.Model, graph: Graph) -> None:
     assert graph.training is not None
     model.compile(
         optimizer=make(graph.training.optimizer),
-        loss=[None if output.loss is None else make(output.loss) for output in graph.outputs],
+        loss=[_loss(output.loss) for output in graph.outputs],
         loss_weights=[output.loss_weight for output in graph.outputs],
         metrics=[[_metric(name, metric) for name, metric in output.metrics] for output in graph.outputs],
         jit_compile=all(layer.supports_jit for layer in model.layers),
     )
+
+
+def _loss(loss: Loss | None) -> Any:
+    component = loss.component if isinstance(loss, OwnLoss) else loss
+    return None if component is None else make(component)
+
+
+def losses_of_keras(graph: Graph) -> set[str]:
+    """The texts of the losses that are formulas, but Keras' own."""
+    losses = [output.loss for output in graph.outputs]
+    return {loss.formula.text for loss in losses if isinstance(loss, OwnLoss) and loss.component is not None}
 
 
 def _metric(name: str, metric: Metric) -> Any:

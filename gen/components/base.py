@@ -344,6 +344,10 @@ class Loss(Component):
         forward: ClassVar[Any]
         backward: ClassVar[Any]
 
+    def by_tensors(self) -> bool:
+        """Whether it is not one value for each row: then it is what the function of its name makes of tensors."""
+        return getattr(self, "axis", -1) != -1
+
     def after(self, head: Activation | None) -> Loss | None:
         """The loss to compute instead from the input of `head`, if that is better; else None.
 
@@ -432,6 +436,10 @@ class Optimizer(Component):
 
     def slots(self) -> dict[str, float]:
         return {}
+
+    def numbers(self, step: int) -> tuple[float, ...]:
+        """The numbers that Keras keeps besides the slots after so many steps, which gen computes from the step."""
+        return ()
 
     def ignores_zero_gradients(self) -> bool:
         """Whether a step without a gradient leaves a weight exactly as it is."""

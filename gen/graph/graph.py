@@ -144,6 +144,8 @@ class OwnLoss(Loss):
     formula: Formula
     summed: bool = False
     """Whether it is the sum of what the formula gives, not the mean."""
+    component: Loss | None = None
+    """The loss of Keras that the formula is of; None if it is of the file."""
 
     @property
     def written(self) -> str:

@@ -92,7 +92,11 @@ class Exporter:
 
     def _compiled(self) -> dict[str, Any] | None:
         training, outputs = self._graph.training, self._graph.outputs
-        if training is None or any(isinstance(output.loss, OwnLoss) for output in outputs) or self._graph.added:
+        losses = [
+            output.loss.component or output.loss if isinstance(output.loss, OwnLoss) else output.loss
+            for output in outputs
+        ]
+        if training is None or any(isinstance(loss, OwnLoss) for loss in losses) or self._graph.added:
             return None
         metrics = [
             [self._part("metrics", metric) for _, metric in output.metrics if not isinstance(metric, OwnMetric)]
@@ -100,7 +104,7 @@ class Exporter:
         ]
         return {
             "optimizer": self._part("optimizers", training.optimizer),
-            "loss": [None if output.loss is None else self._part("losses", output.loss) for output in outputs],
+            "loss": [None if loss is None else self._part("losses", loss) for loss in losses],
             "loss_weights": [output.loss_weight for output in outputs],
             "metrics": metrics,
             "weighted_metrics": None,
@@ -112,6 +116,11 @@ class Exporter:
     def keeps_rate(self) -> bool:
         """Whether the state of the optimizer has a learning rate: one that follows a schedule is none."""
         return self._graph.training is None or self._graph.training.optimizer.schedule is None
+
+    def numbers(self, step: int) -> list[np.generic]:
+        """What the state of the optimizer has besides slots, after so many steps."""
+        training = self._graph.training
+        return [] if training is None else [np.dtype(self._dtype).type(n) for n in training.optimizer.numbers(step)]
 
     def _part(self, module: str, component: Component) -> dict[str, Any]:
         """An initializer, a regularizer, a loss, a metric, or an optimizer."""
@@ -562,7 +571,7 @@ def _hdf5(exporter: Exporter, weights: Mapping[str, Array], state: Mapping[str, 
             first = 1
             if exporter.keeps_rate():
                 file["optimizer/vars/1"], first = np.float32(state["learning_rate"]), 2
-            for i, array in enumerate(kept, first):
+            for i, array in enumerate((*kept, *exporter.numbers(int(state["step"]))), first):
                 file[f"optimizer/vars/{i}"] = array
     return data.getvalue()
 

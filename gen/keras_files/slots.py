@@ -42,6 +42,8 @@ def slots(
         return None
     if len(rest) == 3 * count and len(names) == 2 and all(array.size == 1 for array in rest[2 * count :]):
         rest = rest[: 2 * count]  # of Keras 2.2, which keeps one number for each maximum that it does not take
+    if len(rest) != len(names) * count:
+        rest = [array for array in rest if array.ndim]  # without the numbers that follow from the step
     apart: dict[str, dict[str, Array]] = {}
     mixed: dict[str, dict[str, Array]] = {}
     usual: dict[str, dict[str, Array]] = {}
@@ -61,7 +63,12 @@ def slots(
     return None
 
 
-TOGETHER = (("momentum", "velocity"), ("momentum", "norm"), ("accumulated_grad", "accumulated_delta_var"))
+TOGETHER = (
+    ("momentum", "velocity"),
+    ("momentum", "norm"),
+    ("accumulated_grad", "accumulated_delta_var"),
+    ("accumulator", "linear"),
+)
 """The slots that Keras keeps side by side for each weight, since its version 2.11."""
 
 

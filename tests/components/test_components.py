@@ -185,11 +185,22 @@ LOSSES: list[Case] = [
     ("categorical_crossentropy", {"from_logits": True, "label_smoothing": 0.1}),
     ("sparse_categorical_crossentropy", {}),
     ("sparse_categorical_crossentropy", {"from_logits": True}),
+    ("categorical_generalized_cross_entropy", {"q": 0.3}),
+    *(
+        (f"{kind}_focal_crossentropy", arguments)
+        for kind in ("binary", "categorical")
+        for arguments in ({}, {"gamma": 0.0, "alpha": 0.7}, {"from_logits": True, "gamma": 1.5, "label_smoothing": 0.1})
+    ),
+    ("binary_focal_crossentropy", {"apply_class_balancing": True, "gamma": 1.0}),
 ]
 POSITIVE = {"mean_squared_logarithmic_error", "poisson", "kl_divergence"}
 
 
-FUSED = [case for case in LOSSES if "crossentropy" in case[0] and "from_logits" not in case[1]]
+FUSED = [
+    case
+    for case in LOSSES
+    if case[0].endswith(("binary_crossentropy", "categorical_crossentropy")) and "from_logits" not in case[1]
+]
 
 
 def softmax(x: Array) -> Array:
@@ -202,7 +213,7 @@ def targets(name: str, rows: int = 6, features: int = 4) -> Array:
     """Targets such as the loss expects."""
     rng = np.random.default_rng(2)
     ids = rng.integers(0, features, rows)
-    if name.startswith("sparse"):
+    if name.startswith("sparse") or "generalized" in name:
         return ids
     if name == "categorical_hinge":
         return np.eye(features)[ids]
@@ -216,7 +227,7 @@ def targets(name: str, rows: int = 6, features: int = 4) -> Array:
 def predictions(name: str, arguments: dict[str, Any], rows: int = 6, features: int = 4) -> Array:
     """Predictions such as the loss expects."""
     x = normal(rows, features, seed=4)
-    if "crossentropy" in name and not arguments.get("from_logits"):
+    if "cross" in name and not arguments.get("from_logits"):
         return 0.05 + 0.9 * softmax(x)  # the rows need not sum to 1: the losses see to that, as Keras does
     return np.abs(x) + 0.1 if name in POSITIVE else x
 
@@ -623,6 +634,23 @@ OPTIMIZERS: list[Case] = [
     ("adadelta", {"learning_rate": 1.0, "rho": 0.5, "epsilon": 0.1, "weight_decay": 0.1}),
     ("adamax", {}),
     ("adamax", {"beta_1": 0.5, "beta_2": 0.6, "epsilon": 0.1, "clipnorm": 0.5, "weight_decay": 0.1}),
+    ("nadam", {}),
+    ("nadam", {"beta_1": 0.5, "beta_2": 0.6, "epsilon": 0.1, "clipvalue": 0.5, "weight_decay": 0.1}),
+    ("ftrl", {}),
+    (
+        "ftrl",
+        {
+            "learning_rate": 0.1,
+            "learning_rate_power": -0.7,
+            "initial_accumulator_value": 0.2,
+            "l1_regularization_strength": 0.1,
+            "l2_regularization_strength": 0.2,
+            "l2_shrinkage_regularization_strength": 0.3,
+            "beta": 0.4,
+            "weight_decay": 0.1,
+        },
+    ),
+    ("ftrl", {"learning_rate_power": 0.0, "initial_accumulator_value": 0.0}),
     ("lion", {}),
     ("lion", {"beta_1": 0.5, "beta_2": 0.7, "global_clipnorm": 0.5, "weight_decay": 0.1}),
 ]
@@ -965,7 +993,7 @@ def test_schedule(case: Case) -> None:
 def test_every_component_has_a_case() -> None:
     tried: dict[str, set[str]] = {
         "activation": {case[0] for case in ACTIVATIONS},
-        "loss": {case[0] for case in LOSSES},
+        "loss": {case[0] for case in LOSSES} | {"dice", "tversky"},  # no rules: formulas, tested as cases
         "layer": {case[0] for case in LAYERS} | TESTED_ALONE,
         "optimizer": {case[0] for case in OPTIMIZERS},
         "metric": {case[0] for case in METRICS} | {"accuracy"},

@@ -122,6 +122,8 @@ OPTIMIZERS = {
     "adagrad": lambda: keras.optimizers.Adagrad(0.1),
     "adamax": lambda: keras.optimizers.Adamax(0.01),
     "amsgrad": lambda: keras.optimizers.AdamW(0.01, amsgrad=True),
+    "ftrl": lambda: keras.optimizers.Ftrl(0.1, l1_regularization_strength=0.01),
+    "nadam": lambda: keras.optimizers.Nadam(0.01),
     "lion": lambda: keras.optimizers.Lion(0.01),
     "rmsprop": lambda: keras.optimizers.RMSprop(0.01, momentum=0.5, centered=True),
     "momentum": lambda: keras.optimizers.SGD(0.01, momentum=0.9),

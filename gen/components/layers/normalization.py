@@ -22,7 +22,7 @@ from gen.components.base import (
     component,
 )
 from gen.components.initializers import Ones, Zeros
-from gen.components.kernels import Array, float32, kernel
+from gen.components.kernels import Array, block_of, cuts, float32, kernel
 from gen.components.layers.core import size_of
 from gen.dims import Shape, product, show
 
@@ -42,11 +42,6 @@ def along(weight: Array, axes: tuple[int, ...], x: Array) -> Array:
     return weight.reshape(tuple(x.shape[axis] if axis in axes else 1 for axis in range(x.ndim)))
 
 
-def block_of(x: Any, arrays: int = 1) -> int:
-    """The bytes of so many arrays for the rows that the kernels below work on at a time."""
-    return arrays * float32((min(x[0], max(1, 16384 // x[1])), x[1]))
-
-
 @kernel(
     lambda x, mean, dy=None: mean,
     room=lambda x, mean, dy=None: block_of(x),
@@ -58,43 +53,72 @@ def centered_products(x: Array, mean: Array, dy: Array | None = None, out: Array
     if out is None:
         out = np.empty(mean.shape, x.dtype)
     out.fill(0.0)
-    block = max(1, 16384 // x.shape[1])  # rows at a time, which stay in the cache
-    ones, room = np.ones(min(block, len(x)), x.dtype), np.empty((min(block, len(x)), x.shape[1]), x.dtype)
-    for start in range(0, len(x), block):
-        part = x[start : start + block]
-        centered = np.subtract(part, mean, out=room[: len(part)])
-        centered *= centered if dy is None else dy[start : start + block]
-        out += np.dot(ones[: len(part)], centered)
+    blocks = list(cuts(len(x), x.shape[1] * x.itemsize))
+    room = np.empty_like(x[blocks[0]])
+    ones = np.ones(len(room), x.dtype)
+    for rows in blocks:
+        centered = np.subtract(x[rows], mean, out=room[: rows.stop - rows.start])
+        centered *= centered if dy is None else dy[rows]
+        out += np.dot(ones[: len(centered)], centered)
     return out
 
 
-@kernel(operations=lambda x, scale, shift: 2 * math.prod(x), by_row=True)
-def scaled(x: Array, scale: Array, shift: Array, out: Array | None = None) -> Array:
-    """x · scale + shift, for each feature of x, (rows, features)."""
+@kernel(
+    room=lambda x, mean, inverse, gamma=None, beta=None: 2 * float32(mean),
+    operations=lambda x, mean, inverse, gamma=None, beta=None: 2 * math.prod(x),
+    by_row=True,
+)
+def batch_normalized(
+    x: Array,
+    mean: Array,
+    inverse: Array,
+    gamma: Array | None = None,
+    beta: Array | None = None,
+    out: Array | None = None,
+) -> Array:
+    """(x - mean) · inverse · gamma + beta, for each feature of x, (rows, features)."""
     if out is None:
         out = np.empty_like(x)
-    block = max(1, 16384 // x.shape[1])  # rows at a time, which stay in the cache
-    for start in range(0, len(x), block):
-        result = np.multiply(x[start : start + block], scale, out=out[start : start + block])
+    scale = inverse if gamma is None else inverse * gamma
+    shift = -mean * scale
+    if beta is not None:
+        shift += beta
+    for rows in cuts(len(x), x.shape[1] * x.itemsize):
+        result = np.multiply(x[rows], scale, out=out[rows])
         result += shift
     return out
 
 
 @kernel(
-    room=lambda x, scale, shift, dy, share: block_of(x),
-    operations=lambda x, scale, shift, dy, share: 4 * math.prod(x),
+    room=lambda dy, x, *_: block_of(x) + 3 * float32((x[1],)),
+    operations=lambda dy, x, *_: 4 * math.prod(x),
     by_row=True,
 )
-def scaled_sum(x: Array, scale: Array, shift: Array, dy: Array, share: Array, out: Array | None = None) -> Array:
-    """x · scale + shift + dy · share, for each feature, (rows, features)."""
+def batch_normalized_gradient(
+    dy: Array,
+    x: Array,
+    mean: Array,
+    inverse: Array,
+    dgamma_mean: Array,
+    dbeta_mean: Array,
+    gamma: Array | None = None,
+    out: Array | None = None,
+) -> Array:
+    """The gradient of x, (rows, features), where mean and inverse come from all its rows.
+
+    It is (dy - dbeta_mean - (x - mean) · inverse · dgamma_mean) · inverse · gamma.
+    """
     if out is None:
         out = np.empty_like(x)
-    block = max(1, 16384 // x.shape[1])  # rows at a time, which stay in the cache
-    room = np.empty((min(block, len(x)), x.shape[1]), x.dtype)
-    for start in range(0, len(x), block):
-        rows = slice(start, start + block)
-        result = np.multiply(x[rows], scale, out=out[rows])
-        result += np.multiply(dy[rows], share, out=room[: len(result)])
+    scale = inverse if gamma is None else inverse * gamma
+    slope = scale * inverse * dgamma_mean
+    shift = mean * slope - scale * dbeta_mean
+    blocks = list(cuts(len(x), x.shape[1] * x.itemsize))
+    room = np.empty_like(x[blocks[0]])
+    for rows in blocks:
+        sloped = np.multiply(x[rows], slope, out=room[: len(x[rows])])
+        result = np.multiply(dy[rows], scale, out=out[rows])
+        result -= sloped
         result += shift
     return out
 
@@ -163,9 +187,7 @@ class BatchNormalization(Layer):
             mean = np.add.reduce(rows, axis=0) / count
             variance = centered_products(rows, mean) / count
             inverse = 1.0 / np.sqrt(variance + self.epsilon)
-            scale = inverse if gamma is None else inverse * gamma
-            shift = -mean * scale if beta is None else beta - mean * scale
-            return scaled(rows, scale, shift).reshape(x.shape)
+            return batch_normalized(rows, mean, inverse, gamma, beta).reshape(x.shape)
         if mask is None:
             weight = None
             count = math.prod(x.shape[other] for other in others)
@@ -203,20 +225,20 @@ class BatchNormalization(Layer):
         beta: Array | None,
     ) -> Array | tuple[Array, ...]:
         axis, others = (self.axis % dy.ndim,), self.others(dy.ndim)
-        scale = inverse if gamma is None else inverse * gamma
         if rows is not None:
             drows = dy.reshape(rows.shape)
             dbeta = np.add.reduce(drows, axis=0)
             dgamma = centered_products(rows, mean, drows) * inverse
-            slope = -scale * inverse * dgamma / count
-            shift = -scale * dbeta / count - mean * slope
-            dx = scaled_sum(rows, slope, shift, drows, scale).reshape(dy.shape)
+            dgamma_mean, dbeta_mean = dgamma / count, dbeta / count
+            dx = batch_normalized_gradient(drows, rows, mean, inverse, dgamma_mean, dbeta_mean, gamma).reshape(dy.shape)
         elif weight is None:
+            scale = inverse if gamma is None else inverse * gamma
             dgamma = np.add.reduce(dy * normal, axis=others)
             dbeta = np.add.reduce(dy, axis=others)
             rest = dy - along(dbeta / count, axis, dy) - normal * along(dgamma / count, axis, dy)
             dx = rest * along(scale, axis, dy)
         else:
+            scale = inverse if gamma is None else inverse * gamma
             dgamma = np.add.reduce(dy * normal, axis=others)
             dbeta = np.add.reduce(dy, axis=others)
             slope = scale * inverse * dgamma / count

@@ -16,14 +16,13 @@ import numpy as np
 
 from gen.components.arguments import Count
 from gen.components.base import Layer, component
-from gen.components.kernels import Array, float32, kernel
+from gen.components.kernels import Array, cuts, float32, kernel
 from gen.components.layers.windows import (
     Format,
     Numbers,
     Padding,
     Ranked,
     check_rank,
-    cuts,
     each,
     per_axis,
     positions,

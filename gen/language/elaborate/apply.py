@@ -16,6 +16,7 @@ from gen.graph.checks import MAX_ELEMENTS, MAX_PARAMETERS, parameters
 from gen.graph.graph import OwnRegularizer
 from gen.language.elaborate.called import call_options, layer_inputs, mask_fits, rule_parameters, varies
 from gen.language.elaborate.context import MAX_CALLS, MAX_DIVISIONS, Context, Stop
+from gen.language.elaborate.drawn import OwnInitializer, settle_initializers
 from gen.language.elaborate.shape_trail import hint_from_trail, shape_notes
 from gen.language.elaborate.values import (
     ACTIVITY,
@@ -170,6 +171,10 @@ def apply_layer(
     try:
         made, dtype = layer.component.inferred(shapes, tuple(tensor.dtype for tensor in inputs), said.options)
         weights = layer.component.weights(*shapes)
+        if any(isinstance(weight.initializer, OwnInitializer) for weight in weights.values()):
+            if not settle_initializers(context, layer, weights):
+                return WRONG
+            weights = layer.component.weights(*shapes)
         for weight in weights.values():
             if weight.regularizer is not None:
                 weight.regularizer.fits(weight.shape)

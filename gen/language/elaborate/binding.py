@@ -14,6 +14,7 @@ from gen.components.base import Activation, ArgumentError, Component, Layer, Reg
 from gen.diagnostics import Note, Span
 from gen.graph.graph import OwnConstraint, OwnRegularizer
 from gen.language.elaborate.context import Context
+from gen.language.elaborate.drawn import OwnInitializer
 from gen.language.elaborate.keras_names import kind_in_keras
 from gen.language.elaborate.older import present_arguments, refused
 from gen.language.elaborate.spellings import kinds_of, suggestion
@@ -24,6 +25,7 @@ from gen.language.elaborate.values import (
     FunctionValue,
     LayerValue,
     ObjectValue,
+    PartialValue,
     TensorValue,
     Undecided,
     Unknown,
@@ -109,6 +111,8 @@ def make(context: Context, cls: type[Component], called: str, arguments: Argumen
             options[CHANNELS_FIRST] = True
             continue
         accepted = accepted_value(context, name, signature.annotations[name], argument)
+        if name == "name" and isinstance(accepted, str) and not accepted:
+            continue  # Keras takes it, and it names nothing
         if isinstance(accepted, Wrong) or (name == "name" and not valid_name(context, accepted, argument)):
             wrong = True
         else:
@@ -182,6 +186,10 @@ def settle(context: Context, value: Value, annotation: Any) -> Value:
             return _as_activation(context, value) if "activation" in _kinds(annotation) else component
         case FunctionValue() if "regularizer" in _kinds(annotation):
             return OwnRegularizer(value.name, value)
+        case FunctionValue() | PartialValue() if "initializer" in _kinds(annotation):
+            return OwnInitializer(getattr(value, "name", "partial"), value)
+        case ObjectValue() if value.cls.kind == "initializer" and "initializer" in _kinds(annotation):
+            return OwnInitializer(value.cls.name, value)
         case ObjectValue() if value.cls.kind == "regularizer" and "regularizer" in _kinds(annotation):
             return OwnRegularizer(value.cls.name, value)
         case FunctionValue() if "constraint" in _kinds(annotation):

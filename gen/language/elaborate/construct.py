@@ -12,6 +12,7 @@ from gen.language.elaborate.apply import apply_layer, call_layer
 from gen.language.elaborate.binding import CHANNELS_FIRST, Made, input_shape_of, make
 from gen.language.elaborate.cells import CELLS, make_cell, make_rnn
 from gen.language.elaborate.context import Context
+from gen.language.elaborate.drawn import drawn_at_once
 from gen.language.elaborate.functions import spelling
 from gen.language.elaborate.inputs import make_input
 from gen.language.elaborate.loss_functions import call_loss_function, formula_of, is_on_tensors
@@ -78,6 +79,10 @@ def call_word(context: Context, word: Word, arguments: Arguments, group: Group |
             return call_loss_function(context, formula, arguments, group)
     if len(kinds) > 1:
         return Undecided(word, kinds, arguments)
+    if kinds == ("initializer",) and isinstance(first_of(arguments, "shape"), list | tuple):
+        drawn = drawn_at_once(context, word.name, arguments)
+        if drawn is not None:
+            return drawn
     made = make(context, registry[kinds[0]][word.name], word.name, arguments)
     return made.component if isinstance(made, Made) else made
 

@@ -244,7 +244,12 @@ INSTEAD = {
     "IntegerLookup": "make ids from 0 on before they come to the model",
     "Hashing": "hash the values before they come to the model",
     "ThresholdedReLU": "`ReLU(threshold=theta)` does the same",
-    "Nadam": "the optimizers are adadelta, adagrad, adam, adamax, adamw, lion, rmsprop and sgd",
+    **dict.fromkeys(
+        ("Adafactor", "Lamb", "Muon", "ScheduleFreeAdamW"),
+        "the optimizers are adadelta, adagrad, adam, adamax, adamw, ftrl, lion, nadam, rmsprop and sgd",
+    ),
+    "LossScaleOptimizer": "write the optimizer inside of it: float32 needs no scaling of the loss",
+    "MultiOptimizer": "write one optimizer for all weights",
     "Merge": "call `add([a, b])`, `concatenate([a, b])` or their like on tensors",
 }
 """What does the same, for what gen does not have."""

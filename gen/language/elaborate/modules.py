@@ -44,7 +44,7 @@ def _partial(call: Call, *values: Value) -> Value:
 
 MODULES: Mapping[str, Mapping[str, Any]] = {
     "argparse": {"ArgumentParser": _partial},
-    "collections": {"OrderedDict": FUNCTIONS["dict"]},
+    "collections": {"OrderedDict": FUNCTIONS["dict"], "namedtuple": _partial},
     "dataclasses": {"field": _field},
     "functools": {"partial": _partial, "reduce": _reduce},
     "itertools": {"chain": _chain, "product": _product},

@@ -12,7 +12,7 @@ import numpy as np
 from gen.components.arguments import Word
 from gen.components.base import Component
 from gen.language import syntax
-from gen.language.elaborate import arrays, data, methods, options
+from gen.language.elaborate import arrays, data, methods, named_tuples, options
 from gen.language.elaborate.attributes import GETTERS, attribute_of, has_attribute, set_attribute, static
 from gen.language.elaborate.builtin import FUNCTIONS, TYPES, is_a, sort
 from gen.language.elaborate.changes import CHANGING
@@ -48,6 +48,7 @@ from gen.language.elaborate.values import (
     OptionsValue,
     ParserValue,
     PlainFunction,
+    RecordValue,
     Super,
     TensorValue,
     Unknown,
@@ -255,6 +256,8 @@ def call_method(context: Context, method: Method, arguments: Arguments, group: G
             return call_base_method(context, method, arguments, group)
         case TensorValue():
             return static(owner.shape)
+        case RecordValue() if method.name in named_tuples.METHODS:
+            return named_tuples.call_method(context, owner, method, arguments)
         case LayerValue() | Distributed() | BidirectionalValue() | LambdaValue():
             return _of_layer(context, owner, method, arguments, group)
     context.mutations += method.name in CHANGING

@@ -460,7 +460,7 @@ class _Assembly:
         true, predicted = computed.inputs
         leaf = Tensor(f"{plan.name}_true", true.shape, true.dtype)
         formula = self._formula(computed, {true: leaf, predicted: self._tensors[plan.tensor]}, (leaf,))
-        return (OwnLossOfIds if computed.ids else OwnLoss)(formula, computed.summed)
+        return (OwnLossOfIds if computed.ids else OwnLoss)(formula, computed.summed, computed.component)
 
     def _metric(self, plan: Plan, metric: Metric) -> Metric:
         """A metric of an output, the same way."""
