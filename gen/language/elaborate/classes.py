@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 from gen.components.arguments import Word
-from gen.components.base import Initializer, Layer, Regularizer, registry
+from gen.components.base import Constraint, Initializer, Layer, Regularizer, registry
 from gen.components.operations.making import Parameter
 from gen.diagnostics import Span
 from gen.language import syntax
@@ -375,13 +375,11 @@ def add_weight(context: Context, made: ObjectValue, arguments: Arguments, group:
     initializer = _accepted(context, given, "initializer", Initializer, registry["initializer"]["GlorotUniform"]())
     regularizer = _accepted(context, given, "regularizer", Regularizer | None, None)
     name = option_name(context, given.get("name"))
-    if isinstance(name, Wrong) or isinstance(initializer, Wrong) or isinstance(regularizer, Wrong):
+    constraint = _accepted(context, given, "constraint", Constraint | None, None)
+    if isinstance(name, Wrong) or any(isinstance(each, Wrong) for each in (initializer, regularizer, constraint)):
         return WRONG
-    if given.get("constraint") is not None and given["constraint"].value is not None:
-        message = "gen does not support `constraint` of `add_weight` yet"
-        return context.error("unsupported-argument", given["constraint"].span, message)
     trainable = given["trainable"].value is not False if "trainable" in given else True
-    component = Parameter(tuple(shape), initializer, regularizer, trainable)
+    component = Parameter(tuple(shape), initializer, regularizer, constraint, trainable)
     layer = LayerValue(component, name or UNNAMED, arguments.span, made.group or group, written="add_weight")
     layer.trainable = made.trainable
     return apply_layer(context, layer, [], Site(arguments.span, arguments.heading, made.group or group))

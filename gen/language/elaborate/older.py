@@ -90,6 +90,9 @@ LAYER_NAMES = {
     "SeparableConvolution2D": "SeparableConv2D",
     "SeparableConvolution1D": "SeparableConv1D",
     "Deconvolution2D": "Conv2DTranspose",
+    "Convolution3D": "Conv3D",
+    "Convolution1DTranspose": "Conv1DTranspose",
+    "Convolution3DTranspose": "Conv3DTranspose",
     "AtrousConvolution1D": "Conv1D",
     "AtrousConvolution2D": "Conv2D",
     "BatchNormalizationV1": "BatchNormalization",
@@ -101,8 +104,8 @@ LAYER_NAMES = {
     "TimeDistributedDense": "Dense",
 }
 """Layers as they were called, and what they are called now."""
-STILL_THERE: tuple[str, ...] = ("Convolution1D", "Convolution2D", "Convolution2DTranspose", "SeparableConvolution1D")
-STILL_THERE += ("SeparableConvolution2D",)
+STILL_THERE: tuple[str, ...] = ("Convolution1D", "Convolution2D", "Convolution3D", "SeparableConvolution1D")
+STILL_THERE += ("Convolution1DTranspose", "Convolution2DTranspose", "Convolution3DTranspose", "SeparableConvolution2D")
 """Those that Keras 3 knows too."""
 INITIALIZERS = {
     "random_normal_initializer": "RandomNormal",

@@ -22,6 +22,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "optimizers": ("optimizer",),
     "initializers": ("initializer",),
     "regularizers": ("regularizer",),
+    "constraints": ("constraint",),
     "schedules": ("schedule",),
     "models": (),
 }

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from gen.components.arguments import Word
-from gen.components.base import Activation, Component, Initializer, Layer, Weight, snake_case
+from gen.components.base import Activation, Component, Initializer, Layer, Regularizer, Weight, snake_case
 from gen.diagnostics import Span
 from gen.dims import Dim, Shape, show
 from gen.language import syntax
@@ -398,6 +398,10 @@ class LayerValue:
     """The function of the file that it applies to what it computes."""
     activated: TensorValue | None = None
     """The first tensor that this function gave."""
+    channels_first: bool = False
+    """Whether it takes and gives the channels before the axes that it works along."""
+    activity: Regularizer | None = None
+    """What its results cost, each time that it is called."""
 
     @property
     def word(self) -> str:
@@ -858,6 +862,10 @@ Wrapped: TypeAlias = LayerValue | ModelValue | Distributed | BidirectionalValue 
 """What a wrapper can hold, and a Sequential: all that can be called on tensors."""
 
 
+ACTIVITY = "activity_regularizer"
+"""What the results of a layer cost, by name."""
+
+
 @dataclass(frozen=True, eq=False)
 class AddedLoss:
     """What one call of a layer or a model adds to the loss, as the file writes it, and what that call gave."""
@@ -867,6 +875,7 @@ class AddedLoss:
     results: tuple[TensorValue, ...]
     model: ModelValue | None = None
     """The only model that it is added to, where that is said."""
+    name: str = "add_loss"
 
 
 @record
