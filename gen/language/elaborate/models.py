@@ -258,7 +258,7 @@ def _calls(context: Context, model: ModelValue, outputs: Sequence[Argument]) -> 
     for argument in outputs:
         if isinstance(argument.value.maker, InputValue):
             message = "This output is an Input itself: no layer makes it"
-            hint = "write `Activation(linear)(…)` around it"
+            hint = 'write `keras.ops.cast(…, "float32")` around it'
             context.error("disconnected-output", argument.span, message, hint=hint)
             model.broken = True
         elif argument.value.shape[:1] != (BATCH,):
