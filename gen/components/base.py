@@ -80,6 +80,8 @@ class Component:
     """Other names that Keras accepts for it (`acc`, `mse`)."""
     is_call: ClassVar[bool] = False
     """Whether its `forward` is one call of NumPy, which is written as it is and not inlined: that of a constant."""
+    first_arguments: ClassVar[tuple[str, ...]] = ()
+    """The first of its arguments by position, where that is not the order of its fields."""
     word: ClassVar[str] = ""
     """Its name, if that is neither the name of its class nor the same in snake case."""
     unsupported: ClassVar[dict[str, str]] = {}
@@ -95,11 +97,12 @@ class Component:
 
 @dataclass(frozen=True)
 class Weight:
-    """A weight of a layer: its shape, initializer, and regularizer, and whether it is trained."""
+    """A weight of a layer: its shape, initializer, regularizer, and constraint, and whether it is trained."""
 
     shape: tuple[int, ...]
     initializer: Initializer
     regularizer: Regularizer | None = None
+    constraint: Constraint | None = None
     trainable: bool = True
     by_row: bool = False
     """Whether rules only take rows of it by id; a kernel of dtype `"rows"` then gives its gradient."""
@@ -124,13 +127,28 @@ class Initializer(Component):
 
 
 class Regularizer(Component):
-    """A penalty on a weight: `forward(self, w)` gives it, a scalar; `backward(self, w)` gives its gradient."""
+    """A penalty on a weight: `forward(self, w)` gives it, a scalar; `backward(self, w)` gives its gradient.
+
+    As the `activity_regularizer` of a layer, it gets what the layer gives, and counts for each row.
+    """
 
     kind = "regularizer"
 
     if TYPE_CHECKING:  # the rules: each class defines its own, with the parameters that it asks for
         forward: ClassVar[Any]
         backward: ClassVar[Any]
+
+    def fits(self, shape: Shape) -> None:
+        """Raises `ShapeError` if it has no penalty for an array of this shape."""
+
+
+class Constraint(Component):
+    """What holds for a weight after each step: `forward(self, w)` gives the weight that comes closest to `w`."""
+
+    kind = "constraint"
+
+    if TYPE_CHECKING:  # the rules: each class defines its own, with the parameters that it asks for
+        forward: ClassVar[Any]
 
 
 class Computation(Component, ABC):
@@ -279,6 +297,8 @@ class Layer(Computation):
     """Which number it makes of each window of its input, or of all of it; None if it does not pool."""
     adds_bias_last: ClassVar[bool] = False
     """Whether the last that its rules do is to add its weight `bias`, if it has one, along the last axis."""
+    scales_with_kernel: ClassVar[bool] = False
+    """Whether to scale its weight `kernel` along the last axis scales its results, without the `bias`, along theirs."""
     memory: ClassVar[type | None] = None
     """The class of `memory`, for a rule that has it in its signature; made without arguments, once per model."""
     joins_masks: ClassVar[bool] = False
@@ -433,7 +453,8 @@ class Optimizer(Component):
 # --------------------------------------------------------------------------------------------------------- the registry
 
 KINDS: dict[str, type[Component]] = {
-    base.kind: base for base in (Layer, Activation, Loss, Metric, Optimizer, Schedule, Initializer, Regularizer)
+    base.kind: base
+    for base in (Layer, Activation, Loss, Metric, Optimizer, Schedule, Initializer, Regularizer, Constraint)
 }
 registry: dict[str, Scope[type[Component]]] = {kind: Scope(kind) for kind in KINDS}
 """Every component, by its kind and each of its names: `registry["loss"]["mse"]`."""
@@ -488,7 +509,8 @@ def given_to(item: Component) -> dict[str, Any]:
 @cache
 def _parameters(cls: type[Component]) -> tuple[Parameter, ...]:
     hints = get_type_hints(cls, include_extras=True)
-    return tuple(_parameter(item, hints[item.name]) for item in fields(cls))  # type: ignore[arg-type]  # a dataclass
+    found = {item.name: _parameter(item, hints[item.name]) for item in fields(cls)}  # type: ignore[arg-type]  # a dataclass
+    return tuple(found[name] for name in dict.fromkeys((*cls.first_arguments, *found)))
 
 
 def _parameter(item: Any, annotation: Any) -> Parameter:

@@ -7,7 +7,7 @@ indexing or a loop.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
@@ -114,6 +114,24 @@ def no_operations(*_: Any, **__: Any) -> int:
     return 0
 
 
+# -------------------------------------------------------------------------------------------------------------- blocks
+
+
+def block_of(x: Any, arrays: int = 1) -> int:
+    """The bytes of so many arrays for the rows of `x` that a kernel works on at a time, as `cuts` gives them."""
+    row = float32(x[1:])
+    rows: int = min(x[0], max(1, (1 << 17) // row))
+    return arrays * rows * row
+
+
+@kernel()
+def cuts(count: int, size: int, limit: int = 1 << 17) -> Iterator[slice]:
+    """`count` rows of `size` bytes each, `limit` bytes at a time, which stay in the cache, or a row."""
+    rows = max(1, limit // max(1, size))
+    for start in range(0, count, rows):
+        yield slice(start, min(count, start + rows))
+
+
 # --------------------------------------------------------------------------------------------------------- activations
 
 
@@ -128,12 +146,7 @@ def polynomial(x: Array, coefficients: tuple[float, ...]) -> Array:
     return value
 
 
-def block_of(x: Any, arrays: int) -> int:
-    """The bytes of so many arrays for the numbers of `x` that a kernel works on at a time."""
-    return arrays * float32((min(math.prod(x), 16384),))
-
-
-@kernel(room=lambda x: block_of(x, 3), operations=lambda x: 16 * math.prod(x), by_row=True)
+@kernel(room=lambda x: block_of((math.prod(x),), 3), operations=lambda x: 16 * math.prod(x), by_row=True)
 def erf(x: Array, out: Array | None = None) -> Array:
     """The error function, to the last digits of the dtype; `out` may be `x`.
 
@@ -145,13 +158,14 @@ def erf(x: Array, out: Array | None = None) -> Array:
     p = (1.58950389e-7, -5.98555469e-6, 8.97119201e-5, -6.25718139e-4)
     p_low = (-1.84385044e-4, 1.02765482e-1, 1.12837971)
     numbers, results = x.reshape(-1), out.reshape(-1)
-    block = 16384  # numbers at a time, which stay in the cache
-    for start in range(0, len(numbers), block):
-        part, result = numbers[start : start + block], results[start : start + block]
+    most = np.full(min(x.size, 1 << 15), 13.0, x.dtype)  # beyond, erf is 1
+    for block in cuts(x.size, x.itemsize):
+        part, result = numbers[block], results[block]
         if x.dtype == np.float64:
             result[...] = erf_in_float64(part)
         else:
-            value = polynomial(np.minimum(part * part, 13.0), (*p, *p_low))  # beyond 13, erf is 1
+            square = part * part
+            value = polynomial(np.minimum(square, most[: len(part)], out=square), (*p, *p_low))
             value *= part
             np.tanh(value, out=result)
     return out
@@ -182,7 +196,7 @@ def erf_in_float64(x: Array) -> Array:
 
 @kernel(
     lambda x, approximate=False: [x, x],
-    room=lambda x, approximate=False: block_of(x, 3),
+    room=lambda x, approximate=False: block_of((math.prod(x),), 3),
     operations=lambda x, approximate=False: (8 if approximate else 20) * math.prod(x),
     by_row=True,
 )
@@ -191,9 +205,8 @@ def gelu(x: Array, approximate: bool = False, out: tuple[Array, Array] | None = 
     if out is None:
         out = (np.empty(x.shape, x.dtype), np.empty(x.shape, x.dtype))
     numbers, results, gates = x.reshape(-1), out[0].reshape(-1), out[1].reshape(-1)
-    block = 16384  # numbers at a time, which stay in the cache
-    for start in range(0, len(numbers), block):
-        part, gate = numbers[start : start + block], gates[start : start + block]
+    for block in cuts(x.size, x.itemsize):
+        part, gate = numbers[block], gates[block]
         if approximate:
             root = math.sqrt(2 / math.pi)
             np.multiply(part, part, out=gate)
@@ -205,12 +218,12 @@ def gelu(x: Array, approximate: bool = False, out: tuple[Array, Array] | None = 
             erf(np.multiply(part, math.sqrt(0.5), out=gate), out=gate)
         gate *= 0.5
         gate += 0.5
-        np.multiply(part, gate, out=results[start : start + block])
+        np.multiply(part, gate, out=results[block])
     return out
 
 
 @kernel(
-    room=lambda dy, x, gate, approximate=False: block_of(x, 2 if approximate else 1),
+    room=lambda dy, x, gate, approximate=False: block_of((math.prod(x),), 2 if approximate else 1),
     operations=lambda dy, x, gate, approximate=False: (9 if approximate else 7) * math.prod(x),
     by_row=True,
 )
@@ -219,10 +232,8 @@ def gelu_gradient(dy: Array, x: Array, gate: Array, approximate: bool = False, o
     if out is None:
         out = np.empty(x.shape, x.dtype)
     dys, numbers, gates, results = dy.reshape(-1), x.reshape(-1), gate.reshape(-1), out.reshape(-1)
-    block = 16384  # numbers at a time, which stay in the cache
-    for start in range(0, len(numbers), block):
-        places = slice(start, start + block)
-        part, share, root = numbers[places], gates[places], math.sqrt(2 / math.pi)
+    for block in cuts(x.size, x.itemsize):
+        part, share, root = numbers[block], gates[block], math.sqrt(2 / math.pi)
         slope = part * part
         if approximate:
             slope *= 2 * 0.134145 * root
@@ -235,7 +246,7 @@ def gelu_gradient(dy: Array, x: Array, gate: Array, approximate: bool = False, o
             slope *= 0.5 * root
         slope *= part
         slope += share
-        np.multiply(dys[places], slope, out=results[places])
+        np.multiply(dys[block], slope, out=results[block])
     return out
 
 

@@ -104,6 +104,7 @@ class Assembler:
             watched=self.watched() if self.step else (),
             input_gradients=bool(self.step) and self.functions.has_input_gradients(),
             tracks=bool(self.step and "track" in self.step.program.sections()),
+            constrains=self.constrains(),
             fused=self.programs.activate is not None,
             evaluates_by_forward=not any(_differs_in_training(layer) for layer in graph.layers),
             backward_arguments=self.functions.backward_arguments() if self.step else "",
@@ -256,6 +257,12 @@ class Assembler:
         assert isinstance(classes, int)
         example = f"rng.integers(0, {classes}, {self.example_size(tensor.shape[:-1])})"
         return replace(view, target_shape=shape[:-1], target_dtype="int64", classes=classes, example=example)
+
+    def constrains(self) -> tuple[str, ...]:
+        """What `constrain` takes; nothing if there is none."""
+        if self.step is None or "constrain" not in self.step.program.sections():
+            return ()
+        return tuple(each[0] for each in self.functions.constrain_parameters())
 
     def loss_inputs(self) -> tuple[LossInputView, ...]:
         """The inputs that `loss` reads."""

@@ -252,6 +252,8 @@ class View:
     """Whether `backward` takes `to_inputs`."""
     tracks: bool
     """Whether there is `track(p, b)`."""
+    constrains: tuple[str, ...]
+    """The parameters of `constrain`, p and b; none if there is none."""
     fused: bool
     """Whether there is `activate`, as some head leaves `infer` without its activation."""
     backward_arguments: str

@@ -46,6 +46,7 @@ MODULE = frozenset(
         "argparse",
         "backward",
         "check",
+        "constrain",
         "contextmanager",
         "contextvars",
         "ctypes",

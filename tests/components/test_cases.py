@@ -130,7 +130,7 @@ def components_of(graph: Graph) -> Any:
         found.append(node.layer.component)
     for layer in graph.layers:
         for weight in layer.weights.values():
-            found += [weight.initializer, weight.regularizer]
+            found += [weight.initializer, weight.regularizer, weight.constraint]
     for output in graph.outputs:
         found += [output.loss, getattr(output.loss, "component", None), *(metric for _, metric in output.metrics)]
     if graph.training is not None:

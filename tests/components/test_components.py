@@ -374,7 +374,46 @@ LAYERS: list[LayerCase] = [
     ("LayerNormalization", {"center": False, "scale": False}, ((4, 5),)),
     ("UnitNormalization", {}, ((4, 5),)),
     ("UnitNormalization", {"axis": (1, 2)}, ((4, 3, 5),)),
+    ("GroupNormalization", {"groups": 2}, ((4, 6),)),
+    ("GroupNormalization", {"groups": -1, "center": False}, ((4, 3, 6),)),
+    ("GroupNormalization", {"groups": 3, "axis": 1, "scale": False}, ((4, 6, 2, 3),)),
+    ("GroupNormalization", {"groups": 1, "axis": -2, "center": False, "scale": False}, ((4, 6, 3),)),
+    ("RMSNormalization", {}, ((4, 5),)),
+    ("RMSNormalization", {"axis": (1, 2), "epsilon": 0.1}, ((4, 3, 5),)),
+    ("Identity", {}, ((4, 3),)),
     ("Rescaling", {"scale": 0.5}, ((4, 5),)),
+    *(
+        (
+            "Resizing",
+            {"height": height, "width": width, "interpolation": interpolation, "antialias": antialias},
+            ((2, 5, 6, 2),),
+        )
+        for height, width in ((3, 7), (8, 4))
+        for interpolation in ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
+        for antialias in (False, True)
+    ),
+    ("Resizing", {"height": 4, "width": 8, "crop_to_aspect_ratio": True}, ((2, 7, 6, 2),)),
+    ("Resizing", {"height": 4, "width": 8, "pad_to_aspect_ratio": True, "fill_value": 0.5}, ((2, 7, 6, 2),)),
+    ("CenterCrop", {"height": 4, "width": 3}, ((2, 7, 6, 2),)),
+    ("CenterCrop", {"height": 4, "width": 8}, ((2, 7, 6, 2),)),
+    ("UpSampling2D", {"size": (2, 3), "interpolation": "bilinear"}, ((2, 3, 4, 2),)),
+    ("UpSampling2D", {"size": (2, 2), "interpolation": "lanczos3"}, ((2, 3, 4, 2),)),
+    ("AdaptiveAveragePooling1D", {"output_size": 3}, ((2, 7, 2),)),
+    ("AdaptiveAveragePooling2D", {"output_size": (2, 3)}, ((2, 5, 6, 2),)),
+    ("AdaptiveAveragePooling3D", {"output_size": (2, 2, 3)}, ((2, 3, 5, 4, 2),)),
+    ("AdaptiveMaxPooling1D", {"output_size": 3}, ((2, 7, 2),)),
+    ("AdaptiveMaxPooling2D", {"output_size": (2, 3)}, ((2, 5, 6, 2),)),
+    ("AdaptiveMaxPooling3D", {"output_size": (2, 2, 3)}, ((2, 3, 5, 4, 2),)),
+    ("Normalization", {"mean": 3.0, "variance": 2.0}, ((4, 5),)),
+    ("Normalization", {"mean": (1.0, 2.0, 3.0), "variance": (0.5, 4.0, 1.0), "axis": 1}, ((2, 3, 4),)),
+    ("Normalization", {"mean": 1.0, "variance": 4.0, "axis": None, "invert": True}, ((2, 3, 4),)),
+    ("EinsumDense", {"equation": "abc,cd->abd", "output_shape": (None, 4), "bias_axes": "d"}, ((2, 3, 5),)),
+    ("EinsumDense", {"equation": "...x,xy->...y", "output_shape": 4}, ((2, 3, 2, 5),)),
+    ("EinsumDense", {"equation": "abc,ce->aeb", "output_shape": (4, None), "bias_axes": "e"}, ((2, 3, 5),)),
+    ("EinsumDense", {"equation": "ab...,bc->ac...", "output_shape": 4, "bias_axes": "c"}, ((2, 3, 5),)),
+    ("EinsumDense", {"equation": "abc,cde->abde", "output_shape": (3, 2, 4), "bias_axes": "de"}, ((2, 3, 5),)),
+    ("Rescaling", {"scale": (0.5, 2.0, 3.0), "offset": 0.5}, ((4, 2, 3),)),
+    ("Rescaling", {"scale": 0.5, "offset": ((1.0, 2.0), (3.0, 4.0))}, ((4, 3, 2, 2),)),
     ("Rescaling", {"scale": 0.5, "offset": -1.0}, ((4, 5),)),
 ]
 TESTED_ALONE = {"Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"}
@@ -902,6 +941,8 @@ REGULARIZERS: list[Case] = [
     ("l2", {}),
     ("l1_l2", {"l1": 0.1, "l2": 0.2}),
     ("L1L2", {"l2": 0.2}),
+    ("OrthogonalRegularizer", {}),
+    ("OrthogonalRegularizer", {"factor": 0.3, "mode": "columns"}),
 ]
 
 
@@ -917,6 +958,30 @@ def test_regularizer(case: Case) -> None:
     np.testing.assert_allclose(penalty, expected, rtol=1e-7)  # Keras holds its l1 in float32
     np.testing.assert_allclose(dw, dexpected, rtol=1e-7)
     np.testing.assert_allclose(dw, slope(lambda w: penalize(regularizer, w)[0], w, np.ones(())), **DIFFERENCES)
+
+
+def test_orthogonal_regularizer_takes_matrices_only() -> None:
+    regularizer: Any = build("regularizer", ("orthogonal_regularizer", {}))
+    with pytest.raises(ShapeError, match="takes a matrix"):
+        regularizer.fits((3, 2, 4))
+
+
+# ---------------------------------------------------------------------------------------------------------- constraints
+
+CONSTRAINTS: list[Case] = [
+    ("NonNeg", {}),
+    *crossed("MaxNorm", max_value=(0.0, 1.5), axis=(0, 1, (0, 1))),
+    *crossed("UnitNorm", axis=(0, -1)),
+    *crossed("MinMaxNorm", min_value=(1.0,), max_value=(1.5,), rate=(1.0, 0.3, 0.0), axis=(0, (0, 1))),
+]
+
+
+@pytest.mark.parametrize("case", CONSTRAINTS, ids=identify)
+def test_constraint(case: Case) -> None:
+    constraint: Any = build("constraint", case)
+    theirs = getattr(keras.constraints, case[0])(**case[1])
+    for w in (normal(3, 4), 0.1 * normal(3, 4, seed=1), np.zeros((3, 4))):
+        np.testing.assert_allclose(constraint.forward(w), theirs(jax.numpy.asarray(w)), **CLOSE)
 
 
 # ----------------------------------------------------------------------------------------------------------- schedules
@@ -970,6 +1035,7 @@ def test_every_component_has_a_case() -> None:
         "metric": {case[0] for case in METRICS} | {"accuracy"},
         "initializer": {case[0] for case in INITIALIZERS} | OTHER_INITIALIZERS,
         "regularizer": {case[0] for case in REGULARIZERS},
+        "constraint": {case[0] for case in CONSTRAINTS},
         "schedule": {case[0] for case in SCHEDULES},
     }
     for kind, names in tried.items():
@@ -981,6 +1047,7 @@ def test_every_component_has_a_case() -> None:
 HERE = {
     *(f"gen.components.{name}" for name in ("activations", "losses", "metrics", "optimizers", "initializers")),
     "gen.components.schedules",
+    "gen.components.constraints",
     "gen.components.regularizers",
     *(f"gen.components.layers.{name}" for name in ("core", "reshaping", "merging", "normalization", "regularization")),
 }

@@ -104,6 +104,23 @@ def test_small_models_and_small_batches_stay_in_one_thread() -> None:
         assert len(model._slices(model._convert(model._check(*batch_of(count))))) == slices
 
 
+def test_the_number_of_threads_may_change_between_predictions(cut: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the next array is like the one before, for which `predict` skips its checks."""
+    model, (x, _) = cut.Model(1, np.float64, threads=1), batch_of()
+    usual, buffers = cut.infer, set()
+    monkeypatch.setattr(cut, "infer", lambda p, b, *inputs: (buffers.add(b), usual(p, b, *inputs))[1])
+    for threads in (1, 1, 3, 3, 2, 1, 1):
+        model.threads = threads
+        buffers.clear()
+        np.testing.assert_allclose(model.predict(x), cut.Model(1, np.float64, threads=1).predict(x), rtol=1e-12)
+        assert len(buffers) == threads + 1
+
+
+def test_a_prediction_draws_nothing(cut: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(cut, "_Draws")
+    cut.Model(threads=3).evaluate(*batch_of())
+
+
 @pytest.mark.parametrize("threads", [0, -1, 1.5, True, "two"])
 @pytest.mark.parametrize("text", [TEXT, 'x = Input(4)\nmodel = Model(x, Dense(2)(x))\nmodel.compile("sgd", "mse")'])
 def test_a_number_of_threads_that_is_none_is_refused(text: str, threads: Any) -> None:

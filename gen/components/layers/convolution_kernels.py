@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from gen.components.kernels import Array, float32, kernel
-from gen.components.layers.windows import cuts, positions, shifts, unit_steps, zeros_around
+from gen.components.kernels import Array, cuts, float32, kernel
+from gen.components.layers.windows import positions, shifts, unit_steps, zeros_around
 from gen.dims import Shape
 from gen.dtypes import FLOAT
 
@@ -78,7 +78,7 @@ def room_for_input_gradient(
 ) -> int:
     """The bytes that `correlate_input_gradient` needs."""
     window, channels = kernel[:-2], shape[-1]
-    if channels // groups <= 4 and channels < dy[-1]:
+    if math.prod(dy[:-1]) <= dy[-1] // groups // 2 or (channels // groups <= 4 and channels < dy[-1]):
         products = math.prod(window) * math.prod(dy[1:-1]) * channels
         rows: int = min(dy[0], max(1, TILE // (FLOAT * products)))
         several = int(rows < dy[0])  # NumPy frees the old products after it has made the new ones
@@ -128,8 +128,7 @@ def column_tiles(
         pairs = list(zip(sizes, around, strict=True))
         spans = [before + size + after for size, (before, after) in pairs]
         if narrow:
-            source = np.zeros((x.shape[-1], most, *spans), x.dtype)
-            source = source.transpose(*range(1, x.ndim), 0)
+            source = np.moveaxis(np.zeros((x.shape[-1], most, *spans), x.dtype), 0, -1)
         else:
             source = np.zeros((most, *spans, x.shape[-1]), x.dtype)
         middle = (slice(before, before + size) for size, (before, _) in pairs)
@@ -259,7 +258,7 @@ def phases(
     strides: tuple[int, ...],
     dilation: tuple[int, ...],
     zeros: tuple[tuple[int, int], ...],
-) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...], list[tuple[int, int]]]]:
+) -> Iterator[tuple[tuple[slice, ...], tuple[slice, ...], tuple[tuple[int, int], ...]]]:
     """The parts of an input of these sizes that meet the same places of the windows at `found`.
 
     Each has these places, the part, and the zeros around a gradient of the windows: with them, its
@@ -276,7 +275,7 @@ def phases(
             places.append(slice(start, None, stride))
             inside.append(part)
             around.append((reach - first, count + first - found[axis]))
-        yield tuple(places), tuple(inside), around
+        yield tuple(places), tuple(inside), tuple(around)
 
 
 @kernel(
@@ -304,19 +303,17 @@ def correlate_input_gradient(
     window, channels, filters = kernel.shape[:-2], shape[-1] // groups, kernel.shape[-1] // groups
     steps, rates = strides or unit_steps(window), dilation or unit_steps(window)
     zeros = zeros_around(shape[1:-1], window, steps, rates, padding)
-    if channels <= 4 and channels < filters:
+    few = math.prod(dy.shape[:-1]) <= filters // 2  # windows: turning the kernel would not pay
+    if few or (channels <= 4 and channels < filters):
         return add_planes(dy, kernel, steps, rates, zeros, out, groups=groups)
     if any(step > width for step, width in zip(steps, window, strict=True)):
         out.fill(0.0)
-    parts = phases(shape[1:-1], dy.shape[1:-1], window, steps, rates, zeros)
-    for places, inside, around in parts:
+    for places, inside, around in phases(shape[1:-1], dy.shape[1:-1], window, steps, rates, zeros):
         part = np.flip(kernel[places], tuple(range(len(window))))
         by_group = part.reshape(*part.shape[:-2], channels, groups, filters)
-        by_group = np.ascontiguousarray(by_group.swapaxes(-3, -1))
-        turned = by_group.reshape(*part.shape[:-2], filters, groups * channels)
+        turned = by_group.swapaxes(-3, -1).reshape(*part.shape[:-2], filters, groups * channels)
         given = dy[(slice(None), *(slice(max(0, -before), None) for before, _ in around))]
-        pairs = tuple(around)
-        correlate(given, turned, pairs, dilation=dilation, groups=groups, out=out[(slice(None), *inside)])
+        correlate(given, turned, around, dilation=dilation, groups=groups, out=out[(slice(None), *inside)])
     return out
 
 
@@ -330,7 +327,7 @@ def add_planes(
     out: Array,
     groups: int = 1,
 ) -> Array:
-    """`correlate_input_gradient` for few channels: add `dy` times each place of the kernel.
+    """`correlate_input_gradient` for few channels or windows: add `dy` times each place of the kernel.
 
     A turned kernel would have few columns, which BLAS multiplies slowly.  The products are planes,
     one for each channel and place, because it takes long to add a few numbers at a time.
@@ -340,8 +337,7 @@ def add_planes(
     by_group = kernel.reshape(count, channels, groups, filters).transpose(2, 0, 1, 3)
     matrices = by_group.reshape(groups, -1, filters).swapaxes(1, 2)
     line = count * out.shape[-1] * math.prod(dy.shape[1:-1]) * dy.itemsize
-    limit = 1 << 20  # bytes of the products that are there at once
-    for rows in cuts(len(dy), line, limit):
+    for rows in cuts(len(dy), line, 1 << 20):
         given, taken = dy[rows], out[rows]
         products = np.matmul(given.reshape(-1, groups, filters).swapaxes(0, 1), matrices)
         planes = np.ascontiguousarray(products.swapaxes(1, 2))
@@ -351,8 +347,7 @@ def add_planes(
         for plane, (_, inside, outside) in zip(planes, moves, strict=True):
             part = (slice(None), slice(None), *inside)
             sums[part] += plane[(slice(None), slice(None), *outside)]
-        by_plane = taken.reshape(*taken.shape[:-1], groups, channels)
-        np.copyto(by_plane, np.moveaxis(sums, (0, 1), (-2, -1)))
+        taken.reshape(*taken.shape[:-1], groups, channels)[...] = np.moveaxis(sums, (0, 1), (-2, -1))
     return out
 
 

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from gen.components.kernels import Array, float32, kernel, no_operations, room_for_sums, sum_by_id
+from gen.components.kernels import Array, cuts, float32, kernel, no_operations, room_for_sums, sum_by_id
 from gen.components.layers.convolution_kernels import correlate, correlated
-from gen.components.layers.windows import cuts, zeros_around
+from gen.components.layers.windows import zeros_around
 from gen.dims import Shape
 
 

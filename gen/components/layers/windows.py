@@ -216,11 +216,3 @@ def shifts(
             inside.append(slice(start + first * stride, start + last * stride, stride))
             outside.append(slice(first, last))
         yield place, tuple(inside), tuple(outside)
-
-
-@kernel()
-def cuts(count: int, size: int, limit: int) -> Iterator[slice]:
-    """`count` rows of `size` bytes each, in parts of at most `limit` bytes, or of a single row."""
-    rows = max(1, limit // max(1, size))
-    for start in range(0, count, rows):
-        yield slice(start, min(count, start + rows))

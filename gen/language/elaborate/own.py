@@ -280,6 +280,18 @@ def own_penalty(context: Context, function: Value, name: str, shape: Shape, span
         return computed(context, argument, f"the regularizer `{name}`", (weight,), "__call__")
 
 
+def own_constraint(context: Context, function: Value, name: str, shape: Shape, span: Span) -> Computed | Wrong:
+    """What a constraint of the file makes of a weight."""
+    weight = leaf(context, "w", shape, "float", span)
+    argument = Argument(function, syntax.Constant(None, span))
+    with _noted(context, (Note(span, f"it is called on a weight {show(shape)}"),)):
+        found = computed(context, argument, f"the constraint `{name}`", (weight,), "__call__")
+        if not isinstance(found, Wrong) and found.value.shape != shape:
+            message = f"The constraint `{name}` gives {show(found.value.shape)} of a weight {show(shape)}"
+            return context.error("bad-argument", span, message, hint="it returns the weight in its own shape")
+    return found
+
+
 # --------------------------------------------------------------------------------------------------------- added losses
 
 
@@ -290,6 +302,7 @@ class Addition:
     value: TensorValue
     text: str
     calls: tuple[LayerCall, ...]
+    name: str
 
 
 def additions(context: Context, model: ModelValue) -> tuple[list[LayerCall], list[Addition]]:
@@ -307,7 +320,7 @@ def additions(context: Context, model: ModelValue) -> tuple[list[LayerCall], lis
     for each in added:
         calls = [call for call in leading_to([each.value], known, context.calls) if call not in taken]
         taken.update(calls)
-        found.append(Addition(each.value, each.text, tuple(calls)))
+        found.append(Addition(each.value, each.text, tuple(calls), each.name))
     made = {output for call in model.added for output in call.outputs} | known
     for call in model.added:
         if any(tensor not in made for tensor in call.reads):

@@ -111,7 +111,7 @@ def _lower_loss(state: Lowering, output: Output) -> tuple[str, Callable[[], None
 # ---------------------------------------------------------------------------------------- what the file computes itself
 
 
-def _compute(state: Lowering, section: str, formula: Formula, differentiated: bool = True) -> Array:
+def compute(state: Lowering, section: str, formula: Formula, differentiated: bool = True) -> Array:
     """What a formula gives, after its inputs have their values; its calls are part of `section`."""
     before = len(state.applications)
     lower_forward(state, section, formula.nodes)
@@ -137,7 +137,7 @@ def _lower_own(state: Lowering, output: Output) -> tuple[str, Callable[[], None]
     state.values[loss.target] = state.build.parameter(related["true"], kind)
     weight = state.build.parameter(related["weight"], ArrayType(output.tensor.shape[:-1]))
     mask = None if output.mask is None else state.values[output.mask]
-    values = _compute(state, "loss", loss.formula)
+    values = compute(state, "loss", loss.formula)
     state.enter("loss", block)
     if output.metrics:
         state.kept.setdefault("loss", []).extend([prediction.name] if mask is None else [prediction.name, mask.name])
@@ -256,9 +256,11 @@ def _added(state: Lowering) -> list[str]:
     """What `add_loss` adds to the loss, by the names of the values; their gradients are set aside for `backward`."""
     found = []
     for item in state.graph.added:
-        values = _compute(state, "loss", item)
+        values = compute(state, "loss", item)
         about = tuple(node.call.block for node in item.nodes)
-        found.append(_sum_of(state, values, item, Block(f"add_loss: {item.text}", others=about)))
+        own = [node for node in item.nodes if node.call.text == f"{item.name}: {item.text}"]
+        block = state.block_of("loss", own[-1]) if own else Block(f"{item.name}: {item.text}", others=about)
+        found.append(_sum_of(state, values, item, block))
     return found
 
 
@@ -298,7 +300,7 @@ def _measure(state: Lowering, output: Output, metric: OwnMetric, section: str) -
     state.values[prediction] = Array(place, build.types[place])
     target = state.names.related[output, "true"]
     state.values[true] = Array(target, build.types[target])
-    values = _compute(state, section, metric.formula, differentiated=False)
+    values = compute(state, section, metric.formula, differentiated=False)
     state.enter(section, Block(""))
     state.kept[section] = list(state.kept["loss"])  # which other metrics read after this one
     mask = None if output.mask is None else state.values[output.mask]
@@ -386,7 +388,7 @@ def _penalties(state: Lowering) -> list[str]:
         if own is not None:
             (leaf,) = own.formula.inputs
             state.values[leaf] = array
-            values = _compute(state, "loss", own.formula)
+            values = compute(state, "loss", own.formula)
             found.append(_sum_of(state, values, own.formula, state.penalty_block(layer, name)))
             continue
         state.enter("loss", state.penalty_block(layer, name))
