@@ -8,6 +8,8 @@ PYTHON = python3
 PYTHONS = $(PYTHON)
 RUN = .venv/bin/python
 CODE = gen tests bench editors examples
+TYPICAL = mnist_cnn resnet mlp bilstm transformer policy
+WIDTHS = 16,32,64,128,256,512,1024,2048
 TRAINED = digits digits_conv digits_rows pairs half gap writer
 
 # train the digits of scikit-learn, and see that at least 97 % of the unknown ones are read
@@ -42,7 +44,11 @@ prove: .venv/test
 # set up the frameworks to compare with, measure everything beside them, and write it down: an hour on two idle cores
 bench: .venv-bench/ready
 	.venv-bench/bin/python -m bench --json bench/figures.json
-	.venv-bench/bin/python -m bench --results bench/figures.json
+	.venv-bench/bin/python -m bench $(TYPICAL) --tasks step,predict_batch,predict_one --json bench/typical.json
+	.venv-bench/bin/python -m bench.scaling transformer --threads 1,2 --peers torch --json bench/scaling.json
+	.venv-bench/bin/python -m bench.scaling policy --threads 1,2 --peers torch --json bench/scaling.json
+	.venv-bench/bin/python -m bench.scaling mlp --widths $(WIDTHS) --threads 1,2 --peers torch --json bench/scaling.json
+	.venv-bench/bin/python -m bench --results bench/figures.json bench/typical.json bench/scaling.json
 	.venv-bench/bin/python -m bench.chart
 
 lint: .venv/test

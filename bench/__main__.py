@@ -45,7 +45,13 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--limit", type=float, default=Effort.limit, help="seconds for a task, with 8 turns at least")
     parser.add_argument("--runs", type=int, default=Effort.runs, help="processes, where each is measured once")
     parser.add_argument("--json", type=Path, help="where to write the figures")
-    parser.add_argument("--results", type=Path, metavar="JSON", help="write RESULTS.md from figures; measure nothing")
+    parser.add_argument(
+        "--results",
+        type=Path,
+        nargs="+",
+        metavar="JSON",
+        help="write RESULTS.md from figures, those of typical models, and those of sizes; measure nothing",
+    )
     options = parser.parse_args(given)
     options.tasks = _chosen(options.tasks, TURNS if options.compare else TASKS)
     wanted = [] if options.compare or options.peers is not None else list(PEERS)
@@ -154,7 +160,8 @@ class Run:
 def main(given: Sequence[str] | None = None) -> int:
     options = arguments(given)
     if options.results:
-        results.write(json.loads(options.results.read_text(encoding="utf-8")))
+        run, *others = (json.loads(path.read_text(encoding="utf-8")) for path in options.results)
+        results.write(run, results.RESULTS, *others)
         return 0
     if options.tuned:
         os.environ["JAX_CPU_ENABLE_ASYNC_DISPATCH"] = "false"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,11 @@ from typing import Any
 from bench.figures import AFRESH, BUILDS, TASKS, TURNS, shown, shown_ratio
 from bench.machine import warnings
 from bench.peers import PEERS
-from bench.systems import SYSTEMS
+from bench.scaling import table as sizes_table
+from bench.systems import SYSTEMS, TYPICAL
 
-RESULTS = Path(__file__).resolve().parent / "RESULTS.md"
+FOLDER = Path(__file__).resolve().parent
+RESULTS = FOLDER / "RESULTS.md"
 Figures = Mapping[str, Mapping[str, Any]]
 """By row (a system, or what else was measured), then by task; see `figures.figures`."""
 
@@ -37,6 +40,10 @@ TARGETS: dict[str, dict[str, Target]] = {
     "start": dict.fromkeys(SYSTEMS, Target(0.15)),
     "memory": dict.fromkeys(("6", "6z"), Target(0.6)),
 }
+TYPICAL_TARGETS = {"step": 1.0, "predict_batch": 1.0, "predict_one": 0.6}
+"""The same for each typical model."""
+MEAN_TARGET = 0.8
+"""The same for the geometric mean over the typical models."""
 BUILD_MS, VERSION_MS = 700, 60
 """What `gen build` may take, and `gen --version` more than an interpreter that does nothing."""
 LINEAR = 1.15
@@ -61,15 +68,24 @@ class Cell:
         return "ahead" if self.good else "**behind**"
 
 
-def write(run: Mapping[str, Any], path: Path = RESULTS) -> None:
-    """Write the figures of a run, as `--json` has them, as a page."""
-    path.write_text("\n".join(page(run)) + "\n", encoding="utf-8")
+def write(
+    run: Mapping[str, Any],
+    path: Path = RESULTS,
+    typical: Mapping[str, Any] | None = None,
+    scaled: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the figures of a run, as `--json` has them, as a page; and those of typical models, and of their sizes."""
+    path.write_text("\n".join(page(run, typical, scaled)) + "\n", encoding="utf-8")
 
 
-def page(run: Mapping[str, Any]) -> Iterator[str]:
+def page(
+    run: Mapping[str, Any], typical: Mapping[str, Any] | None = None, scaled: Mapping[str, Any] | None = None
+) -> Iterator[str]:
     """The lines of RESULTS.md."""
     figures = {row: _measured(tasks) for row, tasks in run["figures"].items()}
     tables = list(_tables(figures))
+    if typical is not None:
+        tables += _typical({row: _measured(tasks) for row, tasks in typical["figures"].items()})
     cells = [cell for _, _, found in tables for cell in found]
     yield "# Results"
     yield ""
@@ -80,12 +96,20 @@ def page(run: Mapping[str, Any]) -> Iterator[str]:
     yield from _balance(cells)
     yield ""
     yield from _machine(run["about"])
+    for what, other in (("typical models", typical), ("sizes", scaled)):
+        if other is not None:
+            yield f"- {what}: {_when(other['about'])}"
     yield from (f"- {sentence.splitlines()[-1]}" for sentence in run["left_out"])
     for title, lines, _ in tables:
         yield ""
         yield f"## {title}"
         yield ""
         yield from lines
+    for each in () if scaled is None else scaled["tables"]:
+        yield ""
+        yield f"## {each['title']}"
+        yield ""
+        yield from sizes_table(each["lines"], each["over"])
 
 
 def _measured(tasks: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -115,8 +139,33 @@ def _machine(about: Mapping[str, Any]) -> Iterator[str]:
     yield f"- {about['cpu']}, {about['cores']} cores, {about['threads']} of them used; {about['system']}"
     yield f"- Python {about['python']}, {versions}"
     yield f"- BLAS of NumPy: {about['blas']}"
-    yield f"- gen at {about['revision']}, on {about['date']}; load of the machine before the run: {about['load']}"
+    yield f"- {_when(about)}"
     yield from (f"- **{sentence}**" for sentence in warnings(about))
+
+
+def _when(about: Mapping[str, Any]) -> str:
+    return f"gen at {about['revision']}, on {about['date']}; load of the machine before the run: {about['load']}"
+
+
+def _typical(figures: Figures) -> Iterator[tuple[str, list[str], list[Cell]]]:
+    """As `_tables`, for the typical models: a last line has the geometric mean of the ratios."""
+    for task, most in TYPICAL_TARGETS.items():
+        rows = {name: figures[name][task] for name in TYPICAL if task in figures.get(name, {})}
+        if rows:
+            title = TASKS[task].title
+            lines, cells = _against_peers(task, rows, dict.fromkeys(TYPICAL, Target(most)))
+            ratios = [best["median"] for best in map(ratio_to_best, rows.values())]
+            mean = math.prod(ratios) ** (1 / len(ratios))
+            cell = Cell(f"{title}, geometric mean", f"{mean:.2f}", mean <= MEAN_TARGET, f"≤ {MEAN_TARGET}")
+            told = f"- Geometric mean: {cell.figure}, target {cell.target}: {cell.verdict()}"
+            unit = next(iter(rows.values()))["unit"]
+            yield f"typical models: {title}, {unit}", [*lines, "", told], [*cells, cell]
+
+
+def ratio_to_best(result: Mapping[str, Any]) -> Mapping[str, float]:
+    """How gen compares with the peer that has the least median."""
+    found: Mapping[str, float] = result["ratio"][min(result["ratio"], key=lambda peer: result["sides"][peer]["median"])]
+    return found
 
 
 def _tables(figures: Figures) -> Iterator[tuple[str, list[str], list[Cell]]]:
@@ -125,7 +174,7 @@ def _tables(figures: Figures) -> Iterator[tuple[str, list[str], list[Cell]]]:
         rows = {name: figures[name][task] for name in SYSTEMS if task in figures.get(name, {})}
         if rows:
             unit = next(iter(rows.values()))["unit"]
-            yield f"{TASKS[task].title}, {unit}", *_against_peers(task, rows)
+            yield f"{TASKS[task].title}, {unit}", *_against_peers(task, rows, TARGETS.get(task, {}))
     rows = {name: figures[name] for name in SYSTEMS if figures.get(name, {}).keys() & BUILDS.keys()}
     if rows:
         yield "gen build, ms", *_builds(rows)
@@ -136,24 +185,31 @@ def _tables(figures: Figures) -> Iterator[tuple[str, list[str], list[Cell]]]:
         yield "gen build of many layers, s", *_layers(rows)
 
 
-def _against_peers(task: str, rows: Mapping[str, Any]) -> tuple[list[str], list[Cell]]:
+def _against_peers(task: str, rows: Mapping[str, Any], targets: Mapping[str, Target]) -> tuple[list[str], list[Cell]]:
     peers = [peer for peer in PEERS if any(peer in result["sides"] for result in rows.values())]
     lines, cells = [], []
     for name, result in rows.items():
         sides, ratio = result["sides"], result["ratio"]
         line = [name, *(shown(sides[side]["median"]) if side in sides else "" for side in ("gen", *peers))]
         if ratio:
-            what = f"{TASKS[task].title}, system {name}"
+            what = f"{TASKS[task].title}, {name if name in TYPICAL else f'system {name}'}"
             best = min(ratio, key=lambda peer: sides[peer]["median"])
             free = _cell(what, ratio, best)
-            aim = TARGETS.get(task, {}).get(name)
+            aim = targets.get(name)
             aimed = _cell(what, ratio, aim.peer or best, aim) if aim and (aim.peer or best) in ratio else free
             apart = aim is not None and aim.peer not in (None, best)  # the target is not about the best peer
             cells += [aimed, free] if apart else [aimed]
             verdict = f"{aimed.verdict()} with {aimed.figure}" if apart else aimed.verdict()
             line += [f"{shown_ratio(ratio[best])} of {PEERS[best].title}", aimed.target, verdict]
         lines.append(line)
-    header = ["system", "gen", *(PEERS[peer].title for peer in peers), "ratio to the best", "target", ""]
+    header = [
+        "model" if rows.keys() <= TYPICAL.keys() else "system",
+        "gen",
+        *(PEERS[peer].title for peer in peers),
+        "ratio to the best",
+        "target",
+        "",
+    ]
     return _table(header, lines), cells
 
 

@@ -23,7 +23,7 @@ from typing import Any, Protocol
 
 from bench import THREADS
 from bench.peers import PEERS
-from bench.systems import ROOT, System
+from bench.systems import ROOT, WIDTH, System
 from bench.worker import Spec
 
 GEN = (sys.executable, "-m", "gen")
@@ -64,9 +64,13 @@ class Generator:
         from gen.commands.building import read
         from gen.diagnostics import Diagnostics
 
-        path, source = self.out / f"{system.network}.py", system.source
+        path, source = self.out / f"{system.network}{system.width or ''}.py", system.source
         if path.exists():
             return path
+        if system.width is not None:
+            text = source.read_text(encoding="utf-8").replace(str(WIDTH), str(system.width))
+            source = path.with_suffix(".nn")
+            source.write_text(text, encoding="utf-8")
         graph = compiler.understand(read(source)[0], Diagnostics())
         if graph is None:
             return None
@@ -208,7 +212,7 @@ def specs(
 ) -> dict[str, Spec]:
     """All sides of a system that there are, by name; generated files first."""
     files = {name: each.file(system) for name, each in origins.items()}
-    each = Spec(system.name, batch=system.batch, threads=threads)
+    each = Spec(system.name, batch=system.batch, threads=threads, width=system.width)
     found = {name: each._replace(file=str(path)) for name, path in files.items() if path is not None}
     those = [name for name in peers if system.name not in PEERS[name].lacks]
     return found | {name: each._replace(peer=name) for name in those}

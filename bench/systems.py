@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -46,6 +46,8 @@ class System:
     folder: str = "examples"
     drops: bool = False
     """Whether it has a dropout: each side then trains on other random numbers, with losses that are only alike."""
+    width: int | None = None
+    """How many units its layers have, where `wide` has given them another number than the `.nn` file."""
 
     @property
     def source(self) -> Path:
@@ -243,6 +245,18 @@ _TYPICAL: Sequence[System] = (
     typical("transformer", 32, text_of_two, TRANSFORMER),
     typical("policy", 64, state, dense(8, 64, 64, 4)),
 )
+WIDE = "mlp"
+"""The model that is measured in several widths."""
+WIDTH = 512
+"""The units of its layers in its `.nn` file."""
+
+
+def wide(width: int) -> System:
+    """That model with layers of so many units."""
+    (system,) = (each for each in _TYPICAL if each.name == WIDE)
+    return replace(system, weights=dense(784, width, width, 10), width=width)
+
+
 TYPICAL = {system.name: system for system in _TYPICAL}
-"""Measured when they are asked for; the pages of results do not have them."""
+"""Measured when they are asked for."""
 MODELS = SYSTEMS | TYPICAL

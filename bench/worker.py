@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bench.peers import PEERS, Measured
-from bench.systems import MODELS, Array, System
+from bench.systems import MODELS, Array, System, wide
 
 EPOCH = 31
 """Steps, after which training starts anew."""
@@ -33,10 +33,11 @@ class Spec(NamedTuple):
     batch: int | None = None
     threads: int | None = None
     """Those that were asked for; None leaves the number to the benchmarks, and to the generated file."""
+    width: int | None = None
 
     def of(self) -> System:
-        """The system, with batches of this size."""
-        system = MODELS[self.system]
+        """The system, with batches and layers of these sizes."""
+        system = MODELS[self.system] if self.width is None else wide(self.width)
         return system if self.batch is None else replace(system, batch=self.batch)
 
     def side(self, batches: int | None) -> Measured:

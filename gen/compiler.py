@@ -27,6 +27,7 @@ from gen.graph.rewrites.heads import fuse_heads
 from gen.graph.rewrites.normalization import fold_normalizations
 from gen.graph.rewrites.pooled import pool_before_relu
 from gen.graph.rewrites.projections import fuse_projections
+from gen.graph.rewrites.scales import scale_kernels
 from gen.graph.rewrites.steps import split_before_activations
 from gen.graph.sizes import least_sizes, typical_sizes
 from gen.language import syntax
@@ -56,6 +57,7 @@ EVERY_PASS: tuple[Pass[..., Any], ...] = (
     pool_before_relu,
     fuse_heads,
     fuse_projections,
+    scale_kernels,
     fold_normalizations,
     tables_by_row,
     weights_as_rows,
@@ -202,8 +204,9 @@ def _programs(graph: Graph, names: Identifiers, options: Options) -> Programs:
     """Graph → programs, with their memory planned."""
     reserved = reserved_names(graph)
     least = least_sizes(graph)
-    predicting = fold_normalizations(graph, names) if options.has(fold_normalizations) else (graph, names)
-    inference = lower.inference(*predicting, reserved)
+    predicting = scale_kernels(graph) if options.has(scale_kernels) else graph
+    predicted = fold_normalizations(predicting, names) if options.has(fold_normalizations) else (predicting, names)
+    inference = lower.inference(*predicted, reserved)
     if options.has(weights_as_rows):
         inference = replace(inference, program=weights_as_rows(inference.program))
     infer = _planned(inference, options, least=least)

@@ -63,7 +63,7 @@ def mnist_cnn(system: System) -> Built:
 
 
 def mlp(system: System) -> Built:
-    used = [layers.Dense(512, activation="relu") for _ in range(2)]
+    used = [layers.Dense(system.weights[0][1], activation="relu") for _ in range(2)]
     used.append(layers.Dense(10, activation="softmax"))
     parts = [used[0], layers.Dropout(0.2), used[1], layers.Dropout(0.2), used[2]]
     return keras.Sequential([Input((784,)), *parts]), used

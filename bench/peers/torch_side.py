@@ -65,10 +65,10 @@ class Posts(nn.Module):
         return self.age(x), self.income(x), self.gender(x)
 
 
-def dense(*sizes: int, between: Callable[[], nn.Module] = nn.ReLU) -> Callable[[], nn.Module]:
+def dense(*sizes: int, between: Callable[[], nn.Module] = nn.ReLU) -> Callable[[System], nn.Module]:
     """Dense layers of these sizes, with relu or another activation between them."""
     pairs = list(pairwise(sizes))
-    return lambda: nn.Sequential(*[layer for a, b in pairs for layer in (nn.Linear(a, b), between())][:-1])
+    return lambda _: nn.Sequential(*[layer for a, b in pairs for layer in (nn.Linear(a, b), between())][:-1])
 
 
 class ChannelsLast(nn.Module):
@@ -85,7 +85,7 @@ class Flat(nn.Module):
         return x.permute(0, 2, 3, 1).flatten(1)
 
 
-def mnist_cnn() -> nn.Module:
+def mnist_cnn(_: System) -> nn.Module:
     return nn.Sequential(
         ChannelsLast(),
         *(nn.Conv2d(1, 32, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2)),
@@ -93,9 +93,11 @@ def mnist_cnn() -> nn.Module:
     )
 
 
-def mlp() -> nn.Module:
-    first, second = (nn.Linear(784, 512), nn.ReLU(), nn.Dropout(0.2)), (nn.Linear(512, 512), nn.ReLU(), nn.Dropout(0.2))
-    return nn.Sequential(*first, *second, nn.Linear(512, 10))
+def mlp(system: System) -> nn.Module:
+    units = system.weights[0][1]
+    first = nn.Linear(784, units), nn.ReLU(), nn.Dropout(0.2)
+    second = nn.Linear(units, units), nn.ReLU(), nn.Dropout(0.2)
+    return nn.Sequential(*first, *second, nn.Linear(units, 10))
 
 
 class Padded(nn.Module):
@@ -123,7 +125,7 @@ class Stage(nn.Module):
         return functional.relu(self.y(x) + self.s(x))
 
 
-def resnet() -> nn.Module:
+def resnet(_: System) -> nn.Module:
     stages = Stage(16, 16, 1), Stage(16, 32, 2), Stage(32, 64, 2)
     end = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10)
     return nn.Sequential(ChannelsLast(), *normalized(3, 16), nn.ReLU(), *stages, *end)
@@ -172,21 +174,21 @@ class MeanOfSteps(nn.Module):
         return x.mean(1)
 
 
-def transformer() -> nn.Module:
+def transformer(_: System) -> nn.Module:
     return nn.Sequential(nn.Embedding(20_000, 64), Block(), Block(), MeanOfSteps(), nn.Linear(64, 2))
 
 
-NETWORKS: dict[str, Callable[[], nn.Module]] = {
+NETWORKS: dict[str, Callable[[System], nn.Module]] = {
     "two_classes": dense(100, 32, 1),
     "ten_classes": dense(100, 32, 10),
     "functional": dense(64, 32, 32, 10),
     "video": dense(784, 32, 10),
-    "qa": Answers,
-    "posts": Posts,
+    "qa": lambda _: Answers(),
+    "posts": lambda _: Posts(),
     "mnist_cnn": mnist_cnn,
     "resnet": resnet,
     "mlp": mlp,
-    "bilstm": Kindness,
+    "bilstm": lambda _: Kindness(),
     "transformer": transformer,
     "policy": dense(8, 64, 64, 4, between=nn.Tanh),
 }
@@ -210,7 +212,7 @@ class Side:
     """One system."""
 
     def __init__(self, system: System, batches: list[Batch]) -> None:
-        self.network, self.outputs, self.size = NETWORKS[system.network](), system.outputs, system.batch
+        self.network, self.outputs, self.size = NETWORKS[system.network](system), system.outputs, system.batch
         self.arrays = batches
         self.batches = [(tensors(x), tensors(y)) for x, y in batches]
         self.x, self.one = self.batches[0][0], tuple(x[:1] for x in self.batches[0][0])

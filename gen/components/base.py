@@ -297,6 +297,8 @@ class Layer(Computation):
     """Which number it makes of each window of its input, or of all of it; None if it does not pool."""
     adds_bias_last: ClassVar[bool] = False
     """Whether the last that its rules do is to add its weight `bias`, if it has one, along the last axis."""
+    scales_with_kernel: ClassVar[bool] = False
+    """Whether to scale its weight `kernel` along the last axis scales its results, without the `bias`, along theirs."""
     memory: ClassVar[type | None] = None
     """The class of `memory`, for a rule that has it in its signature; made without arguments, once per model."""
     joins_masks: ClassVar[bool] = False
@@ -372,6 +374,8 @@ class Metric(Component):
     """
 
     kind = "metric"
+    logged: ClassVar[str] = ""
+    """Its name in the logs, if that is not the name of its class in snake case."""
 
     @property
     def log_name(self) -> str:
@@ -379,7 +383,7 @@ class Metric(Component):
 
         If a metric is given as a word, Keras logs it under that word; the compiler then puts the word in `name`.
         """
-        return getattr(self, "name", None) or snake_case(self.word or type(self).__name__)
+        return getattr(self, "name", None) or self.logged or snake_case(self.word or type(self).__name__)
 
     def resolve(self, loss: Loss, shape: Shape) -> Metric:
         """The metric to use on an output of this shape that is trained with this loss.

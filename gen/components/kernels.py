@@ -463,6 +463,15 @@ def interpolated_precision(right: Array, wrong: Array) -> float:
 
 
 @kernel()
+def among_greatest(values: Array, k: int) -> Array:
+    """Which values are among the k greatest of their row; of equal ones, the first."""
+    chosen = np.argsort(-values, axis=1, kind="stable")[:, :k]
+    among = np.zeros(values.shape, bool)
+    np.put_along_axis(among, chosen, True, axis=1)
+    return among
+
+
+@kernel()
 def counts_above(values: Array, thresholds: int) -> Array:
     """How many values from 0 to 1 exceed each of the evenly spaced thresholds; all count at 0."""
     bucket = np.maximum(np.ceil(np.clip(values, 0.0, 1.0) * (thresholds - 1)) - 1.0, 0.0).astype(np.intp)

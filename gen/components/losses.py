@@ -654,7 +654,6 @@ class Dice(Loss):
     """
 
     unsupported = UNSUPPORTED
-    target_range = (0, 1)
 
     reduction: Reduction = "sum_over_batch_size"
     name: str | None = None
@@ -675,7 +674,6 @@ class Tversky(Loss):
     """
 
     unsupported = UNSUPPORTED
-    target_range = (0, 1)
 
     alpha: float = 0.5
     beta: float = 0.5

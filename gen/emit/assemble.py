@@ -125,6 +125,7 @@ class Assembler:
             dims=tuple(self.dim(symbol, ident) for symbol, ident in self.dims.items()),
             formulas=self.formulas(),
             sizes=self.sizes(),
+            weights_in_order=self.weights_in_order(),
             helpers=self.copies.texts(self.kernel_calls()),
             functions=functions,
             initialize=initialize,
@@ -155,6 +156,12 @@ class Assembler:
             validation_split=float(given.get("validation_split", 0.0)),
             shuffle=bool(given.get("shuffle", True)),
         )
+
+    def weights_in_order(self) -> tuple[str, ...]:
+        """The names of the weights layer by layer; empty where they are in that order anyway."""
+        own = [(layer, name) for layer in self.graph.layers if layer.name in self.own for name in layer.weights]
+        ours = [item for item in self.weights if item in own]
+        return () if ours == own else tuple(f"{layer.name}/{name}" for layer, name in own)
 
     def trained_part(self) -> str:
         """Where the trainable weights are in the flat vector."""

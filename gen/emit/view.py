@@ -302,6 +302,9 @@ class View:
     sizes: str
     """Expressions for the batch and `dims`, of the identifiers of inputs: `text.shape[0], text.shape[1]`."""
 
+    weights_in_order: tuple[str, ...]
+    """The names of the weights in Keras' order; empty where the file has them in it anyway."""
+
     helpers: tuple[str, ...]
     """Functions that are copied into the module: kernels, initializers, metrics."""
     functions: tuple[str, ...]

@@ -213,27 +213,30 @@ class Arguments:
             config = value.get("config")
             if isinstance(config, str):
                 value = config
+            elif value.get("class_name") in ACTIVATION_LAYERS and isinstance(config, dict):
+                return self._layer_as_activation(value["class_name"], config)
+            elif value.get("class_name") == "Activation" and isinstance(config, dict):
+                return self.activation(config.get("activation"))
             else:
-                name = str(value.get("class_name"))
-                cls = registry["activation"].get(name) or registry["activation"].get(snake_case(name))
-                if cls is None and name in ("ReLU", "LeakyReLU", "ELU", "Softmax", "PReLU"):
-                    value = {"ReLU": "relu", "LeakyReLU": "leaky_relu", "ELU": "elu", "Softmax": "softmax"}.get(name)
-                    special = {k: v for k, v in (config or {}).items() if k not in ("name", "trainable", "dtype")}
-                    default = {"negative_slope": (0.3, 0), "alpha": (0.3, 1.0), "axis": (-1,), "threshold": (0,)}
-                    if value is None or any(v is not None and v not in default.get(k, ()) for k, v in special.items()):
-                        self.report.problem(self.layer, f"a layer as its activation: {_short(name)}")
-                        return repr("linear")
-                elif cls is None:
-                    self.report.problem(self.layer, f"gen has no activation {_short(name)}")
+                value = value.get("class_name")
+                if value in registry["layer"]:
+                    self.report.problem(self.layer, f"a layer as its activation: {_short(value)}")
                     return repr("linear")
-                else:
-                    value = snake_case(cls.__name__)
         name = str(value).split(">")[-1]
         cls = registry["activation"].get(name)
         if cls is None or ">" in str(value):
             self.report.problem(self.layer, f"gen has no activation {_short(value)}")
             return repr("linear")
         return repr(snake_case(cls.__name__))
+
+    def _layer_as_activation(self, kind: str, config: Mapping[str, Any]) -> str:
+        """A layer in the place of an activation."""
+        cls = component_class(kind)
+        assert cls is not None
+        said = self.of_layer(cls, config)
+        if not said and kind in SAME_FUNCTION:
+            return repr(SAME_FUNCTION[kind])
+        return f"keras.layers.{kind}({', '.join(said)})"
 
     def is_old_hard_sigmoid(self, value: Any) -> bool:
         """Whether an activation is what Keras 1 and 2 call `hard_sigmoid`: clip(x / 5 + 1 / 2, 0, 1)."""
@@ -273,6 +276,12 @@ class Arguments:
                 self.report.note(f"{self.layer}: gen has no constraint {_short(value)}, so training goes on without it")
             return None
         return written("constraint", made)
+
+
+ACTIVATION_LAYERS = ("ReLU", "LeakyReLU", "ELU", "Softmax")
+"""Layers that may stand where an activation does."""
+SAME_FUNCTION = {"ReLU": "relu", "ELU": "elu", "Softmax": "softmax"}
+"""Those that are a function by their defaults; that of LeakyReLU has another slope."""
 
 
 def _said(strengths: Mapping[str, float]) -> str:

@@ -31,8 +31,12 @@ MODULES = {
     "keras.src.ops.core": ("Cast", "StopGradient"),
     "keras.src.ops.nn": ("Normalize", "OneHot"),
 }
+AS_LAYERS = {"Relu": "ReLU", "LeakyRelu": "LeakyReLU", "Elu": "ELU", "Softmax": "Softmax"}
+"""Activations with arguments, as the layers that Keras has for them."""
 ACTIVATIONS = {"Tanh": "Tanh", "Exponential": "Exp"}
 """Activations that Keras has among the operations of NumPy."""
+ELEMENTWISE = ("Add", "Subtract", "Multiply", "Maximum", "Minimum")
+"""Layers that are operations of Keras, too."""
 NUMBERS = {"AddConstant": "Add", "MultiplyByConstant": "Multiply", "DivideByConstant": "Divide"}
 NUMBERS_FIRST = {"SubtractFromConstant": "Subtract", "DivideConstant": "Divide"}
 
@@ -51,6 +55,8 @@ class Exporter:
         """The masks that layers make, which get a place only where they are said."""
         self._carried: dict[Tensor, Tensor] = {}
         """The mask that Keras has beside a tensor: functions carry none."""
+        self._joined = {_masked_and_masks(each, part)[0] for each, part in _mask_nodes(graph)}
+        """The inputs of layers that join the masks of them."""
         self._making: dict[tuple[Layer, tuple[Tensor, ...]], Tensor] = {}
         """The tensors whose mask is still to come, by what makes it of which inputs."""
         self.entries: dict[str, dict[str, Any]] = {}
@@ -135,9 +141,12 @@ class Exporter:
 
     def _value(self, value: Any) -> Any:
         if isinstance(value, Activation):
-            if any(getattr(value, item.name) != item.default for item in parameters(type(value))):
+            if all(getattr(value, item.name) == item.default for item in parameters(type(value))):
+                return snake_case(type(value).__name__)
+            if type(value).__name__ not in AS_LAYERS:
                 raise KerasFileError(f"{type(value).__name__} with arguments stands inside of another layer")
-            return snake_case(type(value).__name__)
+            part = self._part("layers", value)
+            return {**part, "class_name": AS_LAYERS[type(value).__name__]}
         if isinstance(value, Component):
             return self._part("optimizers.schedules" if isinstance(value, Schedule) else f"{value.kind}s", value)
         if isinstance(value, tuple | list):
@@ -205,6 +214,8 @@ class Exporter:
                 self._function(node, kind, "keras.src.ops.nn", component, list(node.inputs))
             elif isinstance(component, Operation):
                 self._operation(node, component)
+            elif kind in ELEMENTWISE and self._keeps_too_much(node):
+                self._made(node, kind, {}, [self._tensor(tensor) for tensor in node.inputs])
             elif component.internal or kind in (*NUMBERS, *NUMBERS_FIRST, *OPERATORS):
                 self._operator(node, kind, component)
             else:
@@ -241,6 +252,12 @@ class Exporter:
         self._carry(node, component)
 
     # -------------------------------------------------------------------------------------------------------- masks
+
+    def _keeps_too_much(self, node: Node) -> bool:
+        """Whether Keras' layer passes on masks that gen has not there: an operator, or an attention removed them."""
+        return (
+            len(node.inputs) == 2 and node.inputs not in self._joined and all(x in self._carried for x in node.inputs)
+        )
 
     def _carry(self, node: Node, component: Layer) -> None:
         """Remember which mask Keras has beside the result of a layer."""
@@ -493,6 +510,12 @@ OPERATORS: tuple[str, ...] = (
     "MergeSteps",
 )
 OPERATORS += ("SplitSteps",)
+
+
+def _mask_nodes(graph: Graph) -> Iterator[tuple[Node, Mask]]:
+    for node in graph.nodes:
+        if isinstance(node.layer.component, Mask):
+            yield node, node.layer.component
 
 
 def _masked_and_masks(node: Node, component: Component) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:

@@ -10,6 +10,7 @@ import builtins
 import inspect
 import itertools
 import math
+import re
 import textwrap
 from collections.abc import Callable
 from typing import Any
@@ -739,6 +740,9 @@ def test_two_ways_to_clip_are_refused(name: str) -> None:
 
 # -------------------------------------------------------------------------------------------------------------- metrics
 
+CONFUSION = ("true_positives", "true_negatives", "false_positives", "false_negatives")
+"""The metrics that count predictions of a kind."""
+
 METRICS: list[Case] = [
     ("Accuracy", {}),
     ("binary_accuracy", {}),
@@ -759,6 +763,32 @@ METRICS: list[Case] = [
     ("precision", {"thresholds": 0.2}),
     ("recall", {}),
     ("recall", {"thresholds": 0.2}),
+    ("binary_crossentropy", {"from_logits": True, "label_smoothing": 0.1}),
+    ("categorical_crossentropy", {"from_logits": True, "label_smoothing": 0.1}),
+    ("categorical_crossentropy", {"label_smoothing": 0.1}),
+    ("sparse_categorical_crossentropy", {"from_logits": True}),
+    *((name, {"top_k": 2, "class_id": 1}) for name in ("precision", "recall")),
+    *((name, {"top_k": 3, "thresholds": 0.3}) for name in ("precision", "recall")),
+    *((name, {}) for name in ("log_cosh_error", "poisson", "cosine_similarity", "kl_divergence", "categorical_hinge")),
+    *((name, {}) for name in ("hinge", "squared_hinge", "pearson_correlation", "concordance_correlation")),
+    *(case for name in CONFUSION for case in ((name, {}), (name, {"thresholds": 0.2}))),
+    ("sensitivity_at_specificity", {"specificity": 0.4}),
+    ("specificity_at_sensitivity", {"sensitivity": 0.4, "num_thresholds": 9}),
+    ("precision_at_recall", {"recall": 0.6, "class_id": 2}),
+    ("recall_at_precision", {"precision": 0.5}),
+    ("recall_at_precision", {"precision": 1.0}),
+    *(("f1_score", {"average": average}) for average in ("micro", "macro", "weighted")),
+    ("f1_score", {"average": "macro", "threshold": 0.3}),
+    ("f_beta_score", {"average": "weighted", "beta": 2.0}),
+    ("r2_score", {}),
+    ("r2_score", {"class_aggregation": "variance_weighted_average", "num_regressors": 3}),
+    ("io_u", {"num_classes": 4, "target_class_ids": (0, 2), "sparse_y_pred": False, "ignore_class": 1}),
+    ("io_u", {"num_classes": 4, "target_class_ids": (0, 2), "sparse_y_true": False, "sparse_y_pred": False}),
+    ("mean_io_u", {"num_classes": 4, "sparse_y_pred": False}),
+    ("one_hot_io_u", {"num_classes": 4, "target_class_ids": (0, 2)}),
+    ("one_hot_mean_io_u", {"num_classes": 4}),
+    ("binary_io_u", {"threshold": 0.3}),
+    ("binary_io_u", {"target_class_ids": (1,)}),
     ("auc", {}),
     ("auc", {"curve": "PR"}),
     ("auc", {"num_thresholds": 7}),
@@ -778,7 +808,11 @@ METRICS += [
 ]
 
 
-@pytest.mark.parametrize("case", sample(METRICS, 2), ids=identify)
+BINARY = ("binary", "precision", "recall", "auc", "hinge", "squared_hinge", "sensitivity", "specificity", *CONFUSION)
+"""What those metrics begin with whose targets are yes or no."""
+
+
+@pytest.mark.parametrize("case", METRICS, ids=identify)
 def test_metric_over_batches(case: Case) -> None:
     name, arguments = case
     metric: Any = build("metric", case)
@@ -788,8 +822,9 @@ def test_metric_over_batches(case: Case) -> None:
     for rows in (7, 20, 3):
         ids = rng.integers(0, 4, rows)
         y_pred = softmax(rng.normal(size=(rows, 4)))
-        y_true = ids if "sparse" in name else np.eye(4)[ids]
-        if name in ("binary_accuracy", "binary_crossentropy", "precision", "recall", "auc"):
+        of_ids = "sparse" in name or (name in ("io_u", "mean_io_u") and arguments.get("sparse_y_true", True))
+        y_true = ids if of_ids else np.eye(4)[ids]
+        if name.startswith(BINARY):
             y_true = rng.integers(0, 2, (rows, 4)).astype(float)
         if name == "Accuracy":
             y_pred = np.where(rng.random((rows, 4)) < 0.5, y_true, y_pred)
@@ -828,9 +863,10 @@ def test_accuracy_is_that_of_the_loss() -> None:
 
 @pytest.mark.parametrize("metric", of_kind(registry["metric"]), ids=lambda metric: metric.__name__)
 def test_metrics_are_named_as_in_keras(metric: Any) -> None:
-    name = getattr(keras.metrics, CLASSES.get(metric.__name__, metric.__name__))().name
-    assert metric().log_name == name.rstrip("_0123456789")
-    assert metric(name="mine").log_name == "mine"
+    given = next((case[1] for case in METRICS if registry["metric"][case[0]] is metric), {})
+    name = getattr(keras.metrics, CLASSES.get(metric.__name__, metric.__name__))(**given).name
+    assert metric(**given).log_name == re.sub(r"_\d+$", "", name)
+    assert metric(**given, name="mine").log_name == "mine"
 
 
 # --------------------------------------------------------------------------------------------------------- initializers

@@ -9,7 +9,9 @@ import pytest
 
 from gen.compiler import PASSES, rewrite
 from gen.components.activations import Relu, Relu6
+from gen.components.layers.normalization import BatchNormalization, ScaledLayer
 from gen.components.layers.pooling import GlobalMaxPooling, MaxPooling
+from gen.graph.rewrites.scales import scale_kernels
 from tests.building import QUICK, build, graph_of
 
 COMPILED = "\nmodel.compile(optimizer=sgd(0.1), loss=mse)\n"
@@ -74,3 +76,49 @@ def test_a_bias_before_a_normalization_is_not_added_by_itself_in_prediction() ->
     assert np.abs(model.predict(x) - before).max() > 1e-3
     model.weights["h/moving_mean"] += 1.0
     np.testing.assert_allclose(model.predict(x), before, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "h = BatchNormalization()(Conv2D(3, 2)(x))",
+        "h = BatchNormalization(scale=False)(Conv2D(4, 2, strides=2, groups=2, use_bias=False)(x))",
+        "h = BatchNormalization(center=False)(Conv2D(3, (1, 2), padding='same', dilation_rate=2)(x))",
+        "c = Conv2D(2, 3, padding='same')\nn = BatchNormalization()\nh = n(c(n(c(x))))",
+    ],
+    ids=["bias", "groups", "dilation", "twice"],
+)
+def test_a_kernel_is_scaled_instead_of_its_results_in_prediction(body: str) -> None:
+    """With the weights of each call, and the same results; training does not change."""
+    text = f"x = Input(6, 6, 2)\n{body}\nmodel = Model(x, Dense(1)(Flatten()(h)))" + COMPILED
+    nodes = scale_kernels(rewrite(graph_of(text), QUICK)).nodes
+    kinds = [type(node.layer.component) for node in nodes]
+    assert ScaledLayer in kinds
+    assert BatchNormalization not in kinds
+    options = replace(QUICK, passes=frozenset(PASSES) - {"scales", "fold"})
+    models = [build(text, options=each).Model(0, np.float64) for each in (QUICK, options)]
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(5, 6, 6, 2)), rng.normal(size=(5, 1))
+    for _ in range(2):
+        for model in models:
+            model.train_on_batch(x, y)
+        first, second = (model.predict(x) for model in models)
+        np.testing.assert_allclose(first, second, rtol=1e-12, atol=1e-13)
+    for name, value in models[0].weights.items():
+        np.testing.assert_array_equal(value, models[1].weights[name], err_msg=name)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "c = Conv2D(3, 2)(x)\nmodel = Model(x, [BatchNormalization()(c), c])",
+        "c = Conv2D(3, 2)(x)\nmodel = Model(x, BatchNormalization()(c) + c)",
+        "model = Model(x, BatchNormalization(axis=1)(Conv2D(3, 2)(x)))",
+        "model = Model(x, BatchNormalization()(Conv2D(3, 2, activation=relu)(x)))",
+        "model = Model(x, BatchNormalization()(Conv2D(64, 6)(x)))",
+    ],
+    ids=["an output", "another reader", "another axis", "an activation", "a large kernel"],
+)
+def test_a_kernel_stays_as_it_is(body: str) -> None:
+    graph = rewrite(graph_of(f"x = Input(6, 6, 2)\n{body}" + COMPILED), QUICK)
+    assert not any(isinstance(node.layer.component, ScaledLayer) for node in scale_kernels(graph).nodes)

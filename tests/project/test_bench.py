@@ -23,7 +23,7 @@ from bench.__main__ import arguments
 from bench.figures import TASKS, Task, figures, lines
 from bench.generated import Side
 from bench.peers import PEERS
-from bench.systems import MODELS, SYSTEMS, System, alone, joined
+from bench.systems import MODELS, SYSTEMS, TYPICAL, System, alone, joined
 from tests.building import ROOT, build, graph_of
 
 
@@ -239,6 +239,26 @@ def test_the_chart_and_the_table_of_the_documentation_show_the_figures() -> None
         assert f"| {title} | {' | '.join(f'{ratio:.2f}' for ratio in found)} |" in table
 
 
+def test_the_chart_and_the_table_of_typical_models_show_the_figures() -> None:
+    run = json.loads(chart.TYPICAL_FIGURES.read_text("utf-8"))
+    made = chart.chart(run, chart.TYPICAL_ROWS, chart.TYPICAL_LABELS)
+    assert chart.TYPICAL_CHART.read_text("utf-8") == made, "the figures have changed: run `python -m bench.chart`"
+    assert list(chart.TYPICAL_LABELS) == list(TYPICAL)
+    table = (ROOT / "README.md").read_text("utf-8")
+    assert f"| | {' | '.join(f'`{name}`' for name in TYPICAL)} |" in table
+    for task, title in chart.TYPICAL_ROWS.items():
+        found = chart.ratios(run, task)
+        assert f"| {title} | {' | '.join(f'{found[name]:.2f}' for name in TYPICAL)} |" in table
+
+
+def test_the_page_of_results_has_all_figures_that_are_kept() -> None:
+    runs = [
+        json.loads((ROOT / "bench" / f"{name}.json").read_text("utf-8")) for name in ("figures", "typical", "scaling")
+    ]
+    message = "the figures have changed: run `python -m bench --results` as `make bench` does"
+    assert results.RESULTS.read_text("utf-8") == "\n".join(results.page(*runs)) + "\n", message
+
+
 def test_circles_of_the_chart_cover_no_others() -> None:
     sides = {"jax": {"median": 2.0}, "torch": {"median": 1.0}}
     names = list(SYSTEMS)
@@ -278,9 +298,21 @@ def test_the_command_measures_a_generated_file(tmp_path: Path) -> None:
 def test_a_table_shows_how_times_grow_with_the_batch(capsys: pytest.CaptureFixture[str]) -> None:
     scaling.main(["policy", "--sizes", "1,3", "--tasks", "predict_batch", "--threads", "1,2", "--limit", "0.1"])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[1] == "policy, predict_batch"
+    assert lines[1] == "policy, predict, batch, by rows"
     assert lines[3] == "| rows | gen, 1, ms | gen, 2, ms | gen, 1 / gen, 2 |"
     assert [line.split()[1] for line in lines[5:]] == ["1", "3"]
+
+
+def test_a_table_shows_how_times_grow_with_the_units_of_layers(tmp_path: Path) -> None:
+    """Tables are added to those of a file, and replace themselves."""
+    told = tmp_path / "scaling.json"
+    for widths in ("8", "8,16"):
+        scaling.main(["mlp", "--widths", widths, "--tasks", "predict_batch", "--limit", "0.1", "--json", str(told)])
+    (table,) = json.loads(told.read_text("utf-8"))["tables"]
+    assert table["title"] == "mlp, predict, batch, by units"
+    assert [line["size"] for line in table["lines"]] == [8, 16]
+    with pytest.raises(SystemExit):
+        scaling.main(["policy", "--widths", "8"])
 
 
 def test_variables_that_slow_numpy_are_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,6 +107,8 @@ def over_rows(dy: Array) -> Array:
 class Convolution(Windowed):
     """Conv1D, Conv2D and Conv3D."""
 
+    scales_with_kernel = True
+
     filters: Count
     kernel_size: Numbers
     strides: Numbers = 1

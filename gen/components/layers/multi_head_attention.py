@@ -69,7 +69,7 @@ def scores_of(q: Any, k: Any) -> tuple[Any, ...]:
 
 def rows_at_a_time(q: Any, k: Any) -> int:
     """How many rows of the batch the kernels work on at a time."""
-    rows: int = min(q[0], max(1, 65536 // math.prod(scores_of(q, k)[1:])))
+    rows: int = min(q[0], max(1, 131072 // math.prod(scores_of(q, k)[1:])))
     return rows
 
 
@@ -113,7 +113,7 @@ def attend(
         hidden = np.broadcast_to(hidden, attention.swapaxes(2, 3).shape).swapaxes(2, 3)
     q, k, v, context = (each.transpose(0, 2, 1, 3) for each in (q, k, v, context))
     ones = np.ones(k.shape[2], k.dtype)
-    block = max(1, 65536 // math.prod(attention.shape[1:]))  # rows whose scores stay in the cache
+    block = max(1, 131072 // math.prod(attention.shape[1:]))  # rows whose scores stay in the cache
     for start in range(0, len(q), block):
         rows = slice(start, start + block)
         scores = np.matmul(k[rows], q[rows].swapaxes(2, 3), out=attention[rows])
@@ -153,7 +153,7 @@ def attended(
         out = np.empty((batch, steps, count, v.shape[3]), q.dtype)
     if hidden is not None:
         hidden = np.broadcast_to(hidden, (batch, count, steps, others))
-    block = min(batch, max(1, 65536 // (count * steps * others)))  # rows at a time
+    block = min(batch, max(1, 131072 // (count * steps * others)))  # rows at a time
     attention = np.empty((block, count, others, steps), q.dtype)
     for start in range(0, batch, max(1, block)):
         rows = slice(start, start + block)
@@ -193,7 +193,7 @@ def attention_gradients(
         hidden = np.broadcast_to(hidden, attention.swapaxes(2, 3).shape).swapaxes(2, 3)
     q, k, v, dq, dk, dv = (each.transpose(0, 2, 1, 3) for each in (q, k, v, *out))
     ones = np.ones(v.shape[3], v.dtype)
-    block = max(1, 65536 // math.prod(attention.shape[1:]))  # rows whose scores stay in the cache
+    block = max(1, 131072 // math.prod(attention.shape[1:]))  # rows whose scores stay in the cache
     room = np.empty((min(block, len(q)), *attention.shape[1:]), q.dtype)
     for start in range(0, len(q), block):
         rows = slice(start, start + block)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -257,6 +258,20 @@ class BatchNormalization(Layer):
         moving_variance = self.momentum * moving_variance + (1 - self.momentum) * variance
         return moving_mean, moving_variance
 
+    def scaling(
+        self,
+        gamma: Array | None,
+        beta: Array | None,
+        moving_mean: Array,
+        moving_variance: Array,
+        bias: Array | None,
+    ) -> tuple[Array, Array, Array]:
+        """The deviation, the scale, and the shift of a prediction: y = (x + bias) · scale + shift without bias."""
+        deviation = np.sqrt(moving_variance + self.epsilon)
+        scale = 1.0 / deviation if gamma is None else gamma / deviation
+        shift = -moving_mean * scale if bias is None else (bias - moving_mean) * scale
+        return deviation, scale, shift if beta is None else shift + beta
+
     def predict(
         self,
         x: Array,
@@ -268,11 +283,7 @@ class BatchNormalization(Layer):
     ) -> Array:
         """`bias` belongs to the layer before, if a rewrite moved it here."""
         axis = (self.axis % x.ndim,)
-        deviation = np.sqrt(moving_variance + self.epsilon)
-        scale = 1.0 / deviation if gamma is None else gamma / deviation
-        shift = -moving_mean * scale if bias is None else (bias - moving_mean) * scale
-        if beta is not None:
-            shift = shift + beta
+        deviation, scale, shift = self.scaling(gamma, beta, moving_mean, moving_variance, bias)
         return x * along(scale, axis, x) + along(shift, axis, x)
 
     def predict_backward(
@@ -297,6 +308,32 @@ class BatchNormalization(Layer):
         if beta is None:
             return dx, dgamma
         return dx, dgamma, dbeta
+
+
+@dataclass(frozen=True)
+class ScaledLayer(Layer):
+    """A layer and the batch normalization after it, in prediction; `rewrites/scales.py` inserts it."""
+
+    internal = True
+
+    linear: Layer
+    normalization: BatchNormalization
+
+    def output(self, x: Shape) -> Shape | list[Shape]:
+        return self.linear.output(x)
+
+    def forward(
+        self,
+        x: Array,
+        kernel: Array,
+        gamma: Array | None,
+        beta: Array | None,
+        moving_mean: Array,
+        moving_variance: Array,
+        bias: Array | None,
+    ) -> Array:
+        _, scale, shift = self.normalization.scaling(gamma, beta, moving_mean, moving_variance, bias)
+        return self.linear.forward(x, kernel * scale, shift)
 
 
 @component

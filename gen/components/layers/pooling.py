@@ -83,7 +83,7 @@ def max_pool(
 
 def room_for_rows(dy: Any, x: Any, each: int) -> int:
     """`each` bytes for every window of the rows that `cuts` takes at a time."""
-    rows = max(1, (1 << 20) // float32(x[1:]))
+    rows = max(1, (1 << 19) // float32(x[1:]))
     return each * math.prod((min(rows, x[0]), *dy[1:]))
 
 
@@ -111,12 +111,13 @@ def max_pool_gradient(
         out = np.empty_like(x)
     zeros = zeros_around(x.shape[1:-1], window, strides, unit_steps(window), padding)
     apart = all(stride >= width for stride, width in zip(strides, window, strict=True))
-    for rows in cuts(len(x), math.prod(x.shape[1:]) * x.itemsize, 1 << 20):
+    for rows in cuts(len(x), math.prod(x.shape[1:]) * x.itemsize, 1 << 19):
         part, gradient, greatest = out[rows], dy[rows], y[rows]
         clear_between(part, gradient, window, strides, zeros)
         free = np.ones(greatest.shape, bool)  # windows whose maximum was not met yet
+        found = np.empty(greatest.shape, bool)
         for _, inside, outside in shifts(part, gradient, window, strides, unit_steps(window), zeros):
-            first = x[rows][inside] == greatest[outside]
+            first = np.equal(x[rows][inside], greatest[outside], out=found[outside])
             first &= free[outside]
             free[outside] ^= first
             if apart:
@@ -176,7 +177,7 @@ def average_pool_gradient(
     zeros = zeros_around(x.shape[1:-1], window, strides, unit_steps(window), padding)
     apart = all(stride >= width for stride, width in zip(strides, window, strict=True))
     counts = real_elements(x, dy, window, strides, padding)
-    for rows in cuts(len(x), math.prod(x.shape[1:]) * x.itemsize, 1 << 20):
+    for rows in cuts(len(x), math.prod(x.shape[1:]) * x.itemsize, 1 << 19):
         part, shares = out[rows], dy[rows] / counts
         clear_between(part, shares, window, strides, zeros)
         for _, inside, outside in shifts(part, shares, window, strides, unit_steps(window), zeros):

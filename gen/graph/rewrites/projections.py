@@ -8,10 +8,9 @@ uses one.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from gen.components.layers.projection import EmbeddedProjection
-from gen.graph.graph import Call, Graph, NamedLayer, Node
+from gen.graph.graph import Graph, Node
+from gen.graph.rewrites.joining import join_readers
 from gen.passes import exact
 
 LEAST_FEATURES = 64
@@ -25,31 +24,9 @@ LEAST_FEATURES = 64
 )
 def fuse_projections(graph: Graph) -> Graph:
     """The graph in which an embedding and its only reader are one node."""
-    makers, reads = graph.makers(), graph.read_counts()
-    fused: dict[Node, Node] = {}
-    calls: dict[object, Call] = {}
-    """The new call for each fused one; the embedding's mask and the activation after it belong to it too."""
-    for node in graph.nodes:
-        maker = makers.get(node.first)
-        both = None if maker is None else EmbeddedProjection.of(maker.layer.component, node.layer.component)
-        if maker is None or both is None or reads[maker.outputs[0]] != 1:
-            continue
-        if both.embedding.output_dim >= LEAST_FEATURES:
-            fused[maker] = fused[node] = _fused(maker, node, both)
-            calls[maker.call.block] = calls[node.call.block] = fused[node].call
-    nodes = []
-    for node in graph.nodes:
-        if node not in fused:
-            nodes.append(replace(node, call=calls.get(node.call.block, node.call)))
-        elif fused[node].outputs == node.outputs:
-            nodes.append(fused[node])
-    return replace(graph, nodes=tuple(nodes))
+    return join_readers(graph, _projection)
 
 
-def _fused(maker: Node, node: Node, component: EmbeddedProjection) -> Node:
-    embedding, layer = maker.layer, node.layer
-    both = NamedLayer(layer.name, component, {**embedding.weights, **layer.weights}, parts=(embedding, layer))
-    within = maker.call.text in node.call.text  # as in `Dense(8)(Embedding(100, 64)(ids))`
-    before = node.call.before if within else (*maker.call.before, maker.call.text)
-    call = replace(node.call, before=before, fused=(*node.call.fused, *maker.call.fused, maker.call.block))
-    return replace(node, layer=both, inputs=maker.inputs, call=call, inner=maker.outputs)
+def _projection(maker: Node, node: Node) -> EmbeddedProjection | None:
+    both = EmbeddedProjection.of(maker.layer.component, node.layer.component)
+    return both if both is not None and both.embedding.output_dim >= LEAST_FEATURES else None

@@ -49,6 +49,7 @@ from gen.language.elaborate.values import (
     ParserValue,
     Phase,
     PlainFunction,
+    RecordType,
     RecordValue,
     Super,
     TensorValue,
@@ -228,6 +229,10 @@ def _found(context: Context, owner: Value, name: str, span: Span) -> Value:
                 return arrays.attribute(owner, name)
             except Problem:
                 return MISSING
+        case RecordType() if name == "_fields":
+            return owner.fields
+        case RecordType() if name == "__new__":
+            return owner  # what has `__defaults__`
         case RecordValue() if (held := named_tuples.attribute(owner, name, span)) is not MISSING:
             return held
         case tuple() if name in ("as_list", "rank", "ndims"):  # of a shape of TensorFlow's
@@ -532,6 +537,10 @@ def set_attribute(context: Context, owner: Value, attribute: syntax.Attribute, v
             return
         case OptionsValue():
             owner.values[name] = value
+            return
+        case RecordType() if name == "__defaults__" and isinstance(value, tuple) and len(value) <= len(owner.fields):
+            last = owner.fields[len(owner.fields) - len(value) :]
+            owner.defaults = dict(zip(last, value, strict=True))
             return
     if name == "trainable" and isinstance(owner, Wrapped | InputValue):
         if isinstance(value, bool):

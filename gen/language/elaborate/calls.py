@@ -19,7 +19,7 @@ from gen.language.elaborate.called import call_options, layer_inputs, mask_fits,
 from gen.language.elaborate.classes import call_object, instantiate, tensors_in
 from gen.language.elaborate.construct import apply_activation, call_word, first_of
 from gen.language.elaborate.context import MAX_BLOCKS
-from gen.language.elaborate.doubts import made_after, made_of, read
+from gen.language.elaborate.doubts import made_after, made_of, peek, read
 from gen.language.elaborate.drawn import variable
 from gen.language.elaborate.functions import LISTING_DEVICES, SETTINGS, WITHOUT_GPUS, spelling
 from gen.language.elaborate.loss_functions import call_loss, call_loss_function, has_function, is_on_tensors
@@ -115,6 +115,8 @@ def _arguments(
         is_data = name in data and not (isinstance(item, syntax.Constant) and item.value is None)
         if not is_data:
             return Argument(runner.evaluate(item, frame), item)
+        if isinstance(item, syntax.Index) and isinstance(peek(item.value, frame), Data):
+            return Argument(runner.evaluate(item, frame), item)  # `x[100:]`
         read(runner, item, frame)
         found = frame.find(item.id) if isinstance(item, syntax.Name) else None
         return Argument(WRONG if found is None else found.value, item)

@@ -103,6 +103,8 @@ def instantiate(context: Context, cls: ClassValue, arguments: Arguments, group: 
     if isinstance(initialize, FunctionValue):
         method = Method(made, "__init__", arguments.function, initialize)
         result = context.caller.call_function_of(method, arguments, _inside(made, group))
+        if made.model is not None:
+            made.model.order = context.next_order()  # it comes after the models that it consists of
         return WRONG if isinstance(result, Wrong) else made
     if cls.fields is not None:
         return made if _set_fields(context, made, cls.fields, arguments) else WRONG
@@ -444,7 +446,7 @@ def call_object(context: Context, made: ObjectValue, arguments: Arguments, site:
         return context.error("not-callable", arguments.function, f"An object of `{made.cls.name}` cannot be called")
     method = made.cls.find("call")
     if base_of(made) is not None and not isinstance(method, FunctionValue):
-        return context.caller.call(base_of(made), arguments, replace(site, group=made.group))
+        return _call_layer(context, made, None, arguments, site)
     if not isinstance(method, FunctionValue):
         if made.model is not None and (made.model.inputs or made.model.sequential):
             return context.caller.call(made.model, arguments, site)
@@ -460,17 +462,24 @@ def call_object(context: Context, made: ObjectValue, arguments: Arguments, site:
     return _call_layer(context, made, method, arguments, site)
 
 
-def _call_layer(context: Context, made: ObjectValue, method: FunctionValue, arguments: Arguments, site: Site) -> Value:
+def _call_layer(
+    context: Context, made: ObjectValue, method: FunctionValue | None, arguments: Arguments, site: Site
+) -> Value:
+    """A call of a layer of the file, by its `call` or by that of the layer of Keras that its class extends."""
     if not _build(context, made, arguments):
         return WRONG
-    arguments = _with_options(arguments, method)
     assert made.group is not None
+    if method is not None:
+        arguments = _with_options(arguments, method)
     before, first = set(context.calls), len(made.losses)
     box, given = BoxValue(made.group, context.box), (*arguments.positional, *arguments.keywords.values())
     tensors = [tensor for each in given for tensor in tensors_in(each.value)]
     with context.calling(made, tensors), context.boxed(box), noting_unheld(context, made):
-        bound = Method(made, "call", arguments.function, method)
-        result = context.caller.call_function_of(bound, arguments, made.group)
+        if method is None:
+            result = context.caller.call(base_of(made), arguments, replace(site, group=made.group))
+        else:
+            bound = Method(made, "call", arguments.function, method)
+            result = context.caller.call_function_of(bound, arguments, made.group)
     _note_losses(context, made, first, result)
     for tensor in tensors_in(result):
         if tensor.maker not in before and not isinstance(tensor.maker, InputValue):

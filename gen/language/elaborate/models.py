@@ -24,6 +24,7 @@ from gen.language.elaborate.values import (
     Argument,
     Arguments,
     BidirectionalValue,
+    CallOptions,
     DictValue,
     Distributed,
     Group,
@@ -98,7 +99,8 @@ def _passed_on(context: Context, output: Argument, site: Site) -> Argument:
     if not isinstance(entry, InputValue) or output.value.dtype != "float":
         return output
     layer = LayerValue(Linear(), "identity", output.span, site.group, written="linear")
-    made = apply_layer(context, layer, [output.value], replace(site, span=output.span))
+    said = CallOptions(operator="linear")  # no layer of the file
+    made = apply_layer(context, layer, [output.value], replace(site, span=output.span), said)
     return output if isinstance(made, Wrong) else replace(output, value=made)
 
 
@@ -466,7 +468,7 @@ def _begin_from_layer(context: Context, model: ModelValue, item: Item) -> None:
             shape = (None,)  # ids, as many for each row as the data have
         if shape is not None:
             _set_input(context, model, shape, _natural_dtype(item.value), item.span)
-    elif isinstance(item.value, Distributed | BidirectionalValue | LambdaValue):
+    elif isinstance(item.value, Distributed | BidirectionalValue | LambdaValue | ObjectValue):
         if item.value.input_shape is not None:
             _set_input(context, model, item.value.input_shape, "float", item.span)
     elif isinstance(item.value, ModelValue) and len(item.value.inputs) == 1:

@@ -57,7 +57,7 @@ def make_record(context: Context, kind: RecordType, arguments: Arguments) -> Val
     given = bind(context, kind.name, kind.fields, arguments)
     if given is None:
         return WRONG
-    values = {**kind.defaults} | {name: each.value for name, each in given.items()}
+    values = kind.defaults | {name: each.value for name, each in given.items()}
     missing = next((name for name in kind.fields if name not in values), None)
     if missing is not None:
         return context.error("missing-argument", arguments.span, f"`{kind.name}` needs its argument `{missing}`")

@@ -20,6 +20,7 @@ from gen.language.elaborate.classes import add_to_model, build_model, call_base_
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.models import add, begin_with, count_rebuilt
 from gen.language.elaborate.modules import MODULES as PLAIN
+from gen.language.elaborate.modules import OPERATORS
 from gen.language.elaborate.order import find_layer, layers_of
 from gen.language.elaborate.problems import Problem
 from gen.language.elaborate.spellings import MODULES, suggestion
@@ -108,6 +109,8 @@ def call_builtin(
     if name == "sum" and values and _holds_tensors(values[0]):
         return _sum_of_tensors(context, values, arguments, group)
     site = arguments.site(group)
+    if module == "operator" and len(values) == 2 and any(isinstance(each, TensorValue) for each in values):
+        return combine_tensors(context, OPERATORS[last], values[0], values[1], site)
     if name in _OF_TENSORS and any(isinstance(each, TensorValue) for each in values):
         operation = Function(_OF_TENSORS[name], ("keras", "ops", _OF_TENSORS[name]))
         return context.caller.call(operation, arguments, site)

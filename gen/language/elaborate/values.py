@@ -6,7 +6,7 @@ Numbers, strings, `None`, lists, tuples, sets, ranges and sizes (`gen.dims.Dim`)
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -277,13 +277,13 @@ class PartialValue:
         return "a `functools.partial`"
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class RecordType:
     """`collections.namedtuple("Stage", ["filters", "stride"])`: a type of tuples whose items have names."""
 
     name: str
     fields: tuple[str, ...]
-    defaults: Mapping[str, Value]
+    defaults: dict[str, Value]
 
     def __repr__(self) -> str:
         return f"the named tuple `{self.name}`"

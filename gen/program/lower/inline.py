@@ -253,7 +253,7 @@ class _Frame:
             case ast.Tuple(elts=items):
                 return tuple(self.items(items))
             case ast.List(elts=items):
-                return list(self.items(items))
+                return self.items(items)
             case ast.Dict(keys=keys, values=values):
                 return self.entries(keys, values)
             case ast.Attribute(value=owner, attr=name):
@@ -269,16 +269,18 @@ class _Frame:
             case ast.DictComp(key=key, value=value, generators=generators):
                 return dict(self.comprehended(ast.Tuple([key, value], ast.Load()), generators))
             case ast.Call(func=function, args=arguments, keywords=keywords):
-                called, given = self.operand(function), list(self.items(arguments))
+                called, given = self.operand(function), self.items(arguments)
                 return self.call(node, called, given, self.options(node, keywords))
         raise self.refuse(node, f"a rule may not contain `{ast.unparse(node)}`")
 
-    def items(self, nodes: Sequence[ast.expr]) -> Iterable[Any]:
+    def items(self, nodes: Sequence[ast.expr]) -> list[Any]:
+        found: list[Any] = []
         for node in nodes:
             if isinstance(node, ast.Starred):
-                yield from self.known_items(node.value)
+                found.extend(self.known_items(node.value))
             else:
-                yield self.value(node)
+                found.append(self.value(node))
+        return found
 
     def entries(self, keys: Sequence[ast.expr | None], values: Sequence[ast.expr]) -> dict[Any, Any]:
         """`{"a": x, **others}`."""

@@ -121,6 +121,8 @@ class _Planner:
             for name in names:
                 self.uses[name] = max(self.uses.get(name, -1), ends.get(section, len(self.statements)) + 1)
         self.bases = {s.target: reads(s.value)[0] for s in self.statements if s.op.view or s.op.overwrites}
+        self.seen = set(self.bases.values())
+        """The variables that have views."""
         self.last_reads: dict[str, int] = {}
         """The same of what is outside, its views included."""
         for name, at in self.uses.items():
@@ -184,7 +186,7 @@ class _Planner:
             free = defined is not None and operand not in self.pinned and operand not in self.bases
             if not free or self.is_outside(operand):
                 continue
-            if operand in self.bases.values() or not _can_overwrite(statement, operand):
+            if operand in self.seen or not _can_overwrite(statement, operand):
                 continue
             same = self.program.types.get(operand) == self.program.types[name]
             if same and self.uses[operand] <= at and self.is_free(place, defined or 0):
@@ -340,6 +342,8 @@ class _Names:
         self.home = {name: s.section for s in program.statements for name in s.targets}
         self.maker = {name: s for s in program.statements for name in s.targets}
         self.taken = set(program.taken)
+        self.counts: dict[str, int] = {}
+        """The number that was last given with each name."""
         self.given: dict[tuple[object, str], str] = {}
 
     def run(self) -> dict[str, str]:
@@ -424,10 +428,11 @@ class _Names:
         if variable and self.program.claimed.get(wanted) == variable:
             return wanted
         if (owner, wanted) not in self.given:
-            name, count = wanted, 1
+            name, count = wanted, self.counts.get(wanted, 1)
             while name in self.taken:
                 count += 1
                 name = f"{wanted}_{count}"
             self.taken.add(name)
+            self.counts[wanted] = count
             self.given[owner, wanted] = name
         return self.given[owner, wanted]
