@@ -251,6 +251,8 @@ def _apply(node: Node, tensors: dict[Tensor, Any], layers: dict[NamedLayer, Any]
     if node.layer not in layers:
         frozen = {} if node.layer.trainable else {"trainable": False}  # SpatialDropout takes no `trainable`
         layers[node.layer] = make(component, name=f"layer.{node.layer.name}".replace("/", "."), **frozen)
+        if hasattr(layers[node.layer], "supports_jit"):
+            layers[node.layer].supports_jit = True  # on JAX, layers that draw do, too
     merges = isinstance(component, Layer) and component.merges
     said: dict[str, Any] = dict(node.options)
     if node.masks and node.masks[0] in tensors:  # a mask that is an input
@@ -296,7 +298,7 @@ def _compile(model: keras.Model, graph: Graph) -> None:
         loss=[_loss(output.loss) for output in graph.outputs],
         loss_weights=[output.loss_weight for output in graph.outputs],
         metrics=[[_metric(name, metric) for name, metric in output.metrics] for output in graph.outputs],
-        jit_compile=all(layer.supports_jit for layer in model.layers),
+        jit_compile=True,
     )
 
 
@@ -373,7 +375,7 @@ def variables(model: keras.Model) -> dict[str, Any]:
     found = {}
     for layer, made in model.gen_layers.items():
         for variable in getattr(made, "weights", ()):
-            if "seed_generator" not in variable.path:
+            if "seed_generator" not in variable.path and "int" not in str(variable.dtype):  # how often a layer adapted
                 parts = isinstance(made, keras.layers.MultiHeadAttention)
                 name = "/".join(variable.path.split("/")[-2:]) if parts else variable.name
                 found[f"{layer}/{name}"] = variable

@@ -312,6 +312,10 @@ class Layer(Computation):
     call_options: ClassVar[dict[str, Any]] = {}
     """Options of the call on a tensor, with their defaults: `use_causal_mask=True`."""
 
+    def learned_axes(self, x: Shape) -> tuple[int, ...] | None:
+        """The axes over which `model.adapt` finds its weights `mean` and `variance`; None if it learns nothing so."""
+        return None
+
     def needs(self, *inputs: Shape) -> tuple[Size, ...]:
         """Sizes that must be 1 or more when data arrives, in addition to the sizes of the output."""
         return ()

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from gen.components.base import Layer
 from gen.components.kernels import as_dense, quotient
 from gen.dims import BATCH, Dim, Shape
 from gen.emit import code
@@ -18,6 +19,7 @@ from gen.emit.view import (
     DimView,
     FormulaView,
     InputView,
+    LearnedView,
     LossInputView,
     MetricView,
     OutputView,
@@ -100,6 +102,7 @@ class Assembler:
             random=bool(self.step and self.step.lowered.random),
             normal=any(each.op is ops.NORMAL for each in self.step.program.statements) if self.step else False,
             penalties=bool(self.step) and self.functions.loss_takes_weights(),
+            learned=self.learned(),
             loss_inputs=self.loss_inputs() if self.step else (),
             watched=self.watched() if self.step else (),
             input_gradients=bool(self.step) and self.functions.has_input_gradients(),
@@ -263,6 +266,20 @@ class Assembler:
         if self.step is None or "constrain" not in self.step.program.sections():
             return ()
         return tuple(each[0] for each in self.functions.constrain_parameters())
+
+    def learned(self) -> tuple[LearnedView, ...]:
+        """The layers whose mean and variance `adapt` finds: those that an input comes to as it is."""
+        places = {item.tensor: index for index, item in enumerate(self.graph.inputs)}
+        found: dict[NamedLayer, LearnedView] = {}
+        for node in self.graph.nodes:
+            layer, x = node.layer, node.first
+            if x not in places or layer in found or not isinstance(layer.component, Layer):
+                continue
+            axes = layer.component.learned_axes(x.shape)
+            if axes is not None:
+                mean, variance = (self.names.weights[layer, name] for name in ("mean", "variance"))
+                found[layer] = LearnedView(layer.name, places[x], axes, mean, variance)
+        return tuple(found.values())
 
     def loss_inputs(self) -> tuple[LossInputView, ...]:
         """The inputs that `loss` reads."""

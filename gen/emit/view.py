@@ -86,6 +86,19 @@ class LossInputView(_View):
 
 
 @dataclass(frozen=True)
+class LearnedView(_View):
+    """A layer whose mean and variance `adapt` finds in an input: `p.{mean}`, `p.{variance}`."""
+
+    name: str
+    index: int
+    """The place of the input, from 0."""
+    axes: tuple[int, ...]
+    """The axes over which they are taken."""
+    mean: str
+    variance: str
+
+
+@dataclass(frozen=True)
 class OutputView(_View):
     """An output of the model; `b.{ident}` is its head after `forward` and its prediction after `loss`."""
 
@@ -244,6 +257,8 @@ class View:
     """Whether it draws normally distributed numbers."""
     penalties: bool
     """Whether `loss` takes `p` before `b`."""
+    learned: tuple[LearnedView, ...]
+    """The layers that learn from data before training; there is `adapt` if there are any."""
     loss_inputs: tuple[LossInputView, ...]
     """The inputs that `loss` takes after `b`."""
     watched: tuple[str, ...]

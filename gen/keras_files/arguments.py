@@ -66,7 +66,14 @@ ACTIVITY = "activity_regularizer"
 """What any layer may have."""
 ONLY_TRAINING = ("constraint", "activity_regularizer")
 """Endings of arguments that some layers of gen have not, and that prediction does not need."""
-SAME = {"groups": 1, "dim_ordering": "tf", "mode": 0, "renorm_clipping": {}, "attention_axes": [1]}
+SAME = {
+    "groups": 1,
+    "dim_ordering": "tf",
+    "data_format": "channels_last",
+    "mode": 0,
+    "renorm_clipping": {},
+    "attention_axes": [1],
+}
 """Arguments that some layers of gen have not, with the values that change nothing."""
 IN_KERAS_1: dict[str, dict[str, Any]] = {
     "LSTM": {"recurrent_activation": "hard_sigmoid"},

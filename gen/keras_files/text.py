@@ -28,12 +28,7 @@ from gen.language.elaborate.older import LAYER_NAMES
 RECURRENT = ("LSTM", "GRU", "SimpleRNN")
 CELLS = {"LSTMCell": "LSTM", "GRUCell": "GRU", "SimpleRNNCell": "SimpleRNN"}
 NOTHING_IN_PREDICTION = {
-    "RandomFlip": "flips images",
-    "RandomRotation": "turns images",
-    "RandomZoom": "zooms images",
-    "RandomTranslation": "moves images",
-    "RandomContrast": "changes the contrast",
-    "RandomBrightness": "changes the brightness",
+    **dict.fromkeys(("RandomErasing", "RandomGrayscale", "RandomSharpness"), "changes images"),
     **dict.fromkeys(("RandomHeight", "RandomWidth", "RandomShear", "RandomPerspective"), "changes the shape of images"),
     **dict.fromkeys(("RandomHue", "RandomSaturation", "RandomColorJitter"), "changes colors"),
 }
@@ -41,6 +36,9 @@ NOTHING_IN_PREDICTION = {
 _PASSED = ("Identity", *NOTHING_IN_PREDICTION)
 TAKE_WHOLE = ("Rescaling", "Normalization")
 """Layers that make floats of whole numbers."""
+SAYS_TRAINING = ("CenterCrop", "RandomBrightness", "RandomContrast", "RandomFlip", "RandomRotation")
+SAYS_TRAINING += ("RandomTranslation", "RandomZoom", "Resizing")
+"""Layers whose calls say `training=True` in files, whatever they do: it is their default."""
 OLD_HARD_SIGMOID = "ops.clip(0.2 * {} + 0.5, 0, 1)"
 """`hard_sigmoid` as Keras 1 and 2 have it."""
 RESERVED: set[str] = {
@@ -421,6 +419,8 @@ class Writer:
             if value is None or value is False or (key in ("constants",) and not value):
                 continue
             if key == "return_attention_scores":
+                continue
+            if key == "training" and layer.kind in SAYS_TRAINING:
                 continue
             if key == "training":
                 self.report.problem(layer.name, "it is called with training=True, as if it were always trained")

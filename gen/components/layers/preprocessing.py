@@ -104,6 +104,23 @@ def standardize(x: Array, mean: Any, deviation: Any, invert: bool = False, out: 
     return out
 
 
+@kernel(operations=lambda x, *_: 2 * math.prod(x), by_row=True)
+def standardize_alike(
+    x: Array, mean: Array | None, variance: Array, invert: bool = False, out: Array | None = None
+) -> Array:
+    """(x - mean) / √variance with one of each, or x · √variance + mean to `invert` it; no mean is 0."""
+    if out is None:
+        out = np.empty_like(x)
+    deviation, middle = max(math.sqrt(variance), 1e-7), 0.0 if mean is None else float(mean)
+    if invert:
+        np.multiply(x, deviation, out=out)
+        out += middle
+    else:
+        np.subtract(x, middle, out=out)
+        out /= deviation
+    return out
+
+
 @component
 class Normalization(Layer):
     """Subtracts a mean and divides by the root of a variance, along `axis`; any shape.
@@ -152,6 +169,11 @@ class Normalization(Layer):
             "count": Weight((), Zeros(), trainable=False),
         }
 
+    def learned_axes(self, x: Shape) -> tuple[int, ...] | None:
+        if self.mean is not None:
+            return None
+        return tuple(axis for axis in range(len(x)) if axis not in self.axes(len(x)))
+
     def stretched(self, constant: Any, ndim: int) -> Any:
         """A constant with its axes where `axis` says, as nested tuples that broadcast along the last axes."""
         numbers, axes = np.array(constant), self.axes(ndim)
@@ -169,12 +191,16 @@ class Normalization(Layer):
         if mean is None or variance is None:
             return standardize(x, self.stretched(self.mean, x.ndim), self.deviations(x.ndim), self.invert)
         axes = self.axes(x.ndim)
+        if not axes:
+            return standardize_alike(x, mean, variance, self.invert)
         deviation = along(np.maximum(np.sqrt(variance), LEAST_DEVIATION), axes, x)
         if self.invert:
             return x * deviation + along(mean, axes, x)
         return (x - along(mean, axes, x)) / deviation
 
-    def backward(self, dy: Array, deviation: Array | None) -> Array:
+    def backward(self, dy: Array, deviation: Array | None, variance: Array | None) -> Array:
+        if variance is not None and deviation is None:
+            return standardize_alike(dy, None, variance, self.invert)
         if deviation is None:
             return standardize(dy, 0.0, self.deviations(dy.ndim), self.invert)
         return dy * deviation if self.invert else dy / deviation
