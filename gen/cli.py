@@ -167,6 +167,9 @@ def from_script(script: Path, out: Path | None, force: bool, quiet: bool, debug:
     metavar="LAYER=EXPRESSION",
     help="What stands in the place of a layer that gen has not; x is its input.",
 )
+@click.option(
+    "--components", multiple=True, metavar="FILE", type=click.Path(path_type=Path), help="Components of your own."
+)
 @click.option("-q", "--quiet", is_flag=True, help="Report errors only.")
 @debug_option
 def import_(
@@ -177,6 +180,7 @@ def import_(
     build: bool,
     compare: bool,
     replaced: tuple[str, ...],
+    components: tuple[Path, ...],
     quiet: bool,
     debug: bool,
 ) -> None:
@@ -190,6 +194,7 @@ def import_(
 
     try:
         replacements = importing.replacements(replaced)
+        building.load_components(components, own=True)
         if into is not None:
             done = importing.import_weights(files, into, out, force, debug)
         else:
@@ -201,7 +206,9 @@ def import_(
         click.echo(f"{building.shown(path)}  {what}")
     if build:
         try:
-            request = building.Request((into or done.lines[0][0],), told(), force=force, debug=debug)
+            request = building.Request(
+                (into or done.lines[0][0],), told(components=components), force=force, debug=debug
+            )
             report = building.build(request)
         except building.CommandError as error:
             _fail(str(error))

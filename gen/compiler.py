@@ -176,7 +176,7 @@ def rewrite(graph: Graph, options: Options = Options()) -> Graph:
     embeddings with the projection after them."""
     if options.inference:
         outputs = tuple(replace(item, loss=None, metrics=()) for item in graph.outputs)
-        graph = replace(graph, training=None, outputs=outputs, added=(), penalties=())
+        graph = replace(graph, training=None, outputs=outputs, added=(), penalties=(), constrained=())
     graph = split_before_activations(split_activations(graph))
     if options.has(pool_before_relu):
         graph = pool_before_relu(graph)

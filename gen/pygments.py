@@ -38,7 +38,8 @@ _KINDS = {
     "model": Name.Class,
     "layer": Name.Class,
     **dict.fromkeys(
-        ("activation", "loss", "metric", "optimizer", "schedule", "initializer", "regularizer"), Name.Builtin
+        ("activation", "loss", "metric", "optimizer", "schedule", "initializer", "regularizer", "constraint"),
+        Name.Builtin,
     ),
 }
 

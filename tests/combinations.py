@@ -75,6 +75,7 @@ OWN: dict[tuple[str, str], tuple[Any, ...]] = {
     ("ZeroPadding3D", "padding"): (1, ((0, 1), (2, 0), 1)),
     ("Cropping3D", "cropping"): (1, ((0, 1), (1, 0), 0)),
     ("Rescaling", "scale"): (2.0,),
+    ("GroupNormalization", "groups"): (2, -1),
     ("Conv1D", "padding"): ("valid", "same", "causal"),
     ("MaxPooling1D", "strides"): (None, 1),
     ("MaxPooling2D", "strides"): (None, 1),

@@ -20,7 +20,7 @@ def draws(shape: tuple[int, ...]) -> np.ndarray:
     total = np.zeros(())
     for size in shape:
         total = np.add.outer(total, np.sin(np.arange(size)) * 43758.5453)
-    return total % 1.0
+    return np.floor(total % 1.0 * 4096) / 4096  # which float32 holds exactly, as Keras has some of them
 
 
 _keras_normal, _keras_uniform = keras.src.backend.random.normal, keras.src.backend.random.uniform

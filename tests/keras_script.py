@@ -25,6 +25,7 @@ def words() -> dict[str, Any]:
     for kind, module in (
         ("initializer", keras.initializers),
         ("regularizer", keras.regularizers),
+        ("constraint", keras.constraints),
         ("loss", keras.losses),
         ("metric", keras.metrics),
         ("optimizer", keras.optimizers),

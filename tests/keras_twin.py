@@ -21,6 +21,7 @@ from keras.src.backend.common.masking import get_keras_mask
 from gen.components.base import (
     Activation,
     Component,
+    Constraint,
     Initializer,
     Layer,
     Loss,
@@ -34,7 +35,7 @@ from gen.components.layers.masking import Mask
 from gen.components.operations.base import Operation, operations
 from gen.components.operations.making import Literal, Parameter
 from gen.dims import Size, sizes_in
-from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
+from gen.graph.graph import Graph, NamedLayer, Node, Output, OwnLoss, Tensor
 
 # With this table Keras on JAX computes some functions in float32 even where float64 is asked for.
 dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
@@ -98,6 +99,7 @@ jnp.full = _without_compiling(jnp.full, np.full, jnp.asarray)
 MODULES = {
     Initializer: keras.initializers,
     Regularizer: keras.regularizers,
+    Constraint: keras.constraints,
     Loss: keras.losses,
     Metric: keras.metrics,
     Optimizer: keras.optimizers,
@@ -121,6 +123,8 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "SplitSteps": lambda layer, x, like: SplitSteps()([x, like]),
     "StackSteps": lambda layer, *steps: keras.ops.stack(steps, axis=1),
     "ZeroSteps": lambda layer, x: x,  # only masks make a difference, in components/test_wrappers.py
+    "ChannelsLast": lambda layer, x: keras.ops.moveaxis(x, 1, -1),
+    "ChannelsFirst": lambda layer, x: keras.ops.moveaxis(x, -1, 1),
     "ReverseSteps": lambda layer, x: keras.ops.flip(x, axis=1),
 }
 
@@ -254,6 +258,8 @@ def _apply(node: Node, tensors: dict[Tensor, Any], layers: dict[NamedLayer, Any]
     states = isinstance(component, Layer) and hasattr(component, "go_backwards")
     if states and len(inputs) > 1:
         inputs, said["initial_state"] = inputs[:1], inputs[1:]
+    if type(component).__name__ == "CategoryEncoding" and len(inputs) > 1:
+        inputs, said["count_weights"] = inputs[:1], inputs[1]
     if type(component).__name__ == "MultiHeadAttention" and len(inputs) > 3:  # Keras has the masks before it
         inputs, said["attention_mask"] = inputs[:3], inputs[3]
     result = layers[node.layer](inputs, **said) if merges else layers[node.layer](*inputs, **said)
@@ -287,11 +293,22 @@ def _compile(model: keras.Model, graph: Graph) -> None:
     assert graph.training is not None
     model.compile(
         optimizer=make(graph.training.optimizer),
-        loss=[None if output.loss is None else make(output.loss) for output in graph.outputs],
+        loss=[_loss(output.loss) for output in graph.outputs],
         loss_weights=[output.loss_weight for output in graph.outputs],
         metrics=[[_metric(name, metric) for name, metric in output.metrics] for output in graph.outputs],
-        jit_compile=True,
+        jit_compile=all(layer.supports_jit for layer in model.layers),
     )
+
+
+def _loss(loss: Loss | None) -> Any:
+    component = loss.component if isinstance(loss, OwnLoss) else loss
+    return None if component is None else make(component)
+
+
+def losses_of_keras(graph: Graph) -> set[str]:
+    """The texts of the losses that are formulas, but Keras' own."""
+    losses = [output.loss for output in graph.outputs]
+    return {loss.formula.text for loss in losses if isinstance(loss, OwnLoss) and loss.component is not None}
 
 
 def _metric(name: str, metric: Metric) -> Any:
@@ -343,6 +360,9 @@ def load_weights(model: keras.Model, weights: dict[str, np.ndarray]) -> None:
     """Give the twin the weights of a generated model, by name."""
     for name, variable in variables(model).items():
         variable.assign(weights[name])
+    for layer in model.gen_layers.values():
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # which makes constants of its weights
 
 
 def variables(model: keras.Model) -> dict[str, Any]:

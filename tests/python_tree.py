@@ -85,7 +85,9 @@ class PythonTree:
         body = getattr(node, "body", None)
         inner = self._body(body, at_file and not isinstance(node, ast.FunctionDef | ast.ClassDef)) if body else ()
         match node:
-            case ast.Expr(ast.Constant(str())) | ast.AnnAssign(value=None) | ast.Pass():
+            case ast.AnnAssign(target, value=None):
+                return syntax.Pass(span, target.id if isinstance(target, ast.Name) else "")
+            case ast.Expr(ast.Constant(str())) | ast.Pass():
                 return syntax.Pass(span)
             case ast.Expr(value):
                 return syntax.Evaluate(self.expr(value), span)

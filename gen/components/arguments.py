@@ -195,11 +195,5 @@ def _guess(annotation: Any, value: Any) -> str | None:
             known += [word for word in get_args(option) if isinstance(word, str)]
         elif isinstance(option, type) and issubclass(option, Component):
             known += list(registry[option.kind])
-    if name == "channels_first" and "channels_last" in known:
-        return CHANNELS_LAST
     close = did_you_mean(name, known)
     return f"did you mean `{close}`?" if close else None
-
-
-CHANNELS_LAST = "put the channels last before it: steps with `Permute((2, 1))(x)`, images with `Permute((2, 3, 1))(x)`"
-"""What to do where channels come first; a layer that keeps the axes has to be followed by their way back."""

@@ -80,6 +80,8 @@ class Component:
     """Other names that Keras accepts for it (`acc`, `mse`)."""
     is_call: ClassVar[bool] = False
     """Whether its `forward` is one call of NumPy, which is written as it is and not inlined: that of a constant."""
+    first_arguments: ClassVar[tuple[str, ...]] = ()
+    """The first of its arguments by position, where that is not the order of its fields."""
     word: ClassVar[str] = ""
     """Its name, if that is neither the name of its class nor the same in snake case."""
     unsupported: ClassVar[dict[str, str]] = {}
@@ -95,11 +97,12 @@ class Component:
 
 @dataclass(frozen=True)
 class Weight:
-    """A weight of a layer: its shape, initializer, and regularizer, and whether it is trained."""
+    """A weight of a layer: its shape, initializer, regularizer, and constraint, and whether it is trained."""
 
     shape: tuple[int, ...]
     initializer: Initializer
     regularizer: Regularizer | None = None
+    constraint: Constraint | None = None
     trainable: bool = True
     by_row: bool = False
     """Whether rules only take rows of it by id; a kernel of dtype `"rows"` then gives its gradient."""
@@ -124,13 +127,28 @@ class Initializer(Component):
 
 
 class Regularizer(Component):
-    """A penalty on a weight: `forward(self, w)` gives it, a scalar; `backward(self, w)` gives its gradient."""
+    """A penalty on a weight: `forward(self, w)` gives it, a scalar; `backward(self, w)` gives its gradient.
+
+    As the `activity_regularizer` of a layer, it gets what the layer gives, and counts for each row.
+    """
 
     kind = "regularizer"
 
     if TYPE_CHECKING:  # the rules: each class defines its own, with the parameters that it asks for
         forward: ClassVar[Any]
         backward: ClassVar[Any]
+
+    def fits(self, shape: Shape) -> None:
+        """Raises `ShapeError` if it has no penalty for an array of this shape."""
+
+
+class Constraint(Component):
+    """What holds for a weight after each step: `forward(self, w)` gives the weight that comes closest to `w`."""
+
+    kind = "constraint"
+
+    if TYPE_CHECKING:  # the rules: each class defines its own, with the parameters that it asks for
+        forward: ClassVar[Any]
 
 
 class Computation(Component, ABC):
@@ -328,6 +346,10 @@ class Loss(Component):
         forward: ClassVar[Any]
         backward: ClassVar[Any]
 
+    def by_tensors(self) -> bool:
+        """Whether it is not one value for each row: then it is what the function of its name makes of tensors."""
+        return getattr(self, "axis", -1) != -1
+
     def after(self, head: Activation | None) -> Loss | None:
         """The loss to compute instead from the input of `head`, if that is better; else None.
 
@@ -348,6 +370,8 @@ class Metric(Component):
     """
 
     kind = "metric"
+    logged: ClassVar[str] = ""
+    """Its name in the logs, if that is not the name of its class in snake case."""
 
     @property
     def log_name(self) -> str:
@@ -355,7 +379,7 @@ class Metric(Component):
 
         If a metric is given as a word, Keras logs it under that word; the compiler then puts the word in `name`.
         """
-        return getattr(self, "name", None) or snake_case(self.word or type(self).__name__)
+        return getattr(self, "name", None) or self.logged or snake_case(self.word or type(self).__name__)
 
     def resolve(self, loss: Loss, shape: Shape) -> Metric:
         """The metric to use on an output of this shape that is trained with this loss.
@@ -417,6 +441,10 @@ class Optimizer(Component):
     def slots(self) -> dict[str, float]:
         return {}
 
+    def numbers(self, step: int) -> tuple[float, ...]:
+        """The numbers that Keras keeps besides the slots after so many steps, which gen computes from the step."""
+        return ()
+
     def ignores_zero_gradients(self) -> bool:
         """Whether a step without a gradient leaves a weight exactly as it is."""
         return False
@@ -425,7 +453,8 @@ class Optimizer(Component):
 # --------------------------------------------------------------------------------------------------------- the registry
 
 KINDS: dict[str, type[Component]] = {
-    base.kind: base for base in (Layer, Activation, Loss, Metric, Optimizer, Schedule, Initializer, Regularizer)
+    base.kind: base
+    for base in (Layer, Activation, Loss, Metric, Optimizer, Schedule, Initializer, Regularizer, Constraint)
 }
 registry: dict[str, Scope[type[Component]]] = {kind: Scope(kind) for kind in KINDS}
 """Every component, by its kind and each of its names: `registry["loss"]["mse"]`."""
@@ -480,7 +509,8 @@ def given_to(item: Component) -> dict[str, Any]:
 @cache
 def _parameters(cls: type[Component]) -> tuple[Parameter, ...]:
     hints = get_type_hints(cls, include_extras=True)
-    return tuple(_parameter(item, hints[item.name]) for item in fields(cls))  # type: ignore[arg-type]  # a dataclass
+    found = {item.name: _parameter(item, hints[item.name]) for item in fields(cls)}  # type: ignore[arg-type]  # a dataclass
+    return tuple(found[name] for name in dict.fromkeys((*cls.first_arguments, *found)))
 
 
 def _parameter(item: Any, annotation: Any) -> Parameter:

@@ -6,6 +6,7 @@ The numbers themselves differ from Keras: the random generator of the generated 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -286,3 +287,38 @@ class LecunNormal(Initializer):
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         stddev = math.sqrt(1.0 / fans(shape)[0])
         return stddev / 0.8796256610342398 * draw_truncated_normal(rng, shape)
+
+
+# ---------------------------------------------------------------------------------------- of weights with several axes
+
+
+def with_fans(initializer: Initializer, inputs: Sequence[int], outputs: Sequence[int]) -> Initializer:
+    """An initializer that draws as this one would if a weight had so many inputs and outputs, along these axes.
+
+    One that does not depend on their number is itself.
+    """
+    scaled = _SCALED.get(type(initializer))
+    if isinstance(initializer, VarianceScaling):
+        scaled = (initializer.scale, initializer.mode, initializer.distribution)
+    if scaled is None:
+        return initializer
+    scale, mode, distribution = scaled
+    fan_in, fan_out = math.prod(inputs), math.prod(outputs)
+    variance = scale / {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[mode]
+    if distribution == "uniform":
+        limit = math.sqrt(3.0 * variance)
+        return RandomUniform(-limit, limit)
+    if distribution == "untruncated_normal":
+        return RandomNormal(0.0, math.sqrt(variance))
+    return TruncatedNormal(0.0, math.sqrt(variance) / 0.8796256610342398)
+
+
+_SCALED: dict[type[Initializer], tuple[float, str, str]] = {
+    GlorotUniform: (1.0, "fan_avg", "uniform"),
+    GlorotNormal: (1.0, "fan_avg", "truncated_normal"),
+    HeUniform: (2.0, "fan_in", "uniform"),
+    HeNormal: (2.0, "fan_in", "truncated_normal"),
+    LecunUniform: (1.0, "fan_in", "uniform"),
+    LecunNormal: (1.0, "fan_in", "truncated_normal"),
+}
+"""Each as a `VarianceScaling`: the scale, the mode, and the distribution."""

@@ -29,7 +29,7 @@ class Kernel:
 
     A list of shapes stands for several results, which the function returns as a tuple.  The dtype `"rows"`, with the
     shape (), stands for the gradient of a table: a tuple of distinct ids and a row for each.  The dtype `"first"` is
-    that of the first array.
+    that of the first array, and `"number"` a Python number, made of numbers alone.
 
     `room` gives the bytes that the function allocates for itself while it runs, without results, in float32 and for
     known shapes.  `operations` gives its floating-point operations, counted as `gen/program/cost/flops.py` says; None
@@ -432,6 +432,13 @@ def clip_by_global_norm(gradient: Array, limit: float) -> None:
         gradient *= limit / norm
 
 
+@kernel(dtype="number")
+def nadam_product(beta: float, step: int) -> float:
+    """The product of Nadam's momentums, beta · (1 - 0.96^t / 2), up to a step; they are beta from 900 on."""
+    steps = np.arange(1, min(step, 900) + 1)
+    return float(beta**step * np.prod(1.0 - 0.5 * 0.96**steps))
+
+
 # -------------------------------------------------------------------------------------------------------------- metrics
 
 
@@ -453,6 +460,15 @@ def interpolated_precision(right: Array, wrong: Array) -> float:
     growth = quotient(found[:-1], found[1:])
     area = slope * (gain + intercept * np.log(np.where(growth > 0.0, growth, 1.0)))
     return float(np.add.reduce(quotient(area, right[0])))
+
+
+@kernel()
+def among_greatest(values: Array, k: int) -> Array:
+    """Which values are among the k greatest of their row; of equal ones, the first."""
+    chosen = np.argsort(-values, axis=1, kind="stable")[:, :k]
+    among = np.zeros(values.shape, bool)
+    np.put_along_axis(among, chosen, True, axis=1)
+    return among
 
 
 @kernel()

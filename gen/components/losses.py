@@ -11,17 +11,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
 from gen.components.activations import Sigmoid, Softmax
-from gen.components.arguments import Positive, Rate
+from gen.components.arguments import NonNegative, Positive, Range, Rate
 from gen.components.base import Activation, Loss, ShapeError, component, snake_case
 from gen.components.kernels import Array, minus_one_hot, one_hot, pick
 from gen.dims import Shape
 
-Reduction = Literal["sum_over_batch_size"]
+Reduction = Literal["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight"]
 UNSUPPORTED = {"dtype": "a model computes in one float type: Model(dtype=…)"}
 
 
@@ -198,7 +198,7 @@ class CosineSimilarity(Loss):
 
     unsupported = UNSUPPORTED
 
-    axis: Literal[-1] = -1
+    axis: int = -1
     reduction: Reduction = "sum_over_batch_size"
     name: str | None = None
 
@@ -397,7 +397,7 @@ class BinaryCrossentropy(Loss):
 
     from_logits: bool = False
     label_smoothing: Rate = 0.0
-    axis: Literal[-1] = -1
+    axis: int = -1
     reduction: Reduction = "sum_over_batch_size"
     name: str | None = None
 
@@ -406,7 +406,7 @@ class BinaryCrossentropy(Loss):
 
     def after(self, head: Activation | None) -> Loss | None:
         if isinstance(head, Sigmoid) and not self.from_logits:
-            return SigmoidBinaryCrossentropy(head, self.label_smoothing)
+            return SigmoidBinaryCrossentropy(head, self.label_smoothing, self.reduction)
         return None
 
     def forward(self, y_true: Array, y_pred: Array) -> Array:
@@ -425,6 +425,59 @@ class BinaryCrossentropy(Loss):
 
 
 @component
+class BinaryFocalCrossentropy(Loss):
+    """Binary crossentropy that counts less where predictions are right already (Lin et al., 2017).
+
+    q is the probability of the wrong answer.  With `apply_class_balancing`, a yes counts `alpha`, a no 1 - alpha.
+
+    Formula: mean(q^gamma · crossentropy), q = 1 - y_true · y_pred - (1 - y_true) · (1 - y_pred)
+    Example: Dense(1, sigmoid)(Input(64))
+    """
+
+    unsupported = UNSUPPORTED
+    target_range = (0, 1)
+
+    apply_class_balancing: bool = False
+    alpha: float = 0.25
+    gamma: NonNegative = 2.0
+    from_logits: bool = False
+    label_smoothing: Rate = 0.0
+    axis: int = -1
+    reduction: Reduction = "sum_over_batch_size"
+    name: str | None = None
+
+    def fits(self, shape: Shape, head: Activation | None) -> None:
+        expects_probabilities(self, self.from_logits, "sigmoid", head)
+
+    def forward(self, y_true: Array, y_pred: Array) -> Array:
+        target = smoothed(y_true, self.label_smoothing, 2)
+        guess = 0.5 * np.tanh(0.5 * y_pred) + 0.5 if self.from_logits else y_pred
+        p = clipped(guess)
+        crossentropy = -(target * np.log(p) + (1.0 - target) * np.log(1.0 - p))
+        right = target * guess + (1.0 - target) * (1.0 - guess)
+        wrong = 1.0 - right
+        focus = wrong**self.gamma
+        values = focus * crossentropy
+        if self.apply_class_balancing:
+            values = (target * self.alpha + (1.0 - target) * (1 - self.alpha)) * values
+        return mean(values)
+
+    def backward(
+        self, scale: float, target: Array, guess: Array, crossentropy: Array, wrong: Array, focus: Array
+    ) -> Array:
+        p = clipped(guess)
+        slope = focus * inside(guess) * (p - target) / (p * (1.0 - p))
+        if self.gamma != 0:
+            turn = (1.0 - 2.0 * target) * self.gamma
+            slope = slope + turn * wrong ** (self.gamma - 1) * crossentropy
+        if self.apply_class_balancing:
+            slope = (target * self.alpha + (1.0 - target) * (1 - self.alpha)) * slope
+        if self.from_logits:
+            slope = slope * guess * (1.0 - guess)
+        return slope * (scale / guess.shape[1])
+
+
+@component
 class CategoricalCrossentropy(Loss):
     """The crossentropy over the classes; targets are probabilities, and those of a row sum to 1.
 
@@ -437,7 +490,7 @@ class CategoricalCrossentropy(Loss):
 
     from_logits: bool = False
     label_smoothing: Rate = 0.0
-    axis: Literal[-1] = -1
+    axis: int = -1
     reduction: Reduction = "sum_over_batch_size"
     name: str | None = None
 
@@ -447,7 +500,7 @@ class CategoricalCrossentropy(Loss):
 
     def after(self, head: Activation | None) -> Loss | None:
         if isinstance(head, Softmax) and head.axis == -1 and not self.from_logits:
-            return SoftmaxCategoricalCrossentropy(head, self.label_smoothing)
+            return SoftmaxCategoricalCrossentropy(head, self.label_smoothing, self.reduction)
         return None
 
     def forward(self, y_true: Array, y_pred: Array) -> Array:
@@ -464,6 +517,52 @@ class CategoricalCrossentropy(Loss):
             return (p * mass - target) * scale
         dp = inside(p) * target / clipped(p) * -scale
         return (dp - np.add.reduce(dp * p, axis=1, keepdims=True)) / total
+
+
+@component
+class CategoricalFocalCrossentropy(Loss):
+    """Categorical crossentropy that counts less where predictions are right already (Lin et al., 2017).
+
+    Formula: -Σ alpha · (1 - y_pred)^gamma · y_true · log(y_pred)
+    Example: Dense(10, softmax)(Input(64))
+    """
+
+    unsupported = UNSUPPORTED
+    target_range = (0, 1)
+
+    alpha: float = 0.25
+    gamma: NonNegative = 2.0
+    from_logits: bool = False
+    label_smoothing: Rate = 0.0
+    axis: int = -1
+    reduction: Reduction = "sum_over_batch_size"
+    name: str | None = None
+
+    def fits(self, shape: Shape, head: Activation | None) -> None:
+        expects_classes(self, shape)
+        expects_probabilities(self, self.from_logits, "softmax", head)
+
+    def forward(self, y_true: Array, y_pred: Array) -> Array:
+        target = smoothed(y_true, self.label_smoothing, y_pred.shape[1])
+        guess = y_pred
+        if self.from_logits:
+            guess = np.exp(y_pred - np.maximum.reduce(y_pred, axis=1, keepdims=True))
+        total = np.add.reduce(guess, axis=1, keepdims=True)
+        p = guess / total
+        safe = clipped(p)
+        logarithm = np.log(safe)
+        wrong = 1.0 - safe
+        return np.add.reduce(wrong**self.gamma * target * logarithm, axis=1) * -self.alpha
+
+    def backward(
+        self, scale: float, target: Array, total: Array, p: Array, safe: Array, logarithm: Array, wrong: Array
+    ) -> Array:
+        slope = -(wrong**self.gamma) / safe
+        if self.gamma != 0:
+            slope = slope + self.gamma * wrong ** (self.gamma - 1) * logarithm
+        dp = inside(p) * target * slope * (self.alpha * scale)
+        dguess = dp - np.add.reduce(dp * p, axis=1, keepdims=True)
+        return dguess * p if self.from_logits else dguess / total
 
 
 @component
@@ -488,7 +587,7 @@ class SparseCategoricalCrossentropy(Loss):
 
     def after(self, head: Activation | None) -> Loss | None:
         if isinstance(head, Softmax) and head.axis == -1 and not self.from_logits:
-            return SoftmaxSparseCategoricalCrossentropy(head)
+            return SoftmaxSparseCategoricalCrossentropy(head, self.reduction)
         return None
 
     def forward(self, y_true: Array, y_pred: Array) -> Array:
@@ -512,6 +611,80 @@ class SparseCategoricalCrossentropy(Loss):
         return inside(p)[:, None] * (1.0 - right / clipped(p)[:, None]) / total[:, None] * scale
 
 
+@component
+class CategoricalGeneralizedCrossEntropy(Loss):
+    """Between the crossentropy (q near 0) and the absolute error (q near 1), for noisy labels (Zhang, Sabuncu, 2018).
+
+    Targets are class ids, predictions probabilities.
+
+    Formula: (1 - y_pred[y_true]^q) / q
+    Example: Dense(10, softmax)(Input(64))
+    """
+
+    unsupported = UNSUPPORTED
+    sparse = True
+
+    q: Annotated[float, Range(0, 1, "both")] = 0.5
+    reduction: Reduction = "sum_over_batch_size"
+    name: str | None = None
+
+    def fits(self, shape: Shape, head: Activation | None) -> None:
+        expects_classes(self, shape)
+        expects_probabilities(self, False, "softmax", head)
+
+    def forward(self, y_true: Array, y_pred: Array) -> Array:
+        p = pick(y_pred, y_true)
+        return (1.0 - p**self.q) / self.q
+
+    def backward(self, scale: float, y_true: Array, y_pred: Array, p: Array) -> Array:
+        right = one_hot(y_true, y_pred)
+        slope = p ** (self.q - 1) * -scale
+        return right * slope[:, None]
+
+
+# ------------------------------------------------------------------------------------------------------------- overlaps
+
+
+@component
+class Dice(Loss):
+    """One minus the overlap of targets and predictions (Dice, 1945): of the whole batch, or along `axis`.
+
+    Formula: 1 - 2 · Σ y_true · y_pred / (Σ y_true + Σ y_pred)
+    Example: Dense(10, sigmoid)(Input(64))
+    """
+
+    unsupported = UNSUPPORTED
+
+    reduction: Reduction = "sum_over_batch_size"
+    name: str | None = None
+    axis: int | tuple[int, ...] | None = None
+
+    def by_tensors(self) -> bool:
+        return True
+
+
+@component
+class Tversky(Loss):
+    """Dice with a weight of its own for what is missed, `alpha`, and for what is found too much, `beta`.
+
+    Salehi et al., 2017.  It is of the whole batch, or along `axis`.
+
+    Formula: 1 - c / (c + alpha · Σ y_true · (1 - y_pred) + beta · Σ (1 - y_true) · y_pred), c = Σ y_true · y_pred
+    Example: Dense(10, sigmoid)(Input(64))
+    """
+
+    unsupported = UNSUPPORTED
+
+    alpha: float = 0.5
+    beta: float = 0.5
+    reduction: Reduction = "sum_over_batch_size"
+    name: str | None = None
+    axis: int | tuple[int, ...] | None = None
+
+    def by_tensors(self) -> bool:
+        return True
+
+
 # -------------------------------------------------------------------------------------------------- together with heads
 
 
@@ -526,6 +699,7 @@ class SigmoidBinaryCrossentropy(Loss):
 
     head: Activation
     label_smoothing: float = 0.0
+    reduction: Reduction = "sum_over_batch_size"
 
     def forward(self, y_true: Array, logits: Array) -> tuple[Array, Array]:
         target = smoothed(y_true, self.label_smoothing, 2)
@@ -549,6 +723,7 @@ class SoftmaxCategoricalCrossentropy(Loss):
 
     head: Activation
     label_smoothing: float = 0.0
+    reduction: Reduction = "sum_over_batch_size"
 
     def forward(self, y_true: Array, logits: Array) -> tuple[Array, Array]:
         target = smoothed(y_true, self.label_smoothing, logits.shape[1])
@@ -566,6 +741,7 @@ class SoftmaxSparseCategoricalCrossentropy(Loss):
     sparse = True
 
     head: Activation
+    reduction: Reduction = "sum_over_batch_size"
 
     def forward(self, y_true: Array, logits: Array) -> tuple[Array, Array]:
         greatest = np.maximum.reduce(logits, axis=1, keepdims=True)

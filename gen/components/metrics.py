@@ -12,17 +12,12 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from gen.components.arguments import Count, Range
-from gen.components.base import Loss, Metric, ShapeError, component
-from gen.components.kernels import Array, counts_above, interpolated_precision, quotient
+from gen.components.arguments import Count, Positive, Range, Rate
+from gen.components.base import ArgumentError, Loss, Metric, ShapeError, component
+from gen.components.kernels import Array, among_greatest, counts_above, interpolated_precision, quotient
 from gen.dims import Shape
 
 UNSUPPORTED = {"dtype": "metrics are computed in the model's float type"}
-PROBABILITIES = {
-    **UNSUPPORTED,
-    "from_logits": "gen computes metrics from the output of the model; give the output its activation",
-    "label_smoothing": "only the loss smooths targets; a metric of smoothed targets is hard to read",
-}
 
 
 def _called(loss: Loss) -> str:
@@ -48,6 +43,39 @@ def expects_classes(metric: Metric, shape: Shape) -> None:
     if len(shape) == 1:
         message = f"{type(metric).__name__} expects a number for each class, got one for each row"
         raise ShapeError(message, hint="write `accuracy`, which fits every loss", code="metric-shape")
+
+
+def expects_class(class_id: int | None, metric: Metric, shape: Shape) -> None:
+    """Raise `ShapeError` if the output has no such class."""
+    if class_id is not None and (len(shape) == 1 or not isinstance(shape[-1], int) or class_id >= shape[-1]):
+        message = f"{type(metric).__name__} counts class {class_id}, which the output does not have"
+        raise ShapeError(message, hint="classes count from 0", code="metric-shape")
+
+
+def expects_average(average: str | None) -> None:
+    """Raise `ArgumentError` if there would be a figure for each class."""
+    if average is None:
+        raise ArgumentError("average", "a figure is one number: it needs an `average`", 'write `average="macro"`')
+
+
+def expects_targets(targets: tuple[int, ...], classes: int) -> None:
+    """Raise `ArgumentError` unless all are classes."""
+    if not targets or min(targets) < 0 or max(targets) >= classes:
+        raise ArgumentError("target_class_ids", f"`target_class_ids` are classes from 0 to {classes - 1}")
+
+
+def expects_scores(metric: Metric, classes: int, ids: bool, as_ids: bool, loss: Loss, shape: Shape) -> None:
+    """Raise `ShapeError` unless the output has a score for each class, and the targets are class ids, or one-hot."""
+    if as_ids:
+        message = f"{type(metric).__name__} would take the output for class ids, and it has scores"
+        raise ShapeError(message, hint="write `sparse_y_pred=False`", code="metric-shape")
+    if ids:
+        expects_ids(metric, loss)
+    else:
+        expects_rows(metric, loss)
+    if shape[-1] != classes:
+        message = f"{type(metric).__name__} is for {classes} classes, the output has {shape[-1]}"
+        raise ShapeError(message, hint=f"write `num_classes={shape[-1]}`", code="metric-shape")
 
 
 # ------------------------------------------------------------------------------------------------------------- accuracy
@@ -376,6 +404,187 @@ class MeanSquaredLogarithmicError(Metric):
         return squares / max(total, 1.0)
 
 
+@component
+class LogCoshError(Metric):
+    """The mean of log(cosh(e)), e the error.
+
+    Formula: mean(log(cosh(y_pred - y_true)))
+    """
+
+    logged = "logcosh"
+    unsupported = UNSUPPORTED
+
+    name: str | None = None
+
+    def resolve(self, loss: Loss, shape: Shape) -> Metric:
+        expects_rows(self, loss)
+        return self
+
+    def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
+        """The sum of the values, and the number of errors."""
+        error = y_pred - y_true
+        values = np.logaddexp(error, -error) - math.log(2.0)
+        return float(np.add.reduce(values, axis=None)), float(y_pred.size)
+
+    def result(self, values: float, total: float) -> float:
+        """The mean; 0 if nothing counts."""
+        return values / max(total, 1.0)
+
+
+@component
+class Poisson(Metric):
+    """The loss of predicted rates; targets are counts, 0 or more.
+
+    Formula: mean(y_pred - y_true · log(y_pred))
+    Example: Dense(1, softplus)(Input(64))
+    """
+
+    unsupported = UNSUPPORTED
+
+    name: str | None = None
+
+    def resolve(self, loss: Loss, shape: Shape) -> Metric:
+        expects_rows(self, loss)
+        return self
+
+    def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
+        """The sum of the values, and the number of predictions."""
+        values = y_pred - y_true * np.log(y_pred + 1e-7)
+        return float(np.add.reduce(values, axis=None)), float(y_pred.size)
+
+    def result(self, values: float, total: float) -> float:
+        """The mean; 0 if nothing counts."""
+        return values / max(total, 1.0)
+
+
+@component
+class CosineSimilarity(Metric):
+    """The mean cosine of the angle between y_true and y_pred; 0 if one of them is 0.
+
+    Formula: mean(Σ y_true · y_pred / √(Σ y_true² · Σ y_pred²))
+    Example: Dense(10)(Input(64))
+    """
+
+    unsupported = UNSUPPORTED
+
+    name: str | None = None
+    axis: Literal[-1] = -1
+
+    def resolve(self, loss: Loss, shape: Shape) -> Metric:
+        expects_rows(self, loss)
+        expects_classes(self, shape)
+        return self
+
+    def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
+        """The sum of the cosines, and the number of rows."""
+        products = np.add.reduce(y_true * y_pred, axis=1)
+        square = np.add.reduce(y_true * y_true, axis=1) * np.add.reduce(y_pred * y_pred, axis=1)
+        return float(np.add.reduce(quotient(products, np.sqrt(square)))), float(len(y_pred))
+
+    def result(self, cosines: float, total: float) -> float:
+        """The mean cosine; 0 if nothing counts."""
+        return cosines / max(total, 1.0)
+
+
+@component
+class PearsonCorrelation(Metric):
+    """The mean correlation of the targets and the predictions of a row (Pearson, 1895).
+
+    Formula: mean(cov(y_true, y_pred) / (σ(y_true) · σ(y_pred)))
+    Example: Dense(10)(Input(64))
+    """
+
+    unsupported = UNSUPPORTED
+
+    name: str | None = None
+    axis: Literal[-1] = -1
+
+    def resolve(self, loss: Loss, shape: Shape) -> Metric:
+        expects_rows(self, loss)
+        expects_classes(self, shape)
+        return self
+
+    def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
+        """The sum of the correlations, and the number of rows."""
+        true = y_true - np.mean(y_true, axis=1, keepdims=True)
+        pred = y_pred - np.mean(y_pred, axis=1, keepdims=True)
+        square = np.add.reduce(true * true, axis=1) * np.add.reduce(pred * pred, axis=1)
+        values = np.add.reduce(true * pred, axis=1) / np.sqrt(square)
+        return float(np.add.reduce(values)), float(len(y_pred))
+
+    def result(self, correlations: float, total: float) -> float:
+        """The mean correlation; 0 if nothing counts."""
+        return correlations / max(total, 1.0)
+
+
+@component
+class ConcordanceCorrelation(Metric):
+    """The mean agreement of the targets and the predictions of a row: correlation, mean, and scale (Lin, 1989).
+
+    Formula: mean(2 · cov(y_true, y_pred) / (σ²(y_true) + σ²(y_pred) + (μ(y_true) - μ(y_pred))²))
+    Example: Dense(10)(Input(64))
+    """
+
+    unsupported = UNSUPPORTED
+
+    name: str | None = None
+    axis: Literal[-1] = -1
+
+    def resolve(self, loss: Loss, shape: Shape) -> Metric:
+        expects_rows(self, loss)
+        expects_classes(self, shape)
+        return self
+
+    def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
+        """The sum of the agreements, and the number of rows."""
+        true, pred = np.mean(y_true, axis=1, keepdims=True), np.mean(y_pred, axis=1, keepdims=True)
+        covariance = np.mean((y_true - pred) * (y_pred - pred), axis=1)
+        norm = np.var(y_true, axis=1) + np.var(y_pred, axis=1) + (true - pred)[:, 0] ** 2
+        return float(np.add.reduce(2.0 * covariance / (norm + 1e-7))), float(len(y_pred))
+
+    def result(self, agreements: float, total: float) -> float:
+        """The mean agreement; 0 if nothing counts."""
+        return agreements / max(total, 1.0)
+
+
+@component
+class R2Score(Metric):
+    """The share of the variance of the targets that the predictions explain, of each output, averaged.
+
+    `num_regressors` adjusts it for the number of inputs.
+
+    Formula: 1 - Σ (y_true - y_pred)² / Σ (y_true - mean(y_true))²
+    """
+
+    unsupported = UNSUPPORTED
+
+    class_aggregation: Literal["uniform_average", "variance_weighted_average"] = "uniform_average"
+    num_regressors: Annotated[int, Range(0)] = 0
+    name: str | None = None
+
+    def resolve(self, loss: Loss, shape: Shape) -> Metric:
+        expects_rows(self, loss)
+        return self
+
+    def measure(self, y_true: Array, y_pred: Array) -> tuple[Array, Array, Array, float]:
+        """The sums of the targets, of their squares, and of the squared errors, and the number of rows."""
+        true, error = y_true.astype(np.float64), y_true.astype(np.float64) - y_pred
+        sums = [np.add.reduce(each, axis=0) for each in (true, true * true, error * error)]
+        return sums[0], sums[1], sums[2], float(len(y_true))
+
+    def result(self, sums: Array, squares: Array, errors: Array, rows: float) -> float:
+        """The explained share of the variance; 0 if nothing counts."""
+        variance = squares - sums * (sums / max(rows, 1.0))
+        scores = np.where(variance == 0.0, 0.0, 1.0 - quotient(errors, variance))
+        score = float(np.mean(scores))
+        if self.class_aggregation == "variance_weighted_average":
+            score = float(np.vdot(variance, scores) / np.add.reduce(variance))
+        samples = rows * sums.size
+        if 0 < self.num_regressors < samples - 1:
+            score = 1.0 - (1.0 - score) * (samples - 1.0) / (samples - self.num_regressors - 1.0)
+        return score
+
+
 # ------------------------------------------------------------------------------------------------------- crossentropies
 
 
@@ -388,9 +597,11 @@ class BinaryCrossentropy(Metric):
     """
 
     aliases = ("bce", "BCE")
-    unsupported = PROBABILITIES
+    unsupported = UNSUPPORTED
 
     name: str | None = None
+    from_logits: bool = False
+    label_smoothing: Rate = 0.0
 
     def resolve(self, loss: Loss, shape: Shape) -> Metric:
         expects_rows(self, loss)
@@ -398,8 +609,13 @@ class BinaryCrossentropy(Metric):
 
     def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
         """The sum of the crossentropies, and the number of predictions."""
-        p = np.clip(y_pred, 1e-7, 1 - 1e-7)
-        values = y_true * np.log(p) + (1.0 - y_true) * np.log(1.0 - p)
+        if self.label_smoothing != 0.0:
+            y_true = y_true * (1.0 - self.label_smoothing) + 0.5 * self.label_smoothing
+        if self.from_logits:
+            values = y_pred * y_true - np.logaddexp(0.0, y_pred)
+        else:
+            p = np.clip(y_pred, 1e-7, 1 - 1e-7)
+            values = y_true * np.log(p) + (1.0 - y_true) * np.log(1.0 - p)
         return -float(np.add.reduce(values, axis=None)), float(y_pred.size)
 
     def result(self, values: float, total: float) -> float:
@@ -415,9 +631,11 @@ class CategoricalCrossentropy(Metric):
     Example: Dense(10, softmax)(Input(64))
     """
 
-    unsupported = PROBABILITIES
+    unsupported = UNSUPPORTED
 
     name: str | None = None
+    from_logits: bool = False
+    label_smoothing: Rate = 0.0
     axis: Literal[-1] = -1
 
     def resolve(self, loss: Loss, shape: Shape) -> Metric:
@@ -427,8 +645,14 @@ class CategoricalCrossentropy(Metric):
 
     def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
         """The sum of the crossentropies, and the number of rows."""
-        p = np.clip(y_pred / np.add.reduce(y_pred, axis=1, keepdims=True), 1e-7, 1 - 1e-7)
-        return -float(np.add.reduce(y_true * np.log(p), axis=None)), float(len(y_pred))
+        if self.label_smoothing != 0.0:
+            y_true = y_true * (1.0 - self.label_smoothing) + self.label_smoothing / y_pred.shape[1]
+        if self.from_logits:
+            shifted = y_pred - y_pred.max(axis=1, keepdims=True)
+            logs = shifted - np.log(np.add.reduce(np.exp(shifted), axis=1, keepdims=True))
+        else:
+            logs = np.log(np.clip(y_pred / np.add.reduce(y_pred, axis=1, keepdims=True), 1e-7, 1 - 1e-7))
+        return -float(np.add.reduce(y_true * logs, axis=None)), float(len(y_pred))
 
     def result(self, values: float, total: float) -> float:
         """The mean crossentropy; 0 if nothing counts."""
@@ -443,9 +667,10 @@ class SparseCategoricalCrossentropy(Metric):
     Example: Dense(10, softmax)(Input(64))
     """
 
-    unsupported = {**PROBABILITIES, "ignore_class": "leave such rows out"}
+    unsupported = {**UNSUPPORTED, "ignore_class": "leave such rows out"}
 
     name: str | None = None
+    from_logits: bool = False
     axis: Literal[-1] = -1
 
     def resolve(self, loss: Loss, shape: Shape) -> Metric:
@@ -455,36 +680,30 @@ class SparseCategoricalCrossentropy(Metric):
 
     def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
         """The sum of the crossentropies, and the number of rows."""
-        chosen = np.take_along_axis(y_pred, y_true[:, None], axis=1)[:, 0] / np.add.reduce(y_pred, axis=1)
-        return -float(np.add.reduce(np.log(np.clip(chosen, 1e-7, 1 - 1e-7)))), float(len(y_pred))
+        chosen = np.take_along_axis(y_pred, y_true[:, None], axis=1)[:, 0]
+        if self.from_logits:
+            most = y_pred.max(axis=1)
+            logs = chosen - most - np.log(np.add.reduce(np.exp(y_pred - most[:, None]), axis=1))
+        else:
+            logs = np.log(np.clip(chosen / np.add.reduce(y_pred, axis=1), 1e-7, 1 - 1e-7))
+        return -float(np.add.reduce(logs)), float(len(y_pred))
 
     def result(self, values: float, total: float) -> float:
         """The mean crossentropy; 0 if nothing counts."""
         return values / max(total, 1.0)
 
 
-# ------------------------------------------------------------------------------------------------------------ retrieval
-
-SELECTION = {
-    **UNSUPPORTED,
-    "top_k": "gen counts every prediction above the threshold",
-    "class_id": "gen counts all classes together; give the class its own output",
-}
-
-
 @component
-class Precision(Metric):
-    """The share of positive predictions that are correct; a prediction above the threshold is positive.
+class KLDivergence(Metric):
+    """The divergence of the predictions from the targets; both are probabilities.
 
-    The threshold is 0.5 by default.  The result is 0 if no prediction is positive.
-
-    Formula: true positives / (true positives + false positives)
-    Example: Dense(1, sigmoid)(Input(64))
+    Formula: mean(Σ y_true · log(y_true / y_pred))
+    Example: Dense(10, softmax)(Input(64))
     """
 
-    unsupported = SELECTION
+    aliases = ("kld", "KLD", "kullback_leibler_divergence")
+    unsupported = UNSUPPORTED
 
-    thresholds: Annotated[float, Range(0, 1)] | None = None
     name: str | None = None
 
     def resolve(self, loss: Loss, shape: Shape) -> Metric:
@@ -492,8 +711,130 @@ class Precision(Metric):
         return self
 
     def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
+        """The sum of the divergences, and the number of rows."""
+        true, pred = np.clip(y_true, 1e-7, 1.0), np.clip(y_pred, 1e-7, 1.0)
+        return float(np.add.reduce(true * np.log(true / pred), axis=None)), float(len(y_pred))
+
+    def result(self, values: float, total: float) -> float:
+        """The mean; 0 if nothing counts."""
+        return values / max(total, 1.0)
+
+
+@component
+class Hinge(Metric):
+    """The mean distance by which predictions miss the margin of 1; targets are -1 or 1, or else 0 or 1.
+
+    Formula: mean(max(1 - y_true · y_pred, 0))
+    Example: Dense(1, tanh)(Input(64))
+    """
+
+    unsupported = UNSUPPORTED
+
+    name: str | None = None
+
+    def resolve(self, loss: Loss, shape: Shape) -> Metric:
+        expects_rows(self, loss)
+        return self
+
+    def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
+        """The sum of the distances, and the number of predictions."""
+        binary = bool(np.logical_or(y_true == 0.0, y_true == 1.0).all())
+        margin = np.maximum(1.0 - (2.0 * y_true - 1.0 if binary else y_true) * y_pred, 0.0)
+        return float(np.add.reduce(margin, axis=None)), float(y_pred.size)
+
+    def result(self, values: float, total: float) -> float:
+        """The mean; 0 if nothing counts."""
+        return values / max(total, 1.0)
+
+
+@component
+class SquaredHinge(Metric):
+    """The mean of the squared distances by which predictions miss the margin of 1; targets are as for `hinge`.
+
+    Formula: mean(max(1 - y_true · y_pred, 0)²)
+    Example: Dense(1, tanh)(Input(64))
+    """
+
+    unsupported = UNSUPPORTED
+
+    name: str | None = None
+
+    def resolve(self, loss: Loss, shape: Shape) -> Metric:
+        expects_rows(self, loss)
+        return self
+
+    def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
+        """The sum of the squared distances, and the number of predictions."""
+        binary = bool(np.logical_or(y_true == 0.0, y_true == 1.0).all())
+        margin = np.maximum(1.0 - (2.0 * y_true - 1.0 if binary else y_true) * y_pred, 0.0)
+        return float(np.vdot(margin, margin)), float(y_pred.size)
+
+    def result(self, values: float, total: float) -> float:
+        """The mean; 0 if nothing counts."""
+        return values / max(total, 1.0)
+
+
+@component
+class CategoricalHinge(Metric):
+    """The mean distance by which the score of the target's class misses a margin of 1 over the others.
+
+    Formula: mean(max(1 + max((1 - y_true) · y_pred) - Σ y_true · y_pred, 0))
+    Example: Dense(10)(Input(64))
+    """
+
+    unsupported = UNSUPPORTED
+
+    name: str | None = None
+
+    def resolve(self, loss: Loss, shape: Shape) -> Metric:
+        expects_rows(self, loss)
+        return self
+
+    def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
+        """The sum of the distances, and the number of rows."""
+        right = np.add.reduce(y_true * y_pred, axis=1)
+        wrong = np.maximum.reduce((1.0 - y_true) * y_pred, axis=1)
+        return float(np.add.reduce(np.maximum(wrong - right + 1.0, 0.0))), float(len(y_pred))
+
+    def result(self, values: float, total: float) -> float:
+        """The mean; 0 if nothing counts."""
+        return values / max(total, 1.0)
+
+
+# ------------------------------------------------------------------------------------------------------------ retrieval
+
+
+@component
+class Precision(Metric):
+    """The share of positive predictions that are correct; a prediction above the threshold is positive.
+
+    The threshold is 0.5 by default.  `top_k` counts the k highest of a row alone, and without a threshold all of them;
+    `class_id` one column alone.  The result is 0 if no prediction is positive.
+
+    Formula: true positives / (true positives + false positives)
+    Example: Dense(1, sigmoid)(Input(64))
+    """
+
+    unsupported = UNSUPPORTED
+
+    thresholds: Annotated[float, Range(0, 1)] | None = None
+    top_k: Count | None = None
+    class_id: Annotated[int, Range(0)] | None = None
+    name: str | None = None
+
+    def resolve(self, loss: Loss, shape: Shape) -> Metric:
+        expects_rows(self, loss)
+        expects_class(self.class_id, self, shape)
+        return self
+
+    def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
         """The number of positive predictions that are correct, and of all positive predictions."""
         positive = y_pred > (0.5 if self.thresholds is None else self.thresholds)
+        if self.top_k is not None:
+            among = among_greatest(y_pred, self.top_k)
+            positive = among if self.thresholds is None else np.logical_and(positive, among)
+        if self.class_id is not None:
+            y_true, positive = y_true[:, self.class_id], positive[:, self.class_id]
         return float(np.count_nonzero(np.logical_and(positive, y_true))), float(np.count_nonzero(positive))
 
     def result(self, right: float, positive: float) -> float:
@@ -505,13 +846,49 @@ class Precision(Metric):
 class Recall(Metric):
     """The share of positive targets that the model finds; it finds those with a prediction above the threshold.
 
-    The threshold is 0.5 by default.  The result is 0 if no target is positive.
+    The threshold is 0.5 by default.  `top_k` counts the k highest of a row alone, and without a threshold all of them;
+    `class_id` one column alone.  The result is 0 if no target is positive.
 
     Formula: true positives / (true positives + false negatives)
     Example: Dense(1, sigmoid)(Input(64))
     """
 
-    unsupported = SELECTION
+    unsupported = UNSUPPORTED
+
+    thresholds: Annotated[float, Range(0, 1)] | None = None
+    top_k: Count | None = None
+    class_id: Annotated[int, Range(0)] | None = None
+    name: str | None = None
+
+    def resolve(self, loss: Loss, shape: Shape) -> Metric:
+        expects_rows(self, loss)
+        expects_class(self.class_id, self, shape)
+        return self
+
+    def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
+        """The number of positive predictions that are correct, and the number of positive targets."""
+        positive = y_pred > (0.5 if self.thresholds is None else self.thresholds)
+        if self.top_k is not None:
+            among = among_greatest(y_pred, self.top_k)
+            positive = among if self.thresholds is None else np.logical_and(positive, among)
+        if self.class_id is not None:
+            y_true, positive = y_true[:, self.class_id], positive[:, self.class_id]
+        return float(np.count_nonzero(np.logical_and(positive, y_true))), float(np.count_nonzero(y_true))
+
+    def result(self, right: float, wanted: float) -> float:
+        """The share of positive targets that were found; 0 if there are none."""
+        return right / wanted if wanted else 0.0
+
+
+@component
+class TruePositives(Metric):
+    """The number of positive predictions that are correct; positive is what is above the threshold, 0.5 by default.
+
+    Formula: Σ (y_pred > threshold and y_true)
+    Example: Dense(1, sigmoid)(Input(64))
+    """
+
+    unsupported = UNSUPPORTED
 
     thresholds: Annotated[float, Range(0, 1)] | None = None
     name: str | None = None
@@ -520,14 +897,243 @@ class Recall(Metric):
         expects_rows(self, loss)
         return self
 
-    def measure(self, y_true: Array, y_pred: Array) -> tuple[float, float]:
-        """The number of positive predictions that are correct, and the number of positive targets."""
-        positive = y_pred > (0.5 if self.thresholds is None else self.thresholds)
-        return float(np.count_nonzero(np.logical_and(positive, y_true))), float(np.count_nonzero(y_true))
+    def measure(self, y_true: Array, y_pred: Array) -> tuple[float]:
+        """The number of positive predictions that are correct."""
+        positive, true = y_pred > (0.5 if self.thresholds is None else self.thresholds), y_true != 0.0
+        return (float(np.count_nonzero(np.logical_and(positive, true))),)
 
-    def result(self, right: float, wanted: float) -> float:
-        """The share of positive targets that were found; 0 if there are none."""
-        return right / wanted if wanted else 0.0
+    def result(self, count: float) -> float:
+        """The number of positive predictions that are correct."""
+        return count
+
+
+@component
+class FalsePositives(Metric):
+    """The number of positive predictions that are wrong; positive is what is above the threshold, 0.5 by default.
+
+    Formula: Σ (y_pred > threshold and not y_true)
+    Example: Dense(1, sigmoid)(Input(64))
+    """
+
+    unsupported = UNSUPPORTED
+
+    thresholds: Annotated[float, Range(0, 1)] | None = None
+    name: str | None = None
+
+    def resolve(self, loss: Loss, shape: Shape) -> Metric:
+        expects_rows(self, loss)
+        return self
+
+    def measure(self, y_true: Array, y_pred: Array) -> tuple[float]:
+        """The number of positive predictions that are wrong."""
+        positive, true = y_pred > (0.5 if self.thresholds is None else self.thresholds), y_true != 0.0
+        return (float(np.count_nonzero(np.logical_and(positive, ~true))),)
+
+    def result(self, count: float) -> float:
+        """The number of positive predictions that are wrong."""
+        return count
+
+
+@component
+class TrueNegatives(Metric):
+    """The number of negative predictions that are correct; positive is what is above the threshold, 0.5 by default.
+
+    Formula: Σ (y_pred <= threshold and not y_true)
+    Example: Dense(1, sigmoid)(Input(64))
+    """
+
+    unsupported = UNSUPPORTED
+
+    thresholds: Annotated[float, Range(0, 1)] | None = None
+    name: str | None = None
+
+    def resolve(self, loss: Loss, shape: Shape) -> Metric:
+        expects_rows(self, loss)
+        return self
+
+    def measure(self, y_true: Array, y_pred: Array) -> tuple[float]:
+        """The number of negative predictions that are correct."""
+        positive, true = y_pred > (0.5 if self.thresholds is None else self.thresholds), y_true != 0.0
+        return (float(np.count_nonzero(~np.logical_or(positive, true))),)
+
+    def result(self, count: float) -> float:
+        """The number of negative predictions that are correct."""
+        return count
+
+
+@component
+class FalseNegatives(Metric):
+    """The number of negative predictions that are wrong; positive is what is above the threshold, 0.5 by default.
+
+    Formula: Σ (y_pred <= threshold and y_true)
+    Example: Dense(1, sigmoid)(Input(64))
+    """
+
+    unsupported = UNSUPPORTED
+
+    thresholds: Annotated[float, Range(0, 1)] | None = None
+    name: str | None = None
+
+    def resolve(self, loss: Loss, shape: Shape) -> Metric:
+        expects_rows(self, loss)
+        return self
+
+    def measure(self, y_true: Array, y_pred: Array) -> tuple[float]:
+        """The number of negative predictions that are wrong."""
+        positive, true = y_pred > (0.5 if self.thresholds is None else self.thresholds), y_true != 0.0
+        return (float(np.count_nonzero(np.logical_and(~positive, true))),)
+
+    def result(self, count: float) -> float:
+        """The number of negative predictions that are wrong."""
+        return count
+
+
+@component
+class SensitivityAtSpecificity(Metric):
+    """The largest sensitivity at a threshold whose specificity is at least as asked for.
+
+    There are `num_thresholds` evenly spaced thresholds; `class_id` names the only column that counts.
+
+    Formula: max TP / (TP + FN) where TN / (TN + FP) >= specificity
+    Example: Dense(1, sigmoid)(Input(64))
+    """
+
+    unsupported = UNSUPPORTED
+
+    specificity: Annotated[float, Range(0, 1)]
+    num_thresholds: Annotated[int, Range(2)] = 200
+    class_id: Annotated[int, Range(0)] | None = None
+    name: str | None = None
+
+    def resolve(self, loss: Loss, shape: Shape) -> Metric:
+        expects_rows(self, loss)
+        expects_class(self.class_id, self, shape)
+        return self
+
+    def measure(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
+        """For each threshold, the number of correct and of wrong predictions above it."""
+        if self.class_id is not None:
+            y_true, y_pred = y_true[:, self.class_id], y_pred[:, self.class_id]
+        positive = np.not_equal(y_true, 0.0)
+        right = counts_above(y_pred[positive], self.num_thresholds)
+        wrong = counts_above(y_pred[np.logical_not(positive)], self.num_thresholds)
+        return right, wrong
+
+    def result(self, right: Array, wrong: Array) -> float:
+        """The largest sensitivity at a threshold whose specificity is at least as asked for; 0 if there is none."""
+        held, reached = quotient(wrong[0] - wrong, wrong[0]), quotient(right, right[0])
+        return float(reached[held >= self.specificity].max(initial=0.0))
+
+
+@component
+class SpecificityAtSensitivity(Metric):
+    """The largest specificity at a threshold whose sensitivity is at least as asked for.
+
+    There are `num_thresholds` evenly spaced thresholds; `class_id` names the only column that counts.
+
+    Formula: max TN / (TN + FP) where TP / (TP + FN) >= sensitivity
+    Example: Dense(1, sigmoid)(Input(64))
+    """
+
+    unsupported = UNSUPPORTED
+
+    sensitivity: Annotated[float, Range(0, 1)]
+    num_thresholds: Annotated[int, Range(2)] = 200
+    class_id: Annotated[int, Range(0)] | None = None
+    name: str | None = None
+
+    def resolve(self, loss: Loss, shape: Shape) -> Metric:
+        expects_rows(self, loss)
+        expects_class(self.class_id, self, shape)
+        return self
+
+    def measure(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
+        """For each threshold, the number of correct and of wrong predictions above it."""
+        if self.class_id is not None:
+            y_true, y_pred = y_true[:, self.class_id], y_pred[:, self.class_id]
+        positive = np.not_equal(y_true, 0.0)
+        right = counts_above(y_pred[positive], self.num_thresholds)
+        wrong = counts_above(y_pred[np.logical_not(positive)], self.num_thresholds)
+        return right, wrong
+
+    def result(self, right: Array, wrong: Array) -> float:
+        """The largest specificity at a threshold whose sensitivity is at least as asked for; 0 if there is none."""
+        held, reached = quotient(right, right[0]), quotient(wrong[0] - wrong, wrong[0])
+        return float(reached[held >= self.sensitivity].max(initial=0.0))
+
+
+@component
+class PrecisionAtRecall(Metric):
+    """The largest precision at a threshold whose recall is at least as asked for.
+
+    There are `num_thresholds` evenly spaced thresholds; `class_id` names the only column that counts.
+
+    Formula: max TP / (TP + FP) where TP / (TP + FN) >= recall
+    Example: Dense(1, sigmoid)(Input(64))
+    """
+
+    unsupported = UNSUPPORTED
+
+    recall: Annotated[float, Range(0, 1)]
+    num_thresholds: Annotated[int, Range(2)] = 200
+    class_id: Annotated[int, Range(0)] | None = None
+    name: str | None = None
+
+    def resolve(self, loss: Loss, shape: Shape) -> Metric:
+        expects_rows(self, loss)
+        expects_class(self.class_id, self, shape)
+        return self
+
+    def measure(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
+        """For each threshold, the number of correct and of wrong predictions above it."""
+        if self.class_id is not None:
+            y_true, y_pred = y_true[:, self.class_id], y_pred[:, self.class_id]
+        positive = np.not_equal(y_true, 0.0)
+        right = counts_above(y_pred[positive], self.num_thresholds)
+        wrong = counts_above(y_pred[np.logical_not(positive)], self.num_thresholds)
+        return right, wrong
+
+    def result(self, right: Array, wrong: Array) -> float:
+        """The largest precision at a threshold whose recall is at least as asked for; 0 if there is none."""
+        held, reached = quotient(right, right[0]), quotient(right, right + wrong)
+        return float(reached[held >= self.recall].max(initial=0.0))
+
+
+@component
+class RecallAtPrecision(Metric):
+    """The largest recall at a threshold whose precision is at least as asked for.
+
+    There are `num_thresholds` evenly spaced thresholds; `class_id` names the only column that counts.
+
+    Formula: max TP / (TP + FN) where TP / (TP + FP) >= precision
+    Example: Dense(1, sigmoid)(Input(64))
+    """
+
+    unsupported = UNSUPPORTED
+
+    precision: Annotated[float, Range(0, 1)]
+    num_thresholds: Annotated[int, Range(2)] = 200
+    class_id: Annotated[int, Range(0)] | None = None
+    name: str | None = None
+
+    def resolve(self, loss: Loss, shape: Shape) -> Metric:
+        expects_rows(self, loss)
+        expects_class(self.class_id, self, shape)
+        return self
+
+    def measure(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
+        """For each threshold, the number of correct and of wrong predictions above it."""
+        if self.class_id is not None:
+            y_true, y_pred = y_true[:, self.class_id], y_pred[:, self.class_id]
+        positive = np.not_equal(y_true, 0.0)
+        right = counts_above(y_pred[positive], self.num_thresholds)
+        wrong = counts_above(y_pred[np.logical_not(positive)], self.num_thresholds)
+        return right, wrong
+
+    def result(self, right: Array, wrong: Array) -> float:
+        """The largest recall at a threshold whose precision is at least as asked for; 0 if there is none."""
+        held, reached = quotient(right, right + wrong), quotient(right, right[0])
+        return float(reached[held >= self.precision].max(initial=0.0))
 
 
 @component
@@ -579,3 +1185,296 @@ class AUC(Metric):
         else:
             heights = (y[:-1] + y[1:]) / 2.0
         return float(np.add.reduce((x[:-1] - x[1:]) * heights))
+
+
+@component
+class F1Score(Metric):
+    """The harmonic mean of precision and recall of each class, averaged as `average` says.
+
+    Predictions above `threshold` are positive; without it, the highest of each row.
+
+    Formula: 2 · precision · recall / (precision + recall)
+    Example: Dense(10, softmax)(Input(64))
+    """
+
+    unsupported = UNSUPPORTED
+
+    average: Literal["micro", "macro", "weighted"] | None = None
+    threshold: Annotated[float, Range(0, 1, "low")] | None = None
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        expects_average(self.average)
+
+    def resolve(self, loss: Loss, shape: Shape) -> Metric:
+        expects_rows(self, loss)
+        expects_classes(self, shape)
+        return self
+
+    def measure(self, y_true: Array, y_pred: Array) -> tuple[Array, Array, Array]:
+        """For each class, the positive predictions that are correct, all of them, and the positive targets."""
+        if self.threshold is None:
+            positive = np.logical_and(y_pred >= y_pred.max(axis=1, keepdims=True), np.abs(y_pred) > 1e-9)
+        else:
+            positive = y_pred > self.threshold
+        right = np.add.reduce(positive * y_true, axis=0, dtype=np.float64)
+        return right, np.add.reduce(positive, axis=0, dtype=np.float64), np.add.reduce(y_true, axis=0, dtype=np.float64)
+
+    def result(self, right: Array, found: Array, wanted: Array) -> float:
+        """The mean over the classes."""
+        weights = wanted / (np.add.reduce(wanted) + 1e-7)
+        if self.average == "micro":
+            right, found, wanted = (np.add.reduce(each, keepdims=True) for each in (right, found, wanted))
+        precision, recall = right / (found + 1e-7), right / (wanted + 1e-7)
+        scores = 2.0 * precision * recall / (precision + recall + 1e-7)
+        return float(np.vdot(scores, weights) if self.average == "weighted" else np.mean(scores))
+
+
+@component
+class FBetaScore(Metric):
+    """The harmonic mean of precision and recall, which counts `beta` times, of each class, averaged as `average` says.
+
+    Predictions above `threshold` are positive; without it, the highest of each row.
+
+    Formula: (1 + beta²) · precision · recall / (beta² · precision + recall)
+    Example: Dense(10, softmax)(Input(64))
+    """
+
+    logged = "fbeta_score"
+    unsupported = UNSUPPORTED
+
+    average: Literal["micro", "macro", "weighted"] | None = None
+    beta: Positive = 1.0
+    threshold: Annotated[float, Range(0, 1, "low")] | None = None
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        expects_average(self.average)
+
+    def resolve(self, loss: Loss, shape: Shape) -> Metric:
+        expects_rows(self, loss)
+        expects_classes(self, shape)
+        return self
+
+    def measure(self, y_true: Array, y_pred: Array) -> tuple[Array, Array, Array]:
+        """For each class, the positive predictions that are correct, all of them, and the positive targets."""
+        if self.threshold is None:
+            positive = np.logical_and(y_pred >= y_pred.max(axis=1, keepdims=True), np.abs(y_pred) > 1e-9)
+        else:
+            positive = y_pred > self.threshold
+        right = np.add.reduce(positive * y_true, axis=0, dtype=np.float64)
+        return right, np.add.reduce(positive, axis=0, dtype=np.float64), np.add.reduce(y_true, axis=0, dtype=np.float64)
+
+    def result(self, right: Array, found: Array, wanted: Array) -> float:
+        """The mean over the classes."""
+        weights = wanted / (np.add.reduce(wanted) + 1e-7)
+        if self.average == "micro":
+            right, found, wanted = (np.add.reduce(each, keepdims=True) for each in (right, found, wanted))
+        precision, recall = right / (found + 1e-7), right / (wanted + 1e-7)
+        scores = (1.0 + self.beta**2) * precision * recall / (self.beta**2 * precision + recall + 1e-7)
+        return float(np.vdot(scores, weights) if self.average == "weighted" else np.mean(scores))
+
+
+# ------------------------------------------------------------------------------------------------------------- overlaps
+
+
+@component
+class IoU(Metric):
+    """The overlap of targets and predictions, over their union, of some classes; of scores, with `sparse_y_pred=False`.
+
+    Formula: mean(TP / (TP + FP + FN)) over the classes that occur
+    Example: Dense(10, softmax)(Input(64))
+    """
+
+    unsupported = UNSUPPORTED
+
+    num_classes: Annotated[int, Range(2)]
+    target_class_ids: tuple[int, ...]
+    name: str | None = None
+    ignore_class: int | None = None
+    sparse_y_true: bool = True
+    sparse_y_pred: bool = True
+    axis: Literal[-1] = -1
+
+    def __post_init__(self) -> None:
+        expects_targets(self.target_class_ids, self.num_classes)
+
+    def resolve(self, loss: Loss, shape: Shape) -> Metric:
+        expects_scores(self, self.num_classes, self.sparse_y_true, self.sparse_y_pred, loss, shape)
+        return self
+
+    def measure(self, y_true: Array, y_pred: Array) -> tuple[Array]:
+        """How many rows of each class, a row of the table, were taken for each, a column."""
+        pred = y_pred.argmax(axis=1)
+        true = y_true if y_true.ndim == 1 else y_true.argmax(axis=1)
+        valid = true < self.num_classes
+        if self.ignore_class is not None:
+            valid = np.logical_and(valid, true != self.ignore_class)
+        pairs = true[valid] * self.num_classes + pred[valid]
+        return (np.bincount(pairs, minlength=self.num_classes**2).reshape(self.num_classes, -1).astype(np.float64),)
+
+    def result(self, table: Array) -> float:
+        """The mean over the classes that occur; 0 if none does."""
+        both = np.diagonal(table).astype(np.float32)  # as Keras has it
+        either = (np.add.reduce(table, axis=0) + np.add.reduce(table, axis=1)).astype(np.float32) - both
+        both, either = both[list(self.target_class_ids)], either[list(self.target_class_ids)]
+        shares, some = both / (either + np.float32(1e-7)), np.float32(np.count_nonzero(either))
+        return float(np.add.reduce(shares) / (some + np.float32(1e-7)))
+
+
+@component
+class MeanIoU(Metric):
+    """The mean over the classes of the overlap of targets and predictions, over their union (`sparse_y_pred=False`).
+
+    Formula: mean(TP / (TP + FP + FN)) over the classes that occur
+    Example: Dense(10, softmax)(Input(64))
+    """
+
+    unsupported = UNSUPPORTED
+
+    num_classes: Annotated[int, Range(2)]
+    name: str | None = None
+    ignore_class: int | None = None
+    sparse_y_true: bool = True
+    sparse_y_pred: bool = True
+    axis: Literal[-1] = -1
+
+    def resolve(self, loss: Loss, shape: Shape) -> Metric:
+        expects_scores(self, self.num_classes, self.sparse_y_true, self.sparse_y_pred, loss, shape)
+        return self
+
+    def measure(self, y_true: Array, y_pred: Array) -> tuple[Array]:
+        """How many rows of each class, a row of the table, were taken for each, a column."""
+        pred = y_pred.argmax(axis=1)
+        true = y_true if y_true.ndim == 1 else y_true.argmax(axis=1)
+        valid = true < self.num_classes
+        if self.ignore_class is not None:
+            valid = np.logical_and(valid, true != self.ignore_class)
+        pairs = true[valid] * self.num_classes + pred[valid]
+        return (np.bincount(pairs, minlength=self.num_classes**2).reshape(self.num_classes, -1).astype(np.float64),)
+
+    def result(self, table: Array) -> float:
+        """The mean over the classes that occur; 0 if none does."""
+        both = np.diagonal(table).astype(np.float32)  # as Keras has it
+        either = (np.add.reduce(table, axis=0) + np.add.reduce(table, axis=1)).astype(np.float32) - both
+        shares, some = both / (either + np.float32(1e-7)), np.float32(np.count_nonzero(either))
+        return float(np.add.reduce(shares) / (some + np.float32(1e-7)))
+
+
+@component
+class OneHotIoU(Metric):
+    """IoU of one-hot targets.
+
+    Formula: mean(TP / (TP + FP + FN)) over the classes that occur
+    Example: Dense(10, softmax)(Input(64))
+    """
+
+    unsupported = UNSUPPORTED
+
+    num_classes: Annotated[int, Range(2)]
+    target_class_ids: tuple[int, ...]
+    name: str | None = None
+    ignore_class: int | None = None
+    sparse_y_pred: bool = False
+    axis: Literal[-1] = -1
+
+    def __post_init__(self) -> None:
+        expects_targets(self.target_class_ids, self.num_classes)
+
+    def resolve(self, loss: Loss, shape: Shape) -> Metric:
+        expects_scores(self, self.num_classes, False, self.sparse_y_pred, loss, shape)
+        return self
+
+    def measure(self, y_true: Array, y_pred: Array) -> tuple[Array]:
+        """How many rows of each class, a row of the table, were taken for each, a column."""
+        pred = y_pred.argmax(axis=1)
+        true = y_true if y_true.ndim == 1 else y_true.argmax(axis=1)
+        valid = true < self.num_classes
+        if self.ignore_class is not None:
+            valid = np.logical_and(valid, true != self.ignore_class)
+        pairs = true[valid] * self.num_classes + pred[valid]
+        return (np.bincount(pairs, minlength=self.num_classes**2).reshape(self.num_classes, -1).astype(np.float64),)
+
+    def result(self, table: Array) -> float:
+        """The mean over the classes that occur; 0 if none does."""
+        both = np.diagonal(table).astype(np.float32)  # as Keras has it
+        either = (np.add.reduce(table, axis=0) + np.add.reduce(table, axis=1)).astype(np.float32) - both
+        both, either = both[list(self.target_class_ids)], either[list(self.target_class_ids)]
+        shares, some = both / (either + np.float32(1e-7)), np.float32(np.count_nonzero(either))
+        return float(np.add.reduce(shares) / (some + np.float32(1e-7)))
+
+
+@component
+class OneHotMeanIoU(Metric):
+    """MeanIoU of one-hot targets.
+
+    Formula: mean(TP / (TP + FP + FN)) over the classes that occur
+    Example: Dense(10, softmax)(Input(64))
+    """
+
+    unsupported = UNSUPPORTED
+
+    num_classes: Annotated[int, Range(2)]
+    name: str | None = None
+    ignore_class: int | None = None
+    sparse_y_pred: bool = False
+    axis: Literal[-1] = -1
+
+    def resolve(self, loss: Loss, shape: Shape) -> Metric:
+        expects_scores(self, self.num_classes, False, self.sparse_y_pred, loss, shape)
+        return self
+
+    def measure(self, y_true: Array, y_pred: Array) -> tuple[Array]:
+        """How many rows of each class, a row of the table, were taken for each, a column."""
+        pred = y_pred.argmax(axis=1)
+        true = y_true if y_true.ndim == 1 else y_true.argmax(axis=1)
+        valid = true < self.num_classes
+        if self.ignore_class is not None:
+            valid = np.logical_and(valid, true != self.ignore_class)
+        pairs = true[valid] * self.num_classes + pred[valid]
+        return (np.bincount(pairs, minlength=self.num_classes**2).reshape(self.num_classes, -1).astype(np.float64),)
+
+    def result(self, table: Array) -> float:
+        """The mean over the classes that occur; 0 if none does."""
+        both = np.diagonal(table).astype(np.float32)  # as Keras has it
+        either = (np.add.reduce(table, axis=0) + np.add.reduce(table, axis=1)).astype(np.float32) - both
+        shares, some = both / (either + np.float32(1e-7)), np.float32(np.count_nonzero(either))
+        return float(np.add.reduce(shares) / (some + np.float32(1e-7)))
+
+
+@component
+class BinaryIoU(Metric):
+    """IoU of yes or no; a prediction from `threshold` on is a yes.
+
+    Formula: mean(TP / (TP + FP + FN)) over the classes that occur
+    Example: Dense(1, sigmoid)(Input(64))
+    """
+
+    unsupported = UNSUPPORTED
+
+    target_class_ids: tuple[int, ...] = (0, 1)
+    threshold: float = 0.5
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        expects_targets(self.target_class_ids, 2)
+
+    def resolve(self, loss: Loss, shape: Shape) -> Metric:
+        expects_rows(self, loss)
+        return self
+
+    def measure(self, y_true: Array, y_pred: Array) -> tuple[Array]:
+        """How many rows of each class, a row of the table, were taken for each, a column."""
+        pred = (y_pred >= self.threshold).reshape(-1).astype(np.intp)
+        true = y_true.reshape(-1).astype(np.intp)
+        valid = np.logical_and(true >= 0, true < 2)
+        pairs = true[valid] * 2 + pred[valid]
+        return (np.bincount(pairs, minlength=2**2).reshape(2, -1).astype(np.float64),)
+
+    def result(self, table: Array) -> float:
+        """The mean over the classes that occur; 0 if none does."""
+        both = np.diagonal(table).astype(np.float32)  # as Keras has it
+        either = (np.add.reduce(table, axis=0) + np.add.reduce(table, axis=1)).astype(np.float32) - both
+        both, either = both[list(self.target_class_ids)], either[list(self.target_class_ids)]
+        shares, some = both / (either + np.float32(1e-7)), np.float32(np.count_nonzero(either))
+        return float(np.add.reduce(shares) / (some + np.float32(1e-7)))

@@ -7,13 +7,13 @@ and then takes the step.  `learning_rate` and `step`, which counts from 1, are P
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from gen.components.arguments import NonNegative, Positive, Rate
+from gen.components.arguments import NonNegative, Positive, Range, Rate
 from gen.components.base import ArgumentError, Optimizer, Schedule, component
-from gen.components.kernels import Array
+from gen.components.kernels import Array, nadam_product
 
 UNSUPPORTED = {
     "use_ema": "gen keeps no moving average of the weights",
@@ -404,6 +404,115 @@ class Adamax(Optimizer):
         increment = alpha * momentum / deviation
         w = w - increment
         return w, momentum, norm
+
+
+@component
+class Nadam(Optimizer):
+    """Adam with Nesterov's momentum, which grows over the first steps (Dozat, 2016).
+
+    u_t is the momentum of a step, beta_1 · (1 - 0.96^t / 2), and U_t the product of all up to it.
+
+    Formula: w = w - alpha · (u_(t+1) · m / (1 - U_(t+1)) + (1 - u_t) · g / (1 - U_t)) / (√v + epsilon); m, v as in Adam
+    """
+
+    unsupported = UNSUPPORTED
+
+    learning_rate: Positive | Schedule = 0.001
+    beta_1: Rate = 0.9
+    beta_2: Rate = 0.999
+    epsilon: Positive = 1e-7
+    weight_decay: NonNegative | None = None
+    clipnorm: Positive | None = None
+    clipvalue: Positive | None = None
+    global_clipnorm: Positive | None = None
+    name: str | None = None
+
+    decay = decoupled
+
+    def __post_init__(self) -> None:
+        at_most_one_clipping(self)
+
+    def slots(self) -> dict[str, float]:
+        return {"momentum": 0.0, "velocity": 0.0}
+
+    def numbers(self, step: int) -> tuple[float, ...]:
+        return (nadam_product(self.beta_1, step),)
+
+    def update(
+        self, w: Array, g: Array, learning_rate: float, step: int, momentum: Array, velocity: Array
+    ) -> tuple[Array, Array, Array]:
+        now = self.beta_1 * (1.0 - 0.5 * 0.96**step)
+        ahead = self.beta_1 * (1.0 - 0.5 * 0.96 ** (step + 1))
+        product = nadam_product(self.beta_1, step)
+        ahead_share = ahead / (1.0 - product * ahead)
+        gradient_share = (1.0 - now) / (1.0 - product)
+        correction = math.sqrt(1 - self.beta_2**step)
+        momentum_change = (g - momentum) * (1 - self.beta_1)
+        momentum = momentum + momentum_change
+        velocity_change = (g * g - velocity) * (1 - self.beta_2)
+        velocity = velocity + velocity_change
+        mean = ahead_share * momentum + gradient_share * g
+        deviation = np.sqrt(velocity) / correction + self.epsilon
+        increment = learning_rate * mean / deviation
+        w = w - increment
+        return w, momentum, velocity
+
+
+@component
+class Ftrl(Optimizer):
+    """Follows the regularized leader (McMahan et al., 2013), with shrinkage of weights by the l2 of each step.
+
+    `l1_regularization_strength` makes weights exactly 0.  a is the accumulator, z the linear term.
+
+    Formula: a' = a + g², z = z + g - (a'^-power - a^-power) / learning_rate · w,
+    w = (clip(z, -l1, l1) - z) / (a'^-power / learning_rate + 2 · l2 + beta / learning_rate)
+    """
+
+    unsupported = UNSUPPORTED
+
+    learning_rate: Positive | Schedule = 0.001
+    learning_rate_power: Annotated[float, Range(high=0)] = -0.5
+    initial_accumulator_value: NonNegative = 0.1
+    l1_regularization_strength: NonNegative = 0.0
+    l2_regularization_strength: NonNegative = 0.0
+    l2_shrinkage_regularization_strength: NonNegative = 0.0
+    beta: NonNegative = 0.0
+    weight_decay: NonNegative | None = None
+    clipnorm: Positive | None = None
+    clipvalue: Positive | None = None
+    global_clipnorm: Positive | None = None
+    name: str | None = None
+
+    decay = decoupled
+
+    def __post_init__(self) -> None:
+        at_most_one_clipping(self)
+
+    def slots(self) -> dict[str, float]:
+        return {"accumulator": self.initial_accumulator_value, "linear": 0.0}
+
+    def update(
+        self, w: Array, g: Array, learning_rate: float, step: int, accumulator: Array, linear: Array
+    ) -> tuple[Array, Array, Array]:
+        before = accumulator**-self.learning_rate_power
+        accumulator = accumulator + g * g
+        after = accumulator**-self.learning_rate_power
+        change = (after - before) / learning_rate * w
+        linear = linear + g
+        if self.l2_shrinkage_regularization_strength != 0:
+            linear = linear + 2.0 * self.l2_shrinkage_regularization_strength * w
+        linear = linear - change
+        kept = -linear
+        if self.l1_regularization_strength != 0:
+            l1 = self.l1_regularization_strength
+            kept = np.minimum(np.maximum(linear, -l1), l1) - linear
+        quadratic = after / learning_rate
+        if self.l2_regularization_strength != 0:
+            quadratic = quadratic + 2.0 * self.l2_regularization_strength
+        if self.beta != 0:
+            quadratic = quadratic + self.beta / learning_rate
+        w = kept / quadratic
+        return w, accumulator, linear
 
 
 @component

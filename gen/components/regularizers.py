@@ -5,11 +5,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from gen.components.arguments import NonNegative
-from gen.components.base import Regularizer, component
+from gen.components.base import Regularizer, ShapeError, component
 from gen.components.kernels import Array
+from gen.dims import Shape, show
 
 
 @component
@@ -61,3 +64,39 @@ class L1L2(Regularizer):
 
     def backward(self, w: Array) -> Array:
         return self.l1 * np.sign(w) + (2 * self.l2) * w
+
+
+@component
+class OrthogonalRegularizer(Regularizer):
+    """A penalty on the products of the rows of a matrix, or of its columns, once they have the length 1.
+
+    With n rows, there are n · (n - 1) / 2 pairs; the penalty is the mean over them.
+
+    Formula: penalty = factor · mean |wᵢ · wⱼ / (|wᵢ| |wⱼ|)|, over i < j
+    """
+
+    factor: NonNegative = 0.01
+    mode: Literal["rows", "columns"] = "rows"
+
+    def fits(self, shape: Shape) -> None:
+        if len(shape) != 2:
+            raise ShapeError(f"orthogonal_regularizer takes a matrix, got {show(shape)}")
+        if shape[0 if self.mode == "rows" else 1] == 1:
+            raise ShapeError(f"orthogonal_regularizer takes two {self.mode} or more, got {show(shape)}")
+
+    def forward(self, w: Array) -> Array:
+        rows = w if self.mode == "rows" else w.T
+        inverse = 1.0 / np.maximum(np.sqrt(np.add.reduce(rows * rows, axis=1, keepdims=True)), 1e-7)
+        normal = rows * inverse
+        products = np.abs(normal @ normal.T)
+        own = np.add.reduce(normal * normal, axis=None)  # what stands on the diagonal
+        return (np.add.reduce(products, axis=None) - own) * self.factor / (rows.shape[0] * (rows.shape[0] - 1))
+
+    def backward(self, w: Array) -> Array:
+        rows = w if self.mode == "rows" else w.T
+        inverse = 1.0 / np.maximum(np.sqrt(np.add.reduce(rows * rows, axis=1, keepdims=True)), 1e-7)
+        normal = rows * inverse
+        signs = np.sign(normal @ normal.T)
+        dnormal = (signs @ normal - normal) * (2 * self.factor) / (rows.shape[0] * (rows.shape[0] - 1))
+        drows = (dnormal - normal * np.add.reduce(dnormal * normal, axis=1, keepdims=True)) * inverse
+        return drows if self.mode == "rows" else drows.T

@@ -104,6 +104,7 @@ class Assembler:
             watched=self.watched() if self.step else (),
             input_gradients=bool(self.step) and self.functions.has_input_gradients(),
             tracks=bool(self.step and "track" in self.step.program.sections()),
+            constrains=self.constrains(),
             fused=self.programs.activate is not None,
             evaluates_by_forward=not any(_differs_in_training(layer) for layer in graph.layers),
             backward_arguments=self.functions.backward_arguments() if self.step else "",
@@ -121,6 +122,7 @@ class Assembler:
             dims=tuple(self.dim(symbol, ident) for symbol, ident in self.dims.items()),
             formulas=self.formulas(),
             sizes=self.sizes(),
+            weights_in_order=self.weights_in_order(),
             helpers=self.copies.texts(self.kernel_calls()),
             functions=functions,
             initialize=initialize,
@@ -151,6 +153,12 @@ class Assembler:
             validation_split=float(given.get("validation_split", 0.0)),
             shuffle=bool(given.get("shuffle", True)),
         )
+
+    def weights_in_order(self) -> tuple[str, ...]:
+        """The names of the weights layer by layer; empty where they are in that order anyway."""
+        own = [(layer, name) for layer in self.graph.layers if layer.name in self.own for name in layer.weights]
+        ours = [item for item in self.weights if item in own]
+        return () if ours == own else tuple(f"{layer.name}/{name}" for layer, name in own)
 
     def trained_part(self) -> str:
         """Where the trainable weights are in the flat vector."""
@@ -249,6 +257,12 @@ class Assembler:
         assert isinstance(classes, int)
         example = f"rng.integers(0, {classes}, {self.example_size(tensor.shape[:-1])})"
         return replace(view, target_shape=shape[:-1], target_dtype="int64", classes=classes, example=example)
+
+    def constrains(self) -> tuple[str, ...]:
+        """What `constrain` takes; nothing if there is none."""
+        if self.step is None or "constrain" not in self.step.program.sections():
+            return ()
+        return tuple(each[0] for each in self.functions.constrain_parameters())
 
     def loss_inputs(self) -> tuple[LossInputView, ...]:
         """The inputs that `loss` reads."""

@@ -17,7 +17,8 @@ from gen.program.memory.planned import Programs
 
 
 class Functions:
-    """Writes `forward`, `loss`, `backward`, `track`, `untouched`, `update_rows`, `update`, `infer` and `activate`.
+    """Writes `forward`, `loss`, `backward`, `track`, `untouched`, `update_rows`, `update`, `constrain`, `infer` and
+    `activate`.
 
     Sizes that data decide have the names of their symbols.
     """
@@ -36,6 +37,8 @@ class Functions:
             if "track" in self.step.program.sections():
                 texts.append(self.track())
             texts += [*self.row_functions(), self.update_function()]
+            if "constrain" in self.step.program.sections():
+                texts.append(self.constrain())
         texts.append(self.infer_function())
         if self.activate is not None:
             texts.append(self.activate_function())
@@ -141,6 +144,14 @@ class Functions:
     def track(self) -> str:
         document = "Update the running statistics, after `forward`."
         return function("track", ["p: Params", "b: Buffers"], "None", document, self.lines("track"))
+
+    def constrain(self) -> str:
+        document = "Hold weights to their constraints, after `update`."
+        return function("constrain", self.constrain_parameters(), "None", document, self.lines("constrain"))
+
+    def constrain_parameters(self) -> list[str]:
+        read = _read(self.lines("constrain"))
+        return [each for each in ("p: Params", "b: Buffers") if each[0] in read]
 
     def gradients(self) -> str:
         """The class of `g`."""

@@ -252,6 +252,8 @@ class View:
     """Whether `backward` takes `to_inputs`."""
     tracks: bool
     """Whether there is `track(p, b)`."""
+    constrains: tuple[str, ...]
+    """The parameters of `constrain`, p and b; none if there is none."""
     fused: bool
     """Whether there is `activate`, as some head leaves `infer` without its activation."""
     backward_arguments: str
@@ -284,6 +286,9 @@ class View:
     formulas: tuple[FormulaView, ...]
     sizes: str
     """Expressions for the batch and `dims`, of the identifiers of inputs: `text.shape[0], text.shape[1]`."""
+
+    weights_in_order: tuple[str, ...]
+    """The names of the weights in Keras' order; empty where the file has them in it anyway."""
 
     helpers: tuple[str, ...]
     """Functions that are copied into the module: kernels, initializers, metrics."""

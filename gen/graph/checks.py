@@ -28,4 +28,5 @@ def head_of(component: Layer | Activation) -> Activation | None:
 
 def check_loss(loss: Loss, shape: Shape, head: Activation | None) -> None:
     """Raise `ShapeError` if `loss` does not fit an output of this shape, made by this activation."""
-    loss.fits(shape, head)
+    if not loss.by_tensors():
+        loss.fits(shape, head)

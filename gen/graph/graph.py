@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from gen.components.base import Activation, Layer, Loss, Metric, Optimizer, Regularizer, Weight
+from gen.components.base import Activation, Constraint, Layer, Loss, Metric, Optimizer, Regularizer, Weight
 from gen.diagnostics import Span
 from gen.dims import Shape
 
@@ -144,6 +144,8 @@ class OwnLoss(Loss):
     formula: Formula
     summed: bool = False
     """Whether it is the sum of what the formula gives, not the mean."""
+    component: Loss | None = None
+    """The loss of Keras that the formula is of; None if it is of the file."""
 
     @property
     def written(self) -> str:
@@ -184,6 +186,27 @@ class OwnRegularizer(Regularizer):
     @property
     def written(self) -> str:
         return self.name
+
+
+@dataclass(frozen=True, eq=False)
+class OwnConstraint(Constraint):
+    """A constraint that the file computes itself, with a function of the weight."""
+
+    name: str
+    function: Any
+
+    @property
+    def written(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, eq=False)
+class Constrained:
+    """What one weight is after each step by a function of the file; the only input of `formula` is the weight."""
+
+    layer: NamedLayer
+    weight: str
+    formula: Formula
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,6 +293,8 @@ class Graph:
     """What `add_loss` adds to the loss."""
     penalties: tuple[Penalty, ...] = ()
     """What weights cost by functions of the file."""
+    constrained: tuple[Constrained, ...] = ()
+    """What weights are after each step by functions of the file."""
     shared: Shared | None = None
     """Where several models of a file are built; `layers` are then those of all, frozen where they are another's."""
     asked: str = ""
@@ -283,6 +308,7 @@ class Graph:
             yield from (metric.formula for _, metric in output.metrics if isinstance(metric, OwnMetric))
         yield from self.added
         yield from (penalty.formula for penalty in self.penalties)
+        yield from (each.formula for each in self.constrained)
 
     def watched(self) -> tuple[Tensor, ...]:
         """What the losses read besides the outputs, in the order of the calls that give it; no inputs."""

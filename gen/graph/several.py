@@ -65,7 +65,7 @@ def _members(names: Sequence[str]) -> tuple[str, ...]:
 
 def _foreign(layer: NamedLayer) -> NamedLayer:
     """A layer of other models, as one sees it that does not call it."""
-    weights = {name: replace(weight, regularizer=None) for name, weight in layer.weights.items()}
+    weights = {name: replace(weight, regularizer=None, constraint=None) for name, weight in layer.weights.items()}
     return replace(layer, weights=weights, trainable=False)
 
 

@@ -109,7 +109,7 @@ class Facts:
     outputs: tuple[OutputFacts, ...]
     operations: dict[str, int]
     """The floating-point operations by part: `forward`, `loss`, `backward`, `update`, `track` if there are running
-    statistics, and `predict` for a prediction.
+    statistics, `constrain` if there are constraints, and `predict` for a prediction.
 
     `update` counts only the weights that one vector holds.  For tables that are updated row by row, the data decide the
     number of rows.

@@ -25,6 +25,7 @@ from gen.commands.building import CommandError
 from gen.components.arguments import accepted_values
 from gen.components.base import (
     Component,
+    Constraint,
     Initializer,
     Layer,
     Loss,
@@ -59,6 +60,7 @@ TITLES = {
     "initializer": "Initializers",
     "schedule": "Schedules",
     "regularizer": "Regularizers",
+    "constraint": "Constraints",
 }
 """The kinds in the order of the reference, with their headings."""
 
@@ -314,6 +316,8 @@ def example_of(cls: type[Component]) -> str:
         call = f"Dense(32, kernel_initializer={said or name})(Input(64))"
     elif issubclass(cls, Regularizer):
         call = f"Dense(32, kernel_regularizer={said or name})(Input(64))"
+    elif issubclass(cls, Constraint):
+        call = f"Dense(32, kernel_constraint={said or name})(Input(64))"
     else:
         call = f"Dense(32, {said or name})(Input(64))"
     return f"{_model(call)}\nmodel.compile({optimizer}, loss={loss}{metrics})"

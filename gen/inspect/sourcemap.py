@@ -57,7 +57,7 @@ class Piece:
     """The lines of one block of a function, including its heading."""
 
     function: str
-    """`forward`, `loss`, `backward`, `track`, `infer`, or `activate`."""
+    """`forward`, `loss`, `backward`, `track`, `constrain`, `infer`, or `activate`."""
     heading: str
     calls: tuple[str, ...]
     """The names of the calls that it comes from; several if calls are fused or a layer is shared."""

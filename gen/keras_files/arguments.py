@@ -19,6 +19,7 @@ from gen.components.base import (
     registry,
     snake_case,
 )
+from gen.components.regularizers import L1, L1L2, L2
 from gen.keras_files.problems import KerasFileError, Report
 from gen.language.elaborate.older import LAYER_NAMES, RENAMED
 
@@ -61,8 +62,10 @@ PASSED_OVER: tuple[str, ...] = (
     "forget_bias_init",
 )
 """What configurations say that changes nothing here, or that is read elsewhere."""
+ACTIVITY = "activity_regularizer"
+"""What any layer may have."""
 ONLY_TRAINING = ("constraint", "activity_regularizer")
-"""Endings of arguments that gen has not, and that prediction does not need."""
+"""Endings of arguments that some layers of gen have not, and that prediction does not need."""
 SAME = {"groups": 1, "dim_ordering": "tf", "mode": 0, "renorm_clipping": {}, "attention_axes": [1]}
 """Arguments that some layers of gen have not, with the values that change nothing."""
 IN_KERAS_1: dict[str, dict[str, Any]] = {
@@ -117,6 +120,11 @@ class Arguments:
                 leads = not given and by_position and item.name in ("pool_size", "padding", "size", "cropping")
                 given.append(text if leads else f"{item.name}={text}")
             by_position = False
+        activity = config.get(ACTIVITY)
+        if activity is not None and ACTIVITY not in {item.name for item in parameters(cls)} | cls.unsupported.keys():
+            config = {name: value for name, value in config.items() if name != ACTIVITY}
+            text = self._regularizer(activity)
+            given += [] if text is None else [f"{ACTIVITY}={text}"]
         self._refuse_others(cls, config)
         if config.get("trainable") is False and has_weights(cls):
             given.append("trainable=False")
@@ -168,11 +176,7 @@ class Arguments:
         """The text of one argument; None for its default."""
         default = item.default
         if item.name == "data_format":
-            if value == "channels_first":
-                self.report.problem(
-                    self.layer, "gen has channels in the last axis alone (data_format='channels_first')"
-                )
-            return None
+            return repr(value) if value == "channels_first" else None
         if item.name in ("activation", "recurrent_activation"):
             found = self.activation(value)
             return None if found == _activation_of(default) else found
@@ -180,6 +184,8 @@ class Arguments:
             return self._initializer(value, default)
         if item.name.endswith("_regularizer"):
             return self._regularizer(value)
+        if item.name.endswith("_constraint"):
+            return self._constraint(value)
         same = {"strides": "pool_size", "value_dim": "key_dim"}.get(item.name, "")
         if same in config and _same(value, config[same]):
             return None
@@ -200,27 +206,30 @@ class Arguments:
             config = value.get("config")
             if isinstance(config, str):
                 value = config
+            elif value.get("class_name") in ACTIVATION_LAYERS and isinstance(config, dict):
+                return self._layer_as_activation(value["class_name"], config)
+            elif value.get("class_name") == "Activation" and isinstance(config, dict):
+                return self.activation(config.get("activation"))
             else:
-                name = str(value.get("class_name"))
-                cls = registry["activation"].get(name) or registry["activation"].get(snake_case(name))
-                if cls is None and name in ("ReLU", "LeakyReLU", "ELU", "Softmax", "PReLU"):
-                    value = {"ReLU": "relu", "LeakyReLU": "leaky_relu", "ELU": "elu", "Softmax": "softmax"}.get(name)
-                    special = {k: v for k, v in (config or {}).items() if k not in ("name", "trainable", "dtype")}
-                    default = {"negative_slope": (0.3, 0), "alpha": (0.3, 1.0), "axis": (-1,), "threshold": (0,)}
-                    if value is None or any(v is not None and v not in default.get(k, ()) for k, v in special.items()):
-                        self.report.problem(self.layer, f"a layer as its activation: {_short(name)}")
-                        return repr("linear")
-                elif cls is None:
-                    self.report.problem(self.layer, f"gen has no activation {_short(name)}")
+                value = value.get("class_name")
+                if value in registry["layer"]:
+                    self.report.problem(self.layer, f"a layer as its activation: {_short(value)}")
                     return repr("linear")
-                else:
-                    value = snake_case(cls.__name__)
         name = str(value).split(">")[-1]
         cls = registry["activation"].get(name)
         if cls is None or ">" in str(value):
             self.report.problem(self.layer, f"gen has no activation {_short(value)}")
             return repr("linear")
         return repr(snake_case(cls.__name__))
+
+    def _layer_as_activation(self, kind: str, config: Mapping[str, Any]) -> str:
+        """A layer in the place of an activation."""
+        cls = component_class(kind)
+        assert cls is not None
+        said = self.of_layer(cls, config)
+        if not said and kind in SAME_FUNCTION:
+            return repr(SAME_FUNCTION[kind])
+        return f"keras.layers.{kind}({', '.join(said)})"
 
     def is_old_hard_sigmoid(self, value: Any) -> bool:
         """Whether an activation is what Keras 1 and 2 call `hard_sigmoid`: clip(x / 5 + 1 / 2, 0, 1)."""
@@ -245,11 +254,27 @@ class Arguments:
         if made is None:
             self.report.note(f"{self.layer}: gen has no regularizer {_short(value)}, so training goes on without it")
             return None
+        if not isinstance(made, L1 | L2 | L1L2):
+            return written("regularizer", made)
         strengths = given_to(made)
         used = {name: value for name, value in strengths.items() if value}
         if not used:
             return None
         return f"keras.regularizers.{'L1L2' if len(used) > 1 else next(iter(used)).upper()}({_said(used)})"
+
+    def _constraint(self, value: Any) -> str | None:
+        made = _component("constraint", value)
+        if made is None:
+            if value is not None:
+                self.report.note(f"{self.layer}: gen has no constraint {_short(value)}, so training goes on without it")
+            return None
+        return written("constraint", made)
+
+
+ACTIVATION_LAYERS = ("ReLU", "LeakyReLU", "ELU", "Softmax")
+"""Layers that may stand where an activation does."""
+SAME_FUNCTION = {"ReLU": "relu", "ELU": "elu", "Softmax": "softmax"}
+"""Those that are a function by their defaults; that of LeakyReLU has another slope."""
 
 
 def _said(strengths: Mapping[str, float]) -> str:
@@ -322,12 +347,11 @@ def _component(kind: str, value: Any) -> Component | None:
         return None
     known = {item.name for item in parameters(cls)}
     given = {key: shortest(each) if isinstance(each, float) else each for key, each in config.items() if key in known}
-    if not all(isinstance(each, int | float | str) for each in given.values()):
+    given = {key: tuple(each) if isinstance(each, list) else each for key, each in given.items()}
+    if not all(isinstance(each, int | float | str | tuple) for each in given.values()):
         return None
     if kind == "initializer" and given.get("distribution") == "normal":
         given["distribution"] = "truncated_normal"
-    if not all(isinstance(value, str | int | float) for value in given.values()):
-        return None
     return cls(**given)
 
 

@@ -31,8 +31,12 @@ MODULES = {
     "keras.src.ops.core": ("Cast", "StopGradient"),
     "keras.src.ops.nn": ("Normalize", "OneHot"),
 }
+AS_LAYERS = {"Relu": "ReLU", "LeakyRelu": "LeakyReLU", "Elu": "ELU", "Softmax": "Softmax"}
+"""Activations with arguments, as the layers that Keras has for them."""
 ACTIVATIONS = {"Tanh": "Tanh", "Exponential": "Exp"}
 """Activations that Keras has among the operations of NumPy."""
+ELEMENTWISE = ("Add", "Subtract", "Multiply", "Maximum", "Minimum")
+"""Layers that are operations of Keras, too."""
 NUMBERS = {"AddConstant": "Add", "MultiplyByConstant": "Multiply", "DivideByConstant": "Divide"}
 NUMBERS_FIRST = {"SubtractFromConstant": "Subtract", "DivideConstant": "Divide"}
 
@@ -51,6 +55,8 @@ class Exporter:
         """The masks that layers make, which get a place only where they are said."""
         self._carried: dict[Tensor, Tensor] = {}
         """The mask that Keras has beside a tensor: functions carry none."""
+        self._joined = {_masked_and_masks(each, part)[0] for each, part in _mask_nodes(graph)}
+        """The inputs of layers that join the masks of them."""
         self._making: dict[tuple[Layer, tuple[Tensor, ...]], Tensor] = {}
         """The tensors whose mask is still to come, by what makes it of which inputs."""
         self.entries: dict[str, dict[str, Any]] = {}
@@ -92,7 +98,11 @@ class Exporter:
 
     def _compiled(self) -> dict[str, Any] | None:
         training, outputs = self._graph.training, self._graph.outputs
-        if training is None or any(isinstance(output.loss, OwnLoss) for output in outputs) or self._graph.added:
+        losses = [
+            output.loss.component or output.loss if isinstance(output.loss, OwnLoss) else output.loss
+            for output in outputs
+        ]
+        if training is None or any(isinstance(loss, OwnLoss) for loss in losses) or self._graph.added:
             return None
         metrics = [
             [self._part("metrics", metric) for _, metric in output.metrics if not isinstance(metric, OwnMetric)]
@@ -100,7 +110,7 @@ class Exporter:
         ]
         return {
             "optimizer": self._part("optimizers", training.optimizer),
-            "loss": [None if output.loss is None else self._part("losses", output.loss) for output in outputs],
+            "loss": [None if loss is None else self._part("losses", loss) for loss in losses],
             "loss_weights": [output.loss_weight for output in outputs],
             "metrics": metrics,
             "weighted_metrics": None,
@@ -112,6 +122,11 @@ class Exporter:
     def keeps_rate(self) -> bool:
         """Whether the state of the optimizer has a learning rate: one that follows a schedule is none."""
         return self._graph.training is None or self._graph.training.optimizer.schedule is None
+
+    def numbers(self, step: int) -> list[np.generic]:
+        """What the state of the optimizer has besides slots, after so many steps."""
+        training = self._graph.training
+        return [] if training is None else [np.dtype(self._dtype).type(n) for n in training.optimizer.numbers(step)]
 
     def _part(self, module: str, component: Component) -> dict[str, Any]:
         """An initializer, a regularizer, a loss, a metric, or an optimizer."""
@@ -126,9 +141,12 @@ class Exporter:
 
     def _value(self, value: Any) -> Any:
         if isinstance(value, Activation):
-            if any(getattr(value, item.name) != item.default for item in parameters(type(value))):
+            if all(getattr(value, item.name) == item.default for item in parameters(type(value))):
+                return snake_case(type(value).__name__)
+            if type(value).__name__ not in AS_LAYERS:
                 raise KerasFileError(f"{type(value).__name__} with arguments stands inside of another layer")
-            return snake_case(type(value).__name__)
+            part = self._part("layers", value)
+            return {**part, "class_name": AS_LAYERS[type(value).__name__]}
         if isinstance(value, Component):
             return self._part("optimizers.schedules" if isinstance(value, Schedule) else f"{value.kind}s", value)
         if isinstance(value, tuple | list):
@@ -196,6 +214,8 @@ class Exporter:
                 self._function(node, kind, "keras.src.ops.nn", component, list(node.inputs))
             elif isinstance(component, Operation):
                 self._operation(node, component)
+            elif kind in ELEMENTWISE and self._keeps_too_much(node):
+                self._made(node, kind, {}, [self._tensor(tensor) for tensor in node.inputs])
             elif component.internal or kind in (*NUMBERS, *NUMBERS_FIRST, *OPERATORS):
                 self._operator(node, kind, component)
             else:
@@ -223,6 +243,8 @@ class Exporter:
         said |= self._lost_masks(node, component)
         if hasattr(component, "go_backwards") and len(tensors) > 1:
             tensors, said["initial_state"] = tensors[:1], tensors[1:]
+        if type(component).__name__ == "CategoryEncoding" and len(tensors) > 1:
+            tensors, said["count_weights"] = tensors[:1], tensors[1]
         if type(component).__name__ == "MultiHeadAttention" and len(tensors) > 3:
             said.setdefault("attention_mask", tensors[3])
             tensors = tensors[:3]
@@ -230,6 +252,12 @@ class Exporter:
         self._carry(node, component)
 
     # -------------------------------------------------------------------------------------------------------- masks
+
+    def _keeps_too_much(self, node: Node) -> bool:
+        """Whether Keras' layer passes on masks that gen has not there: an operator, or an attention removed them."""
+        return (
+            len(node.inputs) == 2 and node.inputs not in self._joined and all(x in self._carried for x in node.inputs)
+        )
 
     def _carry(self, node: Node, component: Layer) -> None:
         """Remember which mask Keras has beside the result of a layer."""
@@ -339,6 +367,10 @@ class Exporter:
                 return self._made(node, "GetItem", {}, [*x, self._value(component.index)])
             case "ReverseSteps":
                 return self._made(node, "Flip", {"axis": 1}, x)
+            case "ChannelsLast" | "ChannelsFirst":
+                rank = len(shape)
+                axes = [0, *range(2, rank), 1] if kind == "ChannelsLast" else [0, rank - 1, *range(1, rank - 1)]
+                return self._made(node, "Transpose", {"axes": axes}, x)
             case "StackSteps":
                 return self._made(node, "Stack", {"axis": 1}, [x])
             case "MergeSteps":
@@ -471,11 +503,19 @@ OPERATORS: tuple[str, ...] = (
     "Divide",
     "MatrixProduct",
     "Slice",
+    "ChannelsLast",
+    "ChannelsFirst",
     "ReverseSteps",
     "StackSteps",
     "MergeSteps",
 )
 OPERATORS += ("SplitSteps",)
+
+
+def _mask_nodes(graph: Graph) -> Iterator[tuple[Node, Mask]]:
+    for node in graph.nodes:
+        if isinstance(node.layer.component, Mask):
+            yield node, node.layer.component
 
 
 def _masked_and_masks(node: Node, component: Component) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
@@ -554,7 +594,7 @@ def _hdf5(exporter: Exporter, weights: Mapping[str, Array], state: Mapping[str, 
             first = 1
             if exporter.keeps_rate():
                 file["optimizer/vars/1"], first = np.float32(state["learning_rate"]), 2
-            for i, array in enumerate(kept, first):
+            for i, array in enumerate((*kept, *exporter.numbers(int(state["step"]))), first):
                 file[f"optimizer/vars/{i}"] = array
     return data.getvalue()
 

@@ -52,6 +52,8 @@ def expression(layer: Layer, call: Call, write: Write, use: Callable[[str], str]
         return f"{write(given[0])} {OPERATORS[name]} {write(given[1])}"
     if name == "negative" and len(given) == 1:
         return f"-{write(given[0])}"
+    if name == "convert_to_tensor" and len(given) == 1 and not layer.config.get("dtype") and not keywords:
+        return write(given[0])
     cls: Any = operations.get(name) or registry["activation"].get(name)
     if cls is None:
         report.problem(layer.name, f"gen has no operation {layer.kind[:80]!r}")

@@ -50,6 +50,7 @@ class Report:
         first = next(iter(self.problems))
         count = f"{len(lines)} layer{'s' * (len(lines) > 1)}"
         hint = f"write what is to stand in the place of each: --replace '{first}=EXPRESSION', where x is its input"
+        hint += ", or describe classes of your own in a file of components: --components FILE"
         raise KerasFileError("\n".join([f"gen cannot import {count} of this model", *lines, f"  = hint: {hint}"]))
 
 

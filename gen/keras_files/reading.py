@@ -77,7 +77,7 @@ def _written(
     model: Model, contents: Contents, replacements: Mapping[str, str], report: Report, share: bool
 ) -> tuple[str, Graph, Written]:
     """The text of a model, as gen reads it; without its `compile` where gen could not read that."""
-    first: Diagnostics | None = None
+    first: tuple[Diagnostics, str] | None = None
     known = statistics(model, contents)
     attempts = [
         (compiled, same)
@@ -91,12 +91,12 @@ def _written(
         attempt.refuse()
         graph, diagnostics = _understood(written.text)
         if graph is None:
-            first = first or diagnostics
+            first = first or (diagnostics, written.text)
             continue
         report.notes = attempt.notes
         if contents.compiled and not compiled:
             assert first is not None
-            report.note(f"the model comes without its `compile`: {_first(first)}")
+            report.note(f"the model comes without its `compile`: {_first(*first)}")
         parameters = sum(weight.size for _, weight in weights_of(graph))
         plain = written.text.replace("DOCSTRING", docstring(contents, parameters), 1)
         for text in (folded(plain), plain):
@@ -104,7 +104,7 @@ def _written(
             if again is not None and _same_weights(again, graph):
                 return format_text(text), again, written
     assert first is not None
-    raise KerasFileError(f"gen cannot build the model of {contents.path}: {_first(first)}")
+    raise KerasFileError(f"gen cannot build the model of {contents.path}: {_first(*first)}")
 
 
 def _same_weights(one: Graph, other: Graph) -> bool:
@@ -119,8 +119,11 @@ def _understood(text: str) -> tuple[Graph | None, Diagnostics]:
     return compiler.understand(Source("model.nn", text), diagnostics), diagnostics
 
 
-def _first(diagnostics: Diagnostics) -> str:
-    return next(each.message for each in diagnostics.in_source_order() if each.code and each.severity == "error")
+def _first(diagnostics: Diagnostics, text: str) -> str:
+    """The first error in a text, and the line that it is in."""
+    error = next(each for each in diagnostics.in_source_order() if each.code and each.severity == "error")
+    line, _ = Source("model.nn", text).position(error.span.start)
+    return f"{error.message}: {text.splitlines()[line - 1].strip()[:200]}"
 
 
 def docstring(contents: Contents, parameters: int) -> str:

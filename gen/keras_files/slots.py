@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from gen.graph.graph import Graph
 from gen.keras_files.container import Contents
@@ -28,7 +29,7 @@ def slots(
     if contents.optimizer is None or graph.training is None or not names:
         return None
     shapes = {name: weight.shape for name, weight in weights_of(graph)}
-    weights = list(_trained(model, graph, written))
+    weights = list(_trained(model, graph, written, contents.major))
     most = 2 * max((weight.size for _, weight in weights_of(graph)), default=0) + 64
     try:
         group = contents.optimizer
@@ -36,12 +37,15 @@ def slots(
         arrays = [group.array((place,), most) for place in places or []]
     except KerasFileError:
         arrays = []
+    before = _besides(contents.compiled) * len(weights)
     numbers = next((i for i, array in enumerate(arrays) if array.ndim), len(arrays))
-    rest, count = arrays[numbers:], len(weights)
+    rest, count = arrays[numbers + before :], len(weights)
     if not rest and arrays:  # compiled, and not trained yet
         return None
     if len(rest) == 3 * count and len(names) == 2 and all(array.size == 1 for array in rest[2 * count :]):
         rest = rest[: 2 * count]  # of Keras 2.2, which keeps one number for each maximum that it does not take
+    if len(rest) != len(names) * count:
+        rest = [array for array in rest if array.ndim]  # without the numbers that follow from the step
     apart: dict[str, dict[str, Array]] = {}
     mixed: dict[str, dict[str, Array]] = {}
     usual: dict[str, dict[str, Array]] = {}
@@ -61,7 +65,22 @@ def slots(
     return None
 
 
-TOGETHER = (("momentum", "velocity"), ("momentum", "norm"), ("accumulated_grad", "accumulated_delta_var"))
+def _besides(compiled: dict[str, Any] | None) -> int:
+    """How many arrays a weight has in Keras before its slots: a moving average, a sum of gradients."""
+    said = compiled or {}
+    config = said.get("optimizer", said.get("optimizer_config"))
+    config = config.get("config") if isinstance(config, dict) else None
+    if not isinstance(config, dict):
+        return 0
+    return bool(config.get("use_ema")) + bool(config.get("gradient_accumulation_steps"))
+
+
+TOGETHER = (
+    ("momentum", "velocity"),
+    ("momentum", "norm"),
+    ("accumulated_grad", "accumulated_delta_var"),
+    ("accumulator", "linear"),
+)
 """The slots that Keras keeps side by side for each weight, since its version 2.11."""
 
 
@@ -80,9 +99,9 @@ def _is_before(version: str, minor: int) -> bool:
     return parts[0] in ("1", "2", "") and len(parts) > 1 and parts[1].isdecimal() and int(parts[1]) < minor
 
 
-def _trained(model: Model, graph: Graph, written: Written) -> Iterator[str]:
-    """The weights that are trained, in Keras' order."""
+def _trained(model: Model, graph: Graph, written: Written, major: int) -> Iterator[str]:
+    """The weights that are trained, in Keras' order; in Keras 3, what a layer is in does not freeze it."""
     for leaf in Layers(graph, written).of_model(model, (), ()):
         for name, weight in leaf.named.weights.items():
-            if weight.trainable and leaf.trainable:
+            if weight.trainable and (leaf.trainable if major < 3 else leaf.layer.config.get("trainable") is not False):
                 yield f"{leaf.named.name}/{name}"

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from gen.components.base import Layer as GenLayer
 from gen.components.base import registry, snake_case
 from gen.keras_files.applications import ARGUMENTS, CLASSES, SCALED_SUM
 from gen.keras_files.arguments import Arguments, component_class, has_weights, plain
 from gen.keras_files.dialects import Call, Layer, Model, Ref, flattened, is_foreign, refs
 from gen.keras_files.expressions import expression, is_function
+from gen.keras_files.masks import drop_masks
 from gen.keras_files.problems import KerasFileError, Report
 from gen.keras_files.training import compilation
 from gen.language.elaborate.binding import is_name
@@ -28,18 +28,19 @@ from gen.language.elaborate.older import LAYER_NAMES
 RECURRENT = ("LSTM", "GRU", "SimpleRNN")
 CELLS = {"LSTMCell": "LSTM", "GRUCell": "GRU", "SimpleRNNCell": "SimpleRNN"}
 NOTHING_IN_PREDICTION = {
-    "GaussianNoise": "adds noise",
-    "GaussianDropout": "multiplies with noise",
-    "AlphaDropout": "drops numbers out",
-    "ActivityRegularization": "has a penalty",
     "RandomFlip": "flips images",
     "RandomRotation": "turns images",
     "RandomZoom": "zooms images",
     "RandomTranslation": "moves images",
     "RandomContrast": "changes the contrast",
     "RandomBrightness": "changes the brightness",
+    **dict.fromkeys(("RandomHeight", "RandomWidth", "RandomShear", "RandomPerspective"), "changes the shape of images"),
+    **dict.fromkeys(("RandomHue", "RandomSaturation", "RandomColorJitter"), "changes colors"),
 }
 """Layers that gen has not, and that only do something in training."""
+_PASSED = ("Identity", *NOTHING_IN_PREDICTION)
+TAKE_WHOLE = ("Rescaling", "Normalization")
+"""Layers that make floats of whole numbers."""
 OLD_HARD_SIGMOID = "ops.clip(0.2 * {} + 0.5, 0, 1)"
 """`hard_sigmoid` as Keras 1 and 2 have it."""
 RESERVED: set[str] = {
@@ -84,11 +85,14 @@ class Writer:
     _models: dict[Layer, str] = field(default_factory=dict)
     _alike: dict[str, str] = field(default_factory=dict)
     _old_functions: set[str] = field(default_factory=set)
+    _whole: set[Ref] = field(default_factory=set)
+    """The inputs of whole numbers."""
     _classes: set[str] = field(default_factory=set)
 
     def write(self, model: Model, docstring: str, compiled: dict[str, Any] | None) -> Written:
         """The whole text, not yet laid out."""
         self._taken.claim("model")
+        self._note_precision(model)
         write = self._sequential if model.sequential else self._functional
         end, outputs = write(model, "model", False)
         self.lines += ["", end]
@@ -102,6 +106,17 @@ class Writer:
         classes = [CLASSES[kind] for kind in sorted(self._classes)]
         head = [f'"""{docstring}"""', "", *imports, *([""] if imports else []), *classes]
         return Written("\n".join([*head, *self.lines, ""]), self.names, self.left_out, self.replaced)
+
+    def _note_precision(self, model: Model) -> None:
+        """Say where Keras computes in fewer digits; report weights that are whole numbers."""
+        for layer in _all_layers(model):
+            policy = layer.config.get("dtype")
+            policy = policy.get("config", policy) if isinstance(policy, dict) else policy
+            name = policy.get("name") if isinstance(policy, dict) else policy
+            if isinstance(policy, dict) and policy.get("mode"):
+                self.report.problem(layer.name, "its weights are quantized; save the model before `quantize`")
+            elif layer.kind != "InputLayer" and isinstance(name, str) and re.search("float16", name):
+                self.report.note(f"Keras computes in {name[:40]} in this model, and gen in float32, which is closer")
 
     # -------------------------------------------------------------------------------------------------------- imports
 
@@ -128,7 +143,7 @@ class Writer:
         variables: dict[Ref, str] = {}
         shared: dict[Layer, str] = {}
         known = model.by_name
-        _drop_masks(model)
+        drop_masks(model)
         ends = list(refs(model.inputs))
         for ref in ends:
             variables[ref] = self._input(known[ref.layer])
@@ -195,6 +210,10 @@ class Writer:
                 if nested and _named_by_hand(layer, model) is None:
                     continue  # the first call says what it takes
                 items.append(self._input_call(layer, _named_by_hand(layer, model)))
+                used = [each.kind for each in model.layers[1:] if each.kind not in _PASSED]
+                if Ref(layer.name, 0) in self._whole and used and used[0] in TAKE_WHOLE:
+                    ops = self._use("keras", "ops")
+                    items.append(f'{self._layer_word("Lambda")}(lambda x: {ops}.cast(x, "float32"))')
                 continue
             last = layer.name
             items += self._items(layer, kinds, model)
@@ -249,9 +268,10 @@ class Writer:
             return
         if self._passes(layer):
             variables[result] = write(call.args[0])
+            self._whole |= {result} if self._whole & {*refs(call.args)} else set()
             return
         if layer.kind == "Normalization":
-            text = self._normalized(layer, write(call.args[0]))
+            text = self._normalized(layer, self._as_floats(write(call.args[0]), call))
             variables[result] = self._new(layer.name)
             self.lines.append(f"{variables[result]} = {text}")
             return
@@ -271,6 +291,8 @@ class Writer:
             variables[result] = self._stack(layer, self._call_arguments(layer, call, write))
             return
         arguments = self._call_arguments(layer, call, write)
+        if layer.kind == "Rescaling":
+            arguments = self._as_floats(arguments, call)
         several = self._results(layer)
         if len(layer.calls) > 1 or layer.model is not None:
             if layer not in shared:
@@ -294,6 +316,10 @@ class Writer:
             self._use("keras", "ops")
             self.lines.append(f"{target} = {OLD_HARD_SIGMOID.format(targets[0])}")
             variables[result] = target
+
+    def _as_floats(self, x: str, call: Call) -> str:
+        """The input of a layer that takes whole numbers in Keras, too."""
+        return f'{self._use("keras", "ops")}.cast({x}, "float32")' if self._whole & {*refs(call.args)} else x
 
     def _results(self, layer: Layer) -> int:
         """How many tensors a call gives."""
@@ -446,6 +472,7 @@ class Writer:
         dtype = layer.config.get("dtype")
         if isinstance(dtype, str) and not dtype.startswith(("float", "bfloat")):
             said.append(f"dtype={dtype!r}")
+            self._whole.add(Ref(layer.name, 0))
         if name is not None:
             said.append(f"name={name!r}")
         return f"{self._use('keras', 'Input')}({', '.join(said)})"
@@ -464,8 +491,14 @@ class Writer:
             if kind == "RNN":
                 flags = ("return_sequences", "return_state", "go_backwards")
                 said += [f"{flag}=True" for flag in flags if config.get(flag) is True]
+                if config.get("zero_output_for_mask"):
+                    self.report.problem(like or layer.name, "a step that is masked repeats the last output")
+                if config.get("stateful"):
+                    self.report.note(f"{like or layer.name}: gen keeps no state from batch to batch")
             return f"{self._layer_word(kind)}({', '.join([*said, *named])})", False
-        cls = component_class(kind) if not is_foreign(layer) else None
+        cls = component_class(kind)
+        if cls is not None and is_foreign(layer) and not cls.__module__.startswith("components."):
+            cls = None  # of this name by chance: those of a components file are the user's own
         if kind in CLASSES and cls is None and not is_foreign(layer):
             self._classes.add(kind)
             given = [repr(plain(config.get(argument), layer.name)) for argument in ARGUMENTS[kind]]
@@ -526,6 +559,16 @@ class Writer:
         """Whether a layer gives what it gets, at least in prediction, and gen has no such layer."""
         if is_foreign(layer) or (layer.kind in ("Identity", *NOTHING_IN_PREDICTION) and layer.operation):
             return False
+        if layer.model is not None and layer.model.sequential:
+            inside = [each for each in layer.model.layers if each.kind != "InputLayer"]
+            if layer.name in self.replacements or not all(each.kind in _PASSED for each in inside):
+                return False
+            self.left_out.add(layer)
+            for each in inside:
+                self._passes(each)
+            return True
+        if component_class(layer.kind) is not None:
+            return False
         if layer.kind in NOTHING_IN_PREDICTION:
             doing = NOTHING_IN_PREDICTION[layer.kind]
             self.report.note(f"{layer.name} is left out: in training alone it {doing}, and gen has no {layer.kind}")
@@ -563,6 +606,16 @@ class Writer:
     def _new(self, name: str) -> str:
         """A variable for what is called `name`, which nothing else has."""
         return self._taken.claim(_identifier(name))
+
+
+def _all_layers(model: Model) -> Iterator[Layer]:
+    """The layers of a model, and of the models and wrappers in it."""
+    waiting = list(model.layers)
+    while waiting:
+        layer = waiting.pop(0)
+        yield layer
+        waiting += [] if layer.model is None else layer.model.layers
+        waiting += [] if layer.inner is None else [layer.inner]
 
 
 def _leaves(value: Any) -> Iterator[Any]:
@@ -618,79 +671,3 @@ def _settled(config: Any) -> Any:
     if isinstance(config, dict):
         return {key: _settled(each) for key, each in config.items() if key not in ("shared_object_id", "seed")}
     return [_settled(each) for each in config] if isinstance(config, list) else config
-
-
-def _drop_masks(model: Model) -> None:
-    """Take the masks out of calls that gen carries to them by itself: Keras 3 writes those out.
-
-    Their root is `x != 0` of what an Embedding with `mask_zero` takes, or of what a Masking takes, and nothing but
-    layers that carry masks is between it and the call.
-    """
-    known = model.by_name
-    made: dict[Ref, Ref] = {}
-    for layer in model.layers:
-        for number, call in enumerate(layer.calls if _makes_mask(layer) else ()):
-            for ref in list(refs(call.args))[:1]:
-                made[Ref(layer.name, number)] = ref
-    if not made:
-        return
-    roots, sources = set(made.values()), dict[Ref, frozenset[Ref] | None]()
-    carried: dict[Ref, frozenset[Ref]] = {}
-
-    def of_mask(ref: Ref, depth: int = 0) -> frozenset[Ref] | None:
-        """The roots of a mask that Keras has made of masks; None for any other tensor."""
-        if ref in sources or depth > MOST_MASKS:
-            return sources.get(ref)
-        sources[ref] = None
-        layer = known[ref.layer]
-        taken = list(refs(layer.calls[ref.call].args)) if layer.operation and layer.calls else []
-        if layer.kind == "NotEqual" and len(taken) == 1 and taken[0] in roots:
-            sources[ref] = frozenset(taken)
-        elif layer.kind in MASK_OPERATIONS and taken:
-            found = [of_mask(each, depth + 1) for each in taken]
-            whole = [each for each in found if each is not None]
-            sources[ref] = frozenset().union(*whole) if len(whole) == len(found) else None
-        return sources[ref]
-
-    def of_tensor(ref: Ref, depth: int = 0) -> frozenset[Ref]:
-        """The roots of the mask that gen has beside a tensor."""
-        if ref in carried or ref in made or depth > MOST_MASKS:
-            return frozenset([made[ref]]) if ref in made else carried.get(ref, frozenset())
-        carried[ref] = frozenset()
-        layer = known[ref.layer]
-        if layer.calls and _carries_mask(layer):
-            found = (of_tensor(each, depth + 1) for each in refs(layer.calls[ref.call].args))
-            carried[ref] = frozenset().union(*found)
-        return carried[ref]
-
-    def is_carried(call: Call, value: Any) -> bool:
-        masks = [of_mask(ref) for ref in refs(value)]
-        have = frozenset().union(*(of_tensor(ref) for ref in refs(call.args)))
-        return bool(masks) and None not in masks and frozenset().union(*(each or () for each in masks)) <= have
-
-    for layer in model.layers:
-        for number, call in enumerate(layer.calls):
-            kwargs = {
-                key: value
-                for key, value in call.kwargs.items()
-                if not (key.endswith("mask") and is_carried(call, value))
-            }
-            layer.calls[number] = Call(call.args, kwargs)
-
-
-def _makes_mask(layer: Layer) -> bool:
-    return layer.kind == "Masking" or (layer.kind == "Embedding" and bool(layer.config.get("mask_zero")))
-
-
-def _carries_mask(layer: Layer) -> bool:
-    """Whether gen's layer passes on the mask of what it gets."""
-    if is_function(layer) or is_foreign(layer):
-        return False
-    cls = component_class(layer.kind)
-    return cls is None or cls.supports_masking or cls.masking is not GenLayer.masking
-
-
-MOST_MASKS = 100
-"""How many layers a mask is followed through."""
-MASK_OPERATIONS = ("Any", "LogicalAnd", "LogicalOr", "All", "Concatenate", "Squeeze", "ExpandDims", "Reshape", "Stack")
-"""What Keras 3 makes masks of masks with."""

@@ -14,6 +14,9 @@ class Unknown(Exception):
     """Something that gen's `compile` has no word for."""
 
 
+_PLAIN = (bool, int, float, str, type(None))
+
+
 def compilation(
     compiled: dict[str, Any] | None, outputs: Sequence[str], report: Report, use: Callable[[str, str], str]
 ) -> list[str]:
@@ -23,6 +26,8 @@ def compilation(
     """
     if not compiled or not (compiled.get("loss") or compiled.get("optimizer") or compiled.get("optimizer_config")):
         return []
+    if compiled.get("weighted_metrics"):
+        report.note("gen has no weighted_metrics, so training goes on without them")
     try:
         loss = _each(compiled.get("loss"), outputs, lambda value: _named("loss", value, use))
         if loss is None or all(each is None for each in loss):
@@ -31,8 +36,9 @@ def compilation(
         weights = compiled.get("loss_weights")
         if weights is not None:
             each = _each(weights, outputs, lambda value: repr(shortest(float(value))))
-            if any(text not in (None, "1.0") for text in each or []):
-                found.append(f"loss_weights={_listed(each or [])}")
+            each = [text or "1.0" for text in each or []]
+            if any(text != "1.0" for text in each):
+                found.append(f"loss_weights={_listed(each)}")
     except (Unknown, TypeError, ValueError, KeyError) as error:
         report.note(f"the model comes without its `compile`: {error}")
         return []
@@ -114,6 +120,10 @@ def _optimizer(compiled: dict[str, Any], report: Report, use: Callable[[str, str
     name: Any = value
     if isinstance(value, dict):
         name, config = value.get("class_name"), dict(value.get("config") or {})
+    if name == "LossScaleOptimizer":  # around another one, for the sake of float16
+        return _optimizer({"optimizer": config.get("inner_optimizer")}, report, use)
+    if name is None:
+        raise Unknown("the file does not say its optimizer (Keras leaves it out after `model.save` of an .h5 file)")
     name = str(name).split(">")[-1]
     cls = registry["optimizer"].get(name) or registry["optimizer"].get(name.lower())
     if cls is None:
@@ -123,6 +133,9 @@ def _optimizer(compiled: dict[str, Any], report: Report, use: Callable[[str, str
     first = [f"learning_rate={rate}"] if (rate := _schedule(config, report, use)) else []
     if config.get("epsilon") is None:
         config.pop("epsilon", None)
+    for key, why in cls.unsupported.items():
+        if config.get(key) and (key != "ema_momentum" or config.get("use_ema")):
+            report.note(f"{why} ({key}={config[key]!r:.40})")
     said = first + _arguments(
         cls, {key: each for key, each in config.items() if key not in ("name", "decay")}, strict=False
     )
@@ -155,13 +168,13 @@ def _arguments(cls: type[Component], config: dict[str, Any], strict: bool = True
         if isinstance(value, float):
             value = shortest(value)
         if isinstance(value, list):
-            value = tuple(value)
+            value = tuple(shortest(each) if isinstance(each, float) else each for each in value)
         item = known.get(key)
         if item is None:
             harmless = value in (None, False, "auto", "sum_over_batch_size", -1, 0.99) or not strict
             if not harmless:
                 raise Unknown(f"gen's {cls.__name__} has no {key}={value!r}"[:200])
-        elif not isinstance(value, bool | int | float | str | None):
+        elif not all(isinstance(each, _PLAIN) for each in (value if isinstance(value, tuple) else [value])):
             raise Unknown(f"its {cls.__name__} has a {key} of no known form")
         elif item.required or value != item.default:
             if key == "reduction" and value == "auto":

@@ -181,12 +181,13 @@ def statistics(model: Model, contents: Contents) -> dict[Layer, tuple[Array, Arr
     """Mean and variance of each Normalization, which its configuration has, or else the file."""
     root = contents.weights
     found: dict[Layer, tuple[Array, Array]] = {}
-    waiting: list[tuple[Model, tuple[str, ...]]] = [(model, ())]
+    waiting: list[tuple[Model, tuple[str, ...], str]] = [(model, (), "")]
+    counts: dict[str, int] = {}
     while waiting:
-        each, keys = waiting.pop()
+        each, keys, top = waiting.pop(0)
         for layer, key in zip(each.layers, group_names(each), strict=True):
             if layer.model is not None:
-                waiting.append((layer.model, (*keys, "layers", key)))
+                waiting.append((layer.model, (*keys, "layers", key), top or layer.name))
             if layer.kind != "Normalization" or layer.operation:
                 continue
             given = [layer.config.get(name) for name in ("mean", "variance")]
@@ -195,13 +196,22 @@ def statistics(model: Model, contents: Contents) -> dict[Layer, tuple[Array, Arr
             elif root is None:
                 continue
             else:
-                group = root.group(layer.name) if contents.legacy else root.group(*keys, "layers", key, "vars")
-                places = ["0", "1"] if not contents.legacy else (group and group.names("weight_names")) or []
+                if contents.legacy:
+                    group = root.group(top or layer.name)
+                    count = counts[top] = counts.get(top, -1) + 1
+                    places = _statistics_among((group and group.names("weight_names")) or [])[3 * count :]
+                else:
+                    group, places = root.group(*keys, "layers", key, "vars"), ["0", "1"]
                 if group is None or len(places) < 2:
                     continue
                 mean, variance = (_of_floats(group.array((place,), 100_000)) for place in places[:2])
             found[layer] = mean, variance
     return found
+
+
+def _statistics_among(names: Sequence[str]) -> list[str]:
+    """The arrays of Normalizations among those of a layer or a model: mean, variance, and count of each."""
+    return [name for name in names if re.sub(r":\d+$", "", name).split("/")[-1] in ("mean", "variance", "count")]
 
 
 def _computes_in(layer: Layer) -> str:
@@ -276,6 +286,9 @@ def legacy(contents: Contents, layer: Layer, leaves: Sequence[Leaf], report: Rep
     names = group.names("weight_names") if group is not None else None
     if group is None or names is None:
         raise KerasFileError(f"{root.shown} has no weights for the layer {layer.name}")
+    if layer.model is not None:
+        read = _statistics_among(names)
+        names = [name for name in names if name not in read]
     expected = [
         (leaf, name)
         for training in (True, False)

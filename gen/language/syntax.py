@@ -282,9 +282,13 @@ class Delete:
 
 @record
 class Pass:
-    """`pass`, and what has no effect either: a string or an annotation that stands alone, `global` in a file."""
+    """`pass`, and what has no effect either: a string or an annotation that stands alone, `global` in a file.
+
+    An annotation that stands alone `declares` a name: a field of a dataclass.
+    """
 
     span: Span
+    declares: str = ""
 
 
 @record

@@ -151,7 +151,8 @@ class TreeBuilder:
         target = _target(left, alone=True)
         if value is None:
             _check_depth(left)
-            return syntax.Pass(left.span.to(annotation.span))
+            declares = target.id if isinstance(target, syntax.Name) else ""
+            return syntax.Pass(left.span.to(annotation.span), declares)
         return _checked(syntax.Assign((target,), _whole(value), left.span.to(value.span), annotation))
 
     def augment(self, left: syntax.Expr, operator: Token, value: syntax.Expr) -> syntax.AugAssign:

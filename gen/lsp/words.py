@@ -113,6 +113,7 @@ _WEIGHT = tuple(
         "dtype": "None",
         "trainable": "True",
         "regularizer": "None",
+        "constraint": "None",
         "name": "None",
     }.items()
 )

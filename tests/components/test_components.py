@@ -10,6 +10,7 @@ import builtins
 import inspect
 import itertools
 import math
+import re
 import textwrap
 from collections.abc import Callable
 from typing import Any
@@ -185,11 +186,22 @@ LOSSES: list[Case] = [
     ("categorical_crossentropy", {"from_logits": True, "label_smoothing": 0.1}),
     ("sparse_categorical_crossentropy", {}),
     ("sparse_categorical_crossentropy", {"from_logits": True}),
+    ("categorical_generalized_cross_entropy", {"q": 0.3}),
+    *(
+        (f"{kind}_focal_crossentropy", arguments)
+        for kind in ("binary", "categorical")
+        for arguments in ({}, {"gamma": 0.0, "alpha": 0.7}, {"from_logits": True, "gamma": 1.5, "label_smoothing": 0.1})
+    ),
+    ("binary_focal_crossentropy", {"apply_class_balancing": True, "gamma": 1.0}),
 ]
 POSITIVE = {"mean_squared_logarithmic_error", "poisson", "kl_divergence"}
 
 
-FUSED = [case for case in LOSSES if "crossentropy" in case[0] and "from_logits" not in case[1]]
+FUSED = [
+    case
+    for case in LOSSES
+    if case[0].endswith(("binary_crossentropy", "categorical_crossentropy")) and "from_logits" not in case[1]
+]
 
 
 def softmax(x: Array) -> Array:
@@ -202,7 +214,7 @@ def targets(name: str, rows: int = 6, features: int = 4) -> Array:
     """Targets such as the loss expects."""
     rng = np.random.default_rng(2)
     ids = rng.integers(0, features, rows)
-    if name.startswith("sparse"):
+    if name.startswith("sparse") or "generalized" in name:
         return ids
     if name == "categorical_hinge":
         return np.eye(features)[ids]
@@ -216,7 +228,7 @@ def targets(name: str, rows: int = 6, features: int = 4) -> Array:
 def predictions(name: str, arguments: dict[str, Any], rows: int = 6, features: int = 4) -> Array:
     """Predictions such as the loss expects."""
     x = normal(rows, features, seed=4)
-    if "crossentropy" in name and not arguments.get("from_logits"):
+    if "cross" in name and not arguments.get("from_logits"):
         return 0.05 + 0.9 * softmax(x)  # the rows need not sum to 1: the losses see to that, as Keras does
     return np.abs(x) + 0.1 if name in POSITIVE else x
 
@@ -362,7 +374,46 @@ LAYERS: list[LayerCase] = [
     ("LayerNormalization", {"center": False, "scale": False}, ((4, 5),)),
     ("UnitNormalization", {}, ((4, 5),)),
     ("UnitNormalization", {"axis": (1, 2)}, ((4, 3, 5),)),
+    ("GroupNormalization", {"groups": 2}, ((4, 6),)),
+    ("GroupNormalization", {"groups": -1, "center": False}, ((4, 3, 6),)),
+    ("GroupNormalization", {"groups": 3, "axis": 1, "scale": False}, ((4, 6, 2, 3),)),
+    ("GroupNormalization", {"groups": 1, "axis": -2, "center": False, "scale": False}, ((4, 6, 3),)),
+    ("RMSNormalization", {}, ((4, 5),)),
+    ("RMSNormalization", {"axis": (1, 2), "epsilon": 0.1}, ((4, 3, 5),)),
+    ("Identity", {}, ((4, 3),)),
     ("Rescaling", {"scale": 0.5}, ((4, 5),)),
+    *(
+        (
+            "Resizing",
+            {"height": height, "width": width, "interpolation": interpolation, "antialias": antialias},
+            ((2, 5, 6, 2),),
+        )
+        for height, width in ((3, 7), (8, 4))
+        for interpolation in ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
+        for antialias in (False, True)
+    ),
+    ("Resizing", {"height": 4, "width": 8, "crop_to_aspect_ratio": True}, ((2, 7, 6, 2),)),
+    ("Resizing", {"height": 4, "width": 8, "pad_to_aspect_ratio": True, "fill_value": 0.5}, ((2, 7, 6, 2),)),
+    ("CenterCrop", {"height": 4, "width": 3}, ((2, 7, 6, 2),)),
+    ("CenterCrop", {"height": 4, "width": 8}, ((2, 7, 6, 2),)),
+    ("UpSampling2D", {"size": (2, 3), "interpolation": "bilinear"}, ((2, 3, 4, 2),)),
+    ("UpSampling2D", {"size": (2, 2), "interpolation": "lanczos3"}, ((2, 3, 4, 2),)),
+    ("AdaptiveAveragePooling1D", {"output_size": 3}, ((2, 7, 2),)),
+    ("AdaptiveAveragePooling2D", {"output_size": (2, 3)}, ((2, 5, 6, 2),)),
+    ("AdaptiveAveragePooling3D", {"output_size": (2, 2, 3)}, ((2, 3, 5, 4, 2),)),
+    ("AdaptiveMaxPooling1D", {"output_size": 3}, ((2, 7, 2),)),
+    ("AdaptiveMaxPooling2D", {"output_size": (2, 3)}, ((2, 5, 6, 2),)),
+    ("AdaptiveMaxPooling3D", {"output_size": (2, 2, 3)}, ((2, 3, 5, 4, 2),)),
+    ("Normalization", {"mean": 3.0, "variance": 2.0}, ((4, 5),)),
+    ("Normalization", {"mean": (1.0, 2.0, 3.0), "variance": (0.5, 4.0, 1.0), "axis": 1}, ((2, 3, 4),)),
+    ("Normalization", {"mean": 1.0, "variance": 4.0, "axis": None, "invert": True}, ((2, 3, 4),)),
+    ("EinsumDense", {"equation": "abc,cd->abd", "output_shape": (None, 4), "bias_axes": "d"}, ((2, 3, 5),)),
+    ("EinsumDense", {"equation": "...x,xy->...y", "output_shape": 4}, ((2, 3, 2, 5),)),
+    ("EinsumDense", {"equation": "abc,ce->aeb", "output_shape": (4, None), "bias_axes": "e"}, ((2, 3, 5),)),
+    ("EinsumDense", {"equation": "ab...,bc->ac...", "output_shape": 4, "bias_axes": "c"}, ((2, 3, 5),)),
+    ("EinsumDense", {"equation": "abc,cde->abde", "output_shape": (3, 2, 4), "bias_axes": "de"}, ((2, 3, 5),)),
+    ("Rescaling", {"scale": (0.5, 2.0, 3.0), "offset": 0.5}, ((4, 2, 3),)),
+    ("Rescaling", {"scale": 0.5, "offset": ((1.0, 2.0), (3.0, 4.0))}, ((4, 3, 2, 2),)),
     ("Rescaling", {"scale": 0.5, "offset": -1.0}, ((4, 5),)),
 ]
 TESTED_ALONE = {"Dropout", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"}
@@ -584,6 +635,23 @@ OPTIMIZERS: list[Case] = [
     ("adadelta", {"learning_rate": 1.0, "rho": 0.5, "epsilon": 0.1, "weight_decay": 0.1}),
     ("adamax", {}),
     ("adamax", {"beta_1": 0.5, "beta_2": 0.6, "epsilon": 0.1, "clipnorm": 0.5, "weight_decay": 0.1}),
+    ("nadam", {}),
+    ("nadam", {"beta_1": 0.5, "beta_2": 0.6, "epsilon": 0.1, "clipvalue": 0.5, "weight_decay": 0.1}),
+    ("ftrl", {}),
+    (
+        "ftrl",
+        {
+            "learning_rate": 0.1,
+            "learning_rate_power": -0.7,
+            "initial_accumulator_value": 0.2,
+            "l1_regularization_strength": 0.1,
+            "l2_regularization_strength": 0.2,
+            "l2_shrinkage_regularization_strength": 0.3,
+            "beta": 0.4,
+            "weight_decay": 0.1,
+        },
+    ),
+    ("ftrl", {"learning_rate_power": 0.0, "initial_accumulator_value": 0.0}),
     ("lion", {}),
     ("lion", {"beta_1": 0.5, "beta_2": 0.7, "global_clipnorm": 0.5, "weight_decay": 0.1}),
 ]
@@ -672,6 +740,9 @@ def test_two_ways_to_clip_are_refused(name: str) -> None:
 
 # -------------------------------------------------------------------------------------------------------------- metrics
 
+CONFUSION = ("true_positives", "true_negatives", "false_positives", "false_negatives")
+"""The metrics that count predictions of a kind."""
+
 METRICS: list[Case] = [
     ("Accuracy", {}),
     ("binary_accuracy", {}),
@@ -692,6 +763,32 @@ METRICS: list[Case] = [
     ("precision", {"thresholds": 0.2}),
     ("recall", {}),
     ("recall", {"thresholds": 0.2}),
+    ("binary_crossentropy", {"from_logits": True, "label_smoothing": 0.1}),
+    ("categorical_crossentropy", {"from_logits": True, "label_smoothing": 0.1}),
+    ("categorical_crossentropy", {"label_smoothing": 0.1}),
+    ("sparse_categorical_crossentropy", {"from_logits": True}),
+    *((name, {"top_k": 2, "class_id": 1}) for name in ("precision", "recall")),
+    *((name, {"top_k": 3, "thresholds": 0.3}) for name in ("precision", "recall")),
+    *((name, {}) for name in ("log_cosh_error", "poisson", "cosine_similarity", "kl_divergence", "categorical_hinge")),
+    *((name, {}) for name in ("hinge", "squared_hinge", "pearson_correlation", "concordance_correlation")),
+    *(case for name in CONFUSION for case in ((name, {}), (name, {"thresholds": 0.2}))),
+    ("sensitivity_at_specificity", {"specificity": 0.4}),
+    ("specificity_at_sensitivity", {"sensitivity": 0.4, "num_thresholds": 9}),
+    ("precision_at_recall", {"recall": 0.6, "class_id": 2}),
+    ("recall_at_precision", {"precision": 0.5}),
+    ("recall_at_precision", {"precision": 1.0}),
+    *(("f1_score", {"average": average}) for average in ("micro", "macro", "weighted")),
+    ("f1_score", {"average": "macro", "threshold": 0.3}),
+    ("f_beta_score", {"average": "weighted", "beta": 2.0}),
+    ("r2_score", {}),
+    ("r2_score", {"class_aggregation": "variance_weighted_average", "num_regressors": 3}),
+    ("io_u", {"num_classes": 4, "target_class_ids": (0, 2), "sparse_y_pred": False, "ignore_class": 1}),
+    ("io_u", {"num_classes": 4, "target_class_ids": (0, 2), "sparse_y_true": False, "sparse_y_pred": False}),
+    ("mean_io_u", {"num_classes": 4, "sparse_y_pred": False}),
+    ("one_hot_io_u", {"num_classes": 4, "target_class_ids": (0, 2)}),
+    ("one_hot_mean_io_u", {"num_classes": 4}),
+    ("binary_io_u", {"threshold": 0.3}),
+    ("binary_io_u", {"target_class_ids": (1,)}),
     ("auc", {}),
     ("auc", {"curve": "PR"}),
     ("auc", {"num_thresholds": 7}),
@@ -711,7 +808,11 @@ METRICS += [
 ]
 
 
-@pytest.mark.parametrize("case", sample(METRICS, 2), ids=identify)
+BINARY = ("binary", "precision", "recall", "auc", "hinge", "squared_hinge", "sensitivity", "specificity", *CONFUSION)
+"""What those metrics begin with whose targets are yes or no."""
+
+
+@pytest.mark.parametrize("case", METRICS, ids=identify)
 def test_metric_over_batches(case: Case) -> None:
     name, arguments = case
     metric: Any = build("metric", case)
@@ -721,8 +822,9 @@ def test_metric_over_batches(case: Case) -> None:
     for rows in (7, 20, 3):
         ids = rng.integers(0, 4, rows)
         y_pred = softmax(rng.normal(size=(rows, 4)))
-        y_true = ids if "sparse" in name else np.eye(4)[ids]
-        if name in ("binary_accuracy", "binary_crossentropy", "precision", "recall", "auc"):
+        of_ids = "sparse" in name or (name in ("io_u", "mean_io_u") and arguments.get("sparse_y_true", True))
+        y_true = ids if of_ids else np.eye(4)[ids]
+        if name.startswith(BINARY):
             y_true = rng.integers(0, 2, (rows, 4)).astype(float)
         if name == "Accuracy":
             y_pred = np.where(rng.random((rows, 4)) < 0.5, y_true, y_pred)
@@ -761,9 +863,10 @@ def test_accuracy_is_that_of_the_loss() -> None:
 
 @pytest.mark.parametrize("metric", of_kind(registry["metric"]), ids=lambda metric: metric.__name__)
 def test_metrics_are_named_as_in_keras(metric: Any) -> None:
-    name = getattr(keras.metrics, CLASSES.get(metric.__name__, metric.__name__))().name
-    assert metric().log_name == name.rstrip("_0123456789")
-    assert metric(name="mine").log_name == "mine"
+    given = next((case[1] for case in METRICS if registry["metric"][case[0]] is metric), {})
+    name = getattr(keras.metrics, CLASSES.get(metric.__name__, metric.__name__))(**given).name
+    assert metric(**given).log_name == re.sub(r"_\d+$", "", name)
+    assert metric(**given, name="mine").log_name == "mine"
 
 
 # --------------------------------------------------------------------------------------------------------- initializers
@@ -838,6 +941,8 @@ REGULARIZERS: list[Case] = [
     ("l2", {}),
     ("l1_l2", {"l1": 0.1, "l2": 0.2}),
     ("L1L2", {"l2": 0.2}),
+    ("OrthogonalRegularizer", {}),
+    ("OrthogonalRegularizer", {"factor": 0.3, "mode": "columns"}),
 ]
 
 
@@ -853,6 +958,30 @@ def test_regularizer(case: Case) -> None:
     np.testing.assert_allclose(penalty, expected, rtol=1e-7)  # Keras holds its l1 in float32
     np.testing.assert_allclose(dw, dexpected, rtol=1e-7)
     np.testing.assert_allclose(dw, slope(lambda w: penalize(regularizer, w)[0], w, np.ones(())), **DIFFERENCES)
+
+
+def test_orthogonal_regularizer_takes_matrices_only() -> None:
+    regularizer: Any = build("regularizer", ("orthogonal_regularizer", {}))
+    with pytest.raises(ShapeError, match="takes a matrix"):
+        regularizer.fits((3, 2, 4))
+
+
+# ---------------------------------------------------------------------------------------------------------- constraints
+
+CONSTRAINTS: list[Case] = [
+    ("NonNeg", {}),
+    *crossed("MaxNorm", max_value=(0.0, 1.5), axis=(0, 1, (0, 1))),
+    *crossed("UnitNorm", axis=(0, -1)),
+    *crossed("MinMaxNorm", min_value=(1.0,), max_value=(1.5,), rate=(1.0, 0.3, 0.0), axis=(0, (0, 1))),
+]
+
+
+@pytest.mark.parametrize("case", CONSTRAINTS, ids=identify)
+def test_constraint(case: Case) -> None:
+    constraint: Any = build("constraint", case)
+    theirs = getattr(keras.constraints, case[0])(**case[1])
+    for w in (normal(3, 4), 0.1 * normal(3, 4, seed=1), np.zeros((3, 4))):
+        np.testing.assert_allclose(constraint.forward(w), theirs(jax.numpy.asarray(w)), **CLOSE)
 
 
 # ----------------------------------------------------------------------------------------------------------- schedules
@@ -900,12 +1029,13 @@ def test_schedule(case: Case) -> None:
 def test_every_component_has_a_case() -> None:
     tried: dict[str, set[str]] = {
         "activation": {case[0] for case in ACTIVATIONS},
-        "loss": {case[0] for case in LOSSES},
+        "loss": {case[0] for case in LOSSES} | {"dice", "tversky"},  # no rules: formulas, tested as cases
         "layer": {case[0] for case in LAYERS} | TESTED_ALONE,
         "optimizer": {case[0] for case in OPTIMIZERS},
         "metric": {case[0] for case in METRICS} | {"accuracy"},
         "initializer": {case[0] for case in INITIALIZERS} | OTHER_INITIALIZERS,
         "regularizer": {case[0] for case in REGULARIZERS},
+        "constraint": {case[0] for case in CONSTRAINTS},
         "schedule": {case[0] for case in SCHEDULES},
     }
     for kind, names in tried.items():
@@ -917,6 +1047,7 @@ def test_every_component_has_a_case() -> None:
 HERE = {
     *(f"gen.components.{name}" for name in ("activations", "losses", "metrics", "optimizers", "initializers")),
     "gen.components.schedules",
+    "gen.components.constraints",
     "gen.components.regularizers",
     *(f"gen.components.layers.{name}" for name in ("core", "reshaping", "merging", "normalization", "regularization")),
 }

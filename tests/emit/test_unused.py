@@ -11,6 +11,7 @@ import pytest
 from tests.building import CASES, EXAMPLES, case_text, sample
 
 UNREAD = {
+    "verbose of Model.predict": "Keras gives it",
     "dtype of _Member.__array__": "NumPy gives it",
     "copy of _Member.__array__": "NumPy gives it",
     "measure": "it is given the targets of all outputs, as data has them, by whoever measures a batch",

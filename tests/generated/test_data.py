@@ -63,6 +63,8 @@ def same(found: Any, expected: Any) -> None:
 
 HEADS = {
     "BinaryCrossentropy": "Dense(3, sigmoid)",
+    "BinaryFocalCrossentropy": "Dense(3, sigmoid)",
+    "CategoricalFocalCrossentropy": "Dense(3, softmax)",
     "CategoricalCrossentropy": "Dense(3, softmax)",
     "KLDivergence": "Dense(3, softmax)",
     "Poisson": "Dense(3, softplus)",
@@ -70,6 +72,8 @@ HEADS = {
 }
 RANGES = {
     "BinaryCrossentropy": (0, 1),
+    "BinaryFocalCrossentropy": (0, 1),
+    "CategoricalFocalCrossentropy": (0, 1),
     "CategoricalCrossentropy": (0, 1),
     "CategoricalHinge": (0, 1),
     "KLDivergence": (0, 1),

@@ -99,6 +99,42 @@ def test_other_files_are_named(
     assert [each.name for each in tmp_path.iterdir()] == [name]
 
 
+OWN = """
+from gen.components.base import Layer, Weight, component
+from gen.components.initializers import Ones
+
+
+@component
+class Scale(Layer):
+    \"\"\"Multiplies each feature with a weight.\"\"\"
+
+    def output(self, x):
+        return x
+
+    def weights(self, x):
+        return {"w": Weight((x[-1],), Ones())}
+
+    def forward(self, x, w):
+        return x * w
+
+    def backward(self, dy, x, w):
+        dw = (dy * x).sum(axis=0)
+        return dy * w, dw
+"""
+
+
+@pytest.mark.usefixtures("components_apart")
+def test_a_class_of_ones_own_comes_from_a_file_of_components(file: Path) -> None:
+    own = {"class_name": "mine>Scale", "config": {"name": "s", "batch_input_shape": [None, 3]}}
+    h5(file, {"class_name": "Sequential", "config": {"layers": [own]}}, {"s": {"s/w:0": np.array([1.0, 2.0, 3.0])}})
+    status, said = run("import", file.name)
+    assert status == 2 and "s: gen has no layer 'mine>Scale'" in said and "--components FILE" in said
+    Path("own.py").write_text(OWN)
+    assert run("import", file.name, "--components", "own.py")[0] == 0
+    found = members("small.npz")
+    np.testing.assert_allclose(found["check_y0"], found["check_x0"] * [1.0, 2.0, 3.0])
+
+
 @pytest.mark.parametrize("text", ["d=x +", "d=", "d", "=x", "d=x; y", "d=\0"])
 def test_what_replaces_a_layer_is_an_expression(text: str, file: Path) -> None:
     status, said = run("import", file.name, "--replace", text)

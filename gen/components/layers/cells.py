@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from gen.components.base import Activation, Initializer, Layer, Regularizer, Weight
+from gen.components.base import Activation, Constraint, Initializer, Layer, Regularizer, Weight
 from gen.components.kernels import Array, kernel
 from gen.components.layers.recurrence import (
     IGNORED,
@@ -60,6 +60,9 @@ class Cell(Layer):
     kernel_regularizer: Regularizer | None
     recurrent_regularizer: Regularizer | None
     bias_regularizer: Regularizer | None
+    kernel_constraint: Constraint | None
+    recurrent_constraint: Constraint | None
+    bias_constraint: Constraint | None
     dropout: float
     recurrent_dropout: float
     return_sequences: bool
@@ -76,7 +79,7 @@ class Cell(Layer):
         return output_of(self, x, h)
 
     def weights(self, x: Shape, h: Shape | None = None) -> dict[str, Weight]:
-        bias = Weight((self.gates * self.units,), self.bias_initializer, self.bias_regularizer)
+        bias = Weight((self.gates * self.units,), self.bias_initializer, self.bias_regularizer, self.bias_constraint)
         return weights_of(self, x, self.gates, bias)
 
     masking = masking_of

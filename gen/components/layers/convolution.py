@@ -19,6 +19,7 @@ from gen.components.arguments import Count, Range
 from gen.components.base import (
     Activation,
     ArgumentError,
+    Constraint,
     Initializer,
     Regularizer,
     ShapeError,
@@ -56,16 +57,7 @@ CausalPadding = Annotated[
 Extra = Annotated[int, Range(0)]
 Surplus = Annotated[int | tuple[int, ...] | None, per_axis(Extra, None)]
 """How much longer than it has to be the output is along each axis."""
-UNSUPPORTED = refused(
-    "activity_regularizer",
-    "kernel_constraint",
-    "depthwise_constraint",
-    "pointwise_constraint",
-    "bias_constraint",
-    "lora_rank",
-    "lora_alpha",
-    "quantization_config",
-)
+UNSUPPORTED = refused("lora_rank", "lora_alpha", "quantization_config")
 
 
 class Windowed(Ranked):
@@ -130,6 +122,9 @@ class Convolution(Windowed):
     bias_initializer: Initializer = Zeros()
     kernel_regularizer: Regularizer | None = None
     bias_regularizer: Regularizer | None = None
+    activity_regularizer: Regularizer | None = None
+    kernel_constraint: Constraint | None = None
+    bias_constraint: Constraint | None = None
 
     def __post_init__(self) -> None:
         check_strides(each(self.strides, self.rank), each(self.dilation_rate, self.rank))
@@ -146,8 +141,8 @@ class Convolution(Windowed):
 
     def weights(self, x: Shape) -> dict[str, Weight]:
         shape = (*self.window, self.channels(x) // self.groups, self.filters)
-        kernel = Weight(shape, self.kernel_initializer, self.kernel_regularizer)
-        bias = Weight((self.filters,), self.bias_initializer, self.bias_regularizer)
+        kernel = Weight(shape, self.kernel_initializer, self.kernel_regularizer, self.kernel_constraint)
+        bias = Weight((self.filters,), self.bias_initializer, self.bias_regularizer, self.bias_constraint)
         return {"kernel": kernel, "bias": bias} if self.use_bias else {"kernel": kernel}
 
     def forward(self, x: Array, kernel: Array, bias: Array | None) -> Array:
@@ -206,7 +201,7 @@ class Conv3D(Convolution):
 
 @dataclass(frozen=True)
 class TransposedConvolution(Windowed):
-    """Conv1DTranspose and Conv2DTranspose: what the gradient of a convolution does, as a layer."""
+    """Conv1DTranspose, Conv2DTranspose, and Conv3DTranspose: what the gradient of a convolution does, as a layer."""
 
     filters: Count
     kernel_size: Numbers
@@ -221,6 +216,9 @@ class TransposedConvolution(Windowed):
     bias_initializer: Initializer = Zeros()
     kernel_regularizer: Regularizer | None = None
     bias_regularizer: Regularizer | None = None
+    activity_regularizer: Regularizer | None = None
+    kernel_constraint: Constraint | None = None
+    bias_constraint: Constraint | None = None
 
     def __post_init__(self) -> None:
         strides = each(self.strides, self.rank)
@@ -262,8 +260,8 @@ class TransposedConvolution(Windowed):
 
     def weights(self, x: Shape) -> dict[str, Weight]:
         shape = (*self.window, self.filters, self.channels(x))
-        kernel = Weight(shape, self.kernel_initializer, self.kernel_regularizer)
-        bias = Weight((self.filters,), self.bias_initializer, self.bias_regularizer)
+        kernel = Weight(shape, self.kernel_initializer, self.kernel_regularizer, self.kernel_constraint)
+        bias = Weight((self.filters,), self.bias_initializer, self.bias_regularizer, self.bias_constraint)
         return {"kernel": kernel, "bias": bias} if self.use_bias else {"kernel": kernel}
 
     def forward(self, x: Array, kernel: Array, bias: Array | None) -> Array:
@@ -303,3 +301,18 @@ class Conv2DTranspose(TransposedConvolution):
     """
 
     rank = 2
+
+
+@component
+class Conv3DTranspose(TransposedConvolution):
+    """Conv1DTranspose over three axes: (planes, rows, columns, channels) to (depth, height, width, filters).
+
+    In the formula, s is `strides` and d is `dilation_rate`.  Source: `conv3d_transpose.py`.
+
+    Formula: y[o, p, q] = activation(Σ x[l, r, c] @ kernel[h, i, j]ᵀ + bias), over all l · s + h · d = o, and so on
+    Example: Conv3DTranspose(8, 4, strides=2)(Input(4, 7, 7, 16))
+    """
+
+    first_arguments = ("filters", "kernel_size", "strides", "padding", "data_format", "output_padding")
+
+    rank = 3

@@ -36,9 +36,7 @@ class Dense(Layer):
     supports_masking = True
     last_axis = True
     adds_bias_last = True
-    unsupported = refused(
-        "activity_regularizer", "kernel_constraint", "bias_constraint", "lora_rank", "lora_alpha", "quantization_config"
-    )
+    unsupported = refused("lora_rank", "lora_alpha", "quantization_config")
 
     units: Count
     activation: base.Activation = Linear()
@@ -47,6 +45,9 @@ class Dense(Layer):
     bias_initializer: base.Initializer = Zeros()
     kernel_regularizer: base.Regularizer | None = None
     bias_regularizer: base.Regularizer | None = None
+    activity_regularizer: base.Regularizer | None = None
+    kernel_constraint: base.Constraint | None = None
+    bias_constraint: base.Constraint | None = None
 
     def output(self, x: Shape) -> Shape:
         if len(x) < 2:
@@ -55,8 +56,10 @@ class Dense(Layer):
 
     def weights(self, x: Shape) -> dict[str, Weight]:
         features = size_of("Dense", x[-1], "the number of features")
-        kernel = Weight((features, self.units), self.kernel_initializer, self.kernel_regularizer)
-        bias = Weight((self.units,), self.bias_initializer, self.bias_regularizer)
+        kernel = Weight(
+            (features, self.units), self.kernel_initializer, self.kernel_regularizer, self.kernel_constraint
+        )
+        bias = Weight((self.units,), self.bias_initializer, self.bias_regularizer, self.bias_constraint)
         return {"kernel": kernel, "bias": bias} if self.use_bias else {"kernel": kernel}
 
     def forward(self, x: Array, kernel: Array, bias: Array | None) -> Array:
@@ -220,10 +223,9 @@ class PReLU(Layer):
     """
 
     supports_masking = True
-    unsupported = refused("alpha_constraint")
-
     alpha_initializer: base.Initializer = Zeros()
     alpha_regularizer: base.Regularizer | None = None
+    alpha_constraint: base.Constraint | None = None
     shared_axes: tuple[Count, ...] | None = None
 
     def output(self, x: Shape) -> Shape:
@@ -237,7 +239,7 @@ class PReLU(Layer):
         shape = tuple(
             1 if axis in shared else size_of("PReLU", x[axis], f"the size of axis {axis}") for axis in range(1, len(x))
         )
-        return {"alpha": Weight(shape, self.alpha_initializer, self.alpha_regularizer)}
+        return {"alpha": Weight(shape, self.alpha_initializer, self.alpha_regularizer, self.alpha_constraint)}
 
     def forward(self, x: Array, alpha: Array) -> Array:
         below = np.minimum(x, 0.0)
@@ -247,3 +249,26 @@ class PReLU(Layer):
         dx = np.where(x > 0.0, dy, alpha * dy)
         dalpha = np.add.reduce(dy * below, axis=(0, *(self.shared_axes or ())), keepdims=True)[0]
         return dx, dalpha
+
+
+@component
+class Identity(Layer):
+    """Gives what it is given; any shape.  Source: `core/identity.py`.
+
+    Formula: y = x
+    Example: Identity()(Input(64))
+    """
+
+    supports_masking = True
+
+    def output(self, x: Shape) -> Shape:
+        return x
+
+    def dtype(self, *inputs: str) -> str:
+        return inputs[0]
+
+    def forward(self, x: Array) -> Array:
+        return x
+
+    def backward(self, dy: Array) -> Array:
+        return dy

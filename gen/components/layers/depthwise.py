@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from gen.components.activations import Linear
 from gen.components.arguments import Count
-from gen.components.base import Activation, Initializer, Regularizer, Weight, component
+from gen.components.base import Activation, Constraint, Initializer, Regularizer, Weight, component
 from gen.components.initializers import GlorotUniform, Zeros
 from gen.components.kernels import Array
 from gen.components.layers.convolution import Windowed, over_rows
@@ -35,6 +35,9 @@ class DepthwiseConvolution(Windowed):
     bias_initializer: Initializer = Zeros()
     depthwise_regularizer: Regularizer | None = None
     bias_regularizer: Regularizer | None = None
+    activity_regularizer: Regularizer | None = None
+    depthwise_constraint: Constraint | None = None
+    bias_constraint: Constraint | None = None
 
     def output(self, x: Shape) -> Shape:
         positions = self.positions(x)
@@ -43,8 +46,10 @@ class DepthwiseConvolution(Windowed):
     def weights(self, x: Shape) -> dict[str, Weight]:
         channels = self.channels(x)
         shape = (*self.window, channels, self.depth_multiplier)
-        kernel = Weight(shape, self.depthwise_initializer, self.depthwise_regularizer)
-        bias = Weight((channels * self.depth_multiplier,), self.bias_initializer, self.bias_regularizer)
+        kernel = Weight(shape, self.depthwise_initializer, self.depthwise_regularizer, self.depthwise_constraint)
+        bias = Weight(
+            (channels * self.depth_multiplier,), self.bias_initializer, self.bias_regularizer, self.bias_constraint
+        )
         return {"kernel": kernel, "bias": bias} if self.use_bias else {"kernel": kernel}
 
     def forward(self, x: Array, kernel: Array, bias: Array | None) -> Array:
@@ -104,6 +109,10 @@ class SeparableConvolution(Windowed):
     depthwise_regularizer: Regularizer | None = None
     pointwise_regularizer: Regularizer | None = None
     bias_regularizer: Regularizer | None = None
+    activity_regularizer: Regularizer | None = None
+    depthwise_constraint: Constraint | None = None
+    pointwise_constraint: Constraint | None = None
+    bias_constraint: Constraint | None = None
 
     def output(self, x: Shape) -> Shape:
         positions = self.positions(x)
@@ -113,13 +122,20 @@ class SeparableConvolution(Windowed):
         channels = self.channels(x)
         narrow, wide = (*self.window, channels, self.depth_multiplier), channels * self.depth_multiplier
         weights = {
-            "depthwise_kernel": Weight(narrow, self.depthwise_initializer, self.depthwise_regularizer),
+            "depthwise_kernel": Weight(
+                narrow, self.depthwise_initializer, self.depthwise_regularizer, self.depthwise_constraint
+            ),
             "pointwise_kernel": Weight(
-                (*(1,) * self.rank, wide, self.filters), self.pointwise_initializer, self.pointwise_regularizer
+                (*(1,) * self.rank, wide, self.filters),
+                self.pointwise_initializer,
+                self.pointwise_regularizer,
+                self.pointwise_constraint,
             ),
         }
         if self.use_bias:
-            weights["bias"] = Weight((self.filters,), self.bias_initializer, self.bias_regularizer)
+            weights["bias"] = Weight(
+                (self.filters,), self.bias_initializer, self.bias_regularizer, self.bias_constraint
+            )
         return weights
 
     def forward(self, x: Array, depthwise_kernel: Array, pointwise_kernel: Array, bias: Array | None) -> Array:

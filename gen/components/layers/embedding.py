@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gen.components.arguments import Count
-from gen.components.base import Initializer, Layer, Regularizer, ShapeError, Weight, component
+from gen.components.base import Constraint, Initializer, Layer, Regularizer, ShapeError, Weight, component
 from gen.components.initializers import RandomUniform
 from gen.components.kernels import Array, kernel, sum_by_id
 from gen.components.layers.masking import NotZero
@@ -55,7 +55,6 @@ class Embedding(Layer):
     """
 
     unsupported = {
-        **refused("embeddings_constraint"),
         "weights": "weights belong to the generated file: `model.weights`",
         **refused("lora_rank", "lora_alpha", "quantization_config"),
     }
@@ -64,6 +63,7 @@ class Embedding(Layer):
     output_dim: Count
     embeddings_initializer: Initializer = RandomUniform()
     embeddings_regularizer: Regularizer | None = None
+    embeddings_constraint: Constraint | None = None
     mask_zero: bool = False
 
     def output(self, x: Shape) -> Shape:
@@ -71,7 +71,11 @@ class Embedding(Layer):
 
     def weights(self, x: Shape) -> dict[str, Weight]:
         shape = (self.input_dim, self.output_dim)
-        return {"embeddings": Weight(shape, self.embeddings_initializer, self.embeddings_regularizer, by_row=True)}
+        return {
+            "embeddings": Weight(
+                shape, self.embeddings_initializer, self.embeddings_regularizer, self.embeddings_constraint, by_row=True
+            )
+        }
 
     def vocabulary(self) -> int | None:
         return self.input_dim

@@ -24,7 +24,7 @@ from gen.components.layers.attention import (
 )
 from gen.components.layers.core import size_of
 from gen.components.layers.masking import Masks
-from gen.components.refused import SEED, refused
+from gen.components.refused import SEED
 from gen.dims import Shape, Size, show
 
 
@@ -247,7 +247,7 @@ class MultiHeadAttention(Layer):
     unsupported = {
         "attention_axes": "gen attends over the steps of a sequence",
         "use_gate": "gen has no gated attention",
-        **refused("activity_regularizer", "kernel_constraint", "bias_constraint"),
+        "activity_regularizer": "Keras gives it to the projections inside, whose results gen does not regularize",
     }
     ignored = {
         "flash_attention": "it computes the same in another order",
@@ -265,6 +265,8 @@ class MultiHeadAttention(Layer):
     bias_initializer: base.Initializer = Zeros()
     kernel_regularizer: base.Regularizer | None = None
     bias_regularizer: base.Regularizer | None = None
+    kernel_constraint: base.Constraint | None = None
+    bias_constraint: base.Constraint | None = None
 
     def features(self, query: Shape) -> Shape:
         """The shape of each step of the output."""
@@ -298,8 +300,8 @@ class MultiHeadAttention(Layer):
 
     def projection(self, name: str, taken: tuple[int, ...], given: tuple[int, ...]) -> dict[str, Weight]:
         """The weights of one projection."""
-        kernel = Weight((*taken, *given), self.kernel_initializer, self.kernel_regularizer)
-        bias = Weight(given, self.bias_initializer, self.bias_regularizer)
+        kernel = Weight((*taken, *given), self.kernel_initializer, self.kernel_regularizer, self.kernel_constraint)
+        bias = Weight(given, self.bias_initializer, self.bias_regularizer, self.bias_constraint)
         return {f"{name}/kernel": kernel, f"{name}/bias": bias} if self.use_bias else {f"{name}/kernel": kernel}
 
     def needs(self, *inputs: Shape) -> tuple[Size, ...]:

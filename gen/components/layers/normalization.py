@@ -7,16 +7,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
 
-from gen.components.arguments import Positive, Rate
-from gen.components.base import Initializer, Layer, Regularizer, ShapeError, Weight, component
+from gen.components.arguments import Positive, Range, Rate
+from gen.components.base import (
+    ArgumentError,
+    Constraint,
+    Initializer,
+    Layer,
+    Regularizer,
+    ShapeError,
+    Weight,
+    component,
+)
 from gen.components.initializers import Ones, Zeros
-from gen.components.kernels import Array, block_of, cuts, kernel
+from gen.components.kernels import Array, block_of, cuts, float32, kernel
 from gen.components.layers.core import size_of
-from gen.components.refused import refused
-from gen.dims import Shape, show
+from gen.dims import Shape, product, show
 
 
 def check_axes(layer: Layer, axes: tuple[int, ...], x: Shape) -> None:
@@ -55,11 +64,26 @@ def centered_products(x: Array, mean: Array, dy: Array | None = None, out: Array
     return out
 
 
-@kernel(operations=lambda x, scale, shift: 2 * math.prod(x), by_row=True)
-def scaled_rows(x: Array, scale: Array, shift: Array, out: Array | None = None) -> Array:
-    """x · scale + shift, for each feature of x, (rows, features)."""
+@kernel(
+    room=lambda x, mean, inverse, gamma=None, beta=None: 2 * float32(mean),
+    operations=lambda x, mean, inverse, gamma=None, beta=None: 2 * math.prod(x),
+    by_row=True,
+)
+def batch_normalized(
+    x: Array,
+    mean: Array,
+    inverse: Array,
+    gamma: Array | None = None,
+    beta: Array | None = None,
+    out: Array | None = None,
+) -> Array:
+    """(x - mean) · inverse · gamma + beta, for each feature of x, (rows, features)."""
     if out is None:
         out = np.empty_like(x)
+    scale = inverse if gamma is None else inverse * gamma
+    shift = -mean * scale
+    if beta is not None:
+        shift += beta
     for rows in cuts(len(x), x.shape[1] * x.itemsize):
         result = np.multiply(x[rows], scale, out=out[rows])
         result += shift
@@ -67,19 +91,35 @@ def scaled_rows(x: Array, scale: Array, shift: Array, out: Array | None = None) 
 
 
 @kernel(
-    room=lambda x, scale, shift, dy, share: block_of(x),
-    operations=lambda x, scale, shift, dy, share: 4 * math.prod(x),
+    room=lambda dy, x, *_: block_of(x) + 3 * float32((x[1],)),
+    operations=lambda dy, x, *_: 4 * math.prod(x),
     by_row=True,
 )
-def scaled_sum(x: Array, scale: Array, shift: Array, dy: Array, share: Array, out: Array | None = None) -> Array:
-    """x · scale + shift + dy · share, for each feature, (rows, features)."""
+def batch_normalized_gradient(
+    dy: Array,
+    x: Array,
+    mean: Array,
+    inverse: Array,
+    dgamma_mean: Array,
+    dbeta_mean: Array,
+    gamma: Array | None = None,
+    out: Array | None = None,
+) -> Array:
+    """The gradient of x, (rows, features), where mean and inverse come from all its rows.
+
+    It is (dy - dbeta_mean - (x - mean) · inverse · dgamma_mean) · inverse · gamma.
+    """
     if out is None:
         out = np.empty_like(x)
+    scale = inverse if gamma is None else inverse * gamma
+    slope = scale * inverse * dgamma_mean
+    shift = mean * slope - scale * dbeta_mean
     blocks = list(cuts(len(x), x.shape[1] * x.itemsize))
     room = np.empty_like(x[blocks[0]])
     for rows in blocks:
-        result = np.multiply(x[rows], scale, out=out[rows])
-        result += np.multiply(dy[rows], share, out=room[: len(result)])
+        sloped = np.multiply(x[rows], slope, out=room[: len(x[rows])])
+        result = np.multiply(dy[rows], scale, out=out[rows])
+        result -= sloped
         result += shift
     return out
 
@@ -98,7 +138,6 @@ class BatchNormalization(Layer):
 
     supports_masking = True
     unsupported = {
-        **refused("beta_constraint", "gamma_constraint"),
         "renorm": "gen has no batch renormalization",
         "renorm_clipping": "gen has no batch renormalization",
         "synchronized": "gen trains in one process",
@@ -116,6 +155,8 @@ class BatchNormalization(Layer):
     moving_variance_initializer: Initializer = Ones()
     beta_regularizer: Regularizer | None = None
     gamma_regularizer: Regularizer | None = None
+    beta_constraint: Constraint | None = None
+    gamma_constraint: Constraint | None = None
 
     def output(self, x: Shape) -> Shape:
         check_axes(self, (self.axis,), x)
@@ -125,9 +166,9 @@ class BatchNormalization(Layer):
         shape = (size_of("BatchNormalization", x[self.axis], f"the size of axis {self.axis}"),)
         weights = {}
         if self.scale:
-            weights["gamma"] = Weight(shape, self.gamma_initializer, self.gamma_regularizer)
+            weights["gamma"] = Weight(shape, self.gamma_initializer, self.gamma_regularizer, self.gamma_constraint)
         if self.center:
-            weights["beta"] = Weight(shape, self.beta_initializer, self.beta_regularizer)
+            weights["beta"] = Weight(shape, self.beta_initializer, self.beta_regularizer, self.beta_constraint)
         weights["moving_mean"] = Weight(shape, self.moving_mean_initializer, trainable=False)
         weights["moving_variance"] = Weight(shape, self.moving_variance_initializer, trainable=False)
         return weights
@@ -147,9 +188,7 @@ class BatchNormalization(Layer):
             mean = np.add.reduce(rows, axis=0) / count
             variance = centered_products(rows, mean) / count
             inverse = 1.0 / np.sqrt(variance + self.epsilon)
-            scale = inverse if gamma is None else inverse * gamma
-            shift = -mean * scale if beta is None else beta - mean * scale
-            return scaled_rows(rows, scale, shift).reshape(x.shape)
+            return batch_normalized(rows, mean, inverse, gamma, beta).reshape(x.shape)
         if mask is None:
             weight = None
             count = math.prod(x.shape[other] for other in others)
@@ -187,20 +226,20 @@ class BatchNormalization(Layer):
         beta: Array | None,
     ) -> Array | tuple[Array, ...]:
         axis, others = (self.axis % dy.ndim,), self.others(dy.ndim)
-        scale = inverse if gamma is None else inverse * gamma
         if rows is not None:
             drows = dy.reshape(rows.shape)
             dbeta = np.add.reduce(drows, axis=0)
             dgamma = centered_products(rows, mean, drows) * inverse
-            slope = -scale * inverse * dgamma / count
-            shift = -scale * dbeta / count - mean * slope
-            dx = scaled_sum(rows, slope, shift, drows, scale).reshape(dy.shape)
+            dgamma_mean, dbeta_mean = dgamma / count, dbeta / count
+            dx = batch_normalized_gradient(drows, rows, mean, inverse, dgamma_mean, dbeta_mean, gamma).reshape(dy.shape)
         elif weight is None:
+            scale = inverse if gamma is None else inverse * gamma
             dgamma = np.add.reduce(dy * normal, axis=others)
             dbeta = np.add.reduce(dy, axis=others)
             rest = dy - along(dbeta / count, axis, dy) - normal * along(dgamma / count, axis, dy)
             dx = rest * along(scale, axis, dy)
         else:
+            scale = inverse if gamma is None else inverse * gamma
             dgamma = np.add.reduce(dy * normal, axis=others)
             dbeta = np.add.reduce(dy, axis=others)
             slope = scale * inverse * dgamma / count
@@ -309,7 +348,6 @@ class LayerNormalization(Layer):
 
     supports_masking = True
     unsupported = {
-        **refused("beta_constraint", "gamma_constraint"),
         "rms_scaling": "Keras itself advises against it",
     }
 
@@ -321,6 +359,8 @@ class LayerNormalization(Layer):
     gamma_initializer: Initializer = Ones()
     beta_regularizer: Regularizer | None = None
     gamma_regularizer: Regularizer | None = None
+    beta_constraint: Constraint | None = None
+    gamma_constraint: Constraint | None = None
 
     def axes(self, ndim: int) -> tuple[int, ...]:
         """The axes of a row, counted from 0, in order."""
@@ -336,9 +376,9 @@ class LayerNormalization(Layer):
         shape = tuple(size_of(name, x[axis], f"the size of axis {axis}") for axis in self.axes(len(x)))
         weights = {}
         if self.scale:
-            weights["gamma"] = Weight(shape, self.gamma_initializer, self.gamma_regularizer)
+            weights["gamma"] = Weight(shape, self.gamma_initializer, self.gamma_regularizer, self.gamma_constraint)
         if self.center:
-            weights["beta"] = Weight(shape, self.beta_initializer, self.beta_regularizer)
+            weights["beta"] = Weight(shape, self.beta_initializer, self.beta_regularizer, self.beta_constraint)
         return weights
 
     def forward(self, x: Array, gamma: Array | None, beta: Array | None) -> Array:
@@ -381,6 +421,147 @@ class LayerNormalization(Layer):
 
 
 @component
+class GroupNormalization(Layer):
+    """Normalizes the channels of each row in `groups`, by the mean and variance of each group; any shape.
+
+    The channels are `axis`; a group has channels beside each other, at all places.  With -1 groups, each channel is one
+    of its own.  Wu and He, 2018.  Source: `group_normalization.py`.
+
+    Formula: y = gamma · (x - mean) / √(variance + epsilon) + beta
+    Example: GroupNormalization(4)(Input(8, 8, 16))
+    """
+
+    supports_masking = True
+
+    groups: Annotated[int, Range(-1)] = 32
+    axis: int = -1
+    epsilon: Positive = 1e-3
+    center: bool = True
+    scale: bool = True
+    beta_initializer: Initializer = Zeros()
+    gamma_initializer: Initializer = Ones()
+    beta_regularizer: Regularizer | None = None
+    gamma_regularizer: Regularizer | None = None
+    beta_constraint: Constraint | None = None
+    gamma_constraint: Constraint | None = None
+
+    def __post_init__(self) -> None:
+        if self.groups == 0:
+            raise ArgumentError("groups", "`groups` takes a number of groups, or -1 for one of each channel, got 0")
+
+    def output(self, x: Shape) -> Shape:
+        check_axes(self, (self.axis,), x)
+        channels = size_of("GroupNormalization", x[self.axis], "the number of channels")
+        if self.groups > channels or channels % self.groups:
+            message = f"GroupNormalization cannot part {channels} channels into {self.groups} groups"
+            raise ShapeError(message, f"{channels} channels", hint="`groups` divides the number of channels")
+        return x
+
+    def weights(self, x: Shape) -> dict[str, Weight]:
+        shape = (size_of("GroupNormalization", x[self.axis], "the number of channels"),)
+        weights = {}
+        if self.scale:
+            weights["gamma"] = Weight(shape, self.gamma_initializer, self.gamma_regularizer, self.gamma_constraint)
+        if self.center:
+            weights["beta"] = Weight(shape, self.beta_initializer, self.beta_regularizer, self.beta_constraint)
+        return weights
+
+    def parted(self, x: Any) -> Any:
+        """The shape of `x` as (batch, places before, groups, channels of each, places after)."""
+        axis = self.axis % len(x)
+        groups = x[axis] if self.groups == -1 else self.groups
+        return (x[0], product(x[1:axis]), groups, x[axis] // groups, product(x[axis + 1 :]))
+
+    def forward(self, x: Array, gamma: Array | None, beta: Array | None) -> Array:
+        parts = x.reshape(self.parted(x.shape))
+        count = parts.shape[1] * parts.shape[3] * parts.shape[4]
+        centered = parts - np.add.reduce(parts, axis=(1, 3, 4), keepdims=True) / count
+        variance = np.add.reduce(centered * centered, axis=(1, 3, 4), keepdims=True) / count
+        inverse = 1.0 / np.sqrt(variance + self.epsilon)
+        normal = centered * inverse
+        y = normal
+        if gamma is not None:
+            y = y * gamma.reshape((parts.shape[2], parts.shape[3], 1))
+        if beta is not None:
+            y = y + beta.reshape((parts.shape[2], parts.shape[3], 1))
+        return y.reshape(x.shape)
+
+    def backward(
+        self, dy: Array, normal: Array, inverse: Array, count: int, gamma: Array | None, beta: Array | None
+    ) -> Array | tuple[Array, ...]:
+        dparts = dy.reshape(normal.shape)
+        dnormal = dparts if gamma is None else dparts * gamma.reshape((normal.shape[2], normal.shape[3], 1))
+        mean = np.add.reduce(dnormal, axis=(1, 3, 4), keepdims=True) / count
+        slope = np.add.reduce(dnormal * normal, axis=(1, 3, 4), keepdims=True) / count
+        dx = ((dnormal - mean - normal * slope) * inverse).reshape(dy.shape)
+        channels = (normal.shape[2] * normal.shape[3],)
+        dgamma = np.add.reduce(dparts * normal, axis=(0, 1, 4)).reshape(channels)
+        dbeta = np.add.reduce(dparts, axis=(0, 1, 4)).reshape(channels)
+        if gamma is None and beta is None:
+            return dx
+        if gamma is None:
+            return dx, dbeta
+        if beta is None:
+            return dx, dgamma
+        return dx, dgamma, dbeta
+
+
+@component
+class RMSNormalization(Layer):
+    """Scales each row by the root of the mean of its squares along `axis`; any shape.
+
+    Zhang and Sennrich, 2019.  Source: `rms_normalization.py`.
+
+    Formula: y = scale · x / √(mean(x²) + epsilon)
+    Example: RMSNormalization()(Input(64))
+    """
+
+    axis: int | tuple[int, ...] = -1
+    epsilon: Positive = 1e-6
+
+    def axes(self, ndim: int) -> tuple[int, ...]:
+        """The axes of a row, counted from 0, in order."""
+        axes = (self.axis,) if isinstance(self.axis, int) else self.axis
+        return tuple(sorted(axis % ndim for axis in axes))
+
+    def output(self, x: Shape) -> Shape:
+        check_axes(self, (self.axis,) if isinstance(self.axis, int) else self.axis, x)
+        axes = self.axes(len(x))
+        scale = tuple(x[axis] for axis in axes)
+        if any(size not in (1, along) for size, along in zip(scale, x[len(x) - len(axes) :], strict=True)):
+            message = (
+                f"RMSNormalization stretches its scale {show(scale)} along the last axes of {show(x[1:])}, as Keras"
+            )
+            raise ShapeError(message, "cannot be stretched", hint="`axis` names the last axes: -1, or (-2, -1)")
+        return x
+
+    def weights(self, x: Shape) -> dict[str, Weight]:
+        name = "RMSNormalization"
+        shape = tuple(size_of(name, x[axis], f"the size of axis {axis}") for axis in self.axes(len(x)))
+        return {"scale": Weight(shape, Ones())}
+
+    def forward(self, x: Array, scale: Array) -> Array:
+        shape, axes = x.shape, self.axes(x.ndim)
+        if axes == (x.ndim - 1,):  # of a matrix, BLAS computes the sums
+            x, axes = x.reshape((math.prod(shape[:-1]), shape[-1])), (1,)
+        count = math.prod(x.shape[axis] for axis in axes)
+        inverse = 1.0 / np.sqrt(np.add.reduce(x * x, axis=axes, keepdims=True) / count + self.epsilon)
+        normal = x * inverse
+        return (normal * scale).reshape(shape)
+
+    def backward(self, dy: Array, normal: Array, inverse: Array, scale: Array) -> tuple[Array, Array]:
+        shape, axes = dy.shape, self.axes(dy.ndim)
+        if axes == (dy.ndim - 1,):
+            dy, axes = dy.reshape((math.prod(shape[:-1]), shape[-1])), (1,)
+        count = math.prod(dy.shape[axis] for axis in axes)
+        dnormal = dy * scale
+        slope = np.add.reduce(dnormal * normal, axis=axes, keepdims=True) / count
+        dx = ((dnormal - normal * slope) * inverse).reshape(shape)
+        dscale = np.add.reduce(dy * normal, axis=tuple(range(dy.ndim - scale.ndim)))
+        return dx, dscale
+
+
+@component
 class UnitNormalization(Layer):
     """Scales vectors along `axis` to length 1, and keeps vectors of zeros; any shape.
 
@@ -404,28 +585,3 @@ class UnitNormalization(Layer):
 
     def backward(self, dy: Array, y: Array, norm: Array) -> Array:
         return (dy - y * np.add.reduce(dy * y, axis=self.axis, keepdims=True)) / norm
-
-
-@component
-class Rescaling(Layer):
-    """Multiplies by one constant and adds another; any shape.  Source: `preprocessing/rescaling.py`.
-
-    Formula: y = scale · x + offset
-    Example: Rescaling(1 / 255)(Input(28, 28, 1))
-    """
-
-    supports_masking = True
-
-    scale: float
-    offset: float = 0.0
-
-    def output(self, x: Shape) -> Shape:
-        return x
-
-    def forward(self, x: Array) -> Array:
-        if self.offset == 0:
-            return x * self.scale
-        return x * self.scale + self.offset
-
-    def backward(self, dy: Array) -> Array:
-        return dy * self.scale

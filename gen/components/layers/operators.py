@@ -262,6 +262,38 @@ class StackSteps(Layer):
 
 
 @dataclass(frozen=True)
+class ChannelsLast(Layer):
+    """The channels, which come first, as the last axis: (channels, …) to (…, channels)."""
+
+    internal = True
+
+    def output(self, x: Shape) -> Shape:
+        return (x[0], *x[2:], x[1])
+
+    def forward(self, x: Array) -> Array:
+        return x.transpose((0, *range(2, x.ndim), 1))
+
+    def backward(self, dy: Array) -> Array:
+        return dy.transpose((0, dy.ndim - 1, *range(1, dy.ndim - 1)))
+
+
+@dataclass(frozen=True)
+class ChannelsFirst(Layer):
+    """The channels, which come last, as the first axis: (…, channels) to (channels, …)."""
+
+    internal = True
+
+    def output(self, x: Shape) -> Shape:
+        return (x[0], x[-1], *x[1:-1])
+
+    def forward(self, x: Array) -> Array:
+        return x.transpose((0, x.ndim - 1, *range(1, x.ndim - 1)))
+
+    def backward(self, dy: Array) -> Array:
+        return dy.transpose((0, *range(2, dy.ndim), 1))
+
+
+@dataclass(frozen=True)
 class ReverseSteps(Layer):
     """The steps in reverse order."""
 

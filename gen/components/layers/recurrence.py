@@ -10,14 +10,13 @@ from typing import Protocol, TypeAlias
 
 import numpy as np
 
-from gen.components.base import Initializer, Layer, Regularizer, ShapeError, Weight
+from gen.components.base import Constraint, Initializer, Layer, Regularizer, ShapeError, Weight
 from gen.components.kernels import Array
 from gen.components.layers.core import size_of
-from gen.components.refused import SEED, refused
+from gen.components.refused import SEED
 from gen.dims import Shape, show
 
 UNSUPPORTED = {
-    **refused("activity_regularizer", "kernel_constraint", "recurrent_constraint", "bias_constraint"),
     "stateful": "gen keeps no state from batch to batch; return_state gives it, and the call takes it as initial_state",
     "zero_output_for_mask": "a step that is masked repeats the last output",
 }
@@ -47,6 +46,10 @@ class Recurrent(Protocol):
     def kernel_regularizer(self) -> Regularizer | None: ...
     @property
     def recurrent_regularizer(self) -> Regularizer | None: ...
+    @property
+    def kernel_constraint(self) -> Constraint | None: ...
+    @property
+    def recurrent_constraint(self) -> Constraint | None: ...
     @property
     def dropout(self) -> float: ...
     @property
@@ -88,9 +91,14 @@ def weights_of(layer: Recurrent, x: Shape, gates: int, bias: Weight) -> dict[str
     """Kernel, recurrent kernel, and bias for `gates` gates."""
     features = size_of(type(layer).__name__, x[-1], "the number of features")
     weights = {
-        "kernel": Weight((features, gates * layer.units), layer.kernel_initializer, layer.kernel_regularizer),
+        "kernel": Weight(
+            (features, gates * layer.units), layer.kernel_initializer, layer.kernel_regularizer, layer.kernel_constraint
+        ),
         "recurrent_kernel": Weight(
-            (layer.units, gates * layer.units), layer.recurrent_initializer, layer.recurrent_regularizer
+            (layer.units, gates * layer.units),
+            layer.recurrent_initializer,
+            layer.recurrent_regularizer,
+            layer.recurrent_constraint,
         ),
     }
     return {**weights, "bias": bias} if layer.use_bias else weights

@@ -11,7 +11,7 @@ import numpy as np
 
 from gen.components.activations import Sigmoid, Tanh
 from gen.components.arguments import Count, Rate
-from gen.components.base import Activation, ArgumentError, Initializer, Regularizer, Weight, component
+from gen.components.base import Activation, ArgumentError, Constraint, Initializer, Regularizer, Weight, component
 from gen.components.initializers import Constant, GlorotUniform, Ones, Orthogonal, Zeros
 from gen.components.kernels import Array
 from gen.components.layers.cells import (
@@ -62,6 +62,10 @@ class SimpleRNN(Cell):
     kernel_regularizer: Regularizer | None = None
     recurrent_regularizer: Regularizer | None = None
     bias_regularizer: Regularizer | None = None
+    activity_regularizer: Regularizer | None = None
+    kernel_constraint: Constraint | None = None
+    recurrent_constraint: Constraint | None = None
+    bias_constraint: Constraint | None = None
     dropout: Rate = 0.0
     recurrent_dropout: Rate = 0.0
     return_sequences: bool = False
@@ -134,6 +138,10 @@ class LSTM(Cell):
     kernel_regularizer: Regularizer | None = None
     recurrent_regularizer: Regularizer | None = None
     bias_regularizer: Regularizer | None = None
+    activity_regularizer: Regularizer | None = None
+    kernel_constraint: Constraint | None = None
+    recurrent_constraint: Constraint | None = None
+    bias_constraint: Constraint | None = None
     dropout: Rate = 0.0
     recurrent_dropout: Rate = 0.0
     return_sequences: bool = False
@@ -156,7 +164,7 @@ class LSTM(Cell):
         start = self.bias_initializer
         if self.unit_forget_bias:
             start = UnitForgetBias(start.value if isinstance(start, Constant) else float(isinstance(start, Ones)))
-        return weights_of(self, x, 4, Weight((4 * self.units,), start, self.bias_regularizer))
+        return weights_of(self, x, 4, Weight((4 * self.units,), start, self.bias_regularizer, self.bias_constraint))
 
     def step(
         self,
@@ -297,6 +305,10 @@ class GRU(Cell):
     kernel_regularizer: Regularizer | None = None
     recurrent_regularizer: Regularizer | None = None
     bias_regularizer: Regularizer | None = None
+    activity_regularizer: Regularizer | None = None
+    kernel_constraint: Constraint | None = None
+    recurrent_constraint: Constraint | None = None
+    bias_constraint: Constraint | None = None
     dropout: Rate = 0.0
     recurrent_dropout: Rate = 0.0
     return_sequences: bool = False
@@ -306,7 +318,7 @@ class GRU(Cell):
 
     def weights(self, x: Shape, h: Shape | None = None) -> dict[str, Weight]:
         shape = (2, 3 * self.units) if self.reset_after else (3 * self.units,)
-        return weights_of(self, x, 3, Weight(shape, self.bias_initializer, self.bias_regularizer))
+        return weights_of(self, x, 3, Weight(shape, self.bias_initializer, self.bias_regularizer, self.bias_constraint))
 
     def step(
         self,

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 
 from gen.components.arguments import Count, Range
-from gen.components.base import ArgumentError, ShapeError, component
+from gen.components.base import ShapeError, component
 from gen.components.kernels import Array, kernel, no_operations
+from gen.components.layers.images import Interpolation, resize, resize_gradient
 from gen.components.layers.windows import (
     SPACES,
     Format,
@@ -306,7 +307,7 @@ class UpSampling1D(UpSampling):
 
 @component
 class UpSampling2D(UpSampling):
-    """Repeats each row and column `size` times.
+    """Repeats each row and column `size` times, or finds those between by `interpolation`.
 
     (height, width, channels) to (height · size[0], width · size[1], channels).  Source: `up_sampling2d.py`.
 
@@ -317,12 +318,17 @@ class UpSampling2D(UpSampling):
     rank = 2
 
     data_format: Format = None
-    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"] = "nearest"
+    interpolation: Interpolation = "nearest"
 
-    def __post_init__(self) -> None:
-        if self.interpolation != "nearest":
-            message = f"`interpolation` must be nearest, got {self.interpolation}: gen only repeats rows and columns"
-            raise ArgumentError("interpolation", message)
+    def forward(self, x: Array) -> Array:
+        if self.interpolation == "nearest":
+            return repeat(x, self.times)
+        return resize(x, (x.shape[1] * self.times[0], x.shape[2] * self.times[1]), self.interpolation)
+
+    def backward(self, dy: Array, x: Array) -> Array:
+        if self.interpolation == "nearest":
+            return repeat_gradient(dy, x, self.times)
+        return resize_gradient(dy, x, self.interpolation)
 
 
 @component

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from gen.components.arguments import Count
-from gen.components.base import ArgumentError, Initializer, Regularizer, ShapeError, Weight
+from gen.components.base import ArgumentError, Constraint, Initializer, Regularizer, ShapeError, Weight
 from gen.components.initializers import GlorotUniform
 from gen.components.kernels import Array
 from gen.components.operations.base import Dtype, Operation, operation
@@ -32,6 +32,7 @@ class Parameter(Operation):
     shape: tuple[Count, ...]
     initializer: Initializer = GlorotUniform()
     regularizer: Regularizer | None = None
+    constraint: Constraint | None = None
     trained: bool = True
 
     def output(self) -> Shape:
@@ -41,7 +42,7 @@ class Parameter(Operation):
         return "float"
 
     def weights(self, *_: Any, **__: Any) -> dict[str, Weight]:
-        return {"value": Weight(self.shape, self.initializer, self.regularizer, self.trained)}
+        return {"value": Weight(self.shape, self.initializer, self.regularizer, self.constraint, self.trained)}
 
     def forward(self, value: Array) -> Array:
         return value

@@ -72,6 +72,9 @@ def rename_symbols(graph: Graph, names: Mapping[str, str]) -> Graph:
         penalties=tuple(
             replace(item, layer=layer(item.layer), formula=formula(item.formula)) for item in graph.penalties
         ),
+        constrained=tuple(
+            replace(item, layer=layer(item.layer), formula=formula(item.formula)) for item in graph.constrained
+        ),
     )
 
 

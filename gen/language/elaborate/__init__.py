@@ -33,6 +33,7 @@ Names and plain values:
 | `builtin`, `objects`, `methods` | Python's own functions, methods of everything, methods of plain values |
 | `problems` | what a computation on plain values raises |
 | `modules`, `arrays`, `options` | parts of Python's library: `functools`, small NumPy arrays, `argparse` |
+| `named_tuples` | `collections.namedtuple` |
 | `data` | the shapes of data sets, and of what is made of them |
 
 What Keras calls things:
@@ -58,6 +59,7 @@ Layers, tensors and models:
 | `models`, `model_calls` | `Model` and `Sequential`, and their calls |
 | `classes` | objects of the file's own classes |
 | `application_calls` | calls of models of `keras.applications`: a text of gen's own runs at the call |
+| `drawn` | first values of weights that the file computes |
 | `unheld` | layers that are not trained because no class holds them |
 | `shape_trail` | the notes of a shape error |
 

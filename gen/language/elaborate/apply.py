@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gen.components.base import Activation, ArgumentError, Layer, Role, ShapeError, Weight
+from gen.components.base import Activation, ArgumentError, Layer, Role, ShapeError, Weight, describe
+from gen.components.layers.activity import ActivityPenalty, PerRow
 from gen.components.layers.embedding import AsIds
+from gen.components.layers.operators import ChannelsFirst, ChannelsLast
 from gen.components.operations.selecting import CheckedIds
 from gen.diagnostics import Note, Span
 from gen.dims import Shape, divisions, product, show
 from gen.graph.checks import MAX_ELEMENTS, MAX_PARAMETERS, parameters
+from gen.graph.graph import OwnRegularizer
 from gen.language.elaborate.called import call_options, layer_inputs, mask_fits, rule_parameters, varies
 from gen.language.elaborate.context import MAX_CALLS, MAX_DIVISIONS, Context, Stop
+from gen.language.elaborate.drawn import OwnInitializer, settle_initializers
 from gen.language.elaborate.shape_trail import hint_from_trail, shape_notes
 from gen.language.elaborate.values import (
+    ACTIVITY,
     NO_OPTIONS,
     WRONG,
+    AddedLoss,
     Arguments,
     CallOptions,
     LayerCall,
@@ -49,11 +55,20 @@ def call_layer(context: Context, layer: LayerValue, arguments: Arguments, site: 
 def apply_whole(
     context: Context, layer: LayerValue, inputs: Sequence[TensorValue], site: Site, said: CallOptions = NO_OPTIONS
 ) -> Value:
-    """The output of `layer`, with the activation of the file that it may have."""
+    """The output of `layer`, with the activation of the file that it may have; what it costs is added to the loss."""
+    result = apply_activated(context, layer, inputs, site, said)
+    regularize_activity(context, layer, result, site)
+    return result
+
+
+def apply_activated(
+    context: Context, layer: LayerValue, inputs: Sequence[TensorValue], site: Site, said: CallOptions = NO_OPTIONS
+) -> Value:
+    """The same, without what it costs."""
     if layer.activation is None:
-        return apply_layer(context, layer, inputs, site, said)
+        return _apply_with_channels(context, layer, inputs, site, said)
     with context.one_call():
-        made = apply_layer(context, layer, inputs, site, said)
+        made = _apply_with_channels(context, layer, inputs, site, said)
         if not isinstance(made, TensorValue):
             return made
         with context.running_call():
@@ -66,6 +81,59 @@ def apply_whole(
     if result is not made:
         result.activated, layer.activated = layer, layer.activated or result
     return result
+
+
+def _apply_with_channels(
+    context: Context, layer: LayerValue, inputs: Sequence[TensorValue], site: Site, said: CallOptions
+) -> Value:
+    """The output of `layer`; where its channels come first, they are moved to the end for it, and back."""
+    if not layer.channels_first:
+        return apply_layer(context, layer, inputs, site, said)
+
+    def moved(component: Layer, tensor: TensorValue) -> TensorValue:
+        maker = LayerValue(component, "channels", site.span, layer.group, written=layer.written)
+        result = apply_layer(context, maker, [tensor], site, CallOptions(carries=False))
+        assert isinstance(result, TensorValue)
+        return result
+
+    with context.one_call():
+        short = next((tensor for tensor in inputs if len(tensor.shape) < 3), None)
+        if short is not None:
+            message = f"{layer.word} with the channels first expects (channels, …), got {show(short.shape[1:])}"
+            return context.error("shape-mismatch", site.span, message, notes=shape_notes(inputs))
+        made = apply_layer(context, layer, [moved(ChannelsLast(), tensor) for tensor in inputs], site, said)
+        if not isinstance(made, TensorValue) or len(made.shape) < 3:
+            return made
+        result = moved(ChannelsFirst(), made)
+    result.activated, layer.activated = layer, layer.activated or result
+    return result
+
+
+def regularize_activity(context: Context, layer: LayerValue, results: Value, site: Site) -> None:
+    """Add to the loss what the results of a call cost by the `activity_regularizer` of its layer, for each row."""
+    regularizer = layer.activity
+    if regularizer is None or is_wrong(results):
+        return
+    tensors = [each for each in (results if isinstance(results, list) else [results]) if isinstance(each, TensorValue)]
+    for tensor in tensors:
+        with context.one_call():
+            if isinstance(regularizer, OwnRegularizer):
+                penalty = context.caller.call_with(regularizer.function, [tensor], site)
+            else:
+                maker = LayerValue(ActivityPenalty(regularizer), "penalty", site.span, layer.group)
+                penalty = apply_layer(context, maker, [tensor], site)
+            if not isinstance(penalty, TensorValue) or penalty.shape != ():
+                if not is_wrong(penalty):
+                    message = (
+                        f"The regularizer `{describe(regularizer)}` gives {describe_value(penalty)}, and no number"
+                    )
+                    context.error("bad-argument", layer.span, message, hint="sum what it gives: `ops.sum(…)`")
+                return
+            maker = LayerValue(PerRow(), "penalty", site.span, layer.group)
+            value = apply_layer(context, maker, [penalty, tensor], site)
+        assert isinstance(value, TensorValue)
+        text = f"{describe(regularizer)} of {layer.word}"
+        context.added.append(AddedLoss(value, text, (tensor,), name=ACTIVITY))
 
 
 def apply_layer(
@@ -103,6 +171,13 @@ def apply_layer(
     try:
         made, dtype = layer.component.inferred(shapes, tuple(tensor.dtype for tensor in inputs), said.options)
         weights = layer.component.weights(*shapes)
+        if any(isinstance(weight.initializer, OwnInitializer) for weight in weights.values()):
+            if not settle_initializers(context, layer, weights):
+                return WRONG
+            weights = layer.component.weights(*shapes)
+        for weight in weights.values():
+            if weight.regularizer is not None:
+                weight.regularizer.fits(weight.shape)
     except ShapeError as problem:
         hint = problem.hint or hint_from_trail(layer, inputs)
         message, notes = layer.in_words(problem.message), shape_notes(inputs)

@@ -13,8 +13,9 @@ from gen.components.base import Activation, Component, Layer, parameters, snake_
 from gen.diagnostics import Span
 from gen.dims import Dim, Shape
 from gen.language import syntax
-from gen.language.elaborate import arrays, data
+from gen.language.elaborate import arrays, data, named_tuples
 from gen.language.elaborate.context import Context, note_binding
+from gen.language.elaborate.drawn import weight_of
 from gen.language.elaborate.keras_names import AROUND, KERAS
 from gen.language.elaborate.keras_names import MODULES as MODULES_OF_KERAS
 from gen.language.elaborate.methods import methods_of
@@ -48,11 +49,14 @@ from gen.language.elaborate.values import (
     ParserValue,
     Phase,
     PlainFunction,
+    RecordType,
+    RecordValue,
     Super,
     TensorValue,
     Undecided,
     Unknown,
     Value,
+    Variable,
     Wrapped,
     Wrong,
     describe_value,
@@ -182,6 +186,7 @@ def _of_unknown(context: Context, owner: Unknown, attribute: syntax.Attribute) -
         if (known := data.attribute(owner, attribute.name)) is not None:
             context.need(owner.made_by)
             return known
+        owner.touch()
         owner = without_shape(owner)
     held = owner.known.get(attribute.name)
     if held is not None and held.is_set:
@@ -224,6 +229,12 @@ def _found(context: Context, owner: Value, name: str, span: Span) -> Value:
                 return arrays.attribute(owner, name)
             except Problem:
                 return MISSING
+        case RecordType() if name == "_fields":
+            return owner.fields
+        case RecordType() if name == "__new__":
+            return owner  # what has `__defaults__`
+        case RecordValue() if (held := named_tuples.attribute(owner, name, span)) is not MISSING:
+            return held
         case tuple() if name in ("as_list", "rank", "ndims"):  # of a shape of TensorFlow's
             return Method(owner, name, span) if name == "as_list" else len(owner)
         case list() if name == "sort":
@@ -459,6 +470,10 @@ def _of_object(context: Context, owner: ObjectValue | Super, attribute: syntax.A
             return found
         if name in AFTERWARDS:
             return Unknown(context.text(attribute.span), attribute.span)
+        if isinstance(base := held.attributes.get("<base>"), LayerValue):
+            found = _of_layer(context, base, name, span)
+            if found is not MISSING:
+                return found
     if name == "__class__":
         return held.cls
     if not held.cls.kind:
@@ -510,7 +525,7 @@ def set_attribute(context: Context, owner: Value, attribute: syntax.Attribute, v
             owner.known[name] = Held(value)
             return
         case ObjectValue():
-            _set_on_object(context, owner, name, value)
+            _set_on_object(context, owner, attribute, value)
             return
         case ClassValue():
             owner.namespace[name] = value
@@ -522,6 +537,10 @@ def set_attribute(context: Context, owner: Value, attribute: syntax.Attribute, v
             return
         case OptionsValue():
             owner.values[name] = value
+            return
+        case RecordType() if name == "__defaults__" and isinstance(value, tuple) and len(value) <= len(owner.fields):
+            last = owner.fields[len(owner.fields) - len(value) :]
+            owner.defaults = dict(zip(last, value, strict=True))
             return
     if name == "trainable" and isinstance(owner, Wrapped | InputValue):
         if isinstance(value, bool):
@@ -545,7 +564,13 @@ def set_attribute(context: Context, owner: Value, attribute: syntax.Attribute, v
     context.error("unknown-attribute", attribute.name_span, message)
 
 
-def _set_on_object(context: Context, owner: ObjectValue, name: str, value: Value) -> None:
+def _set_on_object(context: Context, owner: ObjectValue, attribute: syntax.Attribute, value: Value) -> None:
+    name = attribute.name
+    if isinstance(value, Variable) and owner.cls.kind in ("layer", "model"):
+        made, node = Method(owner, "add_weight", attribute.span), syntax.Constant(None, attribute.span)
+        arguments = weight_of(value, node)
+        context.need(value.made_by)
+        value = context.caller.call(made, arguments, arguments.site(owner.group))
     setter = owner.cls.find(name)
     if isinstance(setter, FunctionValue) and setter.kind == "property":
         setter = MISSING  # without a setter of its own, what is set hides it

@@ -9,11 +9,12 @@ from typing import Any, get_args
 
 import numpy as np
 
-from gen.components.arguments import CHANNELS_LAST, Count, Word, accept
-from gen.components.base import Activation, ArgumentError, Component, Layer, parameters, registry
+from gen.components.arguments import Count, Word, accept
+from gen.components.base import Activation, ArgumentError, Component, Layer, Regularizer, parameters, registry
 from gen.diagnostics import Note, Span
-from gen.graph.graph import OwnRegularizer
+from gen.graph.graph import OwnConstraint, OwnRegularizer
 from gen.language.elaborate.context import Context
+from gen.language.elaborate.drawn import OwnInitializer
 from gen.language.elaborate.keras_names import kind_in_keras
 from gen.language.elaborate.older import present_arguments, refused
 from gen.language.elaborate.spellings import kinds_of, suggestion
@@ -24,6 +25,7 @@ from gen.language.elaborate.values import (
     FunctionValue,
     LayerValue,
     ObjectValue,
+    PartialValue,
     TensorValue,
     Undecided,
     Unknown,
@@ -44,6 +46,7 @@ LAYER_OPTIONS: dict[str, Any] = {
     "input_dim": Count,
     "input_length": Count | None,
     "batch_input_shape": tuple[Count | None, ...],
+    "activity_regularizer": Regularizer | None,
 }
 """What every layer takes besides its own arguments."""
 
@@ -104,10 +107,12 @@ def make(context: Context, cls: type[Component], called: str, arguments: Argumen
     options: dict[str, Any] = {}
     signature = _signature(cls)
     for name, argument in (given or {}).items():
-        if name == "data_format" and isinstance(argument.value, str) and argument.value == "channels_first":
-            accepted = _report_channels_first(context, called, argument)
-        else:
-            accepted = accepted_value(context, name, signature.annotations[name], argument)
+        if name == "data_format" and _is_channels_first(argument.value):
+            options[CHANNELS_FIRST] = True
+            continue
+        accepted = accepted_value(context, name, signature.annotations[name], argument)
+        if name == "name" and isinstance(accepted, str) and not accepted:
+            continue  # Keras takes it, and it names nothing
         if isinstance(accepted, Wrong) or (name == "name" and not valid_name(context, accepted, argument)):
             wrong = True
         else:
@@ -125,16 +130,14 @@ def make(context: Context, cls: type[Component], called: str, arguments: Argumen
         return context.error("bad-argument", span, sentence(problem.message), hint=problem.hint)
 
 
-def _report_channels_first(context: Context, called: str, argument: Argument) -> Wrong:
-    """Says what does the same as a layer with the channels first, which gen does not have."""
-    before, after = {"1D": ("(2, 1)", "(2, 1)"), "2D": ("(2, 3, 1)", "(3, 1, 2)")}.get(called[-2:], ("", ""))
-    hint: str | None = CHANNELS_LAST
-    if called.startswith("Global"):
-        hint = f"`{called}()(Permute({before})(x))` does the same"
-    elif before:
-        hint = f"`Permute({after})({called}(…)(Permute({before})(x)))` does the same"
-    message = f"`data_format` of `{called}` is 'channels_last' here: gen has no layers with the channels first"
-    return context.error("bad-argument", argument.span, message, hint=hint)
+CHANNELS_FIRST = "channels_first"
+"""The option of a layer whose `data_format` says so."""
+
+
+def _is_channels_first(value: Value) -> bool:
+    """Whether `data_format` says that the channels come first."""
+    said = value.name if isinstance(value, Word) else value
+    return isinstance(said, str) and said.lower() == CHANNELS_FIRST
 
 
 WORDS_IN_ANY_CASE = ("data_format", "padding")
@@ -177,12 +180,22 @@ def settle(context: Context, value: Value, annotation: Any) -> Value:
             kind = next((kind for kind in kinds if kind in wanted), kinds[0])
             made = make(context, registry[kind][word.name], word.name, arguments)
             return made.component if isinstance(made, Made) else made
+        case LayerValue(component=component) if "initializer" in _kinds(annotation):
+            return _as_initializer(context, value)
         case LayerValue(component=component):
             return _as_activation(context, value) if "activation" in _kinds(annotation) else component
         case FunctionValue() if "regularizer" in _kinds(annotation):
             return OwnRegularizer(value.name, value)
+        case FunctionValue() | PartialValue() if "initializer" in _kinds(annotation):
+            return OwnInitializer(getattr(value, "name", "partial"), value)
+        case ObjectValue() if value.cls.kind == "initializer" and "initializer" in _kinds(annotation):
+            return OwnInitializer(value.cls.name, value)
         case ObjectValue() if value.cls.kind == "regularizer" and "regularizer" in _kinds(annotation):
             return OwnRegularizer(value.cls.name, value)
+        case FunctionValue() if "constraint" in _kinds(annotation):
+            return OwnConstraint(value.name, value)
+        case ObjectValue() if value.cls.kind == "constraint" and "constraint" in _kinds(annotation):
+            return OwnConstraint(value.cls.name, value)
         case list():
             return [settle(context, item, annotation) for item in value]
         case tuple():
@@ -201,6 +214,16 @@ def _as_activation(context: Context, layer: LayerValue) -> Component:
                 context.layers.remove(layer)  # it is no layer of its own
             return inner
     return component
+
+
+def _as_initializer(context: Context, layer: LayerValue) -> Component:
+    """An initializer that has its name from a layer too, `Identity()`, given as an initializer."""
+    cls = registry["initializer"].get(type(layer.component).__name__)
+    if cls is None or layer.calls:
+        return layer.component
+    if layer in context.layers:
+        context.layers.remove(layer)  # it is no layer
+    return cls()
 
 
 def _kinds(annotation: Any) -> set[str]:

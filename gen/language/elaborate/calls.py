@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from gen.components.arguments import Word
-from gen.components.base import Activation, Component, Loss
+from gen.components.base import Activation, Component, Initializer, Loss
 from gen.diagnostics import Note, Span
 from gen.language import syntax
 from gen.language.elaborate import data
@@ -17,13 +17,16 @@ from gen.language.elaborate.apply import call_layer
 from gen.language.elaborate.binding import known_arguments
 from gen.language.elaborate.called import call_options, layer_inputs, mask_fits, model_inputs, one_tensor, said_training
 from gen.language.elaborate.classes import call_object, instantiate, tensors_in
-from gen.language.elaborate.construct import apply_activation, call_word
+from gen.language.elaborate.construct import apply_activation, call_word, first_of
 from gen.language.elaborate.context import MAX_BLOCKS
-from gen.language.elaborate.doubts import made_after, made_of, read
-from gen.language.elaborate.functions import SETTINGS, spelling
+from gen.language.elaborate.doubts import made_after, made_of, peek, read
+from gen.language.elaborate.drawn import variable
+from gen.language.elaborate.functions import LISTING_DEVICES, SETTINGS, WITHOUT_GPUS, spelling
 from gen.language.elaborate.loss_functions import call_loss, call_loss_function, has_function, is_on_tensors
 from gen.language.elaborate.models import call_model, source_inputs
+from gen.language.elaborate.named_tuples import make_record, record_type
 from gen.language.elaborate.objects import call_builtin, call_method, data_of
+from gen.language.elaborate.older import of_tensorflow_1
 from gen.language.elaborate.own import wrapped_function
 from gen.language.elaborate.parameters import bind_parameters
 from gen.language.elaborate.running import (
@@ -50,6 +53,7 @@ from gen.language.elaborate.values import (
     BoxValue,
     Builtin,
     ClassValue,
+    Data,
     Distributed,
     Frame,
     Function,
@@ -57,6 +61,7 @@ from gen.language.elaborate.values import (
     Group,
     LambdaValue,
     LayerValue,
+    Member,
     Method,
     ModelValue,
     Namespace,
@@ -64,6 +69,7 @@ from gen.language.elaborate.values import (
     ParserValue,
     PartialValue,
     PlainFunction,
+    RecordType,
     Site,
     Super,
     TensorValue,
@@ -109,6 +115,8 @@ def _arguments(
         is_data = name in data and not (isinstance(item, syntax.Constant) and item.value is None)
         if not is_data:
             return Argument(runner.evaluate(item, frame), item)
+        if isinstance(item, syntax.Index) and isinstance(peek(item.value, frame), Data):
+            return Argument(runner.evaluate(item, frame), item)  # `x[100:]`
         read(runner, item, frame)
         found = frame.find(item.id) if isinstance(item, syntax.Name) else None
         return Argument(WRONG if found is None else found.value, item)
@@ -172,6 +180,10 @@ def call_anything(
             return PartialValue(arguments.positional[0].value, arguments.without_first())
         case PlainFunction("argparse.ArgumentParser"):
             return ParserValue()
+        case PlainFunction("collections.namedtuple"):
+            return record_type(context, arguments)
+        case RecordType():
+            return make_record(context, function, arguments)
         case Namespace(path, False):
             given = [each.value for each in arguments.positional]
             keywords = {name: each.value for name, each in arguments.keywords.items()}
@@ -179,7 +191,16 @@ def call_anything(
             if path[-1] == "get_source_inputs" and given and isinstance(given[0], TensorValue | Wrong):
                 return WRONG if isinstance(given[0], Wrong) else source_inputs(given[0])
             if known is None and path[-1] == "Variable":
-                known = _constant(arguments)
+                known = _constant(arguments) if _constant(arguments) is not None else variable(context, arguments)
+            if path[-1] == "TensorShape" and given and isinstance(given[0], list | tuple):
+                known = tuple(given[0])
+            if path[-1] in WITHOUT_GPUS:
+                return WITHOUT_GPUS[path[-1]]
+            optimizer = of_tensorflow_1(context, path[-1], arguments) if path[:2] == ("tensorflow", "train") else None
+            if optimizer is not None:
+                return call_anything(runner, Member(optimizer[0], ("optimizer",)), optimizer[1], group, target)
+            if path[-1] in LISTING_DEVICES and "GPU" in (*given, *keywords.values()):
+                return []
             if known is not None:
                 return known
         case PartialValue():
@@ -207,8 +228,10 @@ def call_anything(
         case Function(_, path) if has_function(path):
             return call_loss_function(context, path, arguments, group)
         case Function(_, path) if spelling(path) is None:
-            if path[-1] in SETTINGS:
-                return SETTINGS[path[-1]]
+            if path[-1] in SETTINGS or path[-1] in WITHOUT_GPUS:
+                return (SETTINGS | WITHOUT_GPUS)[path[-1]]
+            if path[-1] == "variable" and (held := variable(context, arguments)) is not None:
+                return held
             made = Unknown(context.text(arguments.function), arguments.span, missing=True)
             return made_of(runner, made, values, arguments.span)
         case Word():
@@ -224,6 +247,8 @@ def call_anything(
             return made_of(runner, made, values, arguments.span)
         case Loss() | Undecided() if is_on_tensors(arguments):
             return call_loss(context, function, arguments, group)
+        case Initializer() if isinstance(shape := first_of(arguments, "shape"), list | tuple):
+            return Data(context.text(arguments.span), arguments.span, shape=tuple(shape), drawn=function)
         case Component():
             return Unknown(context.text(arguments.function), arguments.span)
     message = f"{sentence(describe_value(function))} cannot be called"
@@ -235,6 +260,9 @@ def _call_unknown(runner: Runner, function: Unknown, arguments: Arguments, value
     text = runner.context.text(arguments.span)
     given = [each.value for each in arguments.positional]
     keywords = {name: each.value for name, each in arguments.keywords.items()}
+    for each in values:
+        if isinstance(each, Data):
+            each.touch()
     known = data.made_outside(function, given, keywords, text, arguments.span)
     if known is not None:
         return made_after(known, (*function.made_by, *data.sources(values)))

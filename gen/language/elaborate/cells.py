@@ -69,6 +69,7 @@ def make_rnn(context: Context, arguments: Arguments, group: Group | None) -> Val
     layer.given_name = said.get("name")
     layer.trainable = said.get("trainable", True) and cell.trainable
     layer.input_shape = input_shape_of(said)
+    layer.activity = said.get("activity_regularizer")
     context.layers.append(layer)
     return layer
 

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gen.components.base import Initializer, Regularizer, registry
+from gen.components.arguments import Word
+from gen.components.base import Constraint, Initializer, Layer, Regularizer, registry
 from gen.components.operations.making import Parameter
 from gen.diagnostics import Span
 from gen.language import syntax
@@ -24,6 +25,7 @@ from gen.language.elaborate.context import Context
 from gen.language.elaborate.inputs import new_input
 from gen.language.elaborate.operations import constant_tensor
 from gen.language.elaborate.parameters import takes
+from gen.language.elaborate.spellings import layer_called
 from gen.language.elaborate.unheld import noting_unheld
 from gen.language.elaborate.values import (
     MISSING,
@@ -49,6 +51,7 @@ from gen.language.elaborate.values import (
     TensorValue,
     Unknown,
     Value,
+    Wrapped,
     Wrong,
     describe_value,
     is_wrong,
@@ -84,6 +87,10 @@ def instantiate(context: Context, cls: ClassValue, arguments: Arguments, group: 
         own = cls.find(name)
         if isinstance(own, FunctionValue):
             return context.error("unsupported-call", own.header, f"gen does not read `{name}` of a model", hint=instead)
+    if cls.extends is not None and (hook := _hook(cls)) is not None:
+        message = f"`{hook.name}` of `{cls.name}` may change how Keras' `{cls.extends.name}` computes"
+        hint = "extend `keras.layers.Layer`, and write all of it in `call`"
+        return context.error("bad-base", hook.header, message, hint=hint)
     made = ObjectValue(cls, arguments.span)
     if cls.kind in ("layer", "model"):
         depth = 1 + (group.depth if group else 0)
@@ -96,6 +103,8 @@ def instantiate(context: Context, cls: ClassValue, arguments: Arguments, group: 
     if isinstance(initialize, FunctionValue):
         method = Method(made, "__init__", arguments.function, initialize)
         result = context.caller.call_function_of(method, arguments, _inside(made, group))
+        if made.model is not None:
+            made.model.order = context.next_order()  # it comes after the models that it consists of
         return WRONG if isinstance(result, Wrong) else made
     if cls.fields is not None:
         return made if _set_fields(context, made, cls.fields, arguments) else WRONG
@@ -104,6 +113,35 @@ def instantiate(context: Context, cls: ClassValue, arguments: Arguments, group: 
     if arguments.positional or arguments.keywords:
         return context.error("too-many-arguments", arguments.span, f"`{cls.name}` takes no arguments")
     return made
+
+
+_FOLLOWED = (
+    "__call__",
+    "__init__",
+    "build",
+    "call",
+    "compute_mask",
+    "compute_output_shape",
+    "from_config",
+    "get_config",
+)
+"""The methods of a class that extends a layer of Keras of which gen knows who calls them."""
+
+
+def _hook(cls: ClassValue) -> FunctionValue | None:
+    """A method that only a layer of Keras can call which the class extends, for nothing in the class does."""
+    own = [each for each in cls.order() if each.extends is not None]
+    bodies = [statement for each in own for statement in each.definition.body]
+    used = {
+        part.name
+        for statement in syntax.walk(bodies)
+        for expression in syntax.expressions(statement)
+        for part in syntax.inside(expression)
+        if isinstance(part, syntax.Attribute) and not isinstance(part.value, syntax.Call)  # `super().…` is the layer's
+    }
+    methods = (value for each in own for value in each.namespace.values() if isinstance(value, FunctionValue))
+    unread = (each for each in methods if each.name not in used or each.kind == "property")
+    return next((each for each in unread if each.name not in _FOLLOWED and cls.extends != Word("Sequential")), None)
 
 
 def _inside(made: ObjectValue, group: Group | None) -> Group | None:
@@ -147,8 +185,11 @@ def base_init(context: Context, made: ObjectValue, arguments: Arguments) -> bool
     """`super().__init__(name=…)`, in a class that extends one of Keras'."""
     made.prepared = True
     kind = made.cls.kind
+    if made.cls.extends is not None:
+        return _extend(context, made, arguments)
     if kind == "model" and ({"inputs", "outputs"} & arguments.keywords.keys() or len(arguments.positional) > 1):
         return _become(context, made, arguments)
+    arguments = _with_name(context, kind, arguments)
     options = _OPTIONS if kind in ("layer", "model") else _OPTIONS_OF_OTHERS
     for argument in arguments.positional:
         context.error("too-many-arguments", argument.span, f"The `__init__` of Keras' {kind} takes no such argument")
@@ -158,7 +199,7 @@ def base_init(context: Context, made: ObjectValue, arguments: Arguments) -> bool
             message = f"`{made.cls.name}` passes `{name}` on to Keras, which does not take it"
             context.error("unknown-argument", arguments.name_spans.get(name, argument.span), message)
             return False
-    given = arguments.keywords
+    given = {name: each for name, each in arguments.keywords.items() if name != "name" or each.value != ""}
     own_name = option_name(context, given.get("name"))
     if isinstance(own_name, Wrong):
         return False
@@ -177,15 +218,57 @@ def base_init(context: Context, made: ObjectValue, arguments: Arguments) -> bool
     return True
 
 
+def _with_name(context: Context, kind: str, arguments: Arguments) -> Arguments:
+    """`super().__init__("policy")`: the name of a model or of an object that computes, as an argument with its name."""
+    first = arguments.positional[0] if len(arguments.positional) == 1 else None
+    if kind not in ("model", "loss", "metric") or first is None or not isinstance(first.value, str):
+        return arguments
+    if kind == "model":
+        message = "Keras 3 takes the name of a model only as `name=…`"
+        context.warning("old-spelling", first.span, message)
+    keywords = {"name": first, **arguments.keywords}
+    return replace(arguments, positional=(), keywords=keywords, name_spans={"name": first.span} | arguments.name_spans)
+
+
 def _become(context: Context, made: ObjectValue, arguments: Arguments) -> bool:
     """`super().__init__(inputs, outputs)`: a functional model with a class of its own."""
     assert made.model is not None
     context.models.remove(made.model)
-    model = models.make_model(context, arguments, made.model.parent)
+    make = models.make_model if made.cls.extends is None else models.make_sequential
+    model = make(context, arguments, made.model.parent)
     if not isinstance(model, ModelValue):
         return False
     made.model = model
     return True
+
+
+_BASE = "<base>"
+"""Where an object keeps the layer of Keras that its class extends: no attribute of the file has such a name."""
+
+
+def _extend(context: Context, made: ObjectValue, arguments: Arguments) -> bool:
+    """`super().__init__(units, activation=…)`, in a class that extends a layer of Keras or `Sequential`."""
+    if made.model is not None:
+        return _become(context, made, arguments)
+    own_name = option_name(context, arguments.keywords.get("name"))
+    if isinstance(own_name, Wrong):
+        return False
+    keywords = {name: each for name, each in arguments.keywords.items() if name != "name"}
+    with context.unnumbered():
+        inner = context.caller.call(made.cls.extends, replace(arguments, keywords=keywords), arguments.site(made.group))
+    if not isinstance(inner, Wrapped):
+        if isinstance(inner, Unknown):
+            context.unknown(inner, arguments.span)
+        return False
+    made.given_name, made.auto_name = own_name, context.auto_name(made.kind, own_name)
+    made.attributes[_BASE] = inner
+    made.input_shape = getattr(inner, "input_shape", None)
+    return True
+
+
+def base_of(made: ObjectValue) -> Value:
+    """The layer of Keras that an object computes with, whose class extends that layer's; None for any other."""
+    return made.attributes.get(_BASE)
 
 
 def call_base_method(context: Context, method: Method, arguments: Arguments, group: Group | None) -> Value:
@@ -205,6 +288,10 @@ def call_base_method(context: Context, method: Method, arguments: Arguments, gro
             return None
         case "get_config" | "from_config":
             return DictValue()
+        case "call" if base_of(made) is not None:
+            return context.caller.call(base_of(made), arguments, arguments.site(group))
+        case "call" if made.model is not None and made.model.sequential:
+            return context.caller.call(made.model, arguments, arguments.site(group))
         case "call":
             message = f"`{made.cls.name}` has no `call` of its own"
             return context.error("unknown-attribute", method.span, message, hint="define `def call(self, x):`")
@@ -288,13 +375,11 @@ def add_weight(context: Context, made: ObjectValue, arguments: Arguments, group:
     initializer = _accepted(context, given, "initializer", Initializer, registry["initializer"]["GlorotUniform"]())
     regularizer = _accepted(context, given, "regularizer", Regularizer | None, None)
     name = option_name(context, given.get("name"))
-    if isinstance(name, Wrong) or isinstance(initializer, Wrong) or isinstance(regularizer, Wrong):
+    constraint = _accepted(context, given, "constraint", Constraint | None, None)
+    if isinstance(name, Wrong) or any(isinstance(each, Wrong) for each in (initializer, regularizer, constraint)):
         return WRONG
-    if given.get("constraint") is not None and given["constraint"].value is not None:
-        message = "gen does not support `constraint` of `add_weight` yet"
-        return context.error("unsupported-argument", given["constraint"].span, message)
     trainable = given["trainable"].value is not False if "trainable" in given else True
-    component = Parameter(tuple(shape), initializer, regularizer, trainable)
+    component = Parameter(tuple(shape), initializer, regularizer, constraint, trainable)
     layer = LayerValue(component, name or UNNAMED, arguments.span, made.group or group, written="add_weight")
     layer.trainable = made.trainable
     return apply_layer(context, layer, [], Site(arguments.span, arguments.heading, made.group or group))
@@ -360,8 +445,10 @@ def call_object(context: Context, made: ObjectValue, arguments: Arguments, site:
     if made.cls.kind not in ("layer", "model"):
         return context.error("not-callable", arguments.function, f"An object of `{made.cls.name}` cannot be called")
     method = made.cls.find("call")
+    if base_of(made) is not None and not isinstance(method, FunctionValue):
+        return _call_layer(context, made, None, arguments, site)
     if not isinstance(method, FunctionValue):
-        if made.model is not None and made.model.inputs:
+        if made.model is not None and (made.model.inputs or made.model.sequential):
             return context.caller.call(made.model, arguments, site)
         message = f"`{made.cls.name}` has no `call`"
         return context.error("not-callable", arguments.function, message, hint="define `def call(self, x):`")
@@ -375,17 +462,24 @@ def call_object(context: Context, made: ObjectValue, arguments: Arguments, site:
     return _call_layer(context, made, method, arguments, site)
 
 
-def _call_layer(context: Context, made: ObjectValue, method: FunctionValue, arguments: Arguments, site: Site) -> Value:
+def _call_layer(
+    context: Context, made: ObjectValue, method: FunctionValue | None, arguments: Arguments, site: Site
+) -> Value:
+    """A call of a layer of the file, by its `call` or by that of the layer of Keras that its class extends."""
     if not _build(context, made, arguments):
         return WRONG
-    arguments = _with_options(arguments, method)
     assert made.group is not None
+    if method is not None:
+        arguments = _with_options(arguments, method)
     before, first = set(context.calls), len(made.losses)
     box, given = BoxValue(made.group, context.box), (*arguments.positional, *arguments.keywords.values())
     tensors = [tensor for each in given for tensor in tensors_in(each.value)]
     with context.calling(made, tensors), context.boxed(box), noting_unheld(context, made):
-        bound = Method(made, "call", arguments.function, method)
-        result = context.caller.call_function_of(bound, arguments, made.group)
+        if method is None:
+            result = context.caller.call(base_of(made), arguments, replace(site, group=made.group))
+        else:
+            bound = Method(made, "call", arguments.function, method)
+            result = context.caller.call_function_of(bound, arguments, made.group)
     _note_losses(context, made, first, result)
     for tensor in tensors_in(result):
         if tensor.maker not in before and not isinstance(tensor.maker, InputValue):
@@ -538,9 +632,19 @@ def class_kind(context: Context, value: Value, span: Span) -> str | None:
     name = value.path[-1] if isinstance(value, Namespace) else getattr(value, "name", None)
     if name in BASES:
         return BASES[name]
+    if is_component(value):
+        return "model" if name == "Sequential" else "layer"
     hint = "extend `keras.layers.Layer` or `keras.Model`, and hold the layer in an attribute"
     context.error("bad-base", span, f"A class cannot extend {describe_value(value)}", hint=hint)
     return None
+
+
+def is_component(value: Value) -> bool:
+    """Whether a class may extend `value` as a layer of Keras, which then computes what it computes; or `Sequential`."""
+    if not isinstance(value, Word) or isinstance(value, Function):
+        return False
+    cls = layer_called(value.name) if value.name[:1].isupper() else None
+    return value.name == "Sequential" or (cls is not None and issubclass(cls, Layer))
 
 
 def kind_in_words(kind: str) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from gen.components.activations import Linear
 from gen.components.arguments import Word
 from gen.components.base import Activation, Component, Layer, parameters, registry, snake_case
 from gen.components.operations.base import operations
 from gen.language.elaborate.apply import apply_layer, call_layer
-from gen.language.elaborate.binding import Made, input_shape_of, make
+from gen.language.elaborate.binding import CHANNELS_FIRST, Made, input_shape_of, make
 from gen.language.elaborate.cells import CELLS, make_cell, make_rnn
 from gen.language.elaborate.context import Context
+from gen.language.elaborate.drawn import drawn_at_once
 from gen.language.elaborate.functions import spelling
 from gen.language.elaborate.inputs import make_input
 from gen.language.elaborate.loss_functions import call_loss_function, formula_of, is_on_tensors
@@ -61,8 +63,9 @@ def call_word(context: Context, word: Word, arguments: Arguments, group: Group |
         return _call_function_form(context, word.name, arguments, group)
     if not kinds:
         return context.error("not-callable", arguments.function, f"`{word.name}` cannot be called")
-    if "layer" in kinds:
+    if "layer" in kinds and not _means_other(kinds, word.name, arguments):
         return _make_layer(context, word.name, arguments, group)
+    kinds = tuple(kind for kind in kinds if kind != "layer")
     if "activation" in kinds and arguments.positional:
         first = arguments.positional[0].value
         if is_wrong(first):
@@ -76,8 +79,21 @@ def call_word(context: Context, word: Word, arguments: Arguments, group: Group |
             return call_loss_function(context, formula, arguments, group)
     if len(kinds) > 1:
         return Undecided(word, kinds, arguments)
+    if kinds == ("initializer",) and isinstance(first_of(arguments, "shape"), list | tuple):
+        drawn = drawn_at_once(context, word.name, arguments)
+        if drawn is not None:
+            return drawn
     made = make(context, registry[kinds[0]][word.name], word.name, arguments)
     return made.component if isinstance(made, Made) else made
+
+
+def _means_other(kinds: tuple[str, ...], name: str, arguments: Arguments) -> bool:
+    """Whether a name of a layer and of something else has arguments of the other: `Identity(gain=2)`."""
+    if len(kinds) == 1 or "initializer" not in kinds:
+        return False
+    of_layer = [item.name for item in parameters(layer_named(name))]
+    own = {item.name for kind in kinds if kind != "layer" for item in parameters(registry[kind][name])}
+    return len(arguments.positional) > len(of_layer) or not own.isdisjoint({*arguments.keywords} - {*of_layer})
 
 
 def _make_layer(context: Context, name: str, arguments: Arguments, group: Group | None) -> Value:
@@ -92,7 +108,10 @@ def _make_layer(context: Context, name: str, arguments: Arguments, group: Group 
     if not isinstance(made, Made):
         return WRONG
     assert isinstance(made.component, Layer)
-    layer = LayerValue(made.component, snake_case(cls.__name__), arguments.span, group, written=name)
+    component, activation = made.component, getattr(made.component, "activation", None)
+    if CHANNELS_FIRST in made.options and own is None and hasattr(activation, "axis"):  # along the axis that it names
+        component, own = replace(component, activation=Linear()), activation  # type: ignore[type-var]  # a dataclass
+    layer = LayerValue(component, snake_case(cls.__name__), arguments.span, group, written=name)
     _set_options(context, layer, made, arguments)
     layer.auto_name = context.auto_name(layer.kind, layer.given_name)
     layer.activation = own
@@ -149,6 +168,8 @@ def _set_options(context: Context, layer: LayerValue, made: Made, arguments: Arg
             hint="leave it out; the generated file has `Model(dtype=np.float64)`",
         )
     layer.input_shape = input_shape_of(options)
+    layer.channels_first = options.get(CHANNELS_FIRST, False)
+    layer.activity = options.get("activity_regularizer", getattr(layer.component, "activity_regularizer", None))
 
 
 def apply_activation(context: Context, activation: object, arguments: Arguments, group: Group | None) -> Value:

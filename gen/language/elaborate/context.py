@@ -333,6 +333,13 @@ class Context:
         if not self.in_call:
             self.auto_name(kind)
 
+    @contextmanager
+    def unnumbered(self) -> Iterator[None]:
+        """While something is made that Keras numbers under another kind."""
+        before = dict(self._automatic)
+        yield
+        self._automatic = before
+
     def forget_names(self) -> None:
         """What `clear_session` does: Keras numbers layers from the beginning."""
         self._automatic.clear()

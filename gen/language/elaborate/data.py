@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from gen.components.base import Initializer
+from gen.components.initializers import RandomNormal, RandomUniform
 from gen.diagnostics import Span
 from gen.language.elaborate.values import Data, Held, Unknown, Value, everything_in
 
@@ -151,12 +153,12 @@ def made_outside(
     if not isinstance(first, Data):
         return None
     if (name in ("fit_transform", "transform") and maker in _SCALERS) or name in _AS_THEY_ARE:
-        return replace(first, classes=None)
+        return _like(first, classes=None)
     plain = set(keywords) <= {"dtype"} if name == "get_dummies" else not any(word in options for word in _OF_SOME)
     encodes = name == "get_dummies" or (name in ("fit_transform", "transform") and maker in _ENCODERS)
     if encodes and plain and first.classes is not None and first.shape[1:] in ((), (1,)):
         columns = 1 if maker == "LabelBinarizer" and first.classes == 2 else first.classes
-        return replace(first, shape=(first.shape[0], columns), classes=None)
+        return _like(first, shape=(first.shape[0], columns), classes=None)
     return first if maker == "LabelEncoder" and name == "fit_transform" else None
 
 
@@ -192,7 +194,23 @@ def _drawn(name: str, values: Sequence[Value], keywords: Mapping[str, Value], te
         size = keywords.get("size", values[place] if len(values) > place else None)
     size = (size,) if isinstance(size, int) else size
     known = isinstance(size, tuple | list) and size and all(isinstance(each, int | Unknown) for each in size)
-    return Data(text, span, shape=tuple(size)) if known else None
+    drawn = _distribution(name, values, keywords)
+    return Data(text, span, shape=tuple(size), drawn=drawn) if known else None
+
+
+def _distribution(name: str, values: Sequence[Value], keywords: Mapping[str, Value]) -> Initializer | None:
+    """What a function of `np.random` draws from, where a weight can begin with it."""
+    first, second = _BOUNDS.get(name, ("", ""))
+    given = {**dict(zip((first, second), values, strict=False)), **keywords} if first else {}
+    low, high = given.get(first, 0.0), given.get(second, 1.0)
+    if not all(isinstance(each, int | float) for each in (low, high)):
+        return None
+    if name in ("normal", "randn", "standard_normal"):
+        return RandomNormal(float(low), float(high)) if high >= 0 else None
+    return RandomUniform(float(low), float(high)) if name in ("uniform", "rand", "random", "random_sample") else None
+
+
+_BOUNDS = {"normal": ("loc", "scale"), "uniform": ("low", "high")}
 
 
 def attribute(data: Data, name: str) -> Value:
@@ -210,6 +228,8 @@ def method(data: Data, name: str, values: Sequence[Value], keywords: Mapping[str
 def called(name: str, values: Sequence[Value], keywords: Mapping[str, Value]) -> Value:
     """The result of a function of NumPy, Keras or Python on data; None where nothing is known of it."""
     data, *others = values or [None]
+    if name in ("zeros", "ones", "empty", "full"):
+        return _filled(keywords.get("shape", data))
     if name in ("concatenate", "vstack") and isinstance(data, list | tuple):
         return _joined(data, others[0] if others else keywords.get("axis", 0))
     if not isinstance(data, Data):
@@ -227,18 +247,31 @@ def called(name: str, values: Sequence[Value], keywords: Mapping[str, Value]) ->
             axis = others[0] if others else keywords.get("axis")
             return _with_axis(data, axis % (len(data.shape) + 1)) if isinstance(axis, int) else None
         case "squeeze" | "flatten" | "ravel" if data.shape[1:] in ((), (1,)):
-            return replace(data, shape=data.shape[:1])
+            return _like(data, shape=data.shape[:1])
         case "to_categorical":
             count = others[0] if others else keywords.get("num_classes", data.classes)
             shape = data.shape[:-1] if data.shape[-1:] == (1,) else data.shape
-            return replace(data, shape=(*shape, count), classes=None) if isinstance(count, int) else None
+            return _like(data, shape=(*shape, count), classes=None) if isinstance(count, int) else None
         case "unique" if data.classes is not None and not others and not keywords:
-            return replace(data, shape=(data.classes,))
+            return _like(data, shape=(data.classes,))
         case "max" | "amax" if data.classes is not None and not others and not keywords:
             return data.classes - 1
         case "mean" | "std" | "min" | "max" | "amin" | "amax" | "var" if set(keywords) <= {"axis", "keepdims"}:
             return _reduced(data, others[0] if others else keywords.get("axis"), keywords.get("keepdims") is True)
     return None
+
+
+def _like(data: Data, **changes: Any) -> Data:
+    """Data made of other data; nobody knows what its numbers are drawn from."""
+    return replace(data, drawn=None, known={}, **changes)
+
+
+def _filled(shape: Value) -> Value:
+    """`np.zeros((len(texts), 10000))`: an array with as many rows as data has; None for any other."""
+    rows, *sizes = shape if isinstance(shape, tuple | list) and shape else [None]
+    if not isinstance(rows, Unknown) or not all(isinstance(size, int) for size in sizes):
+        return None
+    return Data(rows.text, rows.span, shape=(rows, *sizes), made_by=rows.made_by)
 
 
 def _reduced(data: Data, axis: Value, keep: bool) -> Value:
@@ -249,7 +282,7 @@ def _reduced(data: Data, axis: Value, keep: bool) -> Value:
         return None
     over = {each % rank for each in axes}
     sizes = [1 if index in over else size for index, size in enumerate(data.shape) if keep or index not in over]
-    return replace(data, shape=tuple(sizes), classes=None)
+    return _like(data, shape=tuple(sizes), classes=None)
 
 
 def _joined(parts: Sequence[Value], axis: Value) -> Value:
@@ -260,7 +293,7 @@ def _joined(parts: Sequence[Value], axis: Value) -> Value:
     same = all(each.shape[1:] == first.shape[1:] for each in parts)
     classes = first.classes if all(each.classes == first.classes for each in parts) else None
     shape = (Unknown(first.text, first.span), *first.shape[1:])
-    return replace(first, shape=shape, classes=classes) if same else None
+    return _like(first, shape=shape, classes=classes) if same else None
 
 
 def _with_axes(data: Data, order: Value) -> Value:
@@ -268,7 +301,7 @@ def _with_axes(data: Data, order: Value) -> Value:
     axes = list(order) if isinstance(order, tuple | list) else []
     if not all(isinstance(each, int) for each in axes) or sorted(axes) != list(range(len(data.shape))):
         return None
-    return replace(data, shape=tuple(data.shape[each] for each in axes), classes=None)
+    return _like(data, shape=tuple(data.shape[each] for each in axes), classes=None)
 
 
 def _reshaped(data: Data, sizes: Value) -> Value:
@@ -283,11 +316,11 @@ def _reshaped(data: Data, sizes: Value) -> Value:
         if not whole or known == 0 or math.prod(inside) % known:
             return None
         rest = [math.prod(inside) // known if size == -1 else size for size in rest]
-    return replace(data, shape=(Unknown(data.text, data.span), *rest))
+    return _like(data, shape=(Unknown(data.text, data.span), *rest))
 
 
 def _with_axis(data: Data, axis: int) -> Data:
-    return replace(data, shape=(*data.shape[:axis], 1, *data.shape[axis:]))
+    return _like(data, shape=(*data.shape[:axis], 1, *data.shape[axis:]))
 
 
 def combined(left: Value, right: Value) -> Value:
@@ -303,7 +336,7 @@ def combined(left: Value, right: Value) -> Value:
     else:
         fits = isinstance(other, Data) and (other.shape == whole.shape or _broadcasts(other.shape, whole.shape))
     made_by = (*whole.made_by, *(other.made_by if isinstance(other, Data) else ()))
-    return replace(whole, classes=None, made_by=made_by) if fits else None
+    return _like(whole, classes=None, made_by=made_by) if fits else None
 
 
 def _broadcasts(shape: Sequence[Value], whole: Sequence[Value]) -> bool:
@@ -331,7 +364,7 @@ def item(data: Data, key: Value) -> Value:
         size = sizes.pop(0)
         if isinstance(part, slice):
             shape.append(len(range(size)[part]) if isinstance(size, int) else size)
-    return replace(data, shape=(*shape, *sizes), classes=data.classes if len(data.shape) == len(parts) == 1 else None)
+    return _like(data, shape=(*shape, *sizes), classes=data.classes if len(data.shape) == len(parts) == 1 else None)
 
 
 def split(values: Sequence[Value]) -> Value:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from gen.language import syntax
-from gen.language.elaborate.classes import class_kind
+from gen.language.elaborate.classes import class_kind, is_component
+from gen.language.elaborate.named_tuples import made_type
 from gen.language.elaborate.running import Runner, RunningStatement
 from gen.language.elaborate.spellings import BASES
 from gen.language.elaborate.values import (
+    MISSING,
     WRONG,
     Argument,
     ClassValue,
@@ -75,35 +77,49 @@ def define_class(runner: Runner, definition: syntax.Class, frame: Frame) -> None
     """Bind the name of a class, once its body has run."""
     runner.statement = RunningStatement(definition.header)
     bases: list[ClassValue] = []
-    kind, unknown = "", None
+    kind, unknown, extends = "", None, None
+    named = False
     for base in definition.bases:
         value = runner.evaluate(base, frame)
-        if isinstance(value, Unknown | Wrong):
+        if isinstance(value, Unknown) and value.text.rpartition(".")[2] == "NamedTuple":
+            named = True
+        elif isinstance(value, Unknown | Wrong):
             unknown = unknown or value
         elif isinstance(value, Namespace) and not value.known and value.path[-1] not in BASES:
             unknown = unknown or Unknown(runner.context.text(base.span), base.span)  # no class of a model
         elif isinstance(value, ClassValue):
             bases.append(value)
             kind = kind or value.kind
+            extends = extends or value.extends
         else:
             found = class_kind(runner.context, value, base.span)
             unknown = WRONG if found is None else unknown
             kind = kind or found or ""
+            extends = extends or (value if is_component(value) else None)
     if unknown is not None or kind == "callback":
         unknown = unknown or Unknown(definition.name, definition.header)
         runner.names.bind(definition.name, unknown, definition.header, frame)
         return
-    made = ClassValue(definition, tuple(bases), kind)
+    made = ClassValue(definition, tuple(bases), kind, extends=extends)
     body = Frame(frame, frame.group, kind="class")
     runner.run(definition.body, body)
     made.namespace = {name: binding.value for name, binding in body.bindings.items()}
     for value in made.namespace.values():
         if isinstance(value, FunctionValue) and value.owner is None:
             value.owner = made
-    value = made
+    value = made if not named else _named_tuple(made)
     for decorator in reversed(definition.decorators):
         value = _decorated(runner, decorator, value, frame)
     runner.names.bind(definition.name, value, definition.header, frame)
+
+
+def _named_tuple(cls: ClassValue) -> Value:
+    """What a class that extends `typing.NamedTuple` is; nobody knows one that has more than fields."""
+    fields = _fields(cls)
+    if set(cls.namespace) - set(fields):
+        return Unknown(cls.name, cls.definition.header)
+    defaults = {name: value for name, value in cls.namespace.items() if value is not MISSING}
+    return made_type(cls.name, fields, defaults)
 
 
 def _is_generator(definition: syntax.Def) -> bool:
@@ -122,7 +138,9 @@ def _fields(cls: ClassValue) -> tuple[str, ...]:
     names: dict[str, None] = {}
     for each in reversed(list(cls.order())):
         for statement in each.definition.body:
-            if isinstance(statement, syntax.Assign) and statement.annotation is not None:
+            if isinstance(statement, syntax.Pass) and statement.declares:
+                names[statement.declares] = None
+            elif isinstance(statement, syntax.Assign) and statement.annotation is not None:
                 for target in statement.targets:
                     names |= {name.id: None for name in syntax.names_bound(target)}
     return tuple(names)

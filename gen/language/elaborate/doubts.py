@@ -26,6 +26,7 @@ from gen.language.elaborate.values import (
     Data,
     Distributed,
     Frame,
+    FunctionValue,
     Held,
     LambdaValue,
     LayerValue,
@@ -85,13 +86,54 @@ def mark(
         elif held is not None:
             mark_value(runner, held, what, why, at)
     bound = tuple(bound_names(statements))
+    others = {each.id for each, what in changes(inside) if isinstance(each, syntax.Name) and what not in ("[]", "()")}
     for name in dict.fromkeys((*bound, *changed_names(inside))):
         held = peek(syntax.Name(name, at), frame)
+        if isinstance(held, Data) and name not in bound and name not in others:
+            held.touch()  # an array keeps its shape, whatever is written into it
+            continue
         if name in bound and isinstance(held, ModelValue):
             mark_value(runner, held, "compile", why, at)
         if name in bound or not isinstance(held, Wrapped):
             doubt = without_shape(_changed(frame, name, why, at))
-            frame.bindings[name] = Binding(doubt, at, read=True)
+            frame.holding(name).bindings[name] = Binding(doubt, at, read=True)
+    for name, around in _bound_by_calls(inside, frame):
+        around.bindings[name] = Binding(without_shape(_changed(around, name, why, at)), at, read=True)
+
+
+def _bound_by_calls(statements: Sequence[syntax.Statement], frame: Frame) -> list[tuple[str, Frame]]:
+    """The names outside of them that the functions bind which statements call, and the frame of each."""
+    found: dict[tuple[str, Frame], None] = {}
+    pending, seen = [(statements, frame)], set[int]()
+    while pending:
+        body, around = pending.pop()
+        for call in syntax.calls(body):
+            function = peek(call.function, around)
+            definition = function.definition if isinstance(function, FunctionValue) else None
+            if not isinstance(definition, syntax.Def) or id(definition) in seen:
+                continue
+            seen.add(id(definition))
+            inside = Frame(function.frame)
+            for each in syntax.walk(definition.body):
+                if isinstance(each, syntax.Foreign) and each.word in ("global", "nonlocal"):
+                    note_outside(inside, each)
+            found |= dict.fromkeys(inside.outside.items())
+            pending.append((definition.body, inside))
+    return list(found)
+
+
+def note_outside(frame: Frame, statement: syntax.Foreign) -> bool:
+    """Note of whom the names of `global` or `nonlocal` are; whether there is a function for each `nonlocal` one."""
+    for name in statement.names:
+        around: Frame | None = frame.file()
+        if statement.word == "nonlocal":
+            around = frame.enclosing
+            while around is not None and (around.kind != "function" or name not in around.holding(name).bindings):
+                around = around.enclosing
+        if around is None:
+            return False
+        frame.outside[name] = around.holding(name)
+    return True
 
 
 def mark_value(runner: Runner, held: Value, what: str, why: Lost, at: Span) -> None:
@@ -121,7 +163,7 @@ def mark_value(runner: Runner, held: Value, what: str, why: Lost, at: Span) -> N
 
 def _changed(frame: Frame, name: str, why: Lost, at: Span) -> Value:
     """What a name holds that a statement would have bound or changed, had the condition at `at` been known."""
-    before = frame.bindings.get(name)
+    before = frame.holding(name).bindings.get(name)
     if isinstance(why, Wrong) or before is None:
         return why
     inside = list(everything_in(before.value))

@@ -12,6 +12,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from gen.components.base import parameters, registry
 from gen.components.operations.base import Operation, operations
@@ -36,7 +37,16 @@ MODULES = (
 """The modules that have only functions of tensors."""
 
 SETTINGS = {"image_data_format": "channels_last", "floatx": "float32", "epsilon": 1e-7, "backend": "numpy"}
+SETTINGS |= {"image_dim_ordering": "tf"}
 """What functions of Keras say that ask how it is set."""
+LISTING_DEVICES = ("get_visible_devices", "list_logical_devices", "list_physical_devices")
+WITHOUT_GPUS: dict[str, Any] = {
+    "_get_available_gpus": [],
+    "gpu_device_name": "",
+    "is_built_with_cuda": False,
+    "is_gpu_available": False,
+}
+"""What functions say that ask for GPUs: the generated file runs on the CPU."""
 
 IGNORED = ("name",)
 """What functions of TensorFlow take and does nothing here."""

@@ -109,7 +109,8 @@ class Interpreter:
                 return Returned(None if value is None else self.evaluate(value, frame))
             case syntax.Import():
                 for name, value in imported(self.context, statement):
-                    frame.bindings[name] = Binding(given_or(self, name, value, frame), statement.span, read=True)
+                    binding = Binding(given_or(self, name, value, frame), statement.span, read=True)
+                    frame.holding(name).bindings[name] = binding
             case syntax.Break():
                 return BREAK
             case syntax.Continue():

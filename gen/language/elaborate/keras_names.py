@@ -227,7 +227,6 @@ def _plain(name: str) -> str:
 
 _AUGMENTATION = "augmentation belongs to the program that trains"
 _REMOVE = "the line can go: change the images before `fit`, or in the program that makes its batches"
-_IN_3D = "gen has layers for sequences and images, not for volumes; `Reshape` can fold two axes into one"
 
 
 def said_of(path: str) -> tuple[str, str | None]:
@@ -235,28 +234,22 @@ def said_of(path: str) -> tuple[str, str | None]:
     name = path.partition("(")[0].rpartition(".")[2]
     if (name.startswith("Random") and name in KERAS["layers"]) or name in _CHANGES_IMAGES:
         return _AUGMENTATION, _REMOVE
-    if name.endswith(("3D", "3DTranspose")):
-        return "", _IN_3D
     return "", next((hint for each, hint in INSTEAD.items() if _plain(each) == _plain(name)), None)
 
 
 _CHANGES_IMAGES = ("AugMix", "AutoContrast", "CutMix", "Equalization", "MixUp", "RandAugment", "Solarization")
 INSTEAD = {
-    "Normalization": (
-        "subtract the mean from the data and divide it by the deviation before `fit`; "
-        "with one number for each, `Rescaling(1 / deviation, -mean / deviation)` does the same"
-    ),
-    "Resizing": "resize the images before they come to the model",
-    "CenterCrop": "crop the images before they come to the model, or use `Cropping2D`",
     "TextVectorization": "make ids of the text before it comes to the model, and begin with `Embedding`",
     "StringLookup": "make ids of the strings before they come to the model",
     "IntegerLookup": "make ids from 0 on before they come to the model",
     "Hashing": "hash the values before they come to the model",
-    "CategoryEncoding": "encode the categories before they come to the model",
-    "Discretization": "make ids of the numbers before they come to the model",
     "ThresholdedReLU": "`ReLU(threshold=theta)` does the same",
-    "Identity": "leave it out, or write `Activation(linear)`",
-    "Nadam": "the optimizers are adadelta, adagrad, adam, adamax, adamw, lion, rmsprop and sgd",
+    **dict.fromkeys(
+        ("Adafactor", "Lamb", "Muon", "ScheduleFreeAdamW"),
+        "the optimizers are adadelta, adagrad, adam, adamax, adamw, ftrl, lion, nadam, rmsprop and sgd",
+    ),
+    "LossScaleOptimizer": "write the optimizer inside of it: float32 needs no scaling of the loss",
+    "MultiOptimizer": "write one optimizer for all weights",
     "Merge": "call `add([a, b])`, `concatenate([a, b])` or their like on tensors",
 }
 """What does the same, for what gen does not have."""

@@ -139,10 +139,13 @@ def _one_of_many(runner: Runner, loop: syntax.For, why: Unknown, frame: Frame) -
     same = len(first) == len(made) and all(map(alike, first, made))
     bound = {name: peek(syntax.Name(name, loop.span), frame) for name in bound_names(loop.body)}
     first_round = set(calls[slice(*starts)])
-    kept = {name: frame.bindings[name] for name, held in bound.items() if same and _is_apart(held, first_round)}
+    kept = [name for name, held in bound.items() if same and _is_apart(held, first_round)]
+    bindings = [(name, frame.holding(name).bindings.get(name)) for name in kept]
     doubts = [model.unknown if same else why.of_model(loop.iterable.span) for model in made]
     mark(runner, [loop], why, loop.span, frame)
-    frame.bindings |= kept
+    for name, binding in bindings:
+        if binding is not None:
+            frame.holding(name).bindings[name] = binding
     for model, doubt in zip(made, doubts, strict=True):
         model.unknown = doubt
     return signal if isinstance(signal, Doubt) and signal.returns else GOES_ON
@@ -197,5 +200,5 @@ def _definition(called: syntax.Expr, frame: Frame) -> syntax.Def | None:
 def _try_once(runner: Runner, loop: syntax.For, frame: Frame) -> None:
     """Run the body of a loop over what is wrong already, for the errors in it."""
     for name in syntax.names_bound(loop.target):
-        frame.bindings[name.id] = Binding(WRONG, name.span, read=True)
+        frame.holding(name.id).bindings[name.id] = Binding(WRONG, name.span, read=True)
     runner.run(loop.body, frame)

@@ -470,8 +470,7 @@ def call_loss(context: Context, loss: Component | Undecided, arguments: Argument
     if len(given) < 2:
         return context.error("missing-argument", arguments.span, "A loss is called on `y_true` and `y_pred`")
     function, site = FORMULAS[name], arguments.site(group)
-    called = context.text(arguments.function)
-    fields = {each: getattr(loss, each) for each in inspect.signature(function).parameters if hasattr(loss, each)}
+    called, fields = context.text(arguments.function), _fields(loss, function)
     given = {each: argument for each, argument in given.items() if each != "sample_weight"}
     operands = {each: tensor_or_number(context, called, argument, site) for each, argument in given.items()}
     made = _run(context, called, function, fields | operands, site)
@@ -481,3 +480,16 @@ def call_loss(context: Context, loss: Component | Undecided, arguments: Argument
         return _Tensor(context, site, called, made).mean().value
     except _Failed:
         return Wrong()
+
+
+def values_of_loss(context: Context, loss: Loss, true: TensorValue, predicted: TensorValue, site: Site) -> Value:
+    """The values of a loss that is a formula, before it reduces them."""
+    function = FORMULAS[formula_of(type(loss).__name__) or ""]
+    first, second = list(inspect.signature(function).parameters)[:2]
+    values = {**_fields(loss, function), first: true, second: predicted}
+    return _run(context, type(loss).__name__, function, values, site)
+
+
+def _fields(loss: Component, function: Callable[..., T]) -> dict[str, Any]:
+    """The arguments of a loss that its formula takes."""
+    return {each: getattr(loss, each) for each in inspect.signature(function).parameters if hasattr(loss, each)}

@@ -97,7 +97,7 @@ def _repeated(
                 values[before.mask] = after.mask
     for each in added:
         results = tuple(values[tensor] for tensor in each.results if tensor in values)
-        context.added.append(AddedLoss(values[each.value], each.text, results))
+        context.added.append(AddedLoss(values[each.value], each.text, results, name=each.name))
     outputs = [values[tensor] for tensor in model.outputs]
     return outputs[0] if len(outputs) == 1 else outputs
 

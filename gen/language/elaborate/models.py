@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from gen.components.activations import Linear
 from gen.components.arguments import Word
 from gen.components.base import Activation, Layer, ShapeError, snake_case
 from gen.diagnostics import Note, Span
 from gen.dims import BATCH, Size, show
+from gen.language.elaborate.apply import apply_layer
 from gen.language.elaborate.binding import option_name
 from gen.language.elaborate.called import items_of
 from gen.language.elaborate.context import MAX_NESTED, Context
@@ -21,6 +24,7 @@ from gen.language.elaborate.values import (
     Argument,
     Arguments,
     BidirectionalValue,
+    CallOptions,
     DictValue,
     Distributed,
     Group,
@@ -72,6 +76,8 @@ def make_model(context: Context, arguments: Arguments, group: Group | None) -> V
         return broken(context, "Model", arguments, group)
     if not _are_inputs(context, inputs) or not _are_distinct(context, outputs):
         return broken(context, "Model", arguments, group)
+    keys = list(given["outputs"].value) if isinstance(given["outputs"].value, DictValue) else []
+    outputs = [_passed_on(context, each, arguments.site(group)) for each in outputs]
     if not all(isinstance(argument.value.maker, InputValue) for argument in inputs):
         begun = _from_the_middle(context, inputs, outputs, arguments, group)
         if begun is None:
@@ -81,11 +87,21 @@ def make_model(context: Context, arguments: Arguments, group: Group | None) -> V
     model.auto_name = context.auto_name("functional", name)
     model.inputs = tuple(argument.value for argument in inputs)
     model.trainable = given["trainable"].value is not False if "trainable" in given else True
-    if isinstance(given["outputs"].value, DictValue):
-        model.output_names = {tensor: str(key) for key, tensor in given["outputs"].value.items()}
+    model.output_names = {each.value: str(key) for key, each in zip(keys, outputs, strict=False)}
     context.models.append(model)
     complete(context, model, outputs)
     return model
+
+
+def _passed_on(context: Context, output: Argument, site: Site) -> Argument:
+    """An output; where that is an Input itself, what a layer gives that changes nothing."""
+    entry = output.value.maker
+    if not isinstance(entry, InputValue) or output.value.dtype != "float":
+        return output
+    layer = LayerValue(Linear(), "identity", output.span, site.group, written="linear")
+    said = CallOptions(operator="linear")  # no layer of the file
+    made = apply_layer(context, layer, [output.value], replace(site, span=output.span), said)
+    return output if isinstance(made, Wrong) else replace(output, value=made)
 
 
 def complete(context: Context, model: ModelValue, outputs: Sequence[Argument]) -> None:
@@ -452,7 +468,7 @@ def _begin_from_layer(context: Context, model: ModelValue, item: Item) -> None:
             shape = (None,)  # ids, as many for each row as the data have
         if shape is not None:
             _set_input(context, model, shape, _natural_dtype(item.value), item.span)
-    elif isinstance(item.value, Distributed | BidirectionalValue | LambdaValue):
+    elif isinstance(item.value, Distributed | BidirectionalValue | LambdaValue | ObjectValue):
         if item.value.input_shape is not None:
             _set_input(context, model, item.value.input_shape, "float", item.span)
     elif isinstance(item.value, ModelValue) and len(item.value.inputs) == 1:

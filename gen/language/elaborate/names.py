@@ -80,7 +80,9 @@ class Names:
         """Bind `name`, written at `span`, and let the value know."""
         if isinstance(value, Unknown) and value.needed is None:
             value = replace(value, name=name)
-        frame.bindings[name] = Binding(value, span)
+        around = frame.holding(name)
+        self._context.changes += around is not frame  # a call that does so is no call without an effect
+        around.bindings[name] = Binding(value, span)
         if frame.kind == "class":
             return
         if not isinstance(span, Placed):

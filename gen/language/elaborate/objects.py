@@ -12,7 +12,7 @@ import numpy as np
 from gen.components.arguments import Word
 from gen.components.base import Component
 from gen.language import syntax
-from gen.language.elaborate import arrays, data, methods, options
+from gen.language.elaborate import arrays, data, methods, named_tuples, options
 from gen.language.elaborate.attributes import GETTERS, attribute_of, has_attribute, set_attribute, static
 from gen.language.elaborate.builtin import FUNCTIONS, TYPES, is_a, sort
 from gen.language.elaborate.changes import CHANGING
@@ -20,6 +20,7 @@ from gen.language.elaborate.classes import add_to_model, build_model, call_base_
 from gen.language.elaborate.context import Context
 from gen.language.elaborate.models import add, begin_with, count_rebuilt
 from gen.language.elaborate.modules import MODULES as PLAIN
+from gen.language.elaborate.modules import OPERATORS
 from gen.language.elaborate.order import find_layer, layers_of
 from gen.language.elaborate.problems import Problem
 from gen.language.elaborate.spellings import MODULES, suggestion
@@ -48,6 +49,7 @@ from gen.language.elaborate.values import (
     OptionsValue,
     ParserValue,
     PlainFunction,
+    RecordValue,
     Super,
     TensorValue,
     Unknown,
@@ -107,6 +109,8 @@ def call_builtin(
     if name == "sum" and values and _holds_tensors(values[0]):
         return _sum_of_tensors(context, values, arguments, group)
     site = arguments.site(group)
+    if module == "operator" and len(values) == 2 and any(isinstance(each, TensorValue) for each in values):
+        return combine_tensors(context, OPERATORS[last], values[0], values[1], site)
     if name in _OF_TENSORS and any(isinstance(each, TensorValue) for each in values):
         operation = Function(_OF_TENSORS[name], ("keras", "ops", _OF_TENSORS[name]))
         return context.caller.call(operation, arguments, site)
@@ -255,6 +259,8 @@ def call_method(context: Context, method: Method, arguments: Arguments, group: G
             return call_base_method(context, method, arguments, group)
         case TensorValue():
             return static(owner.shape)
+        case RecordValue() if method.name in named_tuples.METHODS:
+            return named_tuples.call_method(context, owner, method, arguments)
         case LayerValue() | Distributed() | BidirectionalValue() | LambdaValue():
             return _of_layer(context, owner, method, arguments, group)
     context.mutations += method.name in CHANGING

@@ -90,6 +90,9 @@ LAYER_NAMES = {
     "SeparableConvolution2D": "SeparableConv2D",
     "SeparableConvolution1D": "SeparableConv1D",
     "Deconvolution2D": "Conv2DTranspose",
+    "Convolution3D": "Conv3D",
+    "Convolution1DTranspose": "Conv1DTranspose",
+    "Convolution3DTranspose": "Conv3DTranspose",
     "AtrousConvolution1D": "Conv1D",
     "AtrousConvolution2D": "Conv2D",
     "BatchNormalizationV1": "BatchNormalization",
@@ -101,8 +104,8 @@ LAYER_NAMES = {
     "TimeDistributedDense": "Dense",
 }
 """Layers as they were called, and what they are called now."""
-STILL_THERE: tuple[str, ...] = ("Convolution1D", "Convolution2D", "Convolution2DTranspose", "SeparableConvolution1D")
-STILL_THERE += ("SeparableConvolution2D",)
+STILL_THERE: tuple[str, ...] = ("Convolution1D", "Convolution2D", "Convolution3D", "SeparableConvolution1D")
+STILL_THERE += ("Convolution1DTranspose", "Convolution2DTranspose", "Convolution3DTranspose", "SeparableConvolution2D")
 """Those that Keras 3 knows too."""
 INITIALIZERS = {
     "random_normal_initializer": "RandomNormal",
@@ -112,6 +115,50 @@ INITIALIZERS = {
     "constant_initializer": "Constant",
 }
 """Initializers that TensorFlow has at its top."""
+
+OF_TENSORFLOW_1: dict[str, tuple[str, dict[str, str], dict[str, float]]] = {
+    "AdamOptimizer": (
+        "Adam",
+        {"learning_rate": "learning_rate", "beta1": "beta_1", "beta2": "beta_2", "epsilon": "epsilon"},
+        {"epsilon": 1e-8},
+    ),
+    "GradientDescentOptimizer": ("SGD", {"learning_rate": "learning_rate"}, {}),
+    "MomentumOptimizer": (
+        "SGD",
+        {
+            "learning_rate": "learning_rate",
+            "momentum": "momentum",
+            "use_locking": "",
+            "name": "",
+            "use_nesterov": "nesterov",
+        },
+        {},
+    ),
+}
+"""The optimizers of `tf.train` that compute what one of Keras does: that one, its arguments, and other defaults.
+
+The `RMSPropOptimizer` and the `AdagradOptimizer` of TensorFlow 1 begin with other averages than Keras.
+"""
+
+
+def of_tensorflow_1(context: Context, name: str, arguments: Arguments) -> tuple[str, Arguments] | None:
+    """The optimizer of Keras that does what `tf.train.AdamOptimizer` does, and its arguments; None for others."""
+    if name not in OF_TENSORFLOW_1:
+        return None
+    present, names, defaults = OF_TENSORFLOW_1[name]
+    given = dict(zip(names, arguments.positional, strict=False)) | arguments.keywords
+    if len(arguments.positional) > len(names) or any(each not in names for each in given if each not in _OF_TF):
+        return None
+    context.warning("old-spelling", arguments.function, f"Keras 3 has no `{name}`: it is read as `{present}`")
+    node = syntax.Constant(None, arguments.span)
+    keywords = {each: Argument(value, node) for each, value in defaults.items()}
+    keywords |= {names[each]: argument for each, argument in given.items() if names.get(each)}
+    spans = dict.fromkeys(keywords, arguments.span)
+    return present, replace(arguments, positional=(), keywords=keywords, name_spans=spans)
+
+
+_OF_TF = ("name", "use_locking")
+"""What every optimizer of TensorFlow takes and changes nothing."""
 
 # ------------------------------------------------------------------------------------------------------------ arguments
 

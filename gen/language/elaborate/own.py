@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gen.components.base import Loss, Metric, snake_case
 from gen.components.operations.casting import Cast
@@ -15,6 +15,7 @@ from gen.language.elaborate.apply import apply_layer
 from gen.language.elaborate.binding import option_name
 from gen.language.elaborate.called import rule_parameters
 from gen.language.elaborate.context import Context
+from gen.language.elaborate.loss_functions import values_of_loss
 from gen.language.elaborate.model_calls import added_to, leading_to, values_of
 from gen.language.elaborate.values import (
     WRONG,
@@ -54,6 +55,8 @@ class Computed:
     ids: bool = False
     """Whether its first input is class ids."""
     summed: bool = False
+    component: Loss | None = None
+    """The loss of Keras that it is; None for a function of the file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,6 +192,25 @@ def _loss_of(
     )
 
 
+def loss_of_tensors(context: Context, argument: Argument, loss: Loss, tensor: TensorValue) -> Computed | Wrong:
+    """What a loss of Keras makes of an output as a whole, or along an axis of it."""
+    name = type(loss).__name__
+    reduction = getattr(loss, "reduction", None)
+    if reduction == "mean_with_sample_weight":
+        message = f"gen does not support the reduction {reduction!r} of {name} along an axis"
+        return context.error("unsupported-argument", argument.span, message, hint='leave it out, or write "sum"')
+    true = leaf(context, "y_true", tensor.shape, "float", argument.span)
+    predicted = leaf(context, "y_pred", tensor.shape, tensor.dtype, argument.span)
+    site, before = Site(argument.span, argument.span, Group("formula", None, 0)), len(context.calls)
+    value = values_of_loss(context, loss, true, predicted, site)
+    made = context.calls[before:]
+    del context.calls[before:]  # they are part of no model
+    if not isinstance(value, TensorValue):
+        return WRONG
+    found = _closed(context, argument, f"the loss `{name}`", (true, predicted), made, value)
+    return found if isinstance(found, Wrong) else replace(found, name=name, summed=reduction == "sum", component=loss)
+
+
 def _takes_more(loss: Computed) -> bool:
     """Whether a loss takes parts of the targets that one value for each row does not have."""
     takers = (call.layer.component for call in loss.calls if loss.inputs[0] in call.inputs)
@@ -258,6 +280,18 @@ def own_penalty(context: Context, function: Value, name: str, shape: Shape, span
         return computed(context, argument, f"the regularizer `{name}`", (weight,), "__call__")
 
 
+def own_constraint(context: Context, function: Value, name: str, shape: Shape, span: Span) -> Computed | Wrong:
+    """What a constraint of the file makes of a weight."""
+    weight = leaf(context, "w", shape, "float", span)
+    argument = Argument(function, syntax.Constant(None, span))
+    with _noted(context, (Note(span, f"it is called on a weight {show(shape)}"),)):
+        found = computed(context, argument, f"the constraint `{name}`", (weight,), "__call__")
+        if not isinstance(found, Wrong) and found.value.shape != shape:
+            message = f"The constraint `{name}` gives {show(found.value.shape)} of a weight {show(shape)}"
+            return context.error("bad-argument", span, message, hint="it returns the weight in its own shape")
+    return found
+
+
 # --------------------------------------------------------------------------------------------------------- added losses
 
 
@@ -268,6 +302,7 @@ class Addition:
     value: TensorValue
     text: str
     calls: tuple[LayerCall, ...]
+    name: str
 
 
 def additions(context: Context, model: ModelValue) -> tuple[list[LayerCall], list[Addition]]:
@@ -285,7 +320,7 @@ def additions(context: Context, model: ModelValue) -> tuple[list[LayerCall], lis
     for each in added:
         calls = [call for call in leading_to([each.value], known, context.calls) if call not in taken]
         taken.update(calls)
-        found.append(Addition(each.value, each.text, tuple(calls)))
+        found.append(Addition(each.value, each.text, tuple(calls), each.name))
     made = {output for call in model.added for output in call.outputs} | known
     for call in model.added:
         if any(tensor not in made for tensor in call.reads):

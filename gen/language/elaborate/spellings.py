@@ -11,7 +11,7 @@ from gen.components.base import Component, Layer, parameters, registry, snake_ca
 from gen.diagnostics import did_you_mean
 from gen.language.elaborate import functions
 from gen.language.elaborate.applications import application
-from gen.language.elaborate.older import INITIALIZERS, LAYER_NAMES, present_path
+from gen.language.elaborate.older import INITIALIZERS, INSIDE, LAYER_NAMES, present_path
 from gen.language.elaborate.values import Application, Function, Member, Namespace
 
 MODULES: dict[str, tuple[str, ...]] = {
@@ -22,6 +22,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "optimizers": ("optimizer",),
     "initializers": ("initializer",),
     "regularizers": ("regularizer",),
+    "constraints": ("constraint",),
     "schedules": ("schedule",),
     "models": (),
 }
@@ -104,6 +105,8 @@ def member(owner: Namespace, name: str) -> Namespace | Word | Application | None
         return _at(present)
     if (*path, name) in functions.MODULES:
         return Namespace((*path, name))
+    if path == ("keras", "backend") and name in INSIDE["backend"]:
+        return owner
     if path in functions.MODULES or (path == ("tensorflow",) and functions.spelling((*path, name)) is not None):
         return Function(name, (*path, name))
     if owner.known and path == ("tensorflow",):

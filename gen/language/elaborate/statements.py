@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gen.language import syntax
 from gen.language.elaborate.called import only_trains
-from gen.language.elaborate.doubts import pass_over
+from gen.language.elaborate.doubts import note_outside, pass_over
 from gen.language.elaborate.operators import truth
 from gen.language.elaborate.running import GOES_ON, Raised, Runner, RunningStatement, Signal, holds, plain
 from gen.language.elaborate.thrown import Thrown, handler_of
@@ -67,7 +67,7 @@ def run_try(runner: Runner, statement: syntax.Try, frame: Frame) -> Signal:
             raise thrown
         if handler.name is not None:
             error = Unknown(handler.name.id, handler.name.span)
-            frame.bindings[handler.name.id] = Binding(error, handler.name.span, read=True)
+            frame.holding(handler.name.id).bindings[handler.name.id] = Binding(error, handler.name.span, read=True)
         signal = runner.run(handler.body, frame)
     elif signal is GOES_ON:
         signal = runner.run(statement.otherwise, frame)
@@ -101,12 +101,14 @@ def pass_over_foreign(runner: Runner, statement: syntax.Foreign, frame: Frame) -
     if statement.word in ("%", "!", "global") and frame.kind == "file":
         runner.context.ignore(statement.span)
         return
-    hints = {
-        "global": "give the value to the function as an argument, and return it",
-        "nonlocal": "give the value to the function as an argument, and return it",
-    }
+    if statement.word in ("global", "nonlocal") and frame.kind == "function":
+        if not note_outside(frame, statement):
+            names = ", ".join(f"`{name}`" for name in statement.names)
+            message = f"No function around this one has {names}"
+            runner.context.error("unknown-name", statement.span, message, hint="write `global` for a name of the file")
+        return
     message = f"gen does not read `{statement.word}`"
-    runner.context.error("unsupported-syntax", statement.span, message, hint=hints.get(statement.word))
+    runner.context.error("unsupported-syntax", statement.span, message)
     for name in statement.names:
         frame.bindings[name] = Binding(WRONG, statement.span, read=True)
 

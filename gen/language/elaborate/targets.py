@@ -101,7 +101,7 @@ def bind(runner: Runner, target: syntax.Expr, value: Value, span: Span, frame: F
 def bind_quietly(runner: Runner, target: syntax.Target, value: Value, span: Span, frame: Frame) -> None:
     """Bind the target of a loop: values are not named after it, and nobody misses it if it is not read."""
     if isinstance(target, syntax.Name):
-        frame.bindings[target.id] = Binding(value, target.span, read=True)
+        frame.holding(target.id).bindings[target.id] = Binding(value, target.span, read=True)
     elif isinstance(target, syntax.Tuple | syntax.List):
         for each, part in zip(target.items, _unpacked(runner, target.items, value, span), strict=True):
             runner.bind_quietly(each, part, span, frame)  # type: ignore[arg-type]  # the items are targets
@@ -113,7 +113,7 @@ def bind_quietly(runner: Runner, target: syntax.Target, value: Value, span: Span
 
 def given_or(runner: Runner, name: str, value: Value, frame: Frame) -> Value:
     """The value for a variable of the file that comes from outside, where there is one."""
-    return runner.context.given.get(name, value) if frame.kind == "file" else value
+    return runner.context.given.get(name, value) if frame.holding(name).kind == "file" else value
 
 
 def _unpacked(runner: Runner, targets: Sequence[syntax.Expr], value: Value, span: Span) -> Sequence[Value]:
@@ -174,6 +174,8 @@ def _set_item(runner: Runner, target: syntax.Index, value: Value, frame: Frame) 
         owner.known[f"[{key}]"] = Held(value)
     elif isinstance(owner, Unknown):
         owner.known.clear()
+        if isinstance(owner, Data):
+            owner.touch()
     elif isinstance(key, Unknown):
         mark_value(runner, owner, "[]", key, target.span)
 
@@ -182,7 +184,7 @@ def delete(runner: Runner, target: syntax.Expr, frame: Frame) -> None:
     """Run `del x`."""
     match target:
         case syntax.Name(name, span):
-            if frame.bindings.pop(name, None) is None:
+            if frame.holding(name).bindings.pop(name, None) is None:
                 runner.context.error("unknown-name", span, f"There is no `{name}`")
         case syntax.Index():
             owner, key = runner.evaluate(target.value, frame), key_of(runner, target, frame)

@@ -11,12 +11,14 @@ from gen.graph.checks import MAX_PARAMETERS, parameters
 from gen.graph.graph import (
     Box,
     Call,
+    Constrained,
     Formula,
     Graph,
     Input,
     NamedLayer,
     Node,
     Output,
+    OwnConstraint,
     OwnLoss,
     OwnLossOfIds,
     OwnMetric,
@@ -31,12 +33,21 @@ from gen.language.elaborate.changes import makes_model
 from gen.language.elaborate.context import Context, Numbering
 from gen.language.elaborate.naming import Namer, name_of_model, names_of_inputs
 from gen.language.elaborate.order import Turns
-from gen.language.elaborate.own import Addition, Computed, LossOfFile, MetricOfFile, additions, own_penalty
+from gen.language.elaborate.own import (
+    Addition,
+    Computed,
+    LossOfFile,
+    MetricOfFile,
+    additions,
+    own_constraint,
+    own_penalty,
+)
 from gen.language.elaborate.repeated import without_repeated
 from gen.language.elaborate.spellings import suggestion
 from gen.language.elaborate.training import Compilation, Plan, compiled, fitted
 from gen.language.elaborate.unheld import frozen
 from gen.language.elaborate.values import (
+    ACTIVITY,
     BidirectionalValue,
     BoxValue,
     Distributed,
@@ -366,6 +377,7 @@ class _Assembly:
         )
         terms = tuple(self._added(each) for each in added) if training is not None else ()
         penalties = tuple(self._penalties()) if training is not None else ()
+        constrained = tuple(self._constrained()) if training is not None else ()
         layers = tuple(each for each in self._layers.values() if each.weights or each not in self._formulas)
         return Graph(
             name_of_model(model),
@@ -378,14 +390,19 @@ class _Assembly:
             model.summary,
             terms,
             penalties,
+            constrained,
             asked=self._context.asked,
         )
 
     def _added(self, added: Addition) -> Formula:
         """What `add_loss` was given, as calls of its own."""
-        nodes = tuple(replace(self._node(call), call=place) for call, place in self._by_statement(added.calls))
+        if added.name == ACTIVITY:
+            place = Call(f"{ACTIVITY}: {added.text}", Span(0, 0), object(), operator="formula")
+            nodes = tuple(replace(self._node(call), call=place) for call in added.calls)
+        else:
+            nodes = tuple(replace(self._node(call), call=place) for call, place in self._by_statement(added.calls))
         self._formulas |= {node.layer for node in nodes}
-        return Formula("add_loss", added.text, Span(0, 0), (), nodes, self._tensors[added.value])
+        return Formula(added.name, added.text, Span(0, 0), (), nodes, self._tensors[added.value])
 
     def _penalties(self) -> Iterator[Penalty]:
         """What weights cost by functions of the file."""
@@ -398,6 +415,18 @@ class _Assembly:
                 if not isinstance(computed, Wrong):
                     leaf = Tensor("w", weight.shape)
                     yield Penalty(layer, name, self._formula(computed, {computed.inputs[0]: leaf}, (leaf,)))
+
+    def _constrained(self) -> Iterator[Constrained]:
+        """What weights are after each step by functions of the file."""
+        for value, layer in list(self._layers.items()):
+            for name, weight in layer.weights.items():
+                own = weight.constraint
+                if not isinstance(own, OwnConstraint) or not (layer.trainable and weight.trainable):
+                    continue
+                computed = own_constraint(self._context, own.function, own.name, weight.shape, value.span)
+                if not isinstance(computed, Wrong):
+                    leaf = Tensor("w", weight.shape)
+                    yield Constrained(layer, name, self._formula(computed, {computed.inputs[0]: leaf}, (leaf,)))
 
     def _node(self, call: LayerCall) -> Node:
         return Node(
@@ -431,7 +460,7 @@ class _Assembly:
         true, predicted = computed.inputs
         leaf = Tensor(f"{plan.name}_true", true.shape, true.dtype)
         formula = self._formula(computed, {true: leaf, predicted: self._tensors[plan.tensor]}, (leaf,))
-        return (OwnLossOfIds if computed.ids else OwnLoss)(formula, computed.summed)
+        return (OwnLossOfIds if computed.ids else OwnLoss)(formula, computed.summed, computed.component)
 
     def _metric(self, plan: Plan, metric: Metric) -> Metric:
         """A metric of an output, the same way."""

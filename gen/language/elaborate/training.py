@@ -16,7 +16,15 @@ from gen.graph.graph import Training
 from gen.language.elaborate.binding import accepted_value, renamed
 from gen.language.elaborate.called import items_of
 from gen.language.elaborate.context import Context
-from gen.language.elaborate.own import LossOfFile, LossOfIds, MetricOfFile, is_own, own_loss, own_metric
+from gen.language.elaborate.own import (
+    LossOfFile,
+    LossOfIds,
+    MetricOfFile,
+    is_own,
+    loss_of_tensors,
+    own_loss,
+    own_metric,
+)
 from gen.language.elaborate.spellings import suggestion
 from gen.language.elaborate.values import (
     Argument,
@@ -294,15 +302,20 @@ def _set_loss(context: Context, argument: Argument, plan: Plan) -> None:
             problem.code, argument.span, problem.message, label=problem.label, notes=(note,), hint=problem.hint
         )
         return
-    if _mask_fits(context, argument, plan):
+    if loss.by_tensors():
+        _set_own_loss(context, argument, plan, loss)
+    elif _mask_fits(context, argument, plan):
         plan.loss, plan.loss_text = loss, _loss_text(context, argument)
 
 
-def _set_own_loss(context: Context, argument: Argument, plan: Plan) -> None:
-    """A loss that the file computes itself."""
+def _set_own_loss(context: Context, argument: Argument, plan: Plan, loss: Loss | None = None) -> None:
+    """A loss that the file computes itself, or one of Keras that is a formula too."""
     if not _mask_fits(context, argument, plan):
         return
-    found = own_loss(context, argument, plan.name, plan.tensor)
+    if loss is None:
+        found = own_loss(context, argument, plan.name, plan.tensor)
+    else:
+        found = loss_of_tensors(context, argument, loss, plan.tensor)
     if isinstance(found, Wrong):
         return
     mask, shape = plan.tensor.last_mask, found.value.shape

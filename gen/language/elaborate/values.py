@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from gen.components.arguments import Word
-from gen.components.base import Activation, Component, Layer, Weight, snake_case
+from gen.components.base import Activation, Component, Initializer, Layer, Regularizer, Weight, snake_case
 from gen.diagnostics import Span
 from gen.dims import Dim, Shape, show
 from gen.language import syntax
@@ -96,6 +96,29 @@ class Data(Unknown):
     shape: tuple[Value, ...] = ()
     classes: int | None = None
     """How many different labels there are, for labels."""
+    drawn: Initializer | None = None
+    """The distribution that all of its numbers are drawn from, where that is known."""
+
+    @property
+    def distribution(self) -> Initializer | None:
+        """What its numbers are drawn from, unless something may have changed some of them."""
+        return None if "[]" in self.known else self.drawn
+
+    def touch(self) -> None:
+        """Note that something may have changed some of its numbers."""
+        self.known["[]"] = Held(None, is_set=False)
+
+    def __repr__(self) -> str:
+        return Unknown.__repr__(self)
+
+
+@record
+class Variable(Unknown):
+    """`tf.Variable(value)`: a weight of the layer or the model that holds it, whose first value is drawn."""
+
+    drawn: Initializer | None = None
+    shape: tuple[int, ...] = ()
+    trained: bool = True
 
     def __repr__(self) -> str:
         return Unknown.__repr__(self)
@@ -103,7 +126,7 @@ class Data(Unknown):
 
 def without_shape(value: Value) -> Value:
     """A value of which a computation is made: nobody knows its shape or its attributes."""
-    if isinstance(value, Data):
+    if isinstance(value, Data | Variable):
         return Unknown(value.text, value.span, value.name, value.needed, made_by=value.made_by)
     return replace(value, kept=False, holder=None, known={}) if isinstance(value, Unknown) else value
 
@@ -254,6 +277,24 @@ class PartialValue:
         return "a `functools.partial`"
 
 
+@dataclass(eq=False)
+class RecordType:
+    """`collections.namedtuple("Stage", ["filters", "stride"])`: a type of tuples whose items have names."""
+
+    name: str
+    fields: tuple[str, ...]
+    defaults: dict[str, Value]
+
+    def __repr__(self) -> str:
+        return f"the named tuple `{self.name}`"
+
+
+class RecordValue(tuple[Any, ...]):
+    """A tuple of such a type."""
+
+    type: RecordType
+
+
 @record
 class Undecided:
     """A call of a name that is a loss and a metric at once; the argument that it is given to decides."""
@@ -357,6 +398,10 @@ class LayerValue:
     """The function of the file that it applies to what it computes."""
     activated: TensorValue | None = None
     """The first tensor that this function gave."""
+    channels_first: bool = False
+    """Whether it takes and gives the channels before the axes that it works along."""
+    activity: Regularizer | None = None
+    """What its results cost, each time that it is called."""
 
     @property
     def word(self) -> str:
@@ -641,10 +686,24 @@ class Frame:
     kind: Literal["file", "function", "class", "comprehension"] = "function"
     method: tuple[ClassValue, ObjectValue] | None = None
     """The class in which the function that runs is defined, and the object that it runs for: what `super()` means."""
+    outside: dict[str, Frame] = field(default_factory=dict)
+    """The names that `global` and `nonlocal` say are those of another frame."""
+
+    def holding(self, name: str) -> Frame:
+        """The frame in which a name is bound that is bound here."""
+        return self.outside.get(name, self)
+
+    def file(self) -> Frame:
+        """The frame of the file around this place."""
+        frame = self
+        while frame.enclosing is not None:
+            frame = frame.enclosing
+        return frame
 
     def find(self, name: str) -> Binding | None:
         frame: Frame | None = self
         while frame is not None:
+            frame = frame.holding(name)
             if name in frame.bindings:
                 return frame.bindings[name]
             frame = frame.enclosing
@@ -703,6 +762,8 @@ class ClassValue:
     fields: tuple[str, ...] | None = None
     """The fields of a dataclass, in order."""
     used: bool = False
+    extends: Value = None
+    """The layer of Keras, or `Sequential`, that it extends, or a base of it; None for `Layer` and `Model`."""
 
     @property
     def name(self) -> str:
@@ -801,6 +862,10 @@ Wrapped: TypeAlias = LayerValue | ModelValue | Distributed | BidirectionalValue 
 """What a wrapper can hold, and a Sequential: all that can be called on tensors."""
 
 
+ACTIVITY = "activity_regularizer"
+"""What the results of a layer cost, by name."""
+
+
 @dataclass(frozen=True, eq=False)
 class AddedLoss:
     """What one call of a layer or a model adds to the loss, as the file writes it, and what that call gave."""
@@ -810,6 +875,7 @@ class AddedLoss:
     results: tuple[TensorValue, ...]
     model: ModelValue | None = None
     """The only model that it is added to, where that is said."""
+    name: str = "add_loss"
 
 
 @record

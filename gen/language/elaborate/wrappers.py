@@ -18,7 +18,7 @@ from gen.diagnostics import Note
 from gen.dims import show
 from gen.language import syntax
 from gen.language.elaborate import models
-from gen.language.elaborate.apply import apply_layer, apply_whole
+from gen.language.elaborate.apply import apply_activated, apply_layer, apply_whole
 from gen.language.elaborate.attributes import set_trainable
 from gen.language.elaborate.binding import LAYER_OPTIONS, accepted_value, input_shape_of, option_name
 from gen.language.elaborate.context import Context
@@ -173,7 +173,10 @@ def _step_by_step(context: Context, wrapper: Distributed, x: TensorValue, site: 
 
 def _on_rows(context: Context, wrapper: Distributed, rows: TensorValue, site: Site) -> list[TensorValue] | Wrong:
     """The outputs of what a TimeDistributed holds on rows, as a list."""
-    outputs = call_any(context, wrapper.inner, [rows], site)
+    if isinstance(wrapper.inner, LayerValue):  # Keras runs its `call`, and adds nothing to the loss
+        outputs = apply_activated(context, wrapper.inner, [rows], site)
+    else:
+        outputs = call_any(context, wrapper.inner, [rows], site)
     return [outputs] if isinstance(outputs, TensorValue) else outputs
 
 
@@ -210,7 +213,7 @@ def _both_ways(
     half = len(states) // 2
     results = []
     for layer, given in ((wrapper.forward, states[:half]), (wrapper.backward, states[half:])):
-        result = apply_layer(context, layer, [x, *given], site, said)
+        result = apply_whole(context, layer, [x, *given], site, said)
         if isinstance(result, Wrong):
             return WRONG
         results.append(result if isinstance(result, list) else [result])
@@ -301,7 +304,9 @@ def make_bidirectional(context: Context, arguments: Arguments, group: Group | No
 
     def direction(name: str, component: Layer | Activation, like: LayerValue) -> LayerValue:
         written, trainable = like.written, like.trainable
-        return LayerValue(component, like.kind, like.span, group, name, trainable=trainable, written=written)
+        made = LayerValue(component, like.kind, like.span, group, name, trainable=trainable, written=written)
+        made.activity = like.activity
+        return made
 
     own = layer.given_name or layer.kind
     there, back = layer.component, replace(layer.component, go_backwards=True)  # type: ignore[type-var]  # a dataclass

@@ -1,7 +1,8 @@
 """Lowering: a graph becomes programs, its rules inlined forward in order and backward in reverse.
 
-The programs of a model are the training step (sections `forward`, `loss`, `backward`, `input_gradients`, `track`),
-prediction up to the heads (`infer`), the heads' activations (`activate`), and those of the optimizer (`update.py`).
+The programs of a model are the training step (sections `forward`, `loss`, `backward`, `input_gradients`, `track`,
+`constrain`), prediction up to the heads (`infer`), the heads' activations (`activate`), and those of the optimizer
+(`update.py`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from gen.graph.graph import Graph, NamedLayer, Node, Output, Tensor
 from gen.graph.identifiers import Identifiers
 from gen.program.ir import Block, Constant, expression, size_text
 from gen.program.lower.backward import lower_backward, lower_input_gradients, lower_track
+from gen.program.lower.constraints import lower_constraints
 from gen.program.lower.forward import lower_forward
 from gen.program.lower.inline import run
 from gen.program.lower.losses import lower_losses
@@ -42,6 +44,7 @@ def training_step(
     lower_backward(lowering)
     lower_input_gradients(lowering)
     lower_track(lowering)
+    lower_constraints(lowering)
     return lowering.lowered()
 
 

@@ -454,6 +454,9 @@ class _Frame:
         if isinstance(function, MethodType) and isinstance(function.__self__, Component) and dynamic:
             return self.inline(function.__func__, [function.__self__, *arguments], options)
         if isinstance(function, FunctionType) and dynamic and _is_kernel(function):
+            if kernels[function.__name__].dtype == "number":
+                self.builder.kernels[function.__name__] = function
+                return Number(formula(function.__name__, *map(number_operand, arguments)))
             return self.builder.apply(ops.of_kernel(function).call(*arguments, **options))
         name = getattr(function, "__name__", "")
         if dynamic and name and getattr(np, name, None) is function:

@@ -74,10 +74,18 @@ def _lower_loss(state: Lowering, output: Output) -> tuple[str, Callable[[], None
     if mask is not None:
         steps = state.build.reshape(mask, (rows.shape[0], 1)[: len(values.shape)])
         values = state.build.call(ops.MULTIPLY, values, steps)
-    count = _count(state, related["count"], rows.shape[0], mask)
     axis: dict[str, object] = {"axis": None} if len(values.shape) > 1 else {}
     total = formula("float", operation(ops.SUM, values.name, **axis))
-    value = state.build.number(related["loss"], ast.BinOp(total, ast.Div(), count))
+    reduction = getattr(loss, "reduction", "mean")
+    count: ast.expr = ast.Constant(1)
+    if reduction == "sum":
+        value = state.build.number(related["loss"], total)
+    else:
+        if reduction == "mean_with_sample_weight":
+            count = _weight_of_rows(state, related, rows.shape[0], weight, mask)
+        else:
+            count = _count(state, related["count"], rows.shape[0], mask)
+        value = state.build.number(related["loss"], ast.BinOp(total, ast.Div(), count))
     seen = state.build.reshape(prediction if fused else rows, logits.shape)
     if fused:
         state.build.fallback[prediction.name] = f"{ident}_prediction"
@@ -87,7 +95,8 @@ def _lower_loss(state: Lowering, output: Output) -> tuple[str, Callable[[], None
 
     def gradient() -> None:
         state.enter("backward", block)
-        scale = Number(ast.BinOp(ast.Constant(float(output.loss_weight)), ast.Div(), count))
+        share = float(output.loss_weight)
+        scale = share if reduction == "sum" else Number(ast.BinOp(ast.Constant(share), ast.Div(), count))
         gradient = _gradient(state, output, loss, {**names, **bindings, "y_pred": prediction, "scale": scale})
         gradient = _weigh(state, gradient, weight)
         if mask is not None:
@@ -102,7 +111,7 @@ def _lower_loss(state: Lowering, output: Output) -> tuple[str, Callable[[], None
 # ---------------------------------------------------------------------------------------- what the file computes itself
 
 
-def _compute(state: Lowering, section: str, formula: Formula, differentiated: bool = True) -> Array:
+def compute(state: Lowering, section: str, formula: Formula, differentiated: bool = True) -> Array:
     """What a formula gives, after its inputs have their values; its calls are part of `section`."""
     before = len(state.applications)
     lower_forward(state, section, formula.nodes)
@@ -128,7 +137,7 @@ def _lower_own(state: Lowering, output: Output) -> tuple[str, Callable[[], None]
     state.values[loss.target] = state.build.parameter(related["true"], kind)
     weight = state.build.parameter(related["weight"], ArrayType(output.tensor.shape[:-1]))
     mask = None if output.mask is None else state.values[output.mask]
-    values = _compute(state, "loss", loss.formula)
+    values = compute(state, "loss", loss.formula)
     state.enter("loss", block)
     if output.metrics:
         state.kept.setdefault("loss", []).extend([prediction.name] if mask is None else [prediction.name, mask.name])
@@ -187,9 +196,10 @@ def _weigh_each(state: Lowering, values: Array, weight: Array, mask: Array | Non
 
 def _spread(state: Lowering, weight: Array, shape: Shape) -> Array:
     """Weights of rows or steps so that they stretch to `shape`; the mean of those of a row where it has one value."""
-    if len(weight.shape) > len(shape):
-        index = (*[slice(None)] * len(shape), *[0] * (len(weight.shape) - len(shape)))
-        kind = ArrayType(weight.shape[: len(shape)], weight.type.dtype, contiguous=False)
+    common = next((i for i, (a, b) in enumerate(zip(weight.shape, shape, strict=False)) if a != b), len(shape))
+    if len(weight.shape) > common:
+        index = (*[slice(None)] * common, *[0] * (len(weight.shape) - common))
+        kind = ArrayType(weight.shape[:common], weight.type.dtype, contiguous=False)
         weight = state.build.apply(Call(ops.INDEX, (kind,), (weight, index)))
     missing = len(shape) - len(weight.shape)
     if missing == 0:
@@ -246,9 +256,11 @@ def _added(state: Lowering) -> list[str]:
     """What `add_loss` adds to the loss, by the names of the values; their gradients are set aside for `backward`."""
     found = []
     for item in state.graph.added:
-        values = _compute(state, "loss", item)
+        values = compute(state, "loss", item)
         about = tuple(node.call.block for node in item.nodes)
-        found.append(_sum_of(state, values, item, Block(f"add_loss: {item.text}", others=about)))
+        own = [node for node in item.nodes if node.call.text == f"{item.name}: {item.text}"]
+        block = state.block_of("loss", own[-1]) if own else Block(f"{item.name}: {item.text}", others=about)
+        found.append(_sum_of(state, values, item, block))
     return found
 
 
@@ -288,7 +300,7 @@ def _measure(state: Lowering, output: Output, metric: OwnMetric, section: str) -
     state.values[prediction] = Array(place, build.types[place])
     target = state.names.related[output, "true"]
     state.values[true] = Array(target, build.types[target])
-    values = _compute(state, section, metric.formula, differentiated=False)
+    values = compute(state, section, metric.formula, differentiated=False)
     state.enter(section, Block(""))
     state.kept[section] = list(state.kept["loss"])  # which other metrics read after this one
     mask = None if output.mask is None else state.values[output.mask]
@@ -325,6 +337,23 @@ def _count(state: Lowering, name: str, rows: Size, mask: Array | None) -> ast.ex
     return ast.Name(state.build.number(name, formula("max", counted, 1)), ast.Load())
 
 
+def _weight_of_rows(
+    state: Lowering, related: dict[str, str], rows: Size, weight: Array, mask: Array | None
+) -> ast.expr:
+    """The divisor of a loss that is the mean by sample weights: their sum, or how many rows count; never 0."""
+    axis: dict[str, object] = {"axis": None} if len(weight.shape) > 1 else {}
+    weighed = formula("float", operation(ops.SUM, weight.name, **axis))
+    counted: ast.expr = literal(rows)
+    if mask is not None:
+        counted = formula("int", operation(ops.COUNT_NONZERO, mask.name))
+        weighed = formula("float", operation(ops.VDOT, weight.name, mask.name))
+    unweighted = ast.Compare(ast.Name(weight.name, ast.Load()), [ast.Is()], [ast.Constant(None)])
+    whole = state.build.number(state.build.unique(related["weight"] + "s"), ast.IfExp(unweighted, counted, weighed))
+    name = ast.Name(whole, ast.Load())
+    some = ast.Compare(name, [ast.NotEq()], [ast.Constant(0)])
+    return ast.Name(state.build.number(related["count"], ast.IfExp(some, name, ast.Constant(1.0))), ast.Load())
+
+
 def _gradient(state: Lowering, output: Output, loss: Loss, names: dict[str, Any]) -> Array:
     """The gradient of a loss by what it is computed from, as rows, in memory that is free to be changed."""
     rule = type(loss).backward
@@ -359,7 +388,7 @@ def _penalties(state: Lowering) -> list[str]:
         if own is not None:
             (leaf,) = own.formula.inputs
             state.values[leaf] = array
-            values = _compute(state, "loss", own.formula)
+            values = compute(state, "loss", own.formula)
             found.append(_sum_of(state, values, own.formula, state.penalty_block(layer, name)))
             continue
         state.enter("loss", state.penalty_block(layer, name))

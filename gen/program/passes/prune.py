@@ -32,7 +32,7 @@ def prune(program: Program, results: Iterable[ast.expr], places: Iterable[str] =
     tail: list[Statement] = []
     for statement in program.statements:
         if id(statement) in step:
-            (tail if statement.section in ("input_gradients", "track") else ordered).append(statement)
+            (tail if statement.section in ("input_gradients", "track", "constrain") else ordered).append(statement)
         elif id(statement) in everything:
             moved.append(replace(statement, section="input_gradients"))
     return program.with_statements([*ordered, *moved, *tail])

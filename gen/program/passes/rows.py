@@ -5,9 +5,9 @@ a weight exactly as it is, only these rows need an update.  The steps that a row
 this happens when its id occurs next: RMSprop's velocity decays by rho at each step.  This is exact up to rounding,
 because a power of rho stands for many products.
 
-Weight decay and momentum move a weight without a gradient, a regularizer has a gradient everywhere, Adam's missed steps
-depend on the learning rates at that time, and clipping takes the norm of the whole gradient.  In these cases, the
-gradient stays dense.
+Weight decay and momentum move a weight without a gradient, a regularizer has a gradient everywhere, a constraint may
+change any row, Adam's missed steps depend on the learning rates at that time, and clipping takes the norm of the whole
+gradient.  In these cases, the gradient stays dense.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ def tables_by_row(graph: Graph) -> tuple[tuple[NamedLayer, str], ...]:
         for name, weight in layer.weights.items()
         if weight.by_row
         and weight.regularizer is None
+        and weight.constraint is None
         and layer.trainable
         and weight.trainable
         and weight.size >= LEAST

@@ -171,7 +171,7 @@ class _Slicing:
     def _whole(self, name: str, statement: Statement) -> str:
         """The variable with the sum over all slices of one that holds a part of it."""
         if name not in self.whole:
-            if self.inside or statement.section in (*PREDICTING, "track"):
+            if self.inside or statement.section in (*PREDICTING, "track", "constrain"):
                 raise NeedsWhole(f"{statement.place} needs a sum over all rows")
             whole = self.whole[name] = f"{name}#whole"
             self.types[whole] = replace(self.types[name], contiguous=True)
