@@ -41,7 +41,7 @@ TYPICAL_LABELS = {
 """What stands in the circles."""
 
 LEFT, RIGHT, WIDTH = 190.0, 780.0, 820
-LEAST, MOST = 0.12, 2.4
+LEAST, MOST = 0.12, 2.8
 """The ratios at the ends of the axis."""
 TICKS = {0.125: "⅛", 0.25: "¼", 0.5: "½", 1.0: "1", 2.0: "2"}
 RADIUS = 11.0

@@ -99,3 +99,17 @@ def lines(system: str, title: str, result: Mapping[str, Any]) -> Iterator[str]:
         theirs, ratio = result["sides"][name], result["ratio"][name]
         both = f"{shown(ours['median']):>10}{shown(theirs['median']):>10}"
         yield f"{start}{name:20}{both} {unit}  {shown_ratio(ratio):20}{ratio['fast']:.2f}"
+
+
+def sizes(lines: Sequence[Any], over: str) -> Iterator[str]:
+    """A table in Markdown: milliseconds of each side, and how gen compares, with peers that have as many threads."""
+    first, *others = lines[0]["sides"]
+    pairs = [(first if name.startswith("gen") else name.replace(name.split(",")[0], "gen"), name) for name in others]
+    heads = [over, *(f"{name}, ms" for name in (first, *others)), *(f"{one} / {other}" for one, other in pairs)]
+    yield f"| {' | '.join(heads)} |"
+    yield f"|{' --- |' * len(heads)}"
+    for line in lines:
+        medians = {name: side["median"] for name, side in line["sides"].items()}
+        times = map(shown, medians.values())
+        ratios = (f"{medians[one] / medians[other]:.2f}" for one, other in pairs)
+        yield f"| {' | '.join([str(line['size']), *times, *ratios])} |"

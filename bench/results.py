@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.figures import AFRESH, BUILDS, TASKS, TURNS, shown, shown_ratio
+from bench.figures import AFRESH, BUILDS, TASKS, TURNS, shown, shown_ratio, sizes
 from bench.machine import warnings
 from bench.peers import PEERS
-from bench.scaling import table as sizes_table
 from bench.systems import SYSTEMS, TYPICAL
 
 FOLDER = Path(__file__).resolve().parent
@@ -98,7 +97,7 @@ def page(
     yield from _machine(run["about"])
     for what, other in (("typical models", typical), ("sizes", scaled)):
         if other is not None:
-            yield f"- {what}: {_when(other['about'])}"
+            yield f"- {what}: {other['about']['cpu']}, {_when(other['about'])}"
     yield from (f"- {sentence.splitlines()[-1]}" for sentence in run["left_out"])
     for title, lines, _ in tables:
         yield ""
@@ -109,7 +108,7 @@ def page(
         yield ""
         yield f"## {each['title']}"
         yield ""
-        yield from sizes_table(each["lines"], each["over"])
+        yield from sizes(each["lines"], each["over"])
 
 
 def _measured(tasks: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -18,7 +18,7 @@ from typing import Any
 from bench import THREADS, machine, measure
 from bench.__main__ import load
 from bench.figures import TASKS as TIMED
-from bench.figures import Task, figures
+from bench.figures import Task, figures, sizes
 from bench.measure import Effort, Values
 from bench.peers import PEERS
 from bench.sides import Origin, missing, origin, specs, workers
@@ -86,18 +86,6 @@ def sized(options: argparse.Namespace) -> Iterator[tuple[int, System]]:
         yield from ((size, replace(MODELS[options.model], batch=size)) for size in options.sizes)
 
 
-def table(lines: Sequence[Any], over: str) -> Iterator[str]:
-    """A table in Markdown: milliseconds of each side, and what the first takes of each other one."""
-    first, *others = lines[0]["sides"]
-    heads = [over, *(f"{name}, ms" for name in (first, *others)), *(f"{first} / {name}" for name in others)]
-    yield f"| {' | '.join(heads)} |"
-    yield f"|{' --- |' * len(heads)}"
-    for line in lines:
-        times = (f"{side['median']:.3g}" for side in line["sides"].values())
-        ratios = (f"{ratio['median']:.2f}" for ratio in line["ratio"].values())
-        yield f"| {' | '.join([str(line['size']), *times, *ratios])} |"
-
-
 def keep(path: Path, found: Sequence[dict[str, Any]], peers: Sequence[str]) -> None:
     """Add tables to those of a file; each replaces the one of the same model, task and sizes."""
     before = json.loads(path.read_text(encoding="utf-8"))["tables"] if path.exists() else []
@@ -128,7 +116,7 @@ def main(given: Sequence[str] | None = None) -> None:
         for task in lines
     ]
     for each in found:
-        print("", each["title"], "", *table(each["lines"], over), sep="\n")
+        print("", each["title"], "", *sizes(each["lines"], over), sep="\n")
     if options.json:
         keep(options.json, found, options.peers)
 
