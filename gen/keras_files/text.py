@@ -36,8 +36,10 @@ NOTHING_IN_PREDICTION = {
 _PASSED = ("Identity", *NOTHING_IN_PREDICTION)
 TAKE_WHOLE = ("Rescaling", "Normalization")
 """Layers that make floats of whole numbers."""
-SAYS_TRAINING = ("CenterCrop", "RandomBrightness", "RandomContrast", "RandomFlip", "RandomRotation")
-SAYS_TRAINING += ("RandomTranslation", "RandomZoom", "Resizing")
+SAYS_TRAINING = (
+    *("CenterCrop", "RandomBrightness", "RandomContrast", "RandomFlip"),
+    *("RandomRotation", "RandomTranslation", "RandomZoom", "Resizing"),
+)
 """Layers whose calls say `training=True` in files, whatever they do: it is their default."""
 OLD_HARD_SIGMOID = "ops.clip(0.2 * {} + 0.5, 0, 1)"
 """`hard_sigmoid` as Keras 1 and 2 have it."""
