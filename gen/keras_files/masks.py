@@ -47,14 +47,10 @@ class _Masks:
         self._known = model.by_name
         self._made: dict[Ref, Formula | None] = {}
         self._carried: dict[Ref, Formula | None] = {}
-        self._attentions: dict[Ref, set[Ref]] = {}
-        """The results of MultiHeadAttentions, by what they attend to."""
         self._simplest: dict[Formula, Ref] = {}
         for layer in model.layers:
-            for number, call in enumerate(layer.calls):
+            for number in range(len(layer.calls)):
                 result = Ref(layer.name, number)
-                for ref in refs([call.args, call.kwargs]) if layer.kind == "MultiHeadAttention" else ():
-                    self._attentions.setdefault(ref, set()).add(result)
                 formula = self._of(result)
                 if formula is not None:
                     self._simplest.setdefault(formula, result)
@@ -143,7 +139,7 @@ class _Masks:
         if not _carries_mask(layer):
             return None
         cls = component_class(layer.kind) if layer.model is None else None
-        masks = [None if self._is_lost(each, taken) else self._beside(each, depth) for each in taken]
+        masks = [self._beside(each, depth) for each in taken]
         if cls is None or not cls.merges or cls.__name__ in ("Attention", "AdditiveAttention"):
             return masks[0]
         if cls.__name__ == "Dot" or not any(masks):
@@ -153,21 +149,6 @@ class _Masks:
             found = _over("or", ("beside", layer.config.get("axis", -1), *wide), -1)
             return None if found == EVERYTHING else found
         return None if None in masks else _joined("or", masks)
-
-    def _is_lost(self, ref: Ref, taken: list[Ref]) -> bool:
-        """Whether a MultiHeadAttention has removed the mask of a tensor before a call on several, as gen has it."""
-        made, seen = self._attentions.get(ref, set()), set[Ref]()
-        waiting = [*taken] if made and len(taken) > 1 else []
-        while waiting:
-            each = waiting.pop()
-            if each in made:
-                return True
-            layer = self._known[each.layer]
-            if each not in seen and layer.calls:
-                seen.add(each)
-                call = layer.calls[each.call]
-                waiting += refs([call.args, call.kwargs])
-        return False
 
 
 def _root(layer: Layer, x: Ref) -> Formula:

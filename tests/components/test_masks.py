@@ -48,6 +48,25 @@ y = layers.Bidirectional(layers.GRU(3, return_sequences=True), name='decoder')(l
 """,
     "self_attention": "y = layers.MultiHeadAttention(2, 3)(x, x)",
 }
+ATTENDED = "a = layers.MultiHeadAttention(2, 3)(x, x)\n"
+AFTER_ATTENTION = {
+    "means": "y = layers.GlobalAveragePooling1D()(layers.LayerNormalization()(layers.Add()([x, a])))",
+    "states": "y = layers.LSTM(3)(layers.Multiply()([x, a]))",
+    "both_ways": "y = layers.Bidirectional(layers.GRU(3))(layers.Concatenate(axis=1)([x, a]))",
+    "each_step": "y = layers.TimeDistributed(layers.Dense(3))(layers.Add()([x, a]))",
+    "attention_again": """
+h = layers.LayerNormalization()(layers.Add()([x, a]))
+y = layers.GlobalAveragePooling1D()(layers.Add()([h, layers.MultiHeadAttention(2, 3)(h, h)]))
+""",
+    "attention_of_another_kind": "y = layers.Attention()([a, layers.Add()([x, a])])",
+    "an_output": "y = layers.Dense(3)(layers.Add()([x, a]))",
+    "a_model": """
+words = Input(shape=(6, 5))
+mixed = layers.Add()([words, layers.MultiHeadAttention(2, 3)(words, words)])
+y = layers.Add()([Model(words, layers.GRU(3)(mixed))(x), layers.GRU(3)(a)])
+""",
+}
+"""A MultiHeadAttention removes the mask of its inputs, and Keras notes before that some layers are handed it."""
 LONG_MASKS = {
     "words_of_sentences": "y = layers.GRU(2)(layers.TimeDistributed(layers.LSTM(3))(x))",
     "both_ways": "y = layers.TimeDistributed(layers.Bidirectional(layers.GRU(3, return_sequences=True)))(x)",
@@ -75,6 +94,13 @@ def ids(rng: np.random.Generator, *shape: int) -> np.ndarray:
 def test_masks_of_two_inputs_meet_as_in_keras(name: str) -> None:
     text = TWO + TWO_MASKS[name] + ENDING.format(inputs="[inputs, other]")
     compare(text, lambda rng: [ids(rng, 6), ids(rng, 6)], steps=2)
+
+
+@pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")
+@pytest.mark.parametrize("name", sample(list(AFTER_ATTENTION), 2))
+def test_masks_after_attention_are_those_of_keras(name: str) -> None:
+    text = TWO + ATTENDED + AFTER_ATTENTION[name] + ENDING.format(inputs="inputs")
+    compare(text, lambda rng: ids(rng, 6), steps=2)
 
 
 @pytest.mark.filterwarnings("ignore:Layer .* was passed an input with a mask")

@@ -27,6 +27,8 @@ from gen.language.elaborate.values import (
     CallOptions,
     LayerCall,
     LayerValue,
+    ModelValue,
+    ObjectValue,
     Site,
     TensorValue,
     Value,
@@ -287,9 +289,10 @@ def carry_masks(context: Context, call: LayerCall) -> None:
     if not call.inputs:
         return
     if not said.carries:
-        mask = None if said.masked_like is None else said.masked_like.mask
-        if said.moves_mask and call.inputs[0].mask is not None:
-            mask = _moved_mask(context, call, call.inputs[0].mask)
+        like = call.inputs[0] if said.moves_mask else said.masked_like
+        mask = None if like is None else like.handed if _in_graph(context) else like.mask
+        if said.moves_mask and mask is not None:
+            mask = _moved_mask(context, call, mask)
         call.outputs[0].mask = mask
         if mask is not None and call.outputs[0].shape[:-1][: len(mask.shape)] != mask.shape:
             call.outputs[0].mask = None
@@ -299,21 +302,27 @@ def carry_masks(context: Context, call: LayerCall) -> None:
     masks = [None if gone else tensor.mask for tensor, gone in zip(call.inputs, taken, strict=True)]
     if component.role is Role.MASK:
         return
-    if any(taken):
-        mask = call.inputs[taken.index(True)].mask
-        _mask_lost(context, call, "MultiHeadAttention has removed the mask of its input, as in Keras", TAKEN_HINT, mask)
-    if isinstance(component, Layer) and component.takes_masks:
+    in_graph = _in_graph(context)
+    handed = [tensor.handed for tensor in call.inputs] if in_graph else [*masks]
+    if isinstance(component, Layer) and component.takes_masks:  # it looks for the masks that are left
         for tensor in call.inputs:
             tensor.takers = (*tensor.takers, call)
+    elif "mask" in rule_parameters(component):
+        masks = [*handed]
+    if any(taken) and not in_graph and not any(masks):
+        mask = call.inputs[taken.index(True)].mask
+        _mask_lost(context, call, "MultiHeadAttention has removed the mask of its input, as in Keras", TAKEN_HINT, mask)
     if said.mask is not None:
-        masks[0] = said.mask
+        masks[0] = handed[0] = said.mask
     elif said.operator and any(masks):
         _mask_lost(
             context, call, f"`{said.operator}` does not support masks", OPERATOR_HINTS.get(said.operator, USES_HINT)
         )
         return
+    elif said.operator:
+        return
     if isinstance(component, Activation):
-        call.outputs[0].mask = masks[0]
+        call.outputs[0].mask, call.outputs[0].lost = masks[0], handed[0]
         return
     uses = uses_masks(component)
     if masks[0] is not None and said.mask is None and _starts_from_states(call):
@@ -321,10 +330,30 @@ def carry_masks(context: Context, call: LayerCall) -> None:
         _mask_lost(context, call, what, 'give the call its mask: `mask=` takes an `Input("steps", bool)`')
     elif uses and any(masks):
         call.masks = tuple(masks)
+    call.outputs[0].mask = _carried(context, call, masks, any(taken))
+    if handed != masks:
+        call.outputs[0].lost = _carried(context, call, handed, True)
+
+
+def _in_graph(context: Context) -> bool:
+    """Whether Keras notes which masks it hands to layers: they arrive though attention has removed them since.
+
+    It notes them where a file calls layers on tensors, not where a class or another model calls them.
+    """
+    units, within = [], context.within
+    while within is not None:
+        units.append(within.unit)
+        within = within.parent
+    return not context.in_call and not any(isinstance(unit, ModelValue | ObjectValue) for unit in units)
+
+
+def _carried(context: Context, call: LayerCall, masks: Sequence[TensorValue | None], taken: bool) -> TensorValue | None:
+    """The mask of what a call makes, from the masks of its inputs; warns where one ends, unless some were taken."""
+    component = call.layer.component
+    assert not isinstance(component, Activation)
     carried = component.masking(tuple(0 if mask is None else len(mask.shape) for mask in masks))
     if isinstance(carried, int):
-        call.outputs[0].mask = masks[carried]
-        return
+        return masks[carried]
     if carried is not None:
         inputs = call.inputs
         if carried.merges:
@@ -335,16 +364,18 @@ def carry_masks(context: Context, call: LayerCall) -> None:
         with context.one_call(call.statement):
             mask = apply_layer(context, layer, inputs, Site(call.span, call.heading, call.group))
         assert isinstance(mask, TensorValue)
-        mask.masked, call.outputs[0].mask = call.outputs[0], mask
-    elif any(masks) and component.joins_masks and not any(taken):
+        mask.masked = call.outputs[0]
+        return mask
+    if any(masks) and component.joins_masks and not taken:
         _mask_lost(
             context,
             call,
             f"{call.layer.word} combines a tensor with a mask and a tensor without one",
             "give both a mask, or neither",
         )
-    elif any(masks) and not uses:
+    elif any(masks) and not uses_masks(component):
         _mask_lost(context, call, f"{call.layer.word} does not support masks")
+    return None
 
 
 def _moved_mask(context: Context, call: LayerCall, mask: TensorValue) -> TensorValue | None:
@@ -388,7 +419,7 @@ def _mask_lost(
     context: Context, call: LayerCall, what: str, hint: str = USES_HINT, mask: TensorValue | None = None
 ) -> None:
     """Warn that the mask of an input ends with this call."""
-    mask = mask or next(tensor.mask for tensor in call.inputs if tensor.mask is not None)
+    mask = mask or next(tensor.handed for tensor in call.inputs if tensor.handed is not None)
     notes = (Note(mask.maker.span, "the mask begins here"),)
     message = f"{what}: from here on the padded steps count like any others"
     context.warning("mask-lost", call.span, message, notes=notes, hint=hint)

@@ -340,6 +340,14 @@ def _mask_fits(context: Context, argument: Argument, plan: Plan) -> bool:
         hint = "merge them into one step with TimeDistributed(Flatten()), or leave out the mask; Keras fails here too"
         context.error("mask-mismatch", argument.span, message, notes=notes, hint=hint)
         return False
+    if mask is None and tensor.handed is not None and tensor.handed.shape == tensor.shape[:-1]:
+        message = (
+            f"MultiHeadAttention has removed the mask of the output `{plan.name}`, as in Keras: "
+            "its loss counts the padded steps like any others"
+        )
+        notes = (Note(tensor.handed.maker.span, "the mask begins here"), Note(tensor.maker.span, "the output"))
+        hint = "give the attention a copy, `c = Rescaling(1.0)(x)`, and `x` keeps its mask"
+        context.warning("mask-lost", argument.span, message, notes=notes, hint=hint)
     return True
 
 

@@ -434,6 +434,8 @@ class TensorValue:
     """Which of its steps count, (batch, steps) of bool; None if all do."""
     takers: tuple[LayerCall, ...] = ()
     """The calls that have taken its mask away, for what depends on what they make."""
+    lost: TensorValue | None = None
+    """Its mask as the layers of a graph are handed it, where a call has taken it away from what this depends on."""
     masked: TensorValue | None = None
     """For a mask: the tensor that it was made for."""
     ids_of: TensorValue | None = None
@@ -442,6 +444,11 @@ class TensorValue:
     """The wrapper or the object that gives it, and whose name it has."""
     activated: LayerValue | None = None
     """The layer that gives it by an activation of the file, and whose name it has."""
+
+    @property
+    def handed(self) -> TensorValue | None:
+        """The mask that a layer with an argument for it is handed in a graph."""
+        return self.mask if self.lost is None else self.lost
 
     @property
     def last_mask(self) -> TensorValue | None:
