@@ -12,7 +12,7 @@ import numpy as np
 
 from gen.components.activations import Exponential, Mish, Relu, Tanh
 from gen.components.base import Activation, Component, Layer, Schedule, given_to, parameters, snake_case
-from gen.components.layers.masking import AnyDiffers, AnyMask, JoinedMasks, Mask, NotZero, ZeroSteps
+from gen.components.layers.masking import AnyDiffers, AnyMask, JoinedMasks, Mask, Masking, NotZero, ZeroSteps
 from gen.components.operations.base import Operation
 from gen.components.operations.making import Constant, Parameter
 from gen.dims import Dim, Shape
@@ -55,6 +55,8 @@ class Exporter:
         """The masks that layers make, which get a place only where they are said."""
         self._carried: dict[Tensor, Tensor] = {}
         """The mask that Keras has beside a tensor: functions carry none."""
+        self._maskable: set[Tensor] = set()
+        """The tensors beside which Keras may have a mask, used or not."""
         self._joined = {_masked_and_masks(each, part)[0] for each, part in _mask_nodes(graph)}
         """The inputs of layers that join the masks of them."""
         self._making: dict[tuple[Layer, tuple[Tensor, ...]], Tensor] = {}
@@ -201,6 +203,8 @@ class Exporter:
             if node.inputs[0] in self._carried:
                 self._carried[node.outputs[0]] = self._carried[node.inputs[0]]
             return
+        if self._may_mask(node):
+            self._maskable.update(node.outputs)
         try:
             if isinstance(component, ZeroSteps):
                 self._zero_steps(node)
@@ -253,11 +257,17 @@ class Exporter:
 
     # -------------------------------------------------------------------------------------------------------- masks
 
+    def _may_mask(self, node: Node) -> bool:
+        """Whether Keras may have a mask beside the result; the graph does not have those that nothing uses."""
+        component = node.layer.component
+        if isinstance(component, Masking) or getattr(component, "mask_zero", False):
+            return True
+        passes = isinstance(component, Activation) or component.supports_masking
+        return passes and not self._maskable.isdisjoint(node.inputs)
+
     def _keeps_too_much(self, node: Node) -> bool:
-        """Whether Keras' layer passes on masks that gen has not there: an operator, or an attention removed them."""
-        return (
-            len(node.inputs) == 2 and node.inputs not in self._joined and all(x in self._carried for x in node.inputs)
-        )
+        """Whether Keras' layer would pass on masks that gen has not there, such as those of an operator."""
+        return len(node.inputs) == 2 and node.inputs not in self._joined and self._maskable.issuperset(node.inputs)
 
     def _carry(self, node: Node, component: Layer) -> None:
         """Remember which mask Keras has beside the result of a layer."""

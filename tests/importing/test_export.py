@@ -62,6 +62,7 @@ LOST = {
     "a mean": "y = GlobalAveragePooling1D()(p)",
     "either of two": "y = LSTM(2)(Add()([p, q]))",
     "one behind the other": "y = GRU(3)(Concatenate(axis=1, name='joined')([p, Dense(3)(x), q]))",
+    "an operator": "y = LSTM(2)(words(a) + words(b))",
     "numbers that stand for nothing": "y = LSTM(2)(ReLU()(Masking(0.5)(x)))",
 }
 LOST_TO_ATTENTION = {
