@@ -66,6 +66,17 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "threshold": (0.0, 0.2),
     "shared_axes": (None, (1,)),
     "noise_shape": (None,),
+    "output_size": (2, 3),
+    "height": (3, 7),
+    "width": (4,),
+    "factor": (0.3,),
+    "height_factor": (0.3,),
+    "width_factor": (0.2,),
+    "fill_value": (0.0, 0.5),
+    "value_range": ((-1.0, 1.6),),
+    "stddev": (0.3,),
+    "num_tokens": (5,),
+    "bin_boundaries": ((-0.5, 0.5),),
 }
 """The values of arguments by name, where their type does not give them."""
 OWN: dict[tuple[str, str], tuple[Any, ...]] = {
@@ -75,6 +86,9 @@ OWN: dict[tuple[str, str], tuple[Any, ...]] = {
     ("ZeroPadding3D", "padding"): (1, ((0, 1), (2, 0), 1)),
     ("Cropping3D", "cropping"): (1, ((0, 1), (1, 0), 0)),
     ("Rescaling", "scale"): (2.0,),
+    ("EinsumDense", "equation"): ("ab,bd->ad", "abc,cd->abd"),
+    ("EinsumDense", "output_shape"): (5, (None, 5)),
+    ("EinsumDense", "bias_axes"): (None, "d"),
     ("GroupNormalization", "groups"): (2, -1),
     ("Conv1D", "padding"): ("valid", "same", "causal"),
     ("MaxPooling1D", "strides"): (None, 1),
@@ -137,6 +151,17 @@ WIDE: dict[str, tuple[Any, ...]] = {
     "epsilon": (0.001, 0.7),
     "shared_axes": (None, (1,), (2,), (1, 2)),
     "noise_shape": (None, (None, 1), (1, None)),
+    "output_size": (1, 2, 3, 4),
+    "height": (2, 5, 8),
+    "width": (3, 7),
+    "factor": (0.0, 0.3, (0.1, 0.4)),
+    "height_factor": (0.3, -0.2, (-0.3, 0.1), (0.1, 0.2)),
+    "width_factor": (0.2, -0.3, (-0.2, -0.1)),
+    "fill_value": (-1.0, 0.0, 0.5),
+    "value_range": ((-1.0, 1.6), (0.0, 255.0)),
+    "stddev": (0.0, 0.3, 0.9),
+    "num_tokens": (2, 5),
+    "bin_boundaries": ((0.1,), (-0.5, 0.0, 0.5)),
 }
 """Values of arguments by name, on both sides of each other."""
 WIDE_OWN: dict[tuple[str, str], tuple[Any, ...]] = {
@@ -146,6 +171,10 @@ WIDE_OWN: dict[tuple[str, str], tuple[Any, ...]] = {
     ("ZeroPadding3D", "padding"): (0, 1, (1, 2, 0), ((0, 1), (2, 0), 1)),
     ("Cropping3D", "cropping"): (0, 1, (1, 0, 1), ((0, 1), (1, 0), 0)),
     ("Rescaling", "scale"): (2.0, -0.5, 0.0),
+    ("RandomRotation", "factor"): (0.1, (-0.3, -0.1), (0.4, 0.7)),
+    ("EinsumDense", "equation"): ("ab,bd->ad", "abc,cd->abd", "abc,bd->adc", "...c,cd->...d"),
+    ("EinsumDense", "output_shape"): (1, 5, (None, 3), (5, None)),
+    ("EinsumDense", "bias_axes"): (None, "d"),
     ("Conv2D", "kernel_size"): (1, 2, 3, (1, 3), (3, 2)),
     ("Conv2D", "strides"): (1, 2, 3, (1, 2)),
     ("Conv2DTranspose", "kernel_size"): (1, 2, 3, (1, 3), (3, 2)),
@@ -323,7 +352,7 @@ def literal_values(annotation: Any) -> tuple[Any, ...]:
 def texts(cls: type[Layer], arguments: str) -> Iterator[tuple[str, str]]:
     """The `.nn` files in which the layer with these arguments is called, each with what tells the call apart."""
     name = f"{cls.__name__}({arguments})"
-    if cls.__name__ == "Embedding":
+    if cls.__name__ in ("Embedding", "CategoryEncoding"):
         yield " on ids", model(["ids = Input(None, int32)"], f"{name}(ids)")
         return
     for shape in (*INPUTS, *VOLUMES) if getattr(cls, "rank", None) == 3 else INPUTS:

@@ -166,6 +166,8 @@ class Computation(Component, ABC):
     """Whether its rules give and take several outputs, even if there is one."""
     inside: ClassVar[tuple[str, ...]] = ()
     """The kinds of the layers without a name that Keras makes for it, which it counts: `dropout`, `dropout_1`."""
+    as_floats: ClassVar[bool] = False
+    """Whether it takes whole numbers too, which become floats before they come to its rules."""
     takes_stretched: ClassVar[bool] = False
     """Whether `backward` takes a `dy` that is stretched: a view in which one number stands in many places."""
 

@@ -103,7 +103,7 @@ def test_imports_of_modules_that_keras_had_are_read() -> None:
         (layer("Dense(3, activation=Dense(3))"), "bad-argument", "takes an activation", None),
         (layer("Hashing(3)"), "unsupported-call", "does not have `Hashing` yet", "hash the values"),
         (layer("layers.ConvLSTM3D(3, 3)"), "unsupported-call", "does not have `layers.ConvLSTM3D` yet", None),
-        (layer("RandomFlip()"), "unsupported-call", "augmentation belongs to the program", "the line can go"),
+        (layer("RandomShear(0.1)"), "unsupported-call", "augmentation belongs to the program", "the line can go"),
         (optimizer("'muon'"), "unsupported-call", "does not have `muon` yet", "the optimizers are"),
         (optimizer("keras.optimizers.Muon()"), "unsupported-call", "Muon` yet", "the optimizers are"),
         (layer("Dens(3)"), "unknown-layer", "There is no layer `Dens`", "did you mean `Dense`?"),
@@ -122,7 +122,7 @@ def test_what_means_something_else_is_one_error_that_leads_to_no_other_network(
 
 
 def test_all_that_gen_lacks_is_said_in_one_run() -> None:
-    text = "x = Input((8, 8, 3))\ny = layers.Normalization()(layers.Resizing(4, 4)(layers.RandomFlip()(x)))\n"
+    text = "x = Input((8, 8, 3))\ny = layers.SpectralNormalization(layers.Conv2D(2, 3))(layers.Pipeline([])(layers.RandomShear()(x)))\n"
     assert len(problems(text + "model = Model(x, y)\n")) == 3
 
 

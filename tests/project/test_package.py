@@ -153,7 +153,8 @@ def test_the_readme_and_the_guides_name_targets_and_options_that_exist() -> None
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
     known = {option for command in cli.gen.commands.values() for item in command.params for option in item.opts}
     known |= {"--version", "--from"}  # those of gen itself, and of uvx
-    known |= set(re.findall(r'"(--[a-z]+)', (ROOT / "templates" / "command.py.jinja").read_text("utf-8")))
+    for parser in (ROOT / "templates" / "command.py.jinja", ROOT / "bench" / "__main__.py"):
+        known |= set(re.findall(r'"(--[a-z]+)', parser.read_text("utf-8")))
     options = {option for text in (README, *GUIDES.values()) for option in re.findall(r"(?<![\w-])(--[a-z]+)", text)}
     assert len(options) > 10
     assert options <= known, sorted(options - known)

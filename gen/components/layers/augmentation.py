@@ -40,6 +40,7 @@ class Augmentation(Layer):
 
     ignored = SEED
     only_trains = True
+    as_floats = True
 
     def output(self, x: Shape) -> Shape:
         check_rank(self, 2, x)
@@ -90,6 +91,8 @@ class RandomBrightness(Augmentation):
     Formula: y = clip(x + u · (high - low), low, high), u uniform within factor
     Example: RandomBrightness(0.2, value_range=(0.0, 1.0))(Input(28, 28, 3))
     """
+
+    as_floats = False  # Keras leaves whole numbers as they are, and adds a whole number
 
     factor: Factor
     value_range: tuple[float, float] = (0.0, 255.0)

@@ -34,7 +34,7 @@ def operations_to_resize(x: Any, size: tuple[Any, Any], *_: Any) -> int:
 
 
 @kernel()
-def resampling(size: int, wanted: int, interpolation: str, antialias: bool) -> Array:
+def resampling(size: int, wanted: int, interpolation: str, antialias: bool = False) -> Array:
     """What each of `wanted` places along an axis takes of its `size` places, (wanted, size).
 
     Places are the middles of what they stand for.  Keys, Cubic convolution interpolation, 1981.
@@ -66,8 +66,8 @@ def resize(
     """Images of another size: (batch, height, width, channels) to (batch, *size, channels)."""
     if out is None:
         out = np.empty((len(x), *size, x.shape[3]), x.dtype)
-    rows = resampling(x.shape[1], size[0], interpolation, antialias).astype(out.dtype)
-    columns = resampling(x.shape[2], size[1], interpolation, antialias).astype(out.dtype)
+    rows = resampling(x.shape[1], size[0], interpolation, antialias=antialias).astype(out.dtype)
+    columns = resampling(x.shape[2], size[1], interpolation, antialias=antialias).astype(out.dtype)
     higher = np.matmul(rows, x.reshape(len(x), x.shape[1], -1))
     return np.matmul(columns, higher.reshape(len(x), size[0], x.shape[2], -1), out=out)
 
@@ -84,8 +84,8 @@ def resize_gradient(
     """The gradient of `resize(x, …)`."""
     if out is None:
         out = np.empty_like(x)
-    rows = resampling(x.shape[1], dy.shape[1], interpolation, antialias).astype(dy.dtype)
-    columns = resampling(x.shape[2], dy.shape[2], interpolation, antialias).astype(dy.dtype)
+    rows = resampling(x.shape[1], dy.shape[1], interpolation, antialias=antialias).astype(dy.dtype)
+    columns = resampling(x.shape[2], dy.shape[2], interpolation, antialias=antialias).astype(dy.dtype)
     narrow = np.matmul(columns.T, dy)
     np.matmul(rows.T, narrow.reshape(len(dy), dy.shape[1], -1), out=out.reshape(len(x), x.shape[1], -1))
     return out

@@ -109,23 +109,22 @@ def attend(
         y = np.empty((batch, steps, count, v.shape[3]), q.dtype)
         out = (y, np.empty((batch, count, others, steps), q.dtype))
     context, attention = out
-    if hidden is not None:
-        hidden = np.broadcast_to(hidden, attention.swapaxes(2, 3).shape).swapaxes(2, 3)
+    unseen = None if hidden is None else np.broadcast_to(hidden.swapaxes(-2, -1), attention.shape)
     q, k, v, context = (each.transpose(0, 2, 1, 3) for each in (q, k, v, context))
     ones = np.ones(k.shape[2], k.dtype)
     block = max(1, 131072 // math.prod(attention.shape[1:]))  # rows whose scores stay in the cache
     for start in range(0, len(q), block):
         rows = slice(start, start + block)
         scores = np.matmul(k[rows], q[rows].swapaxes(2, 3), out=attention[rows])
-        if hidden is not None:
-            np.copyto(scores, -1e9, where=hidden[rows])
+        if unseen is not None:
+            np.copyto(scores, -1e9, where=unseen[rows])
         # The exponentials of small scores neither overflow nor vanish, and their shares are the same.
         if max(scores.max(), -scores.min()) > 40.0:
             scores -= np.maximum.reduce(scores, axis=2, keepdims=True)
         np.exp(scores, out=scores)
         scores *= 1.0 / np.matmul(ones, scores)[:, :, None, :]
-        if hidden is not None and hides_all:
-            np.copyto(scores, 0.0, where=hidden[rows])
+        if unseen is not None and hides_all:
+            np.copyto(scores, 0.0, where=unseen[rows])
         taken = scores if kept is None else scores * kept[rows]
         result = np.matmul(taken.swapaxes(2, 3), v[rows], out=context[rows])
         if kept is not None:
@@ -151,15 +150,14 @@ def attended(
     (batch, steps, count, _), others = q.shape, k.shape[1]
     if out is None:
         out = np.empty((batch, steps, count, v.shape[3]), q.dtype)
-    if hidden is not None:
-        hidden = np.broadcast_to(hidden, (batch, count, steps, others))
+    unseen = None if hidden is None else np.broadcast_to(hidden, (batch, count, steps, others))
     block = min(batch, max(1, 131072 // (count * steps * others)))  # rows at a time
     attention = np.empty((block, count, others, steps), q.dtype)
     for start in range(0, batch, max(1, block)):
         rows = slice(start, start + block)
-        seen = None if hidden is None else hidden[rows]
+        part = None if unseen is None else unseen[rows]
         results = (out[rows], attention[: len(q[rows])])
-        attend(q[rows], k[rows], v[rows], seen, hides_all=hides_all, out=results)
+        attend(q[rows], k[rows], v[rows], hidden=part, hides_all=hides_all, out=results)
     return out
 
 
@@ -189,8 +187,7 @@ def attention_gradients(
     """
     if out is None:
         out = (np.empty(q.shape, q.dtype), np.empty(k.shape, k.dtype), np.empty(v.shape, v.dtype))
-    if hidden is not None:
-        hidden = np.broadcast_to(hidden, attention.swapaxes(2, 3).shape).swapaxes(2, 3)
+    unseen = None if hidden is None else np.broadcast_to(hidden.swapaxes(-2, -1), attention.shape)
     q, k, v, dq, dk, dv = (each.transpose(0, 2, 1, 3) for each in (q, k, v, *out))
     ones = np.ones(v.shape[3], v.dtype)
     block = max(1, 131072 // math.prod(attention.shape[1:]))  # rows whose scores stay in the cache
@@ -208,8 +205,8 @@ def attention_gradients(
             dscores *= kept[rows]
         dscores -= along[:, :, None, :]
         dscores *= attention[rows]
-        if hidden is not None:
-            np.copyto(dscores, 0.0, where=hidden[rows])
+        if unseen is not None:
+            np.copyto(dscores, 0.0, where=unseen[rows])
         np.matmul(dscores.swapaxes(2, 3), k[rows], out=dq[rows])
         np.matmul(dscores, q[rows], out=dk[rows])
     return out

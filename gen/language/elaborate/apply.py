@@ -9,6 +9,7 @@ from gen.components.base import Activation, ArgumentError, Layer, Role, ShapeErr
 from gen.components.layers.activity import ActivityPenalty, PerRow
 from gen.components.layers.embedding import AsIds
 from gen.components.layers.operators import ChannelsFirst, ChannelsLast
+from gen.components.operations.casting import Cast
 from gen.components.operations.selecting import CheckedIds
 from gen.diagnostics import Note, Span
 from gen.dims import Shape, divisions, product, show
@@ -169,6 +170,12 @@ def apply_layer(
             assert isinstance(ids, TensorValue)
             ids.ids_of = inputs[0]
             return apply_layer(context, layer, [ids, *inputs[1:]], site, said)
+    if layer.component.as_floats and inputs[0].dtype not in ("float", "bool"):
+        with context.one_call():
+            maker = LayerValue(Cast("float"), "cast", site.span, layer.group)
+            floats = apply_layer(context, maker, inputs[:1], site)
+            assert isinstance(floats, TensorValue)
+            return apply_layer(context, layer, [floats, *inputs[1:]], site, said)
     shapes = tuple(tensor.shape for tensor in inputs)
     try:
         made, dtype = layer.component.inferred(shapes, tuple(tensor.dtype for tensor in inputs), said.options)
