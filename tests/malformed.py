@@ -38,7 +38,7 @@ NESTS = (("(", ")"), ("[", "]"), ("{'a':", "}"), ("Dense(", ")"), ("-", ""), ("x
 CHARACTERS = "\n\r\t\f\v\0\x1b\x7f\x85\u2028\u200f\u202e\ufeff\ufb01\u212aαд語🙂 '\"\\#()[]{}=,.:0a_"
 
 
-HEAD, TAIL = "x = Input(4)\n", "\nmodel = Model(x, x)\n"
+HEAD, TAIL = "x = Input(4)\n", "\nmodel = Model(x, 0)\n"
 EXTREMES = {
     "a line of 10 MB": "y = [" + "1," * 5_000_000 + "]",
     "a name of 10 MB": "x" * 10_000_000,

@@ -301,6 +301,8 @@ class Layer(Computation):
     """Whether the last that its rules do is to add its weight `bias`, if it has one, along the last axis."""
     scales_with_kernel: ClassVar[bool] = False
     """Whether to scale its weight `kernel` along the last axis scales its results, without the `bias`, along theirs."""
+    retypes: ClassVar[bool] = False
+    """Whether it gives the same numbers in another dtype."""
     memory: ClassVar[type | None] = None
     """The class of `memory`, for a rule that has it in its signature; made without arguments, once per model."""
     joins_masks: ClassVar[bool] = False
@@ -325,6 +327,17 @@ class Layer(Computation):
     def takes_bias(self, x: Shape) -> bool:
         """Whether `predict` can add a weight `bias` along the last axis of `x` before all that it does itself."""
         return False
+
+    def as_initializer(self) -> Initializer | None:
+        """The initializer that fills a weight with the numbers that it makes of nothing; None if there is none."""
+        return None
+
+    def with_kernel_of(self, linear: Layer, x: Shape) -> Layer | None:
+        """The layer that predicts what `linear`, with the result `x`, and this one predict after each other.
+
+        It scales the kernel of `linear` instead of `x`.  None if there is no such layer.
+        """
+        return None
 
     def masking(self, masks: tuple[int, ...]) -> Layer | int | None:
         """The mask of the output; `masks` says how many axes the mask of each input has, 0 if there is none.

@@ -9,7 +9,8 @@
 
 `Formula:` and `Example:` each take one line, at the end of the docstring.  Without `Formula:`, a summary that begins
 with a formula gives the formula.  An example is a call on inputs; for a loss or a metric, it makes the output; for any
-other component, it is the component itself.  `gen/inspect/reference.py` makes the reference from these parts.
+other component, it is the component itself.  A metric with arguments that it needs follows the output, after `; `.
+`gen/inspect/reference.py` makes the reference from these parts.
 """
 
 from __future__ import annotations

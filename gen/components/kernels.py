@@ -126,7 +126,7 @@ def block_of(x: Any, arrays: int = 1) -> int:
 
 @kernel()
 def cuts(count: int, size: int, limit: int = 1 << 17) -> Iterator[slice]:
-    """`count` rows of `size` bytes each, `limit` bytes at a time, which stay in the cache, or a row."""
+    """Slices of `count` rows of `size` bytes: `limit` bytes, which stay in a cache, or a row."""
     rows = max(1, limit // max(1, size))
     for start in range(0, count, rows):
         yield slice(start, min(count, start + rows))

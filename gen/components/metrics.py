@@ -995,7 +995,7 @@ class SensitivityAtSpecificity(Metric):
     There are `num_thresholds` evenly spaced thresholds; `class_id` names the only column that counts.
 
     Formula: max TP / (TP + FN) where TN / (TN + FP) >= specificity
-    Example: Dense(1, sigmoid)(Input(64))
+    Example: Dense(1, sigmoid)(Input(64)); sensitivity_at_specificity(0.8)
     """
 
     unsupported = UNSUPPORTED
@@ -1032,7 +1032,7 @@ class SpecificityAtSensitivity(Metric):
     There are `num_thresholds` evenly spaced thresholds; `class_id` names the only column that counts.
 
     Formula: max TN / (TN + FP) where TP / (TP + FN) >= sensitivity
-    Example: Dense(1, sigmoid)(Input(64))
+    Example: Dense(1, sigmoid)(Input(64)); specificity_at_sensitivity(0.8)
     """
 
     unsupported = UNSUPPORTED
@@ -1069,7 +1069,7 @@ class PrecisionAtRecall(Metric):
     There are `num_thresholds` evenly spaced thresholds; `class_id` names the only column that counts.
 
     Formula: max TP / (TP + FP) where TP / (TP + FN) >= recall
-    Example: Dense(1, sigmoid)(Input(64))
+    Example: Dense(1, sigmoid)(Input(64)); precision_at_recall(0.8)
     """
 
     unsupported = UNSUPPORTED
@@ -1106,7 +1106,7 @@ class RecallAtPrecision(Metric):
     There are `num_thresholds` evenly spaced thresholds; `class_id` names the only column that counts.
 
     Formula: max TP / (TP + FN) where TP / (TP + FP) >= precision
-    Example: Dense(1, sigmoid)(Input(64))
+    Example: Dense(1, sigmoid)(Input(64)); recall_at_precision(0.8)
     """
 
     unsupported = UNSUPPORTED
@@ -1194,7 +1194,7 @@ class F1Score(Metric):
     Predictions above `threshold` are positive; without it, the highest of each row.
 
     Formula: 2 · precision · recall / (precision + recall)
-    Example: Dense(10, softmax)(Input(64))
+    Example: Dense(10, softmax)(Input(64)); f1_score(average="macro")
     """
 
     unsupported = UNSUPPORTED
@@ -1237,7 +1237,7 @@ class FBetaScore(Metric):
     Predictions above `threshold` are positive; without it, the highest of each row.
 
     Formula: (1 + beta²) · precision · recall / (beta² · precision + recall)
-    Example: Dense(10, softmax)(Input(64))
+    Example: Dense(10, softmax)(Input(64)); f_beta_score(average="macro", beta=2.0)
     """
 
     logged = "fbeta_score"
@@ -1283,7 +1283,7 @@ class IoU(Metric):
     """The overlap of targets and predictions, over their union, of some classes; of scores, with `sparse_y_pred=False`.
 
     Formula: mean(TP / (TP + FP + FN)) over the classes that occur
-    Example: Dense(10, softmax)(Input(64))
+    Example: Dense(10, softmax)(Input(64)); io_u(10, (0, 1), sparse_y_pred=False)
     """
 
     unsupported = UNSUPPORTED
@@ -1327,7 +1327,7 @@ class MeanIoU(Metric):
     """The mean over the classes of the overlap of targets and predictions, over their union (`sparse_y_pred=False`).
 
     Formula: mean(TP / (TP + FP + FN)) over the classes that occur
-    Example: Dense(10, softmax)(Input(64))
+    Example: Dense(10, softmax)(Input(64)); mean_io_u(10, sparse_y_pred=False)
     """
 
     unsupported = UNSUPPORTED
@@ -1366,7 +1366,7 @@ class OneHotIoU(Metric):
     """IoU of one-hot targets.
 
     Formula: mean(TP / (TP + FP + FN)) over the classes that occur
-    Example: Dense(10, softmax)(Input(64))
+    Example: Dense(10, softmax)(Input(64)); one_hot_io_u(10, (0, 1))
     """
 
     unsupported = UNSUPPORTED
@@ -1409,7 +1409,7 @@ class OneHotMeanIoU(Metric):
     """MeanIoU of one-hot targets.
 
     Formula: mean(TP / (TP + FP + FN)) over the classes that occur
-    Example: Dense(10, softmax)(Input(64))
+    Example: Dense(10, softmax)(Input(64)); one_hot_mean_io_u(10)
     """
 
     unsupported = UNSUPPORTED

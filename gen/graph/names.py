@@ -50,6 +50,7 @@ MODULE = frozenset(
         "contextmanager",
         "contextvars",
         "ctypes",
+        "defaultdict",
         "forward",
         "hashlib",
         "infer",

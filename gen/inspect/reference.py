@@ -306,7 +306,8 @@ def example_of(cls: type[Component]) -> str:
     if issubclass(cls, Loss):
         call, loss = said or call, name
     elif issubclass(cls, Metric):
-        call, metrics = said or call, f", metrics=[{name}]"
+        call, _, made = (said or call).partition("; ")
+        metrics = f", metrics=[{made or name}]"
         loss = _loss_for(cls, call)
     elif issubclass(cls, Optimizer):
         optimizer = said or name
@@ -326,7 +327,8 @@ def example_of(cls: type[Component]) -> str:
 def _loss_for(metric: type[Metric], call: str) -> str:
     """A loss that suits a metric and the output of `call`."""
     if "softmax" in call:
-        return ("sparse_" if metric.__name__.startswith("Sparse") else "") + "categorical_crossentropy"
+        ids = metric.__name__.startswith("Sparse") or getattr(metric, "sparse_y_true", False)
+        return ("sparse_" if ids else "") + "categorical_crossentropy"
     return "binary_crossentropy" if "sigmoid" in call else "mse"
 
 

@@ -560,7 +560,7 @@ def test_the_text_that_is_dumped_is_the_file_that_is_built(gen: Gen, folder: Pat
 WHERE_PASSES_MATTER = """
 ids, z = Input(100, int32), Input(3)
 x = MaxPooling1D(2)(Conv1D(64, 3, relu)(Embedding(1000, 64)(ids)))
-x = Conv1D(64, 3, relu)(x)
+x = BatchNormalization()(Conv1D(8, 1)(Conv1D(64, 3, relu)(x)))
 h = BatchNormalization()(Dense(8)(Concatenate()([LSTM(4)(x), LSTM(4)(x), z])))
 y = Dense(3, softmax)(h)
 model = Model([ids, z], y)

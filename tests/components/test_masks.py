@@ -176,12 +176,25 @@ y = {head}
 model = Model(ids, y)
 model.compile(sgd(0.1), loss={loss}, metrics=[{metrics}])
 """
-OF_NUMBERS = "mse, mae, mape, msle, rmse"
-OF_CHOICES = f"accuracy, Accuracy(), binary_accuracy, precision, recall, auc, AUC(curve='PR'), bce, {OF_NUMBERS}"
-OF_CLASSES = "accuracy, categorical_accuracy, TopKCategoricalAccuracy(2), categorical_crossentropy"
-OF_IDS = "accuracy, sparse_categorical_accuracy, SparseTopKCategoricalAccuracy(2), sparse_categorical_crossentropy"
+OF_NUMBERS = "mse, mae, mape, msle, rmse, log_cosh_error, poisson, cosine_similarity, kl_divergence, r2_score"
+OF_PAIRS = f"{OF_NUMBERS}, pearson_correlation, concordance_correlation"
+COUNTS = "TruePositives(), FalsePositives(), TrueNegatives(), FalseNegatives()"
+HELD = "SensitivityAtSpecificity(0.5), SpecificityAtSensitivity(0.5), PrecisionAtRecall(0.5), RecallAtPrecision(0.5)"
+OF_BORDERS = "hinge, squared_hinge, categorical_hinge"
+OF_CHOICES = (
+    "accuracy, Accuracy(), binary_accuracy, precision, recall, auc, AUC(curve='PR'), bce, "
+    f"{COUNTS}, {HELD}, {OF_BORDERS}, BinaryIoU(), {OF_NUMBERS}"
+)
+OF_CLASSES = (
+    "accuracy, categorical_accuracy, TopKCategoricalAccuracy(2), categorical_crossentropy, "
+    "F1Score('macro'), FBetaScore('weighted', 2.0), OneHotIoU(4, (0, 2)), OneHotMeanIoU(4)"
+)
+OF_IDS = (
+    "accuracy, sparse_categorical_accuracy, SparseTopKCategoricalAccuracy(2), sparse_categorical_crossentropy, "
+    "IoU(4, (0, 2), sparse_y_pred=False), MeanIoU(4, sparse_y_pred=False)"
+)
 MEASURED = {
-    "numbers": ("Dense(2, softplus)(x)", "mse", OF_NUMBERS, lambda shape, rng: rng.uniform(0.1, 2.0, (*shape, 2))),
+    "numbers": ("Dense(2, softplus)(x)", "mse", OF_PAIRS, lambda shape, rng: rng.uniform(0.1, 2.0, (*shape, 2))),
     "one of two": ("Dense(1, sigmoid)(x)", "bce", OF_CHOICES, lambda shape, rng: rng.integers(0, 2, (*shape, 1))),
     "some of three": ("Dense(3, sigmoid)(x)", "bce", OF_CHOICES, lambda shape, rng: rng.integers(0, 2, (*shape, 3))),
     "one-hot": (

@@ -113,7 +113,8 @@ def test_a_model_that_is_not_compiled_only_predicts(tmp_path: Path) -> None:
     module = sample("uncompiled")
     model, x = module.Model(3), RNG.normal(size=(9, 5))
     assert {name for name in dir(model) if not name.startswith("_")} == {
-        "INPUTS", "OUTPUTS", "dtype", "load", "p", "predict", "save", "summary", "weights",
+        "INPUTS", "OUTPUTS", "count_params", "dtype", "get_weights", "load", "p", "predict", "predict_on_batch", "save",
+        "set_weights", "summary", "weights",
     }  # fmt: skip
     assert not hasattr(module, "check")
     np.testing.assert_allclose(model.predict(x).sum(axis=1), 1.0, rtol=1e-6)

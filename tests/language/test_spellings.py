@@ -122,8 +122,8 @@ def test_what_means_something_else_is_one_error_that_leads_to_no_other_network(
 
 
 def test_all_that_gen_lacks_is_said_in_one_run() -> None:
-    text = "x = Input((8, 8, 3))\nh = layers.Pipeline([])(layers.RandomShear()(x))\n"
-    text += "y = layers.SpectralNormalization(layers.Conv2D(2, 3))(h)\n"
+    text = "x = Input((8, 8, 3))\ny = layers.RandomShear()(x)\ny = layers.Pipeline([])(y)\n"
+    text += "y = layers.SpectralNormalization(layers.Conv2D(2, 3))(y)\n"
     assert len(problems(text + "model = Model(x, y)\n")) == 3
 
 

@@ -14,6 +14,7 @@ from gen import compiler
 from gen.compiler import Options
 from gen.components.base import Layer, registry
 from gen.components.rules import FenceError
+from gen.language.elaborate.loss_functions import FORMULAS, formula_of
 from gen.program.fence import refuse_outside_fence
 from gen.program.ir import SIZE, Block, formula, literal, reads, tidy
 from gen.program.lower.builder import Builder
@@ -119,6 +120,9 @@ RULES = {
 @pytest.mark.parametrize("kind", RULES)
 def test_every_component_has_the_rules_of_its_kind(kind: str) -> None:
     for cls in set(registry[kind].values()) - {registry["metric"]["accuracy"]}:  # always resolved to another one
+        if kind == "loss" and cls().by_tensors():  # what functions of the language make of tensors
+            assert formula_of(cls.__name__) in FORMULAS, cls.__name__
+            continue
         assert all(callable(getattr(cls, rule, None)) for rule in RULES[kind]), cls.__name__
         if issubclass(cls, Layer) and hasattr(cls, "update"):
             assert hasattr(cls, "predict")

@@ -140,7 +140,7 @@ class RandomContrast(Augmentation):
 
 
 @kernel()
-def sources(
+def moved_from(
     matrices: Array, height: int, width: int, interpolation: str, fill_mode: str
 ) -> Iterator[tuple[Array, Array, Array]]:
     """Where the places of moved images come from: pixels, their weights, and which are there, (batch, height · width).
@@ -194,7 +194,7 @@ def move(
     pixels, moved = x.reshape(-1, channels), out.reshape(-1, channels)
     first = np.arange(batch)[:, None] * (height * width)
     moved.fill(0.0)
-    for places, shares, there in sources(matrices, height, width, interpolation, fill_mode):
+    for places, shares, there in moved_from(matrices, height, width, interpolation, fill_mode):
         taken = pixels.take((first + places).reshape(-1), 0)
         taken[~there.reshape(-1)] = fill_value
         taken *= shares.reshape(-1, 1)
@@ -211,7 +211,7 @@ def move_gradient(dy: Array, matrices: Array, interpolation: str, fill_mode: str
     out.fill(0.0)
     gradient = out.reshape(-1, channels)
     first = np.arange(batch)[:, None] * (height * width)
-    for places, shares, there in sources(matrices, height, width, interpolation, fill_mode):
+    for places, shares, there in moved_from(matrices, height, width, interpolation, fill_mode):
         np.add.at(gradient, (first + places).reshape(-1), dy.reshape(-1, channels) * (shares * there).reshape(-1, 1))
     return out
 

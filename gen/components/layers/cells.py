@@ -60,9 +60,9 @@ class Cell(Layer):
     kernel_regularizer: Regularizer | None
     recurrent_regularizer: Regularizer | None
     bias_regularizer: Regularizer | None
-    kernel_constraint: Constraint | None
-    recurrent_constraint: Constraint | None
-    bias_constraint: Constraint | None
+    kernel_constraint: Constraint | None = None
+    recurrent_constraint: Constraint | None = None
+    bias_constraint: Constraint | None = None
     dropout: float
     recurrent_dropout: float
     return_sequences: bool

@@ -176,6 +176,9 @@ class BatchNormalization(Layer):
     def takes_bias(self, x: Shape) -> bool:
         return self.axis % len(x) == len(x) - 1
 
+    def with_kernel_of(self, linear: Layer, x: Shape) -> Layer | None:
+        return ScaledLayer(linear, self) if self.takes_bias(x) else None
+
     def others(self, ndim: int) -> tuple[int, ...]:
         """The axes over which mean and variance are taken."""
         return tuple(axis for axis in range(ndim) if axis != self.axis % ndim)

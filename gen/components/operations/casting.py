@@ -11,6 +11,8 @@ from gen.dims import Shape
 class Cast(Operation):
     """y = x in another dtype; floats become whole numbers by leaving off what stands after the point."""
 
+    retypes = True
+
     dtype_: str
 
     def passes_on(self, dtype: str) -> bool:

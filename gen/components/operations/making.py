@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from gen.components import initializers
 from gen.components.arguments import Count
 from gen.components.base import ArgumentError, Constraint, Initializer, Regularizer, ShapeError, Weight
 from gen.components.initializers import GlorotUniform
@@ -79,6 +80,9 @@ class Zeros(Constant):
     def output(self) -> Shape:
         return sizes(self.shape)
 
+    def as_initializer(self) -> Initializer:
+        return initializers.Zeros()
+
     def forward(self) -> Array:
         return np.zeros(self.shape)
 
@@ -92,6 +96,9 @@ class Ones(Constant):
 
     def output(self) -> Shape:
         return sizes(self.shape)
+
+    def as_initializer(self) -> Initializer:
+        return initializers.Ones()
 
     def forward(self) -> Array:
         return np.ones(self.shape)
@@ -110,6 +117,9 @@ class Full(Constant):
 
     def dtype(self, *inputs: str) -> str:
         return self.dtype_ or of_numbers(self.fill_value)
+
+    def as_initializer(self) -> Initializer | None:
+        return initializers.Constant(value=float(self.fill_value)) if isinstance(self.fill_value, int | float) else None
 
     def forward(self) -> Array:
         return np.full(self.shape, self.fill_value)

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from gen.components import initializers
 from gen.components.arguments import Rate
+from gen.components.base import Initializer
 from gen.components.kernels import Array
 from gen.components.operations.base import Dtype, Operation, operation
 from gen.components.operations.making import Sizes, sizes
@@ -36,6 +38,9 @@ class RandomNormal(Operation):
 
     def dtype(self, *inputs: str) -> str:
         return "float"
+
+    def as_initializer(self) -> Initializer:
+        return initializers.RandomNormal(mean=self.mean, stddev=self.stddev)
 
     def forward(self, rng: np.random.Generator) -> Array:
         return rng.standard_normal(self.shape) * self.stddev + self.mean  # type: ignore[arg-type]  # where it runs, sizes are numbers
@@ -61,6 +66,9 @@ class RandomUniform(Operation):
 
     def dtype(self, *inputs: str) -> str:
         return "float"
+
+    def as_initializer(self) -> Initializer:
+        return initializers.RandomUniform(minval=self.minval, maxval=self.maxval)
 
     def forward(self, rng: np.random.Generator) -> Array:
         return rng.random(self.shape) * (self.maxval - self.minval) + self.minval  # type: ignore[arg-type]  # where it runs, sizes are numbers

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 
 from gen.components.base import Layer
-from gen.components.layers.normalization import BatchNormalization, ScaledLayer
 from gen.graph.graph import Graph, Node
 from gen.graph.rewrites.joining import join_readers
 from gen.passes import exact
@@ -29,12 +28,10 @@ def scale_kernels(graph: Graph) -> Graph:
     return join_readers(graph, _scaled)
 
 
-def _scaled(maker: Node, node: Node) -> ScaledLayer | None:
-    linear, normalization, shape = maker.layer.component, node.layer.component, node.outputs[0].shape
-    if not isinstance(linear, Layer) or not isinstance(normalization, BatchNormalization):
-        return None
-    if not linear.scales_with_kernel or not normalization.takes_bias(shape):
+def _scaled(maker: Node, node: Node) -> Layer | None:
+    linear, scaling, shape = maker.layer.component, node.layer.component, node.outputs[0].shape
+    if not isinstance(linear, Layer) or not isinstance(scaling, Layer) or not linear.scales_with_kernel:
         return None
     numbers = math.prod(size for size in shape[1:] if isinstance(size, int))
     pays = maker.layer.weights["kernel"].size <= MOST * numbers
-    return ScaledLayer(linear, normalization) if pays else None
+    return scaling.with_kernel_of(linear, shape) if pays else None

@@ -373,13 +373,14 @@ def _carried(context: Context, call: LayerCall, masks: Sequence[TensorValue | No
         assert isinstance(mask, TensorValue)
         mask.masked = call.outputs[0]
         return mask
-    if any(masks) and component.joins_masks and not taken:
-        _mask_lost(
-            context,
-            call,
-            f"{call.layer.word} combines a tensor with a mask and a tensor without one",
-            "give both a mask, or neither",
-        )
+    if any(masks) and component.joins_masks:
+        if not taken:
+            _mask_lost(
+                context,
+                call,
+                f"{call.layer.word} combines a tensor with a mask and a tensor without one",
+                "give both a mask, or neither",
+            )
     elif any(masks) and not uses_masks(component):
         _mask_lost(context, call, f"{call.layer.word} does not support masks")
     return None

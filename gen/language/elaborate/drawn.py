@@ -13,9 +13,7 @@ from typing import Any
 import numpy as np
 
 from gen.components import initializers
-from gen.components.base import ArgumentError, Initializer, Weight, registry
-from gen.components.operations import making, random
-from gen.components.operations.casting import Cast
+from gen.components.base import ArgumentError, Initializer, Layer, Weight, registry
 from gen.diagnostics import Note
 from gen.dims import Shape, show
 from gen.language import syntax
@@ -72,19 +70,8 @@ def _drawn(value: Value) -> tuple[Initializer | None, Shape]:
         case Data(shape=shape):
             return value.distribution, shape
         case TensorValue(maker=LayerCall(layer=layer, inputs=inputs), shape=shape):
-            match layer.component:
-                case random.RandomNormal(mean=mean, stddev=stddev):
-                    return initializers.RandomNormal(mean=mean, stddev=stddev), shape
-                case random.RandomUniform(minval=low, maxval=high):
-                    return initializers.RandomUniform(minval=low, maxval=high), shape
-                case making.Zeros():
-                    return initializers.Zeros(), shape
-                case making.Ones():
-                    return initializers.Ones(), shape
-                case making.Full(fill_value=number) if isinstance(number, int | float):
-                    return initializers.Constant(value=float(number)), shape
-                case Cast() if len(inputs) == 1:
-                    return _drawn(inputs[0])
+            if isinstance(layer.component, Layer):
+                return _drawn(inputs[0]) if layer.component.retypes else (layer.component.as_initializer(), shape)
     return None, ()
 
 
