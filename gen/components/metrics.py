@@ -988,8 +988,29 @@ class FalseNegatives(Metric):
         return count
 
 
+class AtThresholds(Metric):
+    """What is reached at the best of evenly spaced thresholds."""
+
+    num_thresholds: int
+    class_id: int | None
+
+    def resolve(self, loss: Loss, shape: Shape) -> Metric:
+        expects_rows(self, loss)
+        expects_class(self.class_id, self, shape)
+        return self
+
+    def measure(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
+        """For each threshold, the number of correct and of wrong predictions above it."""
+        if self.class_id is not None:
+            y_true, y_pred = y_true[:, self.class_id], y_pred[:, self.class_id]
+        positive = np.not_equal(y_true, 0.0)
+        right = counts_above(y_pred[positive], self.num_thresholds)
+        wrong = counts_above(y_pred[np.logical_not(positive)], self.num_thresholds)
+        return right, wrong
+
+
 @component
-class SensitivityAtSpecificity(Metric):
+class SensitivityAtSpecificity(AtThresholds):
     """The largest sensitivity at a threshold whose specificity is at least as asked for.
 
     There are `num_thresholds` evenly spaced thresholds; `class_id` names the only column that counts.
@@ -1005,20 +1026,6 @@ class SensitivityAtSpecificity(Metric):
     class_id: Annotated[int, Range(0)] | None = None
     name: str | None = None
 
-    def resolve(self, loss: Loss, shape: Shape) -> Metric:
-        expects_rows(self, loss)
-        expects_class(self.class_id, self, shape)
-        return self
-
-    def measure(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
-        """For each threshold, the number of correct and of wrong predictions above it."""
-        if self.class_id is not None:
-            y_true, y_pred = y_true[:, self.class_id], y_pred[:, self.class_id]
-        positive = np.not_equal(y_true, 0.0)
-        right = counts_above(y_pred[positive], self.num_thresholds)
-        wrong = counts_above(y_pred[np.logical_not(positive)], self.num_thresholds)
-        return right, wrong
-
     def result(self, right: Array, wrong: Array) -> float:
         """The largest sensitivity at a threshold whose specificity is at least as asked for; 0 if there is none."""
         held, reached = quotient(wrong[0] - wrong, wrong[0]), quotient(right, right[0])
@@ -1026,7 +1033,7 @@ class SensitivityAtSpecificity(Metric):
 
 
 @component
-class SpecificityAtSensitivity(Metric):
+class SpecificityAtSensitivity(AtThresholds):
     """The largest specificity at a threshold whose sensitivity is at least as asked for.
 
     There are `num_thresholds` evenly spaced thresholds; `class_id` names the only column that counts.
@@ -1042,20 +1049,6 @@ class SpecificityAtSensitivity(Metric):
     class_id: Annotated[int, Range(0)] | None = None
     name: str | None = None
 
-    def resolve(self, loss: Loss, shape: Shape) -> Metric:
-        expects_rows(self, loss)
-        expects_class(self.class_id, self, shape)
-        return self
-
-    def measure(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
-        """For each threshold, the number of correct and of wrong predictions above it."""
-        if self.class_id is not None:
-            y_true, y_pred = y_true[:, self.class_id], y_pred[:, self.class_id]
-        positive = np.not_equal(y_true, 0.0)
-        right = counts_above(y_pred[positive], self.num_thresholds)
-        wrong = counts_above(y_pred[np.logical_not(positive)], self.num_thresholds)
-        return right, wrong
-
     def result(self, right: Array, wrong: Array) -> float:
         """The largest specificity at a threshold whose sensitivity is at least as asked for; 0 if there is none."""
         held, reached = quotient(right, right[0]), quotient(wrong[0] - wrong, wrong[0])
@@ -1063,7 +1056,7 @@ class SpecificityAtSensitivity(Metric):
 
 
 @component
-class PrecisionAtRecall(Metric):
+class PrecisionAtRecall(AtThresholds):
     """The largest precision at a threshold whose recall is at least as asked for.
 
     There are `num_thresholds` evenly spaced thresholds; `class_id` names the only column that counts.
@@ -1079,20 +1072,6 @@ class PrecisionAtRecall(Metric):
     class_id: Annotated[int, Range(0)] | None = None
     name: str | None = None
 
-    def resolve(self, loss: Loss, shape: Shape) -> Metric:
-        expects_rows(self, loss)
-        expects_class(self.class_id, self, shape)
-        return self
-
-    def measure(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
-        """For each threshold, the number of correct and of wrong predictions above it."""
-        if self.class_id is not None:
-            y_true, y_pred = y_true[:, self.class_id], y_pred[:, self.class_id]
-        positive = np.not_equal(y_true, 0.0)
-        right = counts_above(y_pred[positive], self.num_thresholds)
-        wrong = counts_above(y_pred[np.logical_not(positive)], self.num_thresholds)
-        return right, wrong
-
     def result(self, right: Array, wrong: Array) -> float:
         """The largest precision at a threshold whose recall is at least as asked for; 0 if there is none."""
         held, reached = quotient(right, right[0]), quotient(right, right + wrong)
@@ -1100,7 +1079,7 @@ class PrecisionAtRecall(Metric):
 
 
 @component
-class RecallAtPrecision(Metric):
+class RecallAtPrecision(AtThresholds):
     """The largest recall at a threshold whose precision is at least as asked for.
 
     There are `num_thresholds` evenly spaced thresholds; `class_id` names the only column that counts.
@@ -1115,20 +1094,6 @@ class RecallAtPrecision(Metric):
     num_thresholds: Annotated[int, Range(2)] = 200
     class_id: Annotated[int, Range(0)] | None = None
     name: str | None = None
-
-    def resolve(self, loss: Loss, shape: Shape) -> Metric:
-        expects_rows(self, loss)
-        expects_class(self.class_id, self, shape)
-        return self
-
-    def measure(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
-        """For each threshold, the number of correct and of wrong predictions above it."""
-        if self.class_id is not None:
-            y_true, y_pred = y_true[:, self.class_id], y_pred[:, self.class_id]
-        positive = np.not_equal(y_true, 0.0)
-        right = counts_above(y_pred[positive], self.num_thresholds)
-        wrong = counts_above(y_pred[np.logical_not(positive)], self.num_thresholds)
-        return right, wrong
 
     def result(self, right: Array, wrong: Array) -> float:
         """The largest recall at a threshold whose precision is at least as asked for; 0 if there is none."""

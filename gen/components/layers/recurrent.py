@@ -228,7 +228,7 @@ class LSTM(Cell):
         dbias = None if bias is None else np.add.reduce(dsums, axis=1)
         return dx, dh, dc, dkernel, drecurrent_kernel, dbias
 
-    def forward(  # type: ignore[override]  # the same
+    def forward(  # type: ignore[override]  # it has a second state, c
         self,
         x: Array,
         h: Array | None,
@@ -242,7 +242,7 @@ class LSTM(Cell):
         states, kept, share, weights = trained(self, x, {"h": h, "c": c}, kernel, recurrent_kernel, bias, mask, rng)
         return results_of(self, states["h"], states["c"])
 
-    def backward(  # type: ignore[override]  # the same
+    def backward(  # type: ignore[override]  # it has a second state, c
         self,
         dy: Gradient,
         x: Array,
@@ -258,7 +258,7 @@ class LSTM(Cell):
         dkernel, drecurrent_kernel, dbias = gradients
         return dx, dh, dc, dkernel, drecurrent_kernel, dbias
 
-    def predict(  # type: ignore[override]  # the same
+    def predict(  # type: ignore[override]  # it has a second state, c
         self,
         x: Array,
         h: Array | None,
